@@ -1,0 +1,100 @@
+"""Write the embedded example as a user would bring data of their own: three tables and a folder of images.
+
+Inputs: the pinned table of the example's rows and digests.
+Outputs: train.csv, test.csv, sample_submission.csv and, beside them, images/ID.png, byte for byte the photographs of
+    the package `elpv-dataset` (Buerhop-Lutz et al., 2018; Deitsch et al., 2019 and 2021; CC BY-NC-SA 4.0).
+Parameters: example.
+
+A cell is labelled 1 when its probability of a defect is above one half. A fifth of the cells, chosen by the hash of
+their ids, is the test part; its labels are left out.
+"""
+
+import csv
+import hashlib
+import importlib.util
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from foldline.errors import FoldlineError
+from foldline.files import written_whole
+from foldline.rows import position
+from foldline.step import step
+
+logger = logging.getLogger(__name__)
+
+PINNED_COLUMNS = ("part", "id", "target", "cell_type", "bytes", "sha256")
+DEFECT_PROBABILITY = 0.5
+TEST_SHARE = 0.2
+
+
+def example_data(
+    *, pinned: str | Path, train: str | Path, test: str | Path, submission: str | Path, example: str
+) -> None:
+    """Copy the photographs beside the tables, write the tables, and compare all with the pinned digests.
+
+    Raises:
+        FoldlineError: the package is not installed, or holds other data than the pinned table says.
+    """
+    if example != "elpv":
+        raise FoldlineError(f"dataset.example is {example!r}; the only example is elpv")
+    package = package_folder()
+    images = Path(train).parent / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    rows = rows_of(package)
+    with Path(pinned).open(newline="", encoding="utf-8") as handle:
+        expected = [tuple(cells[name] for name in PINNED_COLUMNS) for cells in csv.DictReader(handle)]
+    if [row for row in rows if row[0] == "train"] + [row for row in rows if row[0] == "test"] != expected:
+        raise FoldlineError(f"the package elpv-dataset holds other data than {pinned} says; install the locked version")
+    for _, name, *_ in rows:
+        with written_whole(images / f"{name}.png") as handle:
+            handle.write((package / "images" / f"{name}.png").read_bytes())
+    chosen = {part: [row for row in rows if row[0] == part] for part in ("train", "test")}
+    _write(train, ("image_name", "cell_type", "target"), [(row[1], row[3], row[2]) for row in chosen["train"]])
+    _write(test, ("image_name", "cell_type"), [(row[1], row[3]) for row in chosen["test"]])
+    _write(submission, ("image_name", "target"), [(row[1], "0") for row in chosen["test"]])
+    logger.info("wrote %d training and %d test photographs", len(chosen["train"]), len(chosen["test"]))
+
+
+def package_folder() -> Path:
+    """Folder of labels.csv and images/ of the installed package."""
+    found = importlib.util.find_spec("elpv_dataset")
+    if found is None or found.origin is None:
+        raise FoldlineError("the package elpv-dataset is not installed; it is in envs/requirements.lock")
+    return Path(found.origin).parent / "data"
+
+
+def labels_of(package: Path) -> list[tuple[str, str, int]]:
+    """Id, cell type and label of every photograph, the held-out ones too, sorted by id."""
+    lines = (package / "labels.csv").read_text(encoding="utf-8").splitlines()
+    cells = [line.split() for line in lines if line.strip()]
+    return sorted((Path(path).stem, kind, int(float(value) > DEFECT_PROBABILITY)) for path, value, kind in cells)
+
+
+def rows_of(package: Path) -> list[tuple[str, ...]]:
+    """One tuple of texts in the order of `PINNED_COLUMNS` for every photograph; labels of test rows are ""."""
+    rows = []
+    for name, kind, label in labels_of(package):
+        content = (package / "images" / f"{name}.png").read_bytes()
+        part = "test" if position(name) < TEST_SHARE * 2**64 else "train"
+        target = str(label) if part == "train" else ""
+        rows.append((part, name, target, kind, str(len(content)), hashlib.sha256(content).hexdigest()))
+    return rows
+
+
+def _write(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    with written_whole(path, mode="w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        example_data(
+            pinned=snakemake.input.pinned,
+            train=snakemake.output.train,
+            test=snakemake.output.test,
+            submission=snakemake.output.submission,
+            **snakemake.params.settings,
+        )

@@ -1,0 +1,88 @@
+"""What the config may ask of each backbone; no TensorFlow here, so that a wrong name fails before any job starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from foldline.errors import FoldlineError, listing
+
+LITE, PACKAGE, KERAS, KERAS_V2 = "efficientnet-lite", "efficientnet", "keras-efficientnet", "keras-efficientnetv2"
+NO_WEIGHTS = "none"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network.
+
+    Attributes:
+        family: which code builds it.
+        variant: its name inside the family, "b0" for instance.
+        min_image_size: smallest edge of the image in pixels that it takes.
+        native_image_size: edge in pixels that its authors trained and tuned it for.
+        weights: names of the pretrained weights that exist; "none" and a local file are always possible.
+    """
+
+    family: str
+    variant: str
+    min_image_size: int
+    native_image_size: int
+    weights: tuple[str, ...]
+
+
+# 32 px is one cell of the last feature map. Sizes: Tan and Le 2019 (arXiv 1905.11946), Xie et al. 2020 (1911.04252, L2),
+# Tan and Le 2021 (2104.00298, V2). L2's published weights are in no package that is used here.
+_NATIVE_SIZES = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528, "b7": 600}
+_NATIVE_SIZES_V2 = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "s": 384, "m": 480, "l": 480}
+BACKBONES: dict[str, Backbone] = {
+    "efficientnet-lite0": Backbone(LITE, "lite0", 32, 224, ("imagenet",)),
+    **{
+        f"efficientnet-{name}": Backbone(PACKAGE, name, 32, size, ("imagenet", "noisy-student"))
+        for name, size in _NATIVE_SIZES.items()
+    },
+    "efficientnet-l2": Backbone(PACKAGE, "l2", 32, 800, ()),
+    **{f"keras-efficientnet-{name}": Backbone(KERAS, name, 32, size, ("imagenet",)) for name, size in _NATIVE_SIZES.items()},
+    **{
+        f"keras-efficientnetv2-{name}": Backbone(KERAS_V2, name, 32, size, ("imagenet",))
+        for name, size in _NATIVE_SIZES_V2.items()
+    },
+}  # fmt: skip
+
+
+def find_backbone(name: str) -> Backbone:
+    """Look a backbone up.
+
+    Raises:
+        FoldlineError: there is no backbone of this name.
+    """
+    if name not in BACKBONES:
+        raise FoldlineError(f"no backbone {name!r}; there are {listing(list(BACKBONES), limit=len(BACKBONES))}")
+    return BACKBONES[name]
+
+
+def check_backbone(name: str, *, weights: str, image_size: int) -> None:
+    """Check that a backbone exists, has these weights and takes images of this size.
+
+    Args:
+        name: a name of `BACKBONES`.
+        weights: "none", pretrained weights by name, or the path of a weights file.
+        image_size: edge of the square images in pixels.
+
+    Raises:
+        FoldlineError: it does not; the message says what it has.
+    """
+    backbone = find_backbone(name)
+    if image_size < backbone.min_image_size:
+        raise FoldlineError(
+            f"{name} cannot take images of {image_size} px; give image_size {backbone.min_image_size} or more "
+            f"(its weights were made at {backbone.native_image_size})"
+        )
+    if weights != NO_WEIGHTS and weights not in backbone.weights and not is_weights_file(weights):
+        known = listing([*backbone.weights, NO_WEIGHTS])
+        raise FoldlineError(
+            f"{name} has no weights {weights!r}; there are {known}, or the path of a local file (.h5, for "
+            "efficientnet-lite0 also .pth)"
+        )
+
+
+def is_weights_file(weights: str) -> bool:
+    """Whether `weights` is meant as a path: it ends like a weights file; the file need not be there."""
+    return Path(weights).suffix in (".h5", ".pth")

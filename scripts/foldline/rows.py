@@ -1,0 +1,140 @@
+"""The user's table, read and checked: one row per sample, sorted into buckets that stay put when other rows change.
+
+Standard library only: the process that builds the DAG reads the table here too.
+"""
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foldline.errors import FoldlineError, listing
+
+MISSING = ("", "na", "nan", "null", "none")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table mean what.
+
+    Attributes:
+        id: column of the sample's name.
+        target: column of the label; None for a test table.
+        group: column whose equal values must stay in one fold; None: every sample is a group of its own.
+        metadata: further columns that travel with the sample.
+    """
+
+    id: str
+    target: str | None
+    group: str | None
+    metadata: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        """The columns that must be in the table."""
+        return [name for name in (self.id, self.target, self.group, *self.metadata) if name]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample of a table.
+
+    Attributes:
+        line: its line in the file, the header being line 1.
+        id: the sample's name, unique in the table.
+        target: "0" or "1"; "" in a test table.
+        group: value of the group column; the id where there is no group column.
+        metadata: values of the metadata columns as text, "" where missing.
+    """
+
+    line: int
+    id: str
+    target: str
+    group: str
+    metadata: tuple[str, ...]
+
+
+def read_rows(path: str | Path, columns: Columns) -> list[Row]:
+    """Read a CSV table with a header line.
+
+    Raises:
+        FoldlineError: the file or a column is absent, an id is empty, repeated or cannot be a file name, a label is
+            not 0 or 1, a group is empty, or a line has another number of cells than the header.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FoldlineError(f"{path}: no such table; give its place below dataset.root in the config")
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        reader = csv.reader(handle)
+        header = next(reader, [])
+        absent = [name for name in columns.names() if name not in header]
+        if absent:
+            raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {listing(header, limit=30)}")
+        if len(set(header)) < len(header):
+            raise FoldlineError(f"{path}: a column name occurs twice in {listing(header, limit=30)}")
+        place = {name: header.index(name) for name in columns.names()}
+        rows = [_row(path, reader.line_num, cells, header, place, columns) for cells in reader if cells]
+    if not rows:
+        raise FoldlineError(f"{path}: the table has a header and no rows")
+    first_line: dict[str, int] = {}
+    for row in rows:
+        if row.id in first_line:
+            raise FoldlineError(
+                f"{path}: id {row.id!r} stands in line {first_line[row.id]} and again in line {row.line}; "
+                "ids must be unique"
+            )
+        first_line[row.id] = row.line
+    return rows
+
+
+def _row(
+    path: Path, line: int, cells: Sequence[str], header: Sequence[str], place: dict[str, int], columns: Columns
+) -> Row:
+    where = f"{path}, line {line}"
+    if len(cells) != len(header):
+        raise FoldlineError(f"{where}: {len(cells)} cells where the header has {len(header)}")
+    name = cells[place[columns.id]].strip()
+    if not name:
+        raise FoldlineError(f"{where}: the id (column {columns.id}) is empty")
+    if any(character in name for character in "/\\\n\0") or name in (".", ".."):
+        raise FoldlineError(f"{where}: id {name!r} cannot be part of a file name; rename the sample")
+    target = ""
+    if columns.target:
+        text = cells[place[columns.target]].strip()
+        target = {"0": "0", "1": "1", "0.0": "0", "1.0": "1"}.get(text, "")
+        if not target:
+            raise FoldlineError(f"{where}: label {text!r} (column {columns.target}) of id {name!r} is not 0 or 1")
+    group = name
+    if columns.group:
+        group = cells[place[columns.group]].strip()
+        if group.lower() in MISSING:
+            raise FoldlineError(
+                f"{where}: the group (column {columns.group}) of id {name!r} is {group!r}; give every sample a group, "
+                "its own id if it stands alone, or set dataset.group_column to null"
+            )
+    metadata = (cells[place[column]].strip() for column in columns.metadata)
+    return Row(line, name, target, group, tuple("" if cell.lower() in MISSING else cell for cell in metadata))
+
+
+def position(name: str) -> int:
+    """Where an id stands on the circle of 2**64 places: the first 8 bytes of its SHA-256, big-endian.
+
+    The order by position is a shuffle that every machine repeats.
+    """
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
+
+
+def bucket(name: str, count: int) -> int:
+    """Which of `count` buckets an id falls into, in 0..count-1; it does not depend on the other ids."""
+    return position(name) * count >> 64
+
+
+def part_name(index: int, count: int) -> str:
+    """Name of piece `index` of `count`, as TensorFlow numbers shards: 3 of 16 is "00003-of-00016"."""
+    return f"{index:05d}-of-{count:05d}"
+
+
+def part_numbers(name: str) -> tuple[int, int]:
+    """Index and count of a piece from its name."""
+    index, count = name.split("-of-")
+    return int(index), int(count)

@@ -1,0 +1,43 @@
+"""What every step script does around its work: log to the rule's log, record what the outputs were built from."""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from foldline.errors import FoldlineError
+from foldline.files import written_whole
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
+
+
+@contextlib.contextmanager
+def step(snakemake: Any) -> Iterator[None]:
+    """Run the body of a step script.
+
+    Log records go to the rule's log and to stderr; an uncaught error is logged with its traceback, a `FoldlineError`
+    as its message alone. When the body ends well, the job's key (`input.key`, the digest of all that defines the job)
+    is copied to `output.built`, the last output to appear: outputs without it do not count as built.
+
+    Args:
+        snakemake: the object that Snakemake hands to a script.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if snakemake.log:
+        Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    key = Path(snakemake.input.key).read_text(encoding="utf-8")
+    try:
+        yield
+    except FoldlineError as error:
+        logging.error("%s", error)
+        sys.exit(1)
+    except Exception:
+        logging.exception("the step failed")
+        sys.exit(1)
+    with written_whole(snakemake.output.built, mode="w", encoding="utf-8") as handle:
+        handle.write(key)

@@ -1,0 +1,155 @@
+"""The configuration, checked and completed before the DAG is built.
+
+`complete` fills in the defaults of the schema and refuses what it does not allow; `check_combinations` refuses values
+that do not go together. Every error is one line that names the key, the value and what is allowed.
+"""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from foldline.backbone_names import check_backbone, is_weights_file
+from foldline.errors import FoldlineError, listing
+from jsonschema import Draft202012Validator, ValidationError
+
+
+def read_schema(path: str | Path) -> dict[str, Any]:
+    """Read a JSON schema in YAML."""
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy of a configuration with the schema's defaults filled in.
+
+    Raises:
+        FoldlineError: unknown key, wrong type, value out of range; the most telling of the errors only.
+    """
+    completed = _with_defaults(_plain(config), schema, schema)
+    errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda error: len(error.absolute_path))
+    if errors:
+        raise FoldlineError(_message(errors[0]))
+    return completed
+
+
+def check_combinations(config: Mapping[str, Any]) -> None:
+    """Refuse values of a completed configuration that do not go together.
+
+    Raises:
+        FoldlineError: as in the one line per check below.
+    """
+    count = config["folds"]["count"]
+    metadata = config["dataset"]["metadata_columns"]
+    for index, column in enumerate(config["folds"]["stratify_by"]):
+        if column not in metadata:
+            raise FoldlineError(
+                f"config: folds.stratify_by[{index}] is {column!r}, which is not one of dataset.metadata_columns: "
+                f"{listing(metadata) or 'none'}"
+            )
+    named = [config["dataset"][name] for name in ("id_column", "target_column", "group_column")] + metadata
+    for column in named:
+        if column is not None and named.count(column) > 1:
+            raise FoldlineError(f"config: dataset uses column {column!r} for two purposes; each column has one")
+    for name, model in config["models"].items():
+        if name in ("id", "fold", "target", "blend", *metadata):
+            raise FoldlineError(f"config: models.{name} has the name of a column of the OOF table; rename the model")
+        try:
+            check_backbone(model["backbone"], weights=model["weights"], image_size=model["image_size"])
+        except FoldlineError as error:
+            raise FoldlineError(f"config: models.{name}: {error}") from None
+        if is_weights_file(model["weights"]) and not Path(model["weights"]).is_file():
+            raise FoldlineError(f"config: models.{name}.weights: no file {model['weights']!r}")
+        for fold in model["fold_overrides"]:
+            if int(fold) >= count:
+                raise FoldlineError(
+                    f"config: models.{name}.fold_overrides.{fold} names a fold that is not there; "
+                    f"folds.count is {count}, folds are 0 to {count - 1}"
+                )
+
+
+def _plain(value: Any) -> Any:
+    """Copy with text keys: YAML reads `3:` as an integer key, and fold numbers are keys."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema with its `$ref` into `root` replaced; keys beside the reference win."""
+    if "$ref" not in schema:
+        return dict(schema)
+    target: Any = root
+    for part in schema["$ref"].removeprefix("#/").split("/"):
+        target = target[part]
+    return {**resolve(target, root), **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    schema = resolve(schema, root)
+    if not isinstance(value, dict):
+        return value
+    filled = dict(value)
+    known = schema.get("properties", {})
+    for key, below in known.items():
+        below = resolve(below, root)
+        if key not in filled and "default" in below:
+            filled[key] = _plain(below["default"])
+    for key, item in filled.items():
+        below = known.get(key, schema.get("additionalProperties"))
+        if isinstance(below, dict):
+            filled[key] = _with_defaults(item, below, root)
+    return filled
+
+
+BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+}
+
+
+def _message(error: ValidationError) -> str:
+    place = ".".join(str(part) for part in error.absolute_path)
+    prefix = f"{place}." if place else ""
+    value, limit = _shown(error.instance), error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = sorted(error.schema["properties"])
+            unknown = next(key for key in error.instance if key not in known)
+            close = difflib.get_close_matches(unknown, known, n=1)
+            hint = f" Did you mean {prefix}{close[0]}?" if close else ""
+            return f"config: {prefix}{unknown} is not a known key.{hint} Known keys: {listing(known, limit=40)}"
+        case "required":
+            absent = next(key for key in limit if key not in error.instance)
+            meaning = " ".join(error.schema["properties"][absent].get("description", "").split())
+            return f"config: {prefix}{absent} is missing. {meaning}".rstrip()
+        case "enum":
+            return f"config: {place} is {value}; allowed: {', '.join(_shown(item) for item in limit)}"
+        case "type":
+            kinds = limit if isinstance(limit, list) else [limit]
+            hint = "; YAML reads 1e-3 as text, write 1.0e-3" if _is_number(error.instance) else ""
+            return f"config: {place} is {value}; it must be of type {' or '.join(kinds)}{hint}"
+        case "pattern" if "propertyNames" in error.absolute_schema_path:
+            return f"config: {prefix}{error.instance} is no allowed name; it must match {limit}"
+        case "pattern":
+            return f"config: {place} is {value}; it must match {limit}"
+        case bound if bound in BOUNDS:
+            return f"config: {place} is {value}; it must be {BOUNDS[bound]} {limit}"
+        case _:
+            return f"config: {place or 'the configuration'}: {error.message}"
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(value)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, str)

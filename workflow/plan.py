@@ -1,0 +1,259 @@
+"""What defines every job: its settings, the digest of its code, of the raw data it sees and of the jobs before it.
+
+The plan is made by the process that builds the DAG, before it builds it, and kept in a file for the processes that run
+single jobs. A job's key is a digest of all that defines it, so two jobs of equal keys make equal outputs, whatever the
+mtimes say. `keys.py` turns keys that changed into files that Snakemake sees as updated.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from foldline.files import digest_of, read_json, sha256_of_file, write_json
+from foldline.rows import bucket, part_name
+from raw_data import RawData, Sample
+from sources import code_digest
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+ROWS_PER_SCAN = 5_000
+# A JPEG of quality 95 takes about this many bytes a pixel (measured: .30 on dermoscopy, .45 on grey solar cells).
+JPEG_BYTES_PER_PIXEL = 0.4
+MODEL_KEYS_OF_PREDICTION = ("backbone", "image_size", "hidden_units", "dropout")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the workflow.
+
+    Attributes:
+        rule: its rule.
+        wildcards: values of the rule's wildcards, in the rule's order.
+        settings: keyword arguments of its script that define what it makes.
+        places: keyword arguments of its script that do not: folders, tables, device.
+        needs: the jobs whose outputs it reads and whose change makes it stale.
+        key: digest of all that defines the job.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    settings: dict[str, Any]
+    places: dict[str, Any]
+    needs: tuple["Job", ...]
+    key: str
+
+    @property
+    def name(self) -> str:
+        """The job's name, unique in the plan: train_fold model=lite0 fold=3."""
+        return job_name(self.rule, self.wildcards)
+
+
+def job_name(rule: str, wildcards: Mapping[str, str]) -> str:
+    """Name of a job by its rule and the values of its wildcards."""
+    return " ".join([rule, *(f"{key}={value}" for key, value in sorted(wildcards.items()))])
+
+
+@dataclass
+class Plan:
+    """All jobs, in an order in which none stands before one it needs, and into how many pieces the data are cut.
+
+    Attributes:
+        jobs: the jobs; empty in a plan read from its file.
+        pieces: names of pieces by what is cut: "scan/train", "shards/224/test".
+        arguments: keyword arguments of each job's script, by the job's name.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    pieces: dict[str, list[str]] = field(default_factory=dict)
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def add(
+        self,
+        rule: str,
+        *,
+        settings: Mapping[str, Any],
+        needs: Sequence[Job] = (),
+        raw: Any = None,
+        places: Mapping[str, Any] | None = None,
+        **wildcards: Any,
+    ) -> Job:
+        """Add a job.
+
+        Args:
+            rule: its rule; its script is `scripts/RULE.py`.
+            settings: see `Job`.
+            needs: jobs before it, added already.
+            raw: what it depends on outside of the plan, in values that JSON can hold.
+            places: see `Job`.
+            **wildcards: values of its wildcards.
+        """
+        values = {name: str(value) for name, value in wildcards.items()}
+        key = digest_of(
+            {
+                "rule": rule,
+                "wildcards": values,
+                "code": code_digest(SCRIPTS / f"{rule}.py"),
+                "settings": dict(settings),
+                "raw": raw,
+                "needs": [job.key for job in needs],
+            }
+        )
+        job = Job(rule, values, dict(settings), dict(places or {}), tuple(needs), key)
+        self.jobs.append(job)
+        self.arguments[job.name] = {**job.settings, **job.places}
+        return job
+
+    def save(self, path: Path) -> None:
+        """Keep what the processes of single jobs need; the file is left alone when nothing changed."""
+        content = {"pieces": self.pieces, "arguments": self.arguments}
+        if not path.is_file() or read_json(path) != content:
+            write_json(path, content)
+
+    @classmethod
+    def load(cls, path: Path) -> "Plan":
+        """Read a plan that `save` kept."""
+        return cls(**read_json(path))
+
+
+def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | None) -> Plan:
+    """Plan of a completed configuration and its data.
+
+    Args:
+        config: the configuration, completed and checked.
+        raw_data: tables and digests.
+        pinned: the pinned table of the example; None for the user's own data.
+    """
+    plan = Plan()
+    dataset, folds = config["dataset"], range(config["folds"]["count"])
+    names = [dataset["target_column"]]
+    metadata = dataset["metadata_columns"]
+    if pinned is not None:
+        plan.add("example_data", settings={"example": dataset["example"]}, raw=sha256_of_file(pinned))
+
+    scans = {part: _plan_scans(plan, part, samples, dataset) for part, samples in raw_data.parts.items()}
+    audits = {
+        part: plan.add(
+            "audit_leaks",
+            part=part,
+            settings=config["leaks"],
+            needs=scans["train"] if part == "train" else [*scans["test"], *scans["train"]],
+        )
+        for part in ("train", "test")
+    }
+    table = plan.add("make_folds", settings=config["folds"], needs=[*scans["train"], audits["train"]])
+    sizes = sorted({model["image_size"] for model in config["models"].values()})
+    shards = {
+        (size, part): _plan_shards(plan, size, part, samples, config)
+        for size in sizes
+        for part, samples in raw_data.parts.items()
+    }
+    weights = {
+        fold: plan.add(
+            "class_weights", fold=fold, settings={**config["class_weights"], "class_names": names}, needs=[table]
+        )
+        for fold in folds
+    }
+
+    trained, predictions = [], []
+    device = {"accelerator": config["accelerator"]}
+    for name, model in config["models"].items():
+        for fold in folds:
+            settings = {key: value for key, value in model.items() if key != "fold_overrides"}
+            settings |= model["fold_overrides"].get(str(fold), {})
+            train_shards = shards[model["image_size"], "train"]
+            fitted = plan.add(
+                "train_fold",
+                model=name,
+                fold=fold,
+                settings={"settings": settings, "class_names": names},
+                needs=[table, weights[fold], *train_shards],
+                raw=_weights_file(settings["weights"]),
+                places=device,
+            )
+            network = {key: settings[key] for key in MODEL_KEYS_OF_PREDICTION}
+            prediction = {"settings": network, "class_names": names, **config["prediction"]}
+            trained.append(fitted)
+            for rule, part in (("predict_oof", "train"), ("predict_test", "test")):
+                needs = [fitted, table, *shards[model["image_size"], part]]
+                predictions.append(
+                    plan.add(rule, model=name, fold=fold, settings=prediction, needs=needs, places=device)
+                )
+
+    blend = plan.add(
+        "blend_folds",
+        settings={**config["blend"], "class_names": names},
+        needs=[*predictions, table],
+        raw=raw_data.submission,
+        places={"sample_submission": str(Path(dataset["root"]) / dataset["sample_submission"])},
+    )
+    evaluation = plan.add(
+        "evaluate",
+        settings={**config["evaluation"], "class_names": names, "metadata_columns": metadata},
+        needs=[blend, table],
+    )
+    plan.add(
+        "render_report",
+        settings={**config["report"], "class_names": names},
+        needs=[
+            *(blend, evaluation, table, *scans["train"], *audits.values(), *weights.values(), *trained),
+            *shards[sizes[-1], "train"],
+        ],
+    )
+    return plan
+
+
+def _plan_scans(plan: Plan, part: str, samples: Sequence[Sample], dataset: Mapping[str, Any]) -> list[Job]:
+    pieces = _power_of_two(len(samples) / ROWS_PER_SCAN)
+    labelled = part == "train"
+    settings = {
+        "id_column": dataset["id_column"],
+        "target_column": dataset["target_column"] if labelled else None,
+        "group_column": dataset["group_column"] if labelled else None,
+        "metadata_columns": dataset["metadata_columns"],
+    }
+    places = {"root": dataset["root"], "images": dataset[f"{part}_images"]}
+    jobs = []
+    for piece, facts in _cut(samples, pieces).items():
+        jobs.append(plan.add("scan_images", part=part, piece=piece, settings=settings, raw=facts, places=places))
+    plan.pieces[f"scan/{part}"] = [job.wildcards["piece"] for job in jobs]
+    return jobs
+
+
+def _plan_shards(plan: Plan, size: int, part: str, samples: Sequence[Sample], config: Mapping[str, Any]) -> list[Job]:
+    expected_bytes = sum(min(sample.bytes, JPEG_BYTES_PER_PIXEL * size * size) for sample in samples)
+    pieces = _power_of_two(expected_bytes / (config["shards"]["megabytes"] * 1e6), least=True)
+    settings = {
+        "aspect": config["shards"]["aspect"],
+        "jpeg_quality": config["shards"]["jpeg_quality"],
+        "metadata_columns": config["dataset"]["metadata_columns"],
+    }
+    places = {"root": config["dataset"]["root"]}
+    jobs = [
+        plan.add("shard_records", size=size, part=part, piece=piece, settings=settings, raw=facts, places=places)
+        for piece, facts in _cut(samples, pieces).items()
+    ]
+    plan.pieces[f"shards/{size}/{part}"] = [job.wildcards["piece"] for job in jobs]
+    return jobs
+
+
+def _cut(samples: Sequence[Sample], pieces: int) -> dict[str, str]:
+    """Digest of the facts of each piece's samples, by the piece's name; pieces without samples are left out."""
+    facts: dict[int, list[list[str]]] = {}
+    for sample in samples:
+        facts.setdefault(bucket(sample.row.id, pieces), []).append(sample.facts())
+    return {part_name(index, pieces): digest_of(sorted(facts[index])) for index in sorted(facts)}
+
+
+def _power_of_two(ratio: float, *, least: bool = False) -> int:
+    """The power of two, at least 1, next above `ratio`; next below it with `least`.
+
+    Powers of two, so that a few rows more or less seldom change into how many pieces the data are cut.
+    """
+    count = 1
+    while count * (2 if least else 1) <= ratio:
+        count *= 2
+    return count
+
+
+def _weights_file(weights: str) -> str | None:
+    return sha256_of_file(weights) if Path(weights).is_file() else None

@@ -1,0 +1,58 @@
+# Fold predictions become the OOF table, the submission and their metrics.
+
+
+rule blend_folds:
+    localrule: True
+    input:
+        key="results/keys/blend_folds.key",
+        oof_predictions=expand("results/predictions/{model}/fold{fold}/oof.csv", model=MODELS, fold=FOLDS),
+        test_predictions=expand("results/predictions/{model}/fold{fold}/test.csv", model=MODELS, fold=FOLDS),
+        folds="results/folds.csv",
+    output:
+        oof="results/oof.csv",
+        submission="results/submission.csv",
+        recipe="results/blend.json",
+        built="results/keys/blend_folds.built",
+    log:
+        "logs/blend_folds.log",
+    benchmark:
+        "benchmarks/blend_folds.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=settings_of("blend_folds"),
+    message:
+        "Blend {output.oof} and {output.submission}."
+    script:
+        "../../scripts/blend_folds.py"
+
+
+rule evaluate:
+    localrule: True
+    input:
+        key="results/keys/evaluate.key",
+        oof="results/oof.csv",
+        folds="results/folds.csv",
+    output:
+        metrics="results/metrics.json",
+        built="results/keys/evaluate.built",
+    log:
+        "logs/evaluate.log",
+    benchmark:
+        "benchmarks/evaluate.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=settings_of("evaluate"),
+    message:
+        "Score the out-of-fold rows."
+    script:
+        "../../scripts/evaluate.py"

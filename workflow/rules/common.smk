@@ -1,0 +1,87 @@
+# What all rules share: the completed configuration, the plan of jobs, and look-ups into it.
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.io import apply_wildcards
+
+WORKFLOW = Path(workflow.basedir)
+sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
+
+import keys
+from configuration import check_combinations, complete, read_schema
+from foldline.errors import FoldlineError
+from plan import Plan, job_name, make_plan
+from raw_data import read_raw_data
+
+PLAN_FILE = Path("results/keys/plan.json")
+DIGESTS_FILE = Path(".foldline/image_digests.tsv")
+
+
+try:
+    config = complete(config, read_schema(WORKFLOW.parent / "config" / "config.schema.yaml"))
+    check_combinations(config)
+except FoldlineError as error:
+    raise WorkflowError(str(error)) from None
+
+DATASET = Path(config["dataset"]["root"])
+EXAMPLE = config["dataset"]["example"]
+PINNED = WORKFLOW / "examples" / f"{EXAMPLE}.csv" if EXAMPLE else None
+FOLDS = range(config["folds"]["count"])
+MODELS = list(config["models"])
+LARGEST = max(model["image_size"] for model in config["models"].values())
+
+if workflow.is_main_process:
+    try:
+        RAW_DATA = read_raw_data(config["dataset"], cache=DIGESTS_FILE, pinned=PINNED)
+        PLAN = make_plan(config, RAW_DATA, pinned=PINNED)
+    except FoldlineError as error:
+        raise WorkflowError(str(error)) from None
+    PLAN.save(PLAN_FILE)
+else:
+    PLAN = Plan.load(PLAN_FILE)
+
+
+wildcard_constraints:
+    part="train|test",
+    piece=r"\d+-of-\d+",
+    size=r"\d+",
+    fold=r"\d+",
+    model="|".join(MODELS),
+
+
+def settings_of(step):
+    """Parameter of a rule: the keyword arguments that the plan has for the job."""
+    return lambda wildcards: PLAN.arguments[job_name(step, dict(wildcards))]
+
+
+def inventory_of(part):
+    """The pieces of the inventory of the train or test table."""
+    return expand("results/inventory/{part}/{piece}.csv", part=part, piece=PLAN.pieces[f"scan/{part}"])
+
+
+def shards_of(size, part, suffix):
+    """The shards ("tfrec") or their manifests ("json") of one image size."""
+    pieces = PLAN.pieces[f"shards/{size}/{part}"]
+    return expand("results/shards/{size}/{part}/{piece}.{suffix}", size=size, part=part, piece=pieces, suffix=suffix)
+
+
+def model_shards(part, suffix):
+    """Input of a rule with the wildcard `model`: the shards of the model's image size."""
+    return lambda wildcards: shards_of(config["models"][wildcards.model]["image_size"], part, suffix)
+
+
+def paths_of(job):
+    """Key file, built file and other outputs of a job, by the patterns of its rule."""
+    made_by = getattr(rules, job.rule)
+    key, built, *outputs = (
+        Path(apply_wildcards(str(pattern), job.wildcards))
+        for pattern in (made_by.input.key, made_by.output.built, *made_by.output)
+    )
+    return key, built, [output for output in outputs if output != built]
+
+
+def refresh_keys():
+    """Write the key files; only the process that builds the DAG does."""
+    if workflow.is_main_process:
+        keys.refresh(PLAN, paths_of, stale=lambda job: job.rule == "example_data" and not RAW_DATA.written)

@@ -1,0 +1,165 @@
+# From raw tables and images to shards, folds and class weights.
+
+if EXAMPLE:
+
+    rule example_data:
+        localrule: True
+        input:
+            key="results/keys/example_data.key",
+            pinned=ancient(PINNED),
+        output:
+            train=DATASET / config["dataset"]["train_table"],
+            test=DATASET / config["dataset"]["test_table"],
+            submission=DATASET / config["dataset"]["sample_submission"],
+            built="results/keys/example_data.built",
+        log:
+            "logs/example_data.log",
+        benchmark:
+            "benchmarks/example_data.tsv"
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=500,
+            runtime=10,
+        params:
+            settings=settings_of("example_data"),
+        message:
+            "Write the photographs and tables of the embedded example."
+        script:
+            "../../scripts/example_data.py"
+
+
+# The raw table is `ancient`: its rows are in the key, row by row, so its mtime says nothing more.
+rule scan_images:
+    input:
+        key="results/keys/scan_images/{part}/{piece}.key",
+        table=lambda wildcards: ancient(DATASET / config["dataset"][f"{wildcards.part}_table"]),
+    output:
+        inventory="results/inventory/{part}/{piece}.csv",
+        built="results/keys/scan_images/{part}/{piece}.built",
+    log:
+        "logs/scan_images/{part}/{piece}.log",
+    benchmark:
+        "benchmarks/scan_images/{part}/{piece}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        settings=settings_of("scan_images"),
+    message:
+        "Look at the {wildcards.part} images of piece {wildcards.piece}."
+    script:
+        "../../scripts/scan_images.py"
+
+
+rule audit_leaks:
+    localrule: True
+    input:
+        key="results/keys/audit_leaks/{part}.key",
+        inventory=lambda wildcards: inventory_of(wildcards.part),
+        others=lambda wildcards: inventory_of("train") if wildcards.part == "test" else [],
+    output:
+        leaks="results/leaks/{part}.csv",
+        built="results/keys/audit_leaks/{part}.built",
+    log:
+        "logs/audit_leaks/{part}.log",
+    benchmark:
+        "benchmarks/audit_leaks/{part}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=settings_of("audit_leaks"),
+    message:
+        "Look for duplicates that would leak between folds or into the {wildcards.part} part."
+    script:
+        "../../scripts/audit_leaks.py"
+
+
+rule make_folds:
+    localrule: True
+    input:
+        key="results/keys/make_folds.key",
+        inventory=inventory_of("train"),
+        leaks="results/leaks/train.csv",
+    output:
+        folds="results/folds.csv",
+        built="results/keys/make_folds.built",
+    log:
+        "logs/make_folds.log",
+    benchmark:
+        "benchmarks/make_folds.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=settings_of("make_folds"),
+    message:
+        "Give every training row its fold, groups and duplicates together."
+    script:
+        "../../scripts/make_folds.py"
+
+
+# Inventory and audit are `ancient`: shards wait for them, but only the rows of the piece, which are in the key, make a
+# shard stale.
+rule shard_records:
+    input:
+        key="results/keys/shard_records/{size}/{part}/{piece}.key",
+        inventory=lambda wildcards: ancient(inventory_of(wildcards.part)),
+        audit=ancient("results/leaks/{part}.csv"),
+    output:
+        records="results/shards/{size}/{part}/{piece}.tfrec",
+        manifest="results/shards/{size}/{part}/{piece}.json",
+        built="results/keys/shard_records/{size}/{part}/{piece}.built",
+    log:
+        "logs/shard_records/{size}/{part}/{piece}.log",
+    benchmark:
+        "benchmarks/shard_records/{size}/{part}/{piece}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        mem_mb=1000,
+        runtime=120,
+    params:
+        settings=settings_of("shard_records"),
+    message:
+        "Cut shard {wildcards.piece} of the {wildcards.part} images at {wildcards.size} pixels."
+    script:
+        "../../scripts/shard_records.py"
+
+
+rule class_weights:
+    localrule: True
+    input:
+        key="results/keys/class_weights/fold{fold}.key",
+        folds="results/folds.csv",
+    output:
+        weights="results/class_weights/fold{fold}.json",
+        built="results/keys/class_weights/fold{fold}.built",
+    log:
+        "logs/class_weights/fold{fold}.log",
+    benchmark:
+        "benchmarks/class_weights/fold{fold}.tsv"
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        settings=settings_of("class_weights"),
+    message:
+        "Weigh the labels by the training rows of fold {wildcards.fold}."
+    script:
+        "../../scripts/class_weights.py"

@@ -1,0 +1,57 @@
+# Probabilities of every fold's model: for the fold it did not see, and for the test part.
+
+
+rule predict_oof:
+    input:
+        key="results/keys/predict_oof/{model}/fold{fold}.key",
+        shards=model_shards("train", "tfrec"),
+        manifests=model_shards("train", "json"),
+        folds="results/folds.csv",
+        weights="results/models/{model}/fold{fold}/weights.weights.h5",
+    output:
+        predictions="results/predictions/{model}/fold{fold}/oof.csv",
+        built="results/keys/predict_oof/{model}/fold{fold}.built",
+    log:
+        "logs/predict_oof/{model}/fold{fold}.log",
+    benchmark:
+        "benchmarks/predict_oof/{model}/fold{fold}.tsv"
+    conda:
+        "../../envs/train-cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        settings=settings_of("predict_oof"),
+    message:
+        "Predict the rows of fold {wildcards.fold} with the model {wildcards.model} that did not see them."
+    script:
+        "../../scripts/predict_oof.py"
+
+
+rule predict_test:
+    input:
+        key="results/keys/predict_test/{model}/fold{fold}.key",
+        shards=model_shards("test", "tfrec"),
+        manifests=model_shards("test", "json"),
+        folds="results/folds.csv",
+        weights="results/models/{model}/fold{fold}/weights.weights.h5",
+    output:
+        predictions="results/predictions/{model}/fold{fold}/test.csv",
+        built="results/keys/predict_test/{model}/fold{fold}.built",
+    log:
+        "logs/predict_test/{model}/fold{fold}.log",
+    benchmark:
+        "benchmarks/predict_test/{model}/fold{fold}.tsv"
+    conda:
+        "../../envs/train-cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        settings=settings_of("predict_test"),
+    message:
+        "Predict the test part with model {wildcards.model} of fold {wildcards.fold}."
+    script:
+        "../../scripts/predict_test.py"

@@ -1,0 +1,52 @@
+# One page that shows it all; the same figures go into `snakemake --report`.
+
+
+rule render_report:
+    localrule: True
+    input:
+        key="results/keys/render_report.key",
+        oof="results/oof.csv",
+        metrics="results/metrics.json",
+        recipe="results/blend.json",
+        folds="results/folds.csv",
+        inventory=inventory_of("train"),
+        train_leaks="results/leaks/train.csv",
+        test_leaks="results/leaks/test.csv",
+        class_weights=expand("results/class_weights/fold{fold}.json", fold=FOLDS),
+        histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),
+        provenances=expand("results/models/{model}/fold{fold}/provenance.json", model=MODELS, fold=FOLDS),
+        shards=shards_of(LARGEST, "train", "tfrec"),
+        manifests=shards_of(LARGEST, "train", "json"),
+    output:
+        report="results/report.html",
+        class_balance=report("results/figures/class_balance.png", caption="../report/class_balance.rst", category="Data"),
+        folds=report("results/figures/folds.png", caption="../report/folds.rst", category="Data"),
+        learning_curves=report(
+            "results/figures/learning_curves.png", caption="../report/learning_curves.rst", category="Training"
+        ),
+        roc=report("results/figures/roc.png", caption="../report/roc.rst", category="Scores"),
+        precision_recall=report(
+            "results/figures/precision_recall.png", caption="../report/precision_recall.rst", category="Scores"
+        ),
+        score_histogram=report(
+            "results/figures/score_histogram.png", caption="../report/score_histogram.rst", category="Scores"
+        ),
+        calibration=report("results/figures/calibration.png", caption="../report/calibration.rst", category="Scores"),
+        most_wrong=report("results/figures/most_wrong.png", caption="../report/most_wrong.rst", category="Scores"),
+        built="results/keys/render_report.built",
+    log:
+        "logs/render_report.log",
+    benchmark:
+        "benchmarks/render_report.tsv"
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings_of("render_report"),
+    message:
+        "Render {output.report}."
+    script:
+        "../../scripts/render_report.py"

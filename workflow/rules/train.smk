@@ -1,0 +1,32 @@
+# One job per model and fold.
+
+
+rule train_fold:
+    input:
+        key="results/keys/train_fold/{model}/fold{fold}.key",
+        shards=model_shards("train", "tfrec"),
+        manifests=model_shards("train", "json"),
+        folds="results/folds.csv",
+        class_weights="results/class_weights/fold{fold}.json",
+    output:
+        weights="results/models/{model}/fold{fold}/weights.weights.h5",
+        history="results/models/{model}/fold{fold}/history.csv",
+        provenance="results/models/{model}/fold{fold}/provenance.json",
+        events="results/models/{model}/fold{fold}/events.out.tfevents.foldline",
+        built="results/keys/train_fold/{model}/fold{fold}.built",
+    log:
+        "logs/train_fold/{model}/fold{fold}.log",
+    benchmark:
+        "benchmarks/train_fold/{model}/fold{fold}.tsv"
+    conda:
+        "../../envs/train-cpu.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+    params:
+        settings=settings_of("train_fold"),
+    message:
+        "Train model {wildcards.model} without fold {wildcards.fold}."
+    script:
+        "../../scripts/train_fold.py"
