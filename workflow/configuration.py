@@ -13,6 +13,7 @@ import yaml
 from foldline.backbone_names import check_backbone, is_weights_file
 from foldline.errors import FoldlineError, listing
 from jsonschema import Draft202012Validator, ValidationError
+from raw_data import RawData
 
 
 def read_schema(path: str | Path) -> dict[str, Any]:
@@ -66,6 +67,25 @@ def check_combinations(config: Mapping[str, Any]) -> None:
                     f"config: models.{name}.fold_overrides.{fold} names a fold that is not there; "
                     f"folds.count is {count}, folds are 0 to {count - 1}"
                 )
+
+
+def check_data(config: Mapping[str, Any], raw_data: RawData) -> None:
+    """Refuse a configuration that its data cannot fulfil.
+
+    Raises:
+        FoldlineError: there are fewer groups than folds, or fewer groups with one of the labels.
+    """
+    count = config["folds"]["count"]
+    column = config["dataset"]["group_column"]
+    groups = {"of any label": {sample.row.group for sample in raw_data.parts["train"]}}
+    for label in ("0", "1"):
+        groups[f"with label {label}"] = {s.row.group for s in raw_data.parts["train"] if s.row.target == label}
+    for which, names in groups.items():
+        if len(names) < count:
+            raise FoldlineError(
+                f"config: folds.count is {count}, but the training table has {len(names)} "
+                f"{f'groups (column {column})' if column else 'rows'} {which}; take fewer folds"
+            )
 
 
 def _plain(value: Any) -> Any:

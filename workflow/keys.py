@@ -8,21 +8,39 @@ from a bucket or a colleague mixed them. A stale job's key file is written anew,
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from foldline.files import written_whole
 from plan import Job, Plan
 
-Paths = Callable[[Job], tuple[Path, Path, Sequence[Path]]]
+
+@dataclass(frozen=True)
+class Files:
+    """Files of a job.
+
+    Attributes:
+        key: input file that holds the job's key.
+        built: output file that holds the key the outputs were built from.
+        outputs: the other outputs.
+        benchmark: the benchmark file; Snakemake looks at its mtime as at an output's, but it need not be there.
+    """
+
+    key: Path
+    built: Path
+    outputs: tuple[Path, ...]
+    benchmark: Path
 
 
-def refresh(plan: Plan, paths: Paths, *, stale: Callable[[Job], bool] = lambda job: False) -> list[Job]:
+def refresh(
+    plan: Plan, files_of: Callable[[Job], Files], *, stale: Callable[[Job], bool] = lambda job: False
+) -> list[Job]:
     """Bring the key files of all jobs up to date.
 
     Args:
         plan: the plan, its jobs in order.
-        paths: gives, for a job, its key file, its built file and its other outputs.
+        files_of: gives the files of a job.
         stale: tells of jobs that are stale for another reason than their key.
 
     Returns:
@@ -31,23 +49,26 @@ def refresh(plan: Plan, paths: Paths, *, stale: Callable[[Job], bool] = lambda j
     found = []
     newest_output: dict[str, int] = {}
     for job in plan.jobs:
-        key_file, built_file, outputs = paths(job)
-        mtimes = [_mtime(path) for path in (built_file, *outputs)]
-        if stale(job) or None in mtimes or _first_line(built_file) != job.key:
+        files = files_of(job)
+        mtimes = {path: _mtime(path) for path in (files.built, *files.outputs)}
+        if stale(job) or None in mtimes.values() or _first_line(files.built) != job.key:
             found.append(job)
             # The second line makes the content new, else Snakemake takes equal bytes for an unchanged input.
-            _write(key_file, f"{job.key}\nstale at {time.time_ns()}\n")
+            _write(files.key, f"{job.key}\nstale at {time.time_ns()}\n")
             continue
-        if _first_line(key_file) != job.key:
-            _write(key_file, f"{job.key}\n")
-        before = max((newest_output.get(need.name, 0) for need in job.needs), default=0)
-        if min(mtimes) < before:
-            for path in (built_file, *outputs):
-                os.utime(path, ns=(before, before))
-            mtimes = [before]
-        newest_output[job.name] = max(mtimes)
-        if (_mtime(key_file) or 0) > min(mtimes):
-            os.utime(key_file, ns=(min(mtimes), min(mtimes)))
+        if _first_line(files.key) != job.key:
+            _write(files.key, f"{job.key}\n")
+        if (benchmarked := _mtime(files.benchmark)) is not None:
+            mtimes[files.benchmark] = benchmarked
+        after = max((newest_output.get(need.name, 0) for need in job.needs), default=0)
+        for path in mtimes:
+            if mtimes[path] < after:
+                os.utime(path, ns=(after, after))
+                mtimes[path] = after
+        newest_output[job.name] = max(mtimes.values())
+        oldest = min(mtimes.values())
+        if _mtime(files.key) > oldest:
+            os.utime(files.key, ns=(oldest, oldest))
     return found
 
 

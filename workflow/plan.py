@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.files import digest_of, read_json, sha256_of_file, write_json
-from foldline.rows import bucket, part_name
+from foldline.rows import bucket, part_name, pieces_within
 from raw_data import RawData, Sample
 from sources import code_digest
 
@@ -127,10 +127,11 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     dataset, folds = config["dataset"], range(config["folds"]["count"])
     names = [dataset["target_column"]]
     metadata = dataset["metadata_columns"]
+    made = []
     if pinned is not None:
-        plan.add("example_data", settings={"example": dataset["example"]}, raw=sha256_of_file(pinned))
+        made.append(plan.add("example_data", settings={"example": dataset["example"]}, raw=sha256_of_file(pinned)))
 
-    scans = {part: _plan_scans(plan, part, samples, dataset) for part, samples in raw_data.parts.items()}
+    scans = {part: _plan_scans(plan, part, samples, config, made) for part, samples in raw_data.parts.items()}
     audits = {
         part: plan.add(
             "audit_leaks",
@@ -143,7 +144,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     table = plan.add("make_folds", settings=config["folds"], needs=[*scans["train"], audits["train"]])
     sizes = sorted({model["image_size"] for model in config["models"].values()})
     shards = {
-        (size, part): _plan_shards(plan, size, part, samples, config)
+        (size, part): _plan_shards(plan, size, part, samples, config, scans[part])
         for size in sizes
         for part, samples in raw_data.parts.items()
     }
@@ -202,8 +203,13 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     return plan
 
 
-def _plan_scans(plan: Plan, part: str, samples: Sequence[Sample], dataset: Mapping[str, Any]) -> list[Job]:
-    pieces = _power_of_two(len(samples) / ROWS_PER_SCAN)
+def _plan_scans(
+    plan: Plan, part: str, samples: Sequence[Sample], config: Mapping[str, Any], made: Sequence[Job]
+) -> list[Job]:
+    dataset = config["dataset"]
+    # At least as many pieces as any image size has shards, so that a shard depends on whole pieces of the inventory.
+    source_bytes = sum(sample.bytes for sample in samples)
+    pieces = _power_of_two(max(len(samples) / ROWS_PER_SCAN, source_bytes / _shard_bytes(config)), above=True)
     labelled = part == "train"
     settings = {
         "id_column": dataset["id_column"],
@@ -212,45 +218,62 @@ def _plan_scans(plan: Plan, part: str, samples: Sequence[Sample], dataset: Mappi
         "metadata_columns": dataset["metadata_columns"],
     }
     places = {"root": dataset["root"], "images": dataset[f"{part}_images"]}
-    jobs = []
-    for piece, facts in _cut(samples, pieces).items():
-        jobs.append(plan.add("scan_images", part=part, piece=piece, settings=settings, raw=facts, places=places))
-    plan.pieces[f"scan/{part}"] = [job.wildcards["piece"] for job in jobs]
-    return jobs
+    cut = _cut(samples, pieces)
+    plan.pieces[f"scan/{part}"] = list(cut)
+    return [
+        plan.add(
+            "scan_images", part=part, piece=piece, settings=settings, needs=made, raw=digest_of(facts), places=places
+        )
+        for piece, facts in cut.items()
+    ]
 
 
-def _plan_shards(plan: Plan, size: int, part: str, samples: Sequence[Sample], config: Mapping[str, Any]) -> list[Job]:
+def _plan_shards(
+    plan: Plan, size: int, part: str, samples: Sequence[Sample], config: Mapping[str, Any], scans: Sequence[Job]
+) -> list[Job]:
     expected_bytes = sum(min(sample.bytes, JPEG_BYTES_PER_PIXEL * size * size) for sample in samples)
-    pieces = _power_of_two(expected_bytes / (config["shards"]["megabytes"] * 1e6), least=True)
     settings = {
         "aspect": config["shards"]["aspect"],
         "jpeg_quality": config["shards"]["jpeg_quality"],
         "metadata_columns": config["dataset"]["metadata_columns"],
     }
     places = {"root": config["dataset"]["root"]}
-    jobs = [
-        plan.add("shard_records", size=size, part=part, piece=piece, settings=settings, raw=facts, places=places)
-        for piece, facts in _cut(samples, pieces).items()
+    pieces = list(_cut(samples, _power_of_two(expected_bytes / _shard_bytes(config))))
+    plan.pieces[f"shards/{size}/{part}"] = pieces
+    by_piece = {job.wildcards["piece"]: job for job in scans}
+    return [
+        plan.add(
+            "shard_records",
+            size=size,
+            part=part,
+            piece=piece,
+            settings=settings,
+            needs=[by_piece[name] for name in pieces_within(piece, list(by_piece))],
+            places=places,
+        )
+        for piece in pieces
     ]
-    plan.pieces[f"shards/{size}/{part}"] = [job.wildcards["piece"] for job in jobs]
-    return jobs
 
 
-def _cut(samples: Sequence[Sample], pieces: int) -> dict[str, str]:
-    """Digest of the facts of each piece's samples, by the piece's name; pieces without samples are left out."""
+def _shard_bytes(config: Mapping[str, Any]) -> float:
+    return config["shards"]["megabytes"] * 1e6
+
+
+def _cut(samples: Sequence[Sample], pieces: int) -> dict[str, list[list[str]]]:
+    """Facts of each piece's samples, sorted, by the piece's name; pieces without samples are left out."""
     facts: dict[int, list[list[str]]] = {}
     for sample in samples:
         facts.setdefault(bucket(sample.row.id, pieces), []).append(sample.facts())
-    return {part_name(index, pieces): digest_of(sorted(facts[index])) for index in sorted(facts)}
+    return {part_name(index, pieces): sorted(facts[index]) for index in sorted(facts)}
 
 
-def _power_of_two(ratio: float, *, least: bool = False) -> int:
-    """The power of two, at least 1, next above `ratio`; next below it with `least`.
+def _power_of_two(ratio: float, *, above: bool = False) -> int:
+    """The greatest power of two that is at most `ratio`, or 1; the least that is above it with `above`.
 
     Powers of two, so that a few rows more or less seldom change into how many pieces the data are cut.
     """
     count = 1
-    while count * (2 if least else 1) <= ratio:
+    while (count if above else 2 * count) <= ratio:
         count *= 2
     return count
 

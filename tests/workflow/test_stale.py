@@ -14,15 +14,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fixtures.project import Project
+from foldline.rows import bucket, part_name
 from PIL import Image
 
-from conftest import Project
-
 FOLDS, MODELS = range(3), "ab"
-TRAIN_SHARDS = ("00000-of-00002", "00001-of-00002")
 REPORT = {"render_report"}
 AFTER_BLEND = {"blend_folds", "evaluate"} | REPORT
-TEST_DATA = {"scan_images/test/00000-of-00001", "audit_leaks/test", "shard_records/32/test/00000-of-00001"}
 FOLD_TABLE = {"make_folds", *(f"class_weights/fold{fold}" for fold in FOLDS)}
 
 
@@ -39,9 +37,18 @@ def training(models: str = MODELS, folds: object = FOLDS) -> set[str]:
     )
 
 
-TRAIN_TABLE = (
-    {"scan_images/train/00000-of-00001", "audit_leaks/train", "audit_leaks/test"} | FOLD_TABLE | training()
-)  # every fold sees every training row: to train on, or as the rows held out
+def pieces_of(name: str, part: str) -> set[str]:
+    """The piece of the inventory and the shard of a sample; the train part of `fixtures.images` has 4 and 2."""
+    scans, shards = {"train": (4, 2), "test": (1, 1)}[part]
+    return {
+        f"scan_images/{part}/{part_name(bucket(name, scans), scans)}",
+        f"shard_records/32/{part}/{part_name(bucket(name, shards), shards)}",
+    }
+
+
+# Every fold sees every training row: to train on, or as rows held out.
+TRAIN_ROW = pieces_of("s000", "train") | {"audit_leaks/train", "audit_leaks/test"} | FOLD_TABLE | training()
+TEST_ROW = pieces_of("s060", "test") | {"audit_leaks/test"} | jobs("predict_test") | AFTER_BLEND
 
 
 def edit_config(change: Callable[[dict], None]) -> Callable[[Path], None]:
@@ -72,7 +79,7 @@ def touch(pattern: str) -> Callable[[Path], None]:
 
 def edit_label(folder: Path) -> None:
     path = folder / "data" / "train.csv"
-    rows = list(csv.reader(path.open()))
+    rows = list(csv.reader(path.read_text().splitlines()))
     rows[1][3] = str(1 - int(rows[1][3]))
     with path.open("w", newline="") as handle:
         csv.writer(handle, lineterminator="\n").writerows(rows)
@@ -111,7 +118,6 @@ def new_model(config: dict) -> None:
     config["models"]["c"] = {**config["models"]["a"], "seed": 9}
 
 
-SHARD_OF_FIRST_ROW = {"shard_records/32/train/00000-of-00002"}  # bucket of s000
 CASES = {
     "nothing": (lambda folder: None, set()),
     "scripts touched": (touch("scripts/**/*.py"), set()),
@@ -126,10 +132,10 @@ CASES = {
     "learning rate of one model": (set_value("models", "a", "learning_rate", value=0.01), training("a")),
     "override for one fold": (set_value("models", "a", "fold_overrides", value={2: {"seed": 5}}), training("a", [2])),
     "new model": (edit_config(new_model), training("c")),
-    "new test row": (new_test_row, TEST_DATA | jobs("predict_test") | AFTER_BLEND),
-    "bytes of a test image": (edit_image("s060"), TEST_DATA | jobs("predict_test") | AFTER_BLEND),
-    "label of a training row": (edit_label, TRAIN_TABLE | SHARD_OF_FIRST_ROW),
-    "bytes of a training image": (edit_image("s000"), TRAIN_TABLE | SHARD_OF_FIRST_ROW),
+    "new test row": (new_test_row, TEST_ROW),
+    "bytes of a test image": (edit_image("s060"), TEST_ROW),
+    "label of a training row": (edit_label, TRAIN_ROW),
+    "bytes of a training image": (edit_image("s000"), TRAIN_ROW),
     "model file deleted": (delete("results/models/a/fold1/weights.weights.h5"), training("a", [1])),
     "test-time views": (
         set_value("prediction", "views", value=4),

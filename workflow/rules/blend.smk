@@ -2,7 +2,6 @@
 
 
 rule blend_folds:
-    localrule: True
     input:
         key="results/keys/blend_folds.key",
         oof_predictions=expand("results/predictions/{model}/fold{fold}/oof.csv", model=MODELS, fold=FOLDS),
@@ -17,6 +16,7 @@ rule blend_folds:
         "logs/blend_folds.log",
     benchmark:
         "benchmarks/blend_folds.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -32,7 +32,6 @@ rule blend_folds:
 
 
 rule evaluate:
-    localrule: True
     input:
         key="results/keys/evaluate.key",
         oof="results/oof.csv",
@@ -44,6 +43,7 @@ rule evaluate:
         "logs/evaluate.log",
     benchmark:
         "benchmarks/evaluate.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1

@@ -9,8 +9,9 @@ WORKFLOW = Path(workflow.basedir)
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 
 import keys
-from configuration import check_combinations, complete, read_schema
+from configuration import check_combinations, check_data, complete, read_schema
 from foldline.errors import FoldlineError
+from foldline.rows import pieces_within
 from plan import Plan, job_name, make_plan
 from raw_data import read_raw_data
 
@@ -34,6 +35,7 @@ LARGEST = max(model["image_size"] for model in config["models"].values())
 if workflow.is_main_process:
     try:
         RAW_DATA = read_raw_data(config["dataset"], cache=DIGESTS_FILE, pinned=PINNED)
+        check_data(config, RAW_DATA)
         PLAN = make_plan(config, RAW_DATA, pinned=PINNED)
     except FoldlineError as error:
         raise WorkflowError(str(error)) from None
@@ -55,9 +57,22 @@ def settings_of(step):
     return lambda wildcards: PLAN.arguments[job_name(step, dict(wildcards))]
 
 
-def inventory_of(part):
-    """The pieces of the inventory of the train or test table."""
-    return expand("results/inventory/{part}/{piece}.csv", part=part, piece=PLAN.pieces[f"scan/{part}"])
+def table_of(part):
+    """The raw table. Its rows are in the keys, row by row, so the mtime of a user's table says nothing more."""
+    table = DATASET / config["dataset"][f"{part}_table"]
+    return table if EXAMPLE else ancient(table)
+
+
+def inventory_of(part, pieces=None):
+    """Pieces of the inventory of the train or test table; all of them by default."""
+    names = PLAN.pieces[f"scan/{part}"] if pieces is None else pieces
+    return expand("results/inventory/{part}/{piece}.csv", part=part, piece=names)
+
+
+def inventory_of_shard(wildcards):
+    """The pieces of the inventory whose rows are in a shard."""
+    pieces = pieces_within(wildcards.piece, PLAN.pieces[f"scan/{wildcards.part}"])
+    return inventory_of(wildcards.part, pieces)
 
 
 def shards_of(size, part, suffix):
@@ -71,17 +86,17 @@ def model_shards(part, suffix):
     return lambda wildcards: shards_of(config["models"][wildcards.model]["image_size"], part, suffix)
 
 
-def paths_of(job):
-    """Key file, built file and other outputs of a job, by the patterns of its rule."""
+def files_of(job):
+    """Files of a job, by the patterns of its rule."""
     made_by = getattr(rules, job.rule)
-    key, built, *outputs = (
+    key, built, benchmark, *outputs = (
         Path(apply_wildcards(str(pattern), job.wildcards))
-        for pattern in (made_by.input.key, made_by.output.built, *made_by.output)
+        for pattern in (made_by.input.key, made_by.output.built, made_by.benchmark, *made_by.output)
     )
-    return key, built, [output for output in outputs if output != built]
+    return keys.Files(key, built, tuple(output for output in outputs if output != built), benchmark)
 
 
 def refresh_keys():
     """Write the key files; only the process that builds the DAG does."""
     if workflow.is_main_process:
-        keys.refresh(PLAN, paths_of, stale=lambda job: job.rule == "example_data" and not RAW_DATA.written)
+        keys.refresh(PLAN, files_of, stale=lambda job: job.rule == "example_data" and not RAW_DATA.written)

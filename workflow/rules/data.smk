@@ -3,7 +3,6 @@
 if EXAMPLE:
 
     rule example_data:
-        localrule: True
         input:
             key="results/keys/example_data.key",
             pinned=ancient(PINNED),
@@ -16,6 +15,7 @@ if EXAMPLE:
             "logs/example_data.log",
         benchmark:
             "benchmarks/example_data.tsv"
+        localrule: True
         conda:
             "../../envs/data.yaml"
         threads: 1
@@ -30,11 +30,10 @@ if EXAMPLE:
             "../../scripts/example_data.py"
 
 
-# The raw table is `ancient`: its rows are in the key, row by row, so its mtime says nothing more.
 rule scan_images:
     input:
         key="results/keys/scan_images/{part}/{piece}.key",
-        table=lambda wildcards: ancient(DATASET / config["dataset"][f"{wildcards.part}_table"]),
+        table=lambda wildcards: table_of(wildcards.part),
     output:
         inventory="results/inventory/{part}/{piece}.csv",
         built="results/keys/scan_images/{part}/{piece}.built",
@@ -57,7 +56,6 @@ rule scan_images:
 
 
 rule audit_leaks:
-    localrule: True
     input:
         key="results/keys/audit_leaks/{part}.key",
         inventory=lambda wildcards: inventory_of(wildcards.part),
@@ -69,6 +67,7 @@ rule audit_leaks:
         "logs/audit_leaks/{part}.log",
     benchmark:
         "benchmarks/audit_leaks/{part}.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -84,7 +83,6 @@ rule audit_leaks:
 
 
 rule make_folds:
-    localrule: True
     input:
         key="results/keys/make_folds.key",
         inventory=inventory_of("train"),
@@ -96,6 +94,7 @@ rule make_folds:
         "logs/make_folds.log",
     benchmark:
         "benchmarks/make_folds.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -110,13 +109,11 @@ rule make_folds:
         "../../scripts/make_folds.py"
 
 
-# Inventory and audit are `ancient`: shards wait for them, but only the rows of the piece, which are in the key, make a
-# shard stale.
+# A shard knows nothing of folds: readers pick the rows of a fold by their ids. So other folds cut nothing again.
 rule shard_records:
     input:
         key="results/keys/shard_records/{size}/{part}/{piece}.key",
-        inventory=lambda wildcards: ancient(inventory_of(wildcards.part)),
-        audit=ancient("results/leaks/{part}.csv"),
+        inventory=inventory_of_shard,
     output:
         records="results/shards/{size}/{part}/{piece}.tfrec",
         manifest="results/shards/{size}/{part}/{piece}.json",
@@ -140,7 +137,6 @@ rule shard_records:
 
 
 rule class_weights:
-    localrule: True
     input:
         key="results/keys/class_weights/fold{fold}.key",
         folds="results/folds.csv",
@@ -151,6 +147,7 @@ rule class_weights:
         "logs/class_weights/fold{fold}.log",
     benchmark:
         "benchmarks/class_weights/fold{fold}.tsv"
+    localrule: True
     conda:
         "../../envs/data.yaml"
     threads: 1

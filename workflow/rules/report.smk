@@ -2,7 +2,6 @@
 
 
 rule render_report:
-    localrule: True
     input:
         key="results/keys/render_report.key",
         oof="results/oof.csv",
@@ -19,7 +18,9 @@ rule render_report:
         manifests=shards_of(LARGEST, "train", "json"),
     output:
         report="results/report.html",
-        class_balance=report("results/figures/class_balance.png", caption="../report/class_balance.rst", category="Data"),
+        class_balance=report(
+            "results/figures/class_balance.png", caption="../report/class_balance.rst", category="Data"
+        ),
         folds=report("results/figures/folds.png", caption="../report/folds.rst", category="Data"),
         learning_curves=report(
             "results/figures/learning_curves.png", caption="../report/learning_curves.rst", category="Training"
@@ -38,6 +39,7 @@ rule render_report:
         "logs/render_report.log",
     benchmark:
         "benchmarks/render_report.tsv"
+    localrule: True
     conda:
         "../../envs/report.yaml"
     threads: 1

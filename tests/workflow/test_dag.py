@@ -1,0 +1,54 @@
+"""The jobs and what each of them waits for: as the golden file says, and as the plan of keys believes."""
+
+from pathlib import Path
+
+import pytest
+from configuration import complete, read_schema
+from fixtures.images import write_config
+from fixtures.project import Project
+from plan import Job, make_plan
+from raw_data import read_raw_data
+from yaml import safe_load
+
+GOLDEN = Path(__file__).parent / "golden_dag.txt"
+
+
+def snakemake_edges(project: Project) -> dict[str, set[str]]:
+    """For each job the jobs whose outputs it takes, by what Snakemake says."""
+    table = project.snakemake("--detailed-summary").stdout.splitlines()
+    start = next(number for number, line in enumerate(table) if line.startswith("output_file\t"))
+    header = table[start].split("\t")
+    rows = [dict(zip(header, line.split("\t"), strict=True)) for line in table[start + 1 :] if "\t" in line]
+    made_by: dict[str, str] = {}
+    inputs: dict[str, set[str]] = {}
+    outputs_of_job: list[str] = []
+    for row in rows:  # the outputs of a job stand together, `built` is the last of them
+        outputs_of_job.append(row["output_file"])
+        if row["output_file"].endswith(".built"):
+            name = row["output_file"].removeprefix("results/keys/").removesuffix(".built")
+            made_by |= dict.fromkeys(outputs_of_job, name)
+            inputs[name] = set(row["input-file(s)"].split(","))
+            outputs_of_job = []
+    return {name: {made_by[path] for path in paths if path in made_by} for name, paths in inputs.items()}
+
+
+def name_of(job: Job) -> str:
+    values = [f"fold{value}" if name == "fold" else value for name, value in job.wildcards.items()]
+    return "/".join([job.rule, *values])
+
+
+@pytest.mark.slow
+def test_the_dag_is_the_golden_one(new_project: Project) -> None:
+    edges = snakemake_edges(new_project)
+    lines = [f"{name}: {' '.join(sorted(needs))}".rstrip() for name, needs in sorted(edges.items())]
+    assert lines == GOLDEN.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.slow
+def test_keys_follow_the_edges_of_the_dag(new_project: Project, tmp_path: Path) -> None:
+    write_config(tmp_path / "config.yaml", root=str(new_project.folder / "data"))
+    schema = read_schema(new_project.folder / "config" / "config.schema.yaml")
+    config = complete(safe_load((tmp_path / "config.yaml").read_text()), schema)
+    data = read_raw_data(config["dataset"], cache=tmp_path / "cache.tsv", pinned=None)
+    plan = make_plan(config, data, pinned=None)
+    assert {name_of(job): set(map(name_of, job.needs)) for job in plan.jobs} == snakemake_edges(new_project)
