@@ -38,17 +38,17 @@ def name_of(job: Job) -> str:
 
 
 @pytest.mark.slow
-def test_the_dag_is_the_golden_one(new_project: Project) -> None:
-    edges = snakemake_edges(new_project)
+def test_the_dag_is_the_golden_one(finished_project: Project) -> None:
+    edges = snakemake_edges(finished_project)
     lines = [f"{name}: {' '.join(sorted(needs))}".rstrip() for name, needs in sorted(edges.items())]
     assert lines == GOLDEN.read_text(encoding="utf-8").splitlines()
 
 
 @pytest.mark.slow
-def test_keys_follow_the_edges_of_the_dag(new_project: Project, tmp_path: Path) -> None:
-    write_config(tmp_path / "config.yaml", root=str(new_project.folder / "data"))
-    schema = read_schema(new_project.folder / "config" / "config.schema.yaml")
+def test_keys_follow_the_edges_of_the_dag(finished_project: Project, tmp_path: Path) -> None:
+    write_config(tmp_path / "config.yaml", root=str(finished_project.folder / "data"))
+    schema = read_schema(finished_project.folder / "config" / "config.schema.yaml")
     config = complete(safe_load((tmp_path / "config.yaml").read_text()), schema)
     data = read_raw_data(config["dataset"], cache=tmp_path / "cache.tsv", pinned=None)
     plan = make_plan(config, data, pinned=None)
-    assert {name_of(job): set(map(name_of, job.needs)) for job in plan.jobs} == snakemake_edges(new_project)
+    assert {name_of(job): set(map(name_of, job.needs)) for job in plan.jobs} == snakemake_edges(finished_project)

@@ -82,7 +82,7 @@ def shards_of(size, part, suffix):
 
 
 def model_shards(part, suffix):
-    """Input of a rule with the wildcard `model`: the shards of the model's image size."""
+    """The shards of the image size that belongs to the wildcard `model`."""
     return lambda wildcards: shards_of(config["models"][wildcards.model]["image_size"], part, suffix)
 
 
