@@ -5,14 +5,15 @@ Outputs: train.csv, test.csv, sample_submission.csv and, beside them, images/ID.
     the package `elpv-dataset` (Buerhop-Lutz et al., 2018; Deitsch et al., 2019 and 2021; CC BY-NC-SA 4.0).
 Parameters: example.
 
-A cell is labelled 1 when its probability of a defect is above one half. A fifth of the cells, chosen by the hash of
-their ids, is the test part; its labels are left out.
+A cell is labelled 1 when its probability of a defect is above one half. A fifth of the cells of each stated probability
+and type, chosen by the hash of their ids, is the test part; its labels are left out.
 """
 
 import csv
 import hashlib
 import importlib.util
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def example_data(
     rows = rows_of(package)
     with Path(pinned).open(newline="", encoding="utf-8") as handle:
         expected = [tuple(cells[name] for name in PINNED_COLUMNS) for cells in csv.DictReader(handle)]
-    if [row for row in rows if row[0] == "train"] + [row for row in rows if row[0] == "test"] != expected:
+    if rows != expected:
         raise FoldlineError(f"the package elpv-dataset holds other data than {pinned} says; install the locked version")
     for _, name, *_ in rows:
         with written_whole(images / f"{name}.png") as handle:
@@ -64,22 +65,31 @@ def package_folder() -> Path:
     return Path(found.origin).parent / "data"
 
 
-def labels_of(package: Path) -> list[tuple[str, str, int]]:
-    """Id, cell type and label of every photograph, the held-out ones too, sorted by id."""
+def labels_of(package: Path) -> list[tuple[str, str, float]]:
+    """Id, cell type and probability of a defect of every photograph, the held-out ones too, sorted by id."""
     lines = (package / "labels.csv").read_text(encoding="utf-8").splitlines()
     cells = [line.split() for line in lines if line.strip()]
-    return sorted((Path(path).stem, kind, int(float(value) > DEFECT_PROBABILITY)) for path, value, kind in cells)
+    return sorted((Path(path).stem, kind, float(probability)) for path, probability, kind in cells)
+
+
+def held_out(labels: Sequence[tuple[str, str, float]]) -> set[str]:
+    """Ids of the test part: of each probability and type the first fifth in the order of `rows.position`."""
+    strata = defaultdict(list)
+    for name, kind, probability in labels:
+        strata[kind, probability].append(name)
+    return {name for names in strata.values() for name in sorted(names, key=position)[: round(TEST_SHARE * len(names))]}
 
 
 def rows_of(package: Path) -> list[tuple[str, ...]]:
     """One tuple of texts in the order of `PINNED_COLUMNS` for every photograph; labels of test rows are ""."""
+    labels = labels_of(package)
+    test = held_out(labels)
     rows = []
-    for name, kind, label in labels_of(package):
+    for name, kind, probability in labels:
         content = (package / "images" / f"{name}.png").read_bytes()
-        part = "test" if position(name) < TEST_SHARE * 2**64 else "train"
-        target = str(label) if part == "train" else ""
+        part, target = ("test", "") if name in test else ("train", str(int(probability > DEFECT_PROBABILITY)))
         rows.append((part, name, target, kind, str(len(content)), hashlib.sha256(content).hexdigest()))
-    return rows
+    return sorted(rows, key=lambda row: (row[0] == "test", row[1]))
 
 
 def _write(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -1,0 +1,54 @@
+"""Losses against their formulas in NumPy."""
+
+import numpy as np
+import pytest
+from foldline.engine import tf
+from foldline.errors import FoldlineError
+from foldline.losses import make_loss
+
+LABELS = np.array([[0.0], [1.0], [0.3], [1.0]], np.float32)
+LOGITS = np.array([[0.5], [-2.0], [1.5], [30.0]], np.float32)
+WEIGHTS = [{"positive_weight": 3.0, "negative_weight": 0.5}]
+BCE = {"name": "bce", "label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.8}
+
+
+def by_formula(labels, logits, *, smoothing=0.0, gamma=0.0, yes=3.0, no=0.5):
+    labels = labels.astype(float) * (1 - smoothing) + smoothing / 2
+    p = 1 / (1 + np.exp(-logits.astype(float)))
+    return -(yes * labels * (1 - p) ** gamma * np.log(p) + no * (1 - labels) * p**gamma * np.log1p(-p)).mean(axis=1)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_bce_is_its_formula(smoothing: float) -> None:
+    loss = make_loss({**BCE, "label_smoothing": smoothing}, WEIGHTS)(tf.constant(LABELS), tf.constant(LOGITS))
+    np.testing.assert_allclose(loss[:3], by_formula(LABELS, LOGITS, smoothing=smoothing)[:3], rtol=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0])
+def test_focal_is_its_formula_on_soft_labels(gamma: float) -> None:
+    loss = make_loss({**BCE, "name": "focal", "gamma": gamma}, WEIGHTS)(tf.constant(LABELS), tf.constant(LOGITS))
+    expected = by_formula(LABELS, LOGITS, gamma=gamma, yes=3.0 * 0.8, no=0.5 * 0.2)
+    np.testing.assert_allclose(loss[:3], expected[:3], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bce", "focal"])
+def test_sure_and_wrong_is_finite_and_so_is_its_slope(name: str) -> None:
+    logits = tf.constant([[-200.0], [200.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = make_loss({**BCE, "name": name}, WEIGHTS)(tf.constant([[1.0], [0.0]]), logits)
+    assert np.isfinite(loss).all()
+    assert (loss.numpy() > 1).all()
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+
+
+def test_a_sample_has_the_mean_over_its_classes() -> None:
+    loss = make_loss(BCE, WEIGHTS * 2)
+    labels, logits = np.repeat(LABELS, 2, axis=1), np.repeat(LOGITS, 2, axis=1)
+    single = make_loss(BCE, WEIGHTS)(tf.constant(LABELS), tf.constant(LOGITS))
+    np.testing.assert_allclose(loss(tf.constant(labels), tf.constant(logits)), single, rtol=1e-6)
+
+
+def test_an_unknown_loss_is_refused() -> None:
+    with pytest.raises(FoldlineError, match="'hinge'"):
+        make_loss({**BCE, "name": "hinge"}, WEIGHTS)
