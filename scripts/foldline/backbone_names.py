@@ -28,8 +28,8 @@ class Backbone:
     weights: tuple[str, ...]
 
 
-# 32 px is one cell of the last feature map. Sizes: Tan and Le 2019 (arXiv 1905.11946), Xie et al. 2020 (1911.04252, L2),
-# Tan and Le 2021 (2104.00298, V2). L2's published weights are in no package that is used here.
+# 32 px is one cell of the last feature map. Native sizes: Tan and Le 2019 (arXiv 1905.11946), for L2 Xie et al. 2020
+# (1911.04252), for V2 Tan and Le 2021 (2104.00298). The packages have no weights of L2.
 _NATIVE_SIZES = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528, "b7": 600}
 _NATIVE_SIZES_V2 = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "s": 384, "m": 480, "l": 480}
 BACKBONES: dict[str, Backbone] = {
@@ -39,12 +39,15 @@ BACKBONES: dict[str, Backbone] = {
         for name, size in _NATIVE_SIZES.items()
     },
     "efficientnet-l2": Backbone(PACKAGE, "l2", 32, 800, ()),
-    **{f"keras-efficientnet-{name}": Backbone(KERAS, name, 32, size, ("imagenet",)) for name, size in _NATIVE_SIZES.items()},
+    **{
+        f"keras-efficientnet-{name}": Backbone(KERAS, name, 32, size, ("imagenet",))
+        for name, size in _NATIVE_SIZES.items()
+    },
     **{
         f"keras-efficientnetv2-{name}": Backbone(KERAS_V2, name, 32, size, ("imagenet",))
         for name, size in _NATIVE_SIZES_V2.items()
     },
-}  # fmt: skip
+}
 
 
 def find_backbone(name: str) -> Backbone:

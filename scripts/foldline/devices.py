@@ -66,7 +66,7 @@ class Device:
             )
 
 
-def choose_device(accelerator: str, *, threads: int) -> Device:
+def use_device(accelerator: str, *, threads: int) -> Device:
     """Choose the device of a job and say why in the log.
 
     Args:
@@ -95,7 +95,7 @@ def limit_threads(threads: int) -> None:
 
 
 def _cpu_reason(accelerator: str) -> str:
-    return "the config asks for it" if accelerator == "cpu" else "there is no TPU and no GPU"
+    return "accelerator is cpu" if accelerator == "cpu" else "there is no TPU and no GPU"
 
 
 def _tpu(accelerator: str) -> Device | None:
@@ -105,7 +105,7 @@ def _tpu(accelerator: str) -> Device | None:
     if importlib.util.find_spec("libtpu") is None:
         if accelerator == "tpu":
             raise FoldlineError(
-                "the config asks for a TPU, but the package libtpu is not installed; use the environment for TPUs "
+                "accelerator is tpu, but the package libtpu is not installed; use the environment for TPUs "
                 "(envs/train-tpu.yaml) on a TPU VM, or set accelerator to auto"
             )
         return None
@@ -118,7 +118,7 @@ def _tpu(accelerator: str) -> Device | None:
             logger.info("libtpu is installed, but no TPU answers: %s", error)
             return None
         raise FoldlineError(
-            f"the config asks for a TPU, but none answers ({error}); run on a TPU VM, or set accelerator to auto"
+            f"accelerator is tpu, but no TPU answers ({error}); run on a TPU VM, or set accelerator to auto"
         ) from error
     return Device("tpu", f"{strategy.num_replicas_in_sync} TPU cores answered", strategy)
 
@@ -130,7 +130,7 @@ def _gpu(accelerator: str) -> Device | None:
     if not gpus:
         if accelerator == "gpu":
             raise FoldlineError(
-                "the config asks for a GPU, but TensorFlow finds none; look at nvidia-smi and at the environment "
+                "accelerator is gpu, but TensorFlow finds none; look at nvidia-smi and at the environment "
                 "(envs/train-gpu.yaml), or set accelerator to auto"
             )
         return None

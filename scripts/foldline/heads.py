@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from foldline.backbones import NORM_MOMENTUM
 from foldline.engine import tf_keras
 
 
@@ -23,7 +24,7 @@ def build_model(
     features = layers.GlobalAveragePooling2D(name="pool")(backbone.output)
     for number, units in enumerate(hidden_units):
         features = layers.Dense(units, use_bias=False, name=f"hidden_{number}")(features)
-        features = layers.BatchNormalization(name=f"hidden_{number}_norm")(features)
+        features = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"hidden_{number}_norm")(features)
         features = layers.ReLU(name=f"hidden_{number}_relu")(features)
     features = layers.Dropout(dropout, name="dropout")(features)
     logits = layers.Dense(class_count, dtype="float32", name="logits")(features)

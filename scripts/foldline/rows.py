@@ -138,3 +138,12 @@ def part_numbers(name: str) -> tuple[int, int]:
     """Index and count of a piece from its name."""
     index, count = name.split("-of-")
     return int(index), int(count)
+
+
+def pieces_within(piece: str, finer: Sequence[str]) -> list[str]:
+    """Those of the pieces of a finer cut whose rows are rows of `piece`.
+
+    Both counts are powers of two, so each finer piece lies within one coarser piece.
+    """
+    index, count = part_numbers(piece)
+    return [name for name in finer if part_numbers(name)[0] * count // part_numbers(name)[1] == index]

@@ -8,7 +8,7 @@ from foldline.errors import FoldlineError
 
 
 def make_schedule(
-    settings: Mapping[str, Any], *, learning_rate: float, epochs: int, steps_per_epoch: int
+    settings: Mapping[str, Any], *, learning_rate: float, epochs: int, steps_per_epoch: float
 ) -> Callable[[int], float]:
     """Schedule by the `schedule` section of a model's settings.
 
@@ -19,10 +19,10 @@ def make_schedule(
         settings: name ("constant" or "cosine"), warmup_epochs >= 0, final_fraction in [0, 1].
         learning_rate: highest rate.
         epochs: epochs of the training.
-        steps_per_epoch: steps of an epoch.
+        steps_per_epoch: steps of an epoch; not whole where a batch crosses the border between two.
 
     Returns:
-        Function of the step, in 0..epochs * steps_per_epoch - 1, that gives its rate.
+        Function of the step, up to epochs * steps_per_epoch - 1, that gives its rate.
 
     Raises:
         FoldlineError: no schedule of this name, or a warm-up that is longer than the training.

@@ -1,0 +1,62 @@
+"""Weigh the labels for the loss of one fold, from the rows that the fold trains on.
+
+Inputs: folds.
+Outputs: weights (JSON: method, and per class the counts and weights).
+Parameters: fold, method, class_names.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from foldline.errors import FoldlineError, listing
+from foldline.files import write_json
+from foldline.step import step
+from foldline.tables import FOLDS, read_table
+from foldline.weights import label_weights
+
+log = logging.getLogger(__name__)
+
+
+def class_weights(
+    *, folds: str | Path, weights: str | Path, fold: int, method: str, class_names: Sequence[str]
+) -> None:
+    """Write the label weights of a fold.
+
+    Args:
+        folds: fold table.
+        weights: where the JSON file goes.
+        fold: the fold held out; its rows do not count.
+        method: "none" or "balanced".
+        class_names: names of the classes, (n_classes,).
+
+    Raises:
+        FoldlineError: the fold is not in the table, or a class lacks a label in the training rows.
+    """
+    table = read_table(folds, FOLDS)
+    if not (table["fold"] == fold).any():
+        present = [str(number) for number in sorted(table["fold"].unique())]
+        raise FoldlineError(f"{folds}: no fold {fold}; the table has {listing(present)}")
+    labels = table.loc[table["fold"] != fold, ["target"]].to_numpy()
+    classes = label_weights(labels, method=method, class_names=class_names)
+    for row in classes:
+        log.info(
+            "fold %d, class %s: %d positives of weight %.4f, %d negatives of weight %.4f",
+            fold,
+            row["name"],
+            row["positives"],
+            row["positive_weight"],
+            row["negatives"],
+            row["negative_weight"],
+        )
+    write_json(weights, {"method": method, "classes": classes})
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        class_weights(
+            folds=snakemake.input.folds,
+            weights=snakemake.output.weights,
+            fold=int(snakemake.wildcards.fold),
+            **snakemake.params.settings,
+        )

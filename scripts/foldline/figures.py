@@ -1,0 +1,305 @@
+"""The figures of the report: each from tables to a matplotlib figure, and from there to bytes that never vary.
+
+Draw inside of `style()`: it sets aside what a machine's own matplotlib settings say.
+"""
+
+import contextlib
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import matplotlib
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from foldline.metrics import cumulative_counts
+
+INK, QUIET, GRID = "#1d2b3a", "#6b7785", "#e3e8ed"
+POSITIVE, NEGATIVE = "#c8553d", "#4f7cac"
+# Told apart by people with any kind of colour vision (Okabe and Ito, 2008); later folds take the first colours again.
+FOLD_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1", "#7f7f7f")
+WIDTH = 10.0  # inches
+DPI = 135
+# Width of a panel in inches, by how many stand in a row.
+PANEL_WIDTHS = {1: 4.8, 2: 4.2, 3: 3.33, 4: 2.5}
+STYLE = {
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": "#b5bec8",
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+
+@contextlib.contextmanager
+def style() -> Iterator[None]:
+    """Matplotlib's own defaults and `STYLE` on top, whatever else is set on the machine."""
+    with matplotlib.style.context(["default", STYLE]):
+        yield
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """PNG of a figure, without the version and date that would make equal figures differ."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def class_balance(folds: pd.DataFrame, weights: Mapping[int, Mapping[str, Any]]) -> Figure:
+    """Rows of each label, and the weight of each label in the loss of each fold.
+
+    Args:
+        folds: fold table with fold and target.
+        weights: fold -> the class of the fold's weights file (positive_weight, negative_weight).
+    """
+    figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    counts = [int((folds["target"] == label).sum()) for label in (0, 1)]
+    bars = left.barh(["negative", "positive"], counts, color=[NEGATIVE, POSITIVE], height=0.6)
+    left.bar_label(bars, [f"{count:,} rows, {count / len(folds):.1%}" for count in counts], padding=4)
+    left.set(title="Rows by label", xlabel="rows", xlim=(0, 1.3 * max(counts)))
+    left.grid(visible=False)
+    numbers = sorted(weights)
+    for label, colour, marker in (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s")):
+        values = [weights[number][f"{label}_weight"] for number in numbers]
+        right.plot(numbers, values, color=colour, marker=marker, linestyle=":", label=f"{label} rows")
+    highest = max(row[f"{label}_weight"] for row in weights.values() for label in ("positive", "negative"))
+    right.set(title="Weight in the loss", xlabel="fold held out", ylabel="weight of a row", ylim=(0, 1.35 * highest))
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.legend(loc="upper right", ncols=2)
+    return figure
+
+
+def folds(table: pd.DataFrame) -> Figure:
+    """Negatives and positives in each fold, stacked.
+
+    Args:
+        table: fold table with fold and target.
+    """
+    numbers = sorted(table["fold"].unique())
+    rows = table.groupby("fold")["target"].agg(["size", "sum"]).loc[numbers]
+    negatives, positives = rows["size"] - rows["sum"], rows["sum"]
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.36 * len(numbers)), layout="constrained")
+    axes = figure.subplots()
+    names = [f"fold {number}" for number in numbers]
+    axes.barh(names, negatives, color=NEGATIVE, height=0.66, label="negative")
+    bars = axes.barh(names, positives, left=negatives, color=POSITIVE, height=0.66, label="positive")
+    texts = [
+        f"{size:,} rows, {positive:,} positive ({positive / size:.1%})"
+        for size, positive in zip(rows["size"], positives, strict=True)
+    ]
+    axes.bar_label(bars, texts, padding=4)
+    axes.set(xlabel="rows", xlim=(0, 1.3 * rows["size"].max()))
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    figure.legend(loc="outside upper left", ncols=2)
+    return figure
+
+
+def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
+    """Loss and AUC over the epochs; a row of panels per model, a colour per fold.
+
+    Args:
+        histories: (model, fold) -> epoch, loss, val_loss, val_auc.
+    """
+    models = sorted({model for model, _ in histories})
+    figure = Figure(figsize=(WIDTH, 0.3 + 2.7 * len(models)), layout="constrained")
+    panels = figure.subplots(len(models), 2, squeeze=False)
+    for model, (loss, area) in zip(models, panels, strict=True):
+        for fold in sorted(fold for name, fold in histories if name == model):
+            history, colour = histories[model, fold], _fold_colour(fold)
+            # A single epoch is a point, which a line does not show.
+            dot = "o" if len(history) == 1 else None
+            loss.plot(history["epoch"], history["loss"], color=colour, linestyle="--", linewidth=1, marker=dot)
+            loss.plot(history["epoch"], history["val_loss"], color=colour, marker=dot)
+            area.plot(history["epoch"], history["val_auc"], color=colour, marker=dot, label=f"fold {fold}")
+        loss.plot([], [], color=QUIET, linestyle="--", linewidth=1, label="training rows")
+        loss.plot([], [], color=QUIET, label="fold held out")
+        loss.set(title=f"{model}: loss", xlabel="epoch", ylabel="loss")
+        area.set(title=f"{model}: AUC on the fold held out", xlabel="epoch", ylabel="ROC AUC")
+        loss.legend()
+        area.legend(ncols=3)
+        for axes in (loss, area):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def roc(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """ROC curve of every fold and of all rows together; a panel per score column.
+
+    Args:
+        table: out-of-fold table: fold, target and the score columns.
+        titles: score column -> title of its panel.
+    """
+    figure, panels = _panels(titles, 1.0)
+    for axes, column in zip(panels, titles, strict=True):
+        for name, rows, line in _parts(table):
+            true, false = cumulative_counts(rows["target"].to_numpy(), rows[column].to_numpy())
+            axes.plot(false / false[-1], true / true[-1], label=name, **line)
+        axes.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":", label="chance")
+        axes.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        axes.set_aspect("equal")
+    return _with_legend(figure, panels[0])
+
+
+def precision_recall(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Precision over recall of every fold and of all rows together; see `roc` for the arguments."""
+    figure, panels = _panels(titles, 1.0)
+    share = table["target"].mean()
+    for axes, column in zip(panels, titles, strict=True):
+        for name, rows, line in _parts(table):
+            true, false = cumulative_counts(rows["target"].to_numpy(), rows[column].to_numpy())
+            # Steps, as the average precision counts: between two thresholds nothing is interpolated.
+            axes.step(true[1:] / true[-1], true[1:] / (true + false)[1:], where="pre", label=name, **line)
+        axes.axhline(share, color=QUIET, linewidth=0.8, linestyle=":", label="chance")
+        axes.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+        axes.set_aspect("equal")
+    return _with_legend(figure, panels[0])
+
+
+def score_histogram(table: pd.DataFrame, titles: Mapping[str, str], *, bins: int = 25) -> Figure:
+    """Share of each label's rows by score; see `roc` for the arguments."""
+    figure, panels = _panels(titles, 0.7)
+    for axes, column in zip(panels, titles, strict=True):
+        for label, name, colour in ((0, "negative", NEGATIVE), (1, "positive", POSITIVE)):
+            scores = table.loc[table["target"] == label, column].to_numpy()
+            axes.hist(
+                scores,
+                bins=np.linspace(0, 1, bins + 1),
+                weights=np.full(len(scores), 1 / len(scores)),
+                histtype="stepfilled",
+                color=colour,
+                alpha=0.5,
+                edgecolor=colour,
+                label=f"{name} ({len(scores):,})",
+            )
+        axes.set(xlabel="out-of-fold score", ylabel="share of the label's rows", xlim=(0, 1))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return _with_legend(figure, panels[0])
+
+
+def calibration(bins: Mapping[str, Sequence[Mapping[str, Any]]], titles: Mapping[str, str]) -> Figure:
+    """Share of positives over mean score, with 95% intervals, above how many rows each bin has.
+
+    Args:
+        bins: score column -> its reliability table.
+        titles: score column -> title of its panel.
+    """
+    columns, rows = _grid(len(titles))
+    width = PANEL_WIDTHS[columns]
+    figure = Figure(figsize=(columns * width, (1.25 * width + 0.6) * rows), layout="constrained")
+    grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3.2, 1] * rows)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for number, (column, title) in enumerate(titles.items()):
+        row, place = divmod(number, columns)
+        above, below = grid[2 * row, place], grid[2 * row + 1, place]
+        filled = [line for line in bins[column] if line["rows"]]
+        score = np.array([line["mean_score"] for line in filled])
+        share = np.array([line["positive_share"] for line in filled])
+        reach = [
+            share - np.array([line["share_low"] for line in filled]),
+            np.array([line["share_high"] for line in filled]) - share,
+        ]
+        above.set_axis_on()
+        above.plot([0, 1], [0, 1], color=QUIET, linewidth=0.8, linestyle=":", label="perfect")
+        above.errorbar(
+            score, share, yerr=np.maximum(reach, 0), color=INK, marker="o", markersize=4, linewidth=1, label="observed"
+        )
+        above.set(title=title, ylabel="share of positives", xlim=(0, 1), ylim=(-0.01, 1.01))
+        above.legend(loc="upper left")
+        below.set_axis_on()
+        edges = [line["low"] for line in bins[column]]
+        heights = [line["rows"] for line in bins[column]]
+        below.bar(edges, heights, width=1 / len(edges), align="edge", color="#a9b4bf", edgecolor="white")
+        # Logarithmic, for with rare positives nearly all rows stand in the first bin; 0.7 shows a single row.
+        below.set(xlabel="out-of-fold score", ylabel="rows", xlim=(0, 1), yscale="log", ylim=(0.7, 2 * max(heights)))
+    return figure
+
+
+def most_wrong(pictures: Sequence[tuple[np.ndarray, str, int, float]]) -> Figure:
+    """Pictures with id, label and score; the frame has the colour of the true label.
+
+    Args:
+        pictures: (pixels, id, target, score); pixels uint8, (height, width, 1 or 3).
+    """
+    columns = 6
+    rows = max(1, math.ceil(len(pictures) / columns))
+    figure = Figure(figsize=(WIDTH, 2.02 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for axes, (pixels, name, target, score) in zip(panels.flat, pictures, strict=False):
+        axes.set_axis_on()
+        # Three equal channels: a grey colour map would round the values once more.
+        axes.imshow(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(f"{_shortened(name)}\nlabel {target}, score {score:.3f}", fontsize=7.5, weight="normal")
+        for side in axes.spines.values():
+            side.set(visible=True, color=POSITIVE if target else NEGATIVE, linewidth=2.5)
+    return figure
+
+
+def _fold_colour(fold: int) -> str:
+    return FOLD_COLOURS[fold % len(FOLD_COLOURS)]
+
+
+def _grid(count: int) -> tuple[int, int]:
+    """Columns and rows for some panels, with as few empty places as three or four columns allow."""
+    columns = count if count <= 4 else min((3, 4), key=lambda columns: -count % columns)
+    return columns, math.ceil(count / columns)
+
+
+def _panels(titles: Mapping[str, str], shape: float) -> tuple[Figure, list[Axes]]:
+    """A figure with a panel per title, `shape` times as high as wide."""
+    columns, rows = _grid(len(titles))
+    width = PANEL_WIDTHS[columns]
+    figure = Figure(figsize=(columns * width, (shape * width + 0.3) * rows + 0.3), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes, title in zip(panels, titles.values(), strict=False):
+        axes.set_title(title)
+    for axes in panels[len(titles) :]:
+        axes.set_axis_off()
+    return figure, panels[: len(titles)]
+
+
+def _with_legend(figure: Figure, axes: Axes) -> Figure:
+    """One legend below all panels, which have the same lines."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(2, min(len(labels), round(0.9 * figure.get_figwidth())))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+    return figure
+
+
+def _parts(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
+    """Every fold and then all rows: name, rows, and how the line looks."""
+    for fold, rows in table.groupby("fold"):
+        yield f"fold {fold}", rows, {"color": _fold_colour(int(fold)), "linewidth": 0.9, "alpha": 0.8}
+    yield "all rows", table, {"color": INK, "linewidth": 2}
+
+
+def _shortened(name: str, *, limit: int = 22) -> str:
+    """A name that fits above a picture: the middle of a long one gives way."""
+    if len(name) <= limit:
+        return name
+    return f"{name[: limit // 2 - 1]}…{name[-(limit // 2) :]}"

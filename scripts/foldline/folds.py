@@ -1,0 +1,191 @@
+"""Folds that keep groups whole and spread rows, labels and strata evenly; audited after the split."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from foldline.errors import FoldlineError, listing
+from foldline.rows import position
+
+# Orders in which the groups are tried when the first is not even to a row. 16 were enough to be at least as even as
+# scikit-learn's StratifiedGroupKFold on each of 561 random sets; the first alone was less even on 4 of them.
+ATTEMPTS = 16
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """How many rows of each feature a group has; a feature is "any row", a label of a class, or a stratum.
+
+    Attributes:
+        start: (n_groups + 1,), where the entries of a group begin.
+        feature: feature of each entry.
+        rows: rows of each entry.
+        total: (n_features,), rows over all groups.
+        weight: (n_features,), weight of the squared count of a fold.
+        labels: how many features come before the strata.
+    """
+
+    start: np.ndarray
+    feature: np.ndarray
+    rows: np.ndarray
+    total: np.ndarray
+    weight: np.ndarray
+    labels: int
+
+
+def assign_folds(
+    *, ids: Sequence[str], groups: Sequence[str], labels: np.ndarray, strata: Sequence[str], count: int, seed: int
+) -> np.ndarray:
+    """Give every sample a fold, all samples of a group the same one.
+
+    Groups are placed one by one, those that weigh most first, each where it adds least to the sum over folds of
+    squared shares of rows, labels and strata. The order of the samples does not matter: they are sorted by id, and
+    ties are broken by a hash of seed and id.
+
+    Args:
+        ids: unique names, (n_samples,).
+        groups: group of each sample, (n_samples,).
+        labels: 0 or 1, (n_samples, n_classes).
+        strata: stratum of each sample, (n_samples,): what is spread evenly beside rows and labels.
+        count: number of folds.
+        seed: another seed gives another split of the same quality.
+
+    Returns:
+        Fold of each sample in 0..count-1, int64, (n_samples,).
+
+    Raises:
+        FoldlineError: no split can give every fold a row of each label, or none was found.
+    """
+    check_feasible(groups, labels, count)
+    order = np.argsort(np.asarray(ids, dtype=object), kind="stable")
+    names = np.asarray(groups, dtype=object)[order]
+    _, first, group = np.unique(names, return_index=True, return_inverse=True)
+    # Group names may come from a merge; the smallest id of a group is the name that the samples alone decide.
+    tie = np.array([position(f"{seed}/{ids[order[index]]}") for index in first], dtype=np.uint64)
+    counts = _count(group, labels[order], np.asarray(strata, dtype=object)[order])
+    influence = np.bincount(
+        np.repeat(np.arange(len(first)), np.diff(counts.start)), weights=counts.weight[counts.feature] * counts.rows**2
+    )
+    random = np.random.default_rng(seed)
+    by_tie = np.argsort(tie)
+    best: tuple[tuple[float, ...], np.ndarray] | None = None
+    for attempt in range(ATTEMPTS):
+        # The power lets later attempts stray further from the first order (0 leaves it alone), which small sets need.
+        tried = influence.copy()
+        tried[by_tie] *= random.uniform(0.5, 1.5, len(tried)) ** attempt
+        placed, table = _place(counts, np.lexsort((tie, -tried)), count)
+        quality = _quality(counts, table)
+        if best is None or quality < best[0]:
+            best = (quality, placed)
+        rest = table[: counts.labels] - counts.total[: counts.labels, None] / count
+        if np.abs(rest).max() < 1:
+            break
+    folds = np.empty(len(order), dtype=np.int64)
+    folds[order] = best[1][group]
+    audit_folds(ids=ids, groups=groups, labels=labels, folds=folds, count=count)
+    return folds
+
+
+def check_feasible(groups: Sequence[str], labels: np.ndarray, count: int) -> None:
+    """Refuse data that cannot fill `count` folds with rows of each label.
+
+    Raises:
+        FoldlineError: fewer groups, or fewer groups with a positive or a negative of a class, than folds.
+    """
+    names = np.asarray(groups, dtype=object)
+    held = len(set(names))
+    if held < count:
+        raise FoldlineError(f"{held} groups cannot fill {count} folds; lower folds.count to at most {held}")
+    for index in range(labels.shape[1]):
+        for label, word in ((1, "positive"), (0, "negative")):
+            rows = labels[:, index] == label
+            held = len(set(names[rows]))
+            if held < count:
+                way = f"lower folds.count to at most {held}" if held > 1 else "no cross-validation is possible"
+                raise FoldlineError(
+                    f"{rows.sum()} {word} rows in {held} groups, but each of {count} folds needs one; {way}"
+                )
+
+
+def audit_folds(
+    *, ids: Sequence[str], groups: Sequence[str], labels: np.ndarray, folds: np.ndarray, count: int
+) -> None:
+    """Check a finished split, whoever made it.
+
+    Args:
+        ids: (n_samples,).
+        groups: (n_samples,).
+        labels: 0 or 1, (n_samples, n_classes).
+        folds: (n_samples,).
+        count: number of folds.
+
+    Raises:
+        FoldlineError: an id occurs twice, a fold is out of range or empty, a group lies in two folds, or a fold has
+            one label only.
+    """
+    seen: set[str] = set()
+    repeated = sorted({name for name in ids if name in seen or seen.add(name)})
+    if repeated:
+        raise FoldlineError(f"folds: id {listing(repeated)} more than once")
+    outside = sorted({str(fold) for fold in folds if not 0 <= fold < count})
+    if outside:
+        raise FoldlineError(f"folds: fold {listing(outside)} is not in 0 to {count - 1}")
+    fold_of: dict[str, int] = {}
+    torn = sorted({group for group, fold in zip(groups, folds, strict=True) if fold_of.setdefault(group, fold) != fold})
+    if torn:
+        raise FoldlineError(f"folds: group {listing(torn)} lies in more than one fold")
+    empty = [str(fold) for fold in range(count) if not (folds == fold).any()]
+    if empty:
+        raise FoldlineError(f"folds: fold {listing(empty)} is empty; lower folds.count")
+    for fold in range(count):
+        positives = labels[folds == fold].sum(axis=0)
+        rows = int((folds == fold).sum())
+        if (positives == 0).any() or (positives == rows).any():
+            word = "positive" if (positives == 0).any() else "negative"
+            raise FoldlineError(
+                f"folds: fold {fold} has {rows} rows and no {word} one; lower folds.count or try another folds.seed"
+            )
+
+
+def _count(group: np.ndarray, labels: np.ndarray, strata: np.ndarray) -> _Counts:
+    """Counts of all groups; the features are: all rows, negatives and positives of each class, strata."""
+    n_samples, n_classes = labels.shape
+    _, stratum = np.unique(strata, return_inverse=True)
+    before = 1 + 2 * n_classes
+    columns = [np.zeros(n_samples, dtype=np.int64)]
+    columns += [1 + 2 * index + labels[:, index].astype(np.int64) for index in range(n_classes)]
+    columns.append(before + stratum)
+    n_features = before + int(stratum.max()) + 1
+    code, rows = np.unique(np.concatenate([group * n_features + column for column in columns]), return_counts=True)
+    feature = code % n_features
+    total = np.bincount(feature, weights=rows, minlength=n_features)
+    # Rows, labels and strata count alike as wholes; within each, a deviation counts relative to the feature's total.
+    share = np.repeat([1.0, 1 / (before - 1), 1 / (n_features - before)], [1, before - 1, n_features - before])
+    start = np.searchsorted(code, np.arange(int(group.max()) + 2) * n_features)
+    return _Counts(start, feature, rows.astype(np.float64), total, share / total**2, before)
+
+
+def _place(counts: _Counts, order: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Place groups in the given order; returns fold per group and rows per feature and fold."""
+    table = np.zeros((len(counts.total), count))
+    placed = np.empty(len(order), dtype=np.int64)
+    for group in order:
+        span = slice(counts.start[group], counts.start[group + 1])
+        feature, rows = counts.feature[span], counts.rows[span]
+        # Adding c rows to the n of a fold raises w n^2 by w (2 c n + c^2), and c^2 is the same in every fold. Summed
+        # row after row, not as a matrix product, whose last bit differs between machines. An empty fold costs 0, a
+        # filled one more, so that the first groups fill every fold.
+        cost = (table[feature] * (counts.weight[feature] * rows)[:, None]).sum(axis=0)
+        fold = int(cost.argmin())
+        placed[group] = fold
+        table[feature, fold] += rows
+    return placed, table
+
+
+def _quality(counts: _Counts, table: np.ndarray) -> tuple[float, ...]:
+    """How uneven a split is, most important first: absent labels, largest deviation, weighted sum of squares."""
+    share = table / counts.total[:, None] - 1 / table.shape[1]
+    absent = float((table[: counts.labels] == 0).sum())
+    weight = counts.weight * counts.total**2
+    return absent, float(np.abs(share[: counts.labels]).max()), float((weight[:, None] * share**2).sum())

@@ -1,0 +1,151 @@
+"""Probabilities from a trained network, averaged over views of each image; one code for validation, OOF and test."""
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foldline.backbones import build_backbone
+from foldline.datasets import Shards, ordered_batches, reading
+from foldline.devices import Device
+from foldline.engine import tf, tf_keras
+from foldline.errors import FoldlineError
+from foldline.heads import build_model
+from foldline.model_weights import load_weights
+from foldline.tables import PREDICTIONS
+
+# The symmetries of a square: exchange rows and columns, then turn top and bottom, then left and right. So 1 view is the
+# image, 2 add its mirror image, 4 are all without quarter turns.
+VIEWS = tuple(itertools.product((False, True), repeat=3))
+
+Forward = Callable[[tf.Tensor], np.ndarray]
+
+
+def view(images: tf.Tensor, number: int) -> tf.Tensor:
+    """View `number` of `VIEWS` of square images (batch, S, S, channels)."""
+    transpose, rows, columns = VIEWS[number]
+    if transpose:
+        images = tf.transpose(images, (0, 2, 1, 3))
+    axes = [axis for axis, turned in ((1, rows), (2, columns)) if turned]
+    return tf.reverse(images, axes) if axes else images
+
+
+def make_forward(model: tf_keras.Model, device: Device, *, batch_size: int) -> Forward:
+    """Function of images, uint8 (n, S, S, 3) with n <= batch_size, that gives their logits, float32 (n, n_classes)."""
+    compute = tf.function(
+        lambda images: device.strategy.run(model, args=(images,), kwargs={"training": False}), reduce_retracing=True
+    )
+
+    def forward(images: tf.Tensor) -> np.ndarray:
+        count = len(images)
+        if device.kind == "tpu" or device.replicas > 1:
+            images = tf.pad(images, [[0, batch_size - count], [0, 0], [0, 0], [0, 0]])
+        return device.gather(compute(*device.spread(images)))[:count]
+
+    return forward
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities of logits, float64, without overflow at either end."""
+    return (1 + np.tanh(np.asarray(logits, np.float64) / 2)) / 2
+
+
+def predict(forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: int) -> tuple[list[str], np.ndarray]:
+    """Predict every row.
+
+    Args:
+        forward: function of `make_forward`.
+        batches: dataset of `datasets.ordered_batches`.
+        views: 1, 2, 4 or 8, the first so many of `VIEWS`.
+
+    Returns:
+        Ids in the order of the dataset, and probabilities (n_samples, n_classes): means over the views.
+
+    Raises:
+        FoldlineError: there is no such number of views, or a logit is not finite.
+    """
+    if views not in (1, 2, 4, 8):
+        raise FoldlineError(f"views is {views}; allowed: 1, 2, 4, 8")
+    ids: list[str] = []
+    parts: list[np.ndarray] = []
+    for names, images, _ in batches:
+        logits = np.stack([forward(view(images, number)) for number in range(views)])
+        ids += [name.decode() for name in names.numpy()]
+        parts.append(sigmoid(logits).mean(axis=0))
+        if not np.isfinite(logits).all():
+            raise FoldlineError(
+                f"the network gives numbers that are not finite for rows near {ids[-1]}; train it again"
+            )
+    return ids, np.concatenate(parts)
+
+
+def predict_shards(
+    shards: Shards,
+    ids: Sequence[str] | None,
+    *,
+    weights: str,
+    settings: Mapping[str, Any],
+    n_classes: int,
+    device: Device,
+    views: int,
+    batch_size: int,
+    labelled: bool,
+    threads: int,
+) -> tuple[list[str], np.ndarray]:
+    """Predict rows of shards with a stored network; see `predict` and `datasets.ordered_batches`.
+
+    Args:
+        shards: the shards.
+        ids: the rows wanted; None for all.
+        weights: the network's weights file.
+        settings: backbone, image_size, hidden_units and dropout of the network.
+        n_classes: number of classes.
+        device: where to compute.
+        views: see `predict`.
+        batch_size: images in a step, over all replicas.
+        labelled: whether the records carry labels.
+        threads: CPU threads of the input pipeline.
+
+    Returns:
+        See `predict`.
+    """
+    device.check_batch_size(batch_size)
+    with device.strategy.scope():
+        backbone = build_backbone(settings["backbone"], weights="none", image_size=settings["image_size"])
+        network = build_model(
+            backbone, class_count=n_classes, hidden_units=settings["hidden_units"], dropout=settings["dropout"]
+        )
+        load_weights(network, weights)
+    batches = ordered_batches(
+        shards, ids, image_size=settings["image_size"], batch_size=batch_size, labelled=labelled, threads=threads
+    )
+    with reading(shards):
+        return predict(make_forward(network, device, batch_size=batch_size), batches, views=views)
+
+
+def prediction_table(
+    ids: Sequence[str], probabilities: np.ndarray, *, class_names: Sequence[str], model: str, fold: int, views: int
+) -> pd.DataFrame:
+    """Predictions as a table with one row per id and class, sorted by both; columns `tables.PREDICTIONS`.
+
+    Args:
+        ids: (n_samples,).
+        probabilities: (n_samples, n_classes), in [0, 1].
+        class_names: (n_classes,).
+        model: name of the model.
+        fold: the fold that the model did not see.
+        views: how many views went into each probability.
+    """
+    table = pd.DataFrame(
+        {
+            "id": np.repeat(np.array(ids, dtype=object), len(class_names)),
+            "class": np.tile(np.array(class_names, dtype=object), len(ids)),
+            "probability": probabilities.ravel(),
+            "model": model,
+            "fold": np.full(probabilities.size, fold, np.int64),
+            "views": np.full(probabilities.size, views, np.int64),
+        }
+    )
+    return table[list(PREDICTIONS)].sort_values(["id", "class"], ignore_index=True)

@@ -1,0 +1,199 @@
+"""What the report shows, as plain tables and values made from the outputs of the run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from foldline.blending import BLEND
+
+SHOWN_ROWS = 20
+RULES = {"mean": "mean of probabilities", "rank_mean": "mean of ranks"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the page is made from.
+
+    Attributes:
+        metrics: content of the metrics file.
+        recipe: content of the blend's file.
+        folds: fold table.
+        inventory: inventory of the training part.
+        leaks: duplicate pairs, by part, "train" and "test".
+        weights: fold -> content of its class weights file.
+        histories: (model, fold) -> training history.
+        devices: model -> what its folds were trained on.
+    """
+
+    metrics: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    folds: pd.DataFrame
+    inventory: pd.DataFrame
+    leaks: Mapping[str, pd.DataFrame]
+    weights: Mapping[int, Mapping[str, Any]]
+    histories: Mapping[tuple[str, int], pd.DataFrame]
+    devices: Mapping[str, str]
+
+
+def shown_columns(run: Run) -> dict[str, str]:
+    """Score columns to show and their names, the blend first; the mean of one model is that model, shown once."""
+    models = run.recipe["models"]
+    if len(models) == 1 and run.metrics["blend_rule"] == "mean":
+        return {BLEND: models[0]}
+    return {BLEND: "blend", **{model: model for model in models}}
+
+
+def whiskers(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, float] | None]:
+    """Places of interval and value in percent of a common axis; None where there is no interval."""
+    drawn = [score for score in scores if score["low"] is not None]
+    if not drawn:
+        return [None] * len(scores)
+    low, high = min(score["low"] for score in drawn), max(score["high"] for score in drawn)
+    width = (high - low) or 1.0
+    return [
+        None
+        if score["low"] is None
+        else {
+            "left": round(100 * (score["low"] - low) / width, 1),
+            "dot": round(100 * (score["value"] - low) / width, 1),
+            "width": round(100 * (score["high"] - score["low"]) / width, 1),
+        }
+        for score in scores
+    ]
+
+
+def pooled_rows(run: Run, columns: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Scores of all rows together, a row per column."""
+    scores = run.metrics["models"]
+    lines = whiskers([scores[column]["auc"] for column in columns])
+    return [
+        {
+            "name": name,
+            "detail": RULES[run.metrics["blend_rule"]] if column == BLEND and len(columns) > 1 else "",
+            "strong": column == BLEND and len(columns) > 1,
+            "scores": scores[column],
+            "calibration": scores[column]["calibration"],
+            "line": line,
+        }
+        for (column, name), line in zip(columns.items(), lines, strict=True)
+    ]
+
+
+def fold_scores(run: Run, columns: Mapping[str, str]) -> dict[str, Any]:
+    """AUC of each column by fold, with mean, standard deviation, pooled value and how much that differs."""
+    shown = [run.metrics["models"][column] for column in columns]
+    return {
+        "folds": [
+            {
+                **{name: rows[0][name] for name in ("fold", "rows", "positives")},
+                "scores": [row["auc"] for row in rows],
+            }
+            for rows in zip(*(score["folds"] for score in shown), strict=True)
+        ],
+        "mean": [score["folds_mean"]["auc"] for score in shown],
+        "sd": [score["folds_sd"]["auc"] for score in shown],
+        "pooled": [score["auc"]["value"] for score in shown],
+        "difference": [score["pooled_minus_folds_mean"]["auc"] for score in shown],
+    }
+
+
+def subgroup_tables(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """AUC per value of each metadata column, with places for its interval."""
+    parts = []
+    for name, part in sorted(found.items()):
+        lines = whiskers([row["auc"] for row in part["values"]])
+        values = [{**row, "line": line} for row, line in zip(part["values"], lines, strict=True)]
+        parts.append({"name": name, "values": values, "left_out": part["left_out"]})
+    return parts
+
+
+def data_facts(run: Run) -> dict[str, Any]:
+    """Size of the training data in a sentence, and its images with a problem."""
+    table = run.inventory
+    widths, heights = table["width"], table["height"]
+    if widths.nunique() == 1 and heights.nunique() == 1:
+        sizes = f"all {widths.iloc[0]:,} x {heights.iloc[0]:,} pixels"
+    else:
+        sizes = (
+            f"{widths.min():,} to {widths.max():,} pixels wide and {heights.min():,} to {heights.max():,} high "
+            f"(median {widths.median():,.0f} x {heights.median():,.0f})"
+        )
+    problems = table[table["problem"] != ""]
+    return {
+        "text": f"{len(table):,} training images in {table['bytes'].sum() / 1e6:,.1f} MB, {sizes}.",
+        "problems": problems[["id", "path", "problem"]].head(SHOWN_ROWS).to_dict("records"),
+        "problem_count": len(problems),
+    }
+
+
+def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Counts of duplicate pairs by where they lie, and those to look at first."""
+    test = leaks["test"]
+    places = {
+        "training images": leaks["train"],
+        "test and training images": test[test["other_part"] == "train"],
+        "test images": test[test["other_part"] == "test"],
+    }
+    counts = [
+        {
+            "name": name,
+            "exact": int((pairs["kind"] == "exact").sum()),
+            "near": int((pairs["kind"] == "near").sum()),
+            "contradictory": int((pairs["same_label"] == "no").sum()) if name == "training images" else None,
+        }
+        for name, pairs in places.items()
+    ]
+    every = pd.concat([pairs.assign(between=name) for name, pairs in places.items()], ignore_index=True)
+    every["agree"] = every["same_label"] != "no"
+    every["inside"] = every["between"] != "test and training images"
+    first = every.sort_values(["agree", "inside", "distance", "id", "other_id"], kind="stable").head(SHOWN_ROWS)
+    words = {"yes": "equal", "no": "contradictory", "": "not known"}
+    pairs = first.assign(labels=first["same_label"].map(words))
+    return {
+        "counts": counts,
+        "pairs": pairs[["id", "other_id", "between", "kind", "distance", "labels"]].to_dict("records"),
+        "total": len(every),
+    }
+
+
+def fold_rows(run: Run) -> list[dict[str, Any]]:
+    """What each fold holds, and the weights of its training rows."""
+    found = []
+    for fold, rows in run.folds.groupby("fold"):
+        sizes = rows["group"].value_counts()
+        weights = run.weights[int(fold)]["classes"][0]
+        found.append(
+            {
+                "fold": int(fold),
+                "rows": len(rows),
+                "positives": int(rows["target"].sum()),
+                "share": float(rows["target"].mean()),
+                "groups": len(sizes),
+                "largest": int(sizes.max()),
+                "positive_weight": weights["positive_weight"],
+                "negative_weight": weights["negative_weight"],
+            }
+        )
+    return found
+
+
+def training_rows(run: Run) -> list[dict[str, Any]]:
+    """Each model's training in numbers, means over its folds."""
+    found = []
+    for model in run.recipe["models"]:
+        histories = [history for (name, _), history in sorted(run.histories.items()) if name == model]
+        epochs = sorted({len(history) for history in histories})
+        found.append(
+            {
+                "model": model,
+                "folds": len(histories),
+                "epochs": str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}",
+                "val_loss": sum(history["val_loss"].iloc[-1] for history in histories) / len(histories),
+                "val_auc": sum(history["val_auc"].iloc[-1] for history in histories) / len(histories),
+                "views": run.recipe["views"][model],
+                "device": run.devices[model],
+            }
+        )
+    return found

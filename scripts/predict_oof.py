@@ -1,0 +1,96 @@
+"""Predict the rows of one fold with the model that did not see them: these scores can be believed.
+
+Inputs: shards, manifests (of the training part), folds, weights (of the fold's model).
+Outputs: predictions (one row per id and class of the fold).
+Parameters: settings (backbone, image_size, hidden_units, dropout), class_names, views, batch_size, accelerator.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from foldline.datasets import check_ids, check_read, open_shards
+from foldline.devices import use_device
+from foldline.errors import FoldlineError
+from foldline.prediction import predict_shards, prediction_table
+from foldline.step import step
+from foldline.tables import FOLDS, PREDICTIONS, read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+
+def predict_oof(
+    *,
+    shards: Sequence[str | Path],
+    manifests: Sequence[str | Path],
+    folds: str | Path,
+    weights: str | Path,
+    predictions: str | Path,
+    threads: int,
+    model: str,
+    fold: int,
+    settings: Mapping[str, Any],
+    class_names: Sequence[str],
+    views: int,
+    batch_size: int,
+    accelerator: str,
+) -> None:
+    """Write the probabilities of a fold's rows, sorted by id.
+
+    Args:
+        shards: TFRecord files of the training part.
+        manifests: manifest of each.
+        folds: fold table.
+        weights: weights of the model that was trained without the fold.
+        predictions: where the table goes, columns `tables.PREDICTIONS`.
+        threads: CPU threads.
+        model: name of the model.
+        fold: the fold.
+        settings: backbone, image_size, hidden_units and dropout of the model.
+        class_names: names of the classes.
+        views: test-time augmentation, 1, 2, 4 or 8 views of each image.
+        batch_size: images in a step, over all devices.
+        accelerator: see `devices.use_device`.
+
+    Raises:
+        FoldlineError: a row of the fold is missing, repeated or foreign, or the weights do not fit.
+    """
+    device = use_device(accelerator, threads=threads)
+    table = read_table(folds, FOLDS)
+    ids = sorted(table.loc[table["fold"] == fold, "id"])
+    if not ids:
+        raise FoldlineError(f"{folds}: no rows in fold {fold}; run the workflow again with the config's folds.count")
+    source = open_shards(shards, manifests, image_size=settings["image_size"])
+    check_ids(source, list(table["id"]))
+    names, probabilities = predict_shards(
+        source,
+        ids,
+        weights=weights,
+        settings=settings,
+        n_classes=len(class_names),
+        device=device,
+        views=views,
+        batch_size=batch_size,
+        labelled=True,
+        threads=threads,
+    )
+    check_read(names, ids, source=f"fold {fold}")
+    result = prediction_table(names, probabilities, class_names=class_names, model=model, fold=fold, views=views)
+    write_table(result, predictions, PREDICTIONS, key=("id", "class"))
+    logger.info("%s fold %d: predicted %d rows from %d views each", model, fold, len(names), views)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        predict_oof(
+            shards=snakemake.input.shards,
+            manifests=snakemake.input.manifests,
+            folds=snakemake.input.folds,
+            weights=snakemake.input.weights,
+            predictions=snakemake.output.predictions,
+            threads=snakemake.threads,
+            model=snakemake.wildcards.model,
+            fold=int(snakemake.wildcards.fold),
+            **snakemake.params.settings,
+        )

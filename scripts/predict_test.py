@@ -1,0 +1,88 @@
+"""Predict the test part with the model of one fold; the mean over the folds becomes the submission.
+
+Inputs: shards, manifests (of the test part), weights (of the fold's model).
+Outputs: predictions (one row per id and class of the test part).
+Parameters: settings (backbone, image_size, hidden_units, dropout), class_names, views, batch_size, accelerator.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from foldline.datasets import check_ids, check_read, open_shards
+from foldline.devices import use_device
+from foldline.prediction import predict_shards, prediction_table
+from foldline.step import step
+from foldline.tables import PREDICTIONS, write_table
+
+logger = logging.getLogger(__name__)
+
+
+def predict_test(
+    *,
+    shards: Sequence[str | Path],
+    manifests: Sequence[str | Path],
+    weights: str | Path,
+    predictions: str | Path,
+    threads: int,
+    model: str,
+    fold: int,
+    settings: Mapping[str, Any],
+    class_names: Sequence[str],
+    views: int,
+    batch_size: int,
+    accelerator: str,
+) -> None:
+    """Write the probabilities of all test rows, sorted by id.
+
+    Args:
+        shards: TFRecord files of the test part.
+        manifests: manifest of each.
+        weights: weights of the fold's model.
+        predictions: where the table goes, columns `tables.PREDICTIONS`.
+        threads: CPU threads.
+        model: name of the model.
+        fold: the fold that the model did not see.
+        settings: backbone, image_size, hidden_units and dropout of the model.
+        class_names: names of the classes.
+        views: test-time augmentation, 1, 2, 4 or 8 views of each image.
+        batch_size: images in a step, over all devices.
+        accelerator: see `devices.use_device`.
+
+    Raises:
+        FoldlineError: the shards do not hold the rows of their manifests, or the weights do not fit.
+    """
+    device = use_device(accelerator, threads=threads)
+    source = open_shards(shards, manifests, image_size=settings["image_size"])
+    names, probabilities = predict_shards(
+        source,
+        None,
+        weights=weights,
+        settings=settings,
+        n_classes=len(class_names),
+        device=device,
+        views=views,
+        batch_size=batch_size,
+        labelled=False,
+        threads=threads,
+    )
+    check_read(names, names, source="test part")
+    check_ids(source, names)
+    result = prediction_table(names, probabilities, class_names=class_names, model=model, fold=fold, views=views)
+    write_table(result, predictions, PREDICTIONS, key=("id", "class"))
+    logger.info("%s fold %d: predicted %d test rows from %d views each", model, fold, len(names), views)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        predict_test(
+            shards=snakemake.input.shards,
+            manifests=snakemake.input.manifests,
+            weights=snakemake.input.weights,
+            predictions=snakemake.output.predictions,
+            threads=snakemake.threads,
+            model=snakemake.wildcards.model,
+            fold=int(snakemake.wildcards.fold),
+            **snakemake.params.settings,
+        )

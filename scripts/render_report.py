@@ -1,0 +1,222 @@
+"""Show a run on one page that can be read, printed and sent as a single file.
+
+Inputs: oof, metrics, recipe (of the blend), folds, inventory (pieces of the training part), train_leaks, test_leaks,
+    class_weights (per fold), histories and provenances (per model and fold), shards and manifests (training part).
+Outputs: report (HTML), and one PNG per figure: class_balance, folds, learning_curves, roc, precision_recall,
+    score_histogram, calibration, most_wrong.
+Parameters: title, wrong_images, class_names.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from foldline import figures as draw
+from foldline.blending import BLEND, read_oof
+from foldline.decoding import decode
+from foldline.errors import FoldlineError, listing
+from foldline.files import read_json, written_whole
+from foldline.image_headers import read_header
+from foldline.records import check_shards, decode_record, read_records
+from foldline.report import CAPTIONS, page
+from foldline.report_data import Run, shown_columns
+from foldline.rows import bucket, part_numbers
+from foldline.step import step
+from foldline.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
+
+log = logging.getLogger(__name__)
+
+HISTORY = {"epoch": INTEGER, "loss": REAL, "val_loss": REAL, "val_auc": REAL}
+
+
+def render_report(
+    *,
+    oof: str | Path,
+    metrics: str | Path,
+    recipe: str | Path,
+    folds: str | Path,
+    inventory: Sequence[str | Path],
+    train_leaks: str | Path,
+    test_leaks: str | Path,
+    class_weights: Sequence[str | Path],
+    histories: Sequence[str | Path],
+    provenances: Sequence[str | Path],
+    shards: Sequence[str | Path],
+    manifests: Sequence[str | Path],
+    report: str | Path,
+    figures: Mapping[str, str | Path],
+    title: str,
+    wrong_images: int,
+    class_names: Sequence[str],
+) -> None:
+    """Write the figures and the page.
+
+    Args:
+        oof: out-of-fold table.
+        metrics: scores, from `evaluate`.
+        recipe: description of the blend.
+        folds: fold table.
+        inventory: tables of the training images.
+        train_leaks: duplicate pairs within the training images.
+        test_leaks: duplicate pairs with a test image.
+        class_weights: files FOLDER/fold{fold}.json.
+        histories: files FOLDER/{model}/fold{fold}/history.csv.
+        provenances: files FOLDER/{model}/fold{fold}/provenance.json.
+        shards: TFRecord files of the training images, of one size.
+        manifests: the manifest of each shard, in the same order.
+        report: where the page goes.
+        figures: where each figure goes, by the names of `report.CAPTIONS`.
+        title: title of the page.
+        wrong_images: how many of the most wrong images are shown.
+        class_names: the one class of a binary task.
+
+    Raises:
+        FoldlineError: the inputs do not belong together.
+    """
+    if set(figures) != set(CAPTIONS):
+        raise FoldlineError(f"figures {listing(sorted(figures))}; the report has {listing(sorted(CAPTIONS))}")
+    table, _ = read_oof(oof)
+    run = Run(
+        metrics=read_json(metrics),
+        recipe=read_json(recipe),
+        folds=read_table(folds, FOLDS),
+        inventory=read_tables(inventory, INVENTORY),
+        leaks={
+            "train": read_table(train_leaks, LEAKS, key=("id", "other_id")),
+            "test": read_table(test_leaks, LEAKS, key=("id", "other_id")),
+        },
+        weights={fold_of(path): read_json(path) for path in class_weights},
+        histories={model_and_fold(path): read_table(path, HISTORY, key=("epoch",)) for path in histories},
+        devices=_devices(provenances),
+    )
+    _check(run, table, class_names)
+    wrong = most_wrong(table, wrong_images)
+    pictures = read_pictures(list(wrong["id"]), shards, manifests)
+    with draw.style():
+        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, table, wrong, pictures).items()}
+    for name, data in drawn.items():
+        with written_whole(figures[name]) as handle:
+            handle.write(data)
+    html = page(run, title=title, figures=drawn)
+    with written_whole(report, mode="w", encoding="utf-8", newline="") as handle:
+        handle.write(html)
+    log.info("%d figures and a page of %.1f MB", len(drawn), len(html) / 1e6)
+
+
+def most_wrong(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The rows whose blended score is furthest from the label, the furthest first; ties by id.
+
+    Args:
+        table: out-of-fold table.
+        count: how many at most.
+    """
+    distance = (table[BLEND] - table["target"]).abs()
+    return table.assign(distance=-distance).sort_values(["distance", "id"], kind="stable").head(count)
+
+
+def read_pictures(
+    names: Sequence[str], shards: Sequence[str | Path], manifests: Sequence[str | Path]
+) -> dict[str, np.ndarray]:
+    """Pixels of some records: uint8, (height, width, 1 or 3), by id. Shards without any of them are not read.
+
+    Raises:
+        FoldlineError: a shard is damaged, or an id is in none.
+    """
+    found: dict[str, np.ndarray] = {}
+    for path, manifest in zip(shards, check_shards(shards, manifests), strict=True):
+        index, count = part_numbers(manifest["piece"])
+        wanted = {name for name in names if bucket(name, count) == index}
+        for data in read_records(path) if wanted else ():
+            record = decode_record(data, manifest["features"])
+            if record.id in wanted:
+                found[record.id] = decode(record.image, read_header(record.image)).pixels
+                wanted.discard(record.id)
+            if not wanted:
+                break
+    absent = [name for name in names if name not in found]
+    if absent:
+        raise FoldlineError(f"{Path(shards[0]).parent}: no shard holds id {listing(absent)}; build the shards again")
+    return found
+
+
+def fold_of(path: str | Path) -> int:
+    """Fold from the name of a file or folder: fold3 or fold3.json is 3."""
+    name = Path(path).stem
+    if not name.startswith("fold") or not name[4:].isdecimal():
+        raise FoldlineError(f"{path}: {name!r} is not the name of a fold, such as fold3")
+    return int(name[4:])
+
+
+def model_and_fold(path: str | Path) -> tuple[str, int]:
+    """Model and fold from the place of a file: FOLDER/{model}/fold{fold}/FILE."""
+    folder = Path(path).parent
+    return folder.parent.name, fold_of(folder)
+
+
+def _devices(provenances: Sequence[str | Path]) -> dict[str, str]:
+    """What each model was trained on, several devices joined by commas."""
+    found: dict[str, set[str]] = {}
+    for path in provenances:
+        found.setdefault(model_and_fold(path)[0], set()).add(read_json(path)["device"])
+    return {model: ", ".join(sorted(devices)) for model, devices in found.items()}
+
+
+def _check(run: Run, table: pd.DataFrame, class_names: Sequence[str]) -> None:
+    if [run.metrics["class"]] != list(class_names):
+        raise FoldlineError(f"the metrics are of class {run.metrics['class']}, not {listing(list(class_names))}")
+    expected = {(model, fold) for model in run.recipe["models"] for fold in run.folds["fold"].unique()}
+    if set(run.histories) != expected:
+        odd = sorted(f"{model}/fold{fold}" for model, fold in set(run.histories) ^ expected)
+        raise FoldlineError(f"histories and metrics are of other models and folds: {listing(odd)}")
+    if run.metrics["rows"] != len(table) or len(run.folds) != len(table):
+        raise FoldlineError(
+            f"{len(table)} out-of-fold rows, metrics of {run.metrics['rows']}, {len(run.folds)} rows with a fold; "
+            "run the workflow again"
+        )
+
+
+def _figures(run: Run, table: pd.DataFrame, wrong: pd.DataFrame, pictures: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    columns = shown_columns(run)
+    scores = run.metrics["models"]
+    bins = {column: scores[column]["calibration"]["bins"] for column in columns}
+    return {
+        "class_balance": draw.class_balance(run.folds, {k: v["classes"][0] for k, v in run.weights.items()}),
+        "folds": draw.folds(run.folds),
+        "learning_curves": draw.learning_curves(run.histories),
+        "roc": draw.roc(table, _titles(run, columns, "auc", "AUC")),
+        "precision_recall": draw.precision_recall(table, _titles(run, columns, "average_precision", "AP")),
+        "score_histogram": draw.score_histogram(table, columns),
+        "calibration": draw.calibration(bins, {column: name for column, name in columns.items() if bins[column]}),
+        "most_wrong": draw.most_wrong(
+            [(pictures[row.id], row.id, row.target, getattr(row, BLEND)) for row in wrong.itertuples()]
+        ),
+    }
+
+
+def _titles(run: Run, columns: Mapping[str, str], metric: str, word: str) -> dict[str, str]:
+    pooled = {column: run.metrics["models"][column][metric]["value"] for column in columns}
+    return {column: f"{name}\n{word} {pooled[column]:.4f}" for column, name in columns.items()}
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        render_report(
+            oof=snakemake.input.oof,
+            metrics=snakemake.input.metrics,
+            recipe=snakemake.input.recipe,
+            folds=snakemake.input.folds,
+            inventory=snakemake.input.inventory,
+            train_leaks=snakemake.input.train_leaks,
+            test_leaks=snakemake.input.test_leaks,
+            class_weights=snakemake.input.class_weights,
+            histories=snakemake.input.histories,
+            provenances=snakemake.input.provenances,
+            shards=snakemake.input.shards,
+            manifests=snakemake.input.manifests,
+            report=snakemake.output.report,
+            figures={name: snakemake.output[name] for name in CAPTIONS},
+            **snakemake.params.settings,
+        )

@@ -1,0 +1,96 @@
+"""Look at every image once, so that all that is wrong with the files is known before anything is built from them.
+
+Inputs: the table, and the images that it names; these are not inputs of the rule.
+Outputs: inventory, one row per image of the piece: `tables.INVENTORY` and the metadata columns, sorted by id.
+Parameters: root (the dataset's folder), images (path of an image below it, with {id}), id_column, target_column,
+    group_column, metadata_columns.
+"""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from foldline.errors import FoldlineError, listing
+from foldline.image_files import inspect
+from foldline.rows import Columns, bucket, part_numbers, read_rows
+from foldline.step import step
+from foldline.tables import INVENTORY, TEXT, write_table
+from foldline.workers import ordered_map
+
+logger = logging.getLogger(__name__)
+
+
+def scan_images(
+    *,
+    inventory: str | Path,
+    threads: int,
+    piece: str,
+    part: str,
+    root: str | Path,
+    table: str | Path,
+    images: str,
+    id_column: str,
+    target_column: str | None,
+    group_column: str | None,
+    metadata_columns: Sequence[str],
+) -> None:
+    """Write the inventory of the rows of the table that fall into one piece.
+
+    An image that cannot be used is no error here: its row says what is wrong, so that all of them can be told at once.
+
+    Args:
+        inventory: where the table goes.
+        threads: processes that read images.
+        piece: which rows, "00003-of-00016": those whose id falls into that bucket.
+        part: "train" or "test".
+        root: folder of the dataset.
+        table: the user's table.
+        images: path of an image below `root`, with {id} in place of the sample's id.
+        id_column: column of the table that names a sample.
+        target_column: column of the label, None in the test part.
+        group_column: column whose equal values belong together, None where there is none.
+        metadata_columns: further columns to keep, as text.
+
+    Raises:
+        FoldlineError: the table cannot be used, or a metadata column has the name of a column of the inventory.
+    """
+    taken = [name for name in metadata_columns if name in INVENTORY]
+    if taken:
+        raise FoldlineError(
+            f"metadata column {listing(taken)}: the inventory has a column of that name; rename it in {table} or leave "
+            "it out of dataset.metadata_columns"
+        )
+    index, count = part_numbers(piece)
+    columns = Columns(id_column, target_column, group_column, tuple(metadata_columns))
+    rows = sorted((row for row in read_rows(table, columns) if bucket(row.id, count) == index), key=lambda row: row.id)
+    paths = [images.replace("{id}", row.id) for row in rows]
+    found = ordered_map(inspect, [Path(root) / path for path in paths], workers=threads, chunk=16)
+    lines = [
+        {
+            "id": row.id,
+            "target": row.target,
+            "group": row.group,
+            "path": path,
+            **facts,
+            **dict(zip(metadata_columns, row.metadata, strict=True)),
+        }
+        for row, path, facts in zip(rows, paths, found, strict=True)
+    ]
+    content = pd.DataFrame(lines, columns=[*INVENTORY, *metadata_columns])
+    content = content.astype({name: kind for name, kind in INVENTORY.items() if kind != TEXT})
+    write_table(content, inventory, INVENTORY)
+    problems = int((content["problem"] != "").sum())
+    logger.info("%s %s: %d images, %d with a problem", part, piece, len(content), problems)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        scan_images(
+            inventory=snakemake.output.inventory,
+            threads=snakemake.threads,
+            piece=snakemake.wildcards.piece,
+            part=snakemake.wildcards.part,
+            table=snakemake.input.table,
+            **snakemake.params.settings,
+        )

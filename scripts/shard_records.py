@@ -1,0 +1,126 @@
+"""Cut the images to one size and pack them into a shard, so that training reads one file and decodes small pictures.
+
+Inputs: pieces of the inventory that hold the rows of the shard; the images, which are not inputs of the rule.
+Outputs: records, a TFRecord file (`foldline.records`); manifest, what is in it.
+Parameters: root (the dataset's folder), aspect ("stretch", "crop" or "pad"), jpeg_quality, metadata_columns.
+"""
+
+import functools
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+from foldline.errors import FoldlineError
+from foldline.files import digest_of
+from foldline.image_files import Source, picture_of
+from foldline.records import Record, encode_record, feature_kinds, write_manifest, write_records
+from foldline.rows import bucket, part_numbers, position
+from foldline.step import step
+from foldline.tables import INVENTORY, read_table
+from foldline.workers import ordered_map
+
+logger = logging.getLogger(__name__)
+
+
+def shard_records(
+    *,
+    inventory: Sequence[str | Path],
+    records: str | Path,
+    manifest: str | Path,
+    threads: int,
+    part: str,
+    piece: str,
+    root: str | Path,
+    size: int,
+    aspect: str,
+    jpeg_quality: int,
+    metadata_columns: Sequence[str],
+) -> None:
+    """Write one shard and, after it, its manifest.
+
+    The bytes depend on the rows, the images and the settings only, not on `threads`.
+
+    Args:
+        inventory: tables that hold the rows of the shard, among others or not.
+        records: where the TFRecord file goes. Its records are ordered by `rows.position` of their ids.
+        manifest: where the manifest goes.
+        threads: processes that decode and encode images.
+        part: "train" (records carry a target) or "test".
+        piece: which rows, "00003-of-00016": those whose id falls into that bucket.
+        root: folder of the dataset.
+        size: side of the square pictures, in pixels.
+        aspect: see `images.record_image`.
+        jpeg_quality: in 1..100.
+        metadata_columns: columns of the inventory that records carry as text.
+
+    Raises:
+        FoldlineError: an image has a problem, is damaged, or has changed since the inventory was made.
+    """
+    labelled = part == "train"
+    kinds = feature_kinds(metadata_columns, labelled)
+    rows = rows_of_piece(inventory, piece)
+    sources = [Source(row.id, Path(root) / row.path, row.sha256) for row in rows.itertuples()]
+    cut = functools.partial(picture_of, size=size, aspect=aspect, jpeg_quality=jpeg_quality)
+    channels = 1
+
+    def encoded() -> Iterator[bytes]:
+        nonlocal channels
+        pictures = ordered_map(cut, sources, workers=threads)
+        for row, (image, image_channels) in zip(rows.to_dict("records"), pictures, strict=True):
+            channels = max(channels, image_channels)
+            target = int(row["target"]) if labelled else None
+            metadata = {name: row[name] for name in metadata_columns}
+            yield encode_record(Record(row["id"], row["group"], image, target, metadata))
+
+    written = write_records(records, encoded())
+    write_manifest(
+        manifest,
+        {
+            "part": part,
+            "piece": piece,
+            "records": written.records,
+            "ids_sha256": digest_of(list(rows["id"])),
+            "sha256": written.sha256,
+            "bytes": written.bytes,
+            "image_size": size,
+            "channels": channels,
+            "settings": {"aspect": aspect, "jpeg_quality": jpeg_quality, "metadata_columns": list(metadata_columns)},
+            "features": kinds,
+        },
+    )
+    logger.info("%s %s at %d pixels: %d records, %d bytes", part, piece, size, written.records, written.bytes)
+
+
+def rows_of_piece(inventory: Sequence[str | Path], piece: str) -> pd.DataFrame:
+    """Rows of the inventory that fall into a piece, ordered by `rows.position` of their ids.
+
+    Raises:
+        FoldlineError: the image of a row has a problem.
+    """
+    index, count = part_numbers(piece)
+    kept = []
+    for path in inventory:
+        table = read_table(path, INVENTORY)
+        kept.append(table[[bucket(name, count) == index for name in table["id"]]])
+    rows = pd.concat(kept, ignore_index=True)
+    for row in rows[rows["problem"] != ""].itertuples():
+        raise FoldlineError(
+            f"{row.path}: image of id {row.id} cannot be used: {row.problem}; mend or replace the file, or remove its "
+            "row from the table"
+        )
+    return rows.sort_values("id", key=lambda names: names.map(position), ignore_index=True)
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        shard_records(
+            inventory=snakemake.input.inventory,
+            records=snakemake.output.records,
+            manifest=snakemake.output.manifest,
+            threads=snakemake.threads,
+            part=snakemake.wildcards.part,
+            piece=snakemake.wildcards.piece,
+            size=int(snakemake.wildcards.size),
+            **snakemake.params.settings,
+        )

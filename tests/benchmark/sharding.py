@@ -1,0 +1,174 @@
+"""CPU time of cutting large images into a shard: `shard_records` against the usual loop, side by side.
+
+Run as python tests/benchmark/sharding.py IMAGE_FOLDER [--count 300] [--size 384].
+The images of the folder are repeated to `count` under ids of their own. The loop decodes whole images with OpenCV,
+averages over areas, encodes JPEG 95 and writes with TensorFlow, image by image. Each runs as a process of its own, once
+with `count` images and once with a fifth of them, so that start-up shows. Printed are images per CPU-second of the
+whole process and its children, the same without start-up, the largest resident set of a process, and the likeness to
+whole decode and area average without any JPEG, in dB (PSNR, mean over the images of the folder).
+"""
+
+import argparse
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import psutil
+
+SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from foldline.files import sha256_of_file  # noqa: E402
+from foldline.protobuf import decode_example  # noqa: E402
+from foldline.records import read_records  # noqa: E402
+from foldline.tables import INVENTORY, write_table  # noqa: E402
+
+QUALITY = 95
+THREADS = 2
+
+OURS = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+from shard_records import shard_records
+inventory, images, records, size = sys.argv[1:]
+shard_records(
+    inventory=[inventory], records=records, manifest=records + ".json", threads={THREADS}, part="train",
+    piece="00000-of-00001", root=images, size=int(size), aspect="stretch", jpeg_quality={QUALITY}, metadata_columns=[],
+)
+"""
+LOOP = f"""
+import sys
+import cv2, pandas, tensorflow as tf
+inventory, images, records, size = sys.argv[1:]
+def feature(value):
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+with tf.io.TFRecordWriter(records) as writer:
+    for row in pandas.read_csv(inventory, dtype=str).itertuples():
+        image = cv2.imread(images + "/" + row.path)
+        image = cv2.resize(image, (int(size), int(size)), interpolation=cv2.INTER_AREA)
+        data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, {QUALITY}))[1].tobytes()
+        features = {{"image": feature(data), "image_name": feature(row.id.encode()),
+                    "patient_id": feature(row.group.encode()),
+                    "target": tf.train.Feature(int64_list=tf.train.Int64List(value=[int(row.target)]))}}
+        writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run cost: CPU seconds with all children, wall seconds, largest resident set of its processes in MB."""
+
+    cpu: float
+    wall: float
+    main_mb: float
+    worker_mb: float
+
+
+def run(code: str, arguments: list[str]) -> Cost:
+    """Run Python code in a process of its own and measure it and its children."""
+    started = time.monotonic()
+    process = subprocess.Popen([sys.executable, "-c", code, *arguments])
+    peaks: dict[int, int] = {}
+    watcher = threading.Thread(target=_watch, args=(process.pid, peaks))
+    watcher.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(f"a run ended with {process.returncode}")
+    main = peaks.pop(process.pid)
+    return Cost(
+        usage.ru_utime + usage.ru_stime, time.monotonic() - started, main / 1e6, max(peaks.values(), default=0) / 1e6
+    )
+
+
+def _watch(pid: int, peaks: dict[int, int]) -> None:
+    """Keep the largest resident set in bytes of each process of a tree until its root ends."""
+    try:
+        root = psutil.Process(pid)
+        while root.status() != psutil.STATUS_ZOMBIE:
+            for process in (root, *root.children(recursive=True)):
+                try:
+                    peaks[process.pid] = max(peaks.get(process.pid, 0), process.memory_info().rss)
+                except psutil.NoSuchProcess:
+                    continue
+            time.sleep(0.02)
+    except psutil.NoSuchProcess:
+        return
+
+
+def write_inventory(folder: Path, work: Path, count: int) -> Path:
+    """Repeat the images of a folder to `count` ids below `work`; return the inventory table."""
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    digests = {path: sha256_of_file(path) for path in files}
+    rows = []
+    for number, path in zip(range(count), itertools.cycle(files), strict=False):
+        name = f"{number:05d}_{path.stem}"
+        (work / "images").mkdir(exist_ok=True)
+        if not (work / "images" / (name + path.suffix)).exists():
+            (work / "images" / (name + path.suffix)).symlink_to(path.resolve())
+        rows.append((name, "0", name, name + path.suffix, path.stat().st_size, digests[path], 0, 0, "", ""))
+    table = work / f"inventory{count}.csv"
+    write_table(pd.DataFrame(rows, columns=list(INVENTORY)), table, INVENTORY)
+    return table
+
+
+def likeness(records: Path, images: Path, size: int, distinct: int) -> tuple[float, float]:
+    """Mean and least PSNR in dB of the first `distinct` ids against whole decode and area average."""
+    decibels = []
+    for data in read_records(records):
+        features = decode_example(data)
+        name = features["image_name"][0].decode()
+        if int(name[:5]) >= distinct:
+            continue
+        source = cv2.imread(str(next(images.glob(f"{name}.*"))))
+        wanted = cv2.resize(source.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        found = cv2.imdecode(np.frombuffer(features["image"][0], np.uint8), cv2.IMREAD_COLOR)
+        decibels.append(10 * np.log10(255**2 / np.mean((wanted - found) ** 2)))
+    return float(np.mean(decibels)), float(np.min(decibels))
+
+
+def compare(folder: Path, count: int, size: int) -> None:
+    """Run both and print the table."""
+    work = Path(tempfile.mkdtemp(prefix="foldline-sharding-"))
+    try:
+        few = max(1, count // 5)
+        distinct = min(count, sum(path.is_file() for path in folder.iterdir()))
+        rates = {}
+        for name, code in (("loop", LOOP), ("shard_records", OURS)):
+            records = work / f"{name}.tfrec"
+            costs = {}
+            for number in (few, count):
+                table = write_inventory(folder, work, number)
+                costs[number] = run(code, [str(table), str(work / "images"), str(records), str(size)])
+            whole, short = costs[count], costs[few]
+            rates[name] = (count / whole.cpu, (count - few) / (whole.cpu - short.cpu))
+            mean, least = likeness(records, work / "images", size, distinct)
+            print(
+                f"{name:14} {rates[name][0]:6.1f} images per CPU-second, {rates[name][1]:6.1f} without start-up; "
+                f"{whole.cpu:.1f} s CPU, {whole.wall:.1f} s wall; main process {whole.main_mb:.0f} MB, "
+                f"worker {whole.worker_mb:.0f} MB; {mean:.2f} dB, at least {least:.2f} dB"
+            )
+        ratios = [ours / loop for ours, loop in zip(rates["shard_records"], rates["loop"], strict=True)]
+        print(f"ratio          {ratios[0]:.2f} per CPU-second, {ratios[1]:.2f} without start-up")
+    finally:
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--count", type=int, default=300)
+    parser.add_argument("--size", type=int, default=384)
+    given = parser.parse_args()
+    compare(given.folder, given.count, given.size)

@@ -1,0 +1,90 @@
+"""Metrics are computed from the out-of-fold rows, which must be those of the fold table."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from evaluate import evaluate
+from fixtures.results import Results, write_results, write_scores
+from foldline.errors import FoldlineError
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_scores(write_results(tmp_path_factory.mktemp("results")))
+
+
+def metrics_of(results: Results, folder: Path, **changes: Any) -> dict[str, Any]:
+    evaluate(**results.evaluate_arguments(metrics=folder / "metrics.json", **changes))
+    return json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
+
+
+def numbers(content: Any) -> list[float]:
+    if isinstance(content, dict):
+        content = list(content.values())
+    if isinstance(content, list):
+        return [number for item in content for number in numbers(item)]
+    return [content] if isinstance(content, float) else []
+
+
+def test_every_column_is_scored_from_its_rows(made: Results, tmp_path: Path) -> None:
+    found = metrics_of(made, tmp_path)
+    table = pd.read_csv(made.folder / "oof.csv")
+    assert set(found["models"]) == {"a", "b", "blend"}
+    for column, scores in found["models"].items():
+        assert scores["auc"]["value"] == pytest.approx(roc_auc_score(table["target"], table[column]), rel=1e-12)
+        expected = average_precision_score(table["target"], table[column])
+        assert scores["average_precision"]["value"] == pytest.approx(expected, rel=1e-12)
+        assert [row["fold"] for row in scores["folds"]] == [0, 1, 2]
+    assert all(math.isfinite(number) for number in numbers(found))
+    assert (found["rows"], found["folds"], found["class"]) == (120, 3, "target")
+    assert found["positives"] + found["negatives"] == 120
+    assert found["groups"] == pd.read_csv(made.folder / "folds.csv")["group"].nunique() == 58
+
+
+def test_the_same_rows_give_the_same_bytes_and_another_seed_other_intervals(made: Results, tmp_path: Path) -> None:
+    first = metrics_of(made, tmp_path)
+    text = (tmp_path / "metrics.json").read_bytes()
+    assert metrics_of(made, tmp_path) == first
+    assert (tmp_path / "metrics.json").read_bytes() == text
+    other = metrics_of(made, tmp_path, seed=2)["models"]["blend"]["auc"]
+    assert other["value"] == first["models"]["blend"]["auc"]["value"]
+    assert other["low"] != first["models"]["blend"]["auc"]["low"]
+
+
+def test_a_blend_of_ranks_has_no_probabilities(tmp_path: Path) -> None:
+    results = write_scores(write_results(tmp_path), method="rank_mean")
+    found = metrics_of(results, tmp_path)
+    assert found["blend_rule"] == "rank_mean"
+    assert found["models"]["blend"]["brier"]["value"] is None
+    assert "rank" in found["models"]["blend"]["brier"]["reason"]
+    assert found["models"]["a"]["brier"]["value"] is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda table: table[1:], "id image_0000 stands in only one of"),
+        (lambda table: table.assign(fold=(table["fold"] + (table["id"] == "image_0007")) % 3), "fold of id image_0007"),
+        (
+            lambda table: table.assign(target=(table["target"] + (table["id"] == "image_0007")) % 2),
+            "target of id image_0007",
+        ),
+        (lambda table: table.assign(blend=table["a"]), "column blend is no mean, rank_mean of the model columns"),
+    ],
+)
+def test_rows_that_are_not_those_of_the_run(change, words: str, made: Results, tmp_path: Path) -> None:
+    path = tmp_path / "oof.csv"
+    change(pd.read_csv(made.folder / "oof.csv")).to_csv(path, index=False)
+    with pytest.raises(FoldlineError, match=words):
+        metrics_of(made, tmp_path, oof=path)
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_a_metadata_column_that_is_not_there(made: Results, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=r"folds\.csv: no column sex; the table has id, group, target, fold, site"):
+        metrics_of(made, tmp_path, metadata_columns=["sex"])

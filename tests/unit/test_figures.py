@@ -1,0 +1,94 @@
+"""Figures of unusual sizes can be drawn, and say what they should."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from foldline import figures
+from foldline.metrics import reliability
+from matplotlib.figure import Figure
+from PIL import Image
+
+
+def drawn(figure: Figure) -> Image.Image:
+    return Image.open(io.BytesIO(figures.png_bytes(figure)))
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    random = np.random.default_rng(0)
+    target = (random.random(300) < 0.3).astype(int)
+    scores = {name: 1 / (1 + np.exp(-(random.normal(size=300) + target))) for name in "abcdefg"}
+    return pd.DataFrame({"fold": np.arange(300) % 3, "target": target, **scores})
+
+
+@pytest.mark.parametrize(
+    ("count", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (4, 4, 1), (5, 3, 2), (7, 4, 2), (9, 3, 3)]
+)
+def test_panels_fill_their_rows(count: int, columns: int, rows: int) -> None:
+    assert figures._grid(count) == (columns, rows)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_every_column_has_a_panel_with_every_fold(count: int, table: pd.DataFrame) -> None:
+    titles = {name: f"model {name}" for name in "abcdefg"[:count]}
+    with figures.style():
+        for draw in (figures.roc, figures.precision_recall):
+            panels = [axes for axes in draw(table, titles).axes if axes.lines]
+            assert [axes.get_title(loc="left") for axes in panels] == list(titles.values())
+            for axes in panels:
+                assert [line.get_label() for line in axes.lines] == ["fold 0", "fold 1", "fold 2", "all rows", "chance"]
+
+
+def test_curves_end_where_they_must(table: pd.DataFrame) -> None:
+    with figures.style():
+        pooled = figures.roc(table, {"a": "a"}).axes[0].lines[3]
+        precision = figures.precision_recall(table, {"a": "a"}).axes[0].lines[3]
+    assert [pooled.get_xydata()[index].tolist() for index in (0, -1)] == [[0, 0], [1, 1]]
+    assert precision.get_xydata()[-1].tolist() == [1, table["target"].mean()]
+
+
+def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
+    bins = {"a": reliability(table["target"].to_numpy(), table["a"].to_numpy())}
+    with figures.style():
+        figure = figures.calibration(bins, {"a": "a"})
+        points = figure.axes[0].lines[1].get_xydata()
+        assert drawn(figure).size[0] > 300
+    filled = [row for row in bins["a"] if row["rows"]]
+    assert points.tolist() == [[row["mean_score"], row["positive_share"]] for row in filled]
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_any_number_of_folds(count: int) -> None:
+    table = pd.DataFrame({"fold": np.repeat(np.arange(count), 4), "target": [0, 1, 0, 0] * count})
+    weights = {fold: {"positive_weight": 1.0, "negative_weight": 1.0} for fold in range(count)}
+    with figures.style():
+        assert drawn(figures.class_balance(table, weights)).format == "PNG"
+        texts = [text.get_text() for text in figures.folds(table).axes[0].texts]
+    assert texts[-count:] == ["4 rows, 1 positive (25.0%)"] * count
+
+
+def test_a_single_epoch_can_be_seen() -> None:
+    history = pd.DataFrame({"epoch": [1], "loss": [0.5], "val_loss": [0.6], "val_auc": [0.8]})
+    with figures.style():
+        loss, area = figures.learning_curves({("a", 0): history}).axes
+    assert {line.get_marker() for line in (*loss.lines[:2], area.lines[0])} == {"o"}
+
+
+def test_grey_pictures_look_like_colour_pictures_of_equal_channels() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 20, 1), dtype=np.uint8)
+    with figures.style():
+        grey, colour = (
+            figures.png_bytes(figures.most_wrong([(picture, "a-very-long-name-of-an-image", 1, 0.1)]))
+            for picture in (pixels, pixels.repeat(3, 2))
+        )
+    assert grey == colour
+
+
+def test_long_names_keep_both_ends() -> None:
+    assert figures._shortened("ISIC_0024306") == "ISIC_0024306"
+    short = figures._shortened("patient-0001-slide-0002-tile-0003")
+    assert len(short) <= 22
+    assert short.startswith("patient-00")
+    assert short.endswith("tile-0003")

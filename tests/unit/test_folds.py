@@ -1,0 +1,186 @@
+"""Folds keep groups whole, are even, and do not depend on the order of the rows."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from foldline.errors import FoldlineError
+from foldline.folds import assign_folds, audit_folds, check_feasible
+from sklearn.model_selection import StratifiedGroupKFold
+
+
+def split(groups: np.ndarray, labels: np.ndarray, *, count: int, seed: int = 0, strata: list[str] | None = None):
+    return assign_folds(
+        ids=[f"i{number:05d}" for number in range(len(labels))],
+        groups=list(groups),
+        labels=labels[:, None],
+        strata=strata or [str(label) for label in labels],
+        count=count,
+        seed=seed,
+    )
+
+
+def random_set(seed: int, *, most_groups: int = 200):
+    """Groups of very different sizes, in which labels go together; as patients have it."""
+    random = np.random.default_rng(seed)
+    groups = int(random.integers(8, most_groups))
+    sizes = np.minimum(random.zipf(random.choice([1.6, 2.5]), groups), 40)
+    share = random.choice([0.05, 0.2, 0.5])
+    labels = random.random(sizes.sum()) < np.repeat(random.beta(share * 3, (1 - share) * 3, groups), sizes)
+    names = np.repeat([f"g{number}" for number in range(groups)], sizes)
+    return names, labels.astype(int), int(random.integers(2, 6))
+
+
+def deviation(labels: np.ndarray, folds: np.ndarray, count: int) -> float:
+    """Largest distance of a fold's share of the rows, the positives or the negatives from 1 / count."""
+    parts = (labels >= 0, labels == 1, labels == 0)
+    shares = [np.bincount(folds[part], minlength=count) / part.sum() for part in parts]
+    return max(np.abs(share - 1 / count).max() for share in shares)
+
+
+def feasible(seed: int):
+    names, labels, count = random_set(seed)
+    try:
+        check_feasible(names, labels[:, None], count)
+    except FoldlineError:
+        return None
+    return names, labels, count
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_never_less_even_than_scikit_learn(seed: int) -> None:
+    drawn = feasible(seed)
+    if drawn is None:
+        return
+    names, labels, count = drawn
+    theirs = np.empty(len(labels), dtype=int)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for fold, (_, held_out) in enumerate(splitter.split(labels, labels, names)):
+            theirs[held_out] = fold
+    ours = split(names, labels, count=count, seed=seed)
+    assert deviation(labels, ours, count) <= deviation(labels, theirs, count) + 1e-12
+
+
+def test_most_random_sets_are_feasible() -> None:
+    assert sum(feasible(seed) is not None for seed in range(40)) > 30
+
+
+def test_groups_stay_whole_and_every_row_has_a_fold() -> None:
+    names, labels, count = feasible(3)
+    folds = split(names, labels, count=count)
+    assert folds.dtype == np.int64
+    assert set(folds) == set(range(count))
+    assert all(len(set(folds[names == name])) == 1 for name in set(names))
+
+
+def test_order_of_rows_does_not_matter_and_the_seed_does() -> None:
+    names, labels, count = feasible(5)
+    ids = np.array([f"i{number}" for number in range(len(labels))])
+    order = np.random.default_rng(0).permutation(len(ids))
+
+    def folds(index: np.ndarray, seed: int) -> np.ndarray:
+        return assign_folds(
+            ids=list(ids[index]),
+            groups=list(names[index]),
+            labels=labels[index][:, None],
+            strata=[str(label) for label in labels[index]],
+            count=count,
+            seed=seed,
+        )
+
+    plain = folds(np.arange(len(ids)), 1)
+    assert (folds(order, 1) == plain[order]).all()
+    assert (folds(np.arange(len(ids)), 2) != plain).any()
+
+
+def test_names_of_groups_do_not_matter() -> None:
+    names, labels, count = feasible(5)
+    renamed = np.array([f"{sum(map(ord, name)) * 7919 % 1009}/{name}" for name in names])
+    assert (split(names, labels, count=count) == split(renamed, labels, count=count)).all()
+
+
+def test_single_rows_are_spread_to_within_one_row() -> None:
+    random = np.random.default_rng(2)
+    labels = (random.random(1003) < 0.03).astype(int)
+    folds = split(np.array([f"g{number}" for number in range(1003)]), labels, count=5)
+    for part in (labels >= 0, labels == 1, labels == 0):
+        assert np.ptp(np.bincount(folds[part], minlength=5)) <= 1
+
+
+def test_strata_are_spread_beside_the_labels() -> None:
+    random = np.random.default_rng(4)
+    labels = (random.random(600) < 0.2).astype(int)
+    site = random.choice(["arm", "leg", "back"], 600, p=[0.7, 0.25, 0.05])
+    strata = [f"{label}/{place}" for label, place in zip(labels, site, strict=True)]
+    groups = np.array([f"g{number}" for number in range(600)])
+    folds = split(groups, labels, count=5, strata=strata)
+    plain = split(groups, labels, count=5)
+    spread = {name: np.ptp(np.bincount(folds[np.array(strata) == name], minlength=5)) for name in set(strata)}
+    assert max(spread.values()) <= 2
+    assert max(np.ptp(np.bincount(plain[np.array(strata) == name], minlength=5)) for name in spread) > 2
+
+
+def test_a_split_is_found_wherever_there_is_one() -> None:
+    """Small sets of mixed groups, against all ways to split them."""
+    random = np.random.default_rng(5)
+    tried = 0
+    for seed in range(150):
+        count, groups = int(random.integers(2, 4)), int(random.integers(3, 7))
+        sizes = random.integers(1, 6, groups)
+        names = np.repeat([f"g{number}" for number in range(groups)], sizes)
+        labels = (random.random(len(names)) < random.choice([0.2, 0.5])).astype(int)
+        positive = [labels[names == f"g{number}"].sum() for number in range(groups)]
+        possible = False
+        for ways in itertools.product(range(count), repeat=groups):
+            ones = np.bincount(ways, weights=positive, minlength=count)
+            zeros = np.bincount(ways, weights=sizes - positive, minlength=count)
+            possible = possible or bool((ones > 0).all() and (zeros > 0).all())
+        try:
+            split(names, labels, count=count, seed=seed)
+        except FoldlineError:
+            assert not possible
+        else:
+            assert possible
+            tried += 1
+    assert tried > 30
+
+
+@pytest.mark.parametrize(
+    ("groups", "labels", "words"),
+    [
+        ("aabb", [1, 0, 1, 0], "2 groups cannot fill 3 folds; lower folds.count to at most 2"),
+        ("aabcd", [1, 1, 0, 1, 0], "3 positive rows in 2 groups, but each of 3 folds needs one; lower folds.count"),
+        ("abcd", [1, 1, 1, 0], "1 negative rows in 1 groups, .* no cross-validation is possible"),
+        ("abcd", [0, 0, 0, 0], "0 positive rows in 0 groups"),
+    ],
+)
+def test_what_cannot_fill_the_folds_is_refused(groups: str, labels: list[int], words: str) -> None:
+    with pytest.raises(FoldlineError, match=words):
+        split(np.array(list(groups)), np.array(labels), count=3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"ids": list("aacdef")}, "id a more than once"),
+        ({"groups": list("ppqrqs")}, "group q lies in more than one fold"),
+        ({"folds": np.array([0, 0, 1, 1, 3, 2])}, "fold 3 is not in 0 to 2"),
+        ({"folds": np.array([0, 0, 1, 1, 1, 1])}, "fold 2 is empty"),
+        ({"labels": np.array([[1], [0], [1], [0], [0], [0]])}, "fold 2 has 2 rows and no positive one"),
+        ({"labels": np.array([[1], [1], [1], [0], [0], [1]])}, "fold 0 has 2 rows and no negative one"),
+    ],
+)
+def test_the_audit_sees(change: dict, words: str) -> None:
+    good = {
+        "ids": list("abcdef"),
+        "groups": list("ppqqrr"),
+        "labels": np.array([[1], [0], [1], [0], [0], [1]]),
+        "folds": np.array([0, 0, 1, 1, 2, 2]),
+        "count": 3,
+    }
+    audit_folds(**good)
+    with pytest.raises(FoldlineError, match=words):
+        audit_folds(**{**good, **change})

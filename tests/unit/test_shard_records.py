@@ -1,0 +1,185 @@
+"""Sharding as a step: which records, in which order, the same bytes every time, and what it refuses."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from fixtures.pictures import photograph, saved
+from foldline.decoding import decode
+from foldline.errors import FoldlineError
+from foldline.files import digest_of, sha256_of_file
+from foldline.image_headers import read_header
+from foldline.images import record_image
+from foldline.records import Record, check_shards, decode_record, feature_kinds, read_manifest, read_records
+from foldline.rows import bucket, part_name, position
+from foldline.tables import INVENTORY, write_table
+from shard_records import shard_records
+
+NAMES = [f"s{number}" for number in range(20)]
+SETTINGS = {"aspect": "crop", "jpeg_quality": 90, "metadata_columns": ["site"]}
+ONE = part_name(0, 1)
+
+
+def row_of(root: Path, name: str, number: int) -> dict[str, object]:
+    path = root / f"{name}.jpg"
+    row = dict.fromkeys(INVENTORY, 0) | {"id": name, "path": path.name, "sha256": sha256_of_file(path)}
+    texts = {"target": str(number % 2), "group": f"p{number // 2}", "perceptual_hash": "", "problem": ""}
+    return row | texts | {"site": ("arm", "")[number % 2]}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """20 images, most of them grey, and their inventory in two tables."""
+    for number, name in enumerate(NAMES):
+        pixels = photograph(40, 60, 3 if number == 5 else 1, seed=number)
+        (tmp_path / f"{name}.jpg").write_bytes(saved(pixels, "JPEG"))
+    rows = [row_of(tmp_path, name, number) for number, name in enumerate(NAMES)]
+    for index, some in enumerate((rows[::2], rows[1::2])):
+        write_table(pd.DataFrame(some), tmp_path / f"inventory{index}.csv", INVENTORY)
+    return tmp_path
+
+
+def shard(root: Path, name: str = "shard", **changes: object) -> Path:
+    arguments = {"threads": 1, "part": "train", "piece": ONE, "size": 24, **SETTINGS, **changes}
+    inventory = [root / "inventory0.csv", root / "inventory1.csv"]
+    shard_records(
+        inventory=inventory, records=root / f"{name}.tfrec", manifest=root / f"{name}.json", root=root, **arguments
+    )
+    return root / f"{name}.tfrec"
+
+
+def records_in(path: Path) -> list[Record]:
+    kinds = read_manifest(path.with_suffix(".json"))["features"]
+    return [decode_record(data, kinds) for data in read_records(path)]
+
+
+def test_a_record_holds_the_row_and_the_picture(root: Path) -> None:
+    records = {record.id: record for record in records_in(shard(root))}
+    assert set(records) == set(NAMES)
+    image, _ = record_image((root / "s7.jpg").read_bytes(), size=24, aspect="crop", jpeg_quality=90)
+    assert records["s7"] == Record("s7", "p3", image, 1, {"site": ""})
+    assert records["s8"].metadata == {"site": "arm"}
+    for name, record in records.items():
+        pixels = decode(record.image, read_header(record.image)).pixels
+        assert pixels.shape == (24, 24, 3 if name == "s5" else 1)
+
+
+def test_records_are_in_the_order_of_their_positions(root: Path) -> None:
+    names = [record.id for record in records_in(shard(root))]
+    assert names == sorted(NAMES, key=position)
+    assert names != sorted(NAMES)
+
+
+def test_a_test_shard_has_no_target(root: Path) -> None:
+    path = shard(root, part="test")
+    assert read_manifest(path.with_suffix(".json"))["features"] == feature_kinds(["site"], False)
+    assert {record.target for record in records_in(path)} == {None}
+
+
+def test_pieces_hold_every_row_once(root: Path) -> None:
+    paths = [shard(root, f"piece{index}", piece=part_name(index, 4)) for index in range(4)]
+    names = [[record.id for record in records_in(path)] for path in paths]
+    assert sorted(name for some in names for name in some) == sorted(NAMES)
+    for index, some in enumerate(names):
+        assert {bucket(name, 4) for name in some} == {index}
+    manifests = check_shards(paths, [path.with_suffix(".json") for path in paths])
+    assert sum(manifest["records"] for manifest in manifests) == 20
+
+
+def test_the_manifest_says_what_is_in_the_shard(root: Path) -> None:
+    path = shard(root)
+    assert read_manifest(path.with_suffix(".json")) == {
+        "part": "train",
+        "piece": ONE,
+        "records": 20,
+        "ids_sha256": digest_of([record.id for record in records_in(path)]),
+        "sha256": sha256_of_file(path),
+        "bytes": path.stat().st_size,
+        "image_size": 24,
+        "channels": 3,
+        "settings": SETTINGS,
+        "features": feature_kinds(["site"], True),
+    }
+
+
+def test_a_shard_of_grey_images_has_one_channel(root: Path) -> None:
+    piece = next(part_name(index, 16) for index in range(16) if index != bucket("s5", 16))
+    assert read_manifest(shard(root, piece=piece).with_suffix(".json"))["channels"] == 1
+
+
+def test_the_same_bytes_again_and_with_any_number_of_processes(root: Path) -> None:
+    paths = [shard(root, "one"), shard(root, "again"), shard(root, "two", threads=2), shard(root, "five", threads=5)]
+    for suffix in (".tfrec", ".json"):
+        assert len({path.with_suffix(suffix).read_bytes() for path in paths}) == 1
+
+
+def test_other_settings_give_other_bytes(root: Path) -> None:
+    paths = [
+        shard(root, "one"),
+        shard(root, "aspect", aspect="pad"),
+        shard(root, "quality", jpeg_quality=50),
+        shard(root, "size", size=25),
+        shard(root, "columns", metadata_columns=[]),
+    ]
+    assert len({path.read_bytes() for path in paths}) == len(paths)
+
+
+def test_a_piece_without_rows_is_an_empty_shard(root: Path) -> None:
+    taken = {bucket(name, 256) for name in NAMES}
+    path = shard(root, piece=part_name(next(index for index in range(256) if index not in taken), 256))
+    assert path.read_bytes() == b""
+    assert check_shards([path], [path.with_suffix(".json")])[0]["records"] == 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_changed_image_is_refused(root: Path, threads: int) -> None:
+    (root / "s3.jpg").write_bytes(saved(photograph(40, 60, 1, seed=99), "JPEG"))
+    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 has changed since it was scanned"):
+        shard(root, threads=threads)
+    assert not list(root.glob("*shard*"))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_damaged_image_is_refused(root: Path, threads: int) -> None:
+    (root / "s3.jpg").write_bytes((root / "s3.jpg").read_bytes()[:-50])
+    table = pd.read_csv(root / "inventory1.csv", dtype=str, keep_default_na=False)
+    table.loc[table["id"] == "s3", "sha256"] = sha256_of_file(root / "s3.jpg")
+    table.to_csv(root / "inventory1.csv", index=False)
+    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be used: damaged: .*; mend or replace"):
+        shard(root, threads=threads)
+    assert not list(root.glob("*shard*"))
+
+
+def test_an_absent_image_is_refused(root: Path) -> None:
+    (root / "s3.jpg").unlink()
+    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be read: No such file"):
+        shard(root)
+
+
+def test_an_image_with_a_problem_is_refused(root: Path) -> None:
+    table = pd.read_csv(root / "inventory1.csv", dtype=str, keep_default_na=False)
+    table.loc[table["id"] == "s3", "problem"] = "animated: 2 frames"
+    table.to_csv(root / "inventory1.csv", index=False)
+    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be used: animated: 2 frames"):
+        shard(root)
+
+
+def test_the_manifest_appears_after_the_shard(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        assert (root / "shard.tfrec").is_file()
+        raise FoldlineError("no space")
+
+    monkeypatch.setattr("shard_records.write_manifest", fail)
+    with pytest.raises(FoldlineError, match="no space"):
+        shard(root)
+    assert not (root / "shard.json").exists()
+
+
+def test_pictures_of_the_right_size_are_handed_on(root: Path) -> None:
+    for number, name in enumerate(NAMES):
+        (root / f"{name}.jpg").write_bytes(saved(photograph(24, 24, 1, seed=number), "JPEG"))
+    for index in range(2):
+        rows = [row_of(root, name, number) for number, name in enumerate(NAMES) if number % 2 == index]
+        write_table(pd.DataFrame(rows), root / f"inventory{index}.csv", INVENTORY)
+    for record in records_in(shard(root)):
+        assert record.image == (root / f"{record.id}.jpg").read_bytes()

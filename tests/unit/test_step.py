@@ -1,0 +1,102 @@
+"""A step is built when its body ended well, and says in its log why it did not."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from foldline.errors import FoldlineError
+from foldline.step import step
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """`step` takes over the root logger and warnings; other tests get back what they had."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    for handler in root.handlers:
+        if handler not in handlers:
+            handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> SimpleNamespace:
+    (tmp_path / "step.key").write_text("a digest\n")
+    return SimpleNamespace(
+        input=SimpleNamespace(key=str(tmp_path / "step.key")),
+        output=SimpleNamespace(built=str(tmp_path / "keys" / "step.built")),
+        log=[str(tmp_path / "logs" / "step.log")],
+    )
+
+
+def test_a_step_that_ends_well_is_built_from_its_key(job: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+    with step(job):
+        logging.getLogger("foldline.test").info("at work")
+        assert not Path(job.output.built).exists()
+    assert Path(job.output.built).read_text() == "a digest\n"
+    assert "INFO at work" in Path(job.log[0]).read_text()
+    assert "INFO at work" in capfd.readouterr().err
+
+
+def test_the_key_is_that_of_the_start(job: SimpleNamespace) -> None:
+    with step(job):
+        Path(job.input.key).write_text("a later digest\n")
+    assert Path(job.output.built).read_text() == "a digest\n"
+
+
+def test_bad_input_ends_the_step_with_its_message_alone(
+    job: SimpleNamespace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended, step(job):
+        raise FoldlineError("train.csv, line 3: label 'x' is not 0 or 1")
+    assert ended.value.code == 1
+    log = Path(job.log[0]).read_text()
+    assert "ERROR train.csv, line 3: label 'x' is not 0 or 1\n" in log
+    assert "Traceback" not in log
+    assert "label 'x'" in capfd.readouterr().err
+    assert not Path(job.output.built).exists()
+
+
+def test_a_defect_leaves_its_traceback_in_the_log(job: SimpleNamespace) -> None:
+    with pytest.raises(SystemExit) as ended, step(job):
+        raise ZeroDivisionError("of a defect")
+    assert ended.value.code == 1
+    log = Path(job.log[0]).read_text()
+    assert "Traceback (most recent call last)" in log
+    assert "ZeroDivisionError: of a defect" in log
+    assert not Path(job.output.built).exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_a_step_that_is_stopped_is_not_built(error: type[BaseException], job: SimpleNamespace) -> None:
+    with pytest.raises(error), step(job):
+        raise error
+    assert not Path(job.output.built).exists()
+
+
+def test_warnings_go_to_the_log(job: SimpleNamespace) -> None:
+    with step(job), warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("a strange column", UserWarning, stacklevel=1)
+    assert "a strange column" in Path(job.log[0]).read_text()
+
+
+def test_a_log_begins_anew(job: SimpleNamespace) -> None:
+    Path(job.log[0]).parent.mkdir()
+    Path(job.log[0]).write_text("of the last run\n")
+    with step(job):
+        pass
+    assert "of the last run" not in Path(job.log[0]).read_text()
+
+
+def test_a_rule_without_a_log(job: SimpleNamespace) -> None:
+    job.log = []
+    with step(job):
+        pass
+    assert Path(job.output.built).exists()
