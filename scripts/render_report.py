@@ -90,7 +90,7 @@ def render_report(
         },
         weights={fold_of(path): read_json(path) for path in class_weights},
         histories={model_and_fold(path): read_table(path, HISTORY, key=("epoch",)) for path in histories},
-        devices=_devices(provenances),
+        provenances={model_and_fold(path): read_json(path) for path in provenances},
     )
     _check(run, table, class_names)
     wrong = most_wrong(table, wrong_images)
@@ -156,21 +156,14 @@ def model_and_fold(path: str | Path) -> tuple[str, int]:
     return folder.parent.name, fold_of(folder)
 
 
-def _devices(provenances: Sequence[str | Path]) -> dict[str, str]:
-    """What each model was trained on, several devices joined by commas."""
-    found: dict[str, set[str]] = {}
-    for path in provenances:
-        found.setdefault(model_and_fold(path)[0], set()).add(read_json(path)["device"])
-    return {model: ", ".join(sorted(devices)) for model, devices in found.items()}
-
-
 def _check(run: Run, table: pd.DataFrame, class_names: Sequence[str]) -> None:
     if [run.metrics["class"]] != list(class_names):
         raise FoldlineError(f"the metrics are of class {run.metrics['class']}, not {listing(list(class_names))}")
     expected = {(model, fold) for model in run.recipe["models"] for fold in run.folds["fold"].unique()}
-    if set(run.histories) != expected:
-        odd = sorted(f"{model}/fold{fold}" for model, fold in set(run.histories) ^ expected)
-        raise FoldlineError(f"histories and metrics are of other models and folds: {listing(odd)}")
+    for name, found in (("histories", run.histories), ("provenances", run.provenances)):
+        if set(found) != expected:
+            odd = sorted(f"{model}/fold{fold}" for model, fold in set(found) ^ expected)
+            raise FoldlineError(f"{name} and metrics are of other models and folds: {listing(odd)}")
     if run.metrics["rows"] != len(table) or len(run.folds) != len(table):
         raise FoldlineError(
             f"{len(table)} out-of-fold rows, metrics of {run.metrics['rows']}, {len(run.folds)} rows with a fold; "

@@ -190,13 +190,18 @@ def _plan(settings: Mapping[str, Any], rows: int, device: Device) -> Plan:
 
 
 def write_events(path: str | Path, result: Result) -> None:
-    """Write the history as a TensorBoard file, in a folder aside: the writer chooses the file's name itself."""
+    """Write the history as a TensorBoard file, in a folder aside: the writer chooses the file's name itself.
+
+    `tf.summary.scalar` would need TensorBoard installed; it writes what is written here.
+    """
+    metadata = tf.compat.v1.SummaryMetadata()
+    metadata.plugin_data.plugin_name = "scalars"
     with tempfile.TemporaryDirectory() as folder:
         writer = tf.summary.create_file_writer(folder)
         with writer.as_default():
             for row in result.history:
                 for key in ("learning_rate", "loss", "val_loss", "val_auc"):
-                    tf.summary.scalar(key, row[key], step=row["epoch"])
+                    tf.summary.write(key, tf.constant(row[key], tf.float32), step=row["epoch"], metadata=metadata)
         writer.close()
         (written,) = Path(folder).iterdir()
         with written_whole(path) as handle:

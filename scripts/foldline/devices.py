@@ -88,10 +88,11 @@ def use_device(accelerator: str, *, threads: int) -> Device:
 
 def limit_threads(threads: int) -> None:
     """Let TensorFlow's operations use this many CPU threads; the input pipeline has a pool of its own."""
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+    try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
-    if tf.config.threading.get_inter_op_parallelism_threads() != 1:
         tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        logger.warning("TensorFlow has computed before; it keeps its threads instead of %d", threads)
 
 
 def _cpu_reason(accelerator: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from foldline.blending import BLEND
+from foldline.errors import listing
 from foldline.report_data import RULES, Run
 
 # Scores that miss the share of positives by less than this, on average, are called probabilities.
@@ -24,6 +25,7 @@ def findings(run: Run) -> list[dict[str, str]]:
             _finding_folds(blend),
             _finding_blend(run),
             _finding_calibration(blend),
+            _finding_epochs(run),
             *_findings_leaks(run.leaks),
         )
         if finding
@@ -91,6 +93,23 @@ def _finding_calibration(blend: Mapping[str, Any]) -> dict[str, str] | None:
     )
     text = f"Scores and shares of positives differ by {error:.3f} on average: the scores {way}."
     return {"kind": "good" if error < CALIBRATED else "warn", "text": text}
+
+
+def _finding_epochs(run: Run) -> dict[str, str] | None:
+    """Models whose number of epochs was chosen by the score on the fold that they are scored on here."""
+    chosen = [
+        model
+        for model in run.recipe["models"]
+        if "best" in run.settings(model, "select_epoch")
+        or any(patience is not None for patience in run.settings(model, "early_stopping_patience"))
+    ]
+    if not chosen:
+        return None
+    text = (
+        f"The epochs of {listing(chosen)} were chosen by the AUC on the very fold that is scored: these out-of-fold "
+        "scores are a little too good. A fixed number of epochs, the last one kept, would not be."
+    )
+    return {"kind": "warn", "text": text}
 
 
 def _findings_leaks(leaks: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:

@@ -8,7 +8,7 @@ from foldline.decoding import decode
 from foldline.errors import FoldlineError
 from foldline.image_headers import UnusableImageError, read_header
 from foldline.images import record_image
-from foldline.perceptual_hash import SIDE, perceptual_hash
+from foldline.perceptual_hash import LEAST_SIDE, perceptual_hash
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def inspect(path: Path) -> dict[str, str | int]:
     try:
         header = read_header(data)
         facts |= {"width": header.width, "height": header.height}
-        picture = decode(data, header, min_width=SIDE, min_height=SIDE)
+        picture = decode(data, header, min_width=LEAST_SIDE, min_height=LEAST_SIDE)
     except UnusableImageError as error:
         return {**facts, "problem": str(error)}
     return {**facts, "perceptual_hash": perceptual_hash(picture)}

@@ -12,6 +12,8 @@ from foldline.decoding import Picture
 from foldline.images import fitted
 
 SIDE = 64
+# A JPEG that is reduced no further than this has the hash of the whole picture, within a few bits.
+LEAST_SIDE = 2 * SIDE
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES * FREQUENCIES
 

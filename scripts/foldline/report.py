@@ -164,7 +164,6 @@ def _key_figures(run: Run, blend: Mapping[str, Any]) -> list[dict[str, str]]:
     reach = f"{area['low']:.3f} to {area['high']:.3f} ({run.metrics['confidence']:.0%} interval)" if area["low"] else ""
     rows, groups = run.metrics["rows"], run.metrics["groups"]
     models = run.recipe["models"]
-    devices = sorted(set(run.devices.values()))
     return [
         {"name": "Out-of-fold ROC AUC", "value": f"{area['value']:.3f}", "detail": reach},
         {
@@ -187,5 +186,5 @@ def _key_figures(run: Run, blend: Mapping[str, Any]) -> list[dict[str, str]]:
             "value": models[0] if len(models) == 1 else str(len(models)),
             "detail": "" if len(models) == 1 else ", ".join(models[:4]) + (", …" if len(models) > 4 else ""),
         },
-        {"name": "Trained on", "value": ", ".join(devices), "detail": f"{len(run.histories)} trainings"},
+        {"name": "Trained on", "value": run.devices(models), "detail": f"{len(run.histories)} trainings"},
     ]

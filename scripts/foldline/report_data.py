@@ -24,7 +24,7 @@ class Run:
         leaks: duplicate pairs, by part, "train" and "test".
         weights: fold -> content of its class weights file.
         histories: (model, fold) -> training history.
-        devices: model -> what its folds were trained on.
+        provenances: (model, fold) -> what its weights were made from (settings, device, replicas, ...).
     """
 
     metrics: Mapping[str, Any]
@@ -34,7 +34,23 @@ class Run:
     leaks: Mapping[str, pd.DataFrame]
     weights: Mapping[int, Mapping[str, Any]]
     histories: Mapping[tuple[str, int], pd.DataFrame]
-    devices: Mapping[str, str]
+    provenances: Mapping[tuple[str, int], Mapping[str, Any]]
+
+    def settings(self, model: str, name: str) -> list[Any]:
+        """The values of a setting over the folds of a model, each once, in the order of the folds."""
+        values = [
+            content["settings"][name] for (owner, _), content in sorted(self.provenances.items()) if owner == model
+        ]
+        return [value for number, value in enumerate(values) if value not in values[:number]]
+
+    def devices(self, models: Sequence[str]) -> str:
+        """What models were trained on: CPU, GPU, 8 x TPU."""
+        kinds = {
+            (content["device"].upper(), content["replicas"])
+            for (model, _), content in self.provenances.items()
+            if model in models
+        }
+        return ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in sorted(kinds))
 
 
 def shown_columns(run: Run) -> dict[str, str]:
@@ -188,12 +204,18 @@ def training_rows(run: Run) -> list[dict[str, Any]]:
         found.append(
             {
                 "model": model,
-                "folds": len(histories),
+                "backbone": _words(run.settings(model, "backbone")),
+                "weights": _words(run.settings(model, "weights")),
+                "image_size": _words(run.settings(model, "image_size")),
                 "epochs": str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}",
                 "val_loss": sum(history["val_loss"].iloc[-1] for history in histories) / len(histories),
                 "val_auc": sum(history["val_auc"].iloc[-1] for history in histories) / len(histories),
                 "views": run.recipe["views"][model],
-                "device": run.devices[model],
+                "device": run.devices([model]),
             }
         )
     return found
+
+
+def _words(values: Sequence[Any]) -> str:
+    return ", ".join(str(value) for value in values)

@@ -55,7 +55,9 @@ def test_subgroups_with_few_rows_of_a_label_are_counted_but_not_scored(table: pd
     assert part["values"][0]["rows"] == len(arm)
     assert part["values"][0]["positives"] == arm["target"].sum()
     assert part["values"][0]["auc"]["value"] == pytest.approx(roc_auc_score(arm["target"], arm["a"]))
-    assert part["values"][0]["auc"]["low"] < part["values"][0]["auc"]["value"] < part["values"][0]["auc"]["high"]
+    arm, leg, whole = part["values"][0]["auc"], part["values"][1]["auc"], scored(table)["auc"]
+    assert arm["low"] < arm["value"] < arm["high"]
+    assert min(arm["high"] - arm["low"], leg["high"] - leg["low"]) > whole["high"] - whole["low"]
 
 
 def test_ranks_are_no_probabilities(table: pd.DataFrame) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pandas as pd
+import pytest
 from foldline.findings import findings, method
 from foldline.report_data import Run, data_facts, leak_tables, shown_columns, whiskers
 
@@ -22,7 +23,14 @@ def score(
     }
 
 
-def run(blend: Any, *, models: dict[str, Any] | None = None, pairs: list[tuple] = (), across: list[tuple] = ()) -> Run:
+def run(
+    blend: Any,
+    *,
+    models: dict[str, Any] | None = None,
+    pairs: list[tuple] = (),
+    across: list[tuple] = (),
+    settings: dict[str, Any] | None = None,
+) -> Run:
     models = models or {"a": blend}
     return Run(
         metrics={
@@ -42,7 +50,15 @@ def run(blend: Any, *, models: dict[str, Any] | None = None, pairs: list[tuple] 
         leaks={"train": pd.DataFrame(pairs, columns=LEAKS), "test": pd.DataFrame(across, columns=LEAKS)},
         weights={},
         histories={},
-        devices={},
+        provenances={
+            (model, fold): {
+                "device": "gpu",
+                "replicas": fold + 1,
+                "settings": {"select_epoch": "last", "early_stopping_patience": None, **(settings or {})},
+            }
+            for model in models
+            for fold in (0, 1)
+        },
     )
 
 
@@ -81,6 +97,18 @@ def test_calibration_is_judged_where_there_are_probabilities() -> None:
     ranks["calibration"]["error"] = None
     assert "can be read as probabilities" in texts(run(score(0.9)))
     assert "probabilities" not in texts(run(ranks))
+
+
+@pytest.mark.parametrize("settings", [{"select_epoch": "best"}, {"early_stopping_patience": 5}])
+def test_epochs_chosen_on_the_scored_fold_are_told(settings: dict[str, Any]) -> None:
+    assert "very fold that is scored" not in texts(run(score(0.9)))
+    assert "[warn] The epochs of a were chosen by the AUC on the very fold that is scored" in texts(
+        run(score(0.9), settings=settings)
+    )
+
+
+def test_devices_are_counted() -> None:
+    assert run(score(0.9)).devices(["a"]) == "GPU, 2 x GPU"
 
 
 def test_leaks_are_told() -> None:

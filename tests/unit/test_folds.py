@@ -123,6 +123,16 @@ def test_strata_are_spread_beside_the_labels() -> None:
     assert max(np.ptp(np.bincount(plain[np.array(strata) == name], minlength=5)) for name in spread) > 2
 
 
+def test_few_positives_are_spread_although_a_group_overfills_a_fold() -> None:
+    sizes = [400] + [1] * 605
+    groups = np.repeat([f"g{number}" for number in range(606)], sizes)
+    labels = np.zeros(1005, dtype=int)
+    labels[-5:] = 1
+    folds = split(groups, labels, count=5)
+    assert sorted(folds[-5:]) == [0, 1, 2, 3, 4]
+    assert sorted(np.bincount(folds)) == [151, 151, 151, 151, 401]
+
+
 def test_a_split_is_found_wherever_there_is_one() -> None:
     """Small sets of mixed groups, against all ways to split them."""
     random = np.random.default_rng(5)

@@ -61,6 +61,13 @@ def test_the_table_has_every_row_once_with_its_metadata(inventory: pd.DataFrame,
     assert sorted(table["fold"].unique()) == ["0", "1", "2"]
 
 
+def test_metadata_are_spread_over_the_folds(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    inventory["site"] = ["arm", "arm", "arm", "leg"] * 15
+    inventory["group"] = inventory["id"]
+    table = pd.read_csv(written(tmp_path, [inventory]))
+    assert set(table[table["site"] == "leg"].groupby("fold").size()) == {5}
+
+
 def test_the_bytes_do_not_depend_on_pieces_and_their_order(inventory: pd.DataFrame, tmp_path: Path) -> None:
     whole = written(tmp_path / "whole", [inventory]).read_bytes()
     shuffled = inventory.sample(frac=1, random_state=3)

@@ -104,7 +104,7 @@ def test_key_figures_stand_in_the_page(made: Results, read: Reader) -> None:
     assert "Spots & marks" in text
     assert f"Out-of-fold ROC AUC{area['value']:.3f}{area['low']:.3f} to {area['high']:.3f} (95% interval)" in text
     assert "Training images120in 58 groups" in text
-    assert "2 CPU cores" in text
+    assert "Trained onCPU6 trainings" in text
     for column in ("a", "b", "blend"):
         for row in metrics["models"][column]["folds"]:
             assert f"{row['auc']:.4f}" in text
@@ -191,6 +191,7 @@ def test_places_tell_model_and_fold() -> None:
     [
         ({"class_names": ["mark"]}, "the metrics are of class target, not mark"),
         ({"histories": []}, "histories and metrics are of other models and folds: a/fold0, a/fold1"),
+        ({"provenances": []}, "provenances and metrics are of other models and folds: a/fold0, a/fold1"),
         ({"figures": {"roc": "roc.png"}}, "figures roc; the report has calibration, class_balance"),
     ],
 )

@@ -1,0 +1,149 @@
+"""Streams of rows: every row once, folds apart, order by the seed, and damage noticed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.shards import ShardSet, cut_last_record, write_shards
+from foldline.datasets import check_ids, check_read, open_shards, ordered_batches, reading, training_batches
+from foldline.errors import FoldlineError
+
+SIZE = 16
+PLAIN = {"flip_horizontal": False, "flip_vertical": False, "quarter_turns": False, "brightness": 0, "contrast": 0}
+TURNING = {**PLAIN, "flip_horizontal": True, "quarter_turns": True, "brightness": 0.3}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
+    return write_shards(tmp_path_factory.mktemp("shards"), rows=48, size=SIZE, count=3)
+
+
+def stream(data: ShardSet, fold: int = 0, *, seed: int = 1, epochs: int = 2, batch_size: int = 5, changes=PLAIN):
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    ids = data.ids(fold, held_out=False)
+    batches = training_batches(
+        shards,
+        ids,
+        image_size=SIZE,
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=seed,
+        augmentation=changes,
+        threads=2,
+    )
+    with reading(shards):
+        images, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def validation(data: ShardSet, fold: int):
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    ids = data.ids(fold, held_out=True)
+    batches = ordered_batches(shards, ids, image_size=SIZE, batch_size=5, labelled=True, threads=2)
+    names, images, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    return [name.decode() for part in names for name in part], np.concatenate(images), np.concatenate(labels)
+
+
+def test_every_epoch_holds_every_training_row_once(data: ShardSet) -> None:
+    images, labels = stream(data, epochs=5, batch_size=4)
+    numbers = images[:, 0, 0, 0]
+    training = data.rows[data.rows["fold"] != 0]
+    assert images.dtype == np.uint8
+    assert len(numbers) == 5 * len(training)
+    for epoch in numbers.reshape(5, -1):
+        assert sorted(epoch) == sorted(training["number"])
+    np.testing.assert_array_equal(labels[:, 0], numbers % 3 == 0)
+
+
+def test_batches_are_full_and_cross_the_borders_of_epochs(data: ShardSet) -> None:
+    images, _ = stream(data, epochs=2, batch_size=7)
+    assert len(images) == 63  # 64 rows in two epochs, 9 full batches
+    assert sorted(images[:32, 0, 0, 0]) == sorted(data.rows.loc[data.rows["fold"] != 0, "number"])
+
+
+def test_order_follows_the_seed_and_the_epoch(data: ShardSet) -> None:
+    first, again, other = (stream(data, seed=seed, batch_size=4)[0][:, 0, 0, 0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (first[:32] != first[32:]).any()
+
+
+def test_augmentation_follows_the_seed_and_the_place(data: ShardSet) -> None:
+    first, again, other = (stream(data, seed=seed, changes=TURNING)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    plain, _ = stream(data, seed=1)
+    changed = (first != plain).any(axis=(1, 2, 3))
+    assert changed.mean() > 0.5
+
+
+def test_folds_are_apart_and_complete(data: ShardSet) -> None:
+    seen = []
+    for fold in range(3):
+        names, images, labels = validation(data, fold)
+        trained = set(stream(data, fold, epochs=1, batch_size=1)[0][:, 0, 0, 0])
+        assert trained.isdisjoint(images[:, 0, 0, 0])
+        assert len(trained) + len(names) == len(data.rows)
+        by_id = data.rows.set_index("id").loc[names]
+        np.testing.assert_array_equal(by_id["number"], images[:, 0, 0, 0])
+        np.testing.assert_array_equal(by_id["target"], labels[:, 0])
+        seen += names
+    assert sorted(seen) == sorted(data.rows["id"])
+
+
+def test_rows_without_labels(tmp_path: Path) -> None:
+    data = write_shards(tmp_path, rows=7, size=SIZE, labelled=False)
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    batches = list(ordered_batches(shards, None, image_size=SIZE, batch_size=4, labelled=False, threads=1))
+    assert [len(names) for names, _, _ in batches] == [4, 3]
+    assert batches[0][2].shape == (4, 0)
+    check_ids(shards, list(data.rows["id"]))
+
+
+def test_a_cut_shard_is_noticed(tmp_path: Path) -> None:
+    data = write_shards(tmp_path, size=SIZE)
+    cut_last_record(data.paths[1])
+    with pytest.raises(FoldlineError, match=r"00001-of-00002\.tfrec"):
+        open_shards(data.paths, data.manifests, image_size=SIZE)
+
+
+def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    data = write_shards(tmp_path, size=SIZE)
+    content = bytearray(data.paths[0].read_bytes())
+    content[200] ^= 1
+    data.paths[0].write_bytes(content)
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
+        list(ordered_batches(shards, None, image_size=SIZE, batch_size=4, labelled=True, threads=1))
+
+
+def test_images_of_another_size_are_refused(data: ShardSet) -> None:
+    with pytest.raises(FoldlineError, match="images of 16 px, the model takes 32 px"):
+        open_shards(data.paths, data.manifests, image_size=32)
+
+
+@pytest.mark.parametrize("change", [lambda ids: ids[1:], lambda ids: [*ids, "stranger"], lambda ids: ["x", *ids[1:]]])
+def test_shards_of_other_rows_are_refused(data: ShardSet, change) -> None:
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    check_ids(shards, list(data.rows["id"]))
+    with pytest.raises(FoldlineError, match="run the workflow again"):
+        check_ids(shards, change(list(data.rows["id"])))
+
+
+def test_a_training_row_that_no_shard_has_is_noticed(data: ShardSet) -> None:
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    ids = [*data.ids(0, held_out=False), "stranger"]
+    batches = training_batches(
+        shards, ids, image_size=SIZE, batch_size=4, epochs=2, seed=1, augmentation=PLAIN, threads=1
+    )
+    with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
+        list(batches)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"), [(["a", "b", "b"], "1 repeated ids.*b"), (["a"], "1 missing ids.*b"), (["a", "b", "c"], "foreign")]
+)
+def test_rows_that_were_read_are_compared(ids: list[str], said: str) -> None:
+    check_read(["b", "a"], ["a", "b"], source="fold 1")
+    with pytest.raises(FoldlineError, match=said):
+        check_read(ids, ["a", "b"], source="fold 1")
