@@ -20,10 +20,10 @@ from foldline.devices import Device, use_device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
 from foldline.files import digest_of, read_json, sha256_of_file, write_json, written_whole
+from foldline.forward import make_forward
 from foldline.heads import build_model
 from foldline.losses import make_loss
 from foldline.model_weights import save_weights
-from foldline.prediction import make_forward
 from foldline.schedules import make_schedule
 from foldline.step import step
 from foldline.tables import FOLDS, read_table, write_table

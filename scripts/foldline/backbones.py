@@ -121,18 +121,21 @@ def _last_fine_layer(backbone: tf_keras.Model) -> int:
 def _build_package(backbone: Backbone, weights: str | None, image_size: int) -> tf_keras.Model:
     """A network of the `efficientnet` package, with the scaling of its weights in front."""
     networks = import_module("efficientnet.model")
-    images = tf_keras.Input((image_size, image_size, 3))
-    scaled = tf_keras.layers.Normalization(mean=IMAGENET_MEAN * 255, variance=(IMAGENET_STD * 255) ** 2)(images)
-    return getattr(networks, f"EfficientNet{backbone.variant.upper()}")(
+    network = getattr(networks, f"EfficientNet{backbone.variant.upper()}")(
         include_top=False,
         weights=weights,
-        input_tensor=scaled,
         input_shape=(image_size, image_size, 3),
         backend=tf_keras.backend,
         layers=tf_keras.layers,
         models=tf_keras.models,
         utils=tf_keras.utils,
     )
+    images = tf_keras.Input((image_size, image_size, 3))
+    scaled = tf_keras.layers.Normalization(mean=IMAGENET_MEAN * 255, variance=(IMAGENET_STD * 255) ** 2)(images)
+    # The package does not take tensors of tf_keras as input, so that its layers are copied behind the scaling.
+    copied = tf_keras.models.clone_model(network, input_tensors=scaled)
+    copied.set_weights(network.get_weights())
+    return tf_keras.Model(images, copied.output)
 
 
 def _build_keras(backbone: Backbone, weights: str | None, image_size: int) -> tf_keras.Model:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from foldline.errors import FoldlineError, listing
-from foldline.metrics import roc_auc
+from foldline.ranking import roc_auc
 from foldline.tables import INTEGER, PREDICTIONS, REAL, TEXT, read_table, read_tables, write_table
 
 RULES = ("mean", "rank_mean")

@@ -17,10 +17,10 @@ from foldline.metrics import (
     plain_scores,
     ranked,
     reliability,
-    roc_auc,
     weighted_roc_auc,
     weighted_scores,
 )
+from foldline.ranking import roc_auc
 
 # Rows of each label below which a subgroup's AUC says more about chance than about the subgroup.
 SUBGROUP_ROWS = 10

@@ -103,16 +103,6 @@ def plain_scores(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     return {name: float(value[0]) for name, value in found.items()}
 
 
-def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Probability that a positive scores above a negative, ties counting half; NaN where a label is absent.
-
-    Args:
-        labels: (n_samples,).
-        scores: (n_samples,), any real numbers.
-    """
-    return float(weighted_roc_auc(ranked(labels, scores), np.ones((1, len(labels))))[0])
-
-
 def cumulative_counts(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """True and false positives at every distinct threshold, the strictest first, from none to all.
 

@@ -1,7 +1,7 @@
 """Probabilities from a trained network, averaged over views of each image; one code for validation, OOF and test."""
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ import pandas as pd
 from foldline.backbones import build_backbone
 from foldline.datasets import Shards, ordered_batches, reading
 from foldline.devices import Device
-from foldline.engine import tf, tf_keras
+from foldline.engine import tf
 from foldline.errors import FoldlineError
+from foldline.forward import Forward, make_forward
 from foldline.heads import build_model
 from foldline.model_weights import load_weights
 from foldline.tables import PREDICTIONS
@@ -19,8 +20,6 @@ from foldline.tables import PREDICTIONS
 # The symmetries of a square: exchange rows and columns, then turn top and bottom, then left and right. So 1 view is the
 # image, 2 add its mirror image, 4 are all without quarter turns.
 VIEWS = tuple(itertools.product((False, True), repeat=3))
-
-Forward = Callable[[tf.Tensor], np.ndarray]
 
 
 def view(images: tf.Tensor, number: int) -> tf.Tensor:
@@ -30,21 +29,6 @@ def view(images: tf.Tensor, number: int) -> tf.Tensor:
         images = tf.transpose(images, (0, 2, 1, 3))
     axes = [axis for axis, turned in ((1, rows), (2, columns)) if turned]
     return tf.reverse(images, axes) if axes else images
-
-
-def make_forward(model: tf_keras.Model, device: Device, *, batch_size: int) -> Forward:
-    """Function of images, uint8 (n, S, S, 3) with n <= batch_size, that gives their logits, float32 (n, n_classes)."""
-    compute = tf.function(
-        lambda images: device.strategy.run(model, args=(images,), kwargs={"training": False}), reduce_retracing=True
-    )
-
-    def forward(images: tf.Tensor) -> np.ndarray:
-        count = len(images)
-        if device.kind == "tpu" or device.replicas > 1:
-            images = tf.pad(images, [[0, batch_size - count], [0, 0], [0, 0], [0, 0]])
-        return device.gather(compute(*device.spread(images)))[:count]
-
-    return forward
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

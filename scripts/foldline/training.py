@@ -11,7 +11,7 @@ from foldline.devices import Device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
 from foldline.losses import Loss
-from foldline.metrics import roc_auc
+from foldline.ranking import roc_auc
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pytest
 from blend_folds import blend_folds
 from fixtures.results import Results, write_results
 from foldline.errors import FoldlineError
-from foldline.metrics import roc_auc
+from foldline.ranking import roc_auc
 
 
 @pytest.fixture(scope="module")

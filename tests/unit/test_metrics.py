@@ -13,11 +13,11 @@ from foldline.metrics import (
     plain_scores,
     ranked,
     reliability,
-    roc_auc,
     weighted_roc_auc,
     weighted_scores,
     wilson,
 )
+from foldline.ranking import roc_auc
 from sklearn import metrics as theirs
 
 
