@@ -69,7 +69,8 @@ def blend_folds(
     rule, scores = choose_rule(held_out.probabilities, labels, method)
     values = blend(tested.probabilities, rule)
     check_submission(header, ids, values)
-    log.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(held_out.models), rule, scores)
+    told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+    log.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(held_out.models), rule, told)
     write_oof(
         oof,
         folds=table,

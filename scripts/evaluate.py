@@ -65,7 +65,8 @@ def evaluate(
     )
     for column, score in scores.items():
         area = score["auc"]
-        log.info("%s: pooled ROC AUC %s (%s to %s)", column, area["value"], area["low"], area["high"])
+        reach = "no interval" if area["low"] is None else f"{area['low']:.4f} to {area['high']:.4f}"
+        log.info("%s: pooled ROC AUC %.4f (%s)", column, area["value"], reach)
     positives = int(table["target"].sum())
     write_json(
         metrics,

@@ -58,22 +58,17 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
     """Read a CSV table with a header line.
 
     Raises:
-        FoldlineError: the file or a column is absent, an id is empty, repeated or cannot be a file name, a label is
-            not 0 or 1, a group is empty, or a line has another number of cells than the header.
+        FoldlineError: the file or a column is absent, the file is no CSV in UTF-8, an id is empty, repeated or cannot
+            be a file name, a label is not 0 or 1, a group is empty, or a line has another number of cells than the
+            header.
     """
     path = Path(path)
     if not path.is_file():
         raise FoldlineError(f"{path}: no such table; give its place below dataset.root in the config")
-    with path.open(newline="", encoding="utf-8-sig") as handle:
-        reader = csv.reader(handle)
-        header = next(reader, [])
-        absent = [name for name in columns.names() if name not in header]
-        if absent:
-            raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {listing(header, limit=30)}")
-        if len(set(header)) < len(header):
-            raise FoldlineError(f"{path}: a column name occurs twice in {listing(header, limit=30)}")
-        place = {name: header.index(name) for name in columns.names()}
-        rows = [_row(path, reader.line_num, cells, header, place, columns) for cells in reader if cells]
+    try:
+        rows = _read(path, columns)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FoldlineError(f"{path}: not a CSV table in UTF-8 ({error}); save it as one") from error
     if not rows:
         raise FoldlineError(f"{path}: the table has a header and no rows")
     first_line: dict[str, int] = {}
@@ -85,6 +80,19 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
             )
         first_line[row.id] = row.line
     return rows
+
+
+def _read(path: Path, columns: Columns) -> list[Row]:
+    with path.open(newline="", encoding="utf-8-sig") as handle:
+        reader = csv.reader(handle)
+        header = next(reader, [])
+        absent = [name for name in columns.names() if name not in header]
+        if absent:
+            raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {listing(header, limit=30)}")
+        if len(set(header)) < len(header):
+            raise FoldlineError(f"{path}: a column name occurs twice in {listing(header, limit=30)}")
+        place = {name: header.index(name) for name in columns.names()}
+        return [_row(path, reader.line_num, cells, header, place, columns) for cells in reader if cells]
 
 
 def _row(

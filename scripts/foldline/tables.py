@@ -52,7 +52,10 @@ def read_table(path: str | Path, columns: dict[str, str], *, key: Sequence[str] 
     Raises:
         FoldlineError: as for `write_table`.
     """
-    text = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    try:
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    except pd.errors.EmptyDataError as error:
+        raise FoldlineError(f"{path}: the file is empty; remove it and run the workflow again") from error
     absent = [name for name in columns if name not in text.columns]
     if absent:
         raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {listing(list(text.columns))}")

@@ -100,3 +100,10 @@ def test_a_finer_piece_lies_within_one_coarser_piece() -> None:
     for index in range(4):
         inside = {part_numbers(name)[0] for name in pieces_within(part_name(index, 4), finer)}
         assert {bucket(name, 8) for name in names if bucket(name, 4) == index} == inside
+
+
+def test_a_table_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_bytes("id,target\nä,1\n".encode("latin-1"))
+    with pytest.raises(FoldlineError, match=r"train\.csv: not a CSV table in UTF-8"):
+        read_rows(path, Columns(id="id", target="target", group=None))

@@ -106,3 +106,10 @@ def test_a_table_without_rows_keeps_its_types(tmp_path: Path) -> None:
     )
     write_table(empty, tmp_path / "table.csv", COLUMNS)
     assert [str(kind) for kind in read_table(tmp_path / "table.csv", COLUMNS).dtypes] == ["object", "int64", "float64"]
+
+
+def test_an_empty_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "folds.csv"
+    path.touch()
+    with pytest.raises(FoldlineError, match=r"folds\.csv: the file is empty"):
+        read_table(path, FOLDS)
