@@ -5,6 +5,7 @@ travel.
 """
 
 import math
+from collections.abc import Sequence
 from importlib import import_module, resources
 from pathlib import Path
 
@@ -82,7 +83,7 @@ def build_backbone(name: str, *, weights: str, image_size: int) -> tf_keras.Mode
                 "network and give its path as the model's weights"
             ) from error
     _set_input_scaling(model, backbone)
-    for layer in model.layers:
+    for layer in _network(model).layers:
         if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.momentum = NORM_MOMENTUM
     return model
@@ -102,19 +103,20 @@ def freeze(backbone: tf_keras.Model, *, trainable: str) -> None:
     Raises:
         FoldlineError: `trainable` is none of these.
     """
-    last = {"all": -1, "head": len(backbone.layers) - 1, "upper": _last_fine_layer(backbone)}
+    layers = _network(backbone).layers
+    last = {"all": -1, "head": len(layers) - 1, "upper": _last_fine_layer(layers, backbone.input_shape[1])}
     if trainable not in last:
         raise FoldlineError(f"trainable is {trainable!r}; allowed: {listing(list(last))}")
-    for layer in backbone.layers[: last[trainable] + 1]:
+    for layer in layers[: last[trainable] + 1]:
         layer.trainable = False
         if isinstance(layer, tf_keras.layers.Dropout):
             layer.rate = 0
 
 
-def _last_fine_layer(backbone: tf_keras.Model) -> int:
+def _last_fine_layer(layers: Sequence[tf_keras.layers.Layer], image_size: int) -> int:
     """Place of the last layer whose output is larger than a sixteenth of the image."""
-    edge = math.ceil(backbone.input_shape[1] / UPPER_STRIDE)
-    shapes = [layer.output_shape for layer in backbone.layers]
+    edge = math.ceil(image_size / UPPER_STRIDE)
+    shapes = [layer.output_shape for layer in layers]
     return max(place for place, shape in enumerate(shapes) if len(shape) == 4 and shape[1] > edge)
 
 
@@ -132,10 +134,13 @@ def _build_package(backbone: Backbone, weights: str | None, image_size: int) -> 
     )
     images = tf_keras.Input((image_size, image_size, 3))
     scaled = tf_keras.layers.Normalization(mean=IMAGENET_MEAN * 255, variance=(IMAGENET_STD * 255) ** 2)(images)
-    # The package does not take tensors of tf_keras as input, so that its layers are copied behind the scaling.
-    copied = tf_keras.models.clone_model(network, input_tensors=scaled)
-    copied.set_weights(network.get_weights())
-    return tf_keras.Model(images, copied.output)
+    # The package does not take tensors of tf_keras as input, so that its network is one layer behind the scaling.
+    return tf_keras.Model(images, network(scaled))
+
+
+def _network(model: tf_keras.Model) -> tf_keras.Model:
+    """The network itself, where it is one layer behind its scaling; else the model."""
+    return next((layer for layer in model.layers if isinstance(layer, tf_keras.Model)), model)
 
 
 def _build_keras(backbone: Backbone, weights: str | None, image_size: int) -> tf_keras.Model:
@@ -163,8 +168,9 @@ def _load_file(model: tf_keras.Model, name: str, path: Path) -> None:
             raise FoldlineError(f"{path}: PyTorch weights are read for efficientnet-lite0 only, not for {name}")
         load_lite0_tensors(model, path)
         return
+    inside = [layer for layer in model.layers if isinstance(layer, tf_keras.Model)]
     try:
-        model.load_weights(path)
+        (inside[0] if inside else model).load_weights(path)
     except (OSError, ValueError, KeyError) as error:
         raise FoldlineError(
             f"{path}: these weights do not fit {name} ({error}); give an HDF5 file of that network without its "

@@ -117,7 +117,7 @@ def _table(images: pd.DataFrame, pairs: pd.DataFrame, begin: int) -> pd.DataFram
             "other_part": other["part"],
             "kind": pairs["kind"].to_numpy(),
             "distance": pairs["distance"].to_numpy(np.int64),
-            "same_label": np.where((one["target"] == "") | (other["target"] == ""), "", same_label),
+            "same_label": np.where(one["target"] == "", "", same_label),
         },
         columns=list(LEAKS),
     )

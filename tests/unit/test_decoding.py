@@ -231,14 +231,6 @@ def test_a_jpeg_with_damaged_contents_is_refused() -> None:
         decoded(data[:middle] + data[middle + 200 :])
 
 
-def test_a_jpeg_with_a_preview_behind_it_is_the_first_picture() -> None:
-    frames = [Image.fromarray(smooth(seed=seed)) for seed in range(2)]
-    data = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
-    header = read_header(data)
-    assert (header.format, header.plain) == ("JPEG", False)
-    assert np.abs(decode(data, header).pixels.astype(int) - smooth(seed=0)).mean() < 4
-
-
 @pytest.mark.parametrize("mode", ["I", "F", "LAB"])
 def test_pixel_formats_without_8_bits_are_refused(mode: str) -> None:
     image = (

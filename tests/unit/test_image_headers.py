@@ -90,3 +90,11 @@ def test_a_picture_without_area_is_refused(place: int) -> None:
     jpeg[start : start + 2] = b"\0\0"
     with pytest.raises(UnusableImageError, match="not a readable"):
         read_header(bytes(jpeg))
+
+
+def test_a_jpeg_with_a_preview_behind_it_is_the_first_picture() -> None:
+    frames = [Image.fromarray(smooth(seed=seed)) for seed in range(2)]
+    data = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    header = read_header(data)
+    assert (header.format, header.plain) == ("JPEG", False)
+    assert np.abs(decode(data, header).pixels.astype(int) - smooth(seed=0)).mean() < 4

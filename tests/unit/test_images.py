@@ -91,6 +91,12 @@ def test_a_reduced_decode_is_never_enlarged(aspect: str, shape: tuple[int, int])
         assert kept >= 100
 
 
+def test_for_padding_the_longest_side_counts() -> None:
+    header = read_header(saved(np.zeros((1600, 400, 3), np.uint8), "JPEG"))
+    assert needed_size(header, size=100, aspect="pad") == (25, 100)
+    assert needed_size(header, size=100, aspect="crop") == needed_size(header, size=100, aspect="stretch") == (100, 100)
+
+
 @pytest.mark.parametrize("aspect", ASPECTS)
 @pytest.mark.parametrize(("name", "channels"), [("JPEG", 1), ("JPEG", 3), ("PNG", 1), ("PNG", 3)])
 def test_a_plain_file_of_the_right_size_is_handed_on(name: str, channels: int, aspect: str) -> None:

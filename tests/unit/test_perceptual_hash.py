@@ -65,6 +65,12 @@ def test_bits_are_the_signs_of_the_cosine_transform() -> None:
     assert bits_between(hash_of(pixels), np.packbits(signs).tobytes().hex()) <= 1
 
 
+def test_colours_count_by_their_brightness() -> None:
+    pixels = photograph(120, 150)
+    grey = np.asarray(Image.fromarray(pixels).convert("L"))[:, :, None]
+    assert bits_between(hash_of(pixels), hash_of(grey)) <= SMALL
+
+
 def test_a_blank_picture_has_no_bits() -> None:
     for value in (0, 7, 255):
         assert hash_of(np.full((30, 50, 3), value, np.uint8)) == "0" * (HASH_BITS // 4)

@@ -1,19 +1,21 @@
 """Work spread over processes: order, memory, errors, and nothing left behind."""
 
+import contextlib
 import functools
 import operator
 import os
-import signal
 import subprocess
 import sys
 import time
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 
 import psutil
 import pytest
 from foldline.errors import FoldlineError
 from foldline.workers import ordered_map
+
+PATIENCE_SECONDS = 60
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -26,7 +28,7 @@ def test_results_come_in_order(workers: int) -> None:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_items_are_taken_only_as_fast_as_results_are(workers: int) -> None:
     taken = []
-    source = (taken.append(number) or number for number in count())
+    source = (taken.append(number) or number for number in range(10_000))
     results = ordered_map(functools.partial(operator.add, 1), source, workers=workers, chunk=2)
     assert list(islice(results, 5)) == [1, 2, 3, 4, 5]
     assert len(taken) <= 5 + workers * 3 * 2
@@ -48,32 +50,30 @@ def test_a_killed_worker_is_an_error_with_a_way_out() -> None:
 
 def test_workers_do_not_run_the_main_script_and_end_with_it(tmp_path: Path) -> None:
     scripts = Path(sys.modules[ordered_map.__module__].__file__).parent.parent
+    work = f"import os, pathlib, time; pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch(); time.sleep(600)"
     script = tmp_path / "main.py"
     script.write_text(
-        f"import sys, time\n"
+        f"import sys\n"
         f"sys.path.insert(0, {str(scripts)!r})\n"
         f"open({str(tmp_path / 'runs')!r}, 'a').write('x')\n"
         f"from foldline.workers import ordered_map\n"
-        f"list(ordered_map(time.sleep, [60] * 4, workers=2, chunk=1))\n"
+        f"list(ordered_map(exec, [{work!r}] * 4, workers=2, chunk=1))\n"
     )
     process = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
+    workers = []
     try:
-        children = _wait_for_children(process.pid, 2)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(workers) < 2:
+            assert time.monotonic() < deadline, "the workers did not start"
+            time.sleep(0.05)
+            workers = [psutil.Process(int(path.name)) for path in tmp_path.iterdir() if path.name.isdecimal()]
         assert (tmp_path / "runs").read_text() == "x"
+        process.kill()
+        _, alive = psutil.wait_procs(workers, timeout=PATIENCE_SECONDS)
+        assert not alive
     finally:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
-    _, alive = psutil.wait_procs(children, timeout=20)
-    assert not alive
-
-
-def _wait_for_children(pid: int, number: int) -> list[psutil.Process]:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        children = psutil.Process(pid).children(recursive=True)
-        sleeping = [child for child in children if child.cpu_times().user > 0.05]
-        if len(sleeping) >= number:
-            time.sleep(0.5)
-            return children
-        time.sleep(0.05)
-    raise AssertionError("the workers did not start")
+        for worker in workers:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()

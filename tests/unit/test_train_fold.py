@@ -1,0 +1,133 @@
+"""A fold is trained: its files say what went in, and equal settings give equal weights."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from fixtures.shards import ShardSet, cut_last_record, write_shards
+from foldline.engine import tf
+from foldline.errors import FoldlineError
+from foldline.files import digest_of, read_json, sha256_of_file
+from foldline.tables import read_table
+from foldline.training import HISTORY
+from tensorflow.core.util import event_pb2
+from train_fold import train_fold
+
+SETTINGS = {
+    "backbone": "efficientnet-lite0",
+    "weights": "none",
+    "image_size": 32,
+    "trainable": "upper",
+    "hidden_units": [],
+    "dropout": 0.2,
+    "epochs": 2,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "schedule": {"name": "cosine", "warmup_epochs": 0.5, "final_fraction": 0.1},
+    "loss": {"name": "bce", "label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.8},
+    "augment": {
+        "flip_horizontal": True,
+        "flip_vertical": True,
+        "quarter_turns": True,
+        "brightness": 0.1,
+        "contrast": 0.1,
+    },
+    "early_stopping_patience": None,
+    "select_epoch": "last",
+    "seed": 11,
+}
+
+
+@dataclass
+class Trained:
+    """Files of a trained fold and the data it was trained on."""
+
+    data: ShardSet
+    folder: Path
+
+
+def run(data: ShardSet, folder: Path, *, fold: int = 1, **changes: Any) -> None:
+    train_fold(
+        shards=data.paths,
+        manifests=data.manifests,
+        folds=data.folds,
+        class_weights=data.class_weights,
+        weights=folder / "weights.weights.h5",
+        history=folder / "history.csv",
+        provenance=folder / "provenance.json",
+        events=folder / "events.out.tfevents.foldline",
+        threads=2,
+        model="tiny",
+        fold=fold,
+        settings={**SETTINGS, **changes},
+        class_names=["sick"],
+        accelerator="cpu",
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("trained")
+    data = write_shards(folder / "shards")
+    run(data, folder / "first")
+    return Trained(data, folder / "first")
+
+
+def test_the_history_has_a_row_for_each_epoch(trained: Trained) -> None:
+    history = read_table(trained.folder / "history.csv", HISTORY, key=("epoch",))
+    assert list(history["epoch"]) == [1, 2]
+    # 30 rows in batches of 8: 3 of them in the first epoch and 4 in the second.
+    assert list(history["images"]) == [24, 32]
+    assert history["val_auc"].between(0, 1).all()
+    # Half an epoch of warm-up is 2 steps of 7.5; the first epoch ends with step 2, the highest rate.
+    assert history["learning_rate"][0] == pytest.approx(1e-3)
+
+
+def test_the_provenance_says_what_went_in(trained: Trained) -> None:
+    told = read_json(trained.folder / "provenance.json")
+    data = trained.data
+    assert told["settings"] == SETTINGS
+    assert told["train_ids_sha256"] == digest_of(data.ids(1, held_out=False))
+    assert told["validation_ids_sha256"] == digest_of(data.ids(1, held_out=True))
+    assert (told["train_rows"], told["validation_rows"]) == (30, 15)
+    assert told["weights_sha256"] == sha256_of_file(trained.folder / "weights.weights.h5")
+    assert told["device"] == "cpu"
+    assert told["epochs_run"] == told["selected_epoch"] == 2
+    assert 0 < told["trained_parameters"] < told["parameters"]
+    assert told["versions"]["tensorflow"] == tf.__version__
+
+
+def test_the_events_are_those_of_the_history(trained: Trained) -> None:
+    history = pd.read_csv(trained.folder / "history.csv")
+    found = {}
+    for record in tf.data.TFRecordDataset(str(trained.folder / "events.out.tfevents.foldline")):
+        event = event_pb2.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            assert value.metadata.plugin_data.plugin_name == "scalars"
+            found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    assert len(found) == 8
+    for row in history.to_dict("records"):
+        assert found["val_auc", row["epoch"]] == pytest.approx(row["val_auc"])
+
+
+def test_equal_settings_give_equal_bytes_and_another_seed_others(trained: Trained, tmp_path: Path) -> None:
+    weights = (trained.folder / "weights.weights.h5").read_bytes()
+    run(trained.data, tmp_path / "again")
+    assert (tmp_path / "again" / "weights.weights.h5").read_bytes() == weights
+    assert read_json(tmp_path / "again" / "provenance.json") == read_json(trained.folder / "provenance.json")
+    run(trained.data, tmp_path / "other", seed=12, trainable="head", epochs=1)
+    assert (tmp_path / "other" / "weights.weights.h5").read_bytes() != weights
+
+
+def test_what_does_not_fit_is_refused_before_training(tmp_path: Path) -> None:
+    data = write_shards(tmp_path / "shards")
+    with pytest.raises(FoldlineError, match="an AUC needs both labels"):
+        run(data, tmp_path, fold=7)
+    with pytest.raises(FoldlineError, match="the model takes 64 px"):
+        run(data, tmp_path, image_size=64)
+    cut_last_record(data.paths[0])
+    with pytest.raises(FoldlineError, match=r"00000-of-00002\.tfrec"):
+        run(data, tmp_path)
+    assert not (tmp_path / "weights.weights.h5").exists()
