@@ -144,10 +144,13 @@ def make_step(
         batch_size: rows of the whole batch, by which the sum of losses is divided, once.
     """
 
+    variables = network.trainable_variables
+
     def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
+        # By itself the tape watches frozen variables too, and builds a backward pass for them.
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
             share = tf.reduce_sum(loss(labels, network(images, training=True))) / batch_size
-        variables = network.trainable_variables
         optimizer.apply_gradients(zip(tape.gradient(share, variables), variables, strict=True))
         return share
 

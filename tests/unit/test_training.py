@@ -80,17 +80,10 @@ def test_equal_seeds_train_equal_weights() -> None:
         np.testing.assert_array_equal(first, second)
 
 
-def test_patience_ends_and_best_keeps_the_best_epoch() -> None:
-    network, shorter = small_network(), small_network()
-    result = train(network, patience=2, select="best", aucs=[0, 1, 0, 0, 1, 1])
+def test_patience_ends_the_training() -> None:
+    result = train(small_network(), patience=2, select="best", aucs=[0, 1, 0, 0, 1, 1])
     assert [row["val_auc"] for row in result.history] == [0, 1, 0, 0]
     assert result.selected_epoch == 2
-    tf_keras.utils.set_random_seed(3)
-    tf_keras.utils.set_random_seed(3)
-    again = train(shorter, epochs=2)
-    assert len(again.history) == 2
-    for best, second in zip(network.get_weights(), shorter.get_weights(), strict=True):
-        assert best.shape == second.shape
 
 
 def test_best_weights_are_those_of_the_best_epoch() -> None:
@@ -118,7 +111,7 @@ def test_rows_that_end_early_and_batches_that_are_too_large_are_errors() -> None
     device = use_device("cpu", threads=2)
     plan = Plan(ROWS, BATCH, 2, lambda step: 0.01, None, "last")
     with pytest.raises(FoldlineError, match="the rows end before step 6"):
-        fit(network, short, plan=plan, loss=BCE, device=device, validate=lambda: generated(4, 1), name="m")
+        fit(network, short, plan=plan, loss=BCE, device=device, validate=lambda: (labels, labels), name="m")
     with pytest.raises(FoldlineError, match="batch_size 51 is more than"):
         Plan(ROWS, 51, 2, lambda step: 0.01, None, "last").check()
 
@@ -143,7 +136,7 @@ def backward_convolutions(trainable: str) -> int:
 
 
 def test_frozen_layers_have_no_backward_pass() -> None:
-    # 17 convolutions with 11 filters for each channel apart among them, each with a gradient to filter and input, but
-    # for the input of the lowest.
     assert backward_convolutions("head") == 0
-    assert backward_convolutions("upper") == 2 * (3 * 11 - 1 + 1) - 1
+    # Block 5 without its expansion, blocks 6 to 15 and the top have 33 convolutions, each with a gradient to its kernel
+    # and to its input, but for the input of the lowest.
+    assert backward_convolutions("upper") == 65
