@@ -174,11 +174,14 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
             network = {key: settings[key] for key in MODEL_KEYS_OF_PREDICTION}
             prediction = {"settings": network, "class_names": names, **config["prediction"]}
             trained.append(fitted)
-            for rule, part in (("predict_oof", "train"), ("predict_test", "test")):
-                needs = [fitted, table, *shards[model["image_size"], part]]
-                predictions.append(
-                    plan.add(rule, model=name, fold=fold, settings=prediction, needs=needs, places=device)
-                )
+            seen = {
+                "predict_oof": [fitted, table, *train_shards],
+                "predict_test": [fitted, *shards[model["image_size"], "test"]],
+            }
+            predictions += [
+                plan.add(rule, model=name, fold=fold, settings=prediction, needs=needs, places=device)
+                for rule, needs in seen.items()
+            ]
 
     blend = plan.add(
         "blend_folds",

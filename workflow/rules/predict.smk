@@ -34,7 +34,6 @@ rule predict_test:
         key="results/keys/predict_test/{model}/fold{fold}.key",
         shards=model_shards("test", "tfrec"),
         manifests=model_shards("test", "json"),
-        folds="results/folds.csv",
         weights="results/models/{model}/fold{fold}/weights.weights.h5",
     output:
         predictions="results/predictions/{model}/fold{fold}/test.csv",
