@@ -143,7 +143,6 @@ def make_step(
         loss: loss of single samples.
         batch_size: rows of the whole batch, by which the sum of losses is divided, once.
     """
-
     variables = network.trainable_variables
 
     def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
