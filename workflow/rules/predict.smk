@@ -17,7 +17,7 @@ rule predict_oof:
         "benchmarks/predict_oof/{model}/fold{fold}.tsv"
     conda:
         "../../envs/train-cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=3000,
         runtime=240,
@@ -44,7 +44,7 @@ rule predict_test:
         "benchmarks/predict_test/{model}/fold{fold}.tsv"
     conda:
         "../../envs/train-cpu.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=3000,
         runtime=240,
