@@ -20,6 +20,8 @@ rule train_fold:
         "benchmarks/train_fold/{model}/fold{fold}.tsv"
     conda:
         "../../envs/train-cpu.yaml"
+    # Before any prediction: a fold that waits is the longest way to the end.
+    priority: 1
     threads: 1
     resources:
         mem_mb=4000,
