@@ -3,39 +3,52 @@
 from collections.abc import Mapping
 from typing import Any
 
+from foldline import geometry
 from foldline.engine import tf
+
+# Other modules draw from the same seeds under other numbers.
+_STREAM = 2
 
 
 def augment(image: tf.Tensor, seed: tf.Tensor, settings: Mapping[str, Any]) -> tf.Tensor:
-    """Change an image.
-
-    In this order, each with a draw of its own: mirror left and right, mirror top and bottom, quarter turns, contrast
-    and brightness. The last two are one table of 256 values: x -> m + c (x - m) + 255 b, rounded to the nearest even
-    and clipped to 0..255, with m the mean of the image after the turns, c uniform in 1 +- contrast, b uniform in
-    +- brightness.
+    """Move the pixels of an image, then black out squares of it.
 
     Args:
-        image: (size, size, channels), uint8.
-        seed: (2,), integers; equal seeds give equal changes.
-        settings: the `augment` section of a model's settings: flip_horizontal, flip_vertical, quarter_turns, each on or
-            off; brightness in [0, 1]; contrast in [0, 1).
+        image: (S, S, C), uint8.
+        seed: (2,), int64; equal seeds give equal changes.
+        settings: the `augment` section of a model's settings; see `geometry.move` and `drop_squares`.
 
     Returns:
-        Image of the same shape, uint8.
+        (S, S, C), uint8.
     """
-    shape = image.shape
-    draws = tf.unstack(tf.random.stateless_uniform([5], seed))
-    if settings["flip_horizontal"]:
-        image = tf.cond(draws[0] < 0.5, lambda: tf.reverse(image, [1]), lambda: image)
-    if settings["flip_vertical"]:
-        image = tf.cond(draws[1] < 0.5, lambda: tf.reverse(image, [0]), lambda: image)
-    if settings["quarter_turns"]:
-        image = tf.image.rot90(image, tf.cast(draws[2] * 4, tf.int32))
-    if settings["brightness"] or settings["contrast"]:
-        mean = tf.reduce_mean(tf.cast(image, tf.float32))
-        factor = 1 + settings["contrast"] * (2 * draws[3] - 1)
-        shift = 255 * settings["brightness"] * (2 * draws[4] - 1)
-        levels = mean + factor * (tf.range(256, dtype=tf.float32) - mean) + shift
-        table = tf.cast(tf.clip_by_value(tf.round(levels), 0, 255), tf.uint8)
-        image = tf.gather(table, tf.cast(image, tf.int32))
-    return tf.ensure_shape(image, shape)
+    return drop_squares(geometry.move(image, seed, settings), seed, settings["coarse_dropout"])
+
+
+def drop_squares(image: tf.Tensor, seed: tf.Tensor, settings: Mapping[str, Any]) -> tf.Tensor:
+    """Set squares of an image to 0: coarse dropout.
+
+    Args:
+        image: (S, S, C), uint8.
+        seed: (2,), int64.
+        settings: probability in [0, 1] that the image is changed; holes, the number of squares; size, their side as a
+            share of S (at least a pixel). Their centres are uniform in the image, and its edge clips them.
+
+    Returns:
+        (S, S, C), uint8.
+    """
+    if not settings["probability"]:
+        return image
+    size, _, channels = image.shape
+    side = max(1, round(settings["size"] * size))
+    seeds = tf.random.split(tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64)), 2)
+
+    def dropped() -> tf.Tensor:
+        centres = tf.random.stateless_uniform([2, settings["holes"], 1], seeds[1], maxval=size, dtype=tf.int32)
+        distance = tf.range(size) - (centres - side // 2)
+        rows, columns = tf.unstack(tf.cast((distance >= 0) & (distance < side), tf.float32))
+        # (S, S * C): how many squares cover each value; without broadcasts over channels, which are slow.
+        covers = tf.matmul(rows, tf.repeat(columns, channels, axis=1), transpose_a=True)
+        return image * tf.cast(tf.reshape(covers == 0, image.shape), tf.uint8)
+
+    chosen = tf.random.stateless_uniform([], seeds[0]) < settings["probability"]
+    return tf.cond(chosen, dropped, lambda: image)

@@ -1,58 +1,88 @@
-"""Augmentation against a slow NumPy twin, eager and inside tf.data."""
+"""Augmentation as a whole, and coarse dropout against a slow NumPy twin, eager and inside tf.data."""
 
 import numpy as np
 import pytest
-from foldline.augment import augment
+from foldline import geometry
+from foldline.augment import augment, drop_squares
 from foldline.engine import tf
 
-ALL = {"flip_horizontal": True, "flip_vertical": True, "quarter_turns": True, "brightness": 0.2, "contrast": 0.3}
-NONE = {"flip_horizontal": False, "flip_vertical": False, "quarter_turns": False, "brightness": 0, "contrast": 0}
-SEEDS = [(number, 7) for number in range(24)]
+DROPOUT = {"probability": 1.0, "holes": 3, "size": 0.3}
+SETTINGS = {
+    "flip_horizontal": True,
+    "flip_vertical": True,
+    "quarter_turns": True,
+    "rotation": [15, 180],
+    "shear": [5, 2],
+    "zoom": [0.1, 0.125],
+    "shift": [0.041667, 0.020833],
+    "crop": 0.8,
+    "coarse_dropout": DROPOUT,
+}
+SEEDS = [(number, 7) for number in range(12)]
 
 
-def image() -> np.ndarray:
-    return np.random.default_rng(3).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+def picture(size: int = 12, channels: int = 3) -> np.ndarray:
+    """No value is 0, so that dropped ones can be told."""
+    return np.random.default_rng(3).integers(1, 256, (size, size, channels), dtype=np.uint8)
 
 
-def twin(image: np.ndarray, seed: tuple[int, int], settings: dict) -> np.ndarray:
-    draws = tf.random.stateless_uniform([5], seed).numpy()
-    if settings["flip_horizontal"] and draws[0] < 0.5:
-        image = image[:, ::-1]
-    if settings["flip_vertical"] and draws[1] < 0.5:
-        image = image[::-1]
-    if settings["quarter_turns"]:
-        image = np.rot90(image, int(draws[2] * 4))
-    mean = np.float32(image.mean())
-    factor = np.float32(1 + settings["contrast"] * (2 * draws[3] - 1))
-    shift = np.float32(255 * settings["brightness"] * (2 * draws[4] - 1))
-    changed = np.empty_like(image)
-    for place in np.ndindex(image.shape):
-        changed[place] = np.clip(np.round(mean + factor * (np.float32(image[place]) - mean) + shift), 0, 255)
-    return changed
+def dropped(seeds: list, settings: dict, size: int = 12) -> np.ndarray:
+    """Which pixels of an image each seed drops; (seeds, size, size)."""
+    image = tf.constant(picture(size))
+    pipeline = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: drop_squares(image, seed, settings))
+    found = np.stack(list(pipeline.as_numpy_iterator()))
+    gone = (found == 0).any(axis=3)
+    np.testing.assert_array_equal(found, np.where(gone[..., None], 0, picture(size)))
+    return gone
 
 
-@pytest.mark.parametrize("settings", [ALL, NONE, *({**NONE, name: ALL[name]} for name in ALL)])
-def test_eager_and_in_a_pipeline_it_is_its_twin(settings: dict) -> None:
-    expected = np.stack([twin(image(), seed, settings) for seed in SEEDS])
-    eager = np.stack([augment(tf.constant(image()), tf.constant(seed), settings) for seed in SEEDS])
-    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: augment(tf.constant(image()), seed, settings))
-    mapped = np.stack(list(pipeline.as_numpy_iterator()))
-    assert eager.dtype == np.uint8
-    np.testing.assert_array_equal(eager, mapped)
-    # float32 rounds a few values at the middle between two levels another way.
-    difference = np.abs(eager.astype(int) - expected)
-    assert difference.max() <= 1
-    assert (difference > 0).mean() < 0.001
+def square(centre: tuple[int, int], side: int, size: int) -> np.ndarray:
+    """One hole, pixel by pixel."""
+    inside = np.zeros((size, size), bool)
+    for row in range(centre[0] - side // 2, centre[0] - side // 2 + side):
+        for column in range(centre[1] - side // 2, centre[1] - side // 2 + side):
+            if 0 <= row < size and 0 <= column < size:
+                inside[row, column] = True
+    return inside
 
 
-def test_the_draws_are_independent() -> None:
-    turned = {
-        augment(tf.constant(image()), tf.constant(seed), {**ALL, "brightness": 0, "contrast": 0}).numpy().tobytes()
-        for seed in [(number, 1) for number in range(64)]
-    }
-    assert len(turned) == 8
+@pytest.mark.parametrize("channels", [3, 4])
+def test_equal_eager_and_in_a_pipeline_and_with_equal_seeds_only(channels: int) -> None:
+    image = tf.constant(picture(12, channels))
+    eager = [augment(image, tf.constant(seed, tf.int64), SETTINGS).numpy() for seed in SEEDS]
+    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: augment(image, seed, SETTINGS))
+    assert pipeline.element_spec == tf.TensorSpec((12, 12, channels), tf.uint8)
+    np.testing.assert_array_equal(eager, list(pipeline.as_numpy_iterator()))
+    np.testing.assert_array_equal(eager[1], augment(image, tf.constant(SEEDS[1]), SETTINGS))
+    assert len({found.tobytes() for found in eager}) == len(SEEDS)
 
 
-def test_off_is_off() -> None:
-    for seed in SEEDS[:4]:
-        np.testing.assert_array_equal(augment(tf.constant(image()), tf.constant(seed), NONE), image())
+def test_dropout_comes_after_the_geometry() -> None:
+    image, seed = tf.constant(picture()), tf.constant(SEEDS[0], tf.int64)
+    expected = drop_squares(geometry.move(image, seed, SETTINGS), seed, DROPOUT)
+    np.testing.assert_array_equal(augment(image, seed, SETTINGS), expected)
+
+
+@pytest.mark.parametrize("size", [12, 13])
+def test_a_hole_is_one_of_the_clipped_squares(size: int) -> None:
+    squares = {square((row, column), 4, size).tobytes() for row in range(size) for column in range(size)}
+    found = dropped([(number, 1) for number in range(2000)], {"probability": 1.0, "holes": 1, "size": 0.3}, size)
+    seen = [gone.tobytes() for gone in found]
+    assert set(seen) <= squares
+    assert len(set(seen)) > 0.95 * len(squares)
+
+
+def test_several_holes_are_drawn_apart() -> None:
+    """Eight holes of one pixel in 144 hit on average 144 (1 - (143/144)**8) = 7.81 pixels; +- 5 sigma of 0.42."""
+    found = dropped([(number, 2) for number in range(500)], {"probability": 1.0, "holes": 8, "size": 0.05})
+    counts = found.sum(axis=(1, 2))
+    assert counts.mean() == pytest.approx(7.81, abs=5 * 0.42 / np.sqrt(500))
+    chance = found.mean(axis=0)
+    assert chance.min() > 0.02 and chance.max() < 0.11
+
+
+@pytest.mark.parametrize("probability", [0, 0.3, 1.0])
+def test_its_probability(probability: float) -> None:
+    found = dropped([(number, 3) for number in range(1000)], {**DROPOUT, "probability": probability})
+    spread = 5 * np.sqrt(probability * (1 - probability) / 1000)
+    assert found.any(axis=(1, 2)).mean() == pytest.approx(probability, abs=spread)
