@@ -1,13 +1,14 @@
 """Find images that stand in the data twice, so that no copy is trained on and scored, and no label contradicts itself.
 
-Inputs: inventory tables of the part; for the test part those of the train part too.
+Inputs: inventory tables of the part; of the train part for the parts external and test, and of the external part for
+    the test part.
 Outputs: leaks, a table of pairs (`tables.LEAKS`); without pairs it has a header only.
 Parameters: part; near_duplicate_bits, how many of the 256 bits of the perceptual hash may differ, or None for exact
 copies only; contradictory_labels, "error" or "report".
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +25,7 @@ KEY = ("id", "other_part", "other_id")
 def audit_leaks(
     *,
     inventory: Sequence[str | Path],
-    others: Sequence[str | Path],
+    others: Mapping[str, Sequence[str | Path]],
     leaks: str | Path,
     part: str,
     near_duplicate_bits: int | None,
@@ -34,9 +35,9 @@ def audit_leaks(
 
     Args:
         inventory: inventory tables of this part.
-        others: inventory tables of the train part when this part is "test", else none.
+        others: part -> its inventory tables, maybe none: the parts that this one is compared with beside itself.
         leaks: where the table of pairs is written.
-        part: "train" or "test".
+        part: "train", "external" or "test".
         near_duplicate_bits: in 0..64, or None for exact copies only.
         contradictory_labels: "error" refuses copies with different labels, "report" lists them in the table only.
 
@@ -44,9 +45,9 @@ def audit_leaks(
         FoldlineError: an image has a problem, or copies have different labels and `contradictory_labels` is "error".
     """
     images = read_tables(inventory, INVENTORY)
-    train = read_tables(others, INVENTORY) if others else images.iloc[:0]
-    check_images(pd.concat([images, train]))
-    pairs = find_leaks(images, train, part=part, near_bits=near_duplicate_bits)
+    compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items() if paths}
+    check_images(pd.concat([images, *compared.values()]))
+    pairs = find_leaks(images, compared, part=part, near_bits=near_duplicate_bits)
     check_labels(pairs, refuse=contradictory_labels == "error")
     write_table(pairs, leaks, LEAKS, key=KEY)
     exact = int((pairs["kind"] == EXACT).sum())
@@ -83,7 +84,7 @@ if __name__ == "__main__":
     with step(snakemake):
         audit_leaks(
             inventory=snakemake.input.inventory,
-            others=snakemake.input.others,
+            others={"train": snakemake.input.train, "external": snakemake.input.external},
             leaks=snakemake.output.leaks,
             part=snakemake.wildcards.part,
             **snakemake.params.settings,

@@ -1,7 +1,8 @@
 """Join the predictions of all folds and models into one out-of-fold table and one submission.
 
 Inputs: oof_predictions and test_predictions (a table per model and fold), folds.
-Outputs: oof (one row per training id), submission, recipe (JSON: how the models were blended and why).
+Outputs: oof (one row per train id, none per external one), submission, recipe (JSON: how the models
+    were blended and why).
 Parameters: method, class_names, sample_submission (raw table, so no input: its digest is in the key).
 """
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from foldline.blending import blend, choose_rule, merge_oof, merge_test, write_oof
 from foldline.errors import FoldlineError, listing
 from foldline.files import write_json
+from foldline.fold_rows import scored_rows
 from foldline.step import step
 from foldline.submission import check_submission, read_sample, write_submission
 from foldline.tables import FOLDS, read_table
@@ -38,7 +40,7 @@ def blend_folds(
     Args:
         oof_predictions: held-out predictions (`tables.PREDICTIONS`) of every model and fold.
         test_predictions: predictions of the test rows of every model and fold.
-        folds: fold table.
+        folds: fold table; its external rows are not scored.
         sample_submission: CSV whose header, ids and row order the submission takes.
         oof: where the out-of-fold table goes.
         submission: where the submission goes.
@@ -49,7 +51,7 @@ def blend_folds(
     Raises:
         FoldlineError: predictions, fold table and sample submission do not fit together.
     """
-    table = read_table(folds, FOLDS)
+    table = scored_rows(read_table(folds, FOLDS))
     labels = table[["target"]].to_numpy()
     if labels.shape[1] != len(class_names):
         raise FoldlineError(f"{folds}: one target for the classes {listing(list(class_names))}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from foldline.errors import FoldlineError, listing
 from foldline.files import write_json
+from foldline.fold_rows import scored_rows, training_rows
 from foldline.step import step
 from foldline.tables import FOLDS, read_table
 from foldline.weights import label_weights
@@ -21,12 +22,12 @@ log = logging.getLogger(__name__)
 def class_weights(
     *, folds: str | Path, weights: str | Path, fold: int, method: str, class_names: Sequence[str]
 ) -> None:
-    """Write the label weights of a fold.
+    """Write the label weights of a fold, from its training rows, external ones included.
 
     Args:
         folds: fold table.
         weights: where the JSON file goes.
-        fold: the fold held out; its rows do not count.
+        fold: the fold held out; its rows, and external rows that are tied to them, do not count.
         method: "none" or "balanced".
         class_names: names of the classes, (n_classes,).
 
@@ -34,10 +35,10 @@ def class_weights(
         FoldlineError: the fold is not in the table, or a class lacks a label in the training rows.
     """
     table = read_table(folds, FOLDS)
-    if not (table["fold"] == fold).any():
-        present = [str(number) for number in sorted(table["fold"].unique())]
-        raise FoldlineError(f"{folds}: no fold {fold}; the table has {listing(present)}")
-    labels = table.loc[table["fold"] != fold, ["target"]].to_numpy()
+    present = sorted(scored_rows(table)["fold"].unique())
+    if fold not in present:
+        raise FoldlineError(f"{folds}: no fold {fold}; the table has {listing([str(number) for number in present])}")
+    labels = training_rows(table, fold)[["target"]].to_numpy()
     classes = label_weights(labels, method=method, class_names=class_names)
     for row in classes:
         log.info(

@@ -14,6 +14,7 @@ from foldline.blending import BLEND, read_oof, rule_of
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation import Settings, column_scores
 from foldline.files import write_json
+from foldline.fold_rows import scored_rows
 from foldline.metrics import CALIBRATION_BINS, THRESHOLD
 from foldline.step import step
 from foldline.tables import FOLDS, read_table
@@ -36,7 +37,7 @@ def evaluate(
 
     Args:
         oof: out-of-fold table; all scores are computed from its rows.
-        folds: fold table, which must hold the same ids, folds and targets.
+        folds: fold table, whose train rows must have the same ids, folds and targets.
         metrics: where the JSON file goes.
         class_names: the one class of a binary task.
         confidence: coverage of the intervals, in (0, 1).
@@ -51,7 +52,7 @@ def evaluate(
     if len(class_names) != 1:
         raise FoldlineError(f"classes {listing(list(class_names))}: the out-of-fold table holds one class")
     table, models = read_oof(oof)
-    table = _with_groups(table, read_table(folds, FOLDS), oof, folds, metadata_columns)
+    table = _with_groups(table, scored_rows(read_table(folds, FOLDS)), oof, folds, metadata_columns)
     probabilities = table[models].to_numpy().T[:, :, None]
     rule = rule_of(probabilities, table[[BLEND]].to_numpy())
     settings = Settings(confidence=confidence, draws=bootstrap_draws, seed=seed)

@@ -1,8 +1,9 @@
 """Decide once, for every model, which fold each training sample belongs to.
 
-Inputs: inventory (pieces of the training part), leaks (duplicate pairs within it).
-Outputs: folds (table id -> fold with group, target and the metadata columns).
-Parameters: count, seed, stratify_by.
+Inputs: inventory (pieces of the train part), leaks (duplicate pairs within it), external_inventory and external_leaks
+    (the same of the external part, duplicates of train rows included; none where there is no such part).
+Outputs: folds (table id -> fold with group, target, part and the metadata columns).
+Parameters: method, count, seed, stratify_by.
 """
 
 import logging
@@ -12,68 +13,117 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from foldline.errors import FoldlineError, listing
-from foldline.folds import assign_folds
+from foldline.fold_rows import EXTERNAL, NO_FOLD, TRAIN
+from foldline.folds import assign_folds, assign_folds_by_files, external_folds
 from foldline.leaks import merged_groups
 from foldline.step import step
 from foldline.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 
 log = logging.getLogger(__name__)
 
+METHODS = ("grouped", "files")
+
 
 def make_folds(
     *,
     inventory: Sequence[str | Path],
     leaks: str | Path,
+    external_inventory: Sequence[str | Path],
+    external_leaks: Sequence[str | Path],
     folds: str | Path,
+    method: str,
     count: int,
     seed: int,
     stratify_by: Sequence[str],
 ) -> None:
-    """Write the fold table of the training part, sorted by id.
+    """Write the fold table of the train and external rows, sorted by id.
+
+    External rows tie groups of train rows together; they count neither for the size of a fold nor for its labels.
 
     Args:
-        inventory: tables of the training images (`tables.INVENTORY` and metadata columns).
-        leaks: table of duplicate pairs; pairs within the training part tie groups together.
+        inventory: tables of the train images (`tables.INVENTORY` and metadata columns).
+        leaks: table of duplicate pairs; pairs within the train part tie groups together.
+        external_inventory: tables of the external images, with the same columns; may be empty.
+        external_leaks: tables of the duplicate pairs of external images, which tie groups too; may be empty.
         folds: where the fold table goes. Its `group` is the group after duplicates were tied together.
+        method: "grouped" spreads whole groups evenly, "files" gives each record file a fold.
         count: number of folds.
         seed: seed of the split.
-        stratify_by: metadata columns spread evenly over the folds, jointly with the target.
+        stratify_by: metadata columns spread evenly over the folds, jointly with the target; method "grouped" only.
 
     Raises:
         FoldlineError: a label or a column is missing, or the data cannot fill the folds.
     """
-    samples = read_tables(inventory, INVENTORY)
+    if method not in METHODS:
+        raise FoldlineError(f"folds.method is {method!r}; allowed: {listing(list(METHODS))}")
+    samples = _read_part(inventory)
     metadata = [name for name in samples.columns if name not in INVENTORY]
+    _check_columns(metadata, stratify_by)
+    external = _read_part(external_inventory)[list(samples.columns)] if external_inventory else samples.iloc[:0]
+    pairs = read_table(leaks, LEAKS, key=("id", "other_id"))
+    if external_inventory:
+        pairs = pd.concat([pairs, read_tables(external_leaks, LEAKS, key=("id", "other_part", "other_id"))])
+    pairs = pairs[pairs["other_part"].isin([TRAIN, EXTERNAL])]
+    every = pd.concat([samples.assign(part=TRAIN), external.assign(part=EXTERNAL)], ignore_index=True)
+    groups = merged_groups(list(every["group"]), list(every["id"]), zip(pairs["id"], pairs["other_id"], strict=True))
+    own, foreign = groups[: len(samples)], groups[len(samples) :]
+    placed = _assign(samples, own, method=method, count=count, seed=seed, stratify_by=stratify_by)
+    table = every[["id", "part", *metadata]].assign(
+        group=groups,
+        target=every["target"].astype("int64"),
+        fold=np.concatenate([placed, external_folds(foreign, groups=own, folds=placed)]),
+    )
+    merged = samples["group"].nunique() - len(set(own))
+    log.info(
+        "%d rows in %d groups (%d groups joined another through %d duplicate pairs)",
+        len(own),
+        len(set(own)),
+        merged,
+        len(pairs),
+    )
+    _log_folds(table)
+    write_table(table.sort_values("id"), folds, FOLDS)
+
+
+def _read_part(paths: Sequence[str | Path]) -> pd.DataFrame:
+    table = read_tables(paths, INVENTORY)
+    unlabelled = table.loc[~table["target"].isin(["0", "1"]), "id"]
+    if len(unlabelled):
+        raise FoldlineError(f"{Path(paths[0]).parent}: target of id {listing(list(unlabelled))} is not 0 or 1")
+    return table
+
+
+def _check_columns(metadata: Sequence[str], stratify_by: Sequence[str]) -> None:
     absent = [name for name in stratify_by if name not in metadata]
     if absent:
         raise FoldlineError(
             f"folds.stratify_by names {listing(absent)}, which is not among dataset.metadata_columns: "
-            f"{listing(metadata) or 'none'}"
+            f"{listing(list(metadata)) or 'none'}"
         )
-    unlabelled = samples.loc[~samples["target"].isin(["0", "1"]), "id"]
-    if len(unlabelled):
-        raise FoldlineError(f"{Path(inventory[0]).parent}: target of id {listing(list(unlabelled))} is not 0 or 1")
-    pairs = read_table(leaks, LEAKS, key=("id", "other_id"))
-    pairs = pairs[pairs["other_part"] == "train"]
-    groups = merged_groups(
-        list(samples["group"]), list(samples["id"]), zip(pairs["id"], pairs["other_id"], strict=True)
-    )
-    target = samples["target"].astype("int64").to_numpy()
+    taken = sorted(set(metadata) & set(FOLDS))
+    if taken:
+        raise FoldlineError(
+            f"dataset.metadata_columns names {listing(taken)}, which is a column of the fold table; rename the column"
+        )
+
+
+def _assign(
+    samples: pd.DataFrame, groups: Sequence[str], *, method: str, count: int, seed: int, stratify_by: Sequence[str]
+) -> np.ndarray:
+    """Fold of each train row, int64, (n_samples,)."""
+    labels = samples[["target"]].astype("int64").to_numpy()
+    common = {"ids": list(samples["id"]), "groups": groups, "labels": labels, "count": count, "seed": seed}
+    if method == "files":
+        if stratify_by:
+            log.warning("folds.method is files: folds.stratify_by (%s) has no effect", listing(list(stratify_by)))
+        return assign_folds_by_files(**common, paths=list(samples["path"]))
     strata = samples[["target", *stratify_by]].agg("\0".join, axis=1)
-    table = pd.DataFrame({"id": samples["id"], "group": groups, "target": target})
-    table["fold"] = assign_folds(
-        ids=list(samples["id"]), groups=groups, labels=target[:, None], strata=list(strata), count=count, seed=seed
-    )
-    table[metadata] = samples[metadata]
-    merged = samples["group"].nunique() - table["group"].nunique()
-    log.info(
-        "%d rows in %d groups (%d groups joined another through %d duplicate pairs)",
-        len(table),
-        table["group"].nunique(),
-        merged,
-        len(pairs),
-    )
-    for fold, rows in table.groupby("fold"):
+    return assign_folds(**common, strata=list(strata))
+
+
+def _log_folds(table: pd.DataFrame) -> None:
+    external = table[table["part"] == EXTERNAL]
+    for fold, rows in table[table["part"] == TRAIN].groupby("fold"):
         log.info(
             "fold %d: %d rows, %d positives (%.2f %%), %d groups",
             fold,
@@ -82,7 +132,9 @@ def make_folds(
             100 * np.mean(rows["target"]),
             rows["group"].nunique(),
         )
-    write_table(table, folds, FOLDS)
+    if len(external):
+        tied = (external["fold"] != NO_FOLD).sum()
+        log.info("%d external rows, %d of them withheld while a fold is held out", len(external), tied)
 
 
 if __name__ == "__main__":
@@ -90,6 +142,8 @@ if __name__ == "__main__":
         make_folds(
             inventory=snakemake.input.inventory,
             leaks=snakemake.input.leaks,
+            external_inventory=snakemake.input.external_inventory,
+            external_leaks=snakemake.input.external_leaks,
             folds=snakemake.output.folds,
             **snakemake.params.settings,
         )

@@ -1,8 +1,8 @@
 """Predict the rows of one fold with the model that did not see them: these scores can be believed.
 
-Inputs: shards, manifests (of the training part), folds, weights (of the fold's model).
+Inputs: shards, manifests (of the training part), folds, weights and metadata (of the fold's model).
 Outputs: predictions (one row per id and class of the fold).
-Parameters: settings (backbone, image_size, hidden_units, dropout), class_names, views, batch_size, accelerator.
+Parameters: settings (of `networks.build_network`, and inputs), class_names, views, batch_size, accelerator.
 """
 
 import logging
@@ -13,6 +13,7 @@ from typing import Any
 from foldline.datasets import check_ids, check_read, open_shards
 from foldline.devices import use_device
 from foldline.errors import FoldlineError
+from foldline.fold_rows import held_out_rows, scored_rows
 from foldline.prediction import predict_shards, prediction_table
 from foldline.step import step
 from foldline.tables import FOLDS, PREDICTIONS, read_table, write_table
@@ -26,6 +27,7 @@ def predict_oof(
     manifests: Sequence[str | Path],
     folds: str | Path,
     weights: str | Path,
+    metadata: str | Path,
     predictions: str | Path,
     threads: int,
     model: str,
@@ -43,11 +45,12 @@ def predict_oof(
         manifests: manifest of each.
         folds: fold table.
         weights: weights of the model that was trained without the fold.
+        metadata: how that model reads metadata.
         predictions: where the table goes, columns `tables.PREDICTIONS`.
         threads: CPU threads.
         model: name of the model.
         fold: the fold.
-        settings: backbone, image_size, hidden_units and dropout of the model.
+        settings: settings of `networks.build_network`, and inputs, of the model.
         class_names: names of the classes.
         views: test-time augmentation, 1, 2, 4 or 8 views of each image.
         batch_size: images in a step, over all devices.
@@ -58,15 +61,16 @@ def predict_oof(
     """
     device = use_device(accelerator, threads=threads)
     table = read_table(folds, FOLDS)
-    ids = sorted(table.loc[table["fold"] == fold, "id"])
+    ids = list(held_out_rows(table, fold)["id"])
     if not ids:
         raise FoldlineError(f"{folds}: no rows in fold {fold}; run the workflow again with the config's folds.count")
     source = open_shards(shards, manifests, image_size=settings["image_size"])
-    check_ids(source, list(table["id"]))
+    check_ids(source, list(scored_rows(table)["id"]))
     names, probabilities = predict_shards(
         source,
         ids,
         weights=weights,
+        metadata=metadata,
         settings=settings,
         n_classes=len(class_names),
         device=device,
@@ -88,6 +92,7 @@ if __name__ == "__main__":
             manifests=snakemake.input.manifests,
             folds=snakemake.input.folds,
             weights=snakemake.input.weights,
+            metadata=snakemake.input.metadata,
             predictions=snakemake.output.predictions,
             threads=snakemake.threads,
             model=snakemake.wildcards.model,

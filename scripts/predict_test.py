@@ -1,8 +1,8 @@
 """Predict the test part with the model of one fold; the mean over the folds becomes the submission.
 
-Inputs: shards, manifests (of the test part), weights (of the fold's model).
+Inputs: shards, manifests (of the test part), weights and metadata (of the fold's model).
 Outputs: predictions (one row per id and class of the test part).
-Parameters: settings (backbone, image_size, hidden_units, dropout), class_names, views, batch_size, accelerator.
+Parameters: settings (of `networks.build_network`, and inputs), class_names, views, batch_size, accelerator.
 """
 
 import logging
@@ -24,6 +24,7 @@ def predict_test(
     shards: Sequence[str | Path],
     manifests: Sequence[str | Path],
     weights: str | Path,
+    metadata: str | Path,
     predictions: str | Path,
     threads: int,
     model: str,
@@ -40,11 +41,12 @@ def predict_test(
         shards: TFRecord files of the test part.
         manifests: manifest of each.
         weights: weights of the fold's model.
+        metadata: how that model reads metadata.
         predictions: where the table goes, columns `tables.PREDICTIONS`.
         threads: CPU threads.
         model: name of the model.
         fold: the fold that the model did not see.
-        settings: backbone, image_size, hidden_units and dropout of the model.
+        settings: settings of `networks.build_network`, and inputs, of the model.
         class_names: names of the classes.
         views: test-time augmentation, 1, 2, 4 or 8 views of each image.
         batch_size: images in a step, over all devices.
@@ -59,6 +61,7 @@ def predict_test(
         source,
         None,
         weights=weights,
+        metadata=metadata,
         settings=settings,
         n_classes=len(class_names),
         device=device,
@@ -80,6 +83,7 @@ if __name__ == "__main__":
             shards=snakemake.input.shards,
             manifests=snakemake.input.manifests,
             weights=snakemake.input.weights,
+            metadata=snakemake.input.metadata,
             predictions=snakemake.output.predictions,
             threads=snakemake.threads,
             model=snakemake.wildcards.model,

@@ -1,9 +1,10 @@
 """Show a run on one page that can be read, printed and sent as a single file.
 
-Inputs: oof, metrics, recipe (of the blend), folds, inventory (pieces of the training part), train_leaks, test_leaks,
-    class_weights (per fold), histories and provenances (per model and fold), shards and manifests (training part).
-Outputs: report (HTML), and one PNG per figure: class_balance, folds, learning_curves, roc, precision_recall,
-    score_histogram, calibration, most_wrong.
+Inputs: oof, metrics, recipe (of the blend), folds, inventory (pieces of the train part), train_leaks, test_leaks,
+    external_leaks (none without external rows), class_weights (per fold), histories and provenances (per model and
+    fold), samples (of the fold 0 of each model that sees images), shards and manifests (train part).
+Outputs: report (HTML), and one PNG per figure: class_balance, folds, learning_curves, augmented_samples, roc,
+    precision_recall, score_histogram, calibration, most_wrong.
 Parameters: title, wrong_images, class_names.
 """
 
@@ -29,7 +30,7 @@ from foldline.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, 
 
 log = logging.getLogger(__name__)
 
-HISTORY = {"epoch": INTEGER, "loss": REAL, "val_loss": REAL, "val_auc": REAL}
+HISTORY = {"epoch": INTEGER, "learning_rate": REAL, "loss": REAL, "val_loss": REAL, "val_auc": REAL}
 
 
 def render_report(
@@ -41,9 +42,11 @@ def render_report(
     inventory: Sequence[str | Path],
     train_leaks: str | Path,
     test_leaks: str | Path,
+    external_leaks: Sequence[str | Path],
     class_weights: Sequence[str | Path],
     histories: Sequence[str | Path],
     provenances: Sequence[str | Path],
+    samples: Sequence[str | Path],
     shards: Sequence[str | Path],
     manifests: Sequence[str | Path],
     report: str | Path,
@@ -59,13 +62,16 @@ def render_report(
         metrics: scores, from `evaluate`.
         recipe: description of the blend.
         folds: fold table.
-        inventory: tables of the training images.
-        train_leaks: duplicate pairs within the training images.
+        inventory: tables of the train images.
+        train_leaks: duplicate pairs within the train images.
         test_leaks: duplicate pairs with a test image.
+        external_leaks: tables of duplicate pairs with an external image; none where there is no external part.
         class_weights: files FOLDER/fold{fold}.json.
         histories: files FOLDER/{model}/fold{fold}/history.csv.
         provenances: files FOLDER/{model}/fold{fold}/provenance.json.
-        shards: TFRecord files of the training images, of one size.
+        samples: PNG files FOLDER/{model}/fold0/samples.png, each a grid of training images and augmented versions of
+            them; models that see no images have none.
+        shards: TFRecord files of the train images, of one size.
         manifests: the manifest of each shard, in the same order.
         report: where the page goes.
         figures: where each figure goes, by the names of `report.CAPTIONS`.
@@ -85,18 +91,20 @@ def render_report(
         folds=read_table(folds, FOLDS),
         inventory=read_tables(inventory, INVENTORY),
         leaks={
-            "train": read_table(train_leaks, LEAKS, key=("id", "other_id")),
-            "test": read_table(test_leaks, LEAKS, key=("id", "other_id")),
+            name: read_tables(paths, LEAKS, key=("id", "other_part", "other_id"))
+            for name, paths in (("train", [train_leaks]), ("external", external_leaks), ("test", [test_leaks]))
+            if paths
         },
         weights={fold_of(path): read_json(path) for path in class_weights},
         histories={model_and_fold(path): read_table(path, HISTORY, key=("epoch",)) for path in histories},
         provenances={model_and_fold(path): read_json(path) for path in provenances},
     )
-    _check(run, table, class_names)
+    grids = {model_and_fold(path): _pixels(Path(path).read_bytes()) for path in samples}
+    _check(run, table, class_names, grids)
     wrong = most_wrong(table, wrong_images)
     pictures = read_pictures(list(wrong["id"]), shards, manifests)
     with draw.style():
-        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, table, wrong, pictures).items()}
+        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, table, wrong, pictures, grids).items()}
     for name, data in drawn.items():
         with written_whole(figures[name]) as handle:
             handle.write(data)
@@ -132,7 +140,7 @@ def read_pictures(
         for data in read_records(path) if wanted else ():
             record = decode_record(data, manifest["features"])
             if record.id in wanted:
-                found[record.id] = decode(record.image, read_header(record.image)).pixels
+                found[record.id] = _pixels(record.image)
                 wanted.discard(record.id)
             if not wanted:
                 break
@@ -140,6 +148,11 @@ def read_pictures(
     if absent:
         raise FoldlineError(f"{Path(shards[0]).parent}: no shard holds id {listing(absent)}; build the shards again")
     return found
+
+
+def _pixels(data: bytes) -> np.ndarray:
+    """Pixels of an image file: uint8, (height, width, 1 or 3)."""
+    return decode(data, read_header(data)).pixels
 
 
 def fold_of(path: str | Path) -> int:
@@ -156,29 +169,41 @@ def model_and_fold(path: str | Path) -> tuple[str, int]:
     return folder.parent.name, fold_of(folder)
 
 
-def _check(run: Run, table: pd.DataFrame, class_names: Sequence[str]) -> None:
+def _check(
+    run: Run, table: pd.DataFrame, class_names: Sequence[str], grids: Mapping[tuple[str, int], np.ndarray]
+) -> None:
     if [run.metrics["class"]] != list(class_names):
         raise FoldlineError(f"the metrics are of class {run.metrics['class']}, not {listing(list(class_names))}")
-    expected = {(model, fold) for model in run.recipe["models"] for fold in run.folds["fold"].unique()}
+    expected = {(model, fold) for model in run.recipe["models"] for fold in run.scored["fold"].unique()}
     for name, found in (("histories", run.histories), ("provenances", run.provenances)):
         if set(found) != expected:
             odd = sorted(f"{model}/fold{fold}" for model, fold in set(found) ^ expected)
             raise FoldlineError(f"{name} and metrics are of other models and folds: {listing(odd)}")
-    if run.metrics["rows"] != len(table) or len(run.folds) != len(table):
+    strangers = sorted(f"{model}/fold{fold}" for model, fold in set(grids) - expected)
+    if strangers:
+        raise FoldlineError(f"samples of other models and folds than the metrics: {listing(strangers)}")
+    if run.metrics["rows"] != len(table) or len(run.scored) != len(table):
         raise FoldlineError(
-            f"{len(table)} out-of-fold rows, metrics of {run.metrics['rows']}, {len(run.folds)} rows with a fold; "
-            "run the workflow again"
+            f"{len(table)} out-of-fold rows, metrics of {run.metrics['rows']}, {len(run.scored)} train rows with a "
+            "fold; run the workflow again"
         )
 
 
-def _figures(run: Run, table: pd.DataFrame, wrong: pd.DataFrame, pictures: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def _figures(
+    run: Run,
+    table: pd.DataFrame,
+    wrong: pd.DataFrame,
+    pictures: Mapping[str, np.ndarray],
+    grids: Mapping[tuple[str, int], np.ndarray],
+) -> dict[str, Any]:
     columns = shown_columns(run)
     scores = run.metrics["models"]
     bins = {column: scores[column]["calibration"]["bins"] for column in columns}
     return {
-        "class_balance": draw.class_balance(run.folds, {k: v["classes"][0] for k, v in run.weights.items()}),
+        "class_balance": draw.class_balance(run.scored, {k: v["classes"][0] for k, v in run.weights.items()}),
         "folds": draw.folds(run.folds),
         "learning_curves": draw.learning_curves(run.histories),
+        "augmented_samples": draw.augmented_samples({model: pixels for (model, _), pixels in sorted(grids.items())}),
         "roc": draw.roc(table, _titles(run, columns, "auc", "AUC")),
         "precision_recall": draw.precision_recall(table, _titles(run, columns, "average_precision", "AP")),
         "score_histogram": draw.score_histogram(table, columns),
@@ -204,9 +229,11 @@ if __name__ == "__main__":
             inventory=snakemake.input.inventory,
             train_leaks=snakemake.input.train_leaks,
             test_leaks=snakemake.input.test_leaks,
+            external_leaks=snakemake.input.external_leaks,
             class_weights=snakemake.input.class_weights,
             histories=snakemake.input.histories,
             provenances=snakemake.input.provenances,
+            samples=snakemake.input.samples,
             shards=snakemake.input.shards,
             manifests=snakemake.input.manifests,
             report=snakemake.output.report,

@@ -1,11 +1,13 @@
 """Look at every image once, so that all that is wrong with the files is known before anything is built from them.
 
-Inputs: the table, and the images that it names; these are not inputs of the rule.
+Inputs: the table, and the images or ready-made TFRecord files that it names; these are not inputs of the rule.
 Outputs: inventory, one row per image of the piece: `tables.INVENTORY` and the metadata columns, sorted by id.
-Parameters: root (the dataset's folder), images (path of an image below it, with {id}), id_column, target_column,
+Parameters: root (the dataset's folder), images (path of an image below it, with {id}; None where the table has a column
+    path), image_feature (feature of the image in ready-made records), id_column, target_column,
     group_column, metadata_columns.
 """
 
+import functools
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,8 @@ from pathlib import Path
 import pandas as pd
 from foldline.errors import FoldlineError, listing
 from foldline.image_files import inspect
-from foldline.rows import Columns, bucket, part_numbers, read_rows
+from foldline.places import below
+from foldline.rows import PATH, Columns, bucket, part_numbers, read_rows
 from foldline.step import step
 from foldline.tables import INVENTORY, TEXT, write_table
 from foldline.workers import ordered_map
@@ -29,7 +32,8 @@ def scan_images(
     part: str,
     root: str | Path,
     table: str | Path,
-    images: str,
+    images: str | None,
+    image_feature: str,
     id_column: str,
     target_column: str | None,
     group_column: str | None,
@@ -43,10 +47,12 @@ def scan_images(
         inventory: where the table goes.
         threads: processes that read images.
         piece: which rows, "00003-of-00016": those whose id falls into that bucket.
-        part: "train" or "test".
+        part: "train", "external" or "test".
         root: folder of the dataset.
-        table: the user's table.
-        images: path of an image below `root`, with {id} in place of the sample's id.
+        table: the user's table, or the one made of ready-made TFRecord files.
+        images: path of an image below `root`, with {id} in place of the sample's id; None where the table has a column
+            `path` with the place of each image: a path below `root`, or FILE#OFFSET+LENGTH of a record.
+        image_feature: feature of the image in ready-made records. Images of any size are taken, and cut to size later.
         id_column: column of the table that names a sample.
         target_column: column of the label, None in the test part.
         group_column: column whose equal values belong together, None where there is none.
@@ -62,10 +68,12 @@ def scan_images(
             "it out of dataset.metadata_columns"
         )
     index, count = part_numbers(piece)
-    columns = Columns(id_column, target_column, group_column, tuple(metadata_columns))
+    told = [] if images else [PATH]
+    columns = Columns(id_column, target_column, group_column, (*metadata_columns, *told))
     rows = sorted((row for row in read_rows(table, columns) if bucket(row.id, count) == index), key=lambda row: row.id)
-    paths = [images.replace("{id}", row.id) for row in rows]
-    found = ordered_map(inspect, [Path(root) / path for path in paths], workers=threads, chunk=16)
+    paths = [images.replace("{id}", row.id) if images else row.metadata[-1] for row in rows]
+    look = functools.partial(inspect, image_feature=image_feature)
+    found = ordered_map(look, [below(root, path) for path in paths], workers=threads, chunk=16)
     lines = [
         {
             "id": row.id,
@@ -73,7 +81,7 @@ def scan_images(
             "group": row.group,
             "path": path,
             **facts,
-            **dict(zip(metadata_columns, row.metadata, strict=True)),
+            **dict(zip(columns.metadata, row.metadata, strict=True)),
         }
         for row, path, facts in zip(rows, paths, found, strict=True)
     ]

@@ -1,8 +1,10 @@
 """Cut the images to one size and pack them into a shard, so that training reads one file and decodes small pictures.
 
-Inputs: pieces of the inventory that hold the rows of the shard; the images, which are not inputs of the rule.
+Inputs: pieces of the inventory that hold the rows of the shard; the images or ready-made TFRecord files, which are not
+    inputs of the rule.
 Outputs: records, a TFRecord file (`foldline.records`); manifest, what is in it.
-Parameters: root (the dataset's folder), aspect ("stretch", "crop" or "pad"), jpeg_quality, metadata_columns.
+Parameters: root (the dataset's folder), image_feature (feature of the image in ready-made records), table (of the
+    places of ready-made records), aspect ("stretch", "crop" or "pad"), jpeg_quality, metadata_columns.
 """
 
 import functools
@@ -14,6 +16,8 @@ import pandas as pd
 from foldline.errors import FoldlineError
 from foldline.files import digest_of
 from foldline.image_files import Source, picture_of
+from foldline.places import below
+from foldline.record_index import read_places
 from foldline.records import Record, encode_record, feature_kinds, write_manifest, write_records
 from foldline.rows import bucket, part_numbers, position
 from foldline.step import step
@@ -32,10 +36,12 @@ def shard_records(
     part: str,
     piece: str,
     root: str | Path,
+    image_feature: str,
     size: int,
     aspect: str,
     jpeg_quality: int,
     metadata_columns: Sequence[str],
+    table: str | Path | None = None,
 ) -> None:
     """Write one shard and, after it, its manifest.
 
@@ -46,22 +52,29 @@ def shard_records(
         records: where the TFRecord file goes. Its records are ordered by `rows.position` of their ids.
         manifest: where the manifest goes.
         threads: processes that decode and encode images.
-        part: "train" (records carry a target) or "test".
+        part: "train", "external" (records carry a target) or "test".
         piece: which rows, "00003-of-00016": those whose id falls into that bucket.
         root: folder of the dataset.
+        image_feature: feature of the image in ready-made records. An image that has the wanted size is handed on
+            byte by byte, others are cut to it.
         size: side of the square pictures, in pixels.
         aspect: see `images.record_image`.
         jpeg_quality: in 1..100.
         metadata_columns: columns of the inventory that records carry as text.
+        table: the table made of ready-made TFRecord files, which knows where each record is now: records that move to
+            other files change nothing else, so the inventory may be older. None for image files.
 
     Raises:
         FoldlineError: an image has a problem, is damaged, or has changed since the inventory was made.
     """
-    labelled = part == "train"
+    labelled = part != "test"
     kinds = feature_kinds(metadata_columns, labelled)
     rows = rows_of_piece(inventory, piece)
-    sources = [Source(row.id, Path(root) / row.path, row.sha256) for row in rows.itertuples()]
-    cut = functools.partial(picture_of, size=size, aspect=aspect, jpeg_quality=jpeg_quality)
+    moved = read_places(table) if table else {}
+    sources = [Source(row.id, below(root, moved.get(row.id, row.path)), row.sha256) for row in rows.itertuples()]
+    cut = functools.partial(
+        picture_of, image_feature=image_feature, size=size, aspect=aspect, jpeg_quality=jpeg_quality
+    )
     channels = 1
 
     def encoded() -> Iterator[bytes]:

@@ -1,8 +1,11 @@
 """Train one model on all folds but one, so that its scores on that fold are those of rows it never saw.
 
-Inputs: shards, manifests (of the training part, of the model's image size), folds, class_weights (of the fold).
-Outputs: weights, history (one row per epoch), provenance (what the weights were made from), events (for TensorBoard).
-Parameters: settings (the model's section of the config), class_names, accelerator.
+Inputs: shards, manifests (of the training and the external part, of the model's image size), folds, class_weights (of
+    the fold).
+Outputs: weights, metadata (how the network reads metadata), history (one row per epoch), provenance (what the weights
+    were made from), samples (picture of augmented images), events (for TensorBoard).
+Parameters: settings (the model's section of the config), metadata_columns (the `dataset.metadata` section, empty for a
+    model of images alone), class_names, accelerator.
 """
 
 import logging
@@ -14,16 +17,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from foldline.backbones import build_backbone, freeze
 from foldline.datasets import check_ids, check_read, open_shards, ordered_batches, reading, training_batches
 from foldline.devices import Device, use_device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
 from foldline.files import digest_of, read_json, sha256_of_file, write_json, written_whole
+from foldline.fold_rows import held_out_rows, training_rows
 from foldline.forward import make_forward
-from foldline.heads import build_model
 from foldline.losses import make_loss
+from foldline.metadata import fit_encoding
 from foldline.model_weights import save_weights
+from foldline.networks import build_network, sight_of
+from foldline.samples import augmented_samples, no_samples
 from foldline.schedules import make_schedule
 from foldline.step import step
 from foldline.tables import FOLDS, read_table, write_table
@@ -41,31 +46,37 @@ def train_fold(
     folds: str | Path,
     class_weights: str | Path,
     weights: str | Path,
+    metadata: str | Path,
     history: str | Path,
     provenance: str | Path,
+    samples: str | Path,
     events: str | Path,
     threads: int,
     model: str,
     fold: int,
     settings: Mapping[str, Any],
+    metadata_columns: Mapping[str, Mapping[str, Any]],
     class_names: Sequence[str],
     accelerator: str,
 ) -> None:
     """Train a fold and write its weights, history and provenance.
 
     Args:
-        shards: TFRecord files of the training part.
+        shards: TFRecord files of the training part, and of the external part if there is one.
         manifests: manifest of each.
         folds: fold table.
         class_weights: weights of the labels from the fold's training rows.
         weights: where the weights go.
+        metadata: where the encoding of metadata goes.
         history: where the history goes, columns `training.HISTORY`.
         provenance: where the provenance goes.
+        samples: where the picture of augmented images goes.
         events: where the TensorBoard file goes.
         threads: CPU threads.
         model: name of the model.
         fold: the fold that is held out.
         settings: the model's section of the config.
+        metadata_columns: see `metadata.fit_encoding`.
         class_names: names of the classes.
         accelerator: see `devices.use_device`.
 
@@ -73,18 +84,31 @@ def train_fold(
         FoldlineError: shards, table and settings do not fit together, or the training fails.
     """
     device = use_device(accelerator, threads=threads)
-    train_ids, validation_ids = _split(folds, fold)
+    table = read_table(folds, FOLDS)
+    training, held_out = training_rows(table, fold), held_out_rows(table, fold)
+    _check_labels(folds, held_out, fold)
+    train_ids, validation_ids = list(training["id"]), list(held_out["id"])
     source = open_shards(shards, manifests, image_size=settings["image_size"])
-    check_ids(source, train_ids + validation_ids)
+    for part, rows in table.groupby("part"):
+        check_ids(source.part(str(part)), list(rows["id"]))
+    encoding = fit_encoding(metadata_columns, {name: list(training[name]) for name in metadata_columns})
+    sight = sight_of(settings, encoding)
     weighing = read_json(class_weights)
     seed = settings["seed"] + fold
     tf_keras.utils.set_random_seed(seed % 2**32)
-    network = _build(settings, len(class_names), device)
+    network = build_network(
+        settings,
+        sight,
+        weights=settings["weights"],
+        class_count=len(class_names),
+        device=device,
+        trainable=settings["trainable"],
+    )
     plan = _plan(settings, len(train_ids), device)
     batches = training_batches(
         source,
         train_ids,
-        image_size=settings["image_size"],
+        sight=sight,
         batch_size=plan.batch_size,
         epochs=plan.epochs,
         seed=seed,
@@ -93,9 +117,9 @@ def train_fold(
     )
     validation_batch = device.replicas * max(1, VALIDATION_BATCH // device.replicas)
     validation = ordered_batches(
-        source,
+        source.part("train"),
         validation_ids,
-        image_size=settings["image_size"],
+        sight=sight,
         batch_size=validation_batch,
         labelled=True,
         threads=threads,
@@ -103,7 +127,7 @@ def train_fold(
     forward = make_forward(network, device, batch_size=validation_batch)
 
     def validate() -> tuple[np.ndarray, np.ndarray]:
-        parts = [(names.numpy(), labels.numpy(), forward(images)) for names, images, labels in validation]
+        parts = [(names.numpy(), labels.numpy(), forward(inputs)) for names, inputs, labels in validation]
         names, labels, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
         check_read([name.decode() for name in names], validation_ids, source=f"fold {fold}")
         return labels, logits
@@ -118,7 +142,19 @@ def train_fold(
             validate=validate,
             name=f"{model} fold {fold}",
         )
+        picture = no_samples()
+        if sight.image_size is not None:
+            picture = augmented_samples(
+                source.part("train"),
+                list(training.loc[training["part"] == "train", "id"]),
+                image_size=sight.image_size,
+                augmentation=settings["augment"],
+                seed=seed,
+            )
     save_weights(network, weights)
+    write_json(metadata, {"columns": encoding.as_json()})
+    with written_whole(samples) as handle:
+        handle.write(picture)
     write_table(pd.DataFrame(result.history), history, HISTORY, key=("epoch",))
     write_events(events, result)
     write_json(
@@ -151,42 +187,40 @@ def train_fold(
     )
 
 
-def _split(folds: str | Path, fold: int) -> tuple[list[str], list[str]]:
-    """Ids of the training and of the validation rows of a fold, sorted.
+def _check_labels(folds: str | Path, held_out: pd.DataFrame, fold: int) -> None:
+    """Refuse a fold whose held-out rows have no AUC.
 
     Raises:
-        FoldlineError: the fold has no rows, or its rows have one label only.
+        FoldlineError: it has no rows, or its rows have one label only.
     """
-    table = read_table(folds, FOLDS).sort_values("id")
-    held_out = table["fold"] == fold
-    labels = sorted(table.loc[held_out, "target"].unique())
+    labels = sorted(held_out["target"].unique())
     if len(labels) < 2:
         raise FoldlineError(
-            f"{folds}: fold {fold} has {int(held_out.sum())} rows of labels {labels}; an AUC needs both labels, take "
-            "fewer folds"
-        )
-    return list(table.loc[~held_out, "id"]), list(table.loc[held_out, "id"])
-
-
-def _build(settings: Mapping[str, Any], n_classes: int, device: Device) -> tf_keras.Model:
-    with device.strategy.scope():
-        backbone = build_backbone(settings["backbone"], weights=settings["weights"], image_size=settings["image_size"])
-        freeze(backbone, trainable=settings["trainable"])
-        return build_model(
-            backbone, class_count=n_classes, hidden_units=settings["hidden_units"], dropout=settings["dropout"]
+            f"{folds}: fold {fold} has {len(held_out)} rows of labels {labels}; an AUC needs both labels, take fewer "
+            "folds"
         )
 
 
 def _plan(settings: Mapping[str, Any], rows: int, device: Device) -> Plan:
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     device.check_batch_size(batch_size)
-    rate = make_schedule(
+    schedule = make_schedule(
         settings["schedule"],
         learning_rate=settings["learning_rate"],
         epochs=epochs,
         steps_per_epoch=rows / batch_size,
     )
-    return Plan(rows, batch_size, epochs, rate, settings["early_stopping_patience"], settings["select_epoch"])
+    return Plan(
+        rows=rows,
+        batch_size=batch_size,
+        epochs=epochs,
+        schedule=schedule,
+        patience=settings["early_stopping"]["patience"],
+        min_delta=settings["early_stopping"]["min_delta"],
+        select=settings["select_epoch"],
+        reduction=settings["loss"]["reduction"],
+        ema_decay=settings["ema_decay"],
+    )
 
 
 def write_events(path: str | Path, result: Result) -> None:
@@ -200,7 +234,7 @@ def write_events(path: str | Path, result: Result) -> None:
         writer = tf.summary.create_file_writer(folder)
         with writer.as_default():
             for row in result.history:
-                for key in ("learning_rate", "loss", "val_loss", "val_auc"):
+                for key in ("learning_rate", "loss", "val_loss", "val_auc", "val_accuracy"):
                     tf.summary.write(key, tf.constant(row[key], tf.float32), step=row["epoch"], metadata=metadata)
         writer.close()
         (written,) = Path(folder).iterdir()
@@ -216,8 +250,10 @@ if __name__ == "__main__":
             folds=snakemake.input.folds,
             class_weights=snakemake.input.class_weights,
             weights=snakemake.output.weights,
+            metadata=snakemake.output.metadata,
             history=snakemake.output.history,
             provenance=snakemake.output.provenance,
+            samples=snakemake.output.samples,
             events=snakemake.output.events,
             threads=snakemake.threads,
             model=snakemake.wildcards.model,

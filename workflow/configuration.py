@@ -1,7 +1,8 @@
 """The configuration, checked and completed before the DAG is built.
 
-`complete` fills in the defaults of the schema and refuses what it does not allow; `check_combinations` refuses values
-that do not go together. Every error is one line that names the key, the value and what is allowed.
+`with_preset` lays a preset over it; `complete` fills in the defaults of the schema and refuses what it does not allow;
+`check_combinations` and `check_data` refuse values that do not go together. Every error is one line that names the key,
+the value and what is allowed.
 """
 
 import difflib
@@ -12,13 +13,60 @@ from typing import Any
 import yaml
 from foldline.backbone_names import check_backbone, is_weights_file
 from foldline.errors import FoldlineError, listing
+from foldline.metadata import CATEGORICAL, problem_of
 from jsonschema import Draft202012Validator, ValidationError
 from raw_data import RawData
+
+# Columns of the inventory and the fold table, and features of the records, whose names metadata cannot have.
+RESERVED = (
+    *(
+        "id",
+        "target",
+        "group",
+        "path",
+        "bytes",
+        "sha256",
+        "width",
+        "height",
+        "perceptual_hash",
+        "problem",
+        "fold",
+        "part",
+    ),
+    *("image", "image_name", "patient_id"),
+)
 
 
 def read_schema(path: str | Path) -> dict[str, Any]:
     """Read a JSON schema in YAML."""
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def with_preset(config: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Copy of a configuration with the presets laid over it that it asks for, one after the other.
+
+    Args:
+        config: the configuration, with the values typed on the command line in it.
+        typed: those values alone; they stay above the presets.
+
+    Raises:
+        FoldlineError: there is no such preset.
+    """
+    config = _plain(config)
+    presets = config.get("presets", {})
+    chosen = config.get("preset") or []
+    for name in [chosen] if isinstance(chosen, str) else chosen:
+        if name not in presets:
+            raise FoldlineError(f"config: preset is {name!r}; presets has {listing(sorted(presets)) or 'none'}")
+        config = _overlaid(config, presets[name])
+    return _overlaid(config, _plain(typed)) if chosen else config
+
+
+def _overlaid(below: Any, above: Any) -> Any:
+    """Mapping with the keys of both, at every level; a value of `above` that is no mapping wins."""
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {**below, **{key: _overlaid(below[key], value) if key in below else value for key, value in above.items()}}
 
 
 def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -48,19 +96,13 @@ def check_combinations(config: Mapping[str, Any]) -> None:
                 f"config: folds.stratify_by[{index}] is {column!r}, which is not one of dataset.metadata_columns: "
                 f"{listing(metadata) or 'none'}"
             )
-    named = [config["dataset"][name] for name in ("id_column", "target_column", "group_column")] + metadata
-    for column in named:
-        if column is not None and named.count(column) > 1:
-            raise FoldlineError(f"config: dataset uses column {column!r} for two purposes; each column has one")
+    _check_dataset(config["dataset"])
+    if config["folds"]["method"] == "files" and config["dataset"]["train_records"] is None:
+        raise FoldlineError("config: folds.method is 'files', which needs dataset.train_records; take 'grouped'")
     for name, model in config["models"].items():
         if name in ("id", "fold", "target", "blend", *metadata):
             raise FoldlineError(f"config: models.{name} has the name of a column of the OOF table; rename the model")
-        try:
-            check_backbone(model["backbone"], weights=model["weights"], image_size=model["image_size"])
-        except FoldlineError as error:
-            raise FoldlineError(f"config: models.{name}: {error}") from None
-        if is_weights_file(model["weights"]) and not Path(model["weights"]).is_file():
-            raise FoldlineError(f"config: models.{name}.weights: no file {model['weights']!r}")
+        _check_model(name, model, config["dataset"])
         for fold in model["fold_overrides"]:
             if int(fold) >= count:
                 raise FoldlineError(
@@ -69,12 +111,73 @@ def check_combinations(config: Mapping[str, Any]) -> None:
                 )
 
 
+def _check_dataset(dataset: Mapping[str, Any]) -> None:
+    metadata = dataset["metadata_columns"]
+    for column in metadata:
+        if column in RESERVED:
+            raise FoldlineError(
+                f"config: dataset.metadata_columns has {column!r}, a column that Foldline writes itself; rename it in "
+                "the table or leave it out"
+            )
+    named = [dataset[name] for name in ("id_column", "target_column", "group_column")] + metadata
+    for column in named:
+        if column is not None and named.count(column) > 1:
+            raise FoldlineError(f"config: dataset uses column {column!r} for two purposes; each column has one")
+    if dataset["example"] and (dataset["external"] or dataset["sample_submission"] is None):
+        raise FoldlineError(
+            "config: dataset.example writes its own tables; it goes with a sample_submission and without external"
+        )
+    for part in ("train", "test"):
+        images, records = dataset[f"{part}_images"], dataset[f"{part}_records"]
+        if (images is None) == (records is None):
+            which = "neither is" if images is None else "both are"
+            raise FoldlineError(
+                f"config: one of dataset.{part}_images and dataset.{part}_records says where the images are; {which} "
+                "given"
+            )
+    for column, read in dataset["metadata"].items():
+        if column not in metadata:
+            raise FoldlineError(
+                f"config: dataset.metadata.{column} is not one of dataset.metadata_columns: "
+                f"{listing(metadata) or 'none'}"
+            )
+        if (read["kind"] == CATEGORICAL) != bool(read["vocabulary"]):
+            raise FoldlineError(
+                f"config: dataset.metadata.{column}: a categorical column has a vocabulary, a numeric one has none"
+            )
+
+
+def _check_model(name: str, model: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
+    if "metadata" in model["inputs"] and not dataset["metadata"]:
+        raise FoldlineError(f"config: models.{name}.inputs has metadata; say in dataset.metadata how columns are read")
+    if ("image" in model["inputs"]) != (model["backbone"] is not None):
+        raise FoldlineError(
+            f"config: models.{name}: a model that sees images has a backbone, one without images has none (null)"
+        )
+    mixed = sum(model["augment"][key]["probability"] for key in ("cutmix", "mixup"))
+    if mixed > 1:
+        raise FoldlineError(
+            f"config: models.{name}.augment: the probabilities of cutmix and mixup add up to {mixed:g}; at most 1 "
+            "together"
+        )
+    if model["backbone"] is None:
+        return
+    try:
+        check_backbone(model["backbone"], weights=model["weights"], image_size=model["image_size"])
+    except FoldlineError as error:
+        raise FoldlineError(f"config: models.{name}: {error}") from None
+    if is_weights_file(model["weights"]) and not Path(model["weights"]).is_file():
+        raise FoldlineError(f"config: models.{name}.weights: no file {model['weights']!r}")
+
+
 def check_data(config: Mapping[str, Any], raw_data: RawData) -> None:
     """Refuse a configuration that its data cannot fulfil.
 
     Raises:
-        FoldlineError: there are fewer groups than folds, or fewer groups with one of the labels.
+        FoldlineError: there are fewer groups than folds, or fewer groups with one of the labels; or a metadata column
+            has a value that models cannot read.
     """
+    _check_metadata(config["dataset"], raw_data)
     count = config["folds"]["count"]
     column = config["dataset"]["group_column"]
     groups = {"of any label": {sample.row.group for sample in raw_data.parts["train"]}}
@@ -86,6 +189,19 @@ def check_data(config: Mapping[str, Any], raw_data: RawData) -> None:
                 f"config: folds.count is {count}, but the training table has {len(names)} "
                 f"{f'groups (column {column})' if column else 'rows'} {which}; take fewer folds"
             )
+
+
+def _check_metadata(dataset: Mapping[str, Any], raw_data: RawData) -> None:
+    places = {name: place for place, name in enumerate(dataset["metadata_columns"])}
+    for part, samples in raw_data.parts.items():
+        for column, read in dataset["metadata"].items():
+            for sample in samples:
+                problem = problem_of(sample.row.metadata[places[column]], read)
+                if problem:
+                    raise FoldlineError(
+                        f"{part} table, line {sample.row.line}: {column} of id {sample.row.id!r} {problem}; mend the "
+                        f"row, or dataset.metadata.{column} in the config"
+                    )
 
 
 def _plain(value: Any) -> Any:
@@ -109,6 +225,8 @@ def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any
 
 def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     schema = resolve(schema, root)
+    if isinstance(value, list) and "items" in schema:
+        return [_with_defaults(item, schema["items"], root) for item in value]
     if not isinstance(value, dict):
         return value
     filled = dict(value)

@@ -42,8 +42,9 @@ def _keys(schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str = "") 
             yield f"{prefix}{name}", below
             yield from _keys(resolve(further, root), root, f"{prefix}{name}.MODEL.")
         elif isinstance(further, dict):
-            keys = ", ".join(f"`{key}`" for key in resolve(further, root)["properties"])
-            yield f"{prefix}{name}", {**below, "description": f"{below['description']} Keys: {keys}."}
+            keys = ", ".join(f"`{key}`" for key in resolve(further, root).get("properties", {}))
+            told = f"{below['description']} Keys: {keys}." if keys else below["description"]
+            yield f"{prefix}{name}", {**below, "description": told}
         else:
             yield f"{prefix}{name}", below
 

@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 ROWS_PER_SCAN = 5_000
 # A JPEG of quality 95 takes about this many bytes a pixel (measured: .30 on dermoscopy, .45 on grey solar cells).
 JPEG_BYTES_PER_PIXEL = 0.4
-MODEL_KEYS_OF_PREDICTION = ("backbone", "image_size", "hidden_units", "dropout")
+MODEL_KEYS_OF_PREDICTION = ("inputs", "backbone", "image_size", "metadata_units", "hidden", "dropout")
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,13 @@ class Plan:
     Attributes:
         jobs: the jobs; empty in a plan read from its file.
         pieces: names of pieces by what is cut: "scan/train", "shards/224/test".
+        tables: the table that lists the samples of each part.
         arguments: keyword arguments of each job's script, by the job's name.
     """
 
     jobs: list[Job] = field(default_factory=list)
     pieces: dict[str, list[str]] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def add(
@@ -105,7 +107,7 @@ class Plan:
 
     def save(self, path: Path) -> None:
         """Keep what the processes of single jobs need; the file is left alone when nothing changed."""
-        content = {"pieces": self.pieces, "arguments": self.arguments}
+        content = {"pieces": self.pieces, "tables": self.tables, "arguments": self.arguments}
         if not path.is_file() or read_json(path) != content:
             write_json(path, content)
 
@@ -131,17 +133,25 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     if pinned is not None:
         made.append(plan.add("example_data", settings={"example": dataset["example"]}, raw=sha256_of_file(pinned)))
 
+    plan.tables = {part: str(path) for part, path in raw_data.tables.items()}
     scans = {part: _plan_scans(plan, part, samples, config, made) for part, samples in raw_data.parts.items()}
+    # A part is compared with itself and with the labelled parts before it.
+    compared = {"train": ["train"], "external": ["external", "train"], "test": ["test", "train", "external"]}
     audits = {
         part: plan.add(
             "audit_leaks",
             part=part,
             settings=config["leaks"],
-            needs=scans["train"] if part == "train" else [*scans["test"], *scans["train"]],
+            needs=[job for other in compared[part] for job in scans.get(other, [])],
         )
-        for part in ("train", "test")
+        for part in scans
     }
-    table = plan.add("make_folds", settings=config["folds"], needs=[*scans["train"], audits["train"]])
+    labelled = [part for part in scans if part != "test"]
+    table = plan.add(
+        "make_folds",
+        settings=config["folds"],
+        needs=[*(job for part in labelled for job in scans[part]), *(audits[part] for part in labelled)],
+    )
     sizes = sorted({model["image_size"] for model in config["models"].values()})
     shards = {
         (size, part): _plan_shards(plan, size, part, samples, config, scans[part])
@@ -162,12 +172,14 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
             settings = {key: value for key, value in model.items() if key != "fold_overrides"}
             settings |= model["fold_overrides"].get(str(fold), {})
             train_shards = shards[model["image_size"], "train"]
+            seen_in_training = [job for part in labelled for job in shards[model["image_size"], part]]
+            metadata_columns = dataset["metadata"] if "metadata" in settings["inputs"] else {}
             fitted = plan.add(
                 "train_fold",
                 model=name,
                 fold=fold,
-                settings={"settings": settings, "class_names": names},
-                needs=[table, weights[fold], *train_shards],
+                settings={"settings": settings, "metadata_columns": metadata_columns, "class_names": names},
+                needs=[table, weights[fold], *seen_in_training],
                 raw=_weights_file(settings["weights"]),
                 places=device,
             )
@@ -188,7 +200,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         settings={**config["blend"], "class_names": names},
         needs=[*predictions, table],
         raw=raw_data.submission,
-        places={"sample_submission": str(Path(dataset["root"]) / dataset["sample_submission"])},
+        places={"sample_submission": str(raw_data.sample_submission)},
     )
     evaluation = plan.add(
         "evaluate",
@@ -213,15 +225,17 @@ def _plan_scans(
     # At least as many pieces as any image size has shards, so that a shard depends on whole pieces of the inventory.
     source_bytes = sum(sample.bytes for sample in samples)
     pieces = _power_of_two(max(len(samples) / ROWS_PER_SCAN, source_bytes / _shard_bytes(config)), above=True)
-    labelled = part == "train"
+    labelled = part != "test"
     settings = {
         "id_column": dataset["id_column"],
         "target_column": dataset["target_column"] if labelled else None,
         "group_column": dataset["group_column"] if labelled else None,
         "metadata_columns": dataset["metadata_columns"],
+        "image_feature": dataset["image_feature"],
     }
-    places = {"root": dataset["root"], "images": dataset[f"{part}_images"]}
-    cut = _cut(samples, pieces)
+    images = dataset["external"]["images"] if part == "external" else dataset[f"{part}_images"]
+    places = {"root": dataset["root"], "images": images}
+    cut = _cut(samples, pieces, with_files=config["folds"]["method"] == "files")
     plan.pieces[f"scan/{part}"] = list(cut)
     return [
         plan.add(
@@ -239,8 +253,12 @@ def _plan_shards(
         "aspect": config["shards"]["aspect"],
         "jpeg_quality": config["shards"]["jpeg_quality"],
         "metadata_columns": config["dataset"]["metadata_columns"],
+        "image_feature": config["dataset"]["image_feature"],
     }
     places = {"root": config["dataset"]["root"]}
+    if config["dataset"].get(f"{part}_records"):
+        # Records may have moved to other files since they were scanned.
+        places["table"] = plan.tables[part]
     pieces = list(_cut(samples, _power_of_two(expected_bytes / _shard_bytes(config))))
     plan.pieces[f"shards/{size}/{part}"] = pieces
     by_piece = {job.wildcards["piece"]: job for job in scans}
@@ -262,11 +280,16 @@ def _shard_bytes(config: Mapping[str, Any]) -> float:
     return config["shards"]["megabytes"] * 1e6
 
 
-def _cut(samples: Sequence[Sample], pieces: int) -> dict[str, list[list[str]]]:
-    """Facts of each piece's samples, sorted, by the piece's name; pieces without samples are left out."""
+def _cut(samples: Sequence[Sample], pieces: int, *, with_files: bool = False) -> dict[str, list[list[str]]]:
+    """Facts of each piece's samples, sorted, by the piece's name; pieces without samples are left out.
+
+    With `with_files` the record file of a sample is one of its facts: it decides the fold.
+    """
     facts: dict[int, list[list[str]]] = {}
     for sample in samples:
-        facts.setdefault(bucket(sample.row.id, pieces), []).append(sample.facts())
+        facts.setdefault(bucket(sample.row.id, pieces), []).append(
+            [*sample.facts(), sample.file] if with_files else sample.facts()
+        )
     return {part_name(index, pieces): sorted(facts[index]) for index in sorted(facts)}
 
 

@@ -1,22 +1,26 @@
 """The raw tables and images as the process that builds the DAG sees them: rows, content digests, sizes.
 
 Images are looked at by `stat`; their digests are cached by path, size and mtime, so that only new or touched files are
-read. Jobs never come here.
+read. Ready-made TFRecord files are read the same way, and what is in them becomes a table. Jobs never come here.
 """
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from foldline import places
 from foldline.errors import FoldlineError, listing
 from foldline.files import sha256_of_file, written_whole
 from foldline.rows import Columns, Row, read_rows
 
 READERS = 8
+RECORD_TABLES = Path("results/raw")
 
 
 @dataclass(frozen=True)
@@ -25,16 +29,18 @@ class Sample:
 
     Attributes:
         row: the row.
-        sha256: digest of the image file's bytes.
-        bytes: size of the image file.
+        sha256: digest of the image's bytes.
+        bytes: size of the image.
+        file: the TFRecord file that holds it, by its path below the dataset's root; "" for an image file.
     """
 
     row: Row
     sha256: str
     bytes: int
+    file: str = ""
 
     def facts(self) -> list[str]:
-        """All that a result may depend on; the line number is not among it."""
+        """All that a result may depend on; line and file, which say only where it stands, are not among it."""
         return [self.row.id, self.row.target, self.row.group, *self.row.metadata, self.sha256]
 
 
@@ -43,19 +49,24 @@ class RawData:
     """The data set.
 
     Attributes:
-        parts: samples of "train" and "test", in the order of the tables.
-        submission: header and ids of the sample submission, as one list of texts.
+        parts: samples of "train", "test" and, where there is one, "external", in the order of the tables.
+        submission: header and ids of the sample submission, or of the test table where there is none, as one list of
+            texts.
         written: False when the example still has to be written.
+        tables: the table of each part that the steps read: the user's own, or the one made of the records.
+        sample_submission: the sample submission: the user's own, or the one made of the test rows.
     """
 
     parts: dict[str, list[Sample]]
     submission: list[str]
     written: bool
+    tables: dict[str, Path] = field(default_factory=dict)
+    sample_submission: Path = Path()
 
 
 def columns_of(dataset: Mapping[str, Any], part: str) -> Columns:
-    """Columns of the train or test table by the `dataset` section of the configuration."""
-    labelled = part == "train"
+    """Columns of the table of a part by the `dataset` section of the configuration."""
+    labelled = part != "test"
     return Columns(
         id=dataset["id_column"],
         target=dataset["target_column"] if labelled else None,
@@ -64,34 +75,96 @@ def columns_of(dataset: Mapping[str, Any], part: str) -> Columns:
     )
 
 
-def read_raw_data(dataset: Mapping[str, Any], *, cache: Path, pinned: Path | None) -> RawData:
+def read_raw_data(
+    dataset: Mapping[str, Any], *, cache: Path, pinned: Path | None, record_tables: Path = RECORD_TABLES
+) -> RawData:
     """Read and check the tables, and digest the images.
 
     Args:
         dataset: the `dataset` section of the configuration.
-        cache: file of known image digests, read and brought up to date.
+        cache: file of known image digests, read and brought up to date; what is known of TFRecord files stands in
+            the folder `records` beside it.
         pinned: table of the example's rows and digests, taken while the example is not (or not wholly) on disk; None
             for the user's own data.
+        record_tables: folder of the tables that are made of TFRecord files.
 
     Raises:
-        FoldlineError: a table is absent or wrong, an image is absent, an id is both in train and test, or the sample
-            submission does not fit the test table.
+        FoldlineError: a table is absent or wrong, an image is absent, a TFRecord file cannot be used, an id is in two
+            parts, or the sample submission does not fit the test table.
     """
     root = Path(dataset["root"])
     if pinned is not None and not _is_whole(dataset, root, pinned):
         return _read_pinned(dataset, pinned)
     digests = DigestCache(cache)
-    parts = {}
-    for part in ("train", "test"):
-        table = root / dataset[f"{part}_table"]
-        rows = read_rows(table, columns_of(dataset, part))
-        paths = [root / dataset[f"{part}_images"].replace("{id}", row.id) for row in rows]
-        known = digests.of(paths, where=[f"{table}, line {row.line}: id {row.id!r}" for row in rows])
-        parts[part] = [Sample(row, sha256, size) for row, (sha256, size) in zip(rows, known, strict=True)]
+    parts, tables = {}, {}
+    for part in ("train", "test", *(["external"] if dataset["external"] else [])):
+        patterns = None if part == "external" else dataset[f"{part}_records"]
+        if patterns is not None:
+            tables[part] = record_tables / f"{part}.csv"
+            parts[part] = _record_samples(dataset, part, patterns, tables[part], cache.parent / "records")
+            continue
+        table, images = _table_and_images(dataset, part)
+        tables[part] = root / table
+        parts[part] = _image_samples(tables[part], columns_of(dataset, part), root, images, digests)
     digests.save()
-    _refuse_shared_ids(parts)
-    submission = _read_submission(root / dataset["sample_submission"], dataset, [s.row.id for s in parts["test"]])
-    return RawData(parts, submission, written=True)
+    _refuse_shared_ids(parts, tables)
+    test_ids = [sample.row.id for sample in parts["test"]]
+    if dataset["sample_submission"] is None:
+        sample = record_tables / "sample_submission.csv"
+        _write_submission(sample, dataset, test_ids)
+    else:
+        sample = root / dataset["sample_submission"]
+    return RawData(parts, _read_submission(sample, dataset, test_ids), True, tables, sample)
+
+
+def _table_and_images(dataset: Mapping[str, Any], part: str) -> tuple[str, str]:
+    if part == "external":
+        return dataset["external"]["table"], dataset["external"]["images"]
+    return dataset[f"{part}_table"], dataset[f"{part}_images"]
+
+
+def _image_samples(table: Path, columns: Columns, root: Path, images: str, digests: "DigestCache") -> list[Sample]:
+    rows = read_rows(table, columns)
+    paths = [root / images.replace("{id}", row.id) for row in rows]
+    known = digests.of(paths, where=[f"{table}, line {row.line}: id {row.id!r}" for row in rows])
+    return [Sample(row, sha256, size) for row, (sha256, size) in zip(rows, known, strict=True)]
+
+
+def _record_samples(
+    dataset: Mapping[str, Any], part: str, patterns: Sequence[str], table: Path, cache: Path
+) -> list[Sample]:
+    """Samples of a part that stands in TFRecord files, by their ids; its table is written when it changed."""
+    # Imported here: whoever has image files builds the DAG without these packages, and faster.
+    try:
+        from foldline.record_index import RecordNames, check_part, index_files, write_part
+    except ImportError as error:
+        raise FoldlineError(
+            f"dataset.{part}_records: the Python that runs Snakemake reads TFRecord files with google-crc32c and "
+            f"pillow, which are not both there ({error}); install them beside Snakemake"
+        ) from error
+    columns = columns_of(dataset, part)
+    names = RecordNames(columns.id, columns.target, columns.group, columns.metadata, dataset["image_feature"])
+    files = _record_files(dataset["root"], part, patterns)
+    indexed = index_files(files, names, cache=cache)
+    check_part(indexed)
+    by_name = {places.relative(dataset["root"], file): records for file, records in indexed.items()}
+    write_part(table, by_name, names)
+    known = {record.id: (record, file) for file, records in by_name.items() for record in records}
+    # Rows come from the table, so that they are what the steps see.
+    found = [(row, *known[row.id]) for row in read_rows(table, columns)]
+    return [Sample(row, record.sha256, record.bytes, file) for row, record, file in found]
+
+
+def _record_files(root: str, part: str, patterns: Sequence[str]) -> list[str]:
+    found: set[str] = set()
+    for pattern in patterns:
+        matches = places.matching(root, pattern)
+        if not matches:
+            raise FoldlineError(
+                f"dataset.{part}_records: no file matches {places.below(root, pattern)}; mend it or dataset.root"
+            )
+        found.update(matches)
+    return sorted(found)
 
 
 class DigestCache:
@@ -148,12 +221,26 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _refuse_shared_ids(parts: Mapping[str, Sequence[Sample]]) -> None:
-    shared = sorted({s.row.id for s in parts["train"]} & {s.row.id for s in parts["test"]})
-    if shared:
-        raise FoldlineError(
-            f"ids {listing(shared)} stand in the train and in the test table; each sample is one of them"
-        )
+def _refuse_shared_ids(parts: Mapping[str, Sequence[Sample]], tables: Mapping[str, Path]) -> None:
+    lines = {part: {sample.row.id: sample.row.line for sample in samples} for part, samples in parts.items()}
+    for one, other in combinations(parts, 2):
+        shared = sorted(lines[one].keys() & lines[other].keys())
+        if shared:
+            where = " and ".join(f"{tables[part]}, line {lines[part][shared[0]]}" for part in (one, other))
+            raise FoldlineError(
+                f"ids {listing(shared)} stand in the {one} and in the {other} table ({where}); each sample is in one "
+                "of them"
+            )
+
+
+def _write_submission(path: Path, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> None:
+    """Write a sample submission of the test rows in their order; the file is left alone when nothing changed."""
+    lines = [(dataset["id_column"], dataset["target_column"]), *((name, 0) for name in test_ids)]
+    handle = io.StringIO()
+    csv.writer(handle, lineterminator="\n").writerows(lines)
+    if not path.is_file() or path.read_text(encoding="utf-8") != handle.getvalue():
+        with written_whole(path, mode="w", encoding="utf-8") as file:
+            file.write(handle.getvalue())
 
 
 def _read_submission(path: Path, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> list[str]:
@@ -183,7 +270,7 @@ def _read_submission(path: Path, dataset: Mapping[str, Any], test_ids: Iterable[
 
 
 def _is_whole(dataset: Mapping[str, Any], root: Path, pinned: Path) -> bool:
-    tables = (dataset["train_table"], dataset["test_table"], dataset["sample_submission"])
+    tables = filter(None, (dataset["train_table"], dataset["test_table"], dataset["sample_submission"]))
     if not all((root / table).is_file() for table in tables):
         return False
     with pinned.open(newline="", encoding="utf-8") as handle:
@@ -206,4 +293,6 @@ def _read_pinned(dataset: Mapping[str, Any], pinned: Path) -> RawData:
             row = Row(line, cells["id"], cells["target"], cells[dataset["group_column"] if grouped else "id"], metadata)
             parts[cells["part"]].append(Sample(row, cells["sha256"], int(cells["bytes"])))
     header = [dataset["id_column"], dataset["target_column"]]
-    return RawData(parts, [*header, *(sample.row.id for sample in parts["test"])], written=False)
+    tables = {part: Path(dataset["root"]) / dataset[f"{part}_table"] for part in parts}
+    submission = [*header, *(sample.row.id for sample in parts["test"])]
+    return RawData(parts, submission, False, tables, Path(dataset["root"]) / str(dataset["sample_submission"]))

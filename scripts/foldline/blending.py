@@ -40,7 +40,7 @@ def merge_oof(paths: Sequence[str | Path], *, fold_of: Mapping[str, int], class_
 
     Args:
         paths: prediction tables of every model and fold.
-        fold_of: fold of every training id.
+        fold_of: fold of every id that is scored.
         class_names: (n_classes,).
 
     Returns:
@@ -54,7 +54,7 @@ def merge_oof(paths: Sequence[str | Path], *, fold_of: Mapping[str, int], class_
     where = "out-of-fold predictions"
     for model, rows in table.groupby("model"):
         _compare_folds(set(rows["fold"]), set(fold_of.values()), f"{where} of model {model}")
-        _compare_ids(set(rows["id"]), fold_of, f"{where} of model {model}", "the fold table")
+        _compare_ids(set(rows["id"]), fold_of, f"{where} of model {model}", "the train rows of the fold table")
         strangers = rows.loc[rows["fold"] != rows["id"].map(fold_of), "id"].unique()
         if len(strangers):
             raise FoldlineError(
@@ -228,7 +228,7 @@ def write_oof(
 
     Args:
         path: where it goes.
-        folds: fold table, whose order the rows have.
+        folds: the rows of the fold table that are scored (`folds.scored_rows`), whose order the rows have.
         models: (n_models,).
         probabilities: (n_models, n_samples, 1).
         blended: (n_samples, 1).

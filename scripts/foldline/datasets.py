@@ -10,15 +10,53 @@ import numpy as np
 
 from foldline import records
 from foldline.augment import augment
+from foldline.colour import colour_draws, has_colour
 from foldline.engine import tf
 from foldline.errors import FoldlineError, listing
 from foldline.files import digest_of
+from foldline.heads import IMAGE, METADATA
+from foldline.metadata import Encoding
+from foldline.metadata_tensors import metadata_vector
+from foldline.mixing import has_mixing, mix
 from foldline.rows import bucket, part_numbers, position
 
 # Encoded records that wait to be shuffled take about this much memory.
 SHUFFLE_BYTES = 256 << 20
 # Files that are read at once in training; their records take turns in blocks.
 OPEN_FILES, BLOCK_RECORDS = 8, 16
+# Draws of the colour, which the device applies; beside the inputs of the network in a training batch.
+COLOUR = "colour"
+# Sets the draws of a batch apart from those of its rows.
+BATCH_DRAWS = 1
+
+Inputs = dict[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a model sees of a row.
+
+    Attributes:
+        image_size: edge S of the images in pixels; None for a model without images.
+        encoding: how metadata become a vector; without columns for a model of images alone.
+    """
+
+    image_size: int | None
+    encoding: Encoding
+
+    def columns(self) -> list[str]:
+        """Features of a record that are read beside its id and target."""
+        image = [] if self.image_size is None else [records.IMAGE]
+        return image + [column.name for column in self.encoding.columns]
+
+    def inputs(self, row: Inputs) -> Inputs:
+        """The network's inputs: "image", uint8 (S, S, 3), and "metadata", float32 (W,), as far as it sees them."""
+        inputs = {}
+        if self.image_size is not None:
+            inputs[IMAGE] = decode_image(row[records.IMAGE], self.image_size)
+        if self.encoding.width:
+            inputs[METADATA] = metadata_vector(row, self.encoding)
+        return inputs
 
 
 @dataclass(frozen=True)
@@ -42,6 +80,11 @@ class Shards:
     def mean_bytes(self) -> float:
         """Mean size of a record in bytes."""
         return sum(manifest["bytes"] for manifest in self.manifests) / max(1, self.count)
+
+    def part(self, name: str) -> "Shards":
+        """Those of one part of the data: "train", "external" or "test"."""
+        kept = [index for index, manifest in enumerate(self.manifests) if manifest["part"] == name]
+        return Shards(tuple(self.paths[index] for index in kept), tuple(self.manifests[index] for index in kept))
 
 
 def open_shards(paths: Sequence[str | Path], manifests: Sequence[str | Path], *, image_size: int) -> Shards:
@@ -84,7 +127,7 @@ def training_batches(
     shards: Shards,
     ids: Sequence[str],
     *,
-    image_size: int,
+    sight: Sight,
     batch_size: int,
     epochs: int,
     seed: int,
@@ -99,15 +142,17 @@ def training_batches(
     Args:
         shards: the shards.
         ids: the training rows; shards may hold others.
-        image_size: edge S in pixels.
+        sight: what the model sees.
         batch_size: rows in a batch.
         epochs: passes over the rows.
         seed: of the order and of the augmentation.
-        augmentation: settings of `augment.augment`.
+        augmentation: the `augment` section of a model's settings.
         threads: CPU threads that the stream may use.
 
     Returns:
-        Dataset of images, uint8 (batch_size, S, S, 3), and labels, float32 (batch_size, n_classes).
+        Dataset of inputs and labels, float32 (batch_size, n_classes). Inputs are "image", uint8 (batch_size, S, S, 3),
+        "metadata", float32 (batch_size, W), and "colour", float32 (batch_size, 4), the draws with which the device
+        changes the images by `colour.adjust_colour`; each only if there is any.
     """
     keep = _id_filter(ids)
     buffer = int(max(batch_size, min(len(ids), SHUFFLE_BYTES / max(1.0, shards.mean_bytes))))
@@ -119,44 +164,56 @@ def training_batches(
         rows = tf.data.Dataset.from_tensor_slices(files).interleave(
             tf.data.TFRecordDataset, cycle_length=OPEN_FILES, block_length=BLOCK_RECORDS
         )
-        rows = rows.map(_parser(labelled=True)).filter(keep)
+        rows = rows.map(_parser(sight, labelled=True)).filter(keep)
         rows = rows.apply(tf.data.experimental.assert_cardinality(len(ids)))
         return rows.shuffle(buffer, seed=seeds[0], reshuffle_each_iteration=False)
 
-    def finished(place: tf.Tensor, row: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        image = decode_image(row[records.IMAGE], image_size)
+    def finished(place: tf.Tensor, row: Inputs) -> tuple[Inputs, tf.Tensor]:
+        inputs = sight.inputs(row)
         pair = tf.stack([tf.constant(seed, tf.int64), place])
-        return augment(image, pair, augmentation), _labels(row)
+        if IMAGE in inputs:
+            inputs[IMAGE] = augment(inputs[IMAGE], pair, augmentation)
+            if has_colour(augmentation):
+                inputs[COLOUR] = colour_draws(pair, augmentation)
+        return inputs, _labels(row)
+
+    def mixed(place: tf.Tensor, batch: tuple[Inputs, tf.Tensor]) -> tuple[Inputs, tf.Tensor]:
+        inputs, labels = batch
+        pair = tf.random.experimental.stateless_fold_in(tf.stack([tf.constant(seed, tf.int64), place]), BATCH_DRAWS)
+        images, metadata, labels = mix(inputs[IMAGE], inputs.get(METADATA), labels, pair, augmentation)
+        changed = {IMAGE: images} if metadata is None else {IMAGE: images, METADATA: metadata}
+        return {**inputs, **changed}, labels
 
     rows = tf.data.Dataset.range(epochs).flat_map(epoch_rows).enumerate()
     batches = rows.map(finished, num_parallel_calls=threads).batch(batch_size, drop_remainder=True)
+    if sight.image_size is not None and has_mixing(augmentation):
+        batches = batches.enumerate().map(mixed, num_parallel_calls=threads)
     return batches.prefetch(2).with_options(_options(threads))
 
 
 def ordered_batches(
-    shards: Shards, ids: Sequence[str] | None, *, image_size: int, batch_size: int, labelled: bool, threads: int
+    shards: Shards, ids: Sequence[str] | None, *, sight: Sight, batch_size: int, labelled: bool, threads: int
 ) -> tf.data.Dataset:
     """Rows once, in the order of the shards.
 
     Args:
         shards: the shards.
         ids: the rows wanted; None for all.
-        image_size: edge S in pixels.
+        sight: what the model sees.
         batch_size: most rows in a batch; the last one may be smaller.
         labelled: whether the records carry labels.
         threads: CPU threads that the stream may use.
 
     Returns:
-        Dataset of ids, string (batch,), images, uint8 (batch, S, S, 3), and labels, float32 (batch, n_classes), or
-        (batch, 0) where there are none.
+        Dataset of ids, string (batch,), inputs, as in `training_batches` without colour, and labels, float32 (batch,
+        n_classes), or (batch, 0) where there are none.
     """
-    rows = tf.data.TFRecordDataset(list(shards.paths)).map(_parser(labelled=labelled))
+    rows = tf.data.TFRecordDataset(list(shards.paths)).map(_parser(sight, labelled=labelled))
     if ids is not None:
         rows = rows.filter(_id_filter(ids))
 
-    def finished(row: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        image = decode_image(row[records.IMAGE], image_size)
-        return row[records.ID], image, _labels(row) if labelled else tf.zeros([0])
+    def finished(row: Inputs) -> tuple[tf.Tensor, Inputs, tf.Tensor]:
+        return row[records.ID], sight.inputs(row), _labels(row) if labelled else tf.zeros([0])
 
     batches = rows.map(finished, num_parallel_calls=threads).batch(batch_size)
     return batches.prefetch(2).with_options(_options(threads))
@@ -208,15 +265,15 @@ def check_read(ids: Sequence[str], expected: Sequence[str], *, source: str) -> N
             raise FoldlineError(f"{source}: {len(found)} {word} ids ({listing(found)}); build the shards again")
 
 
-def _parser(*, labelled: bool) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+def _parser(sight: Sight, *, labelled: bool) -> Callable[[tf.Tensor], Inputs]:
     types = {records.BYTES: tf.string, records.INTEGER: tf.int64}
-    kinds = records.feature_kinds([], labelled)
-    wanted = [name for name in kinds if name != records.GROUP]
+    kinds = records.feature_kinds([column.name for column in sight.encoding.columns], labelled)
+    wanted = [records.ID, *sight.columns(), *([records.TARGET] if labelled else [])]
     features = {name: tf.io.FixedLenFeature([], types[kinds[name]]) for name in wanted}
     return lambda record: tf.io.parse_single_example(record, features)
 
 
-def _id_filter(ids: Sequence[str]) -> Callable[[dict[str, tf.Tensor]], tf.Tensor]:
+def _id_filter(ids: Sequence[str]) -> Callable[[Inputs], tf.Tensor]:
     keys = tf.constant(list(ids), tf.string)
     known = tf.lookup.StaticHashTable(
         tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(ids), tf.int32)), default_value=0
@@ -224,7 +281,7 @@ def _id_filter(ids: Sequence[str]) -> Callable[[dict[str, tf.Tensor]], tf.Tensor
     return lambda row: known.lookup(row[records.ID]) > 0
 
 
-def _labels(row: dict[str, tf.Tensor]) -> tf.Tensor:
+def _labels(row: Inputs) -> tf.Tensor:
     return tf.cast(row[records.TARGET], tf.float32)[tf.newaxis]
 
 

@@ -34,10 +34,10 @@ class Device:
         """Number of devices that each compute a part of every batch."""
         return self.strategy.num_replicas_in_sync
 
-    def spread(self, *arrays: Any) -> tuple[Any, ...]:
-        """Cut arrays along their first axis into equal parts, one for each replica."""
+    def spread(self, *batches: Any) -> tuple[Any, ...]:
+        """Cut arrays, alone or in dicts, along their first axis into equal parts, one for each replica."""
         if self.replicas == 1:
-            return arrays
+            return batches
 
         def part(array: Any) -> Any:
             size = len(array) // self.replicas
@@ -47,7 +47,10 @@ class Device:
                 ]
             )
 
-        return tuple(part(array) for array in arrays)
+        return tuple(
+            {name: part(array) for name, array in batch.items()} if isinstance(batch, dict) else part(batch)
+            for batch in batches
+        )
 
     def gather(self, spread: Any) -> np.ndarray:
         """Put the parts of all replicas together again, in the order of `spread`."""

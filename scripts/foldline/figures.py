@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from foldline.fold_rows import external_rows, scored_rows
 from foldline.metrics import cumulative_counts
 
 INK, QUIET, GRID = "#1d2b3a", "#6b7785", "#e3e8ed"
@@ -69,7 +70,7 @@ def class_balance(folds: pd.DataFrame, weights: Mapping[int, Mapping[str, Any]])
     """Rows of each label, and the weight of each label in the loss of each fold.
 
     Args:
-        folds: fold table with fold and target.
+        folds: rows of the fold table that are scored.
         weights: fold -> the class of the fold's weights file (positive_weight, negative_weight).
     """
     figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
@@ -91,13 +92,14 @@ def class_balance(folds: pd.DataFrame, weights: Mapping[int, Mapping[str, Any]])
 
 
 def folds(table: pd.DataFrame) -> Figure:
-    """Negatives and positives in each fold, stacked.
+    """Negatives and positives in each fold, stacked, and how many external rows each withholds.
 
     Args:
-        table: fold table with fold and target.
+        table: fold table, external rows included.
     """
-    numbers = sorted(table["fold"].unique())
-    rows = table.groupby("fold")["target"].agg(["size", "sum"]).loc[numbers]
+    scored, external = scored_rows(table), external_rows(table)
+    numbers = sorted(scored["fold"].unique())
+    rows = scored.groupby("fold")["target"].agg(["size", "sum"]).loc[numbers]
     negatives, positives = rows["size"] - rows["sum"], rows["sum"]
     figure = Figure(figsize=(WIDTH, 1.1 + 0.36 * len(numbers)), layout="constrained")
     axes = figure.subplots()
@@ -108,8 +110,14 @@ def folds(table: pd.DataFrame) -> Figure:
         f"{size:,} rows, {positive:,} positive ({positive / size:.1%})"
         for size, positive in zip(rows["size"], positives, strict=True)
     ]
+    label, room = "rows", 1.3
+    if len(external):
+        withheld = [int((external["fold"] == number).sum()) for number in numbers]
+        texts = [f"{text}; {count:,} external withheld" for text, count in zip(texts, withheld, strict=True)]
+        label = f"rows; beside them {len(external):,} external rows, {sum(withheld):,} of them withheld from a fold"
+        room = 1.55
     axes.bar_label(bars, texts, padding=4)
-    axes.set(xlabel="rows", xlim=(0, 1.3 * rows["size"].max()))
+    axes.set(xlabel=label, xlim=(0, room * rows["size"].max()))
     axes.invert_yaxis()
     axes.grid(visible=False)
     figure.legend(loc="outside upper left", ncols=2)
@@ -117,15 +125,15 @@ def folds(table: pd.DataFrame) -> Figure:
 
 
 def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
-    """Loss and AUC over the epochs; a row of panels per model, a colour per fold.
+    """Loss, AUC and learning rate over the epochs; a row of panels per model, a colour per fold.
 
     Args:
-        histories: (model, fold) -> epoch, loss, val_loss, val_auc.
+        histories: (model, fold) -> epoch, learning_rate, loss, val_loss, val_auc.
     """
     models = sorted({model for model, _ in histories})
     figure = Figure(figsize=(WIDTH, 0.3 + 2.7 * len(models)), layout="constrained")
-    panels = figure.subplots(len(models), 2, squeeze=False)
-    for model, (loss, area) in zip(models, panels, strict=True):
+    panels = figure.subplots(len(models), 3, squeeze=False, width_ratios=[3, 3, 2])
+    for model, (loss, area, rate) in zip(models, panels, strict=True):
         for fold in sorted(fold for name, fold in histories if name == model):
             history, colour = histories[model, fold], _fold_colour(fold)
             # A single epoch is a point, which a line does not show.
@@ -133,14 +141,38 @@ def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure
             loss.plot(history["epoch"], history["loss"], color=colour, linestyle="--", linewidth=1, marker=dot)
             loss.plot(history["epoch"], history["val_loss"], color=colour, marker=dot)
             area.plot(history["epoch"], history["val_auc"], color=colour, marker=dot, label=f"fold {fold}")
+            rate.plot(history["epoch"], history["learning_rate"], color=colour, marker=dot)
         loss.plot([], [], color=QUIET, linestyle="--", linewidth=1, label="training rows")
         loss.plot([], [], color=QUIET, label="fold held out")
         loss.set(title=f"{model}: loss", xlabel="epoch", ylabel="loss")
-        area.set(title=f"{model}: AUC on the fold held out", xlabel="epoch", ylabel="ROC AUC")
+        area.set(title="AUC on the fold held out", xlabel="epoch", ylabel="ROC AUC")
+        # From zero, so that a decay shows as what it is.
+        rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
+        rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
         loss.legend()
-        area.legend(ncols=3)
-        for axes in (loss, area):
+        area.legend(ncols=2)
+        for axes in (loss, area, rate):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def augmented_samples(grids: Mapping[str, np.ndarray]) -> Figure:
+    """Ready-made grids of training images and augmented versions of them, one below the other.
+
+    Args:
+        grids: model -> pixels, uint8, (height, width, 1 or 3); may be empty.
+    """
+    if not grids:
+        figure = Figure(figsize=(WIDTH, 0.6), layout="constrained")
+        figure.text(0.01, 0.5, "No model sees images, so there are no augmented images.", va="center", color=QUIET)
+        return figure
+    shapes = [WIDTH * pixels.shape[0] / pixels.shape[1] for pixels in grids.values()]
+    figure = Figure(figsize=(WIDTH, sum(shapes) + 0.35 * len(shapes)), layout="constrained")
+    panels = figure.subplots(len(grids), 1, squeeze=False, height_ratios=shapes)
+    for axes, (model, pixels) in zip(panels.flat, grids.items(), strict=True):
+        axes.imshow(_coloured(pixels))
+        axes.set_title(model)
+        axes.set_axis_off()
     return figure
 
 
@@ -251,13 +283,17 @@ def most_wrong(pictures: Sequence[tuple[np.ndarray, str, int, float]]) -> Figure
         axes.set_axis_off()
     for axes, (pixels, name, target, score) in zip(panels.flat, pictures, strict=False):
         axes.set_axis_on()
-        # Three equal channels: a grey colour map would round the values once more.
-        axes.imshow(np.broadcast_to(pixels, (*pixels.shape[:2], 3)))
+        axes.imshow(_coloured(pixels))
         axes.set(xticks=[], yticks=[])
         axes.set_title(f"{_shortened(name)}\nlabel {target}, score {score:.3f}", fontsize=7.5, weight="normal")
         for side in axes.spines.values():
             side.set(visible=True, color=POSITIVE if target else NEGATIVE, linewidth=2.5)
     return figure
+
+
+def _coloured(pixels: np.ndarray) -> np.ndarray:
+    """Three equal channels of a grey picture, whose values a grey colour map would round once more."""
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
 def _fold_colour(fold: int) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from foldline.blending import BLEND
 from foldline.errors import listing
-from foldline.report_data import RULES, Run
+from foldline.report_data import RULES, Run, external_counts
 
 # Scores that miss the share of positives by less than this, on average, are called probabilities.
 CALIBRATED = 0.05
@@ -26,6 +26,7 @@ def findings(run: Run) -> list[dict[str, str]]:
             _finding_blend(run),
             _finding_calibration(blend),
             _finding_epochs(run),
+            _finding_external(run.folds),
             *_findings_leaks(run.leaks),
         )
         if finding
@@ -101,7 +102,7 @@ def _finding_epochs(run: Run) -> dict[str, str] | None:
         model
         for model in run.recipe["models"]
         if "best" in run.settings(model, "select_epoch")
-        or any(patience is not None for patience in run.settings(model, "early_stopping_patience"))
+        or any(stopping["patience"] is not None for stopping in run.settings(model, "early_stopping"))
     ]
     if not chosen:
         return None
@@ -112,9 +113,26 @@ def _finding_epochs(run: Run) -> dict[str, str] | None:
     return {"kind": "warn", "text": text}
 
 
+def _finding_external(folds: pd.DataFrame) -> dict[str, str] | None:
+    external, withheld = external_counts(folds)
+    if not external:
+        return None
+    text = f"{_counted(external, 'external image')} {'is' if external == 1 else 'are'} trained on and never scored. "
+    if withheld:
+        text += (
+            f"{withheld:,} of them {'is' if withheld == 1 else 'are'} tied to training images by a group or by "
+            "duplicates, and withheld from the models that are scored on those."
+        )
+    else:
+        text += "None of them is tied to a training image."
+    return {"kind": "good", "text": text}
+
+
 def _findings_leaks(leaks: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
     inside, test = leaks["train"], leaks["test"]
-    across = test[test["other_part"] == "train"]
+    if "external" in leaks:
+        inside = pd.concat([inside, leaks["external"]])
+    across = test[test["other_part"] != "test"]
     contradictory = int((inside["same_label"] == "no").sum())
     if inside.empty and across.empty:
         return [
@@ -128,6 +146,11 @@ def _findings_leaks(leaks: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
         verb = "was" if len(inside) == 1 else "were"
         pairs = _counted(len(inside), "pair")
         text = f"{pairs} of duplicates among the training images {verb} found and kept in one fold."
+        if "external" in leaks:
+            text = (
+                f"{pairs} of duplicates among the training and external images {verb} found and kept on one side of "
+                "every split."
+            )
         found.append({"kind": "good", "text": text})
     if contradictory:
         verb = "carries" if contradictory == 1 else "carry"

@@ -1,11 +1,12 @@
-"""Folds that keep groups whole and spread rows, labels and strata evenly; audited after the split."""
+"""Folds that keep groups whole, audited after the split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from foldline.errors import FoldlineError, listing
+from foldline.fold_rows import NO_FOLD
 from foldline.rows import position
 
 # Orders in which the groups are tried when the first is not even to a row. 16 were enough to be at least as even as
@@ -32,6 +33,21 @@ class _Counts:
     total: np.ndarray
     weight: np.ndarray
     labels: int
+
+
+def external_folds(external_groups: Sequence[str], *, groups: Sequence[str], folds: np.ndarray) -> np.ndarray:
+    """Fold of each external row: that of the train rows of its group, -1 where the group has none.
+
+    Args:
+        external_groups: group of each external row after duplicates were tied together, (n_external,).
+        groups: group of each train row, likewise, (n_samples,); no group lies in two folds.
+        folds: fold of each train row, (n_samples,).
+
+    Returns:
+        int64, (n_external,).
+    """
+    fold_of = dict(zip(groups, folds, strict=True))
+    return np.array([fold_of.get(group, NO_FOLD) for group in external_groups], dtype=np.int64)
 
 
 def assign_folds(
@@ -85,6 +101,71 @@ def assign_folds(
     folds[order] = best[1][group]
     audit_folds(ids=ids, groups=groups, labels=labels, folds=folds, count=count)
     return folds
+
+
+def assign_folds_by_files(
+    *, ids: Sequence[str], groups: Sequence[str], labels: np.ndarray, paths: Sequence[str], count: int, seed: int
+) -> np.ndarray:
+    """Give every sample the fold of the record file that it came from.
+
+    Files get their folds from scikit-learn's KFold, shuffled, over their sorted names; how they were listed does not
+    matter. Nothing is stratified.
+
+    Args:
+        ids: unique names, (n_samples,).
+        groups: group of each sample after duplicates were tied together, (n_samples,).
+        labels: 0 or 1, (n_samples, n_classes).
+        paths: place of each sample, FILE#OFFSET+LENGTH, (n_samples,).
+        count: number of folds.
+        seed: `random_state` of the KFold, in 0..2**32-1.
+
+    Returns:
+        Fold of each sample in 0..count-1, int64, (n_samples,).
+
+    Raises:
+        FoldlineError: a sample came from no record file, there are fewer files than folds, a group lies in files of
+            several folds, or a fold has one label only.
+    """
+    # Here, because all other steps that import this module do without scikit-learn.
+    from sklearn.model_selection import KFold
+
+    loose = sorted(name for name, path in zip(ids, paths, strict=True) if "#" not in path)
+    if loose:
+        raise FoldlineError(
+            f"folds.method is files, but id {listing(loose)} came from no record file; the method needs "
+            "dataset.train_records, for images and tables take grouped"
+        )
+    file_of = {name: path.rpartition("#")[0] for name, path in zip(ids, paths, strict=True)}
+    files = sorted(set(file_of.values()))
+    if len(files) < count:
+        raise FoldlineError(
+            f"folds.method is files, but {len(files)} record files cannot fill {count} folds; lower folds.count, or "
+            "set folds.method to grouped"
+        )
+    fold_of: dict[str, int] = {}
+    for fold, (_, held_out) in enumerate(KFold(count, shuffle=True, random_state=seed).split(files)):
+        fold_of |= {files[index]: fold for index in held_out}
+    folds = np.array([fold_of[file_of[name]] for name in ids], dtype=np.int64)
+    _check_whole(ids, groups, folds, file_of)
+    audit_folds(ids=ids, groups=groups, labels=labels, folds=folds, count=count)
+    return folds
+
+
+def _check_whole(ids: Sequence[str], groups: Sequence[str], folds: np.ndarray, file_of: Mapping[str, str]) -> None:
+    """Refuse groups that lie in files of several folds, with one sample of each group and fold."""
+    first: dict[str, dict[int, str]] = {}
+    for name, group, fold in sorted(zip(ids, groups, folds.tolist(), strict=True)):
+        first.setdefault(group, {}).setdefault(fold, name)
+    torn = [
+        f"group {group} ({', '.join(f'id {name} of {file_of[name]} in fold {fold}' for fold, name in places.items())})"
+        for group, places in sorted(first.items())
+        if len(places) > 1
+    ]
+    if torn:
+        raise FoldlineError(
+            f"folds.method is files, but {len(torn)} groups, or chains of duplicates, lie in more than one fold: "
+            f"{listing(torn, limit=5)}; set folds.method to grouped"
+        )
 
 
 def check_feasible(groups: Sequence[str], labels: np.ndarray, count: int) -> None:

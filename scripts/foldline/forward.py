@@ -7,19 +7,23 @@ import numpy as np
 from foldline.devices import Device
 from foldline.engine import tf, tf_keras
 
-Forward = Callable[[tf.Tensor], np.ndarray]
+Forward = Callable[[dict[str, tf.Tensor]], np.ndarray]
 
 
 def make_forward(model: tf_keras.Model, device: Device, *, batch_size: int) -> Forward:
-    """Function of images, uint8 (n, S, S, 3) with n <= batch_size, that gives their logits, float32 (n, n_classes)."""
+    """Function of a network's inputs, each (n, ...) with n <= batch_size, that gives logits, float32 (n, n_classes)."""
     compute = tf.function(
-        lambda images: device.strategy.run(model, args=(images,), kwargs={"training": False}), reduce_retracing=True
+        lambda inputs: device.strategy.run(model, args=(inputs,), kwargs={"training": False}), reduce_retracing=True
     )
 
-    def forward(images: tf.Tensor) -> np.ndarray:
-        count = len(images)
+    def forward(inputs: dict[str, tf.Tensor]) -> np.ndarray:
+        count = len(next(iter(inputs.values())))
         if device.kind == "tpu" or device.replicas > 1:
-            images = tf.pad(images, [[0, batch_size - count], [0, 0], [0, 0], [0, 0]])
-        return device.gather(compute(*device.spread(images)))[:count]
+            inputs = {name: _padded(values, batch_size - count) for name, values in inputs.items()}
+        return device.gather(compute(*device.spread(inputs)))[:count]
 
     return forward
+
+
+def _padded(values: tf.Tensor, rows: int) -> tf.Tensor:
+    return tf.pad(values, [[0, rows], *([0, 0] for _ in values.shape[1:])])

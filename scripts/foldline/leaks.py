@@ -1,6 +1,6 @@
 """Images that stand in the data twice: exact copies, near copies, and the groups that copies tie together."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,28 +13,29 @@ from foldline.tables import LEAKS
 EXACT, NEAR = "exact", "near"
 
 
-def find_leaks(inventory: pd.DataFrame, others: pd.DataFrame, *, part: str, near_bits: int | None) -> pd.DataFrame:
+def find_leaks(
+    inventory: pd.DataFrame, others: Mapping[str, pd.DataFrame], *, part: str, near_bits: int | None
+) -> pd.DataFrame:
     """List the pairs of images of which at least one is of this part and which show the same.
 
     Copies of one file are listed against the first of them, not each against each, and so are images of one hash: n
-    equal images give n - 1 pairs, which tie all of them together. First is the smallest id, train before test.
+    equal images give n - 1 pairs, which tie all of them together. First is the smallest id, `others` before this part
+    and in their order.
 
     Args:
         inventory: rows of this part, with the columns id, target, sha256, perceptual_hash.
-        others: rows of the train part where this part is the test part, else no rows; columns as `inventory`.
-        part: "train" or "test".
+        others: part -> its rows, columns as `inventory`: what this part is compared with beside itself.
+        part: name of this part.
         near_bits: images are near copies when their perceptual hashes differ in at most so many bits, mirrored and
             turned images included; None: exact copies only.
 
     Returns:
-        Table of `tables.LEAKS`, sorted by id, other_part, other_id. Of two images of one part, `id` is the smaller
-        id; of a test and a train image, `id` is the test image.
+        Table of `tables.LEAKS`, sorted by id, other_part, other_id. Of two images of this part, `id` is the smaller
+        id; of an image of this part and one of another, `id` is that of this part.
     """
-    images = pd.concat(
-        [others.sort_values("id").assign(part="train"), inventory.sort_values("id").assign(part=part)],
-        ignore_index=True,
-    )
-    begin = len(others)
+    parts = {**others, part: inventory}
+    images = pd.concat([rows.sort_values("id").assign(part=name) for name, rows in parts.items()], ignore_index=True)
+    begin = len(images) - len(inventory)
     first = _first_equal(images["sha256"])
     copies = np.flatnonzero(first != np.arange(len(images)))
     pairs = [_pairs(first[copies], copies, EXACT, 0)]

@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foldline.backbones import build_backbone
-from foldline.datasets import Shards, ordered_batches, reading
+from foldline.datasets import Inputs, Shards, ordered_batches, reading
 from foldline.devices import Device
 from foldline.engine import tf
 from foldline.errors import FoldlineError
+from foldline.files import read_json
 from foldline.forward import Forward, make_forward
-from foldline.heads import build_model
+from foldline.heads import IMAGE
+from foldline.metadata import encoding_of
 from foldline.model_weights import load_weights
+from foldline.networks import build_network, sight_of
 from foldline.tables import PREDICTIONS
 
 # The symmetries of a square: exchange rows and columns, then turn top and bottom, then left and right. So 1 view is the
@@ -54,8 +56,8 @@ def predict(forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: int)
         raise FoldlineError(f"views is {views}; allowed: 1, 2, 4, 8")
     ids: list[str] = []
     parts: list[np.ndarray] = []
-    for names, images, _ in batches:
-        logits = np.stack([forward(view(images, number)) for number in range(views)])
+    for names, inputs, _ in batches:
+        logits = np.stack([forward(_seen(inputs, number)) for number in range(views)])
         ids += [name.decode() for name in names.numpy()]
         parts.append(sigmoid(logits).mean(axis=0))
         if not np.isfinite(logits).all():
@@ -65,11 +67,16 @@ def predict(forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: int)
     return ids, np.concatenate(parts)
 
 
+def _seen(inputs: Inputs, number: int) -> Inputs:
+    return {**inputs, IMAGE: view(inputs[IMAGE], number)} if IMAGE in inputs else inputs
+
+
 def predict_shards(
     shards: Shards,
     ids: Sequence[str] | None,
     *,
     weights: str,
+    metadata: str,
     settings: Mapping[str, Any],
     n_classes: int,
     device: Device,
@@ -84,7 +91,8 @@ def predict_shards(
         shards: the shards.
         ids: the rows wanted; None for all.
         weights: the network's weights file.
-        settings: backbone, image_size, hidden_units and dropout of the network.
+        metadata: JSON file of the network's `metadata.Encoding`.
+        settings: settings of `networks.build_network`.
         n_classes: number of classes.
         device: where to compute.
         views: see `predict`.
@@ -96,17 +104,14 @@ def predict_shards(
         See `predict`.
     """
     device.check_batch_size(batch_size)
-    with device.strategy.scope():
-        backbone = build_backbone(settings["backbone"], weights="none", image_size=settings["image_size"])
-        network = build_model(
-            backbone, class_count=n_classes, hidden_units=settings["hidden_units"], dropout=settings["dropout"]
-        )
-        load_weights(network, weights)
-    batches = ordered_batches(
-        shards, ids, image_size=settings["image_size"], batch_size=batch_size, labelled=labelled, threads=threads
-    )
+    sight = sight_of(settings, encoding_of(read_json(metadata)["columns"]))
+    network = build_network(settings, sight, weights="none", class_count=n_classes, device=device)
+    load_weights(network, weights)
+    batches = ordered_batches(shards, ids, sight=sight, batch_size=batch_size, labelled=labelled, threads=threads)
     with reading(shards):
-        return predict(make_forward(network, device, batch_size=batch_size), batches, views=views)
+        # A model without images would give the same logits for every view.
+        seen = views if sight.image_size is not None else 1
+        return predict(make_forward(network, device, batch_size=batch_size), batches, views=seen)
 
 
 def prediction_table(

@@ -7,6 +7,7 @@ protobuf.dev/programming-guides/encoding.
 
 import struct
 from collections.abc import Iterator, Mapping
+from ctypes import c_float
 
 from foldline.errors import FoldlineError
 
@@ -43,6 +44,19 @@ def decode_example(data: bytes) -> dict[str, list[bytes] | list[int] | list[floa
     return features
 
 
+def float32_text(value: float) -> str:
+    """The shortest text, as `repr` writes it, that stands for the same float32: 0.1, 45.0, 1e+20.
+
+    Args:
+        value: a float32, as `decode_example` gives it.
+    """
+    for digits in range(1, 9):
+        short = float(f"{value:.{digits}g}")
+        if c_float(short).value == value:
+            return repr(short)
+    return repr(float(f"{value:.9g}"))
+
+
 def _feature(value: bytes | int) -> bytes:
     if isinstance(value, bytes):
         return _field(BYTES_LIST, _field(1, value))
@@ -69,6 +83,8 @@ def _values(feature: bytes) -> list[bytes] | list[int] | list[float]:
         if kind == BYTES_LIST:
             return [value for wire, value in fields if wire == LENGTH]
         if kind == FLOAT_LIST:
+            if any(wire == VARINT for wire, _ in fields):
+                raise IndexError("an integer in a list of floats")
             packed = b"".join(value for _, value in fields)
             return [number for (number,) in struct.iter_unpack("<f", packed)]
         integers: list[int] = []

@@ -134,7 +134,7 @@ def write_records(path: str | Path, records: Iterable[bytes]) -> WrittenFile:
     digest = hashlib.sha256()
     with written_whole(path) as handle:
         for data in records:
-            for piece in (_framed_length(len(data)), data, _checksum(data)):
+            for piece in (_framed_length(len(data)), data, checksum(data)):
                 handle.write(piece)
                 digest.update(piece)
                 size += len(piece)
@@ -153,7 +153,7 @@ def read_records(path: str | Path) -> Iterator[bytes]:
             data = handle.read(length + CHECKSUM_BYTES)
             if len(data) < length + CHECKSUM_BYTES:
                 raise _broken(path, number, "is cut")
-            if _checksum(data[:length]) != data[length:]:
+            if checksum(data[:length]) != data[length:]:
                 raise _broken(path, number, "does not fit its checksum")
             yield data[:length]
 
@@ -245,17 +245,17 @@ def _lengths(handle: IO[bytes], path: str | Path) -> Iterator[tuple[int, int]]:
         number += 1
         if len(header) < HEADER_BYTES:
             raise _broken(path, number, "is cut in its header")
-        if _checksum(header[:8]) != header[8:]:
+        if checksum(header[:8]) != header[8:]:
             raise _broken(path, number, "has a length that does not fit its checksum")
         yield number, struct.unpack("<Q", header[:8])[0]
 
 
 def _framed_length(length: int) -> bytes:
     packed = struct.pack("<Q", length)
-    return packed + _checksum(packed)
+    return packed + checksum(packed)
 
 
-def _checksum(data: bytes) -> bytes:
+def checksum(data: bytes) -> bytes:
     """Masked CRC-32C, little-endian: the sum turned right by 15 bits plus a constant, so that sums of sums differ."""
     crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

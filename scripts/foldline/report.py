@@ -16,10 +16,10 @@ from foldline.report_data import (
     fold_rows,
     fold_scores,
     leak_tables,
+    model_rows,
     pooled_rows,
     shown_columns,
     subgroup_tables,
-    training_rows,
 )
 
 TEMPLATE = "report_template.html"
@@ -49,13 +49,19 @@ CAPTIONS = {
     "folds": (
         "Rows and positives per fold",
         "Bars of one length with coloured ends of one length are what a good split looks like. Whole groups move "
-        "together, so small differences remain.",
+        "together, so small differences remain. External images, where there are any, are trained on and never scored; "
+        "those tied to images of a fold are withheld while it is held out.",
     ),
     "learning_curves": (
         "Learning curves",
         "Left: loss on the training rows (dashed) and on the fold held out (solid), a colour per fold. A solid line "
-        "that rises while its dashed line falls is overfitting. Right: the AUC on the fold held out; one fold far "
-        "below the others deserves a look at its images.",
+        "that rises while its dashed line falls is overfitting. Middle: the AUC on the fold held out; one fold far "
+        "below the others deserves a look at its images. Right: the learning rate at the end of each epoch.",
+    ),
+    "augmented_samples": (
+        "Augmented training images",
+        "A training image at the left of each row, as it is stored, and seven versions of it as the model of fold 0 "
+        "sees them. A row in which the label could no longer be told by eye is augmented too much.",
     ),
     "roc": (
         "ROC curves",
@@ -115,14 +121,17 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
             pooled=pooled_rows(run, columns),
             ranks=run.metrics["blend_rule"] == "rank_mean",
             by_fold=fold_scores(run, columns),
-            reliability={"name": columns.get(reliable, reliable), **run.metrics["models"][reliable]["calibration"]},
+            reliability={
+                "name": columns.get(reliable, reliable),
+                **run.metrics["models"][reliable]["calibration"],
+            },
             subgroups=subgroups,
             data=data_facts(run),
             leaks=leak_tables(run.leaks),
-            merged_groups=run.inventory["group"].nunique() - run.folds["group"].nunique(),
+            merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
             fold_rows=fold_rows(run),
             weight_method=next(iter(run.weights.values()))["method"],
-            training=training_rows(run),
+            training=model_rows(run),
             method=method(run),
             figures={name: _figure(name, data) for name, data in figures.items()},
         )

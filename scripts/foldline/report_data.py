@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from foldline.blending import BLEND
+from foldline.fold_rows import NO_FOLD, external_rows, scored_rows
 
 SHOWN_ROWS = 20
 RULES = {"mean": "mean of probabilities", "rank_mean": "mean of ranks"}
@@ -19,9 +20,9 @@ class Run:
     Attributes:
         metrics: content of the metrics file.
         recipe: content of the blend's file.
-        folds: fold table.
-        inventory: inventory of the training part.
-        leaks: duplicate pairs, by part, "train" and "test".
+        folds: fold table, external rows included.
+        inventory: inventory of the train part.
+        leaks: duplicate pairs, by part: "train", "test" and, where there are external rows, "external".
         weights: fold -> content of its class weights file.
         histories: (model, fold) -> training history.
         provenances: (model, fold) -> what its weights were made from (settings, device, replicas, ...).
@@ -35,6 +36,11 @@ class Run:
     weights: Mapping[int, Mapping[str, Any]]
     histories: Mapping[tuple[str, int], pd.DataFrame]
     provenances: Mapping[tuple[str, int], Mapping[str, Any]]
+
+    @property
+    def scored(self) -> pd.DataFrame:
+        """The rows of the fold table that are scored."""
+        return scored_rows(self.folds)
 
     def settings(self, model: str, name: str) -> list[Any]:
         """The values of a setting over the folds of a model, each once, in the order of the folds."""
@@ -144,26 +150,42 @@ def data_facts(run: Run) -> dict[str, Any]:
     }
 
 
+def external_counts(folds: pd.DataFrame) -> tuple[int, int]:
+    """How many external rows there are, and how many of them are withheld while some fold is held out.
+
+    Args:
+        folds: fold table.
+    """
+    external = external_rows(folds)
+    return len(external), int((external["fold"] != NO_FOLD).sum())
+
+
 def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Counts of duplicate pairs by where they lie, and those to look at first."""
-    test = leaks["test"]
-    places = {
-        "training images": leaks["train"],
-        "test and training images": test[test["other_part"] == "train"],
-        "test images": test[test["other_part"] == "test"],
-    }
+    """Counts of duplicate pairs by where they lie, and those to look at first.
+
+    Args:
+        leaks: as in `Run`.
+    """
+    places = {"training images": leaks["train"]}
+    if "external" in leaks:
+        places["external and training images"] = _with_part(leaks["external"], "train")
+        places["external images"] = _with_part(leaks["external"], "external")
+    places["test and training images"] = _with_part(leaks["test"], "train")
+    if "external" in leaks:
+        places["test and external images"] = _with_part(leaks["test"], "external")
+    places["test images"] = _with_part(leaks["test"], "test")
     counts = [
         {
             "name": name,
             "exact": int((pairs["kind"] == "exact").sum()),
             "near": int((pairs["kind"] == "near").sum()),
-            "contradictory": int((pairs["same_label"] == "no").sum()) if name == "training images" else None,
+            "contradictory": int((pairs["same_label"] == "no").sum()) if "test" not in name else None,
         }
         for name, pairs in places.items()
     ]
     every = pd.concat([pairs.assign(between=name) for name, pairs in places.items()], ignore_index=True)
     every["agree"] = every["same_label"] != "no"
-    every["inside"] = every["between"] != "test and training images"
+    every["inside"] = ~every["between"].isin(["test and training images", "test and external images"])
     first = every.sort_values(["agree", "inside", "distance", "id", "other_id"], kind="stable").head(SHOWN_ROWS)
     words = {"yes": "equal", "no": "contradictory", "": "not known"}
     pairs = first.assign(labels=first["same_label"].map(words))
@@ -174,10 +196,14 @@ def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     }
 
 
+def _with_part(pairs: pd.DataFrame, other: str) -> pd.DataFrame:
+    return pairs[pairs["other_part"] == other]
+
+
 def fold_rows(run: Run) -> list[dict[str, Any]]:
     """What each fold holds, and the weights of its training rows."""
     found = []
-    for fold, rows in run.folds.groupby("fold"):
+    for fold, rows in run.scored.groupby("fold"):
         sizes = rows["group"].value_counts()
         weights = run.weights[int(fold)]["classes"][0]
         found.append(
@@ -195,7 +221,7 @@ def fold_rows(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def training_rows(run: Run) -> list[dict[str, Any]]:
+def model_rows(run: Run) -> list[dict[str, Any]]:
     """Each model's training in numbers, means over its folds."""
     found = []
     for model in run.recipe["models"]:
@@ -218,4 +244,4 @@ def training_rows(run: Run) -> list[dict[str, Any]]:
 
 
 def _words(values: Sequence[Any]) -> str:
-    return ", ".join(str(value) for value in values)
+    return ", ".join("none" if value is None else str(value) for value in values)

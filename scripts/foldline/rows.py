@@ -5,13 +5,16 @@ Standard library only: the process that builds the DAG reads the table here too.
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from foldline.errors import FoldlineError, listing
 
 MISSING = ("", "na", "nan", "null", "none")
+# Column of a table that says itself where the image of each row is.
+PATH = "path"
 
 
 @dataclass(frozen=True)
@@ -101,26 +104,44 @@ def _row(
     where = f"{path}, line {line}"
     if len(cells) != len(header):
         raise FoldlineError(f"{where}: {len(cells)} cells where the header has {len(header)}")
-    name = cells[place[columns.id]].strip()
+    return checked_row(where, line, {name: cells[index] for name, index in place.items()}, columns)
+
+
+def checked_row(
+    where: str, line: int, cells: Mapping[str, str], columns: Columns, *, kind: Literal["column", "feature"] = "column"
+) -> Row:
+    """Make a row of its texts.
+
+    Args:
+        where: what to call it in an error.
+        line: see `Row`.
+        cells: text of every column of `columns.names()`; white space around it does not count.
+        columns: which of them mean what.
+        kind: what they are called in an error.
+
+    Raises:
+        FoldlineError: the id is empty or cannot be a file name, the label is not 0 or 1, or the group is empty.
+    """
+    name = cells[columns.id].strip()
     if not name:
-        raise FoldlineError(f"{where}: the id (column {columns.id}) is empty")
+        raise FoldlineError(f"{where}: the id ({kind} {columns.id}) is empty")
     if any(character in name for character in "/\\\n\0") or name in (".", ".."):
         raise FoldlineError(f"{where}: id {name!r} cannot be part of a file name; rename the sample")
     target = ""
     if columns.target:
-        text = cells[place[columns.target]].strip()
+        text = cells[columns.target].strip()
         target = {"0": "0", "1": "1", "0.0": "0", "1.0": "1"}.get(text, "")
         if not target:
-            raise FoldlineError(f"{where}: label {text!r} (column {columns.target}) of id {name!r} is not 0 or 1")
+            raise FoldlineError(f"{where}: label {text!r} ({kind} {columns.target}) of id {name!r} is not 0 or 1")
     group = name
     if columns.group:
-        group = cells[place[columns.group]].strip()
+        group = cells[columns.group].strip()
         if group.lower() in MISSING:
             raise FoldlineError(
-                f"{where}: the group (column {columns.group}) of id {name!r} is {group!r}; give every sample a group, "
+                f"{where}: the group ({kind} {columns.group}) of id {name!r} is {group!r}; give every sample a group, "
                 "its own id if it stands alone, or set dataset.group_column to null"
             )
-    metadata = (cells[place[column]].strip() for column in columns.metadata)
+    metadata = (cells[column].strip() for column in columns.metadata)
     return Row(line, name, target, group, tuple("" if cell.lower() in MISSING else cell for cell in metadata))
 
 

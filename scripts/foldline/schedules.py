@@ -1,46 +1,119 @@
-"""The learning rate as a function of the training step."""
+"""The learning rate as a function of the training step, and of how the validation goes."""
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from foldline.errors import FoldlineError
 
+SCHEDULES = ("constant", "cosine", "exponential", "plateau")
+
+
+@dataclass
+class Progress:
+    """Counts the epochs since a score was last better.
+
+    Attributes:
+        min_delta: by how much a score must be higher than the best to be better.
+        best: the best score so far.
+        waited: epochs since.
+    """
+
+    min_delta: float
+    best: float = -math.inf
+    waited: int = 0
+
+    def observe(self, score: float) -> None:
+        """Take in the score of an epoch."""
+        self.waited += 1
+        if score > self.best + self.min_delta:
+            self.best, self.waited = score, 0
+
+
+@dataclass
+class Schedule:
+    """The learning rate of a training.
+
+    Attributes:
+        planned: rate of a step, as far as it is known beforehand.
+        factor: what an epoch without progress does to the rate; 1 for all schedules but "plateau".
+        patience: epochs without progress after which it does.
+        progress: see `Progress`.
+        scale: product of the factors so far.
+    """
+
+    planned: Callable[[int], float]
+    factor: float
+    patience: int
+    progress: Progress
+    scale: float = 1.0
+
+    def rate(self, step: int) -> float:
+        """Learning rate of a step."""
+        return self.scale * self.planned(step)
+
+    def observe(self, auc: float) -> None:
+        """Take in the validation AUC of an epoch: after `patience` epochs without a better one the rate falls."""
+        self.progress.observe(auc)
+        if self.progress.waited >= self.patience:
+            self.scale *= self.factor
+            self.progress.waited = 0
+
 
 def make_schedule(
     settings: Mapping[str, Any], *, learning_rate: float, epochs: int, steps_per_epoch: float
-) -> Callable[[int], float]:
+) -> Schedule:
     """Schedule by the `schedule` section of a model's settings.
 
-    Over the warm-up the rate rises linearly to its highest value, then it is constant, or falls as half a cosine
-    (Loshchilov and Hutter 2017, arXiv 1608.03983) to `final_fraction` of it at the last step.
+    Over the warm-up the rate rises linearly from `initial_fraction` of its highest value, over the hold it stays. Then
+    it is constant; or falls as half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983) to `final_fraction` of
+    it at the last step; or falls as i + (1 - i) decay^e, with i the `initial_fraction` and e the epochs since the end
+    of the hold (`decay_from` "hold") or of the warm-up ("warmup", which jumps where a hold ends); or falls by `factor`
+    each time that `patience` epochs brought no better validation AUC ("plateau").
 
     Args:
-        settings: name ("constant" or "cosine"), warmup_epochs >= 0, final_fraction in [0, 1].
+        settings: name, one of `SCHEDULES`; warmup_epochs, hold_epochs >= 0; initial_fraction, final_fraction in [0, 1];
+            decay in (0, 1]; decay_from; stepped, whether the rate changes between epochs only; factor in (0, 1),
+            patience >= 1 and min_delta >= 0 of "plateau".
         learning_rate: highest rate.
         epochs: epochs of the training.
         steps_per_epoch: steps of an epoch; not whole where a batch crosses the border between two.
 
     Returns:
-        Function of the step, up to epochs * steps_per_epoch - 1, that gives its rate.
+        The schedule, for steps up to epochs * steps_per_epoch - 1.
 
     Raises:
-        FoldlineError: no schedule of this name, or a warm-up that is longer than the training.
+        FoldlineError: no schedule of this name, or warm-up and hold are longer than the training.
     """
-    if settings["name"] not in ("constant", "cosine"):
-        raise FoldlineError(f"no schedule {settings['name']!r}; there are constant and cosine")
-    if settings["warmup_epochs"] > epochs:
-        raise FoldlineError(f"schedule.warmup_epochs is {settings['warmup_epochs']}, but there are {epochs} epochs")
-    warmup = round(settings["warmup_epochs"] * steps_per_epoch)
-    last = epochs * steps_per_epoch - 1
+    name = settings["name"]
+    if name not in SCHEDULES:
+        raise FoldlineError(f"no schedule {name!r}; there are {', '.join(SCHEDULES)}")
+    rising, held = settings["warmup_epochs"], settings["warmup_epochs"] + settings["hold_epochs"]
+    if held > epochs:
+        raise FoldlineError(
+            f"schedule.warmup_epochs {rising} and hold_epochs {settings['hold_epochs']} are more than {epochs} epochs"
+        )
+    start = settings["initial_fraction"]
+    decay_start = rising if settings["decay_from"] == "warmup" else held
+    # A smooth warm-up begins one step above its start, so that no step has a rate of zero.
+    ahead = 0 if settings["stepped"] else 1 / steps_per_epoch
+    last = (epochs - 1) if settings["stepped"] else epochs - 1 / steps_per_epoch
 
-    def rate(step: int) -> float:
-        if step < warmup:
-            return learning_rate * (step + 1) / (warmup + 1)
-        if settings["name"] == "constant" or last <= warmup:
+    def planned(step: int) -> float:
+        done = step / steps_per_epoch
+        if settings["stepped"]:
+            done = math.floor(done + 1e-9)
+        if done < rising:
+            risen = (done + ahead) / (rising + ahead)
+            return learning_rate * (start + (1 - start) * risen)
+        if done < held or name in ("constant", "plateau") or last <= held:
             return learning_rate
-        done = (step - warmup) / (last - warmup)
-        share = settings["final_fraction"] + (1 - settings["final_fraction"]) * (1 + math.cos(math.pi * done)) / 2
+        if name == "exponential":
+            return learning_rate * (start + (1 - start) * settings["decay"] ** (done - decay_start))
+        fallen = min(1.0, (done - held) / (last - held))
+        share = settings["final_fraction"] + (1 - settings["final_fraction"]) * (1 + math.cos(math.pi * fallen)) / 2
         return learning_rate * share
 
-    return rate
+    factor = settings["factor"] if name == "plateau" else 1.0
+    return Schedule(planned, factor, settings["patience"], Progress(settings["min_delta"]))

@@ -3,15 +3,20 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from foldline.colour import adjust_colour
+from foldline.datasets import COLOUR, Inputs
 from foldline.devices import Device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
+from foldline.heads import IMAGE
 from foldline.losses import Loss
 from foldline.ranking import roc_auc
+from foldline.schedules import Progress, Schedule
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +29,7 @@ HISTORY = {
     "loss": "float64",
     "val_loss": "float64",
     "val_auc": "float64",
+    "val_accuracy": "float64",
     "images": "int64",
     "seconds": "float64",
 }
@@ -37,17 +43,24 @@ class Plan:
         rows: number of training rows.
         batch_size: rows in a step, over all devices.
         epochs: passes over the rows.
-        rate: learning rate of a step.
+        schedule: learning rate of a step.
         patience: stop after so many epochs without a better validation AUC; None never.
+        min_delta: by how much an AUC must be higher to be better, for `patience`.
         select: "last" or "best", the epoch whose weights stay.
+        reduction: "mean" of the losses of a batch, or their "sum", is what is made small.
+        ema_decay: share of the averaged weights that stays in a step; the averages are validated and kept. None: the
+            weights as they are.
     """
 
     rows: int
     batch_size: int
     epochs: int
-    rate: Callable[[int], float]
+    schedule: Schedule
     patience: int | None
+    min_delta: float
     select: str
+    reduction: str
+    ema_decay: float | None
 
     def end(self, epoch: int) -> int:
         """First step behind an epoch (counted from 0); an epoch's last rows may stand in a batch of the next."""
@@ -103,38 +116,62 @@ def fit(
         FoldlineError: the loss is not finite, or the rows end early.
     """
     plan.check()
+    averaging = plan.ema_decay is not None
     with device.strategy.scope():
-        optimizer = tf_keras.optimizers.Adam(plan.rate(0))
+        optimizer = tf_keras.optimizers.Adam(
+            plan.schedule.rate(0), use_ema=averaging, ema_momentum=plan.ema_decay if averaging else 0.99
+        )
         optimizer.build(network.trainable_variables)
-    step = make_step(network, optimizer, loss, batch_size=plan.batch_size)
-    compute = tf.function(lambda images, labels: device.strategy.run(step, args=(images, labels)))
+    step = make_step(network, optimizer, loss, batch_size=plan.batch_size, reduction=plan.reduction)
+    compute = tf.function(lambda inputs, labels: device.strategy.run(step, args=(inputs, labels)))
     source = iter(batches)
-    result, best, best_weights = Result(), -np.inf, None
+    result, kept = Result(), network.get_weights()
+    best, stopping = Progress(0.0), Progress(plan.min_delta)
     for epoch in range(plan.epochs):
         first = plan.end(epoch - 1)
         start = time.monotonic()
         losses = _run_epoch(range(first, plan.end(epoch)), source, compute, optimizer, plan, device, name)
         train_seconds = time.monotonic() - start
-        row = _epoch_row(epoch, losses, validate, loss, plan)
+        with _averaged(network, optimizer if averaging else None):
+            row = _epoch_row(epoch, losses, validate, loss, plan)
+            for observer in (best, stopping, plan.schedule):
+                observer.observe(row["val_auc"])
+            if plan.select == "last" or best.waited == 0:
+                kept, result.selected_epoch = network.get_weights(), epoch + 1
         row["seconds"] = round(time.monotonic() - start, 3)
         result.history.append(row)
         _log_epoch(name, row, plan, train_seconds)
-        if row["val_auc"] > best:
-            best, result.selected_epoch = row["val_auc"], epoch + 1
-            best_weights = network.get_weights() if plan.select == "best" else None
-        if plan.patience is not None and epoch + 1 - result.selected_epoch >= plan.patience:
+        if plan.patience is not None and stopping.waited >= plan.patience:
             logger.info("%s  stops: no better AUC in %d epochs", name, plan.patience)
             break
-    if plan.select == "best":
-        network.set_weights(best_weights)
-    else:
-        result.selected_epoch = len(result.history)
+    network.set_weights(kept)
     return result
 
 
+@contextmanager
+def _averaged(network: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer | None) -> Iterator[None]:
+    """Give the network the optimizer's averaged weights for a while; without an optimizer it stays as it is.
+
+    Statistics of batch normalisation are running means already and are not averaged.
+    """
+    if optimizer is None:
+        yield
+        return
+    before = [variable.numpy() for variable in network.trainable_variables]
+    optimizer.finalize_variable_values(network.trainable_variables)
+    yield
+    for variable, value in zip(network.trainable_variables, before, strict=True):
+        variable.assign(value)
+
+
 def make_step(
-    network: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer, loss: Loss, *, batch_size: int
-) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    network: tf_keras.Model,
+    optimizer: tf_keras.optimizers.Optimizer,
+    loss: Loss,
+    *,
+    batch_size: int,
+    reduction: str = "mean",
+) -> Callable[[Inputs, tf.Tensor], tf.Tensor]:
     """Training step of one replica on its part of a batch, which gives its share of the mean loss of the whole batch.
 
     Args:
@@ -142,15 +179,21 @@ def make_step(
         optimizer: sums gradients over the replicas.
         loss: loss of single samples.
         batch_size: rows of the whole batch, by which the sum of losses is divided, once.
+        reduction: "mean", or "sum", whose gradients are those of the mean times the batch size.
     """
     variables = network.trainable_variables
+    scale = batch_size if reduction == "sum" else 1
 
-    def step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def step(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
+        seen = {name: values for name, values in inputs.items() if name != COLOUR}
+        if COLOUR in inputs:
+            seen[IMAGE] = adjust_colour(inputs[IMAGE], inputs[COLOUR])
         # By itself the tape watches frozen variables too, and builds a backward pass for them.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            share = tf.reduce_sum(loss(labels, network(images, training=True))) / batch_size
-        optimizer.apply_gradients(zip(tape.gradient(share, variables), variables, strict=True))
+            share = tf.reduce_sum(loss(labels, network(seen, training=True))) / batch_size
+            objective = share * scale
+        optimizer.apply_gradients(zip(tape.gradient(objective, variables), variables, strict=True))
         return share
 
     return step
@@ -158,7 +201,7 @@ def make_step(
 
 def _run_epoch(
     steps: Sequence[int],
-    source: Iterator[tuple[tf.Tensor, tf.Tensor]],
+    source: Iterator[tuple[Inputs, tf.Tensor]],
     compute: Callable[..., tf.Tensor],
     optimizer: tf_keras.optimizers.Optimizer,
     plan: Plan,
@@ -172,7 +215,7 @@ def _run_epoch(
         batch = next(source, None)
         if batch is None:
             raise FoldlineError(f"{name}: the rows end before step {step}; build the shards again")
-        optimizer.learning_rate.assign(plan.rate(step))
+        optimizer.learning_rate.assign(plan.schedule.rate(step))
         waiting.append(compute(*device.spread(*batch)))
         if len(waiting) == STEPS_BETWEEN_LOOKS or step == steps[-1]:
             losses += [float(sum(device.strategy.experimental_local_results(share))) for share in waiting]
@@ -180,8 +223,8 @@ def _run_epoch(
             if not np.isfinite(losses).all():
                 lost = steps[0] + int(np.flatnonzero(~np.isfinite(losses))[0])
                 raise FoldlineError(
-                    f"{name}: the loss is not finite in step {lost} (learning rate {plan.rate(lost):.3g}); lower "
-                    "learning_rate or lengthen schedule.warmup_epochs"
+                    f"{name}: the loss is not finite in step {lost} (learning rate {plan.schedule.rate(lost):.3g}); "
+                    "lower learning_rate or lengthen schedule.warmup_epochs"
                 )
     return np.array(losses)
 
@@ -197,10 +240,11 @@ def _epoch_row(
     val_losses = loss(tf.constant(labels), tf.constant(logits)).numpy()
     return {
         "epoch": epoch + 1,
-        "learning_rate": plan.rate(plan.end(epoch) - 1),
+        "learning_rate": plan.schedule.rate(plan.end(epoch) - 1),
         "loss": float(losses.mean()),
         "val_loss": float(val_losses.mean(dtype=np.float64)),
         "val_auc": float(np.mean([roc_auc(*column) for column in zip(labels.T, logits.T, strict=True)])),
+        "val_accuracy": float(np.mean((logits > 0) == (labels > 0.5))),
         "images": len(losses) * plan.batch_size,
     }
 

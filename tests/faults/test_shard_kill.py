@@ -48,6 +48,7 @@ def arguments(tmp_path: Path) -> dict[str, object]:
         "aspect": "crop",
         "jpeg_quality": 95,
         "metadata_columns": [],
+        "image_feature": "image",
     }
 
 

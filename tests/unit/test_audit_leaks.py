@@ -33,7 +33,7 @@ def test_part(tmp_path: Path) -> Path:
 
 
 def audit(inventory: list[Path], leaks: Path, **changes: object) -> list[tuple[object, ...]]:
-    settings = {"others": [], "part": "train", "near_duplicate_bits": 4, "contradictory_labels": "report", **changes}
+    settings = {"others": {}, "part": "train", "near_duplicate_bits": 4, "contradictory_labels": "report", **changes}
     audit_leaks(inventory=inventory, leaks=leaks, **settings)
     return list(read_table(leaks, LEAKS, key=KEY).itertuples(index=False, name=None))
 
@@ -45,11 +45,35 @@ def test_pairs_within_train(train: list[Path], tmp_path: Path) -> None:
 
 
 def test_pairs_of_the_test_part(train: list[Path], test_part: Path, tmp_path: Path) -> None:
-    pairs = audit([test_part], tmp_path / "leaks.csv", others=train, part="test")
+    pairs = audit([test_part], tmp_path / "leaks.csv", others={"train": train, "external": []}, part="test")
     assert pairs == [
         ("y", "d", "train", "exact", 0, ""),
         ("z", "b", "train", "near", 1, ""),
     ]
+
+
+def test_pairs_of_the_external_part(train: list[Path], tmp_path: Path) -> None:
+    rows = [("x", "0", "sha x", "ffff0000"), ("w", "1", "sha w", "1234"), ("v", "1", "sha w", "1234")]
+    external = write_inventory(tmp_path / "4.csv", rows)
+    pairs = audit([external], tmp_path / "leaks.csv", others={"train": train, "external": []}, part="external")
+    assert pairs == [("v", "w", "external", "exact", 0, "yes"), ("x", "b", "train", "near", 0, "no")]
+    reason = r"1 pairs of images show the same and have different labels: x and b \(near, 0 bits\); correct the labels"
+    with pytest.raises(FoldlineError, match=reason):
+        audit(
+            [external],
+            tmp_path / "refused.csv",
+            others={"train": train},
+            part="external",
+            contradictory_labels="error",
+        )
+    assert not (tmp_path / "refused.csv").exists()
+
+
+def test_pairs_of_test_and_external_images(train: list[Path], test_part: Path, tmp_path: Path) -> None:
+    external = write_inventory(tmp_path / "4.csv", [("x", "0", "sha z", "ffff0001"), ("w", "0", "sha w", "1234")])
+    others = {"train": train, "external": [external]}
+    pairs = audit([test_part], tmp_path / "leaks.csv", others=others, part="test", near_duplicate_bits=None)
+    assert pairs == [("y", "d", "train", "exact", 0, ""), ("z", "x", "external", "exact", 0, "")]
 
 
 def test_exact_copies_only(train: list[Path], tmp_path: Path) -> None:
@@ -82,4 +106,4 @@ def test_all_images_with_a_problem_are_in_one_message(test_part: Path, tmp_path:
     with pytest.raises(FoldlineError, match=reason):
         audit([broken], tmp_path / "leaks.csv")
     with pytest.raises(FoldlineError, match="2 of 5 images cannot be used"):
-        audit([test_part], tmp_path / "leaks.csv", others=[broken], part="test")
+        audit([test_part], tmp_path / "leaks.csv", others={"train": [broken]}, part="test")

@@ -112,3 +112,25 @@ def test_a_sample_with_other_ids(made: Results, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match="1 ids of the sample submission missing: test_0012"):
         blend_folds(**made.blend_arguments(sample_submission=sample, **outputs(tmp_path / "new")))
     assert not (tmp_path / "new").exists()
+
+
+def test_external_rows_are_not_scored(made: Results, tmp_path: Path) -> None:
+    """They are in the fold table, two of them with a fold, and the out-of-fold table is that of the train rows."""
+    (tmp_path / "results").mkdir()
+    results = write_results(tmp_path / "results", external=6)
+    assert (pd.read_csv(results.folder / "folds.csv")["part"] == "external").sum() == 6
+    blend_folds(**results.blend_arguments(**outputs(tmp_path)))
+    table = pd.read_csv(tmp_path / "oof.csv")
+    assert list(table["id"]) == sorted(pd.read_csv(results.folder / "inventory.csv")["id"])
+    recipe = json.loads((tmp_path / "blend.json").read_text())
+    assert (recipe["oof_rows"], recipe["folds"]) == (120, 3)
+
+
+def test_a_prediction_of_an_external_row_is_refused(tmp_path: Path) -> None:
+    results = write_results(tmp_path, external=6)
+    folds = pd.read_csv(results.folder / "folds.csv").set_index("id")
+    path = results.predictions("oof.csv")[folds.loc["external_0000", "fold"]]
+    row = path.read_text().splitlines()[1].split(",", 1)[1]
+    path.write_text(path.read_text() + f"external_0000,{row}\n")
+    with pytest.raises(FoldlineError, match="id external_0000 is not in the train rows of the fold table"):
+        blend_folds(**results.blend_arguments(**outputs(tmp_path / "new")))

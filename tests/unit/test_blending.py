@@ -84,10 +84,13 @@ def test_classes_keep_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda table: table[table["id"] != "i2"], "model a: 1 ids of the fold table missing: i2"),
+        (lambda table: table[table["id"] != "i2"], "model a: 1 ids of the train rows of the fold table missing: i2"),
         (lambda table: table[table["fold"] != 1], "model a: fold 1 is missing"),
         (lambda table: table.assign(fold=[0, 1, 0, 2]), "model a: fold 2 is not in the fold table"),
-        (lambda table: table.assign(id=["i0", "i1", "i2", "x9"]), "model a: id x9 is not in the fold table"),
+        (
+            lambda table: table.assign(id=["i0", "i1", "i2", "x9"]),
+            "model a: id x9 is not in the train rows of the fold table",
+        ),
         (lambda table: table.assign(fold=[1, 0, 0, 1]), "model a: id i0, i1 predicted by the model of another fold"),
         (lambda table: pd.concat([table, table[:1].assign(fold=1)]), "a/i0/mark more than once"),
         (lambda table: table.assign(probability=[0.1, 1.2, 0.3, 0.4]), r"probability 1\.2 of id i1 is not in \[0, 1\]"),

@@ -10,13 +10,16 @@ from foldline.errors import FoldlineError
 from foldline.tables import FOLDS, write_table
 
 
+def written(path: Path, target: list[int], fold: list[int], part: list[str]) -> Path:
+    names = [f"s{number}" for number in range(len(target))]
+    table = pd.DataFrame({"id": names, "group": names, "target": target, "fold": fold, "part": part})
+    write_table(table, path, FOLDS)
+    return path
+
+
 @pytest.fixture
 def folds(tmp_path: Path) -> Path:
-    target = [1, 1, 1, 0, 1, 0, 0, 0, 1]
-    fold = [0, 0, 0, 0, 1, 1, 1, 2, 2]
-    names = [f"s{number}" for number in range(9)]
-    write_table(pd.DataFrame({"id": names, "group": names, "target": target, "fold": fold}), tmp_path / "f.csv", FOLDS)
-    return tmp_path / "f.csv"
+    return written(tmp_path / "f.csv", [1, 1, 1, 0, 1, 0, 0, 0, 1], [0, 0, 0, 0, 1, 1, 1, 2, 2], ["train"] * 9)
 
 
 def weights(folds: Path, fold: int, method: str = "balanced") -> dict:
@@ -39,6 +42,15 @@ def test_the_rows_held_out_do_not_count(folds: Path) -> None:
         ],
     }
     assert [weights(folds, fold)["classes"][0]["positives"] for fold in (1, 2)] == [4, 4]
+
+
+def test_external_rows_count_where_they_are_trained_on(tmp_path: Path) -> None:
+    part = ["train"] * 4 + ["external"] * 4
+    folds = written(tmp_path / "f.csv", [1, 0, 1, 0, 1, 1, 0, 1], [0, 0, 1, 1, 0, 0, 1, -1], part)
+    counts = [weights(folds, fold)["classes"][0] for fold in (0, 1)]
+    assert [(row["positives"], row["negatives"]) for row in counts] == [(2, 2), (4, 1)]
+    with pytest.raises(FoldlineError, match="no fold -1; the table has 0, 1"):
+        weights(folds, -1)
 
 
 def test_none_still_counts(folds: Path) -> None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import yaml
-from configuration import check_combinations, check_data, complete, read_schema
+from configuration import RESERVED, check_combinations, check_data, complete, read_schema, with_preset
 from foldline.errors import FoldlineError
+from foldline.records import feature_kinds
 from foldline.rows import Row
+from foldline.tables import FOLDS, INVENTORY
 from raw_data import RawData, Sample
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -74,6 +76,21 @@ def test_completing_leaves_the_argument_alone() -> None:
         ({"models__lite0__weights": "absent.h5"}, ["models.lite0.weights", "absent.h5"]),
         ({"folds__stratify_by": ["age"]}, ["folds.stratify_by[0] is 'age'", "cell_type"]),
         ({"dataset__group_column": "image_name"}, ["'image_name'", "two purposes"]),
+        ({"dataset__metadata_columns": ["width", "cell_type"]}, ["dataset.metadata_columns", "'width'"]),
+        ({"dataset__train_images": None}, ["dataset.train_images and dataset.train_records", "neither"]),
+        ({"dataset__train_records": ["a*.tfrec"]}, ["dataset.train_images and dataset.train_records", "both"]),
+        ({"dataset__metadata": {"age": {"kind": "numeric"}}}, ["dataset.metadata.age", "cell_type"]),
+        ({"dataset__metadata": {"cell_type": {"kind": "categorical"}}}, ["dataset.metadata.cell_type", "vocabulary"]),
+        ({"models__lite0__inputs": ["metadata"]}, ["models.lite0.inputs", "dataset.metadata"]),
+        ({"models__lite0__backbone": None}, ["models.lite0", "backbone"]),
+        ({"models__lite0__inputs": []}, ["models.lite0.inputs"]),
+        (
+            {"models__lite0__augment": {"cutmix": {"probability": 0.7}, "mixup": {"probability": 0.6}}},
+            ["models.lite0.augment", "1.3"],
+        ),
+        ({"models__lite0__augment": {"rotation": [-5]}}, ["models.lite0.augment.rotation.0", "-5"]),
+        ({"folds__method": "files"}, ["folds.method", "dataset.train_records"]),
+        ({"models__lite0__hidden": [{"unit": 3}]}, ["models.lite0.hidden.0"]),
         ({"models": {"blend": {"backbone": "efficientnet-b0", "image_size": 64}}}, ["models.blend"]),
     ],
 )
@@ -105,3 +122,56 @@ def test_more_folds_than_groups_are_refused(groups: list[str], labels: str, word
         check_data(config, data)
     assert words in str(caught.value)
     assert "folds.count is 5" in str(caught.value)
+
+
+def test_a_preset_is_laid_over_and_the_command_line_over_it() -> None:
+    config = example(presets={"quick": {"models": {"lite0": {"epochs": 1, "augment": {"hue": 0.1}}}}}, preset="quick")
+    found = complete(with_preset(config, {"folds": {"count": 4}}), SCHEMA)
+    assert found["models"]["lite0"]["epochs"] == 1
+    assert found["models"]["lite0"]["augment"]["hue"] == 0.1
+    assert found["models"]["lite0"]["schedule"]["warmup_epochs"] == 0.5
+    assert found["folds"]["count"] == 4
+    typed = {"models": {"lite0": {"epochs": 7}}}
+    assert with_preset(config, typed)["models"]["lite0"] | {} == {
+        **config["models"]["lite0"],
+        "epochs": 7,
+        "augment": {"hue": 0.1},
+    }
+
+
+def test_the_reserved_names_are_those_that_are_written() -> None:
+    assert set(RESERVED) == {*INVENTORY, *FOLDS, *feature_kinds([], labelled=True)}
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(FoldlineError, match="preset is 'slow'; presets has quick"):
+        with_preset(example(presets={"quick": {}}, preset="slow"), {})
+
+
+@pytest.mark.parametrize("name", ["config", "melanoma", "ham10000"])
+def test_every_configuration_is_whole_with_each_of_its_presets(name: str) -> None:
+    config = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
+    for preset in [None, *config.get("presets", {})]:
+        check_combinations(complete(with_preset({**config, "preset": preset}, {}), SCHEMA))
+
+
+def test_the_melanoma_preset_has_the_numbers_of_the_notebook() -> None:
+    """Rows 5 to 12."""
+    config = yaml.safe_load((CONFIG / "melanoma.yaml").read_text())
+    found = complete(with_preset({**config, "preset": ["records", "seed"]}, {}), SCHEMA)
+    model = found["models"]["b3"]
+    augment = model["augment"]
+    assert [augment[key] for key in ("hue", "saturation", "contrast", "brightness")] == [0.01, 0.3, 0.2, 0.1]
+    assert [augment[key] for key in ("rotation", "shear", "zoom")] == [[15, 180], [5, 2], [0.1, 0.125]]
+    assert [384 * share for share in augment["shift"]] == pytest.approx([16, 8], rel=1e-4)
+    assert (augment["quarter_turns"], augment["cutmix"]["probability"]) == (False, 0)
+    loss = {"name": "focal", "gamma": 2, "alpha": 0.8, "label_smoothing": 0, "hard_labels": True, "reduction": "sum"}
+    assert model["loss"] == loss
+    assert [(layer["units"], layer["dropout"]) for layer in model["hidden"]] == [(512, 0.2), (182, 0.3)]
+    assert (model["metadata_units"], model["dropout"], model["backbone"]) == ([50], 0, "efficientnet-b3")
+    assert [model[key] for key in ("learning_rate", "batch_size", "epochs", "image_size")] == [0.001, 128, 15, 384]
+    assert model["early_stopping"] == {"patience": 5, "min_delta": 0.0001}
+    plateau = [model["schedule"][key] for key in ("name", "factor", "patience", "min_delta", "warmup_epochs")]
+    assert plateau == ["plateau", 0.4, 2, 0.0001, 0]
+    assert (found["folds"]["method"], found["folds"]["count"], found["folds"]["seed"]) == ("files", 5, 333)
+    assert (found["prediction"]["views"], model["select_epoch"], model["seed"]) == (1, "best", 333)

@@ -5,12 +5,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.shards import ShardSet, cut_last_record, write_shards
-from foldline.datasets import check_ids, check_read, open_shards, ordered_batches, reading, training_batches
+from foldline.datasets import Sight, check_ids, check_read, open_shards, ordered_batches, reading, training_batches
 from foldline.errors import FoldlineError
+from foldline.metadata import Column, Encoding
 
 SIZE = 16
-PLAIN = {"flip_horizontal": False, "flip_vertical": False, "quarter_turns": False, "brightness": 0, "contrast": 0}
-TURNING = {**PLAIN, "flip_horizontal": True, "quarter_turns": True, "brightness": 0.3}
+PLAIN = {
+    "flip_horizontal": False,
+    "flip_vertical": False,
+    "quarter_turns": False,
+    "rotation": [],
+    "shear": [],
+    "zoom": [],
+    "shift": [],
+    "crop": 1.0,
+    "hue": 0,
+    "saturation": 0,
+    "contrast": 0,
+    "brightness": 0,
+    "coarse_dropout": {"probability": 0, "holes": 8, "size": 0.1},
+    "cutmix": {"probability": 0, "alpha": 1.0},
+    "mixup": {"probability": 0, "alpha": 0.2},
+}
+TURNING = {**PLAIN, "flip_horizontal": True, "quarter_turns": True}
+IMAGES = Sight(SIZE, Encoding(()))
+SITE = Encoding((Column("site", "categorical", ("a", "b"), ("",)),))
 
 
 @pytest.fixture(scope="module")
@@ -18,13 +37,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
     return write_shards(tmp_path_factory.mktemp("shards"), rows=45, size=SIZE, count=3)
 
 
-def stream(data: ShardSet, fold: int = 0, *, seed: int = 1, epochs: int = 2, batch_size: int = 5, changes=PLAIN):
+def stream(
+    data: ShardSet, fold: int = 0, *, seed: int = 1, epochs: int = 2, batch_size: int = 5, changes=PLAIN, sight=IMAGES
+):
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     ids = data.ids(fold, held_out=False)
     batches = training_batches(
         shards,
         ids,
-        image_size=SIZE,
+        sight=sight,
         batch_size=batch_size,
         epochs=epochs,
         seed=seed,
@@ -32,16 +53,18 @@ def stream(data: ShardSet, fold: int = 0, *, seed: int = 1, epochs: int = 2, bat
         threads=2,
     )
     with reading(shards):
-        images, labels = zip(*batches.as_numpy_iterator(), strict=True)
-    return np.concatenate(images), np.concatenate(labels)
+        inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    joined = {name: np.concatenate([batch[name] for batch in inputs]) for name in inputs[0]}
+    return joined if sight is not IMAGES or "colour" in joined else joined["image"], np.concatenate(labels)
 
 
 def validation(data: ShardSet, fold: int):
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     ids = data.ids(fold, held_out=True)
-    batches = ordered_batches(shards, ids, image_size=SIZE, batch_size=5, labelled=True, threads=2)
-    names, images, labels = zip(*batches.as_numpy_iterator(), strict=True)
-    return [name.decode() for part in names for name in part], np.concatenate(images), np.concatenate(labels)
+    batches = ordered_batches(shards, ids, sight=IMAGES, batch_size=5, labelled=True, threads=2)
+    names, inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    images = np.concatenate([batch["image"] for batch in inputs])
+    return [name.decode() for part in names for name in part], images, np.concatenate(labels)
 
 
 def test_every_epoch_holds_every_training_row_once(data: ShardSet) -> None:
@@ -77,6 +100,34 @@ def test_augmentation_follows_the_seed_and_the_place(data: ShardSet) -> None:
     assert changed.mean() > 0.5
 
 
+def test_colour_travels_as_draws_and_metadata_as_a_vector(data: ShardSet) -> None:
+    """Row 4: image and metadata go in together."""
+    inputs, _ = stream(data, changes={**PLAIN, "contrast": 0.2}, sight=Sight(SIZE, SITE), batch_size=6)
+    assert {name: (values.shape, values.dtype) for name, values in inputs.items()} == {
+        "image": ((60, SIZE, SIZE, 3), np.uint8),
+        "metadata": ((60, 3), np.float32),
+        "colour": ((60, 4), np.float32),
+    }
+    np.testing.assert_array_equal(inputs["metadata"], np.tile([1, 0, 0], (60, 1)))
+    assert len(np.unique(inputs["colour"][:, 2])) > 50
+
+
+def test_a_model_without_images_decodes_none(data: ShardSet) -> None:
+    inputs, labels = stream(data, sight=Sight(None, SITE), changes={**PLAIN, "cutmix": {"probability": 1, "alpha": 1}})
+    assert set(inputs) == {"metadata"}
+    assert labels.sum() > 0
+
+
+def test_mixing_changes_images_and_labels_of_a_batch(data: ShardSet) -> None:
+    """Row 7: CutMix reaches the batches, and its labels are soft."""
+    changes = {**PLAIN, "cutmix": {"probability": 1, "alpha": 1.0}}
+    images, labels = stream(data, changes=changes, batch_size=10)
+    again, _ = stream(data, changes=changes, batch_size=10)
+    np.testing.assert_array_equal(images, again)
+    assert ((labels > 0) & (labels < 1)).any()
+    assert (images[..., 0].min(axis=(1, 2)) != images[..., 0].max(axis=(1, 2))).any()
+
+
 def test_folds_are_apart_and_complete(data: ShardSet) -> None:
     seen = []
     for fold in range(3):
@@ -94,7 +145,7 @@ def test_folds_are_apart_and_complete(data: ShardSet) -> None:
 def test_rows_without_labels(tmp_path: Path) -> None:
     data = write_shards(tmp_path, rows=7, size=SIZE, labelled=False)
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
-    batches = list(ordered_batches(shards, None, image_size=SIZE, batch_size=4, labelled=False, threads=1))
+    batches = list(ordered_batches(shards, None, sight=IMAGES, batch_size=4, labelled=False, threads=1))
     assert [len(names) for names, _, _ in batches] == [4, 3]
     assert batches[0][2].shape == (4, 0)
     check_ids(shards, list(data.rows["id"]))
@@ -114,7 +165,7 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
     data.paths[0].write_bytes(content)
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
-        list(ordered_batches(shards, None, image_size=SIZE, batch_size=4, labelled=True, threads=1))
+        list(ordered_batches(shards, None, sight=IMAGES, batch_size=4, labelled=True, threads=1))
 
 
 def test_images_of_another_size_are_refused(data: ShardSet) -> None:
@@ -133,9 +184,7 @@ def test_shards_of_other_rows_are_refused(data: ShardSet, change) -> None:
 def test_a_training_row_that_no_shard_has_is_noticed(data: ShardSet) -> None:
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     ids = [*data.ids(0, held_out=False), "stranger"]
-    batches = training_batches(
-        shards, ids, image_size=SIZE, batch_size=4, epochs=2, seed=1, augmentation=PLAIN, threads=1
-    )
+    batches = training_batches(shards, ids, sight=IMAGES, batch_size=4, epochs=2, seed=1, augmentation=PLAIN, threads=1)
     with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
         list(batches)
 

@@ -10,7 +10,7 @@ import pytest
 from evaluate import evaluate
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, roc_auc_score
 
 
 @pytest.fixture(scope="module")
@@ -86,5 +86,33 @@ def test_rows_that_are_not_those_of_the_run(change, words: str, made: Results, t
 
 
 def test_a_metadata_column_that_is_not_there(made: Results, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match=r"folds\.csv: no column sex; the table has id, group, target, fold, site"):
+    with pytest.raises(
+        FoldlineError, match=r"folds\.csv: no column sex; the table has id, group, target, fold, part, site"
+    ):
         metrics_of(made, tmp_path, metadata_columns=["sex"])
+
+
+def test_accuracy_at_one_half_over_all_rows_and_by_fold(made: Results, tmp_path: Path) -> None:
+    """Row 14."""
+    found = metrics_of(made, tmp_path)
+    assert found["threshold"] == 0.5
+    table = pd.read_csv(made.folder / "oof.csv")
+    for column in ("a", "b", "blend"):
+        scores = found["models"][column]
+        accuracy = accuracy_score(table["target"], table[column] >= 0.5)
+        assert scores["accuracy"]["value"] == pytest.approx(accuracy, rel=1e-12)
+        assert scores["accuracy"]["low"] < accuracy < scores["accuracy"]["high"]
+        expected = [accuracy_score(rows["target"], rows[column] >= 0.5) for _, rows in table.groupby("fold")]
+        assert [row["accuracy"] for row in scores["folds"]] == pytest.approx(expected, rel=1e-12)
+
+
+def test_external_rows_are_not_scored(tmp_path: Path) -> None:
+    results = write_scores(write_results(tmp_path, external=6))
+    found = metrics_of(results, tmp_path)
+    assert (found["rows"], found["folds"]) == (120, 3)
+    assert [row["fold"] for row in found["models"]["blend"]["folds"]] == [0, 1, 2]
+    path = tmp_path / "oof.csv"
+    table = pd.read_csv(path)
+    pd.concat([table, table[:1].assign(id="external_0004")]).to_csv(path, index=False)
+    with pytest.raises(FoldlineError, match="id external_0004 stands in only one of"):
+        metrics_of(results, tmp_path)

@@ -59,9 +59,17 @@ def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
     assert points.tolist() == [[row["mean_score"], row["positive_share"]] for row in filled]
 
 
+def fold_table(count: int) -> pd.DataFrame:
+    """Four train rows of each fold, one of them positive."""
+    names = [f"s{number:03d}" for number in range(4 * count)]
+    return pd.DataFrame(
+        {"id": names, "fold": np.repeat(np.arange(count), 4), "target": [0, 1, 0, 0] * count, "part": "train"}
+    )
+
+
 @pytest.mark.parametrize("count", [1, 12])
 def test_any_number_of_folds(count: int) -> None:
-    table = pd.DataFrame({"fold": np.repeat(np.arange(count), 4), "target": [0, 1, 0, 0] * count})
+    table = fold_table(count)
     weights = {fold: {"positive_weight": 1.0, "negative_weight": 1.0} for fold in range(count)}
     with figures.style():
         assert drawn(figures.class_balance(table, weights)).format == "PNG"
@@ -69,11 +77,49 @@ def test_any_number_of_folds(count: int) -> None:
     assert texts[-count:] == ["4 rows, 1 positive (25.0%)"] * count
 
 
-def test_a_single_epoch_can_be_seen() -> None:
-    history = pd.DataFrame({"epoch": [1], "loss": [0.5], "val_loss": [0.6], "val_auc": [0.8]})
+def test_external_rows_are_told_beside_the_folds() -> None:
+    external = pd.DataFrame({"id": list("abcde"), "fold": [-1, 1, 1, 2, -1], "target": 1, "part": "external"})
     with figures.style():
-        loss, area = figures.learning_curves({("a", 0): history}).axes
-    assert {line.get_marker() for line in (*loss.lines[:2], area.lines[0])} == {"o"}
+        axes = figures.folds(pd.concat([fold_table(3), external])).axes[0]
+        assert axes.get_xlabel() == "rows; beside them 5 external rows, 3 of them withheld from a fold"
+        told = [text.get_text() for text in axes.texts[-3:]]
+        assert "external" not in figures.folds(fold_table(3)).axes[0].get_xlabel()
+    assert told == [f"4 rows, 1 positive (25.0%); {count} external withheld" for count in (0, 2, 1)]
+
+
+def test_a_single_epoch_can_be_seen() -> None:
+    history = pd.DataFrame({"epoch": [1], "learning_rate": [1e-3], "loss": [0.5], "val_loss": [0.6], "val_auc": [0.8]})
+    with figures.style():
+        loss, area, rate = figures.learning_curves({("a", 0): history}).axes
+    assert {line.get_marker() for line in (*loss.lines[:2], area.lines[0], rate.lines[0])} == {"o"}
+
+
+def test_learning_curves_show_both_losses_the_auc_and_the_learning_rate() -> None:
+    """Row 25."""
+    columns = {"learning_rate": [1e-4, 1e-3], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_auc": [0.8, 0.9]}
+    history = pd.DataFrame({"epoch": [1, 2], **columns})
+    with figures.style():
+        panels = figures.learning_curves({("a", fold): history for fold in range(3)}).axes
+    shown = [[line.get_ydata().tolist() for line in axes.lines if len(line.get_ydata())] for axes in panels]
+    assert shown == [
+        [columns["loss"], columns["val_loss"]] * 3,
+        [columns["val_auc"]] * 3,
+        [columns["learning_rate"]] * 3,
+    ]
+
+
+def test_grids_of_augmented_samples_have_the_names_of_their_models() -> None:
+    """Row 25."""
+    grids = {"small": np.zeros((20, 160, 3), np.uint8), "grey": np.full((40, 80, 1), 9, np.uint8)}
+    with figures.style():
+        figure = figures.augmented_samples(grids)
+        panels = figure.axes
+        assert drawn(figure).size[0] == figures.WIDTH * figures.DPI
+        none = figures.augmented_samples({})
+        assert drawn(none).format == "PNG"
+    assert [axes.get_title(loc="left") for axes in panels] == ["small", "grey"]
+    assert [axes.images[0].get_array().shape for axes in panels] == [(20, 160, 3), (40, 80, 3)]
+    assert [text.get_text() for text in none.texts] == ["No model sees images, so there are no augmented images."]
 
 
 def test_grey_pictures_look_like_colour_pictures_of_equal_channels() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from foldline.findings import findings, method
-from foldline.report_data import Run, data_facts, leak_tables, shown_columns, whiskers
+from foldline.report_data import Run, data_facts, external_counts, leak_tables, shown_columns, whiskers
 
 LEAKS = ["id", "other_id", "other_part", "kind", "distance", "same_label"]
 
@@ -30,8 +30,11 @@ def run(
     pairs: list[tuple] = (),
     across: list[tuple] = (),
     settings: dict[str, Any] | None = None,
+    external: list[int] = (),
+    external_pairs: list[tuple] | None = None,
 ) -> Run:
     models = models or {"a": blend}
+    foreign = [(f"e{number}", fold, "external") for number, fold in enumerate(external)]
     return Run(
         metrics={
             "models": {**models, "blend": blend},
@@ -45,16 +48,20 @@ def run(
             "calibration_bins": 10,
         },
         recipe={"models": list(models), "method": "best", "rule": "mean", "scores": {"mean": 0.9, "rank_mean": 0.89}},
-        folds=pd.DataFrame(),
+        folds=pd.DataFrame([("a", 0, "train"), ("b", 1, "train"), *foreign], columns=["id", "fold", "part"]),
         inventory=pd.DataFrame(),
-        leaks={"train": pd.DataFrame(pairs, columns=LEAKS), "test": pd.DataFrame(across, columns=LEAKS)},
+        leaks={
+            name: pd.DataFrame(rows, columns=LEAKS)
+            for name, rows in (("train", pairs), ("external", external_pairs), ("test", across))
+            if rows is not None
+        },
         weights={},
         histories={},
         provenances={
             (model, fold): {
                 "device": "gpu",
                 "replicas": fold + 1,
-                "settings": {"select_epoch": "last", "early_stopping_patience": None, **(settings or {})},
+                "settings": {"select_epoch": "last", "early_stopping": {"patience": None}, **(settings or {})},
             }
             for model in models
             for fold in (0, 1)
@@ -99,7 +106,7 @@ def test_calibration_is_judged_where_there_are_probabilities() -> None:
     assert "probabilities" not in texts(run(ranks))
 
 
-@pytest.mark.parametrize("settings", [{"select_epoch": "best"}, {"early_stopping_patience": 5}])
+@pytest.mark.parametrize("settings", [{"select_epoch": "best"}, {"early_stopping": {"patience": 5}}])
 def test_epochs_chosen_on_the_scored_fold_are_told(settings: dict[str, Any]) -> None:
     assert "very fold that is scored" not in texts(run(score(0.9)))
     assert "[warn] The epochs of a were chosen by the AUC on the very fold that is scored" in texts(
@@ -147,6 +154,41 @@ def test_the_pairs_to_look_at_come_first() -> None:
         (0, 1, None),
         (1, 0, None),
     ]
+
+
+def test_external_images_are_told() -> None:
+    assert "external" not in texts(run(score(0.9)))
+    told = texts(run(score(0.9), external=[-1, 1, 0, -1, 0]))
+    assert "[good] 5 external images are trained on and never scored. 3 of them are tied to training images" in told
+    assert external_counts(run(score(0.9), external=[-1, 1, 0, -1, 0]).folds) == (5, 3)
+    alone = texts(run(score(0.9), external=[-1]))
+    assert "1 external image is trained on and never scored. None of them is tied to a training image." in alone
+
+
+def test_external_leaks_are_told_and_counted() -> None:
+    found = run(
+        score(0.9),
+        pairs=[("a", "b", "train", "exact", 0, "yes")],
+        external_pairs=[
+            ("e", "a", "train", "near", 2, "no"),
+            ("e", "f", "external", "exact", 0, "yes"),
+        ],
+        across=[("t", "e", "external", "near", 1, ""), ("u", "a", "train", "exact", 0, "")],
+    )
+    told = texts(found)
+    assert "3 pairs of duplicates among the training and external images were found and kept on one side" in told
+    assert "1 pair of these carries two different labels" in told
+    assert "2 test images duplicate training images" in told
+    tables = leak_tables(found.leaks)
+    assert [(row["name"], row["exact"], row["near"], row["contradictory"]) for row in tables["counts"]] == [
+        ("training images", 1, 0, 0),
+        ("external and training images", 0, 1, 1),
+        ("external images", 1, 0, 0),
+        ("test and training images", 1, 0, None),
+        ("test and external images", 0, 1, None),
+        ("test images", 0, 0, None),
+    ]
+    assert [row["id"] for row in tables["pairs"]] == ["e", "u", "t", "a", "e"]
 
 
 def test_whiskers_share_one_axis() -> None:

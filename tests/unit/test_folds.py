@@ -1,13 +1,16 @@
-"""Folds keep groups whole, are even, and do not depend on the order of the rows."""
+"""Folds keep groups whole, are even, do not depend on the order of the rows, and say who is trained on and scored."""
 
 import itertools
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 import pytest
 from foldline.errors import FoldlineError
-from foldline.folds import assign_folds, audit_folds, check_feasible
-from sklearn.model_selection import StratifiedGroupKFold
+from foldline.fold_rows import external_rows, held_out_rows, scored_rows, training_rows
+from foldline.folds import assign_folds, assign_folds_by_files, audit_folds, check_feasible, external_folds
+from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 
 def split(groups: np.ndarray, labels: np.ndarray, *, count: int, seed: int = 0, strata: list[str] | None = None):
@@ -194,3 +197,89 @@ def test_the_audit_sees(change: dict, words: str) -> None:
     audit_folds(**good)
     with pytest.raises(FoldlineError, match=words):
         audit_folds(**{**good, **change})
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Two folds of train rows, an external row tied to each of them, and a free one; in no order."""
+    rows = [
+        ("d", 0, "train"),
+        ("a", 1, "train"),
+        ("z", 0, "external"),
+        ("c", 0, "train"),
+        ("b", 1, "train"),
+        ("x", -1, "external"),
+        ("y", 1, "external"),
+    ]
+    return pd.DataFrame(rows, columns=["id", "fold", "part"])
+
+
+def test_rows_are_trained_on_held_out_or_withheld(table: pd.DataFrame) -> None:
+    assert [list(training_rows(table, fold)["id"]) for fold in (0, 1)] == [["a", "b", "x", "y"], ["c", "d", "x", "z"]]
+    assert [list(held_out_rows(table, fold)["id"]) for fold in (0, 1)] == [["c", "d"], ["a", "b"]]
+    assert list(scored_rows(table)["id"]) == ["a", "b", "c", "d"]
+    assert list(external_rows(table)["id"]) == ["x", "y", "z"]
+    assert list(scored_rows(table).index) == [0, 1, 2, 3]
+
+
+def test_external_rows_take_the_fold_of_their_group() -> None:
+    found = external_folds(["q", "new", "p"], groups=["p", "q", "q"], folds=np.array([1, 0, 0]))
+    assert found.tolist() == [0, -1, 1]
+    assert external_folds([], groups=["p"], folds=np.array([0])).dtype == np.int64
+
+
+def by_files(files: Sequence[str], *, groups: Sequence[str] = (), count: int = 3, seed: int = 333) -> np.ndarray:
+    """Folds of two rows of each file, a negative and a positive."""
+    ids = [f"i{number:02d}" for number in range(2 * len(files))]
+    return assign_folds_by_files(
+        ids=ids,
+        groups=list(groups) or ids,
+        labels=np.array([[0], [1]] * len(files)),
+        paths=[f"{file}#{place}+10" for file in files for place in (0, 10)],
+        count=count,
+        seed=seed,
+    )
+
+
+def test_files_get_the_folds_of_kfold_over_their_sorted_names() -> None:
+    """Row 12: seed A's KFold over record files, whatever the order in which they are listed."""
+    names = [f"records/train{number:02d}-2071.tfrec" for number in range(15)]
+    expected = {}
+    for fold, (_, held_out) in enumerate(KFold(5, shuffle=True, random_state=333).split(names)):
+        expected |= {names[index]: fold for index in held_out}
+    listed = list(np.random.default_rng(0).permutation(names))
+    found = by_files(listed, count=5)
+    assert found.dtype == np.int64
+    assert found[::2].tolist() == found[1::2].tolist() == [expected[name] for name in listed]
+    assert (by_files(listed, count=5, seed=334) != found).any()
+
+
+def test_a_group_in_files_of_several_folds_is_refused() -> None:
+    files = list("abc")
+    assert sorted(by_files(files)[::2]) == [0, 1, 2]
+    reason = (
+        r"1 groups, or chains of duplicates, lie in more than one fold: group p "
+        r"\(id i00 of a in fold \d, id i03 of b in fold \d\); set folds.method to grouped$"
+    )
+    with pytest.raises(FoldlineError, match=reason):
+        by_files(files, groups=["p", "p", "q", "p", "r", "r"])
+
+
+def test_folds_of_files_need_files() -> None:
+    with pytest.raises(FoldlineError, match=r"2 record files cannot fill 3 folds; lower folds.count"):
+        by_files(list("ab"))
+    arguments = {"groups": ["g", "h"], "labels": np.array([[0], [1]]), "count": 2, "seed": 0}
+    with pytest.raises(FoldlineError, match=r"id y came from no record file; .* needs dataset.train_records"):
+        assign_folds_by_files(ids=["x", "y"], paths=["a.tfrec#0+9", "images/y.png"], **arguments)
+
+
+def test_a_file_of_one_label_is_refused_by_the_audit() -> None:
+    with pytest.raises(FoldlineError, match="fold 0 has 1 rows and no"):
+        assign_folds_by_files(
+            ids=["x", "y"],
+            groups=["x", "y"],
+            labels=np.array([[0], [1]]),
+            paths=["a#0+1", "b#0+1"],
+            count=2,
+            seed=0,
+        )

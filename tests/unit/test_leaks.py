@@ -29,9 +29,9 @@ def leaks_of(
     train: pd.DataFrame, test: pd.DataFrame | None = None, *, bits: int | None = 12
 ) -> list[tuple[str, str, str, str, int, str]]:
     if test is None:
-        table = find_leaks(train, train.iloc[:0], part="train", near_bits=bits)
+        table = find_leaks(train, {}, part="train", near_bits=bits)
     else:
-        table = find_leaks(test, train, part="test", near_bits=bits)
+        table = find_leaks(test, {"train": train}, part="test", near_bits=bits)
     return list(table.itertuples(index=False, name=None))
 
 
@@ -75,6 +75,33 @@ def test_test_images_against_train_and_test() -> None:
         ("a3", "a1", "train", "near", 1, ""),
         ("c0", "c1", "train", "exact", 0, ""),
         ("d0", "d1", "test", "near", 2, ""),
+    ]
+
+
+def test_pairs_name_the_part_of_the_other_image() -> None:
+    """A copy in two parts is listed against the first of them; pairs of two other parts are not listed."""
+    train, external = (
+        inventory(image("a2"), image("b2", sha="x"), image("c1")),
+        inventory(image("a1"), image("c0"), image("d0")),
+    )
+    test = inventory(image("a0"), image("b1", sha="x"), image("d1"), image("e0"))
+    test["target"], test.loc[1, "perceptual_hash"] = "", train.loc[1, "perceptual_hash"]
+    pairs = find_leaks(test, {"train": train, "external": external}, part="test", near_bits=4)
+    assert list(pairs.itertuples(index=False, name=None)) == [
+        ("a0", "a2", "train", "near", 0, ""),
+        ("b1", "b2", "train", "exact", 0, ""),
+        ("d1", "d0", "external", "near", 0, ""),
+    ]
+
+
+def test_external_images_against_train_and_each_other() -> None:
+    train = inventory(image("a1"), image("a2"), image("b1", target="1"))
+    external = inventory(image("a0"), image("b0", bits=[3]), image("c1"), image("c0", bits=[1, 2]))
+    pairs = find_leaks(external, {"train": train}, part="external", near_bits=4)
+    assert list(pairs.itertuples(index=False, name=None)) == [
+        ("a0", "a1", "train", "near", 0, "yes"),
+        ("b0", "b1", "train", "near", 1, "no"),
+        ("c0", "c1", "external", "near", 2, "yes"),
     ]
 
 

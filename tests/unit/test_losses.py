@@ -9,7 +9,7 @@ from foldline.losses import make_loss
 LABELS = np.array([[0.0], [1.0], [0.3], [1.0]], np.float32)
 LOGITS = np.array([[0.5], [-2.0], [1.5], [30.0]], np.float32)
 WEIGHTS = [{"positive_weight": 3.0, "negative_weight": 0.5}]
-BCE = {"name": "bce", "label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.8}
+BCE = {"name": "bce", "label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.8, "hard_labels": False}
 
 
 def by_formula(labels, logits, *, smoothing=0.0, gamma=0.0, yes=3.0, no=0.5):
@@ -47,6 +47,18 @@ def test_a_sample_has_the_mean_over_its_classes() -> None:
     labels, logits = np.repeat(LABELS, 2, axis=1), np.repeat(LOGITS, 2, axis=1)
     single = make_loss(BCE, WEIGHTS)(tf.constant(LABELS), tf.constant(LOGITS))
     np.testing.assert_allclose(loss(tf.constant(labels), tf.constant(logits)), single, rtol=1e-6)
+
+
+def test_hard_labels_are_those_of_the_notebook() -> None:
+    """Row 8: gamma 2, alpha .8, and a label that is neither 0 nor 1 counts as nothing."""
+    settings = {**BCE, "name": "focal", "hard_labels": True}
+    loss = make_loss(settings, [{"positive_weight": 1.0, "negative_weight": 1.0}])
+    p = 1 / (1 + np.exp(-LOGITS.astype(float)))
+    pt_1, pt_0 = np.where(LABELS == 1, p, 1), np.where(LABELS == 0, p, 0)
+    expected = -(0.8 * (1 - pt_1) ** 2 * np.log(pt_1) + 0.2 * pt_0**2 * np.log(1 - pt_0))
+    found = loss(tf.constant(LABELS), tf.constant(LOGITS)).numpy()
+    np.testing.assert_allclose(found[:3], expected[:3, 0], rtol=1e-4)
+    assert found[2] == 0
 
 
 def test_an_unknown_loss_is_refused() -> None:

@@ -9,13 +9,21 @@ from fixtures.shards import ShardSet, write_shards
 from foldline.backbones import build_backbone
 from foldline.engine import tf_keras
 from foldline.errors import FoldlineError
+from foldline.files import write_json
 from foldline.heads import build_model
 from foldline.model_weights import load_weights, save_weights
 from foldline.tables import FOLDS, PREDICTIONS, read_table, write_table
 from predict_oof import predict_oof
 from predict_test import predict_test
 
-SETTINGS = {"backbone": "efficientnet-lite0", "image_size": 32, "hidden_units": [], "dropout": 0.2}
+SETTINGS = {
+    "inputs": ["image"],
+    "backbone": "efficientnet-lite0",
+    "image_size": 32,
+    "metadata_units": [],
+    "hidden": [],
+    "dropout": 0.2,
+}
 COMMON = {
     "threads": 2,
     "model": "tiny",
@@ -30,13 +38,15 @@ COMMON = {
 def network(**changes) -> tf_keras.Model:
     tf_keras.utils.set_random_seed(8)
     backbone = build_backbone("efficientnet-lite0", weights="none", image_size=32)
-    return build_model(backbone, **{"class_count": 1, "hidden_units": [], "dropout": 0.0, **changes})
+    head = {"metadata_width": 0, "class_count": 1, "metadata_units": [], "hidden": [], "dropout": 0.0}
+    return build_model(backbone, **{**head, **changes})
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "weights.weights.h5"
     save_weights(network(), path)
+    write_json(path.with_name("metadata.json"), {"columns": []})
     return path
 
 
@@ -56,6 +66,7 @@ def run_oof(data: ShardSet, weights: Path, predictions: Path, *, views: int = 1,
         manifests=data.manifests,
         folds=folds or data.folds,
         weights=weights,
+        metadata=weights.with_name("metadata.json"),
         predictions=predictions,
         views=views,
         **COMMON,
@@ -77,6 +88,7 @@ def test_the_test_part_is_predicted_whole(test_part: ShardSet, weights: Path, tm
         shards=test_part.paths,
         manifests=test_part.manifests,
         weights=weights,
+        metadata=weights.with_name("metadata.json"),
         predictions=tmp_path / "test.csv",
         views=1,
         **COMMON,
@@ -107,6 +119,7 @@ def test_a_repeated_test_row_is_refused(test_part: ShardSet, weights: Path, tmp_
             shards=test_part.paths * 2,
             manifests=[manifest, manifest],
             weights=weights,
+            metadata=weights.with_name("metadata.json"),
             predictions=tmp_path / "test.csv",
             views=1,
             **COMMON,

@@ -18,14 +18,13 @@ def network() -> tf_keras.Model:
     """Logits that depend on where a pixel is."""
     tf_keras.utils.set_random_seed(9)
     layers = tf_keras.layers
-    return tf_keras.Sequential(
-        [tf_keras.Input((6, 6, 3)), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)]
-    )
+    seen = tf_keras.Input((6, 6, 3))
+    return tf_keras.Model({"image": seen}, layers.Dense(2)(layers.Flatten()(layers.Rescaling(1 / 255)(seen))))
 
 
 def batches(values: np.ndarray, size: int):
     names = tf.constant([f"row{number}" for number in range(len(values))])
-    return tf.data.Dataset.from_tensor_slices((names, values, tf.zeros((len(values), 0)))).batch(size)
+    return tf.data.Dataset.from_tensor_slices((names, {"image": values}, tf.zeros((len(values), 0)))).batch(size)
 
 
 def test_the_views_are_the_eight_symmetries_of_a_square() -> None:
@@ -43,7 +42,7 @@ def test_probabilities_are_means_over_the_views(views: int) -> None:
     model = network()
     forward = make_forward(model, use_device("cpu", threads=2), batch_size=3)
     names, probabilities = predict(forward, batches(images(), 3), views=views)
-    logits = [model(view(tf.constant(images()), number)).numpy().astype(float) for number in range(views)]
+    logits = [model({"image": view(tf.constant(images()), number)}).numpy().astype(float) for number in range(views)]
     assert names == [f"row{number}" for number in range(5)]
     np.testing.assert_allclose(probabilities, np.mean(1 / (1 + np.exp(-np.array(logits))), axis=0), rtol=1e-5)
 
@@ -73,7 +72,7 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(FoldlineError, match="views is 3"):
         predict(forward, batches(images(), 5), views=3)
     with pytest.raises(FoldlineError, match="not finite"):
-        predict(lambda values: np.full((len(values), 2), np.nan), batches(images(), 5), views=1)
+        predict(lambda inputs: np.full((len(inputs["image"]), 2), np.nan), batches(images(), 5), views=1)
 
 
 def test_the_table_has_a_row_for_each_id_and_class(tmp_path) -> None:

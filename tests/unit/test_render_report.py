@@ -80,7 +80,7 @@ def test_links_lead_to_sections(read: Reader) -> None:
 
 def test_all_figures_are_in_the_page_and_beside_it(made: Results, read: Reader) -> None:
     inside = [attributes for tag, attributes in read.tags if tag == "img"]
-    assert len(inside) == len(CAPTIONS) == 8
+    assert len(inside) == len(CAPTIONS) == 9
     beside = {path.read_bytes() for path in (made.folder / "figures").iterdir()}
     assert {base64.b64decode(attributes["src"].partition(",")[2]) for attributes in inside} == beside
     for attributes in inside:
@@ -192,10 +192,41 @@ def test_places_tell_model_and_fold() -> None:
         ({"class_names": ["mark"]}, "the metrics are of class target, not mark"),
         ({"histories": []}, "histories and metrics are of other models and folds: a/fold0, a/fold1"),
         ({"provenances": []}, "provenances and metrics are of other models and folds: a/fold0, a/fold1"),
-        ({"figures": {"roc": "roc.png"}}, "figures roc; the report has calibration, class_balance"),
+        ({"figures": {"roc": "roc.png"}}, "figures roc; the report has augmented_samples, calibration, class_balance"),
     ],
 )
 def test_inputs_of_another_run(change: dict, words: str, made: Results, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=words):
         render_report(**made.report_arguments(report=tmp_path / "report.html", **change))
     assert not list(tmp_path.iterdir())
+
+
+def test_augmented_samples_end_the_section_of_the_trainings(page: str) -> None:
+    places = [page.index(text) for text in ('id="learning_curves"', 'id="augmented_samples"', 'id="method"')]
+    assert places == sorted(places)
+
+
+def test_a_run_without_images_has_no_samples(made: Results, undrawn: None, tmp_path: Path) -> None:
+    paths = {name: tmp_path / f"{name}.png" for name in CAPTIONS}
+    render_report(**made.report_arguments(samples=[], report=tmp_path / "report.html", figures=paths))
+    assert paths["augmented_samples"].is_file()
+
+
+def test_samples_of_another_run(made: Results, tmp_path: Path) -> None:
+    path = tmp_path / "c" / "fold0" / "samples.png"
+    path.parent.mkdir(parents=True)
+    shutil.copy(made.report_arguments()["samples"][0], path)
+    with pytest.raises(FoldlineError, match="samples of other models and folds than the metrics: c/fold0"):
+        render_report(**made.report_arguments(samples=[path], report=tmp_path / "report.html"))
+
+
+def test_external_rows_stand_in_the_page(undrawn: None, tmp_path: Path) -> None:
+    results = write_scores(write_results(tmp_path, external=6))
+    render_report(**results.report_arguments(wrong_images=1))
+    reader = Reader()
+    reader.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    text = " ".join(reader.text.split())
+    assert "6 external images are trained on and never scored. 3 of them are tied to training images" in text
+    assert "Training images120in 58 groups" in text
+    assert re.search(r"external and training images ?0 ?1 ?1 external images ?1 ?0 ?0 test and training images", text)
+    assert "fold -1" not in text

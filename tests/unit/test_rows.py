@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from foldline.errors import FoldlineError
-from foldline.rows import Columns, Row, bucket, part_name, part_numbers, pieces_within, position, read_rows
+from foldline.rows import Columns, Row, bucket, checked_row, part_name, part_numbers, pieces_within, position, read_rows
 
 COLUMNS = Columns(id="name", target="mark", group="patient", metadata=("sex", "age"))
 HEADER = "mark,name,age,patient,sex,more\n"
@@ -107,3 +107,18 @@ def test_a_table_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path.write_bytes("id,target\nä,1\n".encode("latin-1"))
     with pytest.raises(FoldlineError, match=r"train\.csv: not a CSV table in UTF-8"):
         read_rows(path, Columns(id="id", target="target", group=None))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"name": " "}, r"f\.tfrec, record 3: the id \(feature name\) is empty"),
+        ({"mark": "2"}, r"record 3: label '2' \(feature mark\) of id 'a' is not 0 or 1"),
+        ({"patient": ""}, r"record 3: the group \(feature patient\) of id 'a' is ''"),
+    ],
+)
+def test_rows_that_come_from_elsewhere_are_checked_the_same_way(change: dict[str, str], words: str) -> None:
+    cells = {"name": " a ", "mark": "1.0", "patient": "p", "sex": "NA", "age": " 50"}
+    assert checked_row("f.tfrec, record 3", 3, cells, COLUMNS, kind="feature") == Row(3, "a", "1", "p", ("", "50"))
+    with pytest.raises(FoldlineError, match=words):
+        checked_row("f.tfrec, record 3", 3, {**cells, **change}, COLUMNS, kind="feature")

@@ -8,16 +8,25 @@ import numpy as np
 import pandas as pd
 import pytest
 from fixtures.pictures import photograph, saved
-from foldline.decoding import Picture
+from fixtures.tfrecords import METADATA, examples, write_tfrecord
+from foldline.decoding import Picture, decode
 from foldline.errors import FoldlineError
+from foldline.image_headers import read_header
 from foldline.perceptual_hash import perceptual_hash
+from foldline.record_index import RecordNames, index_file, write_part
 from foldline.rows import bucket, part_name
 from foldline.tables import INVENTORY, read_table
 from PIL import Image
 from scan_images import scan_images
 
 NAMES = [f"s {number}" for number in range(12)]
-COLUMNS = {"id_column": "name", "target_column": "sick", "group_column": "patient", "metadata_columns": ["site"]}
+COLUMNS = {
+    "id_column": "name",
+    "target_column": "sick",
+    "group_column": "patient",
+    "metadata_columns": ["site"],
+    "image_feature": "image",
+}
 ONE = part_name(0, 1)
 
 
@@ -33,10 +42,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def scan(root: Path, name: str = "inventory.csv", **changes: object) -> pd.DataFrame:
-    settings = {"threads": 1, "piece": ONE, "part": "train", "images": "pictures/{id}.png", **COLUMNS, **changes}
-    scan_images(inventory=root / name, root=root, table=root / "train.csv", **settings)
-    return read_table(root / name, INVENTORY)
+def scan(folder: Path, name: str = "inventory.csv", **changes: object) -> pd.DataFrame:
+    arguments = {"threads": 1, "piece": ONE, "part": "train", "root": folder, "table": folder / "train.csv"}
+    arguments |= {"images": "pictures/{id}.png", "inventory": folder / name, **COLUMNS, **changes}
+    scan_images(**arguments)
+    return read_table(folder / name, INVENTORY)
 
 
 def test_rows_say_what_is_there(root: Path) -> None:
@@ -128,3 +138,60 @@ def test_problems_are_told_and_do_not_stop_the_scan(root: Path) -> None:
 def test_a_metadata_column_cannot_take_the_name_of_another(root: Path) -> None:
     with pytest.raises(FoldlineError, match="metadata column width: the inventory has a column of that name"):
         scan(root, metadata_columns=["site", "width"])
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> dict[str, object]:
+    """Six records in two files, and the arguments that scan them."""
+    names = RecordNames("image_name", "target", "patient_id", tuple(METADATA), "picture")
+    root = tmp_path / "records"
+    root.mkdir()
+    files = {}
+    for name, first in (("b.tfrec", 0), ("a.tfrec", 3)):
+        made = [{**features, "picture": features["image"]} for features in examples(3, first=first)]
+        files[name] = index_file(write_tfrecord(root / name, [{**one, "image": b""} for one in made]), names)
+    write_part(tmp_path / "raw.csv", files, names)
+    columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group}
+    columns |= {"metadata_columns": METADATA, "image_feature": names.image}
+    return {"root": root, "table": tmp_path / "raw.csv", "images": None, **columns}
+
+
+def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, object]) -> None:
+    """Row 3: image, name, target and metadata of a ready-made record."""
+    table = scan(tmp_path, **records)
+    assert list(table.columns) == [*INVENTORY, *METADATA]
+    for row, features in zip(table.to_dict("records"), examples(6), strict=True):
+        number = int(row["id"].removeprefix("ISIC_"))
+        assert (row["target"], row["group"]) == (str(number % 2), str(number // 2))
+        assert row["path"].startswith("b.tfrec#" if number < 3 else "a.tfrec#")
+        assert (row["bytes"], row["width"], row["height"]) == (len(features["image"]), 24, 24)
+        assert row["sha256"] == hashlib.sha256(features["image"]).hexdigest()
+        assert row["perceptual_hash"] == perceptual_hash(decode(features["image"], read_header(features["image"])))
+        assert [row[name] for name in METADATA] == [str(features[name]) for name in METADATA]
+    assert set(table["problem"]) == {""}
+    scan(tmp_path, "two.csv", threads=2, **records)
+    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "inventory.csv").read_bytes()
+
+
+def test_problems_of_records_are_told(tmp_path: Path, records: dict[str, object]) -> None:
+    path = records["root"] / "a.tfrec"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data[:-10])
+    (records["root"] / "b.tfrec").unlink()
+    assert list(scan(tmp_path, **records)["problem"]) == [
+        *["missing: no such file"] * 3,
+        "damaged: the record does not fit its checksum",
+        "",
+        "damaged: no record of this length stands there; the file is another or is cut",
+    ]
+
+
+def test_a_table_may_say_itself_where_images_are(root: Path) -> None:
+    lines = [f"{name},{number % 2},p,arm,pictures/{name}.png" for number, name in enumerate(NAMES)]
+    (root / "paths.csv").write_text("\n".join(["name,sick,patient,site,path", *lines]))
+    told = scan(root, table=root / "paths.csv", images=None)
+    by_pattern = scan(root, table=root / "paths.csv")
+    pd.testing.assert_frame_equal(told, by_pattern)
+    with pytest.raises(FoldlineError, match=r"train\.csv: no column path; the table has name, sick"):
+        scan(root, images=None)

@@ -1,22 +1,26 @@
 """Sharding as a step: which records, in which order, the same bytes every time, and what it refuses."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from fixtures.pictures import photograph, saved
+from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.decoding import decode
 from foldline.errors import FoldlineError
 from foldline.files import digest_of, sha256_of_file
 from foldline.image_headers import read_header
 from foldline.images import record_image
+from foldline.record_index import RecordNames, index_file, write_part
 from foldline.records import Record, check_shards, decode_record, feature_kinds, read_manifest, read_records
 from foldline.rows import bucket, part_name, position
 from foldline.tables import INVENTORY, write_table
+from scan_images import scan_images
 from shard_records import shard_records
 
 NAMES = [f"s{number}" for number in range(20)]
-SETTINGS = {"aspect": "crop", "jpeg_quality": 90, "metadata_columns": ["site"]}
+SETTINGS = {"aspect": "crop", "jpeg_quality": 90, "metadata_columns": ["site"], "image_feature": "image"}
 ONE = part_name(0, 1)
 
 
@@ -97,7 +101,7 @@ def test_the_manifest_says_what_is_in_the_shard(root: Path) -> None:
         "bytes": path.stat().st_size,
         "image_size": 24,
         "channels": 3,
-        "settings": SETTINGS,
+        "settings": {name: value for name, value in SETTINGS.items() if name != "image_feature"},
         "features": feature_kinds(["site"], True),
     }
 
@@ -183,3 +187,126 @@ def test_pictures_of_the_right_size_are_handed_on(root: Path) -> None:
         write_table(pd.DataFrame(rows), root / f"inventory{index}.csv", INVENTORY)
     for record in records_in(shard(root)):
         assert record.image == (root / f"{record.id}.jpg").read_bytes()
+
+
+def test_external_rows_have_a_target(root: Path) -> None:
+    path = shard(root, part="external")
+    assert read_manifest(path.with_suffix(".json"))["part"] == "external"
+    assert {record.target for record in records_in(path)} == {0, 1}
+
+
+class ReadyMade:
+    """Twelve ready-made records in three files of a folder, with the steps from there to shards."""
+
+    def __init__(self, folder: Path, *, labelled: bool = True, **values: Any):
+        self.folder, self.labelled = folder, labelled
+        self.part = "train" if labelled else "test"
+        labels = ("target", "patient_id") if labelled else (None, None)
+        self.names = RecordNames("image_name", *labels, tuple(METADATA))
+        self.made = [{**features, **values} for features in examples(12, labelled=labelled)]
+        self.write({f"{number}-7.tfrec": self.made[number::3] for number in range(3)})
+
+    def write(self, files: dict[str, list[dict[str, Any]]]) -> None:
+        """Put records into files in place of the files that are there, and write their table."""
+        for path in self.folder.glob("*.tfrec"):
+            path.unlink()
+        paths = {name: write_tfrecord(self.folder / name, made) for name, made in files.items()}
+        write_part(self.folder / "raw.csv", {name: index_file(paths[name], self.names) for name in paths}, self.names)
+
+    def scan(self) -> None:
+        """Write the inventory."""
+        scan_images(
+            inventory=self.folder / "inventory.csv",
+            threads=1,
+            piece=ONE,
+            part=self.part,
+            root=self.folder,
+            table=self.folder / "raw.csv",
+            images=None,
+            image_feature="image",
+            id_column="image_name",
+            target_column=self.names.target,
+            group_column=self.names.group,
+            metadata_columns=METADATA,
+        )
+
+    def shard(self, *, size: int = 24, table: Path | None = None) -> list[Record]:
+        """Write two shards and read them back, sorted by id."""
+        found = []
+        for index in range(2):
+            path = self.folder / f"{index}.shard"
+            shard_records(
+                inventory=[self.folder / "inventory.csv"],
+                records=path,
+                manifest=path.with_suffix(".json"),
+                threads=1,
+                part=self.part,
+                piece=part_name(index, 2),
+                root=self.folder,
+                size=size,
+                table=table,
+                **{**SETTINGS, "metadata_columns": METADATA},
+            )
+            found += records_in(path)
+        return sorted(found, key=lambda record: record.id)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_ready_made_records_come_through_unchanged(labelled: bool, tmp_path: Path) -> None:
+    """Rows 2 and 3: TensorFlow's records in, ours out: same rows, same targets and metadata, the same image bytes."""
+    ready = ReadyMade(tmp_path, labelled=labelled)
+    ready.scan()
+    assert ready.shard() == [
+        Record(
+            id=features["image_name"].decode(),
+            group=str(features["patient_id"]) if labelled else features["image_name"].decode(),
+            image=features["image"],
+            target=features["target"] if labelled else None,
+            metadata={name: str(features[name]) for name in METADATA},
+        )
+        for features in ready.made
+    ]
+
+
+def test_metadata_of_other_kinds_come_through(tmp_path: Path) -> None:
+    ready = ReadyMade(tmp_path, age_approx=0.1, sex=b"female", anatom_site_general_challenge=None)
+    ready.scan()
+    wanted = {"age_approx": "0.1", "sex": "female", "anatom_site_general_challenge": ""}
+    assert [record.metadata for record in ready.shard()] == [wanted] * 12
+
+
+def test_ready_made_records_are_cut_to_another_size(tmp_path: Path) -> None:
+    ready = ReadyMade(tmp_path)
+    ready.scan()
+    for record, features in zip(ready.shard(size=16), ready.made, strict=True):
+        assert record.image == record_image(features["image"], size=16, aspect="crop", jpeg_quality=90)[0]
+        assert read_header(record.image).width == 16
+
+
+def test_records_that_moved_to_other_files_are_found_by_their_table(tmp_path: Path) -> None:
+    ready = ReadyMade(tmp_path)
+    ready.scan()
+    before = ready.shard()
+    ready.write({"one.tfrec": ready.made[::-1]})
+    with pytest.raises(FoldlineError, match=r"[012]-7\.tfrec#\d+\+\d+: image of id ISIC_\d+ cannot be read"):
+        ready.shard()
+    assert ready.shard(table=tmp_path / "raw.csv") == before
+
+
+def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
+    ready = ReadyMade(tmp_path)
+    ready.scan()
+    data = bytearray((tmp_path / "1-7.tfrec").read_bytes())
+    data[200] ^= 1
+    (tmp_path / "1-7.tfrec").write_bytes(data)
+    with pytest.raises(FoldlineError, match=r"1-7\.tfrec#12\+\d+: image of id ISIC_0001 cannot be used: damaged: "):
+        ready.shard()
+
+
+def test_a_changed_record_is_refused(tmp_path: Path) -> None:
+    ready = ReadyMade(tmp_path)
+    ready.scan()
+    ready.made[4]["image"] = ready.made[5]["image"]
+    ready.write({"one.tfrec": ready.made})
+    with pytest.raises(FoldlineError, match=r"one\.tfrec#.*: image of id ISIC_0004 has changed since it was scanned"):
+        ready.shard(table=tmp_path / "raw.csv")

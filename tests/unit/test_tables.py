@@ -92,7 +92,11 @@ def test_the_key_may_have_several_columns(tmp_path: Path) -> None:
 def test_pieces_are_put_together_sorted_and_unique(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.csv" for number in range(2)]
     for path, names in zip(paths, (["c", "a"], ["b"]), strict=True):
-        write_table(pd.DataFrame({"id": names, "group": "g", "target": 1, "fold": 0, "site": "NA"}), path, FOLDS)
+        write_table(
+            pd.DataFrame({"id": names, "group": "g", "target": 1, "fold": 0, "part": "train", "site": "NA"}),
+            path,
+            FOLDS,
+        )
     found = read_tables(paths, FOLDS)
     assert list(found["id"]) == ["a", "b", "c"]
     assert list(found["site"]) == ["NA"] * 3

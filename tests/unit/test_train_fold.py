@@ -4,37 +4,72 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from fixtures.shards import ShardSet, cut_last_record, write_shards
 from foldline.engine import tf
 from foldline.errors import FoldlineError
 from foldline.files import digest_of, read_json, sha256_of_file
+from foldline.metadata import encoding_of
 from foldline.tables import read_table
 from foldline.training import HISTORY
+from PIL import Image
 from tensorflow.core.util import event_pb2
 from train_fold import train_fold
 
 SETTINGS = {
+    "inputs": ["image"],
     "backbone": "efficientnet-lite0",
     "weights": "none",
     "image_size": 32,
     "trainable": "upper",
-    "hidden_units": [],
+    "metadata_units": [4],
+    "hidden": [],
     "dropout": 0.2,
     "epochs": 2,
     "batch_size": 8,
     "learning_rate": 1e-3,
-    "schedule": {"name": "cosine", "warmup_epochs": 0.5, "final_fraction": 0.1},
-    "loss": {"name": "bce", "label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.8},
+    "schedule": {
+        "name": "cosine",
+        "warmup_epochs": 0.5,
+        "initial_fraction": 0,
+        "hold_epochs": 0,
+        "stepped": False,
+        "final_fraction": 0.1,
+        "decay": 0.9,
+        "decay_from": "hold",
+        "factor": 0.4,
+        "patience": 2,
+        "min_delta": 1e-4,
+    },
+    "loss": {
+        "name": "bce",
+        "label_smoothing": 0.0,
+        "gamma": 2.0,
+        "alpha": 0.8,
+        "hard_labels": False,
+        "reduction": "mean",
+    },
     "augment": {
         "flip_horizontal": True,
         "flip_vertical": True,
         "quarter_turns": True,
+        "rotation": [15, 180],
+        "shear": [],
+        "zoom": [],
+        "shift": [],
+        "crop": 1.0,
+        "hue": 0,
+        "saturation": 0,
         "brightness": 0.1,
         "contrast": 0.1,
+        "coarse_dropout": {"probability": 0.5, "holes": 2, "size": 0.1},
+        "cutmix": {"probability": 0.3, "alpha": 1.0},
+        "mixup": {"probability": 0, "alpha": 0.2},
     },
-    "early_stopping_patience": None,
+    "early_stopping": {"patience": None, "min_delta": 0},
+    "ema_decay": 0.9,
     "select_epoch": "last",
     "seed": 11,
 }
@@ -48,13 +83,15 @@ class Trained:
     folder: Path
 
 
-def run(data: ShardSet, folder: Path, *, fold: int = 1, **changes: Any) -> None:
+def run(data: ShardSet, folder: Path, *, fold: int = 1, columns: dict[str, Any] | None = None, **changes: Any) -> None:
     train_fold(
         shards=data.paths,
         manifests=data.manifests,
         folds=data.folds,
         class_weights=data.class_weights,
         weights=folder / "weights.weights.h5",
+        metadata=folder / "metadata.json",
+        samples=folder / "samples.png",
         history=folder / "history.csv",
         provenance=folder / "provenance.json",
         events=folder / "events.out.tfevents.foldline",
@@ -62,6 +99,7 @@ def run(data: ShardSet, folder: Path, *, fold: int = 1, **changes: Any) -> None:
         model="tiny",
         fold=fold,
         settings={**SETTINGS, **changes},
+        metadata_columns=columns or {},
         class_names=["sick"],
         accelerator="cpu",
     )
@@ -81,8 +119,9 @@ def test_the_history_has_a_row_for_each_epoch(trained: Trained) -> None:
     # 30 rows in batches of 8: 3 of them in the first epoch and 4 in the second.
     assert list(history["images"]) == [24, 32]
     assert history["val_auc"].between(0, 1).all()
-    # Half an epoch of warm-up is 2 steps of 7.5; the first epoch ends with step 2, the highest rate.
-    assert history["learning_rate"][0] == pytest.approx(1e-3)
+    # The first epoch ends with step 2, which begins .033 epochs after the warm-up's end, of 1.233 that the cosine has.
+    fallen = (2 / 3.75 - 0.5) / (2 - 1 / 3.75 - 0.5)
+    assert history["learning_rate"][0] == pytest.approx(1e-3 * (0.1 + 0.9 * (1 + np.cos(np.pi * fallen)) / 2))
 
 
 def test_the_provenance_says_what_went_in(trained: Trained) -> None:
@@ -99,6 +138,27 @@ def test_the_provenance_says_what_went_in(trained: Trained) -> None:
     assert told["versions"]["tensorflow"] == tf.__version__
 
 
+def test_the_samples_are_a_grid(trained: Trained) -> None:
+    with Image.open(trained.folder / "samples.png") as opened:
+        picture = np.asarray(opened)
+    assert picture.shape == (4 * 36 - 4, 8 * 36 - 4, 3)
+    first = [picture[:32, 36 * column : 36 * column + 32] for column in range(8)]
+    assert all((first[0] != changed).any() for changed in first[1:])
+
+
+@pytest.mark.parametrize("inputs", [["metadata"], ["image", "metadata"]])
+def test_metadata_go_in_and_their_encoding_is_kept(inputs: list[str], tmp_path: Path) -> None:
+    """Rows 3 and 4."""
+    data = write_shards(tmp_path / "shards")
+    columns = {"site": {"kind": "categorical", "vocabulary": ["a", "b"], "missing": []}}
+    backbone = "efficientnet-lite0" if "image" in inputs else None
+    run(data, tmp_path, columns=columns, inputs=inputs, backbone=backbone, epochs=1, trainable="head")
+    encoding = encoding_of(read_json(tmp_path / "metadata.json")["columns"])
+    assert encoding.width == 3
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert ("image" in inputs) == (picture.width > 1)
+
+
 def test_the_events_are_those_of_the_history(trained: Trained) -> None:
     history = pd.read_csv(trained.folder / "history.csv")
     found = {}
@@ -107,7 +167,7 @@ def test_the_events_are_those_of_the_history(trained: Trained) -> None:
         for value in event.summary.value:
             assert value.metadata.plugin_data.plugin_name == "scalars"
             found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
-    assert len(found) == 8
+    assert len(found) == 10
     for row in history.to_dict("records"):
         assert found["val_auc", row["epoch"]] == pytest.approx(row["val_auc"])
 

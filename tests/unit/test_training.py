@@ -5,15 +5,17 @@ import logging
 import numpy as np
 import pytest
 from foldline.backbones import build_backbone, freeze
+from foldline.colour import adjust_colour
 from foldline.devices import use_device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
 from foldline.heads import build_model
 from foldline.losses import make_loss
+from foldline.schedules import Progress, Schedule
 from foldline.training import HISTORY, Plan, fit, make_step
 
 WEIGHTS = [{"positive_weight": 1.0, "negative_weight": 1.0}]
-BCE = make_loss({"name": "bce", "label_smoothing": 0, "gamma": 0.0, "alpha": 0.5}, WEIGHTS)
+BCE = make_loss({"name": "bce", "label_smoothing": 0, "gamma": 0.0, "alpha": 0.5, "hard_labels": False}, WEIGHTS)
 ROWS, BATCH = 50, 8
 
 
@@ -28,30 +30,31 @@ def generated(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def small_network() -> tf_keras.Model:
     tf_keras.utils.set_random_seed(3)
     layers = tf_keras.layers
-    return tf_keras.Sequential(
-        [
-            tf_keras.Input((8, 8, 3)),
-            layers.Rescaling(1 / 128, -1),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.GlobalAveragePooling2D(),
-            layers.Dropout(0.1),
-            layers.Dense(1),
-        ]
-    )
+    images = tf_keras.Input((8, 8, 3))
+    features = layers.Conv2D(4, 3, activation="relu")(layers.Rescaling(1 / 128, -1)(images))
+    features = layers.Dropout(0.1)(layers.GlobalAveragePooling2D()(features))
+    return tf_keras.Model({"image": images}, layers.Dense(1)(features))
 
 
-def train(network: tf_keras.Model, *, epochs: int = 8, rate: float = 0.03, patience=None, select="last", aucs=None):
+def plan_of(
+    *, batch: int = BATCH, epochs: int = 8, rate: float = 0.03, patience=None, select="last", ema=None, reduction="mean"
+) -> Plan:
+    schedule = Schedule(lambda step: rate, 1.0, 1, Progress(0.0))
+    return Plan(ROWS, batch, epochs, schedule, patience, 0.0, select, reduction, ema)
+
+
+def train(network: tf_keras.Model, *, aucs=None, plan: Plan | None = None, **changes):
     images, labels = generated(ROWS, 1)
-    batches = tf.data.Dataset.from_tensor_slices((images, labels)).repeat().batch(BATCH)
+    batches = tf.data.Dataset.from_tensor_slices(({"image": images}, labels)).repeat().batch(BATCH)
     held_out, truth = generated(40, 2)
-    plan = Plan(ROWS, BATCH, epochs, lambda step: rate, patience, select)
+    plan = plan or plan_of(**changes)
     told = iter(aucs or [])
 
     def validate() -> tuple[np.ndarray, np.ndarray]:
         if aucs is not None:
             # A ranking with the AUC that the test wants: 1 or 0.
             return truth, (truth if next(told) else -truth)
-        return truth, network(held_out).numpy()
+        return truth, network({"image": held_out}).numpy()
 
     device = use_device("cpu", threads=2)
     return fit(network, batches, plan=plan, loss=BCE, device=device, validate=validate, name="m fold 0")
@@ -92,8 +95,8 @@ def test_best_weights_are_those_of_the_best_epoch() -> None:
     original = network.get_weights
     network.get_weights = lambda: seen.append(original()) or seen[-1]
     train(network, epochs=3, select="best", aucs=[1, 0, 0])
-    assert len(seen) == 1
-    for kept, first in zip(original(), seen[0], strict=True):
+    assert len(seen) == 2  # before the training and after its first epoch
+    for kept, first in zip(original(), seen[1], strict=True):
         np.testing.assert_array_equal(kept, first)
 
 
@@ -107,13 +110,13 @@ def test_a_loss_that_is_not_finite_stops_the_training() -> None:
 def test_rows_that_end_early_and_batches_that_are_too_large_are_errors() -> None:
     network = small_network()
     images, labels = generated(ROWS, 1)
-    short = tf.data.Dataset.from_tensor_slices((images, labels)).batch(BATCH, drop_remainder=True)
+    short = tf.data.Dataset.from_tensor_slices(({"image": images}, labels)).batch(BATCH, drop_remainder=True)
     device = use_device("cpu", threads=2)
-    plan = Plan(ROWS, BATCH, 2, lambda step: 0.01, None, "last")
+    plan = plan_of(epochs=2)
     with pytest.raises(FoldlineError, match="the rows end before step 6"):
         fit(network, short, plan=plan, loss=BCE, device=device, validate=lambda: (labels, labels), name="m")
     with pytest.raises(FoldlineError, match="batch_size 51 is more than"):
-        Plan(ROWS, 51, 2, lambda step: 0.01, None, "last").check()
+        plan_of(batch=51).check()
 
 
 def test_the_whole_batch_is_divided_once() -> None:
@@ -121,17 +124,86 @@ def test_the_whole_batch_is_divided_once() -> None:
     network.layers[-2].rate = 0
     images, labels = generated(BATCH, 1)
     step = make_step(network, tf_keras.optimizers.SGD(0.0), BCE, batch_size=4 * BATCH)
-    expected = BCE(tf.constant(labels), network(images)).numpy().sum() / (4 * BATCH)
-    assert float(step(tf.constant(images), tf.constant(labels))) == pytest.approx(expected, rel=1e-5)
+    expected = BCE(tf.constant(labels), network({"image": images})).numpy().sum() / (4 * BATCH)
+    assert float(step({"image": tf.constant(images)}, tf.constant(labels))) == pytest.approx(expected, rel=1e-5)
+
+
+def change_of_a_step(reduction: str) -> np.ndarray:
+    """What a step of gradient descent with rate 1 does to the last layer's kernel."""
+    network = small_network()
+    network.layers[-2].rate = 0
+    images, labels = generated(BATCH, 1)
+    before = network.layers[-1].get_weights()[0]
+    step = make_step(network, tf_keras.optimizers.SGD(1.0), BCE, batch_size=BATCH, reduction=reduction)
+    step({"image": tf.constant(images)}, tf.constant(labels))
+    return network.layers[-1].get_weights()[0] - before
+
+
+def test_a_sum_makes_gradients_grow_with_the_batch() -> None:
+    """Row 8: the notebook sums its loss over the batch."""
+    np.testing.assert_allclose(change_of_a_step("sum"), BATCH * change_of_a_step("mean"), rtol=1e-4)
+
+
+def test_the_device_changes_the_colour() -> None:
+    images, labels = generated(BATCH, 1)
+    draws = tf.tile([[0.1, 1.3, 0.8, 20.0]], [BATCH, 1])
+    told = [
+        make_step(small_network(), tf_keras.optimizers.SGD(0.0), BCE, batch_size=BATCH)(inputs, tf.constant(labels))
+        for inputs in ({"image": tf.constant(images), "colour": draws}, {"image": adjust_colour(images, draws)})
+    ]
+    plain = make_step(small_network(), tf_keras.optimizers.SGD(0.0), BCE, batch_size=BATCH)
+    tf_keras.utils.set_random_seed(3)
+    assert float(told[0]) == pytest.approx(float(told[1]), rel=0.05)
+    assert float(plain({"image": tf.constant(images)}, tf.constant(labels))) != pytest.approx(float(told[0]), rel=1e-6)
+
+
+def test_averaged_weights_are_validated_and_kept() -> None:
+    images, labels = generated(ROWS, 1)
+    network = small_network()
+    network.layers[-2].rate = 0
+    kernel = network.layers[-1].kernel
+    seen: list[np.ndarray] = []
+    start = kernel.numpy()
+    device = use_device("cpu", threads=2)
+    batches = tf.data.Dataset.from_tensor_slices(({"image": images}, labels)).repeat().batch(BATCH)
+
+    def validate() -> tuple[np.ndarray, np.ndarray]:
+        seen.append(kernel.numpy())
+        return labels, labels
+
+    fit(network, batches, plan=plan_of(epochs=2, ema=0.999), loss=BCE, device=device, validate=validate, name="m")
+    np.testing.assert_array_equal(kernel.numpy(), seen[-1])
+    plain = small_network()
+    plain.layers[-2].rate = 0
+    train(plain, epochs=2)
+    moved = np.abs(plain.layers[-1].kernel.numpy() - start).max()
+    # Twelve steps of an average that keeps .999 leave it near where it began.
+    assert 0 < np.abs(seen[-1] - start).max() < 0.02 * moved
+
+
+def test_a_plateau_lowers_the_rate() -> None:
+    """Row 11: the rate falls by .4 after two epochs without a better AUC."""
+    plan = plan_of(epochs=6)
+    plan.schedule.factor, plan.schedule.patience = 0.4, 2
+    result = train(small_network(), plan=plan, aucs=[1, 0, 0, 0, 0, 0])
+    rates = [row["learning_rate"] for row in result.history]
+    assert rates == pytest.approx([0.03, 0.03, 0.03, 0.012, 0.012, 0.0048])
+
+
+def test_the_history_has_the_accuracy() -> None:
+    """Row 14: binary accuracy and AUC of every epoch."""
+    result = train(small_network(), epochs=2, aucs=[1, 0])
+    # Logits equal to the labels: those of 1 are above 0 and right, those of 0 are not above 0 and right.
+    assert [row["val_accuracy"] for row in result.history] == [1.0, 0.5]
 
 
 def backward_convolutions(trainable: str) -> int:
     """How many convolutions the backward pass of a step has."""
     backbone = build_backbone("efficientnet-lite0", weights="none", image_size=32)
     freeze(backbone, trainable=trainable)
-    network = build_model(backbone, class_count=1, hidden_units=[], dropout=0.2)
+    network = build_model(backbone, metadata_width=0, class_count=1, metadata_units=[], hidden=[], dropout=0.2)
     step = tf.function(make_step(network, tf_keras.optimizers.SGD(0.1), BCE, batch_size=2))
-    graph = step.get_concrete_function(tf.zeros((2, 32, 32, 3), tf.uint8), tf.zeros((2, 1))).graph
+    graph = step.get_concrete_function({"image": tf.zeros((2, 32, 32, 3), tf.uint8)}, tf.zeros((2, 1))).graph
     return sum("Backprop" in operation.type for operation in graph.get_operations())
 
 

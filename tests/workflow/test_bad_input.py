@@ -29,9 +29,17 @@ def refusal(project: Project, tmp_path: Path, change: dict) -> str:
     [
         ({"folds": {"cuont": 3}}, "config: folds.cuont is not a known key. Did you mean folds.count?"),
         ({"folds": {"count": 31}}, "folds.count is 31, but the training table has 30 groups (column patient_id)"),
-        ({"dataset": {"metadata_columns": ["age"]}}, "train.csv: no column age; the table has image_name, patient_id"),
+        (
+            {"dataset": {"metadata_columns": ["site", "age"]}},
+            "train.csv: no column age; the table has image_name, patient_id",
+        ),
         ({"dataset": {"root": "nowhere"}}, "nowhere/train.csv: no such table"),
         ({"dataset": {"train_images": "images/{id}.jpg"}}, "line 2: id 's000': image data/images/s000.jpg"),
+        (
+            {"dataset": {"metadata": {"site": {"kind": "categorical", "vocabulary": ["arm"]}}}},
+            "is 'leg', not in the vocabulary arm; mend the row",
+        ),
+        ({"dataset": {"train_images": None, "train_records": ["x*.tfrec"]}}, "no file matches data/x*.tfrec"),
         ({"models": {"a": {"backbone": "resnet50", "image_size": 64}}}, "models.a: no backbone 'resnet50'"),
     ],
 )

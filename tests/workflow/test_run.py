@@ -33,6 +33,20 @@ def test_every_training_row_has_one_out_of_fold_score_of_every_model(results: Pa
     assert merged.groupby("patient_id")["fold"].nunique().max() == 1
 
 
+def test_external_rows_are_trained_on_and_never_scored(results: Path) -> None:
+    folds = pd.read_csv(results / "folds.csv").set_index("id")
+    external = folds[folds["part"] == "external"]
+    assert len(external) == 8
+    # The first is of the first training row's patient: it is withheld where that row is held out.
+    assert external.loc["e000", "fold"] == folds.loc["s000", "fold"]
+    assert set(external["fold"].drop("e000")) == {-1}
+    assert not pd.read_csv(results / "oof.csv")["id"].str.startswith("e").any()
+    for fold in range(3):
+        told = json.loads((results / "models" / "a" / f"fold{fold}" / "provenance.json").read_text())
+        rows = folds[(folds["part"] == "train") & (folds["fold"] != fold)]
+        assert told["train_rows"] == len(rows) + 8 - (fold == external.loc["e000", "fold"])
+
+
 def test_metrics_and_report_are_there(results: Path) -> None:
     metrics = json.loads((results / "metrics.json").read_text())
     assert {"a", "b", "blend"} <= set(metrics["models"])

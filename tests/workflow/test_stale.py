@@ -39,7 +39,7 @@ def training(models: str = MODELS, folds: object = FOLDS) -> set[str]:
 
 def pieces_of(name: str, part: str) -> set[str]:
     """The piece of the inventory and the shard of a sample; the train part of `fixtures.images` has 4 and 2."""
-    scans, shards = {"train": (4, 2), "test": (1, 1)}[part]
+    scans, shards = {"train": (4, 2), "external": (1, 1), "test": (1, 1)}[part]
     return {
         f"scan_images/{part}/{part_name(bucket(name, scans), scans)}",
         f"shard_records/32/{part}/{part_name(bucket(name, shards), shards)}",
@@ -47,7 +47,9 @@ def pieces_of(name: str, part: str) -> set[str]:
 
 
 # Every fold sees every training row: to train on, or as rows held out.
-TRAIN_ROW = pieces_of("s000", "train") | {"audit_leaks/train", "audit_leaks/test"} | FOLD_TABLE | training()
+AUDITS = {f"audit_leaks/{part}" for part in ("train", "external", "test")}
+TRAIN_ROW = pieces_of("s000", "train") | AUDITS | FOLD_TABLE | training()
+EXTERNAL_ROW = pieces_of("e000", "external") | (AUDITS - {"audit_leaks/train"}) | FOLD_TABLE | training()
 TEST_ROW = pieces_of("s060", "test") | {"audit_leaks/test"} | jobs("predict_test") | AFTER_BLEND
 
 
@@ -132,6 +134,11 @@ CASES = {
     "learning rate of one model": (set_value("models", "a", "learning_rate", value=0.01), training("a")),
     "override for one fold": (set_value("models", "a", "fold_overrides", value={2: {"seed": 5}}), training("a", [2])),
     "new model": (edit_config(new_model), training("c")),
+    "words of a metadata column": (
+        set_value("dataset", "metadata", "site", "vocabulary", value=["arm", "leg", "head"]),
+        training("b"),
+    ),
+    "bytes of an external image": (edit_image("e000"), EXTERNAL_ROW),
     "new test row": (new_test_row, TEST_ROW),
     "bytes of a test image": (edit_image("s060"), TEST_ROW),
     "label of a training row": (edit_label, TRAIN_ROW),

@@ -9,7 +9,7 @@ WORKFLOW = Path(workflow.basedir)
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 
 import keys
-from configuration import check_combinations, check_data, complete, read_schema
+from configuration import check_combinations, check_data, complete, read_schema, with_preset
 from foldline.errors import FoldlineError
 from foldline.rows import pieces_within
 from plan import Plan, job_name, make_plan
@@ -20,6 +20,7 @@ DIGESTS_FILE = Path(".foldline/image_digests.tsv")
 
 
 try:
+    config = with_preset(config, workflow.config_settings.config)
     config = complete(config, read_schema(WORKFLOW.parent / "config" / "config.schema.yaml"))
     check_combinations(config)
 except FoldlineError as error:
@@ -30,6 +31,8 @@ EXAMPLE = config["dataset"]["example"]
 PINNED = WORKFLOW / "examples" / f"{EXAMPLE}.csv" if EXAMPLE else None
 FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
+MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
+LABELLED = ["train", "external"] if config["dataset"]["external"] else ["train"]
 LARGEST = max(model["image_size"] for model in config["models"].values())
 
 if workflow.is_main_process:
@@ -45,7 +48,7 @@ else:
 
 
 wildcard_constraints:
-    part="train|test",
+    part="train|external|test",
     piece=r"\d+-of-\d+",
     size=r"\d+",
     fold=r"\d+",
@@ -59,13 +62,12 @@ def settings_of(step):
 
 def table_of(part):
     """The raw table. Its rows are in the keys, row by row, so the mtime of a user's table says nothing more."""
-    table = DATASET / config["dataset"][f"{part}_table"]
-    return table if EXAMPLE else ancient(table)
+    return PLAN.tables[part] if EXAMPLE else ancient(PLAN.tables[part])
 
 
 def inventory_of(part, pieces=None):
-    """Pieces of the inventory of the train or test table; all of them by default."""
-    names = PLAN.pieces[f"scan/{part}"] if pieces is None else pieces
+    """Pieces of the inventory of one part; all of them by default, none of a part that the data do not have."""
+    names = PLAN.pieces.get(f"scan/{part}", []) if pieces is None else pieces
     return expand("results/inventory/{part}/{piece}.csv", part=part, piece=names)
 
 
@@ -81,9 +83,11 @@ def shards_of(size, part, suffix):
     return expand("results/shards/{size}/{part}/{piece}.{suffix}", size=size, part=part, piece=pieces, suffix=suffix)
 
 
-def model_shards(part, suffix):
-    """The shards of the image size that belongs to the wildcard `model`."""
-    return lambda wildcards: shards_of(config["models"][wildcards.model]["image_size"], part, suffix)
+def model_shards(parts, suffix):
+    """The shards of some parts, of the image size that belongs to the wildcard `model`."""
+    return lambda wildcards: [
+        shard for part in parts for shard in shards_of(config["models"][wildcards.model]["image_size"], part, suffix)
+    ]
 
 
 def files_of(job):

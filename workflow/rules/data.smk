@@ -59,7 +59,8 @@ rule audit_leaks:
     input:
         key="results/keys/audit_leaks/{part}.key",
         inventory=lambda wildcards: inventory_of(wildcards.part),
-        others=lambda wildcards: inventory_of("train") if wildcards.part == "test" else [],
+        train=lambda wildcards: inventory_of("train") if wildcards.part != "train" else [],
+        external=lambda wildcards: inventory_of("external") if wildcards.part == "test" else [],
     output:
         leaks="results/leaks/{part}.csv",
         built="results/keys/audit_leaks/{part}.built",
@@ -87,6 +88,8 @@ rule make_folds:
         key="results/keys/make_folds.key",
         inventory=inventory_of("train"),
         leaks="results/leaks/train.csv",
+        external_inventory=inventory_of("external"),
+        external_leaks=expand("results/leaks/{part}.csv", part=LABELLED[1:]),
     output:
         folds="results/folds.csv",
         built="results/keys/make_folds.built",

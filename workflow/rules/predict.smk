@@ -4,10 +4,11 @@
 rule predict_oof:
     input:
         key="results/keys/predict_oof/{model}/fold{fold}.key",
-        shards=model_shards("train", "tfrec"),
-        manifests=model_shards("train", "json"),
+        shards=model_shards(["train"], "tfrec"),
+        manifests=model_shards(["train"], "json"),
         folds="results/folds.csv",
         weights="results/models/{model}/fold{fold}/weights.weights.h5",
+        metadata="results/models/{model}/fold{fold}/metadata.json",
     output:
         predictions="results/predictions/{model}/fold{fold}/oof.csv",
         built="results/keys/predict_oof/{model}/fold{fold}.built",
@@ -32,9 +33,10 @@ rule predict_oof:
 rule predict_test:
     input:
         key="results/keys/predict_test/{model}/fold{fold}.key",
-        shards=model_shards("test", "tfrec"),
-        manifests=model_shards("test", "json"),
+        shards=model_shards(["test"], "tfrec"),
+        manifests=model_shards(["test"], "json"),
         weights="results/models/{model}/fold{fold}/weights.weights.h5",
+        metadata="results/models/{model}/fold{fold}/metadata.json",
     output:
         predictions="results/predictions/{model}/fold{fold}/test.csv",
         built="results/keys/predict_test/{model}/fold{fold}.built",

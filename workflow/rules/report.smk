@@ -11,8 +11,10 @@ rule render_report:
         inventory=inventory_of("train"),
         train_leaks="results/leaks/train.csv",
         test_leaks="results/leaks/test.csv",
+        external_leaks=expand("results/leaks/{part}.csv", part=LABELLED[1:]),
         class_weights=expand("results/class_weights/fold{fold}.json", fold=FOLDS),
         histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),
+        samples=expand("results/models/{model}/fold0/samples.png", model=MODELS_WITH_IMAGES),
         provenances=expand("results/models/{model}/fold{fold}/provenance.json", model=MODELS, fold=FOLDS),
         shards=shards_of(LARGEST, "train", "tfrec"),
         manifests=shards_of(LARGEST, "train", "json"),
@@ -24,6 +26,9 @@ rule render_report:
         folds=report("results/figures/folds.png", caption="../report/folds.rst", category="Data"),
         learning_curves=report(
             "results/figures/learning_curves.png", caption="../report/learning_curves.rst", category="Training"
+        ),
+        augmented_samples=report(
+            "results/figures/augmented_samples.png", caption="../report/augmented_samples.rst", category="Training"
         ),
         roc=report("results/figures/roc.png", caption="../report/roc.rst", category="Scores"),
         precision_recall=report(

@@ -4,24 +4,26 @@
 rule train_fold:
     input:
         key="results/keys/train_fold/{model}/fold{fold}.key",
-        shards=model_shards("train", "tfrec"),
-        manifests=model_shards("train", "json"),
+        shards=model_shards(LABELLED, "tfrec"),
+        manifests=model_shards(LABELLED, "json"),
         folds="results/folds.csv",
         class_weights="results/class_weights/fold{fold}.json",
     output:
         weights="results/models/{model}/fold{fold}/weights.weights.h5",
+        metadata="results/models/{model}/fold{fold}/metadata.json",
         history="results/models/{model}/fold{fold}/history.csv",
         provenance="results/models/{model}/fold{fold}/provenance.json",
+        samples="results/models/{model}/fold{fold}/samples.png",
         events="results/models/{model}/fold{fold}/events.out.tfevents.foldline",
         built="results/keys/train_fold/{model}/fold{fold}.built",
     log:
         "logs/train_fold/{model}/fold{fold}.log",
     benchmark:
         "benchmarks/train_fold/{model}/fold{fold}.tsv"
-    conda:
-        "../../envs/train-cpu.yaml"
     # Before any prediction: a fold that waits is the longest way to the end.
     priority: 1
+    conda:
+        "../../envs/train-cpu.yaml"
     threads: 1
     resources:
         mem_mb=4000,

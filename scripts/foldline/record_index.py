@@ -1,0 +1,337 @@
+"""Ready-made TFRecord files: what is in each record and where, found out in one reading of every file.
+
+Counts and numbers in file names say nothing here. The framing is that of `foldline.records`.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from foldline import places
+from foldline.errors import FoldlineError, listing
+from foldline.files import written_whole
+from foldline.image_headers import UnusableImageError, read_header
+from foldline.protobuf import decode_example, float32_text
+from foldline.records import CHECKSUM_BYTES, HEADER_BYTES, checksum
+from foldline.rows import PATH, Columns, checked_row
+
+COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
+IMAGE_FORMATS = ("JPEG", "PNG")
+PLACE = re.compile(r"(.+)#(\d+)\+(\d+)")
+READERS = 8
+# First word of a file of known records; another number where what `index_file` finds in the same bytes changes.
+FORMAT = 1
+
+Features = Mapping[str, list[bytes] | list[int] | list[float]]
+
+
+@dataclass(frozen=True)
+class RecordNames(Columns):
+    """Which features of a record mean what: features carry the names of the columns.
+
+    Attributes:
+        image: feature of the JPEG or PNG.
+    """
+
+    image: str = "image"
+
+
+@dataclass(frozen=True)
+class IndexedRecord:
+    """One record of a TFRecord file.
+
+    Attributes:
+        number: its place in the file, the first being 1.
+        id: the sample's name.
+        target: "0" or "1"; "" in a test part.
+        group: value of the group feature; the id where there is none.
+        metadata: values of the metadata features as text, "" where missing.
+        offset: where the serialised record starts in the file, in bytes.
+        length: bytes of the serialised record.
+        sha256: hex digest of the image's bytes.
+        bytes: size of the image.
+        width: of the image, in pixels, after EXIF orientation.
+        height: of the image, in pixels, after EXIF orientation.
+    """
+
+    number: int
+    id: str
+    target: str
+    group: str
+    metadata: tuple[str, ...]
+    offset: int
+    length: int
+    sha256: str
+    bytes: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class RecordPlace:
+    """A record by its file, and offset and length in bytes of what is serialised; as text FILE#OFFSET+LENGTH."""
+
+    file: str
+    offset: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.file}#{self.offset}+{self.length}"
+
+    @classmethod
+    def parse(cls, text: str) -> "RecordPlace | None":
+        """Read the text form; None if the text is none, as the path of an image file."""
+        found = PLACE.fullmatch(text)
+        return found and cls(found[1], int(found[2]), int(found[3]))
+
+
+def index_file(place: str | Path, names: RecordNames) -> list[IndexedRecord]:
+    """Read a TFRecord file once, and check every record in it.
+
+    Args:
+        place: path or URL of the file.
+        names: the features to look for. Numbers become text as `float32_text` and `str` write them; a metadata feature
+            that is there without a value is missing.
+
+    Raises:
+        FoldlineError: the file is absent, empty, compressed, cut or does not fit its checksums; a record lacks a
+            feature, has it with another kind or number of values, has no JPEG or PNG, or an id, label or group that a
+            table could not have.
+    """
+    place = str(place)
+    try:
+        with places.opened(place) as handle:
+            found = [_indexed(place, number, offset, data, names) for number, offset, data in _records(handle, place)]
+    except OSError as error:
+        raise FoldlineError(f"{place} cannot be read: {error.strerror or error}") from error
+    if not found:
+        raise FoldlineError(f"{place}: the file is empty; remove it, or fetch it again")
+    return found
+
+
+def index_files(files: Sequence[str], names: RecordNames, *, cache: Path) -> dict[str, list[IndexedRecord]]:
+    """`index_file` of each file, several at a time; only new and changed files are read.
+
+    Args:
+        files: places of the files.
+        names: the features to look for.
+        cache: folder with a file per TFRecord file: what was found in it, with its size, version and `names`.
+
+    Returns:
+        Records of each file, in the order of `files`.
+
+    Raises:
+        FoldlineError: as for `index_file`, the first of the files that cannot be used.
+    """
+    with ThreadPoolExecutor(READERS) as pool:
+        found = pool.map(partial(_known_or_read, names=names, cache=cache), files)
+        return dict(zip(files, found, strict=True))
+
+
+def check_part(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
+    """Compare the records of a part with each other.
+
+    Args:
+        files: records of each file by its place.
+
+    Raises:
+        FoldlineError: two records have the same id, or images of different sizes.
+    """
+    first_of: dict[str, str] = {}
+    size, sized = None, ""
+    for file, records in files.items():
+        for record in records:
+            where = f"{file}, record {record.number}"
+            if record.id in first_of:
+                raise FoldlineError(
+                    f"{where}: id {record.id!r} stands in {first_of[record.id]} too; ids must be unique"
+                )
+            first_of[record.id] = where
+            if size is None:
+                size, sized = (record.width, record.height), where
+            if (record.width, record.height) != size:
+                raise FoldlineError(
+                    f"{where}: the image of id {record.id!r} is {record.width} x {record.height} pixels where that of "
+                    f"{sized} is {size[0]} x {size[1]}; the records of a part have images of one size"
+                )
+
+
+def write_part(path: str | Path, files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames) -> None:
+    """Write the records of a part as a table, sorted by id; a file of the same content is left alone.
+
+    Args:
+        path: the CSV table: id, target and group where `names` has them, metadata, and last `path`, the record's place.
+        files: records of each file by what the table calls it.
+        names: the features that were read; the columns carry their names.
+
+    Raises:
+        FoldlineError: a feature has the name of the column `path`.
+    """
+    header = [*names.names(), PATH]
+    if PATH in header[:-1]:
+        raise FoldlineError(
+            f"feature {PATH!r}: the table of the records has a column of that name; leave the feature out"
+        )
+    lines = []
+    for file, records in files.items():
+        for record in records:
+            labels = [record.target] * bool(names.target) + [record.group] * bool(names.group)
+            place = RecordPlace(file, record.offset, record.length)
+            lines.append([record.id, *labels, *record.metadata, str(place)])
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *sorted(lines)])
+    content = text.getvalue().encode()
+    path = Path(path)
+    if path.is_file() and path.read_bytes() == content:
+        return
+    with written_whole(path) as handle:
+        handle.write(content)
+
+
+def read_places(path: str | Path) -> dict[str, str]:
+    """Place of each record by its id, from a table that `write_part` wrote."""
+    with Path(path).open(newline="", encoding="utf-8") as handle:
+        return {cells[0]: cells[-1] for cells in csv.reader(handle)}
+
+
+def image_at(place: RecordPlace, image: str) -> bytes:
+    """Bytes of the image of one record, read from its place and checked again.
+
+    Args:
+        place: the record; its file as it can be opened.
+        image: feature of the image.
+
+    Raises:
+        OSError: the file cannot be read.
+        UnusableImageError: what stands at the place is no such record, or does not fit its checksums.
+    """
+    framed = places.read_range(place.file, place.offset - HEADER_BYTES, place.offset + place.length + CHECKSUM_BYTES)
+    size, header, data = framed[:8], framed[:HEADER_BYTES], framed[HEADER_BYTES:-CHECKSUM_BYTES]
+    if size != struct.pack("<Q", place.length) or checksum(size) != header[8:] or len(data) != place.length:
+        raise UnusableImageError("damaged: no record of this length stands there; the file is another or is cut")
+    if checksum(data) != framed[-CHECKSUM_BYTES:]:
+        raise UnusableImageError("damaged: the record does not fit its checksum")
+    found = decode_example(data).get(image)
+    if not found or not isinstance(found[0], bytes):
+        raise UnusableImageError(f"the record has no image in a feature {image!r}")
+    return found[0]
+
+
+def _records(handle: IO[bytes], place: str) -> Iterator[tuple[int, int, bytes]]:
+    """Yield number (from 1), offset in bytes and serialised bytes of each record; the handle stands at byte 0."""
+    number = offset = 0
+    while header := handle.read(HEADER_BYTES):
+        number += 1
+        where = f"{place}, record {number}"
+        if checksum(header[:8]) != header[8:]:
+            # A length can begin with the same bytes as a compressed file, but not together with its checksum.
+            if number == 1 and header.startswith(COMPRESSED):
+                raise FoldlineError(f"{place}: the file is compressed (gzip or zlib); unpack it")
+            if len(header) < HEADER_BYTES:
+                raise FoldlineError(f"{where} is cut in its header; fetch the file again")
+            raise FoldlineError(f"{where} has a length that does not fit its checksum; fetch the file again")
+        length = struct.unpack("<Q", header[:8])[0]
+        data = handle.read(length + CHECKSUM_BYTES)
+        if len(data) < length + CHECKSUM_BYTES:
+            raise FoldlineError(f"{where} is cut; fetch the file again")
+        if checksum(data[:length]) != data[length:]:
+            raise FoldlineError(f"{where} does not fit its checksum; fetch the file again")
+        offset += HEADER_BYTES
+        yield number, offset, data[:length]
+        offset += length + CHECKSUM_BYTES
+
+
+def _indexed(place: str, number: int, offset: int, data: bytes, names: RecordNames) -> IndexedRecord:
+    where = f"{place}, record {number}"
+    try:
+        features = decode_example(data)
+    except FoldlineError as error:
+        raise FoldlineError(f"{where}: {error}") from error
+    name = _text(features, names.id, "dataset.id_column", where)
+    where = f"{where}, id {name!r}"
+    cells = {names.id: name}
+    if names.target:
+        cells[names.target] = _text(features, names.target, "dataset.target_column", where)
+    if names.group:
+        cells[names.group] = _text(features, names.group, "dataset.group_column", where)
+    for column in names.metadata:
+        cells[column] = _text(features, column, "dataset.metadata_columns", where, required=False)
+    row = checked_row(f"{place}, record {number}", number, cells, names, kind="feature")
+    image = _value(features, names.image, "dataset.image_feature", where)
+    if not isinstance(image, bytes):
+        raise FoldlineError(
+            f"{where}: feature {names.image!r} holds a number and no image; name the image in dataset.image_feature"
+        )
+    try:
+        header = read_header(image)
+    except UnusableImageError as error:
+        raise FoldlineError(f"{where}: feature {names.image!r} is no JPEG or PNG: {error}") from error
+    if header.format not in IMAGE_FORMATS:
+        raise FoldlineError(f"{where}: feature {names.image!r} is a {header.format} and no JPEG or PNG")
+    return IndexedRecord(
+        number=number,
+        id=row.id,
+        target=row.target,
+        group=row.group,
+        metadata=row.metadata,
+        offset=offset,
+        length=len(data),
+        sha256=hashlib.sha256(image).hexdigest(),
+        bytes=len(image),
+        width=header.width,
+        height=header.height,
+    )
+
+
+def _value(features: Features, name: str, key: str, where: str, *, required: bool = True) -> bytes | int | float | None:
+    """The one value of a feature; None where it has none and need not have one."""
+    if name not in features:
+        raise FoldlineError(f"{where}: no feature {name!r} ({key}); the record has {listing(sorted(features))}")
+    values = features[name]
+    if len(values) > 1 or (required and not values):
+        raise FoldlineError(f"{where}: feature {name!r} ({key}) holds {len(values)} values where one is needed")
+    return values[0] if values else None
+
+
+def _text(features: Features, name: str, key: str, where: str, *, required: bool = True) -> str:
+    value = _value(features, name, key, where, required=required)
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return float32_text(value)
+    if isinstance(value, int):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise FoldlineError(
+            f"{where}: feature {name!r} ({key}) is no text in UTF-8 ({error}); name another feature"
+        ) from error
+
+
+def _known_or_read(place: str, names: RecordNames, cache: Path) -> list[IndexedRecord]:
+    try:
+        size, version = places.stamp(place)
+    except OSError as error:
+        raise FoldlineError(f"{place} cannot be read: {error.strerror or error}") from error
+    head = json.dumps([FORMAT, place, size, version, asdict(names)])
+    path = cache / f"{hashlib.sha256(place.encode()).hexdigest()[:32]}.jsonl"
+    if path.is_file():
+        first, *lines = path.read_text(encoding="utf-8").split("\n")
+        if first == head:
+            return [
+                IndexedRecord(**{**cells, "metadata": tuple(cells["metadata"])}) for cells in map(json.loads, lines)
+            ]
+    found = index_file(place, names)
+    with written_whole(path, mode="w", encoding="utf-8") as handle:
+        handle.write("\n".join([head, *(json.dumps(vars(record)) for record in found)]))
+    return found

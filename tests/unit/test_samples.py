@@ -1,0 +1,52 @@
+"""The picture of augmented samples: the image as it is first, then changed versions; equal seeds, equal bytes."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from fixtures.shards import picture, write_shards
+from foldline.datasets import open_shards
+from foldline.samples import COLUMNS, GAP, ROWS, augmented_samples, no_samples
+from PIL import Image
+
+CHANGES = {
+    "flip_horizontal": True,
+    "flip_vertical": True,
+    "quarter_turns": True,
+    "rotation": [15.0],
+    "shear": [],
+    "zoom": [],
+    "shift": [],
+    "crop": 1.0,
+    "hue": 0.0,
+    "saturation": 0.0,
+    "contrast": 0.2,
+    "brightness": 0.1,
+    "coarse_dropout": {"probability": 0.0, "holes": 8, "size": 0.1},
+    "cutmix": {"probability": 0.5, "alpha": 1.0},
+    "mixup": {"probability": 0.0, "alpha": 0.2},
+}
+
+
+def pixels(png: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as opened:
+        return np.asarray(opened)
+
+
+def test_each_line_begins_with_the_image_as_it_is(tmp_path: Path) -> None:
+    data = write_shards(tmp_path)
+    shards = open_shards(data.paths, data.manifests, image_size=32)
+    first, again, other = (
+        augmented_samples(shards, list(data.rows["id"]), image_size=32, augmentation=CHANGES, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    grid = pixels(first)
+    assert grid.shape == (ROWS * (32 + GAP) - GAP, COLUMNS * (32 + GAP) - GAP, 3)
+    shown = {grid[line * (32 + GAP) :, :32][:32].tobytes() for line in range(ROWS)}
+    rows = data.rows.sort_values("id").head(ROWS)
+    assert shown == {pixels(picture(row.number, row.target, 32)).tobytes() for row in rows.itertuples()}
+
+
+def test_a_model_without_images_has_one_pixel() -> None:
+    assert pixels(no_samples()).shape == (1, 1, 3)
