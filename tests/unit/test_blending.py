@@ -69,6 +69,7 @@ def test_out_of_fold_rows_come_in_the_order_of_the_folds(tmp_path: Path) -> None
 
 
 def test_a_test_prediction_is_the_mean_over_the_folds(tmp_path: Path) -> None:
+    """Row 13."""
     found = merged_test(tmp_path, test_rows())
     assert found.ids == TEST_IDS
     assert found.probabilities[0, :, 0] == pytest.approx([0.52, 0.12, 0.32])

@@ -9,6 +9,7 @@ from foldline.submission import check_submission, read_sample, write_submission
 
 
 def test_written_in_the_order_and_with_the_header_of_the_sample(tmp_path: Path) -> None:
+    """Row 13 corrected: no row of the sample can vanish."""
     (tmp_path / "sample.csv").write_bytes(b'\xef\xbb\xbfimage,"p, melanoma"\r\nb,0\r\n007,0.5\r\n\r\na,0\r\n')
     header, ids = read_sample(tmp_path / "sample.csv", n_classes=1)
     assert (header, ids) == (["image", "p, melanoma"], ["b", "007", "a"])
