@@ -21,7 +21,7 @@ from foldline.errors import FoldlineError, listing
 from foldline.files import written_whole
 from foldline.image_headers import UnusableImageError, read_header
 from foldline.protobuf import decode_example, float32_text
-from foldline.records import CHECKSUM_BYTES, HEADER_BYTES, checksum
+from foldline.records import CHECKSUM_BYTES, HEADER_BYTES, checksum, framed_records
 from foldline.rows import PATH, Columns, checked_row
 
 COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
@@ -227,27 +227,15 @@ def image_at(place: RecordPlace, image: str) -> bytes:
 
 
 def _records(handle: IO[bytes], place: str) -> Iterator[tuple[int, int, bytes]]:
-    """Yield number (from 1), offset in bytes and serialised bytes of each record; the handle stands at byte 0."""
-    number = offset = 0
-    while header := handle.read(HEADER_BYTES):
-        number += 1
-        where = f"{place}, record {number}"
-        if checksum(header[:8]) != header[8:]:
-            # A length can begin with the same bytes as a compressed file, but not together with its checksum.
-            if number == 1 and header.startswith(COMPRESSED):
-                raise FoldlineError(f"{place}: the file is compressed (gzip or zlib); unpack it")
-            if len(header) < HEADER_BYTES:
-                raise FoldlineError(f"{where} is cut in its header; fetch the file again")
-            raise FoldlineError(f"{where} has a length that does not fit its checksum; fetch the file again")
-        length = struct.unpack("<Q", header[:8])[0]
-        data = handle.read(length + CHECKSUM_BYTES)
-        if len(data) < length + CHECKSUM_BYTES:
-            raise FoldlineError(f"{where} is cut; fetch the file again")
-        if checksum(data[:length]) != data[length:]:
-            raise FoldlineError(f"{where} does not fit its checksum; fetch the file again")
-        offset += HEADER_BYTES
-        yield number, offset, data[:length]
-        offset += length + CHECKSUM_BYTES
+    """`records.framed_records` of somebody else's file, which may be compressed and cannot be built again here."""
+    header = handle.read(HEADER_BYTES)
+    # A length can begin with the same bytes as a compressed file, but not together with its checksum.
+    if header.startswith(COMPRESSED) and checksum(header[:8]) != header[8:]:
+        raise FoldlineError(f"{place}: the file is compressed (gzip or zlib); unpack it")
+    handle.seek(0)
+    return framed_records(
+        handle, lambda number, what: FoldlineError(f"{place}, record {number} {what}; fetch the file again")
+    )
 
 
 def _indexed(place: str, number: int, offset: int, data: bytes, names: RecordNames) -> IndexedRecord:

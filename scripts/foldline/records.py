@@ -7,8 +7,9 @@ tensorflow/core/example, and tensorflow.org/tutorials/load_data/tfrecord.
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -149,13 +150,27 @@ def read_records(path: str | Path) -> Iterator[bytes]:
         FoldlineError: the file is cut, or the checksum of a length or of a record does not fit.
     """
     with Path(path).open("rb") as handle:
-        for number, length in _lengths(handle, path):
-            data = handle.read(length + CHECKSUM_BYTES)
-            if len(data) < length + CHECKSUM_BYTES:
-                raise _broken(path, number, "is cut")
-            if checksum(data[:length]) != data[length:]:
-                raise _broken(path, number, "does not fit its checksum")
-            yield data[:length]
+        for _, _, data in framed_records(handle, partial(_broken, path)):
+            yield data
+
+
+def framed_records(handle: IO[bytes], broken: Callable[[int, str], FoldlineError]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield number (from 1), offset in bytes and serialised bytes of each record; the handle stands at byte 0.
+
+    Args:
+        handle: a TFRecord file.
+        broken: gives the error for the number of a record and what is wrong with it.
+    """
+    offset = 0
+    for number, length in _lengths(handle, broken):
+        data = handle.read(length + CHECKSUM_BYTES)
+        if len(data) < length + CHECKSUM_BYTES:
+            raise broken(number, "is cut")
+        if checksum(data[:length]) != data[length:]:
+            raise broken(number, "does not fit its checksum")
+        offset += HEADER_BYTES
+        yield number, offset, data[:length]
+        offset += length + CHECKSUM_BYTES
 
 
 def count_records(path: str | Path) -> int:
@@ -168,7 +183,7 @@ def count_records(path: str | Path) -> int:
     size = path.stat().st_size
     number = 0
     with path.open("rb") as handle:
-        for number, length in _lengths(handle, path):
+        for number, length in _lengths(handle, partial(_broken, path)):
             if handle.seek(length + CHECKSUM_BYTES, 1) > size:
                 raise _broken(path, number, "is cut")
     return number
@@ -238,15 +253,15 @@ def check_shards(paths: Sequence[str | Path], manifests: Sequence[str | Path]) -
     return contents
 
 
-def _lengths(handle: IO[bytes], path: str | Path) -> Iterator[tuple[int, int]]:
+def _lengths(handle: IO[bytes], broken: Callable[[int, str], FoldlineError]) -> Iterator[tuple[int, int]]:
     """Yield number (from 1) and length in bytes of each record; the handle stands at its first byte."""
     number = 0
     while header := handle.read(HEADER_BYTES):
         number += 1
         if len(header) < HEADER_BYTES:
-            raise _broken(path, number, "is cut in its header")
+            raise broken(number, "is cut in its header")
         if checksum(header[:8]) != header[8:]:
-            raise _broken(path, number, "has a length that does not fit its checksum")
+            raise broken(number, "has a length that does not fit its checksum")
         yield number, struct.unpack("<Q", header[:8])[0]
 
 

@@ -4,29 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.settings import STILL, model_settings
 from fixtures.shards import ShardSet, cut_last_record, write_shards
 from foldline.datasets import Sight, check_ids, check_read, open_shards, ordered_batches, reading, training_batches
 from foldline.errors import FoldlineError
 from foldline.metadata import Column, Encoding
 
 SIZE = 16
-PLAIN = {
-    "flip_horizontal": False,
-    "flip_vertical": False,
-    "quarter_turns": False,
-    "rotation": [],
-    "shear": [],
-    "zoom": [],
-    "shift": [],
-    "crop": 1.0,
-    "hue": 0,
-    "saturation": 0,
-    "contrast": 0,
-    "brightness": 0,
-    "coarse_dropout": {"probability": 0, "holes": 8, "size": 0.1},
-    "cutmix": {"probability": 0, "alpha": 1.0},
-    "mixup": {"probability": 0, "alpha": 0.2},
-}
+PLAIN = model_settings(augment=STILL)["augment"]
 TURNING = {**PLAIN, "flip_horizontal": True, "quarter_turns": True}
 IMAGES = Sight(SIZE, Encoding(()))
 SITE = Encoding((Column("site", "categorical", ("a", "b"), ("",)),))

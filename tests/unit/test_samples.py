@@ -4,28 +4,15 @@ import io
 from pathlib import Path
 
 import numpy as np
+from fixtures.settings import model_settings
 from fixtures.shards import picture, write_shards
 from foldline.datasets import open_shards
 from foldline.samples import COLUMNS, GAP, ROWS, augmented_samples, no_samples
 from PIL import Image
 
-CHANGES = {
-    "flip_horizontal": True,
-    "flip_vertical": True,
-    "quarter_turns": True,
-    "rotation": [15.0],
-    "shear": [],
-    "zoom": [],
-    "shift": [],
-    "crop": 1.0,
-    "hue": 0.0,
-    "saturation": 0.0,
-    "contrast": 0.2,
-    "brightness": 0.1,
-    "coarse_dropout": {"probability": 0.0, "holes": 8, "size": 0.1},
-    "cutmix": {"probability": 0.5, "alpha": 1.0},
-    "mixup": {"probability": 0.0, "alpha": 0.2},
-}
+CHANGES = model_settings(
+    augment={"rotation": [15.0], "contrast": 0.2, "brightness": 0.1, "cutmix": {"probability": 0.5}}
+)["augment"]
 
 
 def pixels(png: bytes) -> np.ndarray:

@@ -3,22 +3,11 @@
 import itertools
 
 import pytest
+from fixtures.settings import model_settings
 from foldline.errors import FoldlineError
 from foldline.schedules import make_schedule
 
-COSINE = {
-    "name": "cosine",
-    "warmup_epochs": 1,
-    "initial_fraction": 0.0,
-    "hold_epochs": 0,
-    "stepped": False,
-    "final_fraction": 0.1,
-    "decay": 0.9,
-    "decay_from": "hold",
-    "factor": 0.4,
-    "patience": 2,
-    "min_delta": 1e-4,
-}
+COSINE = model_settings(schedule={"warmup_epochs": 1, "final_fraction": 0.1})["schedule"]
 # The policy of the protein-atlas notebook: 1e-5 to 1e-4 in 3 epochs, 2 epochs of hold, then down by .9 an epoch.
 POLICY = {
     **COSINE,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from fixtures.settings import model_settings
 from fixtures.shards import ShardSet, cut_last_record, write_shards
 from foldline.engine import tf
 from foldline.errors import FoldlineError
@@ -18,61 +19,24 @@ from PIL import Image
 from tensorflow.core.util import event_pb2
 from train_fold import train_fold
 
-SETTINGS = {
-    "inputs": ["image"],
-    "backbone": "efficientnet-lite0",
-    "weights": "none",
-    "image_size": 32,
-    "trainable": "upper",
-    "metadata_units": [4],
-    "hidden": [],
-    "dropout": 0.2,
-    "epochs": 2,
-    "batch_size": 8,
-    "learning_rate": 1e-3,
-    "schedule": {
-        "name": "cosine",
-        "warmup_epochs": 0.5,
-        "initial_fraction": 0,
-        "hold_epochs": 0,
-        "stepped": False,
-        "final_fraction": 0.1,
-        "decay": 0.9,
-        "decay_from": "hold",
-        "factor": 0.4,
-        "patience": 2,
-        "min_delta": 1e-4,
-    },
-    "loss": {
-        "name": "bce",
-        "label_smoothing": 0.0,
-        "gamma": 2.0,
-        "alpha": 0.8,
-        "hard_labels": False,
-        "reduction": "mean",
-    },
-    "augment": {
-        "flip_horizontal": True,
-        "flip_vertical": True,
-        "quarter_turns": True,
+SETTINGS = model_settings(
+    backbone="efficientnet-lite0",
+    weights="none",
+    trainable="upper",
+    metadata_units=[4],
+    epochs=2,
+    batch_size=8,
+    schedule={"warmup_epochs": 0.5, "final_fraction": 0.1},
+    augment={
         "rotation": [15, 180],
-        "shear": [],
-        "zoom": [],
-        "shift": [],
-        "crop": 1.0,
-        "hue": 0,
-        "saturation": 0,
         "brightness": 0.1,
         "contrast": 0.1,
-        "coarse_dropout": {"probability": 0.5, "holes": 2, "size": 0.1},
-        "cutmix": {"probability": 0.3, "alpha": 1.0},
-        "mixup": {"probability": 0, "alpha": 0.2},
+        "coarse_dropout": {"probability": 0.5, "holes": 2},
+        "cutmix": {"probability": 0.3},
     },
-    "early_stopping": {"patience": None, "min_delta": 0},
-    "ema_decay": 0.9,
-    "select_epoch": "last",
-    "seed": 11,
-}
+    ema_decay=0.9,
+    seed=11,
+)
 
 
 @dataclass
