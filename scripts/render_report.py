@@ -17,11 +17,13 @@ import numpy as np
 import pandas as pd
 from foldline import figures as draw
 from foldline.blending import BLEND, read_oof
+from foldline.channels import image_features
+from foldline.composite import composite
 from foldline.decoding import decode
 from foldline.errors import FoldlineError, listing
 from foldline.files import read_json, written_whole
 from foldline.image_headers import read_header
-from foldline.records import check_shards, decode_record, read_records
+from foldline.records import Record, check_shards, decode_record, read_records
 from foldline.report import CAPTIONS, page
 from foldline.report_data import Run, shown_columns
 from foldline.rows import bucket, part_numbers
@@ -128,7 +130,7 @@ def most_wrong(table: pd.DataFrame, count: int) -> pd.DataFrame:
 def read_pictures(
     names: Sequence[str], shards: Sequence[str | Path], manifests: Sequence[str | Path]
 ) -> dict[str, np.ndarray]:
-    """Pixels of some records: uint8, (height, width, 1 or 3), by id. Shards without any of them are not read.
+    """Pixels of some records: uint8, (height, width, 3), by id, channels in colours. Other shards are not read.
 
     Raises:
         FoldlineError: a shard is damaged, or an id is in none.
@@ -138,9 +140,10 @@ def read_pictures(
         index, count = part_numbers(manifest["piece"])
         wanted = {name for name in names if bucket(name, count) == index}
         for data in read_records(path) if wanted else ():
-            record = decode_record(data, manifest["features"])
+            channels = manifest["channels"]
+            record = decode_record(data, manifest["features"], channels)
             if record.id in wanted:
-                found[record.id] = _pixels(record.image)
+                found[record.id] = _picture(record, channels)
                 wanted.discard(record.id)
             if not wanted:
                 break
@@ -148,6 +151,11 @@ def read_pictures(
     if absent:
         raise FoldlineError(f"{Path(shards[0]).parent}: no shard holds id {listing(absent)}; build the shards again")
     return found
+
+
+def _picture(record: Record, channels: Sequence[str]) -> np.ndarray:
+    planes = [_pixels(record.images[name]) for name in image_features(channels)]
+    return composite(np.concatenate(planes, axis=2), channels)
 
 
 def _pixels(data: bytes) -> np.ndarray:

@@ -1,10 +1,10 @@
 """Look at every image once, so that all that is wrong with the files is known before anything is built from them.
 
 Inputs: the table, and the images or ready-made TFRecord files that it names; these are not inputs of the rule.
-Outputs: inventory, one row per image of the piece: `tables.INVENTORY` and the metadata columns, sorted by id.
+Outputs: inventory, one row per sample of the piece: `tables.INVENTORY` and the metadata columns, sorted by id.
 Parameters: root (the dataset's folder), images (path of an image below it, with {id}; None where the table has a column
-    path), image_feature (feature of the image in ready-made records), id_column, target_column,
-    group_column, metadata_columns.
+    path), channels (of a sample, none for RGB images), image_feature (feature of the image in ready-made records),
+    id_column, target_column, group_column, metadata_columns.
 """
 
 import functools
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from foldline.channels import image_places
 from foldline.errors import FoldlineError, listing
 from foldline.image_files import inspect
 from foldline.places import below
@@ -33,6 +34,7 @@ def scan_images(
     root: str | Path,
     table: str | Path,
     images: str | None,
+    channels: Sequence[str],
     image_feature: str,
     id_column: str,
     target_column: str | None,
@@ -50,8 +52,10 @@ def scan_images(
         part: "train", "external" or "test".
         root: folder of the dataset.
         table: the user's table, or the one made of ready-made TFRecord files.
-        images: path of an image below `root`, with {id} in place of the sample's id; None where the table has a column
-            `path` with the place of each image: a path below `root`, or FILE#OFFSET+LENGTH of a record.
+        images: path of an image below `root`, with {id} in place of the sample's id, and {channel} in that of the
+            channel's name; None where the table has a column `path` with the place of each image: a path below
+            `root`, or FILE#OFFSET+LENGTH of a record, joined by `channels.BETWEEN_PLACES` where there are several.
+        channels: names of the channels, each a grey image; none where a sample is one RGB image.
         image_feature: feature of the image in ready-made records. Images of any size are taken, and cut to size later.
         id_column: column of the table that names a sample.
         target_column: column of the label, None in the test part.
@@ -72,8 +76,9 @@ def scan_images(
     columns = Columns(id_column, target_column, group_column, (*metadata_columns, *told))
     rows = sorted((row for row in read_rows(table, columns) if bucket(row.id, count) == index), key=lambda row: row.id)
     paths = [images.replace("{id}", row.id) if images else row.metadata[-1] for row in rows]
-    look = functools.partial(inspect, image_feature=image_feature)
-    found = ordered_map(look, [below(root, path) for path in paths], workers=threads, chunk=16)
+    look = functools.partial(inspect, image_feature=image_feature, grey=bool(channels))
+    places = [[below(root, place) for place in image_places(path, channels)] for path in paths]
+    found = ordered_map(look, places, workers=threads, chunk=16)
     lines = [
         {
             "id": row.id,

@@ -3,8 +3,9 @@
 Inputs: pieces of the inventory that hold the rows of the shard; the images or ready-made TFRecord files, which are not
     inputs of the rule.
 Outputs: records, a TFRecord file (`foldline.records`); manifest, what is in it.
-Parameters: root (the dataset's folder), image_feature (feature of the image in ready-made records), table (of the
-    places of ready-made records), aspect ("stretch", "crop" or "pad"), jpeg_quality, metadata_columns.
+Parameters: root (the dataset's folder), channels (of a sample, none for RGB images), image_feature (feature of the
+    image in ready-made records), table (of the places of ready-made records), aspect ("stretch", "crop" or "pad"),
+    jpeg_quality, metadata_columns.
 """
 
 import functools
@@ -13,9 +14,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
+from foldline.channels import image_features, image_places
 from foldline.errors import FoldlineError
 from foldline.files import digest_of
-from foldline.image_files import Source, picture_of
+from foldline.image_files import Source, pictures_of
 from foldline.places import below
 from foldline.record_index import read_places
 from foldline.records import Record, encode_record, feature_kinds, write_manifest, write_records
@@ -36,6 +38,7 @@ def shard_records(
     part: str,
     piece: str,
     root: str | Path,
+    channels: Sequence[str],
     image_feature: str,
     size: int,
     aspect: str,
@@ -55,6 +58,7 @@ def shard_records(
         part: "train", "external" (records carry a target) or "test".
         piece: which rows, "00003-of-00016": those whose id falls into that bucket.
         root: folder of the dataset.
+        channels: names of the channels, each a feature of a record; none where a sample is one RGB image.
         image_feature: feature of the image in ready-made records. An image that has the wanted size is handed on
             byte by byte, others are cut to it.
         size: side of the square pictures, in pixels.
@@ -68,23 +72,20 @@ def shard_records(
         FoldlineError: an image has a problem, is damaged, or has changed since the inventory was made.
     """
     labelled = part != "test"
-    kinds = feature_kinds(metadata_columns, labelled)
+    kinds = feature_kinds(metadata_columns, labelled, channels)
     rows = rows_of_piece(inventory, piece)
     moved = read_places(table) if table else {}
-    sources = [Source(row.id, below(root, moved.get(row.id, row.path)), row.sha256) for row in rows.itertuples()]
+    sources = [_source(row.id, moved.get(row.id, row.path), row.sha256, root, channels) for row in rows.itertuples()]
     cut = functools.partial(
-        picture_of, image_feature=image_feature, size=size, aspect=aspect, jpeg_quality=jpeg_quality
+        pictures_of, image_feature=image_feature, size=size, aspect=aspect, jpeg_quality=jpeg_quality
     )
-    channels = 1
 
     def encoded() -> Iterator[bytes]:
-        nonlocal channels
-        pictures = ordered_map(cut, sources, workers=threads)
-        for row, (image, image_channels) in zip(rows.to_dict("records"), pictures, strict=True):
-            channels = max(channels, image_channels)
+        for row, pictures in zip(rows.to_dict("records"), ordered_map(cut, sources, workers=threads), strict=True):
+            images = dict(zip(image_features(channels), pictures, strict=True))
             target = int(row["target"]) if labelled else None
             metadata = {name: row[name] for name in metadata_columns}
-            yield encode_record(Record(row["id"], row["group"], image, target, metadata))
+            yield encode_record(Record(row["id"], row["group"], images, target, metadata))
 
     written = write_records(records, encoded())
     write_manifest(
@@ -97,12 +98,16 @@ def shard_records(
             "sha256": written.sha256,
             "bytes": written.bytes,
             "image_size": size,
-            "channels": channels,
+            "channels": list(channels),
             "settings": {"aspect": aspect, "jpeg_quality": jpeg_quality, "metadata_columns": list(metadata_columns)},
             "features": kinds,
         },
     )
     logger.info("%s %s at %d pixels: %d records, %d bytes", part, piece, size, written.records, written.bytes)
+
+
+def _source(name: str, path: str, sha256: str, root: str | Path, channels: Sequence[str]) -> Source:
+    return Source(name, tuple(below(root, place) for place in image_places(path, channels)), sha256)
 
 
 def rows_of_piece(inventory: Sequence[str | Path], piece: str) -> pd.DataFrame:

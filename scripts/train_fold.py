@@ -147,7 +147,7 @@ def train_fold(
             picture = augmented_samples(
                 source.part("train"),
                 list(training.loc[training["part"] == "train", "id"]),
-                image_size=sight.image_size,
+                sight=sight,
                 augmentation=settings["augment"],
                 seed=seed,
             )

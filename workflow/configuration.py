@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 from foldline.backbone_names import check_backbone, is_weights_file
+from foldline.channels import CHANNEL
 from foldline.errors import FoldlineError, listing
 from foldline.metadata import CATEGORICAL, problem_of
 from jsonschema import Draft202012Validator, ValidationError
@@ -135,6 +136,7 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
                 f"config: one of dataset.{part}_images and dataset.{part}_records says where the images are; {which} "
                 "given"
             )
+    _check_channels(dataset)
     for column, read in dataset["metadata"].items():
         if column not in metadata:
             raise FoldlineError(
@@ -147,6 +149,27 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
             )
 
 
+def _check_channels(dataset: Mapping[str, Any]) -> None:
+    channels = dataset["channels"]
+    for name in channels:
+        if name in (*RESERVED, *dataset["metadata_columns"]):
+            raise FoldlineError(
+                f"config: dataset.channels has {name!r}, which is the name of a column or of another feature of the "
+                "records; give the channel another name"
+            )
+    if channels and dataset["example"]:
+        raise FoldlineError("config: dataset.example has RGB images; it goes without dataset.channels")
+    patterns = {f"{part}_images": dataset[f"{part}_images"] for part in ("train", "test")}
+    patterns["external.images"] = dataset["external"] and dataset["external"]["images"]
+    for key, pattern in patterns.items():
+        if pattern is not None and (CHANNEL in pattern) != bool(channels):
+            told = f"has no {CHANNEL}" if channels else f"has {CHANNEL}"
+            raise FoldlineError(
+                f"config: dataset.{key} is {pattern!r}, which {told}, and dataset.channels is "
+                f"{listing(channels, limit=20) or 'empty'}; name the channels, and where they stand in the path"
+            )
+
+
 def _check_model(name: str, model: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
     if "metadata" in model["inputs"] and not dataset["metadata"]:
         raise FoldlineError(f"config: models.{name}.inputs has metadata; say in dataset.metadata how columns are read")
@@ -154,6 +177,19 @@ def _check_model(name: str, model: Mapping[str, Any], dataset: Mapping[str, Any]
         raise FoldlineError(
             f"config: models.{name}: a model that sees images has a backbone, one without images has none (null)"
         )
+    unknown = [channel for channel in model["channels"] if channel not in dataset["channels"]]
+    if unknown:
+        raise FoldlineError(
+            f"config: models.{name}.channels has {listing(unknown)}; dataset.channels is "
+            f"{listing(dataset['channels'], limit=20) or 'empty'}"
+        )
+    for key in ("hue", "saturation"):
+        if dataset["channels"] and model["augment"][key]:
+            raise FoldlineError(
+                f"config: models.{name}.augment.{key} is {model['augment'][key]:g}; it mixes the colours of RGB "
+                "images, and dataset.channels are not colours; take contrast and brightness, which change each channel "
+                "apart"
+            )
     mixed = sum(model["augment"][key]["probability"] for key in ("cutmix", "mixup"))
     if mixed > 1:
         raise FoldlineError(

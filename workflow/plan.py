@@ -19,7 +19,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 ROWS_PER_SCAN = 5_000
 # A JPEG of quality 95 takes about this many bytes a pixel (measured: .30 on dermoscopy, .45 on grey solar cells).
 JPEG_BYTES_PER_PIXEL = 0.4
-MODEL_KEYS_OF_PREDICTION = ("inputs", "backbone", "image_size", "metadata_units", "hidden", "dropout")
+MODEL_KEYS_OF_PREDICTION = ("inputs", "backbone", "image_size", "channels", "metadata_units", "hidden", "dropout")
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         for fold in folds:
             settings = {key: value for key, value in model.items() if key != "fold_overrides"}
             settings |= model["fold_overrides"].get(str(fold), {})
+            settings["channels"] = model["channels"] or dataset["channels"]
             train_shards = shards[model["image_size"], "train"]
             seen_in_training = [job for part in labelled for job in shards[model["image_size"], part]]
             metadata_columns = dataset["metadata"] if "metadata" in settings["inputs"] else {}
@@ -231,6 +232,7 @@ def _plan_scans(
         "target_column": dataset["target_column"] if labelled else None,
         "group_column": dataset["group_column"] if labelled else None,
         "metadata_columns": dataset["metadata_columns"],
+        "channels": dataset["channels"],
         "image_feature": dataset["image_feature"],
     }
     images = dataset["external"]["images"] if part == "external" else dataset[f"{part}_images"]
@@ -248,11 +250,14 @@ def _plan_scans(
 def _plan_shards(
     plan: Plan, size: int, part: str, samples: Sequence[Sample], config: Mapping[str, Any], scans: Sequence[Job]
 ) -> list[Job]:
-    expected_bytes = sum(min(sample.bytes, JPEG_BYTES_PER_PIXEL * size * size) for sample in samples)
+    channels = config["dataset"]["channels"]
+    picture_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(channels))
+    expected_bytes = sum(min(sample.bytes, picture_bytes) for sample in samples)
     settings = {
         "aspect": config["shards"]["aspect"],
         "jpeg_quality": config["shards"]["jpeg_quality"],
         "metadata_columns": config["dataset"]["metadata_columns"],
+        "channels": channels,
         "image_feature": config["dataset"]["image_feature"],
     }
     places = {"root": config["dataset"]["root"]}

@@ -7,6 +7,7 @@ read. Ready-made TFRecord files are read the same way, and what is in them becom
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline import places
+from foldline.channels import image_places, joint_digest
 from foldline.errors import FoldlineError, listing
 from foldline.files import sha256_of_file, written_whole
 from foldline.rows import Columns, Row, read_rows
@@ -25,13 +27,13 @@ RECORD_TABLES = Path("results/raw")
 
 @dataclass(frozen=True)
 class Sample:
-    """A row of a table with what is known of its image.
+    """A row of a table with what is known of its images.
 
     Attributes:
         row: the row.
-        sha256: digest of the image's bytes.
-        bytes: size of the image.
-        file: the TFRecord file that holds it, by its path below the dataset's root; "" for an image file.
+        sha256: `channels.joint_digest` of the images' bytes.
+        bytes: size of the images together.
+        file: the TFRecord file that holds it, by its path below the dataset's root; "" for image files.
     """
 
     row: Row
@@ -105,7 +107,9 @@ def read_raw_data(
             continue
         table, images = _table_and_images(dataset, part)
         tables[part] = root / table
-        parts[part] = _image_samples(tables[part], columns_of(dataset, part), root, images, digests)
+        parts[part] = _image_samples(
+            tables[part], columns_of(dataset, part), root, images, dataset["channels"], digests
+        )
     digests.save()
     _refuse_shared_ids(parts, tables)
     test_ids = [sample.row.id for sample in parts["test"]]
@@ -123,11 +127,44 @@ def _table_and_images(dataset: Mapping[str, Any], part: str) -> tuple[str, str]:
     return dataset[f"{part}_table"], dataset[f"{part}_images"]
 
 
-def _image_samples(table: Path, columns: Columns, root: Path, images: str, digests: "DigestCache") -> list[Sample]:
+def _image_samples(
+    table: Path, columns: Columns, root: Path, images: str, channels: Sequence[str], digests: "DigestCache"
+) -> list[Sample]:
     rows = read_rows(table, columns)
-    paths = [root / images.replace("{id}", row.id) for row in rows]
-    known = digests.of(paths, where=[f"{table}, line {row.line}: id {row.id!r}" for row in rows])
-    return [Sample(row, sha256, size) for row, (sha256, size) in zip(rows, known, strict=True)]
+    paths = [[root / place for place in image_places(images.replace("{id}", row.id), channels)] for row in rows]
+    where = [f"{table}, line {row.line}: id {row.id!r}" for row, some in zip(rows, paths, strict=True) for _ in some]
+    known = iter(digests.of([path for some in paths for path in some], where=where))
+    if channels:
+        _refuse_unknown_channels(root, images, {row.id for row in rows}, channels)
+    samples = []
+    for row, some in zip(rows, paths, strict=True):
+        found = [next(known) for _ in some]
+        samples.append(Sample(row, joint_digest([sha256 for sha256, _ in found]), sum(size for _, size in found)))
+    return samples
+
+
+def _refuse_unknown_channels(root: Path, images: str, ids: set[str], channels: Sequence[str]) -> None:
+    """Refuse files of a sample whose channel is not known, where id and channel stand apart in one file name."""
+    folder, name = os.path.split(images)
+    form = re.fullmatch(r"([^{]*)\{(id|channel)\}([^{]+)\{(?!\2)(?:id|channel)\}([^{]*)", name)
+    if form is None or "{" in folder:
+        return
+    before, first, between, after = form.groups()
+    unknown = []
+    for file in sorted(path.name for path in (root / folder).iterdir()):
+        if not (file.startswith(before) and file.endswith(after)):
+            continue
+        middle = file[len(before) : len(file) - len(after)]
+        # An id may hold what stands between it and the channel; a channel's name hardly does.
+        left, found, right = middle.rpartition(between) if first == "id" else middle.partition(between)
+        sample, channel = (left, right) if first == "id" else (right, left)
+        if found and sample in ids and channel not in channels:
+            unknown.append(str(root / folder / file))
+    if unknown:
+        raise FoldlineError(
+            f"{listing(unknown, limit=3)}: not one of dataset.channels ({listing(channels, limit=20)}); name the "
+            "channel there (models.NAME.channels says which ones a model sees), or take the file away"
+        )
 
 
 def _record_samples(

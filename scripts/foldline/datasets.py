@@ -10,6 +10,7 @@ import numpy as np
 
 from foldline import records
 from foldline.augment import augment
+from foldline.channels import image_features
 from foldline.colour import colour_draws, has_colour
 from foldline.engine import tf
 from foldline.errors import FoldlineError, listing
@@ -39,21 +40,24 @@ class Sight:
     Attributes:
         image_size: edge S of the images in pixels; None for a model without images.
         encoding: how metadata become a vector; without columns for a model of images alone.
+        channels: names of the channels that the model sees, in its order; none for RGB images.
     """
 
     image_size: int | None
     encoding: Encoding
+    channels: tuple[str, ...] = ()
 
     def columns(self) -> list[str]:
         """Features of a record that are read beside its id and target."""
-        image = [] if self.image_size is None else [records.IMAGE]
-        return image + [column.name for column in self.encoding.columns]
+        images = [] if self.image_size is None else image_features(self.channels)
+        return images + [column.name for column in self.encoding.columns]
 
     def inputs(self, row: Inputs) -> Inputs:
-        """The network's inputs: "image", uint8 (S, S, 3), and "metadata", float32 (W,), as far as it sees them."""
+        """The network's inputs: "image", uint8 (S, S, C), and "metadata", float32 (W,), as far as it sees them."""
         inputs = {}
         if self.image_size is not None:
-            inputs[IMAGE] = decode_image(row[records.IMAGE], self.image_size)
+            images = [row[name] for name in image_features(self.channels)]
+            inputs[IMAGE] = decode_image(images, self.image_size, channels=1 if self.channels else 3)
         if self.encoding.width:
             inputs[METADATA] = metadata_vector(row, self.encoding)
         return inputs
@@ -150,9 +154,9 @@ def training_batches(
         threads: CPU threads that the stream may use.
 
     Returns:
-        Dataset of inputs and labels, float32 (batch_size, n_classes). Inputs are "image", uint8 (batch_size, S, S, 3),
-        "metadata", float32 (batch_size, W), and "colour", float32 (batch_size, 4), the draws with which the device
-        changes the images by `colour.adjust_colour`; each only if there is any.
+        Dataset of inputs and labels, float32 (batch_size, n_classes). Inputs are "image", uint8 (batch_size, S, S, C),
+        "metadata", float32 (batch_size, W), and "colour", the float32 draws of `colour.colour_draws` with which the
+        device changes the images by `colour.adjust_colour`; each only if there is any.
     """
     keep = _id_filter(ids)
     buffer = int(max(batch_size, min(len(ids), SHUFFLE_BYTES / max(1.0, shards.mean_bytes))))
@@ -174,7 +178,7 @@ def training_batches(
         if IMAGE in inputs:
             inputs[IMAGE] = augment(inputs[IMAGE], pair, augmentation)
             if has_colour(augmentation):
-                inputs[COLOUR] = colour_draws(pair, augmentation)
+                inputs[COLOUR] = colour_draws(pair, augmentation, sight.channels)
         return inputs, _labels(row)
 
     def mixed(place: tf.Tensor, batch: tuple[Inputs, tf.Tensor]) -> tuple[Inputs, tf.Tensor]:
@@ -219,19 +223,21 @@ def ordered_batches(
     return batches.prefetch(2).with_options(_options(threads))
 
 
-def decode_image(data: tf.Tensor, image_size: int) -> tf.Tensor:
-    """Decode a JPEG or PNG of the right size.
+def decode_image(data: Sequence[tf.Tensor], image_size: int, *, channels: int) -> tf.Tensor:
+    """Decode the JPEGs or PNGs of a sample, all of the right size.
 
     Args:
-        data: string, (); the file's bytes.
-        image_size: edge S that the image must have, in pixels.
+        data: string, (), each; the bytes of the images.
+        image_size: edge S that the images must have, in pixels.
+        channels: of each image: 3, and grey images have three equal channels, or 1.
 
     Returns:
-        uint8, (S, S, 3); grey images have three equal channels.
+        uint8, (S, S, C), the channels of all images in order.
     """
     # decode_jpeg knows PNG too. The accurate transform gives the pixels that other decoders give.
-    image = tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
-    return tf.ensure_shape(image, (image_size, image_size, 3))
+    images = [tf.io.decode_jpeg(one, channels=channels, dct_method="INTEGER_ACCURATE") for one in data]
+    image = images[0] if len(images) == 1 else tf.concat(images, axis=-1)
+    return tf.ensure_shape(image, (image_size, image_size, channels * len(images)))
 
 
 @contextmanager
@@ -267,7 +273,7 @@ def check_read(ids: Sequence[str], expected: Sequence[str], *, source: str) -> N
 
 def _parser(sight: Sight, *, labelled: bool) -> Callable[[tf.Tensor], Inputs]:
     types = {records.BYTES: tf.string, records.INTEGER: tf.int64}
-    kinds = records.feature_kinds([column.name for column in sight.encoding.columns], labelled)
+    kinds = records.feature_kinds([column.name for column in sight.encoding.columns], labelled, sight.channels)
     wanted = [records.ID, *sight.columns(), *([records.TARGET] if labelled else [])]
     features = {name: tf.io.FixedLenFeature([], types[kinds[name]]) for name in wanted}
     return lambda record: tf.io.parse_single_example(record, features)

@@ -30,7 +30,7 @@ def build_model(
         dropout: share of the last features that is dropped in training, in [0, 1).
 
     Returns:
-        Model from {"image": (batch, S, S, 3), "metadata": (batch, W)}, or one of them, to logits (batch, class_count),
+        Model from {"image": (batch, S, S, C), "metadata": (batch, W)}, or one of them, to logits (batch, class_count),
         float32 also where the rest computes in halves.
 
     Raises:

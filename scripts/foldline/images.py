@@ -10,7 +10,7 @@ from foldline.image_headers import Header, read_header
 ASPECTS = ("stretch", "crop", "pad")
 
 
-def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> tuple[bytes, int]:
+def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> bytes:
     """Make the square picture of a record from the bytes of an image file.
 
     A file that is a plain JPEG or PNG of the wanted size already is handed on byte by byte, once it has been decoded
@@ -23,7 +23,7 @@ def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> t
         jpeg_quality: in 1..100.
 
     Returns:
-        The bytes of a JPEG or PNG, and its number of channels, 1 or 3.
+        The bytes of a JPEG or PNG, grey or RGB.
 
     Raises:
         UnusableImageError: the file is damaged or cannot be used, see `decoding.read_header` and `decoding.decode`.
@@ -31,10 +31,9 @@ def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> t
     header = read_header(data)
     width, height = needed_size(header, size=size, aspect=aspect)
     picture = decode(data, header, min_width=width, min_height=height)
-    channels = picture.pixels.shape[2]
     if header.plain and header.width == header.height == size:
-        return data, channels
-    return encode_jpeg(fitted(picture, size=size, aspect=aspect), quality=jpeg_quality), channels
+        return data
+    return encode_jpeg(fitted(picture, size=size, aspect=aspect), quality=jpeg_quality)
 
 
 def needed_size(header: Header, *, size: int, aspect: str) -> tuple[int, int]:

@@ -38,7 +38,7 @@ def mix(
     """Mix images of a batch with others of it.
 
     Args:
-        images: (B, S, S, 3), uint8.
+        images: (B, S, S, C), uint8.
         metadata: (B, W), float32, or None.
         labels: (B, n_classes), float32.
         seed: (2,), int64; one for the batch.

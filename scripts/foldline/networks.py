@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from foldline.backbones import build_backbone, freeze
+from foldline.backbones import RGB, build_backbone, freeze
 from foldline.datasets import Sight
 from foldline.devices import Device
 from foldline.engine import tf_keras
@@ -12,9 +12,13 @@ from foldline.metadata import Encoding
 
 
 def sight_of(settings: Mapping[str, Any], encoding: Encoding) -> Sight:
-    """What a model sees by its settings' `inputs` and `image_size`; the encoding counts where it sees metadata."""
+    """What a model sees by its settings' inputs, image_size and channels; an encoding counts if it sees metadata."""
     seen = settings["inputs"]
-    return Sight(settings["image_size"] if IMAGE in seen else None, encoding if METADATA in seen else Encoding(()))
+    return Sight(
+        settings["image_size"] if IMAGE in seen else None,
+        encoding if METADATA in seen else Encoding(()),
+        tuple(settings["channels"]),
+    )
 
 
 def build_network(
@@ -36,7 +40,9 @@ def build_network(
     with device.strategy.scope():
         backbone = None
         if sight.image_size is not None:
-            backbone = build_backbone(settings["backbone"], weights=weights, image_size=sight.image_size)
+            backbone = build_backbone(
+                settings["backbone"], weights=weights, image_size=sight.image_size, channels=sight.channels or RGB
+            )
             freeze(backbone, trainable=trainable)
         return build_model(
             backbone,

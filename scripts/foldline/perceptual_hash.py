@@ -23,18 +23,25 @@ COSINES = np.rint(4096 * np.cos(_ANGLES)).astype(np.int64)
 LUMA = np.array([299, 587, 114])  # ITU-R BT.601, in thousandths
 
 
-def perceptual_hash(picture: Picture) -> str:
-    """Hash a picture, stretched to a square.
+def perceptual_hash(pictures: Sequence[Picture]) -> str:
+    """Hash a sample by the sum of its pictures, each stretched to a square.
+
+    Args:
+        pictures: the one picture of a sample, or those of its channels; an RGB picture counts by its luma.
 
     Returns:
         64 hexadecimal digits. Bit 16 u + v, the first being the highest, says whether the coefficient of vertical
         frequency u and horizontal frequency v is positive; the mean (u = v = 0) does not count and is always 0.
     """
-    small = fitted(picture, size=SIDE, aspect="stretch").astype(np.int64)
-    luma = small @ LUMA if small.shape[2] == 3 else small[:, :, 0]
-    positive = (COSINES @ luma @ COSINES.T) > 0
+    positive = (COSINES @ sum(map(_luma, pictures)) @ COSINES.T) > 0
     positive[0, 0] = False
     return np.packbits(positive).tobytes().hex()
+
+
+def _luma(picture: Picture) -> np.ndarray:
+    """Brightness of the reduced picture, int64, (SIDE, SIDE)."""
+    small = fitted(picture, size=SIDE, aspect="stretch").astype(np.int64)
+    return small @ LUMA if small.shape[2] == 3 else small[:, :, 0]
 
 
 def as_array(hashes: Sequence[str]) -> np.ndarray:

@@ -16,10 +16,11 @@ from typing import IO, Any
 import google_crc32c
 
 from foldline import protobuf
+from foldline.channels import IMAGE, image_features
 from foldline.errors import FoldlineError, listing
 from foldline.files import read_json, write_json, written_whole
 
-IMAGE, ID, GROUP, TARGET = "image", "image_name", "patient_id", "target"
+ID, GROUP, TARGET = "image_name", "patient_id", "target"
 BYTES, INTEGER = "bytes", "int64"
 
 HEADER_BYTES, CHECKSUM_BYTES = 12, 4
@@ -32,7 +33,7 @@ MANIFEST = {
     "sha256": str,
     "bytes": int,
     "image_size": int,
-    "channels": int,
+    "channels": list,
     "settings": dict,
     "features": dict,
 }
@@ -45,14 +46,14 @@ class Record:
     Attributes:
         id: the sample's name.
         group: samples of one group stay in one fold.
-        image: bytes of a JPEG or PNG.
+        images: bytes of a JPEG or PNG by feature: "image", or one for each channel.
         target: 0 or 1; None in a test shard.
         metadata: value of each metadata column as text, "" where missing.
     """
 
     id: str
     group: str
-    image: bytes
+    images: dict[str, bytes]
     target: int | None
     metadata: dict[str, str]
 
@@ -66,20 +67,21 @@ class WrittenFile:
     sha256: str
 
 
-def feature_kinds(metadata_columns: Sequence[str], labelled: bool) -> dict[str, str]:
+def feature_kinds(metadata_columns: Sequence[str], labelled: bool, channels: Sequence[str] = ()) -> dict[str, str]:
     """Name and kind ("bytes" or "int64", one value each) of every feature of a record.
 
     Args:
         metadata_columns: the table's further columns, stored as text under their own names.
         labelled: whether the records carry a target.
+        channels: names of the channels, each a feature; none where "image" holds an RGB image.
 
     Raises:
         FoldlineError: a metadata column has the name of another feature.
     """
-    kinds = {IMAGE: BYTES, ID: BYTES, GROUP: BYTES}
+    kinds = dict.fromkeys([*image_features(channels), ID, GROUP], BYTES)
     if labelled:
         kinds[TARGET] = INTEGER
-    taken = [name for name in metadata_columns if name in (IMAGE, ID, GROUP, TARGET)]
+    taken = [name for name in metadata_columns if name in (*kinds, IMAGE, TARGET)]
     if taken:
         raise FoldlineError(
             f"metadata column {listing(taken)}: records have a feature of that name; leave it out of "
@@ -91,7 +93,7 @@ def feature_kinds(metadata_columns: Sequence[str], labelled: bool) -> dict[str, 
 def encode_record(record: Record) -> bytes:
     """Serialise a record as tf.train.Example, features sorted by name: equal records give equal bytes."""
     values: dict[str, bytes | int] = {
-        IMAGE: record.image,
+        **record.images,
         ID: record.id.encode(),
         GROUP: record.group.encode(),
         **{name: text.encode() for name, text in record.metadata.items()},
@@ -101,12 +103,13 @@ def encode_record(record: Record) -> bytes:
     return protobuf.encode_example({name: values[name] for name in sorted(values)})
 
 
-def decode_record(data: bytes, kinds: dict[str, str]) -> Record:
+def decode_record(data: bytes, kinds: dict[str, str], channels: Sequence[str] = ()) -> Record:
     """Read a serialised record back.
 
     Args:
         data: a tf.train.Example with one value in every feature of `kinds`; further features are passed over.
         kinds: what `feature_kinds` gives for the shard.
+        channels: names of the channels of the shard.
 
     Raises:
         FoldlineError: a feature is absent, of another kind, or has not exactly one value.
@@ -120,12 +123,13 @@ def decode_record(data: bytes, kinds: dict[str, str]) -> Record:
                 f"record {values.get(ID)}: feature {name!r} must hold one value of kind {kind} and holds {len(found)} "
                 f"of {sorted({type(value).__name__ for value in found})}; the record has {listing(sorted(values))}"
             )
+    images = image_features(channels)
     return Record(
         id=values[ID][0].decode(),
         group=values[GROUP][0].decode(),
-        image=values[IMAGE][0],
+        images={name: values[name][0] for name in images},
         target=values[TARGET][0] if TARGET in kinds else None,
-        metadata={name: values[name][0].decode() for name in kinds if name not in (IMAGE, ID, GROUP, TARGET)},
+        metadata={name: values[name][0].decode() for name in kinds if name not in (*images, ID, GROUP, TARGET)},
     )
 
 
@@ -226,7 +230,7 @@ def check_shards(paths: Sequence[str | Path], manifests: Sequence[str | Path]) -
 
     Raises:
         FoldlineError: a file is absent, cut or of another size than its manifest says, or the shards differ in
-            image size or features.
+            image size, channels or features.
     """
     contents = [read_manifest(path) for path in manifests]
     for path, manifest in zip(paths, contents, strict=True):
@@ -243,7 +247,7 @@ def check_shards(paths: Sequence[str | Path], manifests: Sequence[str | Path]) -
                 f"{path}: {count} records where the manifest says {manifest['records']}; remove the shard and build it "
                 "again"
             )
-    for key in ("image_size", "features"):
+    for key in ("image_size", "channels", "features"):
         for path, manifest in zip(manifests, contents, strict=True):
             if manifest[key] != contents[0][key]:
                 raise FoldlineError(

@@ -9,6 +9,7 @@ from PIL import Image
 
 from foldline.augment import augment
 from foldline.colour import adjust_colour, colour_draws, has_colour
+from foldline.composite import composite
 from foldline.datasets import Shards, Sight, ordered_batches
 from foldline.engine import tf
 from foldline.heads import IMAGE
@@ -21,26 +22,26 @@ SIDE, GAP = 128, 4
 
 
 def augmented_samples(
-    shards: Shards, ids: Sequence[str], *, image_size: int, augmentation: Mapping[str, Any], seed: int
+    shards: Shards, ids: Sequence[str], *, sight: Sight, augmentation: Mapping[str, Any], seed: int
 ) -> bytes:
-    """PNG of some images, one in each line: as it is first, then changed in different ways.
+    """PNG of some images, one in each line: as it is first, then changed in different ways; channels in colours.
 
     Args:
         shards: shards that hold the images.
         ids: ids to choose from; the first ones are taken.
-        image_size: edge S of the images in pixels.
+        sight: what the model sees; its images are shown.
         augmentation: the `augment` section of a model's settings.
         seed: of the changes.
     """
     shown = sorted(ids)[:ROWS]
-    sight = Sight(image_size, Encoding(()))
+    sight = Sight(sight.image_size, Encoding(()), sight.channels)
     batches = ordered_batches(shards, shown, sight=sight, batch_size=ROWS, labelled=True, threads=1)
     images = tf.concat([inputs[IMAGE] for _, inputs, _ in batches], axis=0)
-    columns = [images, *(_changed(images, augmentation, seed + column) for column in range(1, COLUMNS))]
-    edge = min(SIDE, image_size)
+    columns = [images, *(_changed(images, augmentation, seed + column, sight.channels) for column in range(1, COLUMNS))]
+    edge = min(SIDE, sight.image_size)
     grid = np.full((len(images) * (edge + GAP) - GAP, COLUMNS * (edge + GAP) - GAP, 3), 255, np.uint8)
     for place, column in enumerate(columns):
-        for line, picture in enumerate(column.numpy()):
+        for line, picture in enumerate(composite(column.numpy(), sight.channels)):
             row, left = line * (edge + GAP), place * (edge + GAP)
             grid[row : row + edge, left : left + edge] = np.asarray(Image.fromarray(picture).resize((edge, edge)))
     return _png(grid)
@@ -51,14 +52,14 @@ def no_samples() -> bytes:
     return _png(np.full((1, 1, 3), 255, np.uint8))
 
 
-def _changed(images: tf.Tensor, augmentation: Mapping[str, Any], seed: int) -> tf.Tensor:
-    """Images (n, S, S, 3) after all steps of the training pipeline, in its order."""
+def _changed(images: tf.Tensor, augmentation: Mapping[str, Any], seed: int, channels: Sequence[str]) -> tf.Tensor:
+    """Images (n, S, S, C) after all steps of the training pipeline, in its order."""
     seeds = [tf.constant([seed, row], tf.int64) for row in range(len(images))]
     changed = tf.stack([augment(image, pair, augmentation) for image, pair in zip(images, seeds, strict=True)])
     if has_mixing(augmentation):
         changed, _, _ = mix(changed, None, tf.zeros([len(images), 1]), seeds[0], augmentation)
     if has_colour(augmentation):
-        changed = adjust_colour(changed, tf.stack([colour_draws(pair, augmentation) for pair in seeds]))
+        changed = adjust_colour(changed, tf.stack([colour_draws(pair, augmentation, channels) for pair in seeds]))
     return changed
 
 

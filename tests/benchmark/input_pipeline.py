@@ -56,8 +56,9 @@ def write_images(path: Path, count: int, size: int, folder: Path | None) -> None
     """Write records with an image and a target; 64 pictures at most, repeated."""
     import cv2
     from fixtures.pictures import photograph
+    from foldline.channels import IMAGE
     from foldline.protobuf import encode_example
-    from foldline.records import IMAGE, TARGET, write_records
+    from foldline.records import TARGET, write_records
 
     if folder is None:
         pictures = [photograph(size, size, seed=seed) for seed in range(min(count, 64))]
@@ -142,7 +143,7 @@ def ours(path: str, size: int, buffer: int, *, host: bool) -> object:
     def finished(place: object, record: object) -> tuple:
         data, label = parsed(record)
         seed = tf.stack([tf.constant(1, tf.int64), place])
-        image, draws = augment(decode_image(data, size), seed, SETTINGS), colour_draws(seed, SETTINGS)
+        image, draws = augment(decode_image([data], size, channels=3), seed, SETTINGS), colour_draws(seed, SETTINGS)
         if host:
             return adjust_colour(image[tf.newaxis], draws[tf.newaxis])[0], label
         return image, draws, label
@@ -158,7 +159,7 @@ def decoded(path: str, size: int, buffer: int) -> object:
 
     def finished(record: object) -> tuple:
         data, label = parsed(record)
-        return decode_image(data, size), label
+        return decode_image([data], size, channels=3), label
 
     rows = tf.data.TFRecordDataset(path).shuffle(buffer, seed=1).map(finished, num_parallel_calls=1)
     return rows.batch(BATCH).prefetch(2).with_options(our_options())
@@ -197,8 +198,9 @@ def our_options() -> object:
 
 def parsed(record: object) -> tuple:
     """Bytes of the image, and label, of a record."""
+    from foldline.channels import IMAGE
     from foldline.engine import tf
-    from foldline.records import IMAGE, TARGET
+    from foldline.records import TARGET
 
     features = {IMAGE: tf.io.FixedLenFeature([], tf.string), TARGET: tf.io.FixedLenFeature([], tf.int64)}
     row = tf.io.parse_single_example(record, features)

@@ -44,7 +44,7 @@ inventory, images, records, size = sys.argv[1:]
 shard_records(
     inventory=[inventory], records=records, manifest=records + ".json", threads={THREADS}, part="train",
     piece="00000-of-00001", root=images, size=int(size), aspect="stretch", jpeg_quality={QUALITY}, metadata_columns=[],
-    image_feature="image",
+    channels=[], image_feature="image",
 )
 """
 LOOP = f"""

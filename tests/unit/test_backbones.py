@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from foldline import backbones
 from foldline.backbone_names import BACKBONES, KERAS, KERAS_V2, PACKAGE, check_backbone
-from foldline.backbones import IMAGENET_MEAN, IMAGENET_STD, LITE0_STAGES, build_backbone, freeze
+from foldline.backbones import IMAGENET_MEAN, IMAGENET_STD, LITE0_STAGES, RGB, build_backbone, freeze
 from foldline.engine import tf_keras
 from foldline.errors import FoldlineError
 from foldline.model_weights import load_weights, save_weights
@@ -179,7 +179,7 @@ def test_the_deviation_in_the_file_of_keras_does_not_spoil_the_scaling(tmp_path:
 
 
 def test_a_failing_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(backbone, weights, image_size):
+    def fail(backbone, weights, image_size, channels):
         if weights:
             raise Exception("URL fetch failure on https://somewhere: None -- no network")
         return tf_keras.Sequential([tf_keras.Input((SIZE, SIZE, 3))])
@@ -204,3 +204,63 @@ def test_frozen_is_what_it_says(lite0: tf_keras.Model, copy: tf_keras.Model) -> 
     assert trained(copy, "head") == set()
     with pytest.raises(FoldlineError, match="'some'"):
         freeze(copy, trainable="some")
+
+
+FOUR = (*RGB, "yellow")
+
+
+def stem_of(model: tf_keras.Model) -> np.ndarray:
+    """Kernel of the first convolution, (h, w, channels, out)."""
+    return next(value for value in model.get_weights() if value.ndim == 4)
+
+
+def test_the_stem_of_four_channels_takes_imagenet_weights(lite0: tf_keras.Model, images: np.ndarray) -> None:
+    """Row 17: yellow goes with ImageNet weights; red, green and blue keep theirs, yellow takes their mean."""
+    model = build_backbone("efficientnet-lite0", weights="imagenet", image_size=SIZE, channels=FOUR)
+    rgb, four = stem_of(lite0), stem_of(model)
+    np.testing.assert_allclose(four[:, :, :3], rgb * 3 / 4, rtol=1e-6)
+    np.testing.assert_allclose(four[:, :, 3], rgb.mean(axis=2) * 3 / 4, rtol=1e-5, atol=1e-7)
+    for one, other in zip(model.get_weights()[1:], lite0.get_weights()[1:], strict=True):
+        np.testing.assert_array_equal(one, other)
+    grey = images[..., :1]
+    np.testing.assert_allclose(model(grey.repeat(4, 3)), lite0(grey.repeat(3, 3)), rtol=1e-3, atol=1e-4)
+    assert np.abs(model(grey.repeat(4, 3)).numpy() - model(images[..., [0, 1, 2, 0]]).numpy()).max() > 0.1
+
+
+def test_channels_go_by_their_names_and_others_by_the_mean(lite0: tf_keras.Model) -> None:
+    channels = ("blue", "dapi", "red")
+    kernel, rgb = (
+        stem_of(build_backbone("efficientnet-lite0", weights="imagenet", image_size=SIZE, channels=channels)),
+        stem_of(lite0),
+    )
+    wanted = np.stack([rgb[:, :, 2], rgb.mean(axis=2), rgb[:, :, 0]], axis=2)
+    np.testing.assert_allclose(kernel, wanted, rtol=1e-5, atol=1e-7)
+    one = stem_of(build_backbone("efficientnet-lite0", weights="imagenet", image_size=SIZE, channels=("dapi",)))
+    np.testing.assert_allclose(one[:, :, 0], rgb.sum(axis=2), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["efficientnet-b0", "keras-efficientnet-b0", "keras-efficientnetv2-b0"])
+def test_every_family_scales_and_fits_four_channels(name: str, tmp_path: Path, images: np.ndarray) -> None:
+    rgb = build_backbone(name, weights="none", image_size=SIZE)
+    inside = next((layer for layer in rgb.layers if isinstance(layer, tf_keras.Model)), rgb)
+    inside.save_weights(tmp_path / "published.h5")
+    model = build_backbone(name, weights=str(tmp_path / "published.h5"), image_size=SIZE, channels=FOUR)
+    mean, deviation = (np.append(values, values.mean()) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    layer = next(layer for layer in model.layers if isinstance(layer, tf_keras.layers.Normalization))
+    scaled = tf_keras.Model(model.input, layer.output)(np.full((1, SIZE, SIZE, 4), 51, np.uint8))[0, 0, 0]
+    np.testing.assert_allclose(scaled, (0.2 - mean) / deviation, rtol=1e-4)
+    kernel = stem_of(rgb)
+    wanted = np.concatenate([kernel, kernel.mean(axis=2, keepdims=True)], axis=2) * 3 / 4
+    np.testing.assert_allclose(stem_of(model), wanted, rtol=1e-5, atol=1e-7)
+    rest = [[v for v in one.get_weights() if v.ndim and v.shape[-1] > 4] for one in (rgb, model)]
+    assert len(rest[0]) > 100
+    for one, other in zip(*(values[1:] for values in rest), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.isfinite(model(images[..., [0, 1, 2, 0]])).all()
+
+
+def test_the_larger_networks_of_the_second_version_keep_their_scaling() -> None:
+    model = build_backbone("keras-efficientnetv2-s", weights="none", image_size=SIZE, channels=FOUR)
+    layer = next(layer for layer in model.layers if isinstance(layer, tf_keras.layers.Rescaling))
+    assert (layer.scale, layer.offset) == (1 / 128, -1)
+    assert not any(isinstance(layer, tf_keras.layers.Normalization) for layer in model.layers)

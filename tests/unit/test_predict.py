@@ -20,6 +20,7 @@ SETTINGS = {
     "inputs": ["image"],
     "backbone": "efficientnet-lite0",
     "image_size": 32,
+    "channels": [],
     "metadata_units": [],
     "hidden": [],
     "dropout": 0.2,

@@ -32,6 +32,7 @@ def dataset(tmp_path: Path) -> dict[str, Any]:
         "test_images": "images/{id}.png",
         "train_records": None,
         "test_records": None,
+        "channels": [],
         "image_feature": "image",
         "external": None,
     }
@@ -198,6 +199,7 @@ def records(tmp_path: Path) -> dict[str, Any]:
         "test_images": None,
         "train_records": ["train*.tfrec"],
         "test_records": ["test*.tfrec"],
+        "channels": [],
         "image_feature": "image",
         "external": None,
     }

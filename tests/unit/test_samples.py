@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from fixtures.settings import model_settings
 from fixtures.shards import picture, write_shards
-from foldline.datasets import open_shards
+from foldline.datasets import Sight, open_shards
+from foldline.metadata import Encoding
 from foldline.samples import COLUMNS, GAP, ROWS, augmented_samples, no_samples
 from PIL import Image
 
@@ -24,7 +25,7 @@ def test_each_line_begins_with_the_image_as_it_is(tmp_path: Path) -> None:
     data = write_shards(tmp_path)
     shards = open_shards(data.paths, data.manifests, image_size=32)
     first, again, other = (
-        augmented_samples(shards, list(data.rows["id"]), image_size=32, augmentation=CHANGES, seed=seed)
+        augmented_samples(shards, list(data.rows["id"]), sight=Sight(32, Encoding(())), augmentation=CHANGES, seed=seed)
         for seed in (1, 1, 2)
     )
     assert first == again != other

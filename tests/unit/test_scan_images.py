@@ -25,6 +25,7 @@ COLUMNS = {
     "target_column": "sick",
     "group_column": "patient",
     "metadata_columns": ["site"],
+    "channels": [],
     "image_feature": "image",
 }
 ONE = part_name(0, 1)
@@ -63,7 +64,7 @@ def test_rows_say_what_is_there(root: Path) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "width": 30,
         "height": 20,
-        "perceptual_hash": perceptual_hash(Picture.whole(photograph(20, 30, seed=3))),
+        "perceptual_hash": perceptual_hash([Picture.whole(photograph(20, 30, seed=3))]),
         "problem": "",
         "site": "",
     }
@@ -102,7 +103,7 @@ def test_sizes_are_upright(root: Path) -> None:
     (root / "pictures" / "s 1.png").write_bytes(turned)
     row = scan(root).set_index("id").loc["s 1"]
     assert (row["width"], row["height"]) == (20, 30)
-    assert row["perceptual_hash"] == perceptual_hash(Picture.whole(np.rot90(pixels, -1).copy()))
+    assert row["perceptual_hash"] == perceptual_hash([Picture.whole(np.rot90(pixels, -1).copy())])
 
 
 def test_problems_are_told_and_do_not_stop_the_scan(root: Path) -> None:
@@ -152,7 +153,7 @@ def records(tmp_path: Path) -> dict[str, object]:
         files[name] = index_file(write_tfrecord(root / name, [{**one, "image": b""} for one in made]), names)
     write_part(tmp_path / "raw.csv", files, names)
     columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group}
-    columns |= {"metadata_columns": METADATA, "image_feature": names.image}
+    columns |= {"metadata_columns": METADATA, "channels": [], "image_feature": names.image}
     return {"root": root, "table": tmp_path / "raw.csv", "images": None, **columns}
 
 
@@ -166,7 +167,7 @@ def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, objec
         assert row["path"].startswith("b.tfrec#" if number < 3 else "a.tfrec#")
         assert (row["bytes"], row["width"], row["height"]) == (len(features["image"]), 24, 24)
         assert row["sha256"] == hashlib.sha256(features["image"]).hexdigest()
-        assert row["perceptual_hash"] == perceptual_hash(decode(features["image"], read_header(features["image"])))
+        assert row["perceptual_hash"] == perceptual_hash([decode(features["image"], read_header(features["image"]))])
         assert [row[name] for name in METADATA] == [str(features[name]) for name in METADATA]
     assert set(table["problem"]) == {""}
     scan(tmp_path, "two.csv", threads=2, **records)

@@ -20,7 +20,13 @@ from scan_images import scan_images
 from shard_records import shard_records
 
 NAMES = [f"s{number}" for number in range(20)]
-SETTINGS = {"aspect": "crop", "jpeg_quality": 90, "metadata_columns": ["site"], "image_feature": "image"}
+SETTINGS = {
+    "aspect": "crop",
+    "jpeg_quality": 90,
+    "metadata_columns": ["site"],
+    "channels": [],
+    "image_feature": "image",
+}
 ONE = part_name(0, 1)
 
 
@@ -60,11 +66,11 @@ def records_in(path: Path) -> list[Record]:
 def test_a_record_holds_the_row_and_the_picture(root: Path) -> None:
     records = {record.id: record for record in records_in(shard(root))}
     assert set(records) == set(NAMES)
-    image, _ = record_image((root / "s7.jpg").read_bytes(), size=24, aspect="crop", jpeg_quality=90)
-    assert records["s7"] == Record("s7", "p3", image, 1, {"site": ""})
+    image = record_image((root / "s7.jpg").read_bytes(), size=24, aspect="crop", jpeg_quality=90)
+    assert records["s7"] == Record("s7", "p3", {"image": image}, 1, {"site": ""})
     assert records["s8"].metadata == {"site": "arm"}
     for name, record in records.items():
-        pixels = decode(record.image, read_header(record.image)).pixels
+        pixels = decode(record.images["image"], read_header(record.images["image"])).pixels
         assert pixels.shape == (24, 24, 3 if name == "s5" else 1)
 
 
@@ -100,15 +106,10 @@ def test_the_manifest_says_what_is_in_the_shard(root: Path) -> None:
         "sha256": sha256_of_file(path),
         "bytes": path.stat().st_size,
         "image_size": 24,
-        "channels": 3,
-        "settings": {name: value for name, value in SETTINGS.items() if name != "image_feature"},
+        "channels": [],
+        "settings": {name: SETTINGS[name] for name in ("aspect", "jpeg_quality", "metadata_columns")},
         "features": feature_kinds(["site"], True),
     }
-
-
-def test_a_shard_of_grey_images_has_one_channel(root: Path) -> None:
-    piece = next(part_name(index, 16) for index in range(16) if index != bucket("s5", 16))
-    assert read_manifest(shard(root, piece=piece).with_suffix(".json"))["channels"] == 1
 
 
 def test_the_same_bytes_again_and_with_any_number_of_processes(root: Path) -> None:
@@ -186,7 +187,7 @@ def test_pictures_of_the_right_size_are_handed_on(root: Path) -> None:
         rows = [row_of(root, name, number) for number, name in enumerate(NAMES) if number % 2 == index]
         write_table(pd.DataFrame(rows), root / f"inventory{index}.csv", INVENTORY)
     for record in records_in(shard(root)):
-        assert record.image == (root / f"{record.id}.jpg").read_bytes()
+        assert record.images["image"] == (root / f"{record.id}.jpg").read_bytes()
 
 
 def test_external_rows_have_a_target(root: Path) -> None:
@@ -223,6 +224,7 @@ class ReadyMade:
             root=self.folder,
             table=self.folder / "raw.csv",
             images=None,
+            channels=[],
             image_feature="image",
             id_column="image_name",
             target_column=self.names.target,
@@ -260,7 +262,7 @@ def test_ready_made_records_come_through_unchanged(labelled: bool, tmp_path: Pat
         Record(
             id=features["image_name"].decode(),
             group=str(features["patient_id"]) if labelled else features["image_name"].decode(),
-            image=features["image"],
+            images={"image": features["image"]},
             target=features["target"] if labelled else None,
             metadata={name: str(features[name]) for name in METADATA},
         )
@@ -279,8 +281,9 @@ def test_ready_made_records_are_cut_to_another_size(tmp_path: Path) -> None:
     ready = ReadyMade(tmp_path)
     ready.scan()
     for record, features in zip(ready.shard(size=16), ready.made, strict=True):
-        assert record.image == record_image(features["image"], size=16, aspect="crop", jpeg_quality=90)[0]
-        assert read_header(record.image).width == 16
+        made = record_image(features["image"], size=16, aspect="crop", jpeg_quality=90)
+        assert record.images == {"image": made}
+        assert read_header(made).width == 16
 
 
 def test_records_that_moved_to_other_files_are_found_by_their_table(tmp_path: Path) -> None:
