@@ -98,8 +98,13 @@ def check_combinations(config: Mapping[str, Any]) -> None:
                 f"{listing(metadata) or 'none'}"
             )
     _check_dataset(config["dataset"])
-    if config["folds"]["method"] == "files" and config["dataset"]["train_records"] is None:
-        raise FoldlineError("config: folds.method is 'files', which needs dataset.train_records; take 'grouped'")
+    if config["folds"]["method"] == "files" and (
+        config["dataset"]["train_records"] is None or config["dataset"]["channels"]
+    ):
+        raise FoldlineError(
+            "config: folds.method is 'files', which needs dataset.train_records with whole samples (no "
+            "dataset.channels); take 'grouped'"
+        )
     for name, model in config["models"].items():
         if name in ("id", "fold", "target", "blend", *metadata):
             raise FoldlineError(f"config: models.{name} has the name of a column of the OOF table; rename the model")
@@ -135,6 +140,12 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
             raise FoldlineError(
                 f"config: one of dataset.{part}_images and dataset.{part}_records says where the images are; {which} "
                 "given"
+            )
+    for column in dataset["record_features"]:
+        if column not in named:
+            raise FoldlineError(
+                f"config: dataset.record_features names column {column!r}; the columns in use are "
+                f"{listing([name for name in named if name], limit=20)}"
             )
     _check_channels(dataset)
     for column, read in dataset["metadata"].items():

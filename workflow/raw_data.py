@@ -174,17 +174,29 @@ def _record_samples(
     # Imported here: whoever has image files builds the DAG without these packages, and faster.
     try:
         from foldline.record_index import RecordNames, check_part, index_files, write_part
+        from foldline.record_join import join_channels
     except ImportError as error:
         raise FoldlineError(
             f"dataset.{part}_records: the Python that runs Snakemake reads TFRecord files with google-crc32c and "
             f"pillow, which are not both there ({error}); install them beside Snakemake"
         ) from error
     columns = columns_of(dataset, part)
-    names = RecordNames(columns.id, columns.target, columns.group, columns.metadata, dataset["image_feature"])
+    names = RecordNames(
+        *(columns.id, columns.target, columns.group, columns.metadata),
+        image=dataset["image_feature"],
+        features=dataset["record_features"],
+    )
     files = _record_files(dataset["root"], part, patterns)
     indexed = index_files(files, names, cache=cache)
     check_part(indexed)
     by_name = {places.relative(dataset["root"], file): records for file, records in indexed.items()}
+    if dataset["channels"]:
+        by_name = join_channels(
+            by_name,
+            channels=dataset["channels"],
+            record_name=dataset["record_name"],
+            grouped=columns.group is not None,
+        )
     write_part(table, by_name, names)
     known = {record.id: (record, file) for file, records in by_name.items() for record in records}
     # Rows come from the table, so that they are what the steps see.

@@ -11,10 +11,10 @@ import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from foldline import places
 from foldline.errors import FoldlineError, listing
@@ -36,13 +36,30 @@ Features = Mapping[str, list[bytes] | list[int] | list[float]]
 
 @dataclass(frozen=True)
 class RecordNames(Columns):
-    """Which features of a record mean what: features carry the names of the columns.
+    """Which features of a record mean what: they carry the names of the columns, or those that are told.
 
     Attributes:
         image: feature of the JPEG or PNG.
+        features: feature of a column, by the column, where it has another name.
     """
 
     image: str = "image"
+    features: Mapping[str, str] = field(default_factory=dict)
+
+    def feature(self, column: str) -> str:
+        """The feature that holds a column."""
+        return self.features.get(column, column)
+
+
+class Placed(Protocol):
+    """What a table says of a sample in records: an `IndexedRecord`, or a `record_join.JoinedRecord`."""
+
+    id: str
+    target: str
+    group: str
+    metadata: tuple[str, ...]
+
+    def place(self, file: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -74,6 +91,10 @@ class IndexedRecord:
     bytes: int
     width: int
     height: int
+
+    def place(self, file: str) -> str:
+        """Place in the table of a part, by what the table calls the file."""
+        return str(RecordPlace(file, self.offset, self.length))
 
 
 @dataclass(frozen=True)
@@ -165,12 +186,12 @@ def check_part(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
                 )
 
 
-def write_part(path: str | Path, files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames) -> None:
+def write_part(path: str | Path, files: Mapping[str, Sequence[Placed]], names: RecordNames) -> None:
     """Write the records of a part as a table, sorted by id; a file of the same content is left alone.
 
     Args:
         path: the CSV table: id, target and group where `names` has them, metadata, and last `path`, the record's place.
-        files: records of each file by what the table calls it.
+        files: records of each file, or joined ones, by what the table calls it.
         names: the features that were read; the columns carry their names.
 
     Raises:
@@ -185,8 +206,7 @@ def write_part(path: str | Path, files: Mapping[str, Sequence[IndexedRecord]], n
     for file, records in files.items():
         for record in records:
             labels = [record.target] * bool(names.target) + [record.group] * bool(names.group)
-            place = RecordPlace(file, record.offset, record.length)
-            lines.append([record.id, *labels, *record.metadata, str(place)])
+            lines.append([record.id, *labels, *record.metadata, record.place(file)])
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *sorted(lines)])
     content = text.getvalue().encode()
@@ -244,15 +264,15 @@ def _indexed(place: str, number: int, offset: int, data: bytes, names: RecordNam
         features = decode_example(data)
     except FoldlineError as error:
         raise FoldlineError(f"{where}: {error}") from error
-    name = _text(features, names.id, "dataset.id_column", where)
+    name = _text(features, names.feature(names.id), "dataset.id_column", where)
     where = f"{where}, id {name!r}"
     cells = {names.id: name}
     if names.target:
-        cells[names.target] = _text(features, names.target, "dataset.target_column", where)
+        cells[names.target] = _text(features, names.feature(names.target), "dataset.target_column", where)
     if names.group:
-        cells[names.group] = _text(features, names.group, "dataset.group_column", where)
+        cells[names.group] = _text(features, names.feature(names.group), "dataset.group_column", where)
     for column in names.metadata:
-        cells[column] = _text(features, column, "dataset.metadata_columns", where, required=False)
+        cells[column] = _text(features, names.feature(column), "dataset.metadata_columns", where, required=False)
     row = checked_row(f"{place}, record {number}", number, cells, names, kind="feature")
     image = _value(features, names.image, "dataset.image_feature", where)
     if not isinstance(image, bytes):

@@ -33,6 +33,7 @@ def dataset(tmp_path: Path) -> dict[str, Any]:
         "train_records": None,
         "test_records": None,
         "channels": [],
+        "record_features": {},
         "image_feature": "image",
         "external": None,
     }
@@ -200,6 +201,7 @@ def records(tmp_path: Path) -> dict[str, Any]:
         "train_records": ["train*.tfrec"],
         "test_records": ["test*.tfrec"],
         "channels": [],
+        "record_features": {},
         "image_feature": "image",
         "external": None,
     }
