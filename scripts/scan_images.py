@@ -1,10 +1,11 @@
 """Look at every image once, so that all that is wrong with the files is known before anything is built from them.
 
-Inputs: the table, and the images or ready-made TFRecord files that it names; these are not inputs of the rule.
+Inputs: the table, and the images or ready-made TFRecord files that it names; these are not inputs of the rule, on a
+    local disk or in a bucket.
 Outputs: inventory, one row per sample of the piece: `tables.INVENTORY` and the metadata columns, sorted by id.
-Parameters: root (the dataset's folder), images (path of an image below it, with {id}; None where the table has a column
-    path), channels (of a sample, none for RGB images), image_feature (feature of the image in ready-made records),
-    id_column, target_column, group_column, metadata_columns.
+Parameters: root (the dataset's folder), table, images (path of an image below it, with {id}; None where the table has a
+    column path), channels (of a sample, none for RGB images), image_feature (feature of the image in ready-made
+    records), id_column, target_column, group_column, metadata_columns.
 """
 
 import functools
@@ -50,7 +51,7 @@ def scan_images(
         threads: processes that read images.
         piece: which rows, "00003-of-00016": those whose id falls into that bucket.
         part: "train", "external" or "test".
-        root: folder of the dataset.
+        root: folder or URL of the dataset.
         table: the user's table, or the one made of ready-made TFRecord files.
         images: path of an image below `root`, with {id} in place of the sample's id, and {channel} in that of the
             channel's name; None where the table has a column `path` with the place of each image: a path below
@@ -104,6 +105,5 @@ if __name__ == "__main__":
             threads=snakemake.threads,
             piece=snakemake.wildcards.piece,
             part=snakemake.wildcards.part,
-            table=snakemake.input.table,
             **snakemake.params.settings,
         )

@@ -57,7 +57,7 @@ def shard_records(
         threads: processes that decode and encode images.
         part: "train", "external" (records carry a target) or "test".
         piece: which rows, "00003-of-00016": those whose id falls into that bucket.
-        root: folder of the dataset.
+        root: folder or URL of the dataset.
         channels: names of the channels, each a feature of a record; none where a sample is one RGB image.
         image_feature: feature of the image in ready-made records. An image that has the wanted size is handed on
             byte by byte, others are cut to it.

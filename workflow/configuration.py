@@ -15,6 +15,7 @@ from foldline.backbone_names import check_backbone, is_weights_file
 from foldline.channels import CHANNEL
 from foldline.errors import FoldlineError, listing
 from foldline.metadata import CATEGORICAL, problem_of
+from foldline.places import is_url
 from jsonschema import Draft202012Validator, ValidationError
 from raw_data import RawData
 
@@ -129,6 +130,10 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
     for column in named:
         if column is not None and named.count(column) > 1:
             raise FoldlineError(f"config: dataset uses column {column!r} for two purposes; each column has one")
+    if dataset["example"] and is_url(dataset["root"]):
+        raise FoldlineError(
+            f"config: dataset.example is written to a local folder; dataset.root is {dataset['root']!r}"
+        )
     if dataset["example"] and (dataset["external"] or dataset["sample_submission"] is None):
         raise FoldlineError(
             "config: dataset.example writes its own tables; it goes with a sample_submission and without external"

@@ -133,7 +133,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     if pinned is not None:
         made.append(plan.add("example_data", settings={"example": dataset["example"]}, raw=sha256_of_file(pinned)))
 
-    plan.tables = {part: str(path) for part, path in raw_data.tables.items()}
+    plan.tables = raw_data.tables
     scans = {part: _plan_scans(plan, part, samples, config, made) for part, samples in raw_data.parts.items()}
     # A part is compared with itself and with the labelled parts before it.
     compared = {"train": ["train"], "external": ["external", "train"], "test": ["test", "train", "external"]}
@@ -201,7 +201,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         settings={**config["blend"], "class_names": names},
         needs=[*predictions, table],
         raw=raw_data.submission,
-        places={"sample_submission": str(raw_data.sample_submission)},
+        places={"sample_submission": raw_data.sample_submission},
     )
     evaluation = plan.add(
         "evaluate",
@@ -236,7 +236,7 @@ def _plan_scans(
         "image_feature": dataset["image_feature"],
     }
     images = dataset["external"]["images"] if part == "external" else dataset[f"{part}_images"]
-    places = {"root": dataset["root"], "images": images}
+    places = {"root": dataset["root"], "table": plan.tables[part], "images": images}
     cut = _cut(samples, pieces, with_files=config["folds"]["method"] == "files")
     plan.pieces[f"scan/{part}"] = list(cut)
     return [

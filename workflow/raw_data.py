@@ -1,7 +1,8 @@
 """The raw tables and images as the process that builds the DAG sees them: rows, content digests, sizes.
 
-Images are looked at by `stat`; their digests are cached by path, size and mtime, so that only new or touched files are
-read. Ready-made TFRecord files are read the same way, and what is in them becomes a table. Jobs never come here.
+Images on a local disk are looked at by `stat`; their digests are cached by path, size and mtime, so that only new or
+touched files are read. Images in a bucket are never read here: its listing tells their checksums. Ready-made TFRecord
+files are read once and known by their version, and what is in them becomes a table. Jobs never come here.
 """
 
 import csv
@@ -22,7 +23,7 @@ from foldline.files import sha256_of_file, written_whole
 from foldline.rows import Columns, Row, read_rows
 
 READERS = 8
-RECORD_TABLES = Path("results/raw")
+RECORD_TABLES = "results/raw"
 
 
 @dataclass(frozen=True)
@@ -31,19 +32,20 @@ class Sample:
 
     Attributes:
         row: the row.
-        sha256: `channels.joint_digest` of the images' bytes.
+        content: `channels.joint_digest` of what changes with the images' bytes: their SHA-256, or in a bucket the
+            checksums that it keeps.
         bytes: size of the images together.
         file: the TFRecord file that holds it, by its path below the dataset's root; "" for image files.
     """
 
     row: Row
-    sha256: str
+    content: str
     bytes: int
     file: str = ""
 
     def facts(self) -> list[str]:
         """All that a result may depend on; line and file, which say only where it stands, are not among it."""
-        return [self.row.id, self.row.target, self.row.group, *self.row.metadata, self.sha256]
+        return [self.row.id, self.row.target, self.row.group, *self.row.metadata, self.content]
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class RawData:
     parts: dict[str, list[Sample]]
     submission: list[str]
     written: bool
-    tables: dict[str, Path] = field(default_factory=dict)
-    sample_submission: Path = Path()
+    tables: dict[str, str] = field(default_factory=dict)
+    sample_submission: str = ""
 
 
 def columns_of(dataset: Mapping[str, Any], part: str) -> Columns:
@@ -78,7 +80,7 @@ def columns_of(dataset: Mapping[str, Any], part: str) -> Columns:
 
 
 def read_raw_data(
-    dataset: Mapping[str, Any], *, cache: Path, pinned: Path | None, record_tables: Path = RECORD_TABLES
+    dataset: Mapping[str, Any], *, cache: Path, pinned: Path | None, record_tables: str = RECORD_TABLES
 ) -> RawData:
     """Read and check the tables, and digest the images.
 
@@ -88,36 +90,36 @@ def read_raw_data(
             the folder `records` beside it.
         pinned: table of the example's rows and digests, taken while the example is not (or not wholly) on disk; None
             for the user's own data.
-        record_tables: folder of the tables that are made of TFRecord files.
+        record_tables: folder or URL of the tables that are made of TFRecord files.
 
     Raises:
         FoldlineError: a table is absent or wrong, an image is absent, a TFRecord file cannot be used, an id is in two
             parts, or the sample submission does not fit the test table.
     """
-    root = Path(dataset["root"])
-    if pinned is not None and not _is_whole(dataset, root, pinned):
+    root = dataset["root"]
+    if pinned is not None and not _is_whole(dataset, Path(root), pinned):
         return _read_pinned(dataset, pinned)
-    digests = DigestCache(cache)
+    digests, listings = DigestCache(cache), BucketListings()
     parts, tables = {}, {}
     for part in ("train", "test", *(["external"] if dataset["external"] else [])):
         patterns = None if part == "external" else dataset[f"{part}_records"]
         if patterns is not None:
-            tables[part] = record_tables / f"{part}.csv"
+            tables[part] = places.below(record_tables, f"{part}.csv")
             parts[part] = _record_samples(dataset, part, patterns, tables[part], cache.parent / "records")
             continue
         table, images = _table_and_images(dataset, part)
-        tables[part] = root / table
-        parts[part] = _image_samples(
-            tables[part], columns_of(dataset, part), root, images, dataset["channels"], digests
-        )
+        tables[part] = places.below(root, table)
+        pattern = places.below(root, images)
+        look = listings if places.is_url(pattern) else digests
+        parts[part] = _image_samples(tables[part], columns_of(dataset, part), pattern, dataset["channels"], look)
     digests.save()
     _refuse_shared_ids(parts, tables)
     test_ids = [sample.row.id for sample in parts["test"]]
     if dataset["sample_submission"] is None:
-        sample = record_tables / "sample_submission.csv"
+        sample = places.below(record_tables, "sample_submission.csv")
         _write_submission(sample, dataset, test_ids)
     else:
-        sample = root / dataset["sample_submission"]
+        sample = places.below(root, dataset["sample_submission"])
     return RawData(parts, _read_submission(sample, dataset, test_ids), True, tables, sample)
 
 
@@ -128,22 +130,24 @@ def _table_and_images(dataset: Mapping[str, Any], part: str) -> tuple[str, str]:
 
 
 def _image_samples(
-    table: Path, columns: Columns, root: Path, images: str, channels: Sequence[str], digests: "DigestCache"
+    table: str, columns: Columns, images: str, channels: Sequence[str], look: "DigestCache | BucketListings"
 ) -> list[Sample]:
     rows = read_rows(table, columns)
-    paths = [[root / place for place in image_places(images.replace("{id}", row.id), channels)] for row in rows]
+    paths = [image_places(images.replace("{id}", row.id), channels) for row in rows]
     where = [f"{table}, line {row.line}: id {row.id!r}" for row, some in zip(rows, paths, strict=True) for _ in some]
-    known = iter(digests.of([path for some in paths for path in some], where=where))
+    known = iter(look.of([path for some in paths for path in some], where=where))
     if channels:
-        _refuse_unknown_channels(root, images, {row.id for row in rows}, channels)
+        _refuse_unknown_channels(look, images, {row.id for row in rows}, channels)
     samples = []
     for row, some in zip(rows, paths, strict=True):
         found = [next(known) for _ in some]
-        samples.append(Sample(row, joint_digest([sha256 for sha256, _ in found]), sum(size for _, size in found)))
+        samples.append(Sample(row, joint_digest([content for content, _ in found]), sum(size for _, size in found)))
     return samples
 
 
-def _refuse_unknown_channels(root: Path, images: str, ids: set[str], channels: Sequence[str]) -> None:
+def _refuse_unknown_channels(
+    look: "DigestCache | BucketListings", images: str, ids: set[str], channels: Sequence[str]
+) -> None:
     """Refuse files of a sample whose channel is not known, where id and channel stand apart in one file name."""
     folder, name = os.path.split(images)
     form = re.fullmatch(r"([^{]*)\{(id|channel)\}([^{]+)\{(?!\2)(?:id|channel)\}([^{]*)", name)
@@ -151,7 +155,7 @@ def _refuse_unknown_channels(root: Path, images: str, ids: set[str], channels: S
         return
     before, first, between, after = form.groups()
     unknown = []
-    for file in sorted(path.name for path in (root / folder).iterdir()):
+    for file in look.names(folder):
         if not (file.startswith(before) and file.endswith(after)):
             continue
         middle = file[len(before) : len(file) - len(after)]
@@ -159,7 +163,7 @@ def _refuse_unknown_channels(root: Path, images: str, ids: set[str], channels: S
         left, found, right = middle.rpartition(between) if first == "id" else middle.partition(between)
         sample, channel = (left, right) if first == "id" else (right, left)
         if found and sample in ids and channel not in channels:
-            unknown.append(str(root / folder / file))
+            unknown.append(f"{folder}/{file}")
     if unknown:
         raise FoldlineError(
             f"{listing(unknown, limit=3)}: not one of dataset.channels ({listing(channels, limit=20)}); name the "
@@ -168,7 +172,7 @@ def _refuse_unknown_channels(root: Path, images: str, ids: set[str], channels: S
 
 
 def _record_samples(
-    dataset: Mapping[str, Any], part: str, patterns: Sequence[str], table: Path, cache: Path
+    dataset: Mapping[str, Any], part: str, patterns: Sequence[str], table: str, cache: Path
 ) -> list[Sample]:
     """Samples of a part that stands in TFRecord files, by their ids; its table is written when it changed."""
     # Imported here: whoever has image files builds the DAG without these packages, and faster.
@@ -228,7 +232,7 @@ class DigestCache:
                 name, size, mtime, sha256 = line.split("\t")
                 self._known[name] = (int(size), int(mtime), sha256)
 
-    def of(self, paths: Sequence[Path], *, where: Sequence[str]) -> list[tuple[str, int]]:
+    def of(self, paths: Sequence[str], *, where: Sequence[str]) -> list[tuple[str, int]]:
         """SHA-256 and size of each file; unknown or changed ones are read.
 
         Args:
@@ -239,21 +243,21 @@ class DigestCache:
             FoldlineError: files are absent; the message names the first ones and how many there are.
         """
         stats = [_stat(path) for path in paths]
-        absent = [f"{row}: image {path}" for row, path, stat in zip(where, paths, stats, strict=True) if stat is None]
-        if absent:
-            raise FoldlineError(
-                f"{listing(absent, limit=3)} does not exist; put the images there or mend the pattern in the config"
-            )
+        _refuse_absent(paths, [stat is not None for stat in stats], where)
         new = [
             (path, stat)
             for path, stat in zip(paths, stats, strict=True)
-            if self._known.get(str(path), (-1, -1))[:2] != (stat.st_size, stat.st_mtime_ns)
+            if self._known.get(path, (-1, -1))[:2] != (stat.st_size, stat.st_mtime_ns)
         ]
         with ThreadPoolExecutor(READERS) as pool:
             for (path, stat), sha256 in zip(new, pool.map(sha256_of_file, [path for path, _ in new]), strict=True):
-                self._known[str(path)] = (stat.st_size, stat.st_mtime_ns, sha256)
+                self._known[path] = (stat.st_size, stat.st_mtime_ns, sha256)
                 self._changed = True
-        return [(self._known[str(path)][2], stat.st_size) for path, stat in zip(paths, stats, strict=True)]
+        return [(self._known[path][2], stat.st_size) for path, stat in zip(paths, stats, strict=True)]
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of what is in a folder."""
+        return sorted(path.name for path in Path(folder).iterdir())
 
     def save(self) -> None:
         """Write the cache if it learned something."""
@@ -263,14 +267,51 @@ class DigestCache:
                     handle.write(f"{name}\t{size}\t{mtime}\t{sha256}\n")
 
 
-def _stat(path: Path) -> os.stat_result | None:
+class BucketListings:
+    """What the listings of buckets tell of their objects. Each folder is listed once, and no object is read."""
+
+    def __init__(self) -> None:
+        self._listed: dict[str, dict[str, places.Listed]] = {}
+
+    def of(self, urls: Sequence[str], *, where: Sequence[str]) -> list[tuple[str, int]]:
+        """Checksum and size of each object; arguments and errors as for `DigestCache.of`.
+
+        Raises:
+            FoldlineError: a bucket cannot be listed, or keeps no checksums.
+        """
+        found = self._below(places.common_folder(urls))
+        _refuse_absent(urls, [url in found for url in urls], where)
+        return [(found[url].content, found[url].bytes) for url in urls]
+
+    def names(self, folder: str) -> list[str]:
+        """Sorted names of the objects in a folder."""
+        start = f"{folder}/"
+        below = (url.removeprefix(start) for url in self._below(folder) if url.startswith(start))
+        return sorted(name for name in below if "/" not in name)
+
+    def _below(self, folder: str) -> dict[str, places.Listed]:
+        if folder not in self._listed:
+            self._listed[folder] = places.listed(folder)
+        return self._listed[folder]
+
+
+def _refuse_absent(names: Sequence[str], present: Sequence[bool], where: Sequence[str]) -> None:
+    rows = zip(where, names, present, strict=True)
+    absent = [f"{row}: image {name}" for row, name, there in rows if not there]
+    if absent:
+        raise FoldlineError(
+            f"{listing(absent, limit=3)} does not exist; put the images there or mend the pattern in the config"
+        )
+
+
+def _stat(path: str) -> os.stat_result | None:
     try:
-        return path.stat()
+        return Path(path).stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def _refuse_shared_ids(parts: Mapping[str, Sequence[Sample]], tables: Mapping[str, Path]) -> None:
+def _refuse_shared_ids(parts: Mapping[str, Sequence[Sample]], tables: Mapping[str, str]) -> None:
     lines = {part: {sample.row.id: sample.row.line for sample in samples} for part, samples in parts.items()}
     for one, other in combinations(parts, 2):
         shared = sorted(lines[one].keys() & lines[other].keys())
@@ -282,20 +323,18 @@ def _refuse_shared_ids(parts: Mapping[str, Sequence[Sample]], tables: Mapping[st
             )
 
 
-def _write_submission(path: Path, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> None:
+def _write_submission(path: str, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> None:
     """Write a sample submission of the test rows in their order; the file is left alone when nothing changed."""
     lines = [(dataset["id_column"], dataset["target_column"]), *((name, 0) for name in test_ids)]
     handle = io.StringIO()
     csv.writer(handle, lineterminator="\n").writerows(lines)
-    if not path.is_file() or path.read_text(encoding="utf-8") != handle.getvalue():
-        with written_whole(path, mode="w", encoding="utf-8") as file:
-            file.write(handle.getvalue())
+    places.put(path, handle.getvalue().encode())
 
 
-def _read_submission(path: Path, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> list[str]:
-    if not path.is_file():
+def _read_submission(path: str, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> list[str]:
+    if not places.is_file(path):
         raise FoldlineError(f"{path}: no such table; dataset.sample_submission gives the form of the submission")
-    with path.open(newline="", encoding="utf-8-sig") as handle:
+    with places.opened_text(path) as handle:
         header, *lines = list(csv.reader(handle)) or [[]]
     wanted = {dataset["id_column"], dataset["target_column"]}
     if set(header) != wanted or len(header) != 2:
@@ -342,6 +381,6 @@ def _read_pinned(dataset: Mapping[str, Any], pinned: Path) -> RawData:
             row = Row(line, cells["id"], cells["target"], cells[dataset["group_column"] if grouped else "id"], metadata)
             parts[cells["part"]].append(Sample(row, cells["sha256"], int(cells["bytes"])))
     header = [dataset["id_column"], dataset["target_column"]]
-    tables = {part: Path(dataset["root"]) / dataset[f"{part}_table"] for part in parts}
+    tables = {part: places.below(dataset["root"], dataset[f"{part}_table"]) for part in parts}
     submission = [*header, *(sample.row.id for sample in parts["test"])]
-    return RawData(parts, submission, False, tables, Path(dataset["root"]) / str(dataset["sample_submission"]))
+    return RawData(parts, submission, False, tables, places.below(dataset["root"], dataset["sample_submission"]))

@@ -1,13 +1,13 @@
 """What worker processes do with the images of one sample: say all that is to be known, or make a record's pictures.
 
-The place of an image is the path of its file, or FILE#OFFSET+LENGTH where it stands in a ready-made TFRecord file.
+The place of an image is the path or URL of its file, or FILE#OFFSET+LENGTH where it stands in a ready-made TFRecord
+file.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from foldline.channels import joint_digest
 from foldline.decoding import Picture, decode
@@ -15,6 +15,7 @@ from foldline.errors import FoldlineError
 from foldline.image_headers import UnusableImageError, read_header
 from foldline.images import record_image
 from foldline.perceptual_hash import LEAST_SIDE, perceptual_hash
+from foldline.places import read
 from foldline.record_index import RecordPlace, image_at
 
 
@@ -151,4 +152,4 @@ def _name(place: str) -> str:
 
 def _bytes_at(place: str, image_feature: str) -> bytes:
     record = RecordPlace.parse(place)
-    return Path(place).read_bytes() if record is None else image_at(record, image_feature)
+    return read(place) if record is None else image_at(record, image_feature)

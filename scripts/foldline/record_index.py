@@ -190,7 +190,8 @@ def write_part(path: str | Path, files: Mapping[str, Sequence[Placed]], names: R
     """Write the records of a part as a table, sorted by id; a file of the same content is left alone.
 
     Args:
-        path: the CSV table: id, target and group where `names` has them, metadata, and last `path`, the record's place.
+        path: path or URL of the CSV table: id, target and group where `names` has them, metadata, and last `path`, the
+            record's place.
         files: records of each file, or joined ones, by what the table calls it.
         names: the features that were read; the columns carry their names.
 
@@ -209,17 +210,12 @@ def write_part(path: str | Path, files: Mapping[str, Sequence[Placed]], names: R
             lines.append([record.id, *labels, *record.metadata, record.place(file)])
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *sorted(lines)])
-    content = text.getvalue().encode()
-    path = Path(path)
-    if path.is_file() and path.read_bytes() == content:
-        return
-    with written_whole(path) as handle:
-        handle.write(content)
+    places.put(path, text.getvalue().encode())
 
 
 def read_places(path: str | Path) -> dict[str, str]:
     """Place of each record by its id, from a table that `write_part` wrote."""
-    with Path(path).open(newline="", encoding="utf-8") as handle:
+    with places.opened_text(path) as handle:
         return {cells[0]: cells[-1] for cells in csv.reader(handle)}
 
 

@@ -1,6 +1,6 @@
 """The user's table, read and checked: one row per sample, sorted into buckets that stay put when other rows change.
 
-Standard library only: the process that builds the DAG reads the table here too.
+Standard library only, for a table on a local disk: the process that builds the DAG reads the table here too.
 """
 
 import csv
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from foldline import places
 from foldline.errors import FoldlineError, listing
 
 MISSING = ("", "na", "nan", "null", "none")
@@ -60,16 +61,22 @@ class Row:
 def read_rows(path: str | Path, columns: Columns) -> list[Row]:
     """Read a CSV table with a header line.
 
+    Args:
+        path: path or URL of the table.
+        columns: which columns mean what.
+
     Raises:
         FoldlineError: the file or a column is absent, the file is no CSV in UTF-8, an id is empty, repeated or cannot
             be a file name, a label is not 0 or 1, a group is empty, or a line has another number of cells than the
             header.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FoldlineError(f"{path}: no such table; give its place below dataset.root in the config")
+    path = str(path)
     try:
+        if not places.is_file(path):
+            raise FoldlineError(f"{path}: no such table; give its place below dataset.root in the config")
         rows = _read(path, columns)
+    except OSError as error:
+        raise FoldlineError(f"{path}: the table cannot be read ({error}); check who may read it") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise FoldlineError(f"{path}: not a CSV table in UTF-8 ({error}); save it as one") from error
     if not rows:
@@ -85,8 +92,8 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
     return rows
 
 
-def _read(path: Path, columns: Columns) -> list[Row]:
-    with path.open(newline="", encoding="utf-8-sig") as handle:
+def _read(path: str, columns: Columns) -> list[Row]:
+    with places.opened_text(path) as handle:
         reader = csv.reader(handle)
         header = next(reader, [])
         absent = [name for name in columns.names() if name not in header]
@@ -99,7 +106,7 @@ def _read(path: Path, columns: Columns) -> list[Row]:
 
 
 def _row(
-    path: Path, line: int, cells: Sequence[str], header: Sequence[str], place: dict[str, int], columns: Columns
+    path: str, line: int, cells: Sequence[str], header: Sequence[str], place: dict[str, int], columns: Columns
 ) -> Row:
     where = f"{path}, line {line}"
     if len(cells) != len(header):

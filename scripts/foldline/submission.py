@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
+from foldline import places
 from foldline.errors import FoldlineError, listing
 from foldline.files import written_whole
 
 
 def read_sample(path: str | Path, *, n_classes: int) -> tuple[list[str], list[str]]:
-    """Header and ids of a sample submission, in its order; its values do not matter.
+    """Header and ids of a sample submission (a path or URL), in its order; its values do not matter.
 
     Raises:
         FoldlineError: no rows, an id is empty or repeated, a line has other cells than the header, or the number of
             columns is not 1 + n_classes.
     """
-    path = Path(path)
-    with path.open(newline="", encoding="utf-8-sig") as handle:
+    with places.opened_text(path) as handle:
         reader = csv.reader(handle)
         header = next(reader, [])
         rows = [(reader.line_num, cells) for cells in reader if cells]

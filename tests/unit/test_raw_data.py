@@ -41,7 +41,7 @@ def dataset(tmp_path: Path) -> dict[str, Any]:
 
 def read(dataset: dict[str, Any]) -> RawData:
     root = Path(dataset["root"])
-    return read_raw_data(dataset, cache=root / "cache.tsv", pinned=None, record_tables=root / "raw")
+    return read_raw_data(dataset, cache=root / "cache.tsv", pinned=None, record_tables=str(root / "raw"))
 
 
 def rewrite(path: Path, change: Any) -> None:
@@ -55,13 +55,13 @@ def test_rows_and_digests_are_read(dataset: dict[str, Any]) -> None:
     assert [sample.row.id for sample in data.parts["train"]] == [f"s{number:03d}" for number in range(8)]
     assert data.parts["test"][0].row.target == ""
     assert data.submission == ["image_name", "target", "s008", "s009", "s010", "s011"]
-    assert len({sample.sha256 for part in data.parts.values() for sample in part}) == 12
+    assert len({sample.content for part in data.parts.values() for sample in part}) == 12
 
 
 def test_only_changed_files_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [tmp_path / name for name in ("a", "b")]
+    paths = [str(tmp_path / name) for name in ("a", "b")]
     for path in paths:
-        path.write_text(path.name)
+        Path(path).write_text(Path(path).name)
     cache = DigestCache(tmp_path / "cache.tsv")
     before = cache.of(paths, where=["a", "b"])
     cache.save()
@@ -109,8 +109,8 @@ def test_facts_do_not_hold_the_line(dataset: dict[str, Any]) -> None:
 
 def test_tables_and_submission_are_the_users_own(dataset: dict[str, Any]) -> None:
     data, root = read(dataset), Path(dataset["root"])
-    assert data.tables == {"train": root / "train.csv", "test": root / "test.csv"}
-    assert data.sample_submission == root / "sample_submission.csv"
+    assert data.tables == {"train": str(root / "train.csv"), "test": str(root / "test.csv")}
+    assert data.sample_submission == str(root / "sample_submission.csv")
     assert set(data.parts) == {"train", "test"}
     assert {sample.file for sample in data.parts["train"]} == {""}
     assert not (root / "raw").exists()
@@ -121,10 +121,10 @@ def test_without_a_sample_submission_it_is_made_of_the_test_rows(dataset: dict[s
     rewrite(root / "test.csv", lambda rows: [rows[0], *reversed(rows[1:])])
     data = read({**dataset, "sample_submission": None})
     assert data.submission == ["image_name", "target", "s011", "s010", "s009", "s008"]
-    assert data.sample_submission.read_text() == "image_name,target\ns011,0\ns010,0\ns009,0\ns008,0\n"
+    assert Path(data.sample_submission).read_text() == "image_name,target\ns011,0\ns010,0\ns009,0\ns008,0\n"
     os.utime(data.sample_submission, ns=(1, 1))
     read({**dataset, "sample_submission": None})
-    assert data.sample_submission.stat().st_mtime_ns == 1
+    assert Path(data.sample_submission).stat().st_mtime_ns == 1
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_external_rows_are_a_part_like_the_training_rows(with_external: dict[str
         ("e2", "0", "p2", ("arm",)),
     ]
     assert [sample.bytes for sample in found] == [7, 7, 7]
-    assert data.tables["external"] == Path(with_external["root"]) / "old.csv"
+    assert data.tables["external"] == str(Path(with_external["root"]) / "old.csv")
     assert columns_of(with_external, "external") == columns_of(with_external, "train")
     assert data.submission == read({**with_external, "external": None}).submission
 
@@ -214,14 +214,14 @@ def test_records_are_a_part(records: dict[str, Any]) -> None:
     samples = [*data.parts["train"], *data.parts["test"]]
     for sample, features in zip(samples, made, strict=True):
         assert sample.row.id == features["image_name"].decode()
-        assert sample.sha256 == hashlib.sha256(features["image"]).hexdigest()
+        assert sample.content == hashlib.sha256(features["image"]).hexdigest()
         assert sample.bytes == len(features["image"])
         assert sample.row.metadata == tuple(str(features[name]) for name in METADATA)
     assert [sample.row.target for sample in samples] == ["0", "1"] * 4 + [""] * 4
     assert [sample.row.group for sample in data.parts["train"]] == list("00112233")
     files = ["train01-2071.tfrec"] * 5 + ["train02-3.tfrec"] * 3 + ["test00.tfrec"] * 4
     assert [sample.file for sample in samples] == files
-    assert data.tables == {part: root / "raw" / f"{part}.csv" for part in ("train", "test")}
+    assert data.tables == {part: str(root / "raw" / f"{part}.csv") for part in ("train", "test")}
     assert read_rows(data.tables["train"], columns_of(records, "train")) == [s.row for s in data.parts["train"]]
     assert data.submission == ["image_name", "target", *(f"ISIC_{number:04d}" for number in range(8, 12))]
 
@@ -257,7 +257,7 @@ def test_tables_of_records_are_left_alone_when_nothing_changed(records: dict[str
     table = read(records).tables["train"]
     os.utime(table, ns=(1, 1))
     read(records)
-    assert table.stat().st_mtime_ns == 1
+    assert Path(table).stat().st_mtime_ns == 1
 
 
 def test_records_and_tables_go_together(records: dict[str, Any], with_external: dict[str, Any]) -> None:

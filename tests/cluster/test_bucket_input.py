@@ -1,0 +1,114 @@
+"""Tables, images and TFRecords in a bucket are read in place; its listing decides what is stale."""
+
+import csv
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from fixtures.buckets import Bucket
+from fixtures.images import write_config, write_dataset
+from fixtures.project import Project, copy_workflow
+from fixtures.tfrecords import METADATA, examples, write_tfrecord
+from foldline import places
+from foldline.errors import FoldlineError
+from foldline.rows import bucket as piece
+from foldline.rows import part_name
+from raw_data import BucketListings
+
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
+SHARD = "results/shards/32/train/00000-of-00002.tfrec"
+
+
+def project_in(folder: Path, change: Mapping[str, Any]) -> Project:
+    """The tiny project without its data, the `dataset` section changed."""
+    copy_workflow(folder)
+    path = folder / "config" / "config.yaml"
+    write_config(path)
+    config = yaml.safe_load(path.read_text())
+    config["dataset"] |= change
+    path.write_text(yaml.safe_dump(config))
+    return Project(folder)
+
+
+def test_images_in_a_bucket_are_cut_to_the_shards_of_local_ones(bucket: Bucket, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data")
+    bucket.upload(tmp_path / "data", "skin")
+    targets = ("results/folds.csv", SHARD)
+    local = project_in(tmp_path / "local", {"root": str(tmp_path / "data")})
+    local.snakemake(*targets)
+    shutil.rmtree(tmp_path / "data")
+
+    project = project_in(tmp_path / "bucket", {"root": bucket.url("skin")})
+    project.snakemake(*targets)
+    for name in targets:
+        assert (project.folder / name).read_bytes() == (local.folder / name).read_bytes()
+    assert "Nothing to be done" in project.snakemake(*targets).stderr
+
+    before = project.stale()
+    bucket.write("skin/images/s000.png", bucket.read("skin/images/s001.png"))
+    scans = {name for name in project.stale() - before if name.startswith("scan_images")}
+    assert scans == {f"scan_images/train/{part_name(piece('s000', 4), 4)}"}
+
+    bucket.delete("skin/images/s000.png")
+    done = project.snakemake("-n", check=False)
+    missing = f"train.csv, line 2: id 's000': image {bucket.url('skin/images/s000.png')} does not exist"
+    assert missing in done.stdout + done.stderr
+
+
+def test_records_in_a_bucket_are_read_in_place(bucket: Bucket, tmp_path: Path) -> None:
+    """Row 2: TFRecords from `gs://`, by a pattern below the root and by one of their own."""
+    (tmp_path / "records").mkdir()
+    write_tfrecord(tmp_path / "records" / "train00.tfrec", examples(16, size=32))
+    write_tfrecord(tmp_path / "records" / "test00.tfrec", examples(4, first=16, size=32, labelled=False))
+    bucket.upload(tmp_path / "records", "tfrecords")
+    project = project_in(
+        tmp_path / "project",
+        {
+            "root": bucket.url("tfrecords"),
+            "metadata_columns": METADATA,
+            "metadata": {"sex": {"kind": "numeric"}},
+            "external": None,
+            "train_images": None,
+            "test_images": None,
+            "train_records": ["train*.tfrec"],
+            "test_records": [bucket.url("tfrecords/test*.tfrec")],
+            "sample_submission": None,
+        },
+    )
+    project.snakemake("results/folds.csv", "results/shards/32/test/00000-of-00001.tfrec")
+    folds = pd.read_csv(project.folder / "results" / "folds.csv")
+    assert sorted(folds["id"]) == [f"ISIC_{number:04d}" for number in range(16)]
+    with (project.folder / "results" / "raw" / "train.csv").open() as handle:
+        assert next(csv.DictReader(handle))["path"].startswith("train00.tfrec#")
+
+
+def test_a_listing_tells_contents_without_reading(bucket: Bucket) -> None:
+    for path in ("images/a/1.png", "images/b/1.png", "else/1.png"):
+        bucket.write(path, b"one")
+    urls = [bucket.url(f"images/{name}/1.png") for name in "ab"]
+    listings = BucketListings()
+    (first, size), (second, _) = listings.of(urls, where=urls)
+    assert (first, size) == (second, 3)
+    assert first.startswith("md5Hash:")
+    assert listings.names(bucket.url("images/a")) == ["1.png"]
+    with pytest.raises(FoldlineError, match=r"row 2: image gs://.*/images/c/1\.png does not exist"):
+        BucketListings().of([urls[0], bucket.url("images/c/1.png")], where=["row 1", "row 2"])
+    with pytest.raises(FoldlineError, match=r"gs://no-such-bucket/a cannot be listed: .*; check the address"):
+        places.listed("gs://no-such-bucket/a")
+
+
+def test_an_object_is_written_once(bucket: Bucket) -> None:
+    url = bucket.url("table.csv")
+    places.put(url, b"1")
+    before = places.stamp(url)
+    places.put(url, b"1")
+    assert places.stamp(url) == before
+    places.put(url, b"2")
+    assert places.read(url) == b"2"
+    with pytest.raises(FileNotFoundError):
+        places.read(bucket.url("none"))
