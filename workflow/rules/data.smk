@@ -125,6 +125,8 @@ rule shard_records:
         "logs/shard_records/{size}/{part}/{piece}.log",
     benchmark:
         "benchmarks/shard_records/{size}/{part}/{piece}.tsv"
+    # Before any fold: once folds hold all cores but one, a shard of another size finds no two to run on.
+    priority: 2
     conda:
         "../../envs/data.yaml"
     threads: 2
