@@ -5,18 +5,19 @@ Inputs: shards, manifests (of the training and the external part, of the model's
 Outputs: weights, metadata (how the network reads metadata), history (one row per epoch), provenance (what the weights
     were made from), samples (picture of augmented images), events (for TensorBoard).
 Parameters: settings (the model's section of the config), metadata_columns (the `dataset.metadata` section, empty for a
-    model of images alone), class_names, accelerator.
+    model of images alone), class_names, accelerator, checkpoints (where the training is kept, and how often).
 """
 
 import logging
 import platform
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from foldline.checkpoints import Checkpoints
 from foldline.datasets import check_ids, check_read, open_shards, ordered_batches, reading, training_batches
 from foldline.devices import Device, use_device
 from foldline.engine import tf, tf_keras
@@ -32,7 +33,8 @@ from foldline.samples import augmented_samples, no_samples
 from foldline.schedules import make_schedule
 from foldline.step import step
 from foldline.tables import FOLDS, read_table, write_table
-from foldline.training import HISTORY, Plan, Result, fit
+from foldline.training import HISTORY, Plan, fit
+from foldline.training_state import State
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,9 @@ def train_fold(
     metadata_columns: Mapping[str, Mapping[str, Any]],
     class_names: Sequence[str],
     accelerator: str,
+    checkpoints: Mapping[str, Any],
+    key: str,
+    when_built: Callable[[Callable[[], None]], None],
 ) -> None:
     """Train a fold and write its weights, history and provenance.
 
@@ -79,8 +84,12 @@ def train_fold(
         metadata_columns: see `metadata.fit_encoding`.
         class_names: names of the classes.
         accelerator: see `devices.use_device`.
+        checkpoints: the `checkpoints` section of the config.
+        key: digest of all that defines the fold.
+        when_built: takes what is to be done when the outputs count as built.
 
     Raises:
+        StoppedError: the training was asked to stop; done again, it goes on from there.
         FoldlineError: shards, table and settings do not fit together, or the training fails.
     """
     device = use_device(accelerator, threads=threads)
@@ -105,16 +114,22 @@ def train_fold(
         trainable=settings["trainable"],
     )
     plan = _plan(settings, len(train_ids), device)
-    batches = training_batches(
-        source,
-        train_ids,
-        sight=sight,
-        batch_size=plan.batch_size,
-        epochs=plan.epochs,
-        seed=seed,
-        augmentation=settings["augment"],
-        threads=threads,
-    )
+    kept = Checkpoints(Path(checkpoints["folder"]) / key, seconds=checkpoints["seconds"], share=checkpoints["share"])
+    when_built(kept.remove)
+
+    def batches(first: int) -> tf.data.Dataset:
+        return training_batches(
+            source,
+            train_ids,
+            sight=sight,
+            batch_size=plan.batch_size,
+            epochs=plan.epochs,
+            seed=seed,
+            augmentation=settings["augment"],
+            threads=threads,
+            first=first,
+        )
+
     validation_batch = device.replicas * max(1, VALIDATION_BATCH // device.replicas)
     validation = ordered_batches(
         source.part("train"),
@@ -127,7 +142,10 @@ def train_fold(
     forward = make_forward(network, device, batch_size=validation_batch)
 
     def validate() -> tuple[np.ndarray, np.ndarray]:
-        parts = [(names.numpy(), labels.numpy(), forward(inputs)) for names, inputs, labels in validation]
+        parts = []
+        for names, inputs, labels in validation:
+            parts.append((names.numpy(), labels.numpy(), forward(inputs)))
+            kept.check_stop()
         names, labels, logits = (np.concatenate(column) for column in zip(*parts, strict=True))
         check_read([name.decode() for name in names], validation_ids, source=f"fold {fold}")
         return labels, logits
@@ -141,6 +159,7 @@ def train_fold(
             device=device,
             validate=validate,
             name=f"{model} fold {fold}",
+            checkpoints=kept,
         )
         picture = no_samples()
         if sight.image_size is not None:
@@ -223,7 +242,7 @@ def _plan(settings: Mapping[str, Any], rows: int, device: Device) -> Plan:
     )
 
 
-def write_events(path: str | Path, result: Result) -> None:
+def write_events(path: str | Path, result: State) -> None:
     """Write the history as a TensorBoard file, in a folder aside: the writer chooses the file's name itself.
 
     `tf.summary.scalar` would need TensorBoard installed; it writes what is written here.
@@ -243,7 +262,7 @@ def write_events(path: str | Path, result: Result) -> None:
 
 
 if __name__ == "__main__":
-    with step(snakemake):
+    with step(snakemake) as job:
         train_fold(
             shards=snakemake.input.shards,
             manifests=snakemake.input.manifests,
@@ -258,5 +277,7 @@ if __name__ == "__main__":
             threads=snakemake.threads,
             model=snakemake.wildcards.model,
             fold=int(snakemake.wildcards.fold),
+            key=job.key,
+            when_built=job.when_built,
             **snakemake.params.settings,
         )

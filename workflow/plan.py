@@ -182,7 +182,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
                 settings={"settings": settings, "metadata_columns": metadata_columns, "class_names": names},
                 needs=[table, weights[fold], *seen_in_training],
                 raw=_weights_file(settings["weights"]),
-                places=device,
+                places={**device, "checkpoints": config["checkpoints"]},
             )
             network = {key: settings[key] for key in MODEL_KEYS_OF_PREDICTION}
             prediction = {"settings": network, "class_names": names, **config["prediction"]}

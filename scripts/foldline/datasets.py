@@ -137,6 +137,7 @@ def training_batches(
     seed: int,
     augmentation: Mapping[str, Any],
     threads: int,
+    first: int = 0,
 ) -> tf.data.Dataset:
     """All epochs of a training as one stream of full batches: an epoch's last rows begin a batch that the next fills.
 
@@ -152,6 +153,7 @@ def training_batches(
         seed: of the order and of the augmentation.
         augmentation: the `augment` section of a model's settings.
         threads: CPU threads that the stream may use.
+        first: the batch to begin with; those before it are not decoded, and whole epochs before it not read.
 
     Returns:
         Dataset of inputs and labels, float32 (batch_size, n_classes). Inputs are "image", uint8 (batch_size, S, S, C),
@@ -188,10 +190,11 @@ def training_batches(
         changed = {IMAGE: images} if metadata is None else {IMAGE: images, METADATA: metadata}
         return {**inputs, **changed}, labels
 
-    rows = tf.data.Dataset.range(epochs).flat_map(epoch_rows).enumerate()
+    done, into = divmod(first * batch_size, len(ids))
+    rows = tf.data.Dataset.range(done, epochs).flat_map(epoch_rows).skip(into).enumerate(first * batch_size)
     batches = rows.map(finished, num_parallel_calls=threads).batch(batch_size, drop_remainder=True)
     if sight.image_size is not None and has_mixing(augmentation):
-        batches = batches.enumerate().map(mixed, num_parallel_calls=threads)
+        batches = batches.enumerate(first).map(mixed, num_parallel_calls=threads)
     return batches.prefetch(2).with_options(_options(threads))
 
 

@@ -13,4 +13,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import tensorflow as tf
 import tf_keras
 
+# Dropout draws from generators whose states are variables, so that a training can go on from a checkpoint exactly. By
+# itself it draws from kernels whose states nobody can read.
+tf_keras.backend.experimental.enable_tf_random_generator()
+
 __all__ = ["tf", "tf_keras"]

@@ -1,8 +1,12 @@
-"""The one exception for bad input: its message is written for the person who can mend the input."""
+"""The exception for bad input, whose message is written for the person who can mend it, and that for leaving early."""
 
 
 class FoldlineError(Exception):
     """Input that cannot be used: the message names the file, the row or key, the value, and the way out."""
+
+
+class StoppedError(Exception):
+    """Work that was asked to stop before its end and kept what it had: done again, it goes on from there."""
 
 
 def listing(items: list[str], *, limit: int = 10) -> str:

@@ -3,23 +3,43 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, StoppedError
 from foldline.files import written_whole
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
 
+# Of a step that was asked to stop and goes on when it is run again; EX_TEMPFAIL of sysexits.h. Executors retry it like
+# any failure.
+INTERRUPTED = 75
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step at work.
+
+    Attributes:
+        key: the job's key, the digest of all that defines it.
+        when_built: takes a function that is called when the outputs count as built.
+    """
+
+    key: str
+    when_built: Callable[[Callable[[], None]], None]
+
+
 @contextlib.contextmanager
-def step(snakemake: Any) -> Iterator[None]:
+def step(snakemake: Any) -> Iterator[Step]:
     """Run the body of a step script.
 
     Log records go to the rule's log and to stderr; an uncaught error is logged with its traceback, a `FoldlineError`
-    as its message alone. When the body ends well, the job's key (`input.key`, the digest of all that defines the job)
-    is copied to `output.built`, the last output to appear: outputs without it do not count as built.
+    as its message alone; work that was interrupted ends with the code `INTERRUPTED`. When the body ends well, the job's
+    key (`input.key`, the digest of all that defines the job) is copied to `output.built`, the last output to appear:
+    outputs without it do not count as built.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
@@ -31,8 +51,12 @@ def step(snakemake: Any) -> Iterator[None]:
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(True)
     key = Path(snakemake.input.key).read_text(encoding="utf-8")
+    to_call: list[Callable[[], None]] = []
     try:
-        yield
+        yield Step(key.partition("\n")[0], to_call.append)
+    except StoppedError as interruption:
+        logging.warning("%s", interruption)
+        sys.exit(INTERRUPTED)
     except FoldlineError as error:
         logging.error("%s", error)
         sys.exit(1)
@@ -41,3 +65,5 @@ def step(snakemake: Any) -> Iterator[None]:
         sys.exit(1)
     with written_whole(snakemake.output.built, mode="w", encoding="utf-8") as handle:
         handle.write(key)
+    for function in to_call:
+        function()

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
+from foldline.checkpoints import Checkpoints
 from foldline.colour import adjust_colour
 from foldline.datasets import COLOUR, Inputs
 from foldline.devices import Device
@@ -17,6 +18,7 @@ from foldline.heads import IMAGE
 from foldline.losses import Loss
 from foldline.ranking import roc_auc
 from foldline.schedules import Progress, Schedule
+from foldline.training_state import Keeper, State
 
 logger = logging.getLogger(__name__)
 
@@ -78,42 +80,35 @@ class Plan:
             )
 
 
-@dataclass
-class Result:
-    """What a training leaves besides the weights in the network.
-
-    Attributes:
-        history: a row of `HISTORY` for each epoch that was run.
-        selected_epoch: the epoch, from 1, whose weights the network has.
-    """
-
-    history: list[dict[str, float]] = field(default_factory=list)
-    selected_epoch: int = 0
-
-
 def fit(
     network: tf_keras.Model,
-    batches: tf.data.Dataset,
+    batches: Callable[[int], tf.data.Dataset],
     *,
     plan: Plan,
     loss: Loss,
     device: Device,
     validate: Callable[[], tuple[np.ndarray, np.ndarray]],
     name: str,
-) -> Result:
+    checkpoints: Checkpoints | None = None,
+) -> State:
     """Train a network in place.
 
     Args:
         network: gives logits (batch, n_classes).
-        batches: dataset of `datasets.training_batches`, at least `plan.end(plan.epochs - 1)` batches.
+        batches: gives the batches from a step on, by `datasets.training_batches`, up to `plan.end(plan.epochs - 1)`.
         plan: how it goes.
         loss: loss of single samples.
         device: where to compute; the network was made in the scope of its strategy.
         validate: gives labels and logits, both (n_validation, n_classes), of the network as it is.
         name: what the log calls this training.
+        checkpoints: where the training is kept, and where it goes on from; None keeps nothing.
+
+    Returns:
+        The state at the end, with its history.
 
     Raises:
         FoldlineError: the loss is not finite, or the rows end early.
+        StoppedError: the training was asked to stop; its state was kept.
     """
     plan.check()
     averaging = plan.ema_decay is not None
@@ -124,28 +119,36 @@ def fit(
         optimizer.build(network.trainable_variables)
     step = make_step(network, optimizer, loss, batch_size=plan.batch_size, reduction=plan.reduction)
     compute = tf.function(lambda inputs, labels: device.strategy.run(step, args=(inputs, labels)))
-    source = iter(batches)
-    result, kept = Result(), network.get_weights()
-    best, stopping = Progress(0.0), Progress(plan.min_delta)
-    for epoch in range(plan.epochs):
-        first = plan.end(epoch - 1)
-        start = time.monotonic()
-        losses = _run_epoch(range(first, plan.end(epoch)), source, compute, optimizer, plan, device, name)
-        train_seconds = time.monotonic() - start
-        with _averaged(network, optimizer if averaging else None):
-            row = _epoch_row(epoch, losses, validate, loss, plan)
-            for observer in (best, stopping, plan.schedule):
-                observer.observe(row["val_auc"])
-            if plan.select == "last" or best.waited == 0:
-                kept, result.selected_epoch = network.get_weights(), epoch + 1
-        row["seconds"] = round(time.monotonic() - start, 3)
-        result.history.append(row)
-        _log_epoch(name, row, plan, train_seconds)
-        if plan.patience is not None and stopping.waited >= plan.patience:
-            logger.info("%s  stops: no better AUC in %d epochs", name, plan.patience)
-            break
-    network.set_weights(kept)
-    return result
+    state = State(stopping=Progress(plan.min_delta), schedule=plan.schedule)
+    keeper = Keeper(network, optimizer, state, device, checkpoints)
+    keeper.resume(name)
+    source = iter(batches(state.step))
+    with keeper.interruptible():
+        while len(state.history) < plan.epochs:
+            if plan.patience is not None and state.stopping.waited >= plan.patience:
+                logger.info("%s  stops: no better AUC in %d epochs", name, plan.patience)
+                break
+            epoch = len(state.history)
+            _run_epoch(epoch, source, compute, optimizer, state, keeper, plan, device, name)
+            start = time.monotonic()
+            with _averaged(network, optimizer if averaging else None):
+                row = _epoch_row(epoch, np.array(state.losses), validate, loss, plan)
+                for observer in (state.best, state.stopping, state.schedule):
+                    observer.observe(row["val_auc"])
+                if plan.select == "best" and state.best.waited == 0:
+                    state.kept, state.selected_epoch = network.get_weights(), epoch + 1
+            row["seconds"] = round(state.seconds + time.monotonic() - start, 3)
+            state.history.append(row)
+            _log_epoch(name, row, plan, state.seconds)
+            state.losses, state.seconds = [], 0.0
+            keeper.keep(ending=True)
+    if plan.select == "best":
+        network.set_weights(state.kept)
+    else:
+        state.selected_epoch = len(state.history)
+        if averaging:
+            optimizer.finalize_variable_values(network.trainable_variables)
+    return state
 
 
 @contextmanager
@@ -159,9 +162,11 @@ def _averaged(network: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer 
         return
     before = [variable.numpy() for variable in network.trainable_variables]
     optimizer.finalize_variable_values(network.trainable_variables)
-    yield
-    for variable, value in zip(network.trainable_variables, before, strict=True):
-        variable.assign(value)
+    try:
+        yield
+    finally:
+        for variable, value in zip(network.trainable_variables, before, strict=True):
+            variable.assign(value)
 
 
 def make_step(
@@ -200,33 +205,40 @@ def make_step(
 
 
 def _run_epoch(
-    steps: Sequence[int],
+    epoch: int,
     source: Iterator[tuple[Inputs, tf.Tensor]],
     compute: Callable[..., tf.Tensor],
     optimizer: tf_keras.optimizers.Optimizer,
+    state: State,
+    keeper: Keeper,
     plan: Plan,
     device: Device,
     name: str,
-) -> np.ndarray:
-    """Run the steps of an epoch; gives their losses."""
+) -> None:
+    """Run the steps of an epoch that are left."""
+    first, end = plan.end(epoch - 1), plan.end(epoch)
     waiting: list[tf.Tensor] = []
-    losses: list[float] = []
-    for step in steps:
+    clock = time.monotonic()
+    while state.step < end:
         batch = next(source, None)
         if batch is None:
-            raise FoldlineError(f"{name}: the rows end before step {step}; build the shards again")
-        optimizer.learning_rate.assign(plan.schedule.rate(step))
+            raise FoldlineError(f"{name}: the rows end before step {state.step}; build the shards again")
+        optimizer.learning_rate.assign(plan.schedule.rate(state.step))
         waiting.append(compute(*device.spread(*batch)))
-        if len(waiting) == STEPS_BETWEEN_LOOKS or step == steps[-1]:
-            losses += [float(sum(device.strategy.experimental_local_results(share))) for share in waiting]
+        state.step += 1
+        wanted = keeper.is_wanted()
+        if len(waiting) == STEPS_BETWEEN_LOOKS or state.step == end or wanted:
+            state.losses += [float(sum(device.strategy.experimental_local_results(share))) for share in waiting]
             waiting.clear()
-            if not np.isfinite(losses).all():
-                lost = steps[0] + int(np.flatnonzero(~np.isfinite(losses))[0])
+            if not np.isfinite(state.losses).all():
+                lost = first + int(np.flatnonzero(~np.isfinite(state.losses))[0])
                 raise FoldlineError(
                     f"{name}: the loss is not finite in step {lost} (learning rate {plan.schedule.rate(lost):.3g}); "
                     "lower learning_rate or lengthen schedule.warmup_epochs"
                 )
-    return np.array(losses)
+        clock, state.seconds = time.monotonic(), state.seconds + time.monotonic() - clock
+        if wanted:
+            keeper.keep(ending=False)
 
 
 def _epoch_row(

@@ -23,7 +23,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
 
 
 def stream(
-    data: ShardSet, fold: int = 0, *, seed: int = 1, epochs: int = 2, batch_size: int = 5, changes=PLAIN, sight=IMAGES
+    data: ShardSet,
+    fold: int = 0,
+    *,
+    seed: int = 1,
+    epochs: int = 2,
+    batch_size: int = 5,
+    changes=PLAIN,
+    sight=IMAGES,
+    first: int = 0,
 ):
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     ids = data.ids(fold, held_out=False)
@@ -36,6 +44,7 @@ def stream(
         seed=seed,
         augmentation=changes,
         threads=2,
+        first=first,
     )
     with reading(shards):
         inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
@@ -74,6 +83,17 @@ def test_order_follows_the_seed_and_the_epoch(data: ShardSet) -> None:
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert (first[:30] != first[30:]).any()
+
+
+@pytest.mark.parametrize("first", [1, 4, 5, 9])
+def test_a_stream_can_begin_at_any_batch(data: ShardSet, first: int) -> None:
+    """Epochs of 30 rows in batches of 7: batch 4 holds rows of two epochs, 5 is the first one whole in the second."""
+    changes = model_settings(augment={"brightness": 0.1, "cutmix": {"probability": 0.8}})["augment"]
+    whole, labels = stream(data, epochs=3, batch_size=7, changes=changes)
+    images, rest = stream(data, epochs=3, batch_size=7, changes=changes, first=first)
+    np.testing.assert_array_equal(rest, labels[7 * first :])
+    for name in ("image", "colour"):
+        np.testing.assert_array_equal(images[name], whole[name][7 * first :])
 
 
 def test_augmentation_follows_the_seed_and_the_place(data: ShardSet) -> None:

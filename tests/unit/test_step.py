@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, StoppedError
 from foldline.step import step
 
 
@@ -100,3 +100,23 @@ def test_a_rule_without_a_log(job: SimpleNamespace) -> None:
     with step(job):
         pass
     assert Path(job.output.built).exists()
+
+
+def test_what_follows_a_built_step_is_done_last(job: SimpleNamespace) -> None:
+    seen: list[bool] = []
+    with step(job) as done:
+        assert done.key == "a digest"
+        done.when_built(lambda: seen.append(Path(job.output.built).exists()))
+    assert seen == [True]
+    with pytest.raises(SystemExit), step(job) as done:
+        done.when_built(lambda: seen.append(False))
+        raise FoldlineError("bad")
+    assert seen == [True]
+
+
+def test_stopped_work_ends_with_a_code_of_its_own(job: SimpleNamespace) -> None:
+    with pytest.raises(SystemExit) as ended, step(job):
+        raise StoppedError("stopped by SIGTERM")
+    assert ended.value.code == 75
+    assert "WARNING stopped by SIGTERM" in Path(job.log[0]).read_text()
+    assert not Path(job.output.built).exists()

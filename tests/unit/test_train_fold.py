@@ -1,5 +1,6 @@
 """A fold is trained: its files say what went in, and equal settings give equal weights."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class Trained:
 
 
 def run(data: ShardSet, folder: Path, *, fold: int = 1, columns: dict[str, Any] | None = None, **changes: Any) -> None:
+    built: list[Callable[[], None]] = []
     train_fold(
         shards=data.paths,
         manifests=data.manifests,
@@ -66,7 +68,12 @@ def run(data: ShardSet, folder: Path, *, fold: int = 1, columns: dict[str, Any] 
         metadata_columns=columns or {},
         class_names=["sick"],
         accelerator="cpu",
+        checkpoints={"folder": str(folder / "checkpoints"), "seconds": 0, "share": 1},
+        key="key",
+        when_built=built.append,
     )
+    for function in built:
+        function()
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,25 @@
 """The training loop: it learns, repeats itself, stops when it should, and computes no more than it must."""
 
 import logging
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from foldline.backbones import build_backbone, freeze
+from foldline.checkpoints import Checkpoints
 from foldline.colour import adjust_colour
 from foldline.devices import use_device
 from foldline.engine import tf, tf_keras
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, StoppedError
 from foldline.heads import build_model
 from foldline.losses import make_loss
 from foldline.schedules import Progress, Schedule
 from foldline.training import HISTORY, Plan, fit, make_step
+from foldline.training_state import State
 
 WEIGHTS = [{"positive_weight": 1.0, "negative_weight": 1.0}]
 BCE = make_loss({"name": "bce", "label_smoothing": 0, "gamma": 0.0, "alpha": 0.5, "hard_labels": False}, WEIGHTS)
@@ -57,7 +64,7 @@ def train(network: tf_keras.Model, *, aucs=None, plan: Plan | None = None, **cha
         return truth, network({"image": held_out}).numpy()
 
     device = use_device("cpu", threads=2)
-    return fit(network, batches, plan=plan, loss=BCE, device=device, validate=validate, name="m fold 0")
+    return fit(network, batches.skip, plan=plan, loss=BCE, device=device, validate=validate, name="m fold 0")
 
 
 def test_it_learns_and_says_how(caplog: pytest.LogCaptureFixture) -> None:
@@ -83,6 +90,83 @@ def test_equal_seeds_train_equal_weights() -> None:
         np.testing.assert_array_equal(first, second)
 
 
+@dataclass(frozen=True)
+class Cut:
+    """Where a training is interrupted: after a step, or in the validation of an epoch, both counted from 0."""
+
+    step: int | None = None
+    validation: int | None = None
+
+
+def train_in_parts(folder: Path, cuts: list[Cut], aucs: list[int], **changes: Any) -> tuple[tf_keras.Model, State]:
+    """Train with interruptions, each part with a new network and optimizer; ends with the whole training."""
+    images, labels = generated(ROWS, 1)
+    _, truth = generated(40, 2)
+    dataset = tf.data.Dataset.from_tensor_slices(({"image": images}, labels)).repeat().batch(BATCH)
+    validated: list[int] = []
+    for cut in [*cuts, Cut()]:
+        # No share limits how often it is kept: always.
+        checkpoints = Checkpoints(folder, seconds=0.0, share=math.inf)
+
+        def batches(first: int, cut: Cut = cut, checkpoints: Checkpoints = checkpoints) -> Iterator[Any]:
+            for number, batch in enumerate(dataset.skip(first), first):
+                if number == cut.step:
+                    checkpoints._reason = "the test"
+                yield batch
+
+        def validate(cut: Cut = cut, checkpoints: Checkpoints = checkpoints) -> tuple[np.ndarray, np.ndarray]:
+            if len(validated) == cut.validation:
+                checkpoints._reason = "the test"
+                checkpoints.check_stop()
+            validated.append(aucs[len(validated)])
+            return truth, (truth if validated[-1] else -truth)
+
+        network, plan = small_network(), plan_of(patience=4, **changes)
+        plan.schedule.factor = 0.4
+        given = {"plan": plan, "loss": BCE, "device": use_device("cpu", threads=2), "name": "m"}
+        try:
+            state = fit(network, batches, validate=validate, checkpoints=checkpoints, **given)
+        except StoppedError:
+            assert cut != Cut()
+        else:
+            assert cut == Cut(), "the training was not interrupted"
+        checkpoints.close()
+    return network, state
+
+
+@pytest.mark.parametrize(
+    "changes", [{"select": "best", "ema": 0.9}, {"select": "last", "ema": 0.9}, {"select": "best"}]
+)
+def test_an_interrupted_training_ends_as_an_unbroken_one(changes: dict[str, Any], tmp_path: Path) -> None:
+    """Weights, epochs, rates and where it stops: all to the last bit, wherever it was cut."""
+    aucs = [0, 1, 0, 0, 0, 0, 0, 0]
+    # In the first step, within an epoch, twice in a validation, in a step that ends an epoch, and near the end.
+    cuts = [Cut(step=0), Cut(step=8), Cut(validation=2), Cut(validation=2), Cut(step=23), Cut(step=35)]
+    unbroken, whole = train_in_parts(tmp_path / "whole", [], aucs, **changes)
+    network, state = train_in_parts(tmp_path / "parts", cuts, aucs, **changes)
+    assert (len(whole.history), whole.schedule.scale) == (6, pytest.approx(0.4**4))
+    for found, expected in zip(network.get_weights(), unbroken.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for one, other in zip(state.history, whole.history, strict=True):
+        assert {**one, "seconds": 0} == {**other, "seconds": 0}
+    assert state.selected_epoch == whole.selected_epoch
+
+
+def test_a_finished_training_that_was_kept_is_not_done_again(tmp_path: Path) -> None:
+    first, _ = train_in_parts(tmp_path, [], [1] * 8)
+    again, state = train_in_parts(tmp_path, [], [])
+    assert len(state.history) == 5
+    for found, expected in zip(again.get_weights(), first.get_weights(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_checkpoint_of_another_network_is_not_taken(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train_in_parts(tmp_path, [], [1] * 8)
+    _, state = train_in_parts(tmp_path, [], [1] * 8, ema=0.9)
+    assert "a checkpoint has other optimizer variables than this training" in caplog.text
+    assert len(state.history) == 5
+
+
 def test_patience_ends_the_training() -> None:
     result = train(small_network(), patience=2, select="best", aucs=[0, 1, 0, 0, 1, 1])
     assert [row["val_auc"] for row in result.history] == [0, 1, 0, 0]
@@ -95,8 +179,8 @@ def test_best_weights_are_those_of_the_best_epoch() -> None:
     original = network.get_weights
     network.get_weights = lambda: seen.append(original()) or seen[-1]
     train(network, epochs=3, select="best", aucs=[1, 0, 0])
-    assert len(seen) == 2  # before the training and after its first epoch
-    for kept, first in zip(original(), seen[1], strict=True):
+    assert len(seen) == 1  # after the first epoch
+    for kept, first in zip(original(), seen[0], strict=True):
         np.testing.assert_array_equal(kept, first)
 
 
@@ -114,7 +198,7 @@ def test_rows_that_end_early_and_batches_that_are_too_large_are_errors() -> None
     device = use_device("cpu", threads=2)
     plan = plan_of(epochs=2)
     with pytest.raises(FoldlineError, match="the rows end before step 6"):
-        fit(network, short, plan=plan, loss=BCE, device=device, validate=lambda: (labels, labels), name="m")
+        fit(network, short.skip, plan=plan, loss=BCE, device=device, validate=lambda: (labels, labels), name="m")
     with pytest.raises(FoldlineError, match="batch_size 51 is more than"):
         plan_of(batch=51).check()
 
@@ -171,7 +255,7 @@ def test_averaged_weights_are_validated_and_kept() -> None:
         seen.append(kernel.numpy())
         return labels, labels
 
-    fit(network, batches, plan=plan_of(epochs=2, ema=0.999), loss=BCE, device=device, validate=validate, name="m")
+    fit(network, batches.skip, plan=plan_of(epochs=2, ema=0.999), loss=BCE, device=device, validate=validate, name="m")
     np.testing.assert_array_equal(kernel.numpy(), seen[-1])
     plain = small_network()
     plain.layers[-2].rate = 0

@@ -9,6 +9,7 @@ WORKFLOW = Path(workflow.basedir)
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 
 import keys
+import one_run
 from configuration import check_combinations, check_data, complete, read_schema, with_preset
 from foldline.errors import FoldlineError
 from foldline.rows import pieces_within
@@ -17,6 +18,7 @@ from raw_data import read_raw_data
 
 PLAN_FILE = Path("results/keys/plan.json")
 DIGESTS_FILE = Path(".foldline/image_digests.tsv")
+RUN_LOCK = Path(".foldline/run.lock")
 
 
 try:
@@ -45,6 +47,14 @@ if workflow.is_main_process:
     PLAN.save(PLAN_FILE)
 else:
     PLAN = Plan.load(PLAN_FILE)
+
+
+onstart:
+    if workflow.is_main_process:
+        try:
+            one_run.hold(RUN_LOCK)
+        except FoldlineError as error:
+            raise WorkflowError(str(error)) from None
 
 
 wildcard_constraints:
