@@ -5,12 +5,14 @@ single jobs. A job's key is a digest of all that defines it, so two jobs of equa
 mtimes say. `keys.py` turns keys that changed into files that Snakemake sees as updated.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from foldline.files import digest_of, read_json, sha256_of_file, write_json
+from foldline import places
+from foldline.files import digest_of, sha256_of_file
 from foldline.rows import bucket, part_name, pieces_within
 from raw_data import RawData, Sample
 from sources import code_digest
@@ -62,12 +64,14 @@ class Plan:
         pieces: names of pieces by what is cut: "scan/train", "shards/224/test".
         tables: the table that lists the samples of each part.
         arguments: keyword arguments of each job's script, by the job's name.
+        keys: key of each job, by the path of its key file.
     """
 
     jobs: list[Job] = field(default_factory=list)
     pieces: dict[str, list[str]] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -105,16 +109,16 @@ class Plan:
         self.arguments[job.name] = {**job.settings, **job.places}
         return job
 
-    def save(self, path: Path) -> None:
-        """Keep what the processes of single jobs need; the file is left alone when nothing changed."""
-        content = {"pieces": self.pieces, "tables": self.tables, "arguments": self.arguments}
-        if not path.is_file() or read_json(path) != content:
-            write_json(path, content)
+    def save(self, place: str) -> None:
+        """Keep what the processes of single jobs need; a file or object of the same content is left alone."""
+        names = ("pieces", "tables", "arguments", "keys")
+        content = {name: getattr(self, name) for name in names}
+        places.put(place, json.dumps(content, sort_keys=True, allow_nan=False).encode())
 
     @classmethod
-    def load(cls, path: Path) -> "Plan":
+    def load(cls, place: str) -> "Plan":
         """Read a plan that `save` kept."""
-        return cls(**read_json(path))
+        return cls(**json.loads(places.read(place)))
 
 
 def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | None) -> Plan:

@@ -38,8 +38,8 @@ def step(snakemake: Any) -> Iterator[Step]:
 
     Log records go to the rule's log and to stderr; an uncaught error is logged with its traceback, a `FoldlineError`
     as its message alone; work that was interrupted ends with the code `INTERRUPTED`. When the body ends well, the job's
-    key (`input.key`, the digest of all that defines the job) is copied to `output.built`, the last output to appear:
-    outputs without it do not count as built.
+    key (first line of `input.key`, the digest of all that defines the job) is copied to `output.built`, the last output
+    to appear: outputs without it do not count as built.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
@@ -50,10 +50,10 @@ def step(snakemake: Any) -> Iterator[Step]:
         handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(True)
-    key = Path(snakemake.input.key).read_text(encoding="utf-8")
+    key = Path(snakemake.input.key).read_text(encoding="utf-8").splitlines()[0]
     to_call: list[Callable[[], None]] = []
     try:
-        yield Step(key.partition("\n")[0], to_call.append)
+        yield Step(key, to_call.append)
     except StoppedError as interruption:
         logging.warning("%s", interruption)
         sys.exit(INTERRUPTED)
@@ -64,6 +64,6 @@ def step(snakemake: Any) -> Iterator[Step]:
         logging.exception("the step failed")
         sys.exit(1)
     with written_whole(snakemake.output.built, mode="w", encoding="utf-8") as handle:
-        handle.write(key)
+        handle.write(f"{key}\n")
     for function in to_call:
         function()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from keys import Files, refresh
 from plan import Job, Plan
+from result_files import LocalResults
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_fresh_jobs_are_put_in_order(plan: Plan, files_of, seed: int) -> None:
     paths = [path for job in plan.jobs for path in (files_of(job).key, files_of(job).built, *files_of(job).outputs)]
     for index, path in enumerate(paths):
         os.utime(path, (1000 + index * (seed + 1) * 7 % 11, 1000 + index * (seed + 1) * 7 % 11))
-    assert refresh(plan, files_of) == []
+    assert refresh(plan, files_of, results=LocalResults()) == []
     assert all(key <= output for key, output in map(times, map(files_of, plan.jobs)))
     upstream, downstream = map(files_of, plan.jobs)
     assert max(path.stat().st_mtime_ns for path in (upstream.built, *upstream.outputs)) <= times(downstream)[1]
@@ -45,7 +46,7 @@ def test_fresh_jobs_are_put_in_order(plan: Plan, files_of, seed: int) -> None:
 
 def test_another_key_makes_a_job_stale(plan: Plan, files_of) -> None:
     files_of(plan.jobs[1]).built.write_text("key-of-old\n")
-    assert refresh(plan, files_of) == [plan.jobs[1]]
+    assert refresh(plan, files_of, results=LocalResults()) == [plan.jobs[1]]
     key, output = times(files_of(plan.jobs[1]))
     assert key > output
     assert files_of(plan.jobs[1]).key.read_text().startswith("key-2\n")
@@ -56,7 +57,7 @@ def test_a_missing_output_makes_a_job_stale(plan: Plan, files_of, name: str) -> 
     files = files_of(plan.jobs[0])
     (files.built if name == "built" else files.outputs[0]).unlink()
     before = files.key.read_text()
-    assert refresh(plan, files_of) == [plan.jobs[0]]
+    assert refresh(plan, files_of, results=LocalResults()) == [plan.jobs[0]]
     # Snakemake takes a newer file with the same content for unchanged.
     assert files.key.read_text() != before
 
@@ -64,11 +65,11 @@ def test_a_missing_output_makes_a_job_stale(plan: Plan, files_of, name: str) -> 
 def test_a_key_that_was_changed_and_changed_back_is_fresh(plan: Plan, files_of) -> None:
     files = files_of(plan.jobs[0])
     files.key.write_text("key-of-an-edit-that-was-undone\n")
-    assert refresh(plan, files_of) == []
+    assert refresh(plan, files_of, results=LocalResults()) == []
     assert files.key.read_text() == "key-1\n"
     key, output = times(files)
     assert key <= output
 
 
 def test_other_reasons_count(plan: Plan, files_of) -> None:
-    assert refresh(plan, files_of, stale=lambda job: job.rule == "first") == [plan.jobs[0]]
+    assert refresh(plan, files_of, results=LocalResults(), stale=lambda job: job.rule == "first") == [plan.jobs[0]]

@@ -3,7 +3,7 @@
 
 rule blend_folds:
     input:
-        key="results/keys/blend_folds.key",
+        key=key_file("results/keys/blend_folds.key"),
         oof_predictions=expand("results/predictions/{model}/fold{fold}/oof.csv", model=MODELS, fold=FOLDS),
         test_predictions=expand("results/predictions/{model}/fold{fold}/test.csv", model=MODELS, fold=FOLDS),
         folds="results/folds.csv",
@@ -33,7 +33,7 @@ rule blend_folds:
 
 rule evaluate:
     input:
-        key="results/keys/evaluate.key",
+        key=key_file("results/keys/evaluate.key"),
         oof="results/oof.csv",
         folds="results/folds.csv",
     output:

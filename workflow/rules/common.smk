@@ -3,7 +3,8 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.io import apply_wildcards
+from snakemake.io import apply_wildcards, flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
 
 WORKFLOW = Path(workflow.basedir)
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
@@ -11,12 +12,14 @@ sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 import keys
 import one_run
 from configuration import check_combinations, check_data, complete, read_schema, with_preset
+from foldline import places
 from foldline.errors import FoldlineError
 from foldline.rows import pieces_within
 from plan import Plan, job_name, make_plan
-from raw_data import read_raw_data
+from raw_data import RECORD_TABLES, read_raw_data
+from result_files import check_reach, results_of
 
-PLAN_FILE = Path("results/keys/plan.json")
+PLAN_FILE = "results/keys/plan.json"
 DIGESTS_FILE = Path(".foldline/image_digests.tsv")
 RUN_LOCK = Path(".foldline/run.lock")
 
@@ -37,16 +40,27 @@ MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image
 LABELLED = ["train", "external"] if config["dataset"]["external"] else ["train"]
 LARGEST = max(model["image_size"] for model in config["models"].values())
 
+
+def kept(path):
+    """Place of a file that the starting process writes for all jobs: beside the results."""
+    return places.below(workflow.storage_settings.default_storage_prefix or "", path)
+
+
 if workflow.is_main_process:
     try:
-        RAW_DATA = read_raw_data(config["dataset"], cache=DIGESTS_FILE, pinned=PINNED)
+        check_reach(config["dataset"]["root"], workflow.storage_settings)
+        RESULTS = results_of(workflow.storage_settings, workflow.storage_registry)
+        RAW_DATA = read_raw_data(
+            config["dataset"], cache=DIGESTS_FILE, pinned=PINNED, record_tables=kept(RECORD_TABLES)
+        )
         check_data(config, RAW_DATA)
         PLAN = make_plan(config, RAW_DATA, pinned=PINNED)
     except FoldlineError as error:
         raise WorkflowError(str(error)) from None
-    PLAN.save(PLAN_FILE)
 else:
-    PLAN = Plan.load(PLAN_FILE)
+    # The disk of the starting process, if this one sees it, else the bucket of the results.
+    PLAN = Plan.load(PLAN_FILE if places.is_file(PLAN_FILE) else kept(PLAN_FILE))
+    keys.restore(PLAN.keys)
 
 
 onstart:
@@ -65,6 +79,14 @@ wildcard_constraints:
     model="|".join(MODELS),
 
 
+def key_file(path):
+    """A key file: on the local disk, even where results are in a bucket.
+
+    `local()` would keep the job on this machine as well, so the path only counts as one that got its storage already.
+    """
+    return flag(path, PATH_MODIFIER_FLAG)
+
+
 def settings_of(step):
     """Parameter of a rule: the keyword arguments that the plan has for the job."""
     return lambda wildcards: PLAN.arguments[job_name(step, dict(wildcards))]
@@ -72,7 +94,12 @@ def settings_of(step):
 
 def table_of(part):
     """The table of the example. A user's table is no input: its rows are in the keys, row by row."""
-    return PLAN.tables[part] if EXAMPLE else []
+    return example_table(f"{part}_table") if EXAMPLE else []
+
+
+def example_table(name):
+    """A table of the example. It stays on the local disk, with the images beside it."""
+    return local(str(DATASET / config["dataset"][name]))
 
 
 def inventory_of(part, pieces=None):
@@ -111,6 +138,18 @@ def files_of(job):
 
 
 def refresh_keys():
-    """Write the key files; only the process that builds the DAG does."""
+    """Write the key files and the plan; only the process that builds the DAG does."""
     if workflow.is_main_process:
-        keys.refresh(PLAN, files_of, stale=lambda job: job.rule == "example_data" and not RAW_DATA.written)
+        PLAN.keys = {str(files_of(job).key): job.key for job in PLAN.jobs}
+        PLAN.save(PLAN_FILE)
+        keys.refresh(
+            PLAN,
+            files_of,
+            results=RESULTS,
+            stale=lambda job: job.rule == "example_data" and not RAW_DATA.written,
+        )
+
+
+# Jobs on machines that do not see this disk read the plan from the bucket. A dry run does not touch that of a run.
+onstart:
+    PLAN.save(kept(PLAN_FILE))

@@ -4,12 +4,12 @@ if EXAMPLE:
 
     rule example_data:
         input:
-            key="results/keys/example_data.key",
-            pinned=ancient(PINNED),
+            key=key_file("results/keys/example_data.key"),
+            pinned=local(ancient(str(PINNED))),
         output:
-            train=DATASET / config["dataset"]["train_table"],
-            test=DATASET / config["dataset"]["test_table"],
-            submission=DATASET / config["dataset"]["sample_submission"],
+            train=example_table("train_table"),
+            test=example_table("test_table"),
+            submission=example_table("sample_submission"),
             built="results/keys/example_data.built",
         log:
             "logs/example_data.log",
@@ -32,7 +32,7 @@ if EXAMPLE:
 
 rule scan_images:
     input:
-        key="results/keys/scan_images/{part}/{piece}.key",
+        key=key_file("results/keys/scan_images/{part}/{piece}.key"),
         table=lambda wildcards: table_of(wildcards.part),
     output:
         inventory="results/inventory/{part}/{piece}.csv",
@@ -57,7 +57,7 @@ rule scan_images:
 
 rule audit_leaks:
     input:
-        key="results/keys/audit_leaks/{part}.key",
+        key=key_file("results/keys/audit_leaks/{part}.key"),
         inventory=lambda wildcards: inventory_of(wildcards.part),
         train=lambda wildcards: inventory_of("train") if wildcards.part != "train" else [],
         external=lambda wildcards: inventory_of("external") if wildcards.part == "test" else [],
@@ -85,7 +85,7 @@ rule audit_leaks:
 
 rule make_folds:
     input:
-        key="results/keys/make_folds.key",
+        key=key_file("results/keys/make_folds.key"),
         inventory=inventory_of("train"),
         leaks="results/leaks/train.csv",
         external_inventory=inventory_of("external"),
@@ -115,7 +115,7 @@ rule make_folds:
 # A shard knows nothing of folds: readers pick the rows of a fold by their ids. So other folds cut nothing again.
 rule shard_records:
     input:
-        key="results/keys/shard_records/{size}/{part}/{piece}.key",
+        key=key_file("results/keys/shard_records/{size}/{part}/{piece}.key"),
         inventory=inventory_of_shard,
     output:
         records="results/shards/{size}/{part}/{piece}.tfrec",
@@ -143,7 +143,7 @@ rule shard_records:
 
 rule class_weights:
     input:
-        key="results/keys/class_weights/fold{fold}.key",
+        key=key_file("results/keys/class_weights/fold{fold}.key"),
         folds="results/folds.csv",
     output:
         weights="results/class_weights/fold{fold}.json",

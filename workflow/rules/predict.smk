@@ -3,7 +3,7 @@
 
 rule predict_oof:
     input:
-        key="results/keys/predict_oof/{model}/fold{fold}.key",
+        key=key_file("results/keys/predict_oof/{model}/fold{fold}.key"),
         shards=model_shards(["train"], "tfrec"),
         manifests=model_shards(["train"], "json"),
         folds="results/folds.csv",
@@ -32,7 +32,7 @@ rule predict_oof:
 
 rule predict_test:
     input:
-        key="results/keys/predict_test/{model}/fold{fold}.key",
+        key=key_file("results/keys/predict_test/{model}/fold{fold}.key"),
         shards=model_shards(["test"], "tfrec"),
         manifests=model_shards(["test"], "json"),
         weights="results/models/{model}/fold{fold}/weights.weights.h5",

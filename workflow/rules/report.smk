@@ -3,7 +3,7 @@
 
 rule render_report:
     input:
-        key="results/keys/render_report.key",
+        key=key_file("results/keys/render_report.key"),
         oof="results/oof.csv",
         metrics="results/metrics.json",
         recipe="results/blend.json",

@@ -3,7 +3,7 @@
 
 rule train_fold:
     input:
-        key="results/keys/train_fold/{model}/fold{fold}.key",
+        key=key_file("results/keys/train_fold/{model}/fold{fold}.key"),
         shards=model_shards(LABELLED, "tfrec"),
         manifests=model_shards(LABELLED, "json"),
         folds="results/folds.csv",

@@ -1,0 +1,110 @@
+"""Results in a bucket: a run ends there, a second run does nothing, one stale fold runs again alone."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from fixtures.buckets import Bucket, lacking
+from fixtures.images import write_dataset
+from fixtures.project import Project, copy_workflow
+
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
+AFTER = {"blend_folds", "evaluate", "render_report"}
+
+
+def of_fold(fold: int) -> set[str]:
+    return {f"{rule}/m/fold{fold}" for rule in ("train_fold", "predict_oof", "predict_test")}
+
+
+def write_bucket_config(path: Path, root: str) -> None:
+    """Write a configuration for `write_dataset`, with one model of metadata alone and two folds."""
+    config = {
+        "dataset": {
+            "root": root,
+            "id_column": "image_name",
+            "target_column": "target",
+            "group_column": "patient_id",
+            "metadata_columns": ["site"],
+            "metadata": {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"]}},
+            "train_images": "images/{id}.png",
+            "test_images": "images/{id}.png",
+        },
+        "folds": {"count": 2},
+        "models": {"m": {"backbone": None, "inputs": ["metadata"], "image_size": 32, "epochs": 1, "batch_size": 4}},
+        "prediction": {"views": 1},
+        "evaluation": {"bootstrap_draws": 100},
+    }
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+
+
+def storage(bucket: Bucket) -> list[str]:
+    """Arguments with which Snakemake keeps results in the bucket."""
+    prefix = ["--default-storage-provider", "gcs", "--default-storage-prefix", bucket.url("run")]
+    return [*prefix, "--storage-gcs-project", "foldline"]
+
+
+@pytest.fixture
+def machine(bucket: Bucket, tmp_path: Path) -> Project:
+    """A machine that holds the workflow and nothing else; tables and images stand in the bucket."""
+    absent = lacking("snakemake_storage_plugin_gcs")
+    if absent:
+        pytest.skip(f"not installed: {absent}")
+    write_dataset(tmp_path / "data", train=24, test=6, external=0)
+    bucket.upload(tmp_path / "data", "skin")
+    return another_machine(bucket, tmp_path / "machine")
+
+
+def another_machine(bucket: Bucket, folder: Path) -> Project:
+    copy_workflow(folder)
+    write_bucket_config(folder / "config" / "config.yaml", bucket.url("skin"))
+    return Project(folder)
+
+
+def forge_results(project: Project, bucket: Bucket) -> None:
+    """Put there what a finished run leaves: each output, with the job's key in `built` and nothing of use in others."""
+    table = project.snakemake("--summary", *storage(bucket)).stdout
+    names = [line.partition("\t")[0].removeprefix(f"{bucket.url()}/") for line in table.splitlines() if "gs://" in line]
+    assert len(names) > 40
+    for name in names:
+        key = project.folder / Path(name).relative_to("run").with_suffix(".key")
+        content = f"{key.read_text().splitlines()[0]}\n" if name.endswith(".built") else name
+        bucket.write(name, content.encode())
+
+
+def test_exactly_the_stale_jobs_run_whatever_machine_asks(machine: Project, bucket: Bucket, tmp_path: Path) -> None:
+    forge_results(machine, bucket)
+    assert machine.stale(*storage(bucket)) == set()
+    other = another_machine(bucket, tmp_path / "other")
+    # As a copy to another bucket leaves it: what all others are made of is the newest.
+    bucket.write("run/results/folds.csv", bucket.read("run/results/folds.csv"))
+    assert other.stale(*storage(bucket)) == set()
+
+    config = other.folder / "config" / "config.yaml"
+    before = config.read_text()
+    changed = yaml.safe_load(before)
+    changed["models"]["m"]["fold_overrides"] = {1: {"seed": 5}}
+    config.write_text(yaml.safe_dump(changed))
+    assert other.stale(*storage(bucket)) == of_fold(1) | AFTER
+    config.write_text(before)
+    bucket.delete("run/results/models/m/fold0/history.csv")
+    assert other.stale(*storage(bucket)) == of_fold(0) | AFTER
+
+
+def test_a_run_ends_in_the_bucket(machine: Project, bucket: Bucket) -> None:
+    machine.snakemake(*storage(bucket))
+    made = bucket.names("run")
+    assert {"results/submission.csv", "results/oof.csv", "results/metrics.json", "results/report.html"} <= made
+    built = {name.removeprefix("results/keys/").removesuffix(".built") for name in made if name.endswith(".built")}
+    assert {"results/keys/plan.json", *(f"logs/{name}.log" for name in built)} <= made
+    # Nothing stays on the machine but the keys and the plan.
+    kept = {path.suffix for path in (machine.folder / "results").rglob("*") if path.is_file()}
+    assert kept == {".key", ".json"}
+    assert not [name for name in made if name.endswith(".key")]
+    assert "Nothing to be done" in machine.snakemake(*storage(bucket)).stderr
+
+
+def test_a_prefix_that_is_no_bucket_is_refused(machine: Project) -> None:
+    arguments = ["--default-storage-provider", "gcs", "--default-storage-prefix", "runs/skin"]
+    done = machine.snakemake("-n", *arguments, "--storage-gcs-project", "foldline", check=False)
+    assert "--default-storage-prefix 'runs/skin': results stand on a disk" in done.stdout + done.stderr
