@@ -21,7 +21,7 @@ rule blend_folds:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         settings=settings_of("blend_folds"),
@@ -48,7 +48,7 @@ rule evaluate:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         settings=settings_of("evaluate"),

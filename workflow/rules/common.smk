@@ -38,6 +38,8 @@ FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 LABELLED = ["train", "external"] if config["dataset"]["external"] else ["train"]
+# Chips that a job of training or prediction asks the scheduler for. "auto" asks for none and takes what it finds.
+CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}
 LARGEST = max(model["image_size"] for model in config["models"].values())
 
 
@@ -90,6 +92,11 @@ def key_file(path):
 def settings_of(step):
     """Parameter of a rule: the keyword arguments that the plan has for the job."""
     return lambda wildcards: PLAN.arguments[job_name(step, dict(wildcards))]
+
+
+def growing(mem_mb):
+    """Resource of a rule: this memory in MB, as much again with each attempt after one that failed."""
+    return lambda wildcards, attempt: mem_mb * attempt
 
 
 def table_of(part):

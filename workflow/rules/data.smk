@@ -20,7 +20,7 @@ if EXAMPLE:
             "../../envs/data.yaml"
         threads: 1
         resources:
-            mem_mb=500,
+            mem_mb=growing(500),
             runtime=10,
         params:
             settings=settings_of("example_data"),
@@ -45,7 +45,7 @@ rule scan_images:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=60,
     params:
         settings=settings_of("scan_images"),
@@ -73,7 +73,7 @@ rule audit_leaks:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=60,
     params:
         settings=settings_of("audit_leaks"),
@@ -102,7 +102,7 @@ rule make_folds:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=30,
     params:
         settings=settings_of("make_folds"),
@@ -131,7 +131,7 @@ rule shard_records:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
+        mem_mb=growing(1000),
         runtime=120,
     params:
         settings=settings_of("shard_records"),
@@ -157,7 +157,7 @@ rule class_weights:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=500,
+        mem_mb=growing(500),
         runtime=10,
     params:
         settings=settings_of("class_weights"),

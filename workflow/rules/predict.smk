@@ -20,8 +20,10 @@ rule predict_oof:
         "../../envs/train-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
         runtime=240,
+        gpu=CHIPS["gpu"],
+        tpu=CHIPS["tpu"],
     params:
         settings=settings_of("predict_oof"),
     message:
@@ -48,8 +50,10 @@ rule predict_test:
         "../../envs/train-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=growing(3000),
         runtime=240,
+        gpu=CHIPS["gpu"],
+        tpu=CHIPS["tpu"],
     params:
         settings=settings_of("predict_test"),
     message:

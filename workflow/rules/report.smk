@@ -49,7 +49,7 @@ rule render_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=growing(2000),
         runtime=30,
     params:
         settings=settings_of("render_report"),

@@ -26,8 +26,10 @@ rule train_fold:
         "../../envs/train-cpu.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=growing(4000),
         runtime=1440,
+        gpu=CHIPS["gpu"],
+        tpu=CHIPS["tpu"],
     params:
         settings=settings_of("train_fold"),
     message:

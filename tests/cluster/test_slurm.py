@@ -1,0 +1,119 @@
+"""The workflow on a SLURM cluster of two nodes: one fold at a time on a GPU, jobs and a node lost, the same bytes."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from fixtures.images import write_config, write_dataset
+from fixtures.project import Project, copy_workflow, with_environment
+from fixtures.slurm import NODES, Cluster, cluster, missing_programs
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+PLUGIN = "snakemake_executor_plugin_slurm"
+PATIENCE_SECONDS = 600
+RESULTS = [f"results/predictions/b/fold{fold}/oof.csv" for fold in range(3)]
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """The cluster, where its packages are installed."""
+    if os.geteuid():
+        pytest.skip("SLURM's daemons are started by root only")
+    if missing := missing_programs():
+        pytest.skip(f"no {', '.join(missing)}: apt-get install slurm-wlm munge")
+    if importlib.util.find_spec(PLUGIN) is None:
+        pytest.skip(f"no {PLUGIN}: pip install -r envs/requirements.lock")
+    with cluster(tmp_path_factory.mktemp("slurm")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project after a run on this machine."""
+    project = small_project(tmp_path_factory.mktemp("unbroken"))
+    project.snakemake(*RESULTS)
+    return project
+
+
+def small_project(folder: Path) -> Project:
+    """A project of one small model whose folds take many steps and are kept all the time."""
+    copy_workflow(folder)
+    write_dataset(folder / "data")
+    path = folder / "config" / "config.yaml"
+    write_config(path)
+    config = yaml.safe_load(path.read_text())
+    model = config["models"]["b"] | {"inputs": ["metadata"], "backbone": None, "epochs": 300, "ema_decay": 0.9}
+    config |= {"models": {"b": model}, "shards": {"megabytes": 1}, "checkpoints": {"seconds": 0, "share": 1}}
+    del config["dataset"]["external"]
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    return Project(folder)
+
+
+def steps(project: Project, fold: str) -> int:
+    """The step of the newest checkpoint of a fold; 0 without any."""
+    key = (project.folder / "results/keys/train_fold/b" / f"fold{fold}.key").read_text().splitlines()[0]
+    return max((int(path.stem) for path in project.folder.glob(f".foldline/checkpoints/{key}/*.snapshot")), default=0)
+
+
+def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken: Project, tmp_path: Path) -> None:
+    project = small_project(tmp_path / "project")
+    log = (tmp_path / "snakemake.log").open("w")
+    running = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm", *RESULTS),
+            *("--slurm-status-command", "squeue", "--slurm-no-account", "--latency-wait", "5"),
+            *("--slurm-init-seconds-before-status-checks", "2", "--set-resources", "train_fold:gpu=1"),
+        ],
+        cwd=project.folder,
+        env=with_environment() | slurm.environment() | {"PATH": with_path(slurm)},
+        stdout=log,
+        stderr=subprocess.STDOUT,
+    )
+
+    def wait_until(happened: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not happened():
+            assert running.poll() is None, (tmp_path / "snakemake.log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+    try:
+        wait_until(lambda: len(slurm.running("train_fold")) == 2)
+        folds = {node: (wildcards[-1], job) for wildcards, (job, node) in slurm.running("train_fold").items()}
+        assert sorted(folds) == sorted(NODES)
+        # Each node has one GPU, so that the third fold waits.
+        waiting = slurm.command("squeue", "--noheader", "--states=PENDING", "--format=%k|%r").splitlines()
+        assert [line.partition("|")[0][:10] for line in waiting] == ["rule_train"]
+
+        (cancelled, job), (lost, other) = (folds[node] for node in NODES)
+        wait_until(lambda: steps(project, cancelled) > 3)
+        slurm.command("scancel", job)
+        wait_until(lambda: steps(project, lost) > 3)
+        slurm.lose_node(NODES[1])
+        # SLURM waits two minutes before it starts a job of a lost node again.
+        slurm.command("scontrol", "update", f"JobId={other}", "StartTime=now")
+        assert running.wait(PATIENCE_SECONDS) == 0, (tmp_path / "snakemake.log").read_text()
+    finally:
+        running.kill()
+        running.wait()
+        log.close()
+
+    for fold in (cancelled, lost):
+        told = (project.folder / "logs" / "train_fold" / "b" / f"fold{fold}.log").read_text()
+        assert f"b fold {fold}  goes on from step" in told
+    assert list((project.folder / ".foldline" / "checkpoints").iterdir()) == []
+    weights = [f"results/models/b/fold{fold}/weights.weights.h5" for fold in range(3)]
+    for name in (*RESULTS, *weights):
+        assert (project.folder / name).read_bytes() == (unbroken.folder / name).read_bytes(), name
+
+
+def with_path(slurm: Cluster) -> str:
+    """Search path with the interpreter of the tests and the commands of the cluster."""
+    return f"{Path(sys.executable).parent}:{slurm.environment()['PATH']}"
