@@ -3,20 +3,26 @@
 Inputs: oof_predictions and test_predictions (a table per model and fold), folds.
 Outputs: oof (one row per train id, none per external one), submission, recipe (JSON: how the models
     were blended and why).
-Parameters: method, class_names, sample_submission (raw table, so no input: its digest is in the key).
+Parameters: method, class_names, scored_classes (those that the blend is chosen by), link, submission_form,
+    sample_submission (raw table, so no input: its digest is in the key).
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from foldline.blending import blend, choose_rule, merge_oof, merge_test, write_oof
+import numpy as np
+from foldline.blending import blend, choose_rule, merge_oof, merge_test
 from foldline.errors import FoldlineError, listing
 from foldline.files import write_json
 from foldline.fold_rows import scored_rows
+from foldline.label_arrays import label_array
+from foldline.oof import BLEND, Oof, write_oof
 from foldline.step import step
-from foldline.submission import check_submission, read_sample, write_submission
+from foldline.submission import LABELS, check_values, read_sample, write_submission
 from foldline.tables import FOLDS, read_table
+from foldline.thresholds import called_classes, class_thresholds
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +38,9 @@ def blend_folds(
     recipe: str | Path,
     method: str,
     class_names: Sequence[str],
+    scored_classes: Sequence[str],
+    link: str,
+    submission_form: Mapping[str, Any],
 ) -> None:
     """Merge, blend and write; everything is checked before the first file is written.
 
@@ -47,18 +56,22 @@ def blend_folds(
         recipe: where the blend's description goes.
         method: "mean", "rank_mean" or "best".
         class_names: (n_classes,).
+        scored_classes: the classes by whose mean AUC the rule is chosen.
+        link: see `labels.Labels`.
+        submission_form: id_column and columns of the submission, and form: "columns", the score of the class in each
+            column, which are `scored_classes`; or "labels", one column of the classes of a sample, with separator,
+            words ("names" or "numbers"), threshold, empty and exclusive; see `thresholds`.
 
     Raises:
         FoldlineError: predictions, fold table and sample submission do not fit together.
     """
     table = scored_rows(read_table(folds, FOLDS))
-    labels = table[["target"]].to_numpy()
-    if labels.shape[1] != len(class_names):
-        raise FoldlineError(f"{folds}: one target for the classes {listing(list(class_names))}")
-    header, ids = read_sample(sample_submission, n_classes=len(class_names))
+    labels = label_array(list(table["target"]), class_names)
+    columns = submission_form["columns"]
+    sample = read_sample(sample_submission, id_column=submission_form["id_column"], columns=columns)
     fold_of = dict(zip(table["id"], table["fold"], strict=True))
     held_out = merge_oof(oof_predictions, fold_of=fold_of, class_names=class_names)
-    tested = merge_test(test_predictions, ids=ids, folds=sorted(set(fold_of.values())), class_names=class_names)
+    tested = merge_test(test_predictions, ids=sample.ids, folds=sorted(set(fold_of.values())), class_names=class_names)
     if held_out.models != tested.models:
         odd = sorted(set(held_out.models) ^ set(tested.models))
         raise FoldlineError(f"model {listing(odd)} has either out-of-fold or test predictions, not both")
@@ -68,34 +81,53 @@ def blend_folds(
                 f"model {model}: {views} views out of fold, {tested.views[model]} on the test rows; the out-of-fold "
                 "score would not tell what the submission is worth"
             )
-    rule, scores = choose_rule(held_out.probabilities, labels, method)
+    places = [list(class_names).index(name) for name in scored_classes]
+    rule, scores = choose_rule(held_out.probabilities[..., places], labels[:, places], method)
     values = blend(tested.probabilities, rule)
-    check_submission(header, ids, values)
+    check_values(sample.ids, values)
+    blended = blend(held_out.probabilities, rule)
+    held_out_table = Oof(
+        list(class_names),
+        list(table["id"]),
+        table["fold"].to_numpy(),
+        labels,
+        {**dict(zip(held_out.models, held_out.probabilities, strict=True)), BLEND: blended},
+    )
     told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
     log.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(held_out.models), rule, told)
-    write_oof(
-        oof,
-        folds=table,
-        models=held_out.models,
-        probabilities=held_out.probabilities,
-        blended=blend(held_out.probabilities, rule),
-    )
-    write_submission(submission, header=header, ids=ids, values=values)
+    write_oof(oof, held_out_table)
+    if submission_form["form"] == LABELS:
+        thresholds = class_thresholds(labels, blended, submission_form["threshold"])
+        cells = _label_texts(values, thresholds, submission_form, class_names, link)
+    else:
+        thresholds, cells = None, values[:, places].tolist()
+    write_submission(submission, sample=sample, columns=columns, cells=cells)
     write_json(
         recipe,
         {
             "method": method,
             "rule": rule,
-            "metric": "pooled OOF ROC AUC",
+            "metric": f"pooled OOF ROC AUC of {listing(list(scored_classes))}",
             "scores": scores,
             "models": held_out.models,
             "views": held_out.views,
             "folds": len(set(fold_of.values())),
-            "oof_rows": len(table),
-            "test_rows": len(ids),
+            "oof_rows": len(labels),
+            "test_rows": len(sample.ids),
+            "submission_thresholds": thresholds,
         },
     )
-    log.info("%d out-of-fold rows, %d rows to submit", len(table), len(ids))
+    log.info("%d out-of-fold rows, %d rows to submit", len(labels), len(sample.ids))
+
+
+def _label_texts(
+    values: np.ndarray, thresholds: Sequence[float], form: Mapping[str, Any], class_names: Sequence[str], link: str
+) -> list[list[str]]:
+    """The one cell of each sample: its classes, joined."""
+    exclusive = list(class_names).index(form["exclusive"]) if form["exclusive"] else None
+    called = called_classes(values, thresholds, link=link, empty=form["empty"], exclusive=exclusive)
+    words = class_names if form["words"] == "names" else [str(number) for number in range(len(class_names))]
+    return [[form["separator"].join(words[number] for number in numbers)] for numbers in called]
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Inputs: folds.
 Outputs: weights (JSON: method, and per class the counts and weights).
-Parameters: fold, method, class_names.
+Parameters: fold, method, rank, beta, class_names, link.
 """
 
 import logging
@@ -12,6 +12,7 @@ from pathlib import Path
 from foldline.errors import FoldlineError, listing
 from foldline.files import write_json
 from foldline.fold_rows import scored_rows, training_rows
+from foldline.label_arrays import label_array
 from foldline.step import step
 from foldline.tables import FOLDS, read_table
 from foldline.weights import label_weights
@@ -20,7 +21,15 @@ log = logging.getLogger(__name__)
 
 
 def class_weights(
-    *, folds: str | Path, weights: str | Path, fold: int, method: str, class_names: Sequence[str]
+    *,
+    folds: str | Path,
+    weights: str | Path,
+    fold: int,
+    method: str,
+    rank: int,
+    beta: float,
+    class_names: Sequence[str],
+    link: str,
 ) -> None:
     """Write the label weights of a fold, from its training rows, external ones included.
 
@@ -28,18 +37,21 @@ def class_weights(
         folds: fold table.
         weights: where the JSON file goes.
         fold: the fold held out; its rows, and external rows that are tied to them, do not count.
-        method: "none" or "balanced".
+        method: see `weights.label_weights`, as for the rest.
+        rank: of the count that is the threshold of "capped".
+        beta: of "effective_number".
         class_names: names of the classes, (n_classes,).
+        link: see `labels.Labels`.
 
     Raises:
-        FoldlineError: the fold is not in the table, or a class lacks a label in the training rows.
+        FoldlineError: the fold is not in the table, or the only class lacks a label in the training rows.
     """
     table = read_table(folds, FOLDS)
     present = sorted(scored_rows(table)["fold"].unique())
     if fold not in present:
         raise FoldlineError(f"{folds}: no fold {fold}; the table has {listing([str(number) for number in present])}")
-    labels = training_rows(table, fold)[["target"]].to_numpy()
-    classes = label_weights(labels, method=method, class_names=class_names)
+    labels = label_array(list(training_rows(table, fold)["target"]), class_names)
+    classes = label_weights(labels, method=method, rank=rank, beta=beta, class_names=class_names, link=link)
     for row in classes:
         log.info(
             "fold %d, class %s: %d positives of weight %.4f, %d negatives of weight %.4f",

@@ -2,20 +2,27 @@
 
 Inputs: oof (out-of-fold table), folds (groups and metadata columns).
 Outputs: metrics (JSON; a value that is not defined is null, with the reason).
-Parameters: class_names, confidence, bootstrap_draws, seed, metadata_columns.
+Parameters: class_names, scored_classes (those whose mean is the score), link, threshold, confidence, bootstrap_draws,
+    seed, metadata_columns.
 """
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
-from foldline.blending import BLEND, read_oof, rule_of
+from foldline.blending import rule_of
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation import Settings, column_scores
 from foldline.files import write_json
 from foldline.fold_rows import scored_rows
-from foldline.metrics import CALIBRATION_BINS, THRESHOLD
+from foldline.folds import groups_with
+from foldline.label_arrays import label_array
+from foldline.labels import SOFTMAX
+from foldline.metrics import CALIBRATION_BINS
+from foldline.oof import BLEND, Oof, read_oof
 from foldline.step import step
 from foldline.tables import FOLDS, read_table
 
@@ -28,6 +35,9 @@ def evaluate(
     folds: str | Path,
     metrics: str | Path,
     class_names: Sequence[str],
+    scored_classes: Sequence[str],
+    link: str,
+    threshold: float | str,
     confidence: float,
     bootstrap_draws: int,
     seed: int,
@@ -39,7 +49,10 @@ def evaluate(
         oof: out-of-fold table; all scores are computed from its rows.
         folds: fold table, whose train rows must have the same ids, folds and targets.
         metrics: where the JSON file goes.
-        class_names: the one class of a binary task.
+        class_names: (n_classes,).
+        scored_classes: the classes over whose scores the mean is taken.
+        link: see `labels.Labels`.
+        threshold: see `evaluation.Settings`, as for the rest.
         confidence: coverage of the intervals, in (0, 1).
         bootstrap_draws: draws of whole groups behind the intervals.
         seed: seed of the draws.
@@ -49,61 +62,82 @@ def evaluate(
         FoldlineError: the two tables do not hold the same rows, a metadata column is missing, or the blend is not
             that of the model columns.
     """
-    if len(class_names) != 1:
-        raise FoldlineError(f"classes {listing(list(class_names))}: the out-of-fold table holds one class")
-    table, models = read_oof(oof)
-    table = _with_groups(table, scored_rows(read_table(folds, FOLDS)), oof, folds, metadata_columns)
-    probabilities = table[models].to_numpy().T[:, :, None]
-    rule = rule_of(probabilities, table[[BLEND]].to_numpy())
-    settings = Settings(confidence=confidence, draws=bootstrap_draws, seed=seed)
+    table = read_oof(oof, class_names)
+    rows = _rows_of(table, scored_rows(read_table(folds, FOLDS)), oof, folds, metadata_columns)
+    rule = rule_of(np.stack([table.scores[name] for name in table.models]), table.scores[BLEND])
+    settings = Settings(
+        threshold=threshold,
+        confidence=confidence,
+        draws=bootstrap_draws,
+        seed=seed,
+        one_class=link == SOFTMAX,
+        scored=scored_classes,
+    )
     scores = column_scores(
         table,
-        columns=[*models, BLEND],
+        groups=list(rows["group"]),
+        metadata={name: rows[name] for name in metadata_columns},
         # Ranks order the samples; they are no probabilities, and their distance from a label means nothing.
         ranks=[BLEND] if rule == "rank_mean" else [],
-        metadata_columns=metadata_columns,
         settings=settings,
     )
     for column, score in scores.items():
         area = score["auc"]
         reach = "no interval" if area["low"] is None else f"{area['low']:.4f} to {area['high']:.4f}"
         log.info("%s: pooled ROC AUC %.4f (%s)", column, area["value"], reach)
-    positives = int(table["target"].sum())
+    count = int(rows["fold"].nunique())
     write_json(
         metrics,
         {
-            "rows": len(table),
-            "groups": int(table["group"].nunique()),
-            "folds": int(table["fold"].nunique()),
+            "rows": len(rows),
+            "groups": int(rows["group"].nunique()),
+            "folds": count,
             "blend_rule": rule,
             "confidence": confidence,
             "bootstrap_draws": bootstrap_draws,
             "seed": seed,
-            "threshold": THRESHOLD,
+            "threshold": threshold,
             "calibration_bins": CALIBRATION_BINS,
-            "class": class_names[0],
-            "positives": positives,
-            "negatives": len(table) - positives,
+            "scored_classes": list(scored_classes),
+            "classes": _classes(table, list(rows["group"]), count),
             "models": scores,
         },
     )
 
 
-def _with_groups(
-    table: pd.DataFrame, folds: pd.DataFrame, oof: str | Path, where: str | Path, metadata_columns: Sequence[str]
+def _classes(table: Oof, groups: Sequence[str], count: int) -> list[dict[str, Any]]:
+    """Counts of every class; a rare one has one of its labels in fewer groups than there are folds."""
+    return [
+        {
+            "name": name,
+            "positives": int(labels.sum()),
+            "negatives": int((labels == 0).sum()),
+            "positive_groups": int(positives),
+            "rare": bool(min(negatives, positives) < count),
+        }
+        for name, labels, (negatives, positives) in zip(
+            table.class_names, table.labels.T, groups_with(groups, table.labels), strict=True
+        )
+    ]
+
+
+def _rows_of(
+    table: Oof, folds: pd.DataFrame, oof: str | Path, where: str | Path, metadata_columns: Sequence[str]
 ) -> pd.DataFrame:
+    """Rows of the fold table in the order of the out-of-fold table, which must be the same rows."""
     absent = [name for name in metadata_columns if name not in folds.columns]
     if absent:
         raise FoldlineError(f"{where}: no column {listing(absent)}; the table has {listing(list(folds.columns))}")
-    odd = sorted(set(table["id"]) ^ set(folds["id"]))
+    odd = sorted(set(table.ids) ^ set(folds["id"]))
     if odd:
         raise FoldlineError(f"id {listing(odd)} stands in only one of {oof} and {where}; run the workflow again")
-    folds = folds.set_index("id").loc[table["id"]].reset_index()
-    for name in ("fold", "target"):
-        differ = table.loc[table[name] != folds[name], "id"]
-        if len(differ):
-            raise FoldlineError(f"{oof}: {name} of id {listing(list(differ))} is not that of {where}")
-    return table.assign(group=folds["group"], **{f"metadata/{name}": folds[name] for name in metadata_columns})
+    folds = folds.set_index("id").loc[table.ids].reset_index()
+    labels = label_array(list(folds["target"]), table.class_names)
+    wrong = {"fold": table.folds != folds["fold"], "target": (table.labels != labels).any(axis=1)}
+    for name, differ in wrong.items():
+        if differ.any():
+            raise FoldlineError(f"{oof}: {name} of id {listing(list(folds.loc[differ, 'id']))} is not that of {where}")
+    return folds
 
 
 if __name__ == "__main__":

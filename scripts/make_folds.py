@@ -3,7 +3,7 @@
 Inputs: inventory (pieces of the train part), leaks (duplicate pairs within it), external_inventory and external_leaks
     (the same of the external part, duplicates of train rows included; none where there is no such part).
 Outputs: folds (table id -> fold with group, target, part and the metadata columns).
-Parameters: method, count, seed, stratify_by.
+Parameters: method, count, seed, stratify_by, class_names.
 """
 
 import logging
@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 from foldline.errors import FoldlineError, listing
 from foldline.fold_rows import EXTERNAL, NO_FOLD, TRAIN
-from foldline.folds import assign_folds, assign_folds_by_files, external_folds
+from foldline.folds import assign_folds, assign_folds_by_files, external_folds, groups_with
+from foldline.label_arrays import label_array
+from foldline.labels import is_code
 from foldline.leaks import merged_groups
 from foldline.step import step
 from foldline.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
@@ -35,10 +37,12 @@ def make_folds(
     count: int,
     seed: int,
     stratify_by: Sequence[str],
+    class_names: Sequence[str],
 ) -> None:
     """Write the fold table of the train and external rows, sorted by id.
 
-    External rows tie groups of train rows together; they count neither for the size of a fold nor for its labels.
+    External rows tie groups of train rows together; they count neither for the size of a fold nor for its labels. Of
+    several classes the rare ones, which cannot be in every fold, are told in the log.
 
     Args:
         inventory: tables of the train images (`tables.INVENTORY` and metadata columns).
@@ -50,16 +54,19 @@ def make_folds(
         count: number of folds.
         seed: seed of the split.
         stratify_by: metadata columns spread evenly over the folds, jointly with the target; method "grouped" only.
+        class_names: (n_classes,).
 
     Raises:
         FoldlineError: a label or a column is missing, or the data cannot fill the folds.
     """
     if method not in METHODS:
         raise FoldlineError(f"folds.method is {method!r}; allowed: {listing(list(METHODS))}")
-    samples = _read_part(inventory)
+    samples = _read_part(inventory, class_names)
     metadata = [name for name in samples.columns if name not in INVENTORY]
     _check_columns(metadata, stratify_by)
-    external = _read_part(external_inventory)[list(samples.columns)] if external_inventory else samples.iloc[:0]
+    external = samples.iloc[:0]
+    if external_inventory:
+        external = _read_part(external_inventory, class_names)[list(samples.columns)]
     pairs = read_table(leaks, LEAKS, key=("id", "other_id"))
     if external_inventory:
         pairs = pd.concat([pairs, read_tables(external_leaks, LEAKS, key=("id", "other_part", "other_id"))])
@@ -67,10 +74,10 @@ def make_folds(
     every = pd.concat([samples.assign(part=TRAIN), external.assign(part=EXTERNAL)], ignore_index=True)
     groups = merged_groups(list(every["group"]), list(every["id"]), zip(pairs["id"], pairs["other_id"], strict=True))
     own, foreign = groups[: len(samples)], groups[len(samples) :]
-    placed = _assign(samples, own, method=method, count=count, seed=seed, stratify_by=stratify_by)
-    table = every[["id", "part", *metadata]].assign(
+    labels = label_array(list(samples["target"]), class_names)
+    placed = _assign(samples, own, labels, method=method, count=count, seed=seed, stratify_by=stratify_by)
+    table = every[["id", "part", "target", *metadata]].assign(
         group=groups,
-        target=every["target"].astype("int64"),
         fold=np.concatenate([placed, external_folds(foreign, groups=own, folds=placed)]),
     )
     merged = samples["group"].nunique() - len(set(own))
@@ -81,15 +88,20 @@ def make_folds(
         merged,
         len(pairs),
     )
-    _log_folds(table)
+    _log_folds(table, class_names)
+    _log_rare(own, labels, count, class_names)
     write_table(table.sort_values("id"), folds, FOLDS)
 
 
-def _read_part(paths: Sequence[str | Path]) -> pd.DataFrame:
+def _read_part(paths: Sequence[str | Path], class_names: Sequence[str]) -> pd.DataFrame:
     table = read_tables(paths, INVENTORY)
-    unlabelled = table.loc[~table["target"].isin(["0", "1"]), "id"]
-    if len(unlabelled):
-        raise FoldlineError(f"{Path(paths[0]).parent}: target of id {listing(list(unlabelled))} is not 0 or 1")
+    known = [is_code(target, len(class_names)) for target in table["target"]]
+    unlabelled = [name for name, good in zip(table["id"], known, strict=True) if not good]
+    if unlabelled:
+        raise FoldlineError(
+            f"{Path(paths[0]).parent}: target of id {listing(unlabelled)} is no 0 or 1 for each of "
+            f"{len(class_names)} classes"
+        )
     return table
 
 
@@ -108,10 +120,16 @@ def _check_columns(metadata: Sequence[str], stratify_by: Sequence[str]) -> None:
 
 
 def _assign(
-    samples: pd.DataFrame, groups: Sequence[str], *, method: str, count: int, seed: int, stratify_by: Sequence[str]
+    samples: pd.DataFrame,
+    groups: Sequence[str],
+    labels: np.ndarray,
+    *,
+    method: str,
+    count: int,
+    seed: int,
+    stratify_by: Sequence[str],
 ) -> np.ndarray:
     """Fold of each train row, int64, (n_samples,)."""
-    labels = samples[["target"]].astype("int64").to_numpy()
     common = {"ids": list(samples["id"]), "groups": groups, "labels": labels, "count": count, "seed": seed}
     if method == "files":
         if stratify_by:
@@ -121,20 +139,35 @@ def _assign(
     return assign_folds(**common, strata=list(strata))
 
 
-def _log_folds(table: pd.DataFrame) -> None:
+def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
     external = table[table["part"] == EXTERNAL]
     for fold, rows in table[table["part"] == TRAIN].groupby("fold"):
+        positives = label_array(list(rows["target"]), class_names).sum(axis=0)
         log.info(
-            "fold %d: %d rows, %d positives (%.2f %%), %d groups",
+            "fold %d: %d rows in %d groups; positives: %s",
             fold,
             len(rows),
-            rows["target"].sum(),
-            100 * np.mean(rows["target"]),
             rows["group"].nunique(),
+            ", ".join(f"{name} {number}" for name, number in zip(class_names, positives, strict=True)),
         )
     if len(external):
         tied = (external["fold"] != NO_FOLD).sum()
         log.info("%d external rows, %d of them withheld while a fold is held out", len(external), tied)
+
+
+def _log_rare(groups: Sequence[str], labels: np.ndarray, count: int, class_names: Sequence[str]) -> None:
+    rare = [
+        f"{name} ({positives} with it, {negatives} without)"
+        for name, (negatives, positives) in zip(class_names, groups_with(groups, labels), strict=True)
+        if min(negatives, positives) < count
+    ]
+    if rare:
+        log.warning(
+            "%d classes are in too few groups for %d folds, so some folds have no AUC of them: %s",
+            len(rare),
+            count,
+            listing(rare, limit=50),
+        )
 
 
 if __name__ == "__main__":

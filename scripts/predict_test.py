@@ -2,7 +2,8 @@
 
 Inputs: shards, manifests (of the test part), weights and metadata (of the fold's model).
 Outputs: predictions (one row per id and class of the test part).
-Parameters: settings (of `networks.build_network`, and inputs), class_names, views, batch_size, accelerator.
+Parameters: settings (of `networks.build_network`, and inputs), class_names, link, views, batch_size,
+    accelerator.
 """
 
 import logging
@@ -31,6 +32,7 @@ def predict_test(
     fold: int,
     settings: Mapping[str, Any],
     class_names: Sequence[str],
+    link: str,
     views: int,
     batch_size: int,
     accelerator: str,
@@ -48,6 +50,7 @@ def predict_test(
         fold: the fold that the model did not see.
         settings: settings of `networks.build_network`, and inputs, of the model.
         class_names: names of the classes.
+        link: how logits become probabilities; see `labels.Labels`.
         views: test-time augmentation, 1, 2, 4 or 8 views of each image.
         batch_size: images in a step, over all devices.
         accelerator: see `devices.use_device`.
@@ -64,6 +67,7 @@ def predict_test(
         metadata=metadata,
         settings=settings,
         n_classes=len(class_names),
+        link=link,
         device=device,
         views=views,
         batch_size=batch_size,

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from foldline import figures as draw
-from foldline.blending import BLEND, read_oof
 from foldline.channels import image_features
 from foldline.composite import composite
 from foldline.decoding import decode
 from foldline.errors import FoldlineError, listing
 from foldline.files import read_json, written_whole
 from foldline.image_headers import read_header
+from foldline.label_arrays import label_array
+from foldline.oof import BLEND, read_oof
 from foldline.records import Record, check_shards, decode_record, read_records
 from foldline.report import CAPTIONS, page
 from foldline.report_data import Run, shown_columns
@@ -79,14 +80,14 @@ def render_report(
         figures: where each figure goes, by the names of `report.CAPTIONS`.
         title: title of the page.
         wrong_images: how many of the most wrong images are shown.
-        class_names: the one class of a binary task.
+        class_names: (n_classes,).
 
     Raises:
         FoldlineError: the inputs do not belong together.
     """
     if set(figures) != set(CAPTIONS):
         raise FoldlineError(f"figures {listing(sorted(figures))}; the report has {listing(sorted(CAPTIONS))}")
-    table, _ = read_oof(oof)
+    table = read_oof(oof, class_names).pairs()
     run = Run(
         metrics=read_json(metrics),
         recipe=read_json(recipe),
@@ -103,10 +104,11 @@ def render_report(
     )
     grids = {model_and_fold(path): _pixels(Path(path).read_bytes()) for path in samples}
     _check(run, table, class_names, grids)
-    wrong = most_wrong(table, wrong_images)
+    scored = table[table["class"].isin(run.metrics["scored_classes"])]
+    wrong = most_wrong(scored, wrong_images)
     pictures = read_pictures(list(wrong["id"]), shards, manifests)
     with draw.style():
-        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, table, wrong, pictures, grids).items()}
+        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, scored, wrong, pictures, grids).items()}
     for name, data in drawn.items():
         with written_whole(figures[name]) as handle:
             handle.write(data)
@@ -120,7 +122,7 @@ def most_wrong(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """The rows whose blended score is furthest from the label, the furthest first; ties by id.
 
     Args:
-        table: out-of-fold table.
+        table: pairs of sample and class (`oof.Oof.pairs`).
         count: how many at most.
     """
     distance = (table[BLEND] - table["target"]).abs()
@@ -180,8 +182,8 @@ def model_and_fold(path: str | Path) -> tuple[str, int]:
 def _check(
     run: Run, table: pd.DataFrame, class_names: Sequence[str], grids: Mapping[tuple[str, int], np.ndarray]
 ) -> None:
-    if [run.metrics["class"]] != list(class_names):
-        raise FoldlineError(f"the metrics are of class {run.metrics['class']}, not {listing(list(class_names))}")
+    if run.class_names != list(class_names):
+        raise FoldlineError(f"the metrics are of class {listing(run.class_names)}, not {listing(list(class_names))}")
     expected = {(model, fold) for model in run.recipe["models"] for fold in run.scored["fold"].unique()}
     for name, found in (("histories", run.histories), ("provenances", run.provenances)):
         if set(found) != expected:
@@ -190,9 +192,10 @@ def _check(
     strangers = sorted(f"{model}/fold{fold}" for model, fold in set(grids) - expected)
     if strangers:
         raise FoldlineError(f"samples of other models and folds than the metrics: {listing(strangers)}")
-    if run.metrics["rows"] != len(table) or len(run.scored) != len(table):
+    rows = table["id"].nunique()
+    if run.metrics["rows"] != rows or len(run.scored) != rows:
         raise FoldlineError(
-            f"{len(table)} out-of-fold rows, metrics of {run.metrics['rows']}, {len(run.scored)} train rows with a "
+            f"{rows} out-of-fold rows, metrics of {run.metrics['rows']}, {len(run.scored)} train rows with a "
             "fold; run the workflow again"
         )
 
@@ -205,11 +208,14 @@ def _figures(
     grids: Mapping[tuple[str, int], np.ndarray],
 ) -> dict[str, Any]:
     columns = shown_columns(run)
+    several = len(run.class_names) > 1
     scores = run.metrics["models"]
     bins = {column: scores[column]["calibration"]["bins"] for column in columns}
     return {
-        "class_balance": draw.class_balance(run.scored, {k: v["classes"][0] for k, v in run.weights.items()}),
-        "folds": draw.folds(run.folds),
+        "class_balance": draw.class_balance(
+            label_array(list(run.scored["target"]), run.class_names), {k: v["classes"] for k, v in run.weights.items()}
+        ),
+        "folds": draw.folds(run.folds, run.class_names),
         "learning_curves": draw.learning_curves(run.histories),
         "augmented_samples": draw.augmented_samples({model: pixels for (model, _), pixels in sorted(grids.items())}),
         "roc": draw.roc(table, _titles(run, columns, "auc", "AUC")),
@@ -217,7 +223,10 @@ def _figures(
         "score_histogram": draw.score_histogram(table, columns),
         "calibration": draw.calibration(bins, {column: name for column, name in columns.items() if bins[column]}),
         "most_wrong": draw.most_wrong(
-            [(pictures[row.id], row.id, row.target, getattr(row, BLEND)) for row in wrong.itertuples()]
+            [
+                (pictures[row["id"]], row["id"], label if several else "label", row["target"], row[BLEND])
+                for label, row in zip(wrong["class"], wrong.to_dict("records"), strict=True)
+            ]
         ),
     }
 

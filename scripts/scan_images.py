@@ -5,18 +5,21 @@ Inputs: the table, and the images or ready-made TFRecord files that it names; th
 Outputs: inventory, one row per sample of the piece: `tables.INVENTORY` and the metadata columns, sorted by id.
 Parameters: root (the dataset's folder), table, images (path of an image below it, with {id}; None where the table has a
     column path), channels (of a sample, none for RGB images), image_feature (feature of the image in ready-made
-    records), id_column, target_column, group_column, metadata_columns.
+    records), id_column, target_column, group_column, metadata_columns, labels (the section of the
+    config; None in the test part).
 """
 
 import functools
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from foldline.channels import image_places
 from foldline.errors import FoldlineError, listing
 from foldline.image_files import inspect
+from foldline.labels import YES_OR_NO, Labels
 from foldline.places import below
 from foldline.rows import PATH, Columns, bucket, part_numbers, read_rows
 from foldline.step import step
@@ -41,6 +44,7 @@ def scan_images(
     target_column: str | None,
     group_column: str | None,
     metadata_columns: Sequence[str],
+    labels: Mapping[str, Any] | None,
 ) -> None:
     """Write the inventory of the rows of the table that fall into one piece.
 
@@ -62,6 +66,7 @@ def scan_images(
         target_column: column of the label, None in the test part.
         group_column: column whose equal values belong together, None where there is none.
         metadata_columns: further columns to keep, as text.
+        labels: how the target column writes labels, the `dataset.labels` section; None in the test part.
 
     Raises:
         FoldlineError: the table cannot be used, or a metadata column has the name of a column of the inventory.
@@ -74,7 +79,8 @@ def scan_images(
         )
     index, count = part_numbers(piece)
     told = [] if images else [PATH]
-    columns = Columns(id_column, target_column, group_column, (*metadata_columns, *told))
+    kind = Labels.of(labels) if labels else YES_OR_NO
+    columns = Columns(id_column, target_column, group_column, (*metadata_columns, *told), kind)
     rows = sorted((row for row in read_rows(table, columns) if bucket(row.id, count) == index), key=lambda row: row.id)
     paths = [images.replace("{id}", row.id) if images else row.metadata[-1] for row in rows]
     look = functools.partial(inspect, image_feature=image_feature, grey=bool(channels))

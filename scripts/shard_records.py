@@ -83,9 +83,8 @@ def shard_records(
     def encoded() -> Iterator[bytes]:
         for row, pictures in zip(rows.to_dict("records"), ordered_map(cut, sources, workers=threads), strict=True):
             images = dict(zip(image_features(channels), pictures, strict=True))
-            target = int(row["target"]) if labelled else None
             metadata = {name: row[name] for name in metadata_columns}
-            yield encode_record(Record(row["id"], row["group"], images, target, metadata))
+            yield encode_record(Record(row["id"], row["group"], images, row["target"], metadata))
 
     written = write_records(records, encoded())
     write_manifest(
@@ -99,6 +98,7 @@ def shard_records(
             "bytes": written.bytes,
             "image_size": size,
             "channels": list(channels),
+            "classes": max(map(len, rows["target"]), default=0),
             "settings": {"aspect": aspect, "jpeg_quality": jpeg_quality, "metadata_columns": list(metadata_columns)},
             "features": kinds,
         },

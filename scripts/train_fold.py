@@ -5,7 +5,8 @@ Inputs: shards, manifests (of the training and the external part, of the model's
 Outputs: weights, metadata (how the network reads metadata), history (one row per epoch), provenance (what the weights
     were made from), samples (picture of augmented images), events (for TensorBoard).
 Parameters: settings (the model's section of the config), metadata_columns (the `dataset.metadata` section, empty for a
-    model of images alone), class_names, accelerator, checkpoints (where the training is kept, and how often).
+    model of images alone), class_names, link, accelerator, checkpoints (where the training is kept, and how
+    often).
 """
 
 import logging
@@ -25,6 +26,7 @@ from foldline.errors import FoldlineError
 from foldline.files import digest_of, read_json, sha256_of_file, write_json, written_whole
 from foldline.fold_rows import held_out_rows, training_rows
 from foldline.forward import make_forward
+from foldline.label_arrays import label_array
 from foldline.losses import make_loss
 from foldline.metadata import fit_encoding
 from foldline.model_weights import save_weights
@@ -59,6 +61,7 @@ def train_fold(
     settings: Mapping[str, Any],
     metadata_columns: Mapping[str, Mapping[str, Any]],
     class_names: Sequence[str],
+    link: str,
     accelerator: str,
     checkpoints: Mapping[str, Any],
     key: str,
@@ -83,6 +86,7 @@ def train_fold(
         settings: the model's section of the config.
         metadata_columns: see `metadata.fit_encoding`.
         class_names: names of the classes.
+        link: how logits become probabilities; see `labels.Labels`.
         accelerator: see `devices.use_device`.
         checkpoints: the `checkpoints` section of the config.
         key: digest of all that defines the fold.
@@ -95,7 +99,7 @@ def train_fold(
     device = use_device(accelerator, threads=threads)
     table = read_table(folds, FOLDS)
     training, held_out = training_rows(table, fold), held_out_rows(table, fold)
-    _check_labels(folds, held_out, fold)
+    _check_labels(folds, held_out, fold, class_names)
     train_ids, validation_ids = list(training["id"]), list(held_out["id"])
     source = open_shards(shards, manifests, image_size=settings["image_size"])
     for part, rows in table.groupby("part"):
@@ -113,7 +117,7 @@ def train_fold(
         device=device,
         trainable=settings["trainable"],
     )
-    plan = _plan(settings, len(train_ids), device)
+    plan = _plan(settings, len(train_ids), device, link)
     kept = Checkpoints(Path(checkpoints["folder"]) / key, seconds=checkpoints["seconds"], share=checkpoints["share"])
     when_built(kept.remove)
 
@@ -155,7 +159,7 @@ def train_fold(
             network,
             batches,
             plan=plan,
-            loss=make_loss(settings["loss"], weighing["classes"]),
+            loss=make_loss(settings["loss"], weighing["classes"], link=link),
             device=device,
             validate=validate,
             name=f"{model} fold {fold}",
@@ -183,6 +187,7 @@ def train_fold(
             "fold": fold,
             "settings": dict(settings),
             "class_names": list(class_names),
+            "link": link,
             "class_weights": weighing,
             "train_rows": len(train_ids),
             "train_ids_sha256": digest_of(train_ids),
@@ -206,21 +211,21 @@ def train_fold(
     )
 
 
-def _check_labels(folds: str | Path, held_out: pd.DataFrame, fold: int) -> None:
+def _check_labels(folds: str | Path, held_out: pd.DataFrame, fold: int, class_names: Sequence[str]) -> None:
     """Refuse a fold whose held-out rows have no AUC.
 
     Raises:
-        FoldlineError: it has no rows, or its rows have one label only.
+        FoldlineError: it has no rows, or no class has both labels in its rows.
     """
-    labels = sorted(held_out["target"].unique())
-    if len(labels) < 2:
+    labels = label_array(list(held_out["target"]), class_names)
+    if not ((labels == 0).any(axis=0) & (labels == 1).any(axis=0)).any():
         raise FoldlineError(
-            f"{folds}: fold {fold} has {len(held_out)} rows of labels {labels}; an AUC needs both labels, take fewer "
-            "folds"
+            f"{folds}: fold {fold} has {len(held_out)} rows of labels {sorted(held_out['target'].unique())}; an AUC "
+            "needs both labels of a class, take fewer folds"
         )
 
 
-def _plan(settings: Mapping[str, Any], rows: int, device: Device) -> Plan:
+def _plan(settings: Mapping[str, Any], rows: int, device: Device, link: str) -> Plan:
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     device.check_batch_size(batch_size)
     schedule = make_schedule(
@@ -234,6 +239,7 @@ def _plan(settings: Mapping[str, Any], rows: int, device: Device) -> Plan:
         batch_size=batch_size,
         epochs=epochs,
         schedule=schedule,
+        link=link,
         patience=settings["early_stopping"]["patience"],
         min_delta=settings["early_stopping"]["min_delta"],
         select=settings["select_epoch"],

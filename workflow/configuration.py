@@ -6,7 +6,7 @@ the value and what is allowed.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import yaml
 from foldline.backbone_names import check_backbone, is_weights_file
 from foldline.channels import CHANNEL
 from foldline.errors import FoldlineError, listing
+from foldline.labels import BINARY, Labels, check_labels
 from foldline.metadata import CATEGORICAL, problem_of
 from foldline.places import is_url
+from foldline.submission import LABELS
 from jsonschema import Draft202012Validator, ValidationError
-from raw_data import RawData
+from raw_data import RawData, class_names_of, submission_columns
 
 # Columns of the inventory and the fold table, and features of the records, whose names metadata cannot have.
 RESERVED = (
@@ -106,6 +108,7 @@ def check_combinations(config: Mapping[str, Any]) -> None:
             "config: folds.method is 'files', which needs dataset.train_records with whole samples (no "
             "dataset.channels); take 'grouped'"
         )
+    _check_class_weights(config["class_weights"], class_names_of(config["dataset"]))
     for name, model in config["models"].items():
         if name in ("id", "fold", "target", "blend", *metadata):
             raise FoldlineError(f"config: models.{name} has the name of a column of the OOF table; rename the model")
@@ -126,6 +129,7 @@ def _check_dataset(dataset: Mapping[str, Any]) -> None:
                 f"config: dataset.metadata_columns has {column!r}, a column that Foldline writes itself; rename it in "
                 "the table or leave it out"
             )
+    _check_labels(dataset)
     named = [dataset[name] for name in ("id_column", "target_column", "group_column")] + metadata
     for column in named:
         if column is not None and named.count(column) > 1:
@@ -186,6 +190,41 @@ def _check_channels(dataset: Mapping[str, Any]) -> None:
             )
 
 
+def _check_labels(dataset: Mapping[str, Any]) -> None:
+    labels, form, names = Labels.of(dataset["labels"]), dataset["submission"], class_names_of(dataset)
+    check_labels(labels)
+    if dataset["example"] and (labels.kind != BINARY or submission_columns(dataset) != names):
+        raise FoldlineError(
+            "config: dataset.example has labels of 0 and 1 and its own sample submission; it goes without labels and "
+            "submission"
+        )
+    if dataset["id_column"] in labels.classes:
+        raise FoldlineError(
+            f"config: dataset.labels.classes has {dataset['id_column']!r}, the name of the id column; rename the class"
+        )
+    if form["class"] is not None and form["class"] not in names:
+        raise FoldlineError(
+            f"config: dataset.submission.class is {form['class']!r}, not one of the classes {listing(names, limit=30)}"
+        )
+    if form["form"] == LABELS and (form["class"] is not None or labels.kind == BINARY):
+        raise FoldlineError(
+            "config: dataset.submission.form is 'labels', which writes the classes of a sample; a single class is "
+            "submitted with the form 'columns'"
+        )
+    if form["column"] is not None and submission_columns(dataset) != [form["column"]]:
+        raise FoldlineError(
+            f"config: dataset.submission.column is {form['column']!r}, but this submission has a column for each class"
+        )
+
+
+def _check_class_weights(weights: Mapping[str, Any], class_names: Sequence[str]) -> None:
+    classes = max(2, len(class_names))
+    if weights["method"] == "capped" and weights["rank"] > classes:
+        raise FoldlineError(
+            f"config: class_weights.rank is {weights['rank']}, but there are {classes} classes; take at most {classes}"
+        )
+
+
 def _check_model(name: str, model: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
     if "metadata" in model["inputs"] and not dataset["metadata"]:
         raise FoldlineError(f"config: models.{name}.inputs has metadata; say in dataset.metadata how columns are read")
@@ -226,15 +265,18 @@ def check_data(config: Mapping[str, Any], raw_data: RawData) -> None:
     """Refuse a configuration that its data cannot fulfil.
 
     Raises:
-        FoldlineError: there are fewer groups than folds, or fewer groups with one of the labels; or a metadata column
-            has a value that models cannot read.
+        FoldlineError: there are fewer groups than folds, or fewer groups with one of the labels of the only class, or
+            of the only one that is submitted; or a metadata column has a value that models cannot read.
     """
     _check_metadata(config["dataset"], raw_data)
     count = config["folds"]["count"]
     column = config["dataset"]["group_column"]
     groups = {"of any label": {sample.row.group for sample in raw_data.parts["train"]}}
-    for label in ("0", "1"):
-        groups[f"with label {label}"] = {s.row.group for s in raw_data.parts["train"] if s.row.target == label}
+    classes = class_names_of(config["dataset"])
+    scored = config["dataset"]["submission"]["class"] or (classes[0] if len(classes) == 1 else None)
+    for label in ("0", "1") if scored else ():
+        place, which = classes.index(scored), f"with label {label}" + (f" of {scored}" if len(classes) > 1 else "")
+        groups[which] = {s.row.group for s in raw_data.parts["train"] if s.row.target[place] == label}
     for which, names in groups.items():
         if len(names) < count:
             raise FoldlineError(

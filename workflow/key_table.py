@@ -61,7 +61,8 @@ def _default(schema: Mapping[str, Any]) -> str:
     if "default" not in schema:
         return ""
     value = schema["default"]
-    return "`null`" if value is None else f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    shown = str(value).lower() if isinstance(value, bool) else str(value).replace("|", "\\|")
+    return "`null`" if value is None else f"`{shown}`"
 
 
 def _meaning(schema: Mapping[str, Any]) -> str:

@@ -13,8 +13,10 @@ from typing import Any
 
 from foldline import places
 from foldline.files import digest_of, sha256_of_file
+from foldline.labels import Labels
 from foldline.rows import bucket, part_name, pieces_within
-from raw_data import RawData, Sample
+from foldline.submission import LABELS
+from raw_data import RawData, Sample, class_names_of, submission_columns
 from sources import code_digest
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
@@ -131,7 +133,9 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     """
     plan = Plan()
     dataset, folds = config["dataset"], range(config["folds"]["count"])
-    names = [dataset["target_column"]]
+    names = class_names_of(dataset)
+    classes = {"class_names": names, "link": Labels.of(dataset["labels"]).link}
+    scored = [dataset["submission"]["class"]] if dataset["submission"]["class"] else names
     metadata = dataset["metadata_columns"]
     made = []
     if pinned is not None:
@@ -153,7 +157,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     labelled = [part for part in scans if part != "test"]
     table = plan.add(
         "make_folds",
-        settings=config["folds"],
+        settings={**config["folds"], "class_names": names},
         needs=[*(job for part in labelled for job in scans[part]), *(audits[part] for part in labelled)],
     )
     sizes = sorted({model["image_size"] for model in config["models"].values()})
@@ -163,9 +167,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         for part, samples in raw_data.parts.items()
     }
     weights = {
-        fold: plan.add(
-            "class_weights", fold=fold, settings={**config["class_weights"], "class_names": names}, needs=[table]
-        )
+        fold: plan.add("class_weights", fold=fold, settings={**config["class_weights"], **classes}, needs=[table])
         for fold in folds
     }
 
@@ -183,13 +185,13 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
                 "train_fold",
                 model=name,
                 fold=fold,
-                settings={"settings": settings, "metadata_columns": metadata_columns, "class_names": names},
+                settings={"settings": settings, "metadata_columns": metadata_columns, **classes},
                 needs=[table, weights[fold], *seen_in_training],
                 raw=_weights_file(settings["weights"]),
                 places={**device, "checkpoints": config["checkpoints"]},
             )
             network = {key: settings[key] for key in MODEL_KEYS_OF_PREDICTION}
-            prediction = {"settings": network, "class_names": names, **config["prediction"]}
+            prediction = {"settings": network, **classes, **config["prediction"]}
             trained.append(fitted)
             seen = {
                 "predict_oof": [fitted, table, *train_shards],
@@ -202,14 +204,14 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
 
     blend = plan.add(
         "blend_folds",
-        settings={**config["blend"], "class_names": names},
+        settings={**config["blend"], **classes, "scored_classes": scored, "submission_form": _submission_form(config)},
         needs=[*predictions, table],
         raw=raw_data.submission,
         places={"sample_submission": raw_data.sample_submission},
     )
     evaluation = plan.add(
         "evaluate",
-        settings={**config["evaluation"], "class_names": names, "metadata_columns": metadata},
+        settings={**config["evaluation"], **classes, "scored_classes": scored, "metadata_columns": metadata},
         needs=[blend, table],
     )
     plan.add(
@@ -221,6 +223,18 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         ],
     )
     return plan
+
+
+def _submission_form(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Argument `submission_form` of the step `blend_folds`."""
+    dataset = config["dataset"]
+    form, labels = dataset["submission"], dataset["labels"]
+    columns = {"id_column": dataset["id_column"], "columns": submission_columns(dataset), "form": form["form"]}
+    if form["form"] != LABELS:
+        return columns
+    threshold = config["evaluation"]["threshold"]
+    told = {"separator": form["separator"], "words": form["words"], "threshold": threshold}
+    return columns | told | {name: labels[name] for name in ("empty", "exclusive")}
 
 
 def _plan_scans(
@@ -237,6 +251,7 @@ def _plan_scans(
         "group_column": dataset["group_column"] if labelled else None,
         "metadata_columns": dataset["metadata_columns"],
         "channels": dataset["channels"],
+        "labels": dataset["labels"] if labelled else None,
         "image_feature": dataset["image_feature"],
     }
     images = dataset["external"]["images"] if part == "external" else dataset[f"{part}_images"]

@@ -20,7 +20,9 @@ from foldline import places
 from foldline.channels import image_places, joint_digest
 from foldline.errors import FoldlineError, listing
 from foldline.files import sha256_of_file, written_whole
+from foldline.labels import YES_OR_NO, Labels
 from foldline.rows import Columns, Row, read_rows
+from foldline.submission import LABELS, check_header
 
 READERS = 8
 RECORD_TABLES = "results/raw"
@@ -76,7 +78,21 @@ def columns_of(dataset: Mapping[str, Any], part: str) -> Columns:
         target=dataset["target_column"] if labelled else None,
         group=dataset["group_column"] if labelled else None,
         metadata=tuple(dataset["metadata_columns"]),
+        labels=Labels.of(dataset["labels"]) if labelled else YES_OR_NO,
     )
+
+
+def class_names_of(dataset: Mapping[str, Any]) -> list[str]:
+    """Names of the classes by the `dataset` section of the configuration."""
+    return Labels.of(dataset["labels"]).class_names(dataset["target_column"])
+
+
+def submission_columns(dataset: Mapping[str, Any]) -> list[str]:
+    """Columns of the submission beside the id by the `dataset` section of the configuration."""
+    form, names = dataset["submission"], class_names_of(dataset)
+    if form["form"] == LABELS or form["class"] is not None or len(names) == 1:
+        return [form["column"] or dataset["target_column"]]
+    return names
 
 
 def read_raw_data(
@@ -185,11 +201,7 @@ def _record_samples(
             f"pillow, which are not both there ({error}); install them beside Snakemake"
         ) from error
     columns = columns_of(dataset, part)
-    names = RecordNames(
-        *(columns.id, columns.target, columns.group, columns.metadata),
-        image=dataset["image_feature"],
-        features=dataset["record_features"],
-    )
+    names = RecordNames(**vars(columns), image=dataset["image_feature"], features=dataset["record_features"])
     files = _record_files(dataset["root"], part, patterns)
     indexed = index_files(files, names, cache=cache)
     check_part(indexed)
@@ -325,7 +337,8 @@ def _refuse_shared_ids(parts: Mapping[str, Sequence[Sample]], tables: Mapping[st
 
 def _write_submission(path: str, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> None:
     """Write a sample submission of the test rows in their order; the file is left alone when nothing changed."""
-    lines = [(dataset["id_column"], dataset["target_column"]), *((name, 0) for name in test_ids)]
+    columns = submission_columns(dataset)
+    lines = [[dataset["id_column"], *columns], *([name, *([0] * len(columns))] for name in test_ids)]
     handle = io.StringIO()
     csv.writer(handle, lineterminator="\n").writerows(lines)
     places.put(path, handle.getvalue().encode())
@@ -336,11 +349,7 @@ def _read_submission(path: str, dataset: Mapping[str, Any], test_ids: Iterable[s
         raise FoldlineError(f"{path}: no such table; dataset.sample_submission gives the form of the submission")
     with places.opened_text(path) as handle:
         header, *lines = list(csv.reader(handle)) or [[]]
-    wanted = {dataset["id_column"], dataset["target_column"]}
-    if set(header) != wanted or len(header) != 2:
-        raise FoldlineError(
-            f"{path}: columns {listing(header)}; a submission has the columns {listing(sorted(wanted))}"
-        )
+    check_header(path, header, id_column=dataset["id_column"], columns=submission_columns(dataset))
     place = header.index(dataset["id_column"])
     ids = [cells[place].strip() for cells in lines if cells]
     if len(set(ids)) < len(ids):

@@ -1,4 +1,4 @@
-"""Predictions of folds and models, merged strictly and blended; the out-of-fold table."""
+"""Predictions of folds and models, merged strictly and blended."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from foldline.errors import FoldlineError, listing
-from foldline.ranking import roc_auc
-from foldline.tables import INTEGER, PREDICTIONS, REAL, TEXT, read_table, read_tables, write_table
+from foldline.oof import BLEND
+from foldline.ranking import macro_auc
+from foldline.tables import PREDICTIONS, read_tables
 
 RULES = ("mean", "rank_mean")
 METHODS = (*RULES, "best")
-BLEND = "blend"
-OOF = {"id": TEXT, "fold": INTEGER, "target": INTEGER}
 
 
 @dataclass(frozen=True)
@@ -183,8 +182,8 @@ def choose_rule(probabilities: np.ndarray, labels: np.ndarray, method: str) -> t
     Args:
         probabilities: out of fold, (n_models, n_samples, n_classes).
         labels: 0 or 1, (n_samples, n_classes).
-        method: "mean", "rank_mean", or "best": the one with the higher pooled ROC AUC, mean over the classes; "mean"
-            when they are equal.
+        method: "mean", "rank_mean", or "best": the one with the higher pooled ROC AUC, mean over the classes that have
+            both labels; "mean" when they are equal.
 
     Returns:
         The rule, and the score of either.
@@ -196,8 +195,7 @@ def choose_rule(probabilities: np.ndarray, labels: np.ndarray, method: str) -> t
         raise FoldlineError(f"blend.method is {method!r}; allowed: {listing(list(METHODS))}")
     scores = {}
     for rule in RULES:
-        joined = blend(probabilities, rule)
-        scores[rule] = float(np.mean([roc_auc(labels[:, k], joined[:, k]) for k in range(labels.shape[1])]))
+        scores[rule] = macro_auc(labels, blend(probabilities, rule))
     best = "rank_mean" if scores["rank_mean"] > scores["mean"] else "mean"
     return (best if method == "best" else method), scores
 
@@ -219,44 +217,3 @@ def rule_of(probabilities: np.ndarray, blended: np.ndarray) -> str:
     raise FoldlineError(
         f"column {BLEND} is no {listing(list(RULES))} of the model columns; remove the file and run the workflow again"
     )
-
-
-def write_oof(
-    path: str | Path, *, folds: pd.DataFrame, models: Sequence[str], probabilities: np.ndarray, blended: np.ndarray
-) -> None:
-    """Write the out-of-fold table: id, fold, target, one column per model, blend; binary tasks.
-
-    Args:
-        path: where it goes.
-        folds: the rows of the fold table that are scored (`folds.scored_rows`), whose order the rows have.
-        models: (n_models,).
-        probabilities: (n_models, n_samples, 1).
-        blended: (n_samples, 1).
-
-    Raises:
-        FoldlineError: a model is named like another column.
-    """
-    taken = sorted(set(models) & {*OOF, BLEND})
-    if taken:
-        raise FoldlineError(f"model {listing(taken)} has the name of a column of the OOF table; rename the model")
-    table = folds[["id", "fold", "target"]].copy()
-    for model, values in zip(models, probabilities, strict=True):
-        table[model] = values[:, 0]
-    table[BLEND] = blended[:, 0]
-    write_table(table, path, {**OOF, **dict.fromkeys([*models, BLEND], REAL)})
-
-
-def read_oof(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read the out-of-fold table; returns it and the names of the models.
-
-    Raises:
-        FoldlineError: a column is absent or a value missing, or a score is not in [0, 1].
-    """
-    header = list(pd.read_csv(path, nrows=0, dtype=str).columns)
-    models = [name for name in header if name not in (*OOF, BLEND)]
-    table = read_table(path, {**OOF, **dict.fromkeys([*models, BLEND], REAL)})
-    for name in (*models, BLEND):
-        wrong = table.loc[~table[name].between(0, 1), "id"]
-        if len(wrong):
-            raise FoldlineError(f"{path}: column {name} is not in [0, 1] for id {listing(list(wrong))}")
-    return table, models

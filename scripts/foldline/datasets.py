@@ -81,6 +81,11 @@ class Shards:
         return sum(manifest["records"] for manifest in self.manifests)
 
     @property
+    def n_classes(self) -> int:
+        """Classes of the labels; 0 where the records have none."""
+        return max(manifest["classes"] for manifest in self.manifests)
+
+    @property
     def mean_bytes(self) -> float:
         """Mean size of a record in bytes."""
         return sum(manifest["bytes"] for manifest in self.manifests) / max(1, self.count)
@@ -170,7 +175,7 @@ def training_batches(
         rows = tf.data.Dataset.from_tensor_slices(files).interleave(
             tf.data.TFRecordDataset, cycle_length=OPEN_FILES, block_length=BLOCK_RECORDS
         )
-        rows = rows.map(_parser(sight, labelled=True)).filter(keep)
+        rows = rows.map(_parser(sight, shards.n_classes)).filter(keep)
         rows = rows.apply(tf.data.experimental.assert_cardinality(len(ids)))
         return rows.shuffle(buffer, seed=seeds[0], reshuffle_each_iteration=False)
 
@@ -181,7 +186,7 @@ def training_batches(
             inputs[IMAGE] = augment(inputs[IMAGE], pair, augmentation)
             if has_colour(augmentation):
                 inputs[COLOUR] = colour_draws(pair, augmentation, sight.channels)
-        return inputs, _labels(row)
+        return inputs, tf.cast(row[records.TARGET], tf.float32)
 
     def mixed(place: tf.Tensor, batch: tuple[Inputs, tf.Tensor]) -> tuple[Inputs, tf.Tensor]:
         inputs, labels = batch
@@ -215,12 +220,14 @@ def ordered_batches(
         Dataset of ids, string (batch,), inputs, as in `training_batches` without colour, and labels, float32 (batch,
         n_classes), or (batch, 0) where there are none.
     """
-    rows = tf.data.TFRecordDataset(list(shards.paths)).map(_parser(sight, labelled=labelled))
+    n_classes = shards.n_classes if labelled else 0
+    rows = tf.data.TFRecordDataset(list(shards.paths)).map(_parser(sight, n_classes))
     if ids is not None:
         rows = rows.filter(_id_filter(ids))
 
     def finished(row: Inputs) -> tuple[tf.Tensor, Inputs, tf.Tensor]:
-        return row[records.ID], sight.inputs(row), _labels(row) if labelled else tf.zeros([0])
+        labels = tf.cast(row[records.TARGET], tf.float32) if n_classes else tf.zeros([0])
+        return row[records.ID], sight.inputs(row), labels
 
     batches = rows.map(finished, num_parallel_calls=threads).batch(batch_size)
     return batches.prefetch(2).with_options(_options(threads))
@@ -274,11 +281,14 @@ def check_read(ids: Sequence[str], expected: Sequence[str], *, source: str) -> N
             raise FoldlineError(f"{source}: {len(found)} {word} ids ({listing(found)}); build the shards again")
 
 
-def _parser(sight: Sight, *, labelled: bool) -> Callable[[tf.Tensor], Inputs]:
+def _parser(sight: Sight, n_classes: int) -> Callable[[tf.Tensor], Inputs]:
+    """Function of a serialised record that gives what a model sees of it, its id, and labels of `n_classes` if any."""
     types = {records.BYTES: tf.string, records.INTEGER: tf.int64}
-    kinds = records.feature_kinds([column.name for column in sight.encoding.columns], labelled, sight.channels)
-    wanted = [records.ID, *sight.columns(), *([records.TARGET] if labelled else [])]
+    kinds = records.feature_kinds([column.name for column in sight.encoding.columns], n_classes > 0, sight.channels)
+    wanted = [records.ID, *sight.columns()]
     features = {name: tf.io.FixedLenFeature([], types[kinds[name]]) for name in wanted}
+    if n_classes:
+        features[records.TARGET] = tf.io.FixedLenFeature([n_classes], types[kinds[records.TARGET]])
     return lambda record: tf.io.parse_single_example(record, features)
 
 
@@ -288,10 +298,6 @@ def _id_filter(ids: Sequence[str]) -> Callable[[Inputs], tf.Tensor]:
         tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(ids), tf.int32)), default_value=0
     )
     return lambda row: known.lookup(row[records.ID]) > 0
-
-
-def _labels(row: Inputs) -> tf.Tensor:
-    return tf.cast(row[records.TARGET], tf.float32)[tf.newaxis]
 
 
 def _options(threads: int) -> tf.data.Options:

@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from foldline.fold_rows import external_rows, scored_rows
+from foldline.label_arrays import label_array
 from foldline.metrics import cumulative_counts
 
 INK, QUIET, GRID = "#1d2b3a", "#6b7785", "#e3e8ed"
@@ -66,40 +67,72 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def class_balance(folds: pd.DataFrame, weights: Mapping[int, Mapping[str, Any]]) -> Figure:
+def class_balance(labels: np.ndarray, weights: Mapping[int, Sequence[Mapping[str, Any]]]) -> Figure:
     """Rows of each label, and the weight of each label in the loss of each fold.
 
     Args:
-        folds: rows of the fold table that are scored.
-        weights: fold -> the class of the fold's weights file (positive_weight, negative_weight).
+        labels: 0 or 1, of the rows that are scored, (n_samples, n_classes).
+        weights: fold -> the classes of the fold's weights file (name, positive_weight, negative_weight), in order.
     """
+    if labels.shape[1] > 1:
+        return _balance_of_classes(labels, weights)
     figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    counts = [int((folds["target"] == label).sum()) for label in (0, 1)]
+    counts = [int((labels == label).sum()) for label in (0, 1)]
     bars = left.barh(["negative", "positive"], counts, color=[NEGATIVE, POSITIVE], height=0.6)
-    left.bar_label(bars, [f"{count:,} rows, {count / len(folds):.1%}" for count in counts], padding=4)
+    left.bar_label(bars, [f"{count:,} rows, {count / len(labels):.1%}" for count in counts], padding=4)
     left.set(title="Rows by label", xlabel="rows", xlim=(0, 1.3 * max(counts)))
     left.grid(visible=False)
     numbers = sorted(weights)
     for label, colour, marker in (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s")):
-        values = [weights[number][f"{label}_weight"] for number in numbers]
+        values = [weights[number][0][f"{label}_weight"] for number in numbers]
         right.plot(numbers, values, color=colour, marker=marker, linestyle=":", label=f"{label} rows")
-    highest = max(row[f"{label}_weight"] for row in weights.values() for label in ("positive", "negative"))
+    highest = max(row[f"{label}_weight"] for (row,) in weights.values() for label in ("positive", "negative"))
     right.set(title="Weight in the loss", xlabel="fold held out", ylabel="weight of a row", ylim=(0, 1.35 * highest))
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.legend(loc="upper right", ncols=2)
     return figure
 
 
-def folds(table: pd.DataFrame) -> Figure:
+def _balance_of_classes(labels: np.ndarray, weights: Mapping[int, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Counts and weights side by side, a line per class."""
+    names = [_shortened(row["name"], limit=32) for row in next(iter(weights.values()))]
+    places = np.arange(len(names))
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.24 * len(names)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2], sharey=True)
+    counts = labels.sum(axis=0)
+    bars = left.barh(places, counts, color=POSITIVE, height=0.66)
+    left.bar_label(bars, [f"{count:,}, {count / len(labels):.1%}" for count in counts], padding=4, fontsize=8)
+    left.set(title="Rows of each class", xlabel="rows", xlim=(0, 1.3 * max(1, counts.max())))
+    left.set_yticks(places, names)
+    left.invert_yaxis()
+    left.grid(visible=False)
+    highest = 0.0
+    for label, colour, marker in (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s")):
+        values = np.array([[row[f"{label}_weight"] for row in weights[number]] for number in sorted(weights)])
+        right.plot(values.T, places, color=colour, marker=marker, markersize=4, linestyle="none", alpha=0.6)
+        right.plot([], [], color=colour, marker=marker, linestyle="none", label=f"{label} rows, a mark per fold")
+        highest = max(highest, values.max())
+    right.set(title="Weight in the loss", xlabel="weight of a row", xlim=(0, 1.1 * highest))
+    right.legend(loc="upper left", bbox_to_anchor=(0, -0.6 / (0.24 * len(names) + 0.6)), ncols=1)
+    return figure
+
+
+def folds(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
     """Negatives and positives in each fold, stacked, and how many external rows each withholds.
+
+    Of several classes: how many positives of each class each fold has.
 
     Args:
         table: fold table, external rows included.
+        class_names: (n_classes,).
     """
     scored, external = scored_rows(table), external_rows(table)
     numbers = sorted(scored["fold"].unique())
-    rows = scored.groupby("fold")["target"].agg(["size", "sum"]).loc[numbers]
+    labels = label_array(list(scored["target"]), class_names)
+    if len(class_names) > 1:
+        return _classes_in_folds(labels, scored["fold"].to_numpy(), class_names)
+    rows = scored.assign(positive=labels[:, 0]).groupby("fold")["positive"].agg(["size", "sum"]).loc[numbers]
     negatives, positives = rows["size"] - rows["sum"], rows["sum"]
     figure = Figure(figsize=(WIDTH, 1.1 + 0.36 * len(numbers)), layout="constrained")
     axes = figure.subplots()
@@ -121,6 +154,25 @@ def folds(table: pd.DataFrame) -> Figure:
     axes.invert_yaxis()
     axes.grid(visible=False)
     figure.legend(loc="outside upper left", ncols=2)
+    return figure
+
+
+def _classes_in_folds(labels: np.ndarray, folds: np.ndarray, class_names: Sequence[str]) -> Figure:
+    """A table of counts, the shade of a cell being the fold's share of the class."""
+    numbers = sorted(set(folds.tolist()))
+    counts = np.array([labels[folds == number].sum(axis=0) for number in numbers])
+    total = np.maximum(counts.sum(axis=0), 1)
+    rows = [int((folds == number).sum()) for number in numbers]
+    figure = Figure(figsize=(WIDTH, 1.6 + 0.36 * len(numbers)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(counts / total, cmap="Blues", vmin=0, vmax=min(1.0, 3 / len(numbers)), aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=7, color=INK)
+    axes.set_xticks(range(len(class_names)), [_shortened(name) for name in class_names], rotation=45, ha="right")
+    axes.set_yticks(
+        range(len(numbers)), [f"fold {fold}: {size:,} rows" for fold, size in zip(numbers, rows, strict=True)]
+    )
+    axes.grid(visible=False)
     return figure
 
 
@@ -177,10 +229,10 @@ def augmented_samples(grids: Mapping[str, np.ndarray]) -> Figure:
 
 
 def roc(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """ROC curve of every fold and of all rows together; a panel per score column.
+    """ROC curve of every fold, or of every class where there are several, and of all rows; a panel per score column.
 
     Args:
-        table: out-of-fold table: fold, target and the score columns.
+        table: pairs of sample and class (`oof.Oof.pairs`): fold, class, target and the score columns.
         titles: score column -> title of its panel.
     """
     figure, panels = _panels(titles, 1.0)
@@ -195,7 +247,7 @@ def roc(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
 
 
 def precision_recall(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
-    """Precision over recall of every fold and of all rows together; see `roc` for the arguments."""
+    """Precision over recall of the same parts as in `roc`; see there for the arguments."""
     figure, panels = _panels(titles, 1.0)
     share = table["target"].mean()
     for axes, column in zip(panels, titles, strict=True):
@@ -269,11 +321,11 @@ def calibration(bins: Mapping[str, Sequence[Mapping[str, Any]]], titles: Mapping
     return figure
 
 
-def most_wrong(pictures: Sequence[tuple[np.ndarray, str, int, float]]) -> Figure:
+def most_wrong(pictures: Sequence[tuple[np.ndarray, str, str, int, float]]) -> Figure:
     """Pictures with id, label and score; the frame has the colour of the true label.
 
     Args:
-        pictures: (pixels, id, target, score); pixels uint8, (height, width, 1 or 3).
+        pictures: (pixels, id, what the label is called, target, score); pixels uint8, (height, width, 1 or 3).
     """
     columns = 6
     rows = max(1, math.ceil(len(pictures) / columns))
@@ -281,11 +333,12 @@ def most_wrong(pictures: Sequence[tuple[np.ndarray, str, int, float]]) -> Figure
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
-    for axes, (pixels, name, target, score) in zip(panels.flat, pictures, strict=False):
+    for axes, (pixels, name, label, target, score) in zip(panels.flat, pictures, strict=False):
         axes.set_axis_on()
         axes.imshow(_coloured(pixels))
         axes.set(xticks=[], yticks=[])
-        axes.set_title(f"{_shortened(name)}\nlabel {target}, score {score:.3f}", fontsize=7.5, weight="normal")
+        words = f"{_shortened(name)}\n{_shortened(label, limit=14)} {target}, score {score:.3f}"
+        axes.set_title(words, fontsize=7.5, weight="normal")
         for side in axes.spines.values():
             side.set(visible=True, color=POSITIVE if target else NEGATIVE, linewidth=2.5)
     return figure
@@ -328,10 +381,16 @@ def _with_legend(figure: Figure, axes: Axes) -> Figure:
 
 
 def _parts(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, dict[str, Any]]]:
-    """Every fold and then all rows: name, rows, and how the line looks."""
-    for fold, rows in table.groupby("fold"):
-        yield f"fold {fold}", rows, {"color": _fold_colour(int(fold)), "linewidth": 0.9, "alpha": 0.8}
-    yield "all rows", table, {"color": INK, "linewidth": 2}
+    """Every fold, or every class where there are several, and then all rows: name, rows, and how the line looks.
+
+    A class without both labels has no line.
+    """
+    several = table["class"].nunique() > 1
+    for number, (name, rows) in enumerate(table.groupby("class" if several else "fold", sort=not several)):
+        if rows["target"].nunique() == 2:
+            shown = _shortened(name) if several else f"fold {name}"
+            yield shown, rows, {"color": _fold_colour(number), "linewidth": 0.9, "alpha": 0.8}
+    yield "all rows and classes" if several else "all rows", table, {"color": INK, "linewidth": 2}
 
 
 def _shortened(name: str, *, limit: int = 22) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from foldline.blending import BLEND
 from foldline.errors import listing
+from foldline.oof import BLEND
 from foldline.report_data import RULES, Run, external_counts
 
 # Scores that miss the share of positives by less than this, on average, are called probabilities.
@@ -23,6 +23,7 @@ def findings(run: Run) -> list[dict[str, str]]:
         for finding in (
             _finding_score(run, blend),
             _finding_folds(blend),
+            _finding_rare(run),
             _finding_blend(run),
             _finding_calibration(blend),
             _finding_epochs(run),
@@ -35,8 +36,10 @@ def findings(run: Run) -> list[dict[str, str]]:
 
 def _finding_score(run: Run, blend: Mapping[str, Any]) -> dict[str, str]:
     area = blend["auc"]
+    scored = run.metrics["scored_classes"]
+    over = "On average over the classes, shown" if len(scored) > 1 else "Shown"
     text = (
-        f"Shown a random positive and a random negative image, the predictions put the positive first in "
+        f"{over} a random positive and a random negative image, the predictions put the positive first in "
         f"{area['value']:.1%} of the cases"
     )
     if area["low"] is not None:
@@ -51,6 +54,9 @@ def _finding_score(run: Run, blend: Mapping[str, Any]) -> dict[str, str]:
 
 def _finding_folds(blend: Mapping[str, Any]) -> dict[str, str]:
     values = [row["auc"] for row in blend["folds"]]
+    if None in values:
+        text = f"{values.count(None)} of {len(values)} folds have no AUC: their rows have one label only."
+        return {"kind": "warn", "text": text}
     difference = blend["pooled_minus_folds_mean"]["auc"]
     spread = blend["folds_sd"]["auc"]
     mean = blend["folds_mean"]["auc"]
@@ -65,6 +71,18 @@ def _finding_folds(blend: Mapping[str, Any]) -> dict[str, str]:
         "kind": "good",
         "text": text + f"The pooled AUC differs from that by {abs(difference):.4f}: the folds score on one scale.",
     }
+
+
+def _finding_rare(run: Run) -> dict[str, str] | None:
+    rare = [f"{row['name']} ({_counted(row['positives'], 'image')})" for row in run.metrics["classes"] if row["rare"]]
+    if not rare:
+        return None
+    text = (
+        f"{_counted(len(rare), 'class')} of {len(run.metrics['classes'])} cannot be in every fold: "
+        f"{listing(rare, limit=30)}. Where a fold has one label of a class only, its score is left out of the mean "
+        "over the classes."
+    )
+    return {"kind": "warn", "text": text}
 
 
 def _finding_blend(run: Run) -> dict[str, str] | None:
@@ -167,12 +185,26 @@ def _findings_leaks(leaks: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}" + ("" if number == 1 else plural)
+
+
+def _called(threshold: float | str) -> str:
+    if isinstance(threshold, str):
+        return (
+            "Accuracy and F1 call a score positive from the threshold on that has the highest F1 on these very rows, "
+            "class by class, so they are a little too good."
+        )
+    return f"Accuracy and F1 call a score of {threshold} or more positive."
 
 
 def method(run: Run) -> list[tuple[str, str]]:
     """How the numbers were made: pairs of what and how."""
     metrics = run.metrics
+    several = (
+        "A score of all classes is the mean over the classes of which it is defined (macro); in a fold that has one "
+        "label of a class only, that class does not count."
+    )
     return [
         (
             "Out-of-fold rows",
@@ -189,10 +221,11 @@ def method(run: Run) -> list[tuple[str, str]]:
             "Exact, from ranks, ties counting half (AUC) or standing at one threshold (average precision); no grid of "
             "thresholds.",
         ),
+        *([("Several classes", several)] if len(metrics["scored_classes"]) > 1 else []),
         (
             "Log loss, Brier score, accuracy, F1",
             "Log loss is the mean negative log-likelihood, the Brier score the mean squared difference of score and "
-            f"label. Accuracy and F1 call a score of {metrics['threshold']} or more positive.",
+            f"label. {_called(metrics['threshold'])}",
         ),
         (
             "Intervals",

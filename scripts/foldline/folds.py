@@ -71,7 +71,7 @@ def assign_folds(
         Fold of each sample in 0..count-1, int64, (n_samples,).
 
     Raises:
-        FoldlineError: no split can give every fold a row of each label, or none was found.
+        FoldlineError: as for `check_feasible` and `audit_folds`.
     """
     check_feasible(groups, labels, count)
     order = np.argsort(np.asarray(ids, dtype=object), kind="stable")
@@ -124,7 +124,7 @@ def assign_folds_by_files(
 
     Raises:
         FoldlineError: a sample came from no record file, there are fewer files than folds, a group lies in files of
-            several folds, or a fold has one label only.
+            several folds, or as for `audit_folds`.
     """
     # Here, because all other steps that import this module do without scikit-learn.
     from sklearn.model_selection import KFold
@@ -168,25 +168,39 @@ def _check_whole(ids: Sequence[str], groups: Sequence[str], folds: np.ndarray, f
         )
 
 
-def check_feasible(groups: Sequence[str], labels: np.ndarray, count: int) -> None:
-    """Refuse data that cannot fill `count` folds with rows of each label.
+def groups_with(groups: Sequence[str], labels: np.ndarray) -> np.ndarray:
+    """How many groups have a negative, and how many a positive, of each class; int64, (n_classes, 2).
 
-    Raises:
-        FoldlineError: fewer groups, or fewer groups with a positive or a negative of a class, than folds.
+    A class that has one of them in fewer groups than there are folds is a rare one: some fold has no AUC of it.
+
+    Args:
+        groups: (n_samples,).
+        labels: 0 or 1, (n_samples, n_classes).
     """
     names = np.asarray(groups, dtype=object)
-    held = len(set(names))
+    return np.array([[len(set(names[column == label])) for label in (0, 1)] for column in labels.T])
+
+
+def check_feasible(groups: Sequence[str], labels: np.ndarray, count: int) -> None:
+    """Refuse data that cannot fill `count` folds.
+
+    Of several classes some may be rare; where there is one class only, every fold needs both labels.
+
+    Raises:
+        FoldlineError: fewer groups, or fewer groups with a positive or a negative of the one class, than folds.
+    """
+    held = len(set(groups))
     if held < count:
         raise FoldlineError(f"{held} groups cannot fill {count} folds; lower folds.count to at most {held}")
-    for index in range(labels.shape[1]):
-        for label, word in ((1, "positive"), (0, "negative")):
-            rows = labels[:, index] == label
-            held = len(set(names[rows]))
-            if held < count:
-                way = f"lower folds.count to at most {held}" if held > 1 else "no cross-validation is possible"
-                raise FoldlineError(
-                    f"{rows.sum()} {word} rows in {held} groups, but each of {count} folds needs one; {way}"
-                )
+    if labels.shape[1] > 1:
+        return
+    for label, word in ((1, "positive"), (0, "negative")):
+        held = int(groups_with(groups, labels)[0, label])
+        if held < count:
+            way = f"lower folds.count to at most {held}" if held > 1 else "no cross-validation is possible"
+            raise FoldlineError(
+                f"{(labels == label).sum()} {word} rows in {held} groups, but each of {count} folds needs one; {way}"
+            )
 
 
 def audit_folds(
@@ -202,8 +216,8 @@ def audit_folds(
         count: number of folds.
 
     Raises:
-        FoldlineError: an id occurs twice, a fold is out of range or empty, a group lies in two folds, or a fold has
-            one label only.
+        FoldlineError: an id occurs twice, a fold is out of range or empty, a group lies in two folds, or no class has
+            both labels in a fold.
     """
     seen: set[str] = set()
     repeated = sorted({name for name in ids if name in seen or seen.add(name)})
@@ -222,10 +236,11 @@ def audit_folds(
     for fold in range(count):
         positives = labels[folds == fold].sum(axis=0)
         rows = int((folds == fold).sum())
-        if (positives == 0).any() or (positives == rows).any():
-            word = "positive" if (positives == 0).any() else "negative"
+        if ((positives == 0) | (positives == rows)).all():
+            word = "positive" if (positives == 0).all() else "negative"
+            what = f"and no {word} one" if labels.shape[1] == 1 else "in which no class has both labels"
             raise FoldlineError(
-                f"folds: fold {fold} has {rows} rows and no {word} one; lower folds.count or try another folds.seed"
+                f"folds: fold {fold} has {rows} rows {what}; lower folds.count or try another folds.seed"
             )
 
 
@@ -244,7 +259,8 @@ def _count(group: np.ndarray, labels: np.ndarray, strata: np.ndarray) -> _Counts
     # Rows, labels and strata count alike as wholes; within each, a deviation counts relative to the feature's total.
     share = np.repeat([1.0, 1 / (before - 1), 1 / (n_features - before)], [1, before - 1, n_features - before])
     start = np.searchsorted(code, np.arange(int(group.max()) + 2) * n_features)
-    return _Counts(start, feature, rows.astype(np.float64), total, share / total**2, before)
+    # No row may have a label; it weighs nothing then.
+    return _Counts(start, feature, rows.astype(np.float64), total, share / np.maximum(total, 1) ** 2, before)
 
 
 def _place(counts: _Counts, order: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -266,7 +282,8 @@ def _place(counts: _Counts, order: np.ndarray, count: int) -> tuple[np.ndarray, 
 
 def _quality(counts: _Counts, table: np.ndarray) -> tuple[float, ...]:
     """How uneven a split is, most important first: absent labels, largest deviation, weighted sum of squares."""
-    share = table / counts.total[:, None] - 1 / table.shape[1]
+    expected = np.where(counts.total > 0, 1 / table.shape[1], 0)
+    share = table / np.maximum(counts.total, 1)[:, None] - expected[:, None]
     absent = float((table[: counts.labels] == 0).sum())
     weight = counts.weight * counts.total**2
     return absent, float(np.abs(share[: counts.labels]).max()), float((weight[:, None] * share**2).sum())

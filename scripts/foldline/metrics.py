@@ -45,13 +45,16 @@ class Ranked:
     terms: np.ndarray
 
 
-def ranked(labels: np.ndarray, scores: np.ndarray, *, inside: np.ndarray | None = None) -> Ranked:
+def ranked(
+    labels: np.ndarray, scores: np.ndarray, *, inside: np.ndarray | None = None, threshold: float = THRESHOLD
+) -> Ranked:
     """Sort rows for `weighted_scores`.
 
     Args:
         labels: (n_samples,).
         scores: (n_samples,), any real numbers; in [0, 1] for metrics of probabilities.
         inside: the rows that count, bool, (n_samples,); None for all.
+        threshold: score from which on accuracy and F1 call a row positive.
     """
     rows = np.arange(len(labels)) if inside is None else np.flatnonzero(inside)
     rows = rows[np.argsort(-scores[rows], kind="stable")]
@@ -60,14 +63,14 @@ def ranked(labels: np.ndarray, scores: np.ndarray, *, inside: np.ndarray | None 
     levels, ties = np.unique(-falling[positives], return_index=True)
     start = np.searchsorted(-falling, levels, side="left")
     end = np.searchsorted(-falling, levels, side="right")
-    return Ranked(rows, positives, ties, start, end, _terms(positive, falling))
+    return Ranked(rows, positives, ties, start, end, _terms(positive, falling, threshold))
 
 
-def _terms(positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def _terms(positive: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
     tiny = np.finfo(np.float64).eps
     clipped = np.clip(scores, tiny, 1 - tiny)
     loss = -np.log(np.where(positive, clipped, 1 - clipped))
-    called = scores >= THRESHOLD
+    called = scores >= threshold
     terms = [loss, (scores - positive) ** 2, called == positive, called & positive, called, positive]
     return np.stack(terms).astype(np.float64)
 
@@ -77,7 +80,7 @@ def weighted_scores(rows: Ranked, weights: np.ndarray) -> dict[str, np.ndarray]:
 
     Ties of scores count half in the ROC AUC and stand at one threshold in the average precision. The log loss clips
     probabilities to [eps, 1 - eps] of float64, as scikit-learn does. The Brier score is the mean squared difference
-    (Brier, 1950). Accuracy and F1 call a score positive from 0.5 on.
+    (Brier, 1950). Accuracy and F1 call a score positive from the threshold of `ranked` on.
 
     Args:
         rows: labels and scores.
@@ -97,9 +100,9 @@ def weighted_roc_auc(rows: Ranked, weights: np.ndarray) -> np.ndarray:
         return _ranking(rows, weights[:, rows.rows])["auc"]
 
 
-def plain_scores(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+def plain_scores(labels: np.ndarray, scores: np.ndarray, *, threshold: float = THRESHOLD) -> dict[str, float]:
     """Every metric with each row counted once; see `weighted_scores`."""
-    found = weighted_scores(ranked(labels, scores), np.ones((1, len(labels))))
+    found = weighted_scores(ranked(labels, scores, threshold=threshold), np.ones((1, len(labels))))
     return {name: float(value[0]) for name, value in found.items()}
 
 

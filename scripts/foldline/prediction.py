@@ -14,6 +14,7 @@ from foldline.errors import FoldlineError
 from foldline.files import read_json
 from foldline.forward import Forward, make_forward
 from foldline.heads import IMAGE
+from foldline.links import probabilities
 from foldline.metadata import encoding_of
 from foldline.model_weights import load_weights
 from foldline.networks import build_network, sight_of
@@ -33,18 +34,16 @@ def view(images: tf.Tensor, number: int) -> tf.Tensor:
     return tf.reverse(images, axes) if axes else images
 
 
-def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of logits, float64, without overflow at either end."""
-    return (1 + np.tanh(np.asarray(logits, np.float64) / 2)) / 2
-
-
-def predict(forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: int) -> tuple[list[str], np.ndarray]:
+def predict(
+    forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: int, link: str
+) -> tuple[list[str], np.ndarray]:
     """Predict every row.
 
     Args:
         forward: function of `make_forward`.
         batches: dataset of `datasets.ordered_batches`.
         views: 1, 2, 4 or 8, the first so many of `VIEWS`.
+        link: see `links.probabilities`.
 
     Returns:
         Ids in the order of the dataset, and probabilities (n_samples, n_classes): means over the views.
@@ -59,7 +58,7 @@ def predict(forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: int)
     for names, inputs, _ in batches:
         logits = np.stack([forward(_seen(inputs, number)) for number in range(views)])
         ids += [name.decode() for name in names.numpy()]
-        parts.append(sigmoid(logits).mean(axis=0))
+        parts.append(probabilities(logits, link).mean(axis=0))
         if not np.isfinite(logits).all():
             raise FoldlineError(
                 f"the network gives numbers that are not finite for rows near {ids[-1]}; train it again"
@@ -79,6 +78,7 @@ def predict_shards(
     metadata: str,
     settings: Mapping[str, Any],
     n_classes: int,
+    link: str,
     device: Device,
     views: int,
     batch_size: int,
@@ -94,6 +94,7 @@ def predict_shards(
         metadata: JSON file of the network's `metadata.Encoding`.
         settings: settings of `networks.build_network`.
         n_classes: number of classes.
+        link: how logits become probabilities; see `labels.Labels`.
         device: where to compute.
         views: see `predict`.
         batch_size: images in a step, over all replicas.
@@ -111,7 +112,7 @@ def predict_shards(
     with reading(shards):
         # A model without images would give the same logits for every view.
         seen = views if sight.image_size is not None else 1
-        return predict(make_forward(network, device, batch_size=batch_size), batches, views=seen)
+        return predict(make_forward(network, device, batch_size=batch_size), batches, views=seen, link=link)
 
 
 def prediction_table(

@@ -15,11 +15,11 @@ VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 BYTES_LIST, FLOAT_LIST, INT64_LIST = 1, 2, 3
 
 
-def encode_example(values: Mapping[str, bytes | int]) -> bytes:
-    """Serialise one value per feature, features in the order of the mapping.
+def encode_example(values: Mapping[str, bytes | list[int]]) -> bytes:
+    """Serialise a value of bytes or a list of integers per feature, features in the order of the mapping.
 
     Args:
-        values: bytes or an integer in [-2**63, 2**63) by feature name.
+        values: bytes, or integers in [-2**63, 2**63), by feature name.
     """
     entries = b"".join(
         _field(1, _field(1, name.encode()) + _field(2, _feature(value))) for name, value in values.items()
@@ -57,10 +57,10 @@ def float32_text(value: float) -> str:
     return repr(float(f"{value:.9g}"))
 
 
-def _feature(value: bytes | int) -> bytes:
+def _feature(value: bytes | list[int]) -> bytes:
     if isinstance(value, bytes):
         return _field(BYTES_LIST, _field(1, value))
-    return _field(INT64_LIST, _field(1, _varint(value & 0xFFFFFFFFFFFFFFFF)))
+    return _field(INT64_LIST, _field(1, b"".join(_varint(number & 0xFFFFFFFFFFFFFFFF) for number in value)))
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -19,3 +19,15 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     _, level, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[level]
     return float((ranks[positive].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def macro_auc(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Mean ROC AUC of the classes that have both labels; NaN where none has.
+
+    Args:
+        labels: (n_samples, n_classes).
+        scores: (n_samples, n_classes).
+    """
+    areas = [roc_auc(*column) for column in zip(labels.T, scores.T, strict=True)]
+    defined = [area for area in areas if not np.isnan(area)]
+    return float(np.mean(defined)) if defined else float("nan")

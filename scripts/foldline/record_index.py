@@ -20,6 +20,7 @@ from foldline import places
 from foldline.errors import FoldlineError, listing
 from foldline.files import written_whole
 from foldline.image_headers import UnusableImageError, read_header
+from foldline.labels import BINARY
 from foldline.protobuf import decode_example, float32_text
 from foldline.records import CHECKSUM_BYTES, HEADER_BYTES, checksum, framed_records
 from foldline.rows import PATH, Columns, checked_row
@@ -29,7 +30,7 @@ IMAGE_FORMATS = ("JPEG", "PNG")
 PLACE = re.compile(r"(.+)#(\d+)\+(\d+)")
 READERS = 8
 # First word of a file of known records; another number where what `index_file` finds in the same bytes changes.
-FORMAT = 1
+FORMAT = 2
 
 Features = Mapping[str, list[bytes] | list[int] | list[float]]
 
@@ -69,7 +70,7 @@ class IndexedRecord:
     Attributes:
         number: its place in the file, the first being 1.
         id: the sample's name.
-        target: "0" or "1"; "" in a test part.
+        target: label code; "" in a test part.
         group: value of the group feature; the id where there is none.
         metadata: values of the metadata features as text, "" where missing.
         offset: where the serialised record starts in the file, in bytes.
@@ -206,7 +207,8 @@ def write_part(path: str | Path, files: Mapping[str, Sequence[Placed]], names: R
     lines = []
     for file, records in files.items():
         for record in records:
-            labels = [record.target] * bool(names.target) + [record.group] * bool(names.group)
+            labels = [names.labels.text(record.target)] if names.target else []
+            labels += [record.group] if names.group else []
             lines.append([record.id, *labels, *record.metadata, record.place(file)])
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *sorted(lines)])
@@ -264,7 +266,7 @@ def _indexed(place: str, number: int, offset: int, data: bytes, names: RecordNam
     where = f"{where}, id {name!r}"
     cells = {names.id: name}
     if names.target:
-        cells[names.target] = _text(features, names.feature(names.target), "dataset.target_column", where)
+        cells[names.target] = _label(features, names, where)
     if names.group:
         cells[names.group] = _text(features, names.feature(names.group), "dataset.group_column", where)
     for column in names.metadata:
@@ -320,6 +322,15 @@ def _text(features: Features, name: str, key: str, where: str, *, required: bool
         raise FoldlineError(
             f"{where}: feature {name!r} ({key}) is no text in UTF-8 ({error}); name another feature"
         ) from error
+
+
+def _label(features: Features, names: RecordNames, where: str) -> str:
+    """Text of the labels: as it stands, or of integers."""
+    feature = names.feature(names.target)
+    values = features.get(feature)
+    if names.labels.kind != BINARY and values is not None and all(isinstance(value, int) for value in values):
+        return names.labels.values_text(values)
+    return _text(features, feature, "dataset.target_column", where)
 
 
 def _known_or_read(place: str, names: RecordNames, cache: Path) -> list[IndexedRecord]:

@@ -34,6 +34,7 @@ MANIFEST = {
     "bytes": int,
     "image_size": int,
     "channels": list,
+    "classes": int,
     "settings": dict,
     "features": dict,
 }
@@ -47,14 +48,14 @@ class Record:
         id: the sample's name.
         group: samples of one group stay in one fold.
         images: bytes of a JPEG or PNG by feature: "image", or one for each channel.
-        target: 0 or 1; None in a test shard.
+        target: label code (see `labels`); "" in a test shard.
         metadata: value of each metadata column as text, "" where missing.
     """
 
     id: str
     group: str
     images: dict[str, bytes]
-    target: int | None
+    target: str
     metadata: dict[str, str]
 
 
@@ -68,7 +69,7 @@ class WrittenFile:
 
 
 def feature_kinds(metadata_columns: Sequence[str], labelled: bool, channels: Sequence[str] = ()) -> dict[str, str]:
-    """Name and kind ("bytes" or "int64", one value each) of every feature of a record.
+    """Name and kind ("bytes" or "int64") of every feature of a record: one value each, and of the target one a class.
 
     Args:
         metadata_columns: the table's further columns, stored as text under their own names.
@@ -92,14 +93,14 @@ def feature_kinds(metadata_columns: Sequence[str], labelled: bool, channels: Seq
 
 def encode_record(record: Record) -> bytes:
     """Serialise a record as tf.train.Example, features sorted by name: equal records give equal bytes."""
-    values: dict[str, bytes | int] = {
+    values: dict[str, bytes | list[int]] = {
         **record.images,
         ID: record.id.encode(),
         GROUP: record.group.encode(),
         **{name: text.encode() for name, text in record.metadata.items()},
     }
-    if record.target is not None:
-        values[TARGET] = record.target
+    if record.target:
+        values[TARGET] = [int(bit) for bit in record.target]
     return protobuf.encode_example({name: values[name] for name in sorted(values)})
 
 
@@ -107,18 +108,20 @@ def decode_record(data: bytes, kinds: dict[str, str], channels: Sequence[str] = 
     """Read a serialised record back.
 
     Args:
-        data: a tf.train.Example with one value in every feature of `kinds`; further features are passed over.
+        data: a tf.train.Example with one value in every feature of `kinds`, and one a class in the target; further
+            features are passed over.
         kinds: what `feature_kinds` gives for the shard.
         channels: names of the channels of the shard.
 
     Raises:
-        FoldlineError: a feature is absent, of another kind, or has not exactly one value.
+        FoldlineError: a feature is absent, of another kind, or has another number of values.
     """
     values = protobuf.decode_example(data)
     types = {BYTES: bytes, INTEGER: int}
     for name, kind in kinds.items():
         found = values.get(name, [])
-        if len(found) != 1 or not isinstance(found[0], types[kind]):
+        many = name == TARGET and len(found) > 1
+        if not (len(found) == 1 or many) or not isinstance(found[0], types[kind]):
             raise FoldlineError(
                 f"record {values.get(ID)}: feature {name!r} must hold one value of kind {kind} and holds {len(found)} "
                 f"of {sorted({type(value).__name__ for value in found})}; the record has {listing(sorted(values))}"
@@ -128,7 +131,7 @@ def decode_record(data: bytes, kinds: dict[str, str], channels: Sequence[str] = 
         id=values[ID][0].decode(),
         group=values[GROUP][0].decode(),
         images={name: values[name][0] for name in images},
-        target=values[TARGET][0] if TARGET in kinds else None,
+        target="".join(map(str, values[TARGET])) if TARGET in kinds else "",
         metadata={name: values[name][0].decode() for name in kinds if name not in (*images, ID, GROUP, TARGET)},
     )
 

@@ -8,10 +8,13 @@ from typing import Any
 
 import jinja2
 
-from foldline.blending import BLEND
+from foldline.errors import listing
+from foldline.evaluation import TOP
 from foldline.findings import findings, method
+from foldline.oof import BLEND
 from foldline.report_data import (
     Run,
+    class_rows,
     data_facts,
     fold_rows,
     fold_scores,
@@ -21,6 +24,7 @@ from foldline.report_data import (
     shown_columns,
     subgroup_tables,
 )
+from foldline.thresholds import BEST_F1
 
 TEMPLATE = "report_template.html"
 # Pixels of a figure to a pixel of the page: sharp on fine screens and on paper.
@@ -43,14 +47,15 @@ CAPTIONS = {
     "class_balance": (
         "Labels and their weights",
         "Left: how many images carry each label. Right: how much a row of each label counts in the loss, for every "
-        "fold held out; two flat lines at 1 mean that no weights are used, and lines far apart mean that rare labels "
-        "count more.",
+        "fold held out; weights of 1 throughout mean that none are used, and weights far apart mean that rare labels "
+        "count more. Several classes stand in the order of the configuration.",
     ),
     "folds": (
         "Rows and positives per fold",
-        "Bars of one length with coloured ends of one length are what a good split looks like. Whole groups move "
-        "together, so small differences remain. External images, where there are any, are trained on and never scored; "
-        "those tied to images of a fold are withheld while it is held out.",
+        "Bars of one length with coloured ends of one length are what a good split looks like; of several classes, "
+        "columns of equal numbers. Whole groups move together, so small differences remain. External images, where "
+        "there are any, are trained on and never scored; those tied to images of a fold are withheld while it is held "
+        "out.",
     ),
     "learning_curves": (
         "Learning curves",
@@ -67,7 +72,8 @@ CAPTIONS = {
         "ROC curves",
         "How many positives are found (up) at the price of how many false alarms (right), over all thresholds. The "
         "nearer to the upper left corner the better; the diagonal is guessing. Thin lines are single folds, the thick "
-        "one all rows; where it runs below most folds, the models of the folds score on different scales.",
+        "one all rows; where it runs below most folds, the models of the folds score on different scales. Of several "
+        "classes thin lines are the classes, and the thick one all pairs of a row and a class.",
     ),
     "precision_recall": (
         "Precision and recall",
@@ -108,19 +114,23 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
         .get_template(TEMPLATE)
         .render(
             title=title,
-            subtitle=f"{run.metrics['class']}: {run.metrics['rows']:,} labelled images, "
+            subtitle=f"{listing(run.metrics['scored_classes'], limit=4)}: {run.metrics['rows']:,} labelled images, "
             f"{run.recipe['test_rows']:,} images to predict",
             key=_key_figures(run, blend),
             contents=[entry for entry in CONTENTS if entry[0] != "subgroups" or subgroups],
             findings=findings(run),
             confidence=f"{run.metrics['confidence']:.0%}",
             metrics=run.metrics,
-            positives=run.metrics["positives"],
             columns=columns,
             main_name=columns[BLEND],
             pooled=pooled_rows(run, columns),
             ranks=run.metrics["blend_rule"] == "rank_mean",
+            top=[TOP] if TOP in blend else [],
+            threshold="best F1" if run.metrics["threshold"] == BEST_F1 else run.metrics["threshold"],
             by_fold=fold_scores(run, columns),
+            classes=class_rows(run) if len(run.metrics["classes"]) > 1 else [],
+            scored_classes=run.metrics["scored_classes"],
+            positives=run.scored_positives,
             reliability={
                 "name": columns.get(reliable, reliable),
                 **run.metrics["models"][reliable]["calibration"],
@@ -172,23 +182,26 @@ def _key_figures(run: Run, blend: Mapping[str, Any]) -> list[dict[str, str]]:
     area = blend["auc"]
     reach = f"{area['low']:.3f} to {area['high']:.3f} ({run.metrics['confidence']:.0%} interval)" if area["low"] else ""
     rows, groups = run.metrics["rows"], run.metrics["groups"]
+    positives, scored = run.scored_positives, len(run.metrics["scored_classes"])
     models = run.recipe["models"]
     return [
-        {"name": "Out-of-fold ROC AUC", "value": f"{area['value']:.3f}", "detail": reach},
+        {
+            "name": f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC",
+            "value": f"{area['value']:.3f}",
+            "detail": reach,
+        },
         {
             "name": "Training images",
             "value": f"{rows:,}",
             "detail": f"in {groups:,} groups" if groups < rows else "each on its own",
         },
-        {
-            "name": "Positives",
-            "value": f"{run.metrics['positives'] / rows:.1%}",
-            "detail": f"{run.metrics['positives']:,} images",
-        },
+        {"name": "Positives", "value": f"{positives / rows:.1%}", "detail": f"{positives:,} images"}
+        if scored == 1
+        else {"name": "Classes", "value": str(scored), "detail": f"{positives / rows:.2f} to an image"},
         {
             "name": "Folds",
             "value": str(run.metrics["folds"]),
-            "detail": f"AUC sd {blend['folds_sd']['auc']:.3f}",
+            "detail": "" if blend["folds_sd"]["auc"] is None else f"AUC sd {blend['folds_sd']['auc']:.3f}",
         },
         {
             "name": "Model" if len(models) == 1 else "Models",

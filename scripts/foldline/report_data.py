@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from foldline.blending import BLEND
 from foldline.fold_rows import NO_FOLD, external_rows, scored_rows
+from foldline.label_arrays import label_array
+from foldline.oof import BLEND
 
 SHOWN_ROWS = 20
 RULES = {"mean": "mean of probabilities", "rank_mean": "mean of ranks"}
@@ -41,6 +42,16 @@ class Run:
     def scored(self) -> pd.DataFrame:
         """The rows of the fold table that are scored."""
         return scored_rows(self.folds)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of all classes."""
+        return [row["name"] for row in self.metrics["classes"]]
+
+    @property
+    def scored_positives(self) -> int:
+        """Positive labels of the classes that are scored."""
+        return sum(row["positives"] for row in self.metrics["classes"] if row["name"] in self.metrics["scored_classes"])
 
     def settings(self, model: str, name: str) -> list[Any]:
         """The values of a setting over the folds of a model, each once, in the order of the folds."""
@@ -119,6 +130,22 @@ def fold_scores(run: Run, columns: Mapping[str, str]) -> dict[str, Any]:
         "pooled": [score["auc"]["value"] for score in shown],
         "difference": [score["pooled_minus_folds_mean"]["auc"] for score in shown],
     }
+
+
+def class_rows(run: Run) -> list[dict[str, Any]]:
+    """Scores of the blend, a row per class in the order of the classes."""
+    shown = run.metrics["models"][BLEND]["classes"]
+    lines = whiskers([row["auc"] for row in shown])
+    return [
+        {
+            **row,
+            "line": line,
+            "share": row["positives"] / run.metrics["rows"],
+            "rare": facts["rare"],
+            "folds": [fold["auc"] for fold in row["folds"]],
+        }
+        for row, line, facts in zip(shown, lines, run.metrics["classes"], strict=True)
+    ]
 
 
 def subgroup_tables(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -201,17 +228,18 @@ def _with_part(pairs: pd.DataFrame, other: str) -> pd.DataFrame:
 
 
 def fold_rows(run: Run) -> list[dict[str, Any]]:
-    """What each fold holds, and the weights of its training rows."""
+    """What each fold holds, and of one class the weights of its training rows."""
     found = []
     for fold, rows in run.scored.groupby("fold"):
         sizes = rows["group"].value_counts()
         weights = run.weights[int(fold)]["classes"][0]
+        positives = int(label_array(list(rows["target"]), run.class_names).sum())
         found.append(
             {
                 "fold": int(fold),
                 "rows": len(rows),
-                "positives": int(rows["target"].sum()),
-                "share": float(rows["target"].mean()),
+                "positives": positives,
+                "share": positives / len(rows),
                 "groups": len(sizes),
                 "largest": int(sizes.max()),
                 "positive_weight": weights["positive_weight"],

@@ -12,6 +12,7 @@ from typing import Literal
 
 from foldline import places
 from foldline.errors import FoldlineError, listing
+from foldline.labels import YES_OR_NO, Labels
 
 MISSING = ("", "na", "nan", "null", "none")
 # Column of a table that says itself where the image of each row is.
@@ -27,12 +28,14 @@ class Columns:
         target: column of the label; None for a test table.
         group: column whose equal values must stay in one fold; None: every sample is a group of its own.
         metadata: further columns that travel with the sample.
+        labels: how the target column writes labels.
     """
 
     id: str
     target: str | None
     group: str | None
     metadata: tuple[str, ...] = ()
+    labels: Labels = YES_OR_NO
 
     def names(self) -> list[str]:
         """The columns that must be in the table."""
@@ -46,7 +49,7 @@ class Row:
     Attributes:
         line: its line in the file, the header being line 1.
         id: the sample's name, unique in the table.
-        target: "0" or "1"; "" in a test table.
+        target: label code (see `labels`), "0" or "1" of a binary task; "" in a test table.
         group: value of the group column; the id where there is no group column.
         metadata: values of the metadata columns as text, "" where missing.
     """
@@ -67,7 +70,7 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
 
     Raises:
         FoldlineError: the file or a column is absent, the file is no CSV in UTF-8, an id is empty, repeated or cannot
-            be a file name, a label is not 0 or 1, a group is empty, or a line has another number of cells than the
+            be a file name, a label is not allowed, a group is empty, or a line has another number of cells than the
             header.
     """
     path = str(path)
@@ -127,7 +130,7 @@ def checked_row(
         kind: what they are called in an error.
 
     Raises:
-        FoldlineError: the id is empty or cannot be a file name, the label is not 0 or 1, or the group is empty.
+        FoldlineError: the id is empty or cannot be a file name, the label is not allowed, or the group is empty.
     """
     name = cells[columns.id].strip()
     if not name:
@@ -137,9 +140,10 @@ def checked_row(
     target = ""
     if columns.target:
         text = cells[columns.target].strip()
-        target = {"0": "0", "1": "1", "0.0": "0", "1.0": "1"}.get(text, "")
-        if not target:
-            raise FoldlineError(f"{where}: label {text!r} ({kind} {columns.target}) of id {name!r} is not 0 or 1")
+        try:
+            target = columns.labels.code(text)
+        except FoldlineError as error:
+            raise FoldlineError(f"{where}: label {text!r} ({kind} {columns.target}) of id {name!r} {error}") from None
     group = name
     if columns.group:
         group = cells[columns.group].strip()

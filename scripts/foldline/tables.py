@@ -10,7 +10,7 @@ from foldline.files import written_whole
 
 TEXT, INTEGER, REAL = "str", "int64", "float64"
 
-# Columns of each table and their types. `target` is text in the inventory ("" in the test part), an integer after.
+# Columns of each table and their types. `target` is a label code (see `labels`), "" in the inventory of the test part.
 # `part` of the fold table is "train" or "external"; see `folds` for which rows are trained on, held out and scored.
 INVENTORY = {
     "id": TEXT,
@@ -25,7 +25,7 @@ INVENTORY = {
     "problem": TEXT,
 }
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_part": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}
-FOLDS = {"id": TEXT, "group": TEXT, "target": INTEGER, "fold": INTEGER, "part": TEXT}
+FOLDS = {"id": TEXT, "group": TEXT, "target": TEXT, "fold": INTEGER, "part": TEXT}
 PREDICTIONS = {"id": TEXT, "class": TEXT, "probability": REAL, "model": TEXT, "fold": INTEGER, "views": INTEGER}
 
 

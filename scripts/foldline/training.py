@@ -15,8 +15,9 @@ from foldline.devices import Device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
 from foldline.heads import IMAGE
+from foldline.links import accuracy, ordering
 from foldline.losses import Loss
-from foldline.ranking import roc_auc
+from foldline.ranking import macro_auc
 from foldline.schedules import Progress, Schedule
 from foldline.training_state import Keeper, State
 
@@ -46,7 +47,8 @@ class Plan:
         batch_size: rows in a step, over all devices.
         epochs: passes over the rows.
         schedule: learning rate of a step.
-        patience: stop after so many epochs without a better validation AUC; None never.
+        link: how logits become probabilities; see `labels.Labels`.
+        patience: stop after so many epochs without a better validation AUC (mean over the classes); None never.
         min_delta: by how much an AUC must be higher to be better, for `patience`.
         select: "last" or "best", the epoch whose weights stay.
         reduction: "mean" of the losses of a batch, or their "sum", is what is made small.
@@ -58,6 +60,7 @@ class Plan:
     batch_size: int
     epochs: int
     schedule: Schedule
+    link: str
     patience: int | None
     min_delta: float
     select: str
@@ -255,8 +258,8 @@ def _epoch_row(
         "learning_rate": plan.schedule.rate(plan.end(epoch) - 1),
         "loss": float(losses.mean()),
         "val_loss": float(val_losses.mean(dtype=np.float64)),
-        "val_auc": float(np.mean([roc_auc(*column) for column in zip(labels.T, logits.T, strict=True)])),
-        "val_accuracy": float(np.mean((logits > 0) == (labels > 0.5))),
+        "val_auc": macro_auc(labels, ordering(logits, plan.link)),
+        "val_accuracy": accuracy(labels, logits, plan.link),
         "images": len(losses) * plan.batch_size,
     }
 

@@ -68,7 +68,7 @@ def write_images(path: Path, count: int, size: int, folder: Path | None) -> None
     if not pictures:
         raise SystemExit(f"{folder}: no JPEGs")
     encoded = [cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes() for picture in pictures]
-    rows = (encode_example({IMAGE: encoded[row % len(encoded)], TARGET: row % 2}) for row in range(count))
+    rows = (encode_example({IMAGE: encoded[row % len(encoded)], TARGET: [row % 2]}) for row in range(count))
     write_records(path, rows)
     print(f"{count} images of {size} px, {statistics.mean(map(len, encoded)) / 1e3:.1f} kB each")
 

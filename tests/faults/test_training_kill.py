@@ -67,6 +67,7 @@ class Fold:
             "settings": SETTINGS,
             "metadata_columns": {},
             "class_names": ["sick"],
+            "link": "sigmoid",
             "accelerator": "cpu",
             "checkpoints": {"folder": str(folder / "checkpoints"), "seconds": 0, "share": 1},
         }
@@ -100,6 +101,7 @@ class Fold:
             fold=FOLD,
             settings=SETTINGS,
             class_names=["sick"],
+            link="sigmoid",
             views=1,
             batch_size=16,
             accelerator="cpu",

@@ -9,7 +9,9 @@ import pytest
 from blend_folds import blend_folds
 from fixtures.results import Results, write_results
 from foldline.errors import FoldlineError
-from foldline.ranking import roc_auc
+from foldline.oof import read_oof
+from foldline.ranking import macro_auc, roc_auc
+from foldline.thresholds import class_thresholds
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +136,82 @@ def test_a_prediction_of_an_external_row_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text() + f"external_0000,{row}\n")
     with pytest.raises(FoldlineError, match="id external_0000 is not in the train rows of the fold table"):
         blend_folds(**results.blend_arguments(**outputs(tmp_path / "new")))
+
+
+CLASSES = ("mole", "melanoma", "other", "rare")
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_results(tmp_path_factory.mktemp("several"), class_names=CLASSES)
+
+
+@pytest.fixture(scope="module")
+def one_of(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_results(tmp_path_factory.mktemp("one_of"), class_names=CLASSES, link="softmax")
+
+
+def sample(folder: Path, results: Results, *columns: str) -> Path:
+    path = folder / "sample.csv"
+    lines = [",".join(["image_name", *columns]), *(f"{name},0" for name in results.test_ids)]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_every_class_has_a_column(several: Results, tmp_path: Path) -> None:
+    blend_folds(**several.blend_arguments(method="mean", **outputs(tmp_path)))
+    submission = pd.read_csv(tmp_path / "submission.csv")
+    assert list(submission.columns) == ["image_name", *CLASSES]
+    every = pd.concat([pd.read_csv(path) for path in several.predictions("test.csv")])
+    for name in CLASSES:
+        expected = every[every["class"] == name].groupby("id")["probability"].mean().loc[list(several.test_ids)]
+        assert submission[name].to_numpy() == pytest.approx(expected.to_numpy())
+    oof = read_oof(tmp_path / "oof.csv", list(CLASSES))
+    assert oof.labels.shape == (120, 4)
+    scores = json.loads((tmp_path / "blend.json").read_text())["scores"]
+    assert scores["mean"] == pytest.approx(macro_auc(oof.labels, oof.scores["blend"]))
+
+
+def test_the_classes_of_a_sample_in_one_column(several: Results, tmp_path: Path) -> None:
+    form = {"id_column": "image_name", "columns": ["Predicted"], "form": "labels", "separator": " ", "words": "numbers"}
+    form |= {"threshold": "best_f1", "empty": False, "exclusive": "other"}
+    arguments = several.blend_arguments(method="mean", submission_form=form, **outputs(tmp_path))
+    blend_folds(**{**arguments, "sample_submission": sample(tmp_path, several, "Predicted")})
+    submission = pd.read_csv(tmp_path / "submission.csv", dtype=str, keep_default_na=False)
+    assert list(submission.columns) == ["image_name", "Predicted"]
+    assert tuple(submission["image_name"]) == several.test_ids
+    found = [[int(number) for number in cell.split(" ")] for cell in submission["Predicted"]]
+    assert all(numbers == sorted(set(numbers)) and set(numbers) <= {0, 1, 2, 3} for numbers in found)
+    assert all(numbers == [2] for numbers in found if 2 in numbers)
+    assert len({tuple(numbers) for numbers in found}) > 2
+    oof = read_oof(tmp_path / "oof.csv", list(CLASSES))
+    thresholds = json.loads((tmp_path / "blend.json").read_text())["submission_thresholds"]
+    assert thresholds == class_thresholds(oof.labels, oof.scores["blend"], "best_f1")
+
+
+def test_many_classes_are_trained_and_one_is_submitted(one_of: Results, tmp_path: Path) -> None:
+    form = {"id_column": "image_name", "columns": ["target"], "form": "columns"}
+    arguments = one_of.blend_arguments(scored_classes=["melanoma"], submission_form=form, **outputs(tmp_path))
+    blend_folds(**{**arguments, "sample_submission": sample(tmp_path, one_of, "target")})
+    submission = pd.read_csv(tmp_path / "submission.csv")
+    every = pd.concat([pd.read_csv(path) for path in one_of.predictions("test.csv")])
+    melanoma = every[every["class"] == "melanoma"].groupby("id")["probability"].mean().loc[list(one_of.test_ids)]
+    recipe = json.loads((tmp_path / "blend.json").read_text())
+    if recipe["rule"] == "mean":
+        assert submission["target"].to_numpy() == pytest.approx(melanoma.to_numpy())
+    oof = read_oof(tmp_path / "oof.csv", list(CLASSES))
+    assert recipe["scores"][recipe["rule"]] == roc_auc(oof.labels[:, 1], oof.scores["blend"][:, 1])
+    assert recipe["metric"] == "pooled OOF ROC AUC of melanoma"
+    for name in ("a", "b"):
+        np.testing.assert_allclose(oof.scores[name].sum(axis=1), 1)
+
+
+def test_a_sample_of_other_columns_is_refused(several: Results, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="columns image_name, target; a submission by this config has the columns"):
+        blend_folds(
+            **{
+                **several.blend_arguments(**outputs(tmp_path)),
+                "sample_submission": sample(tmp_path, several, "target"),
+            }
+        )
+    assert not (tmp_path / "submission.csv").exists()

@@ -10,10 +10,8 @@ from foldline.blending import (
     choose_rule,
     merge_oof,
     merge_test,
-    read_oof,
     rule_of,
     scaled_ranks,
-    write_oof,
 )
 from foldline.errors import FoldlineError
 from foldline.tables import PREDICTIONS, write_table
@@ -174,34 +172,3 @@ def test_the_rule_of_a_blend_is_found_again(rule: str, models: tuple[np.ndarray,
     blended[3] += 0.001
     with pytest.raises(FoldlineError, match="column blend is no mean, rank_mean of the model columns"):
         rule_of(models[0], blended)
-
-
-def test_the_out_of_fold_table_keeps_every_bit(tmp_path: Path) -> None:
-    random = np.random.default_rng(0)
-    folds = pd.DataFrame({"id": [f"i{n}" for n in range(500)], "fold": 0, "target": 1, "group": "g"})
-    probabilities = random.random((2, 500, 1)) * 10.0 ** random.integers(-20, 1, (2, 500, 1))
-    path = tmp_path / "oof.csv"
-    write_oof(path, folds=folds, models=["a", "b"], probabilities=probabilities, blended=blend(probabilities, "mean"))
-    table, models = read_oof(path)
-    assert list(table.columns) == ["id", "fold", "target", "a", "b", "blend"]
-    assert models == ["a", "b"]
-    assert (probabilities[:, :, 0] == table[["a", "b"]].to_numpy().T).all()
-    assert (table["blend"].to_numpy() == blend(probabilities, "mean")[:, 0]).all()
-
-
-def test_a_model_named_like_a_column(tmp_path: Path) -> None:
-    folds = pd.DataFrame({"id": ["i0"], "fold": 0, "target": 1})
-    with pytest.raises(FoldlineError, match="model target has the name of a column of the OOF table"):
-        write_oof(
-            tmp_path / "oof.csv",
-            folds=folds,
-            models=["target"],
-            probabilities=np.ones((1, 1, 1)),
-            blended=np.ones((1, 1)),
-        )
-
-
-def test_scores_out_of_range_are_not_read(tmp_path: Path) -> None:
-    (tmp_path / "oof.csv").write_text("id,fold,target,a,blend\ni0,0,1,1.5,0.5\n")
-    with pytest.raises(FoldlineError, match=r"column a is not in \[0, 1\] for id i0"):
-        read_oof(tmp_path / "oof.csv")

@@ -60,6 +60,7 @@ def scan(root: Path, **changes: Any) -> pd.DataFrame:
         target_column="target",
         group_column=None,
         metadata_columns=[],
+        labels=None,
         **arguments,
     )
     return read_table(root / "inventory.csv", INVENTORY)

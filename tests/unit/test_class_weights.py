@@ -12,7 +12,9 @@ from foldline.tables import FOLDS, write_table
 
 def written(path: Path, target: list[int], fold: list[int], part: list[str]) -> Path:
     names = [f"s{number}" for number in range(len(target))]
-    table = pd.DataFrame({"id": names, "group": names, "target": target, "fold": fold, "part": part})
+    table = pd.DataFrame(
+        {"id": names, "group": names, "target": [str(label) for label in target], "fold": fold, "part": part}
+    )
     write_table(table, path, FOLDS)
     return path
 
@@ -24,7 +26,9 @@ def folds(tmp_path: Path) -> Path:
 
 def weights(folds: Path, fold: int, method: str = "balanced") -> dict:
     path = folds.with_name("weights.json")
-    class_weights(folds=folds, weights=path, fold=fold, method=method, class_names=["mark"])
+    class_weights(
+        folds=folds, weights=path, fold=fold, method=method, rank=4, beta=0.9, class_names=["mark"], link="sigmoid"
+    )
     return json.loads(path.read_text())
 
 

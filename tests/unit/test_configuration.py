@@ -9,8 +9,9 @@ from configuration import RESERVED, check_combinations, check_data, complete, re
 from foldline.errors import FoldlineError
 from foldline.records import feature_kinds
 from foldline.rows import Row
+from foldline.schedules import make_schedule
 from foldline.tables import FOLDS, INVENTORY
-from raw_data import RawData, Sample
+from raw_data import RawData, Sample, submission_columns
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 SCHEMA = read_schema(CONFIG / "config.schema.yaml")
@@ -148,7 +149,7 @@ def test_an_unknown_preset_is_refused() -> None:
         with_preset(example(presets={"quick": {}}, preset="slow"), {})
 
 
-@pytest.mark.parametrize("name", ["config", "melanoma", "ham10000"])
+@pytest.mark.parametrize("name", ["config", "melanoma", "ham10000", "hpa"])
 def test_every_configuration_is_whole_with_each_of_its_presets(name: str) -> None:
     config = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
     for preset in [None, *config.get("presets", {})]:
@@ -175,3 +176,88 @@ def test_the_melanoma_preset_has_the_numbers_of_the_notebook() -> None:
     assert plateau == ["plateau", 0.4, 2, 0.0001, 0]
     assert (found["folds"]["method"], found["folds"]["count"], found["folds"]["seed"]) == ("files", 5, 333)
     assert (found["prediction"]["views"], model["select_epoch"], model["seed"]) == (1, "best", 333)
+
+
+ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"], "exclusive": "Negative"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dataset__labels": {"kind": "several"}}, ["dataset.labels.kind is 'several'", "'multilabel'"]),
+        ({"dataset__labels": {"kind": "multilabel"}}, ["name at least two classes in dataset.labels.classes"]),
+        ({"dataset__labels": {"classes": ["a", "b"]}}, ["dataset.labels.kind is binary"]),
+        ({"dataset__labels": {**ATLAS, "exclusive": "None"}}, ["dataset.labels.exclusive is 'None'", "a, b, c"]),
+        ({"dataset__labels": {**ATLAS, "classes": ["image_name", "Negative"]}}, ["the name of the id column"]),
+        ({"dataset__submission": {"class": "d"}, "dataset__labels": ATLAS}, ["submission.class is 'd'", "a, b, c"]),
+        ({"dataset__submission": {"form": "labels"}}, ["dataset.submission.form is 'labels'", "'columns'"]),
+        (
+            {"dataset__submission": {"column": "x"}, "dataset__labels": ATLAS},
+            ["dataset.submission.column is 'x'", "a column for each class"],
+        ),
+        ({"class_weights": {"method": "capped", "rank": 3}}, ["class_weights.rank is 3", "there are 2 classes"]),
+        ({"evaluation": {"threshold": "best"}}, ["evaluation.threshold is 'best'", "best_f1"]),
+        ({"evaluation": {"threshold": 1.5}}, ["evaluation.threshold is 1.5"]),
+    ],
+)
+def test_labels_that_cannot_be(changes: dict[str, Any], words: list[str]) -> None:
+    message = refusal(example(dataset__example=None, **changes))
+    for word in words:
+        assert word in message
+
+
+def test_the_example_has_its_own_labels_and_submission() -> None:
+    assert "dataset.example has labels of 0 and 1" in refusal(example(dataset__labels=ATLAS))
+    assert "dataset.example has labels of 0 and 1" in refusal(example(dataset__submission={"column": "p"}))
+
+
+def test_columns_of_the_submission() -> None:
+    def columns(labels: dict[str, Any], **submission: Any) -> list[str]:
+        config = complete(
+            example(dataset__example=None, dataset__labels=labels, dataset__submission=submission), SCHEMA
+        )
+        check_combinations(config)
+        return submission_columns(config["dataset"])
+
+    one_of = {"kind": "multiclass", "classes": ["mole", "melanoma"]}
+    assert columns({}) == ["target"]
+    assert columns({}, column="p") == ["p"]
+    assert columns(ATLAS) == ATLAS["classes"]
+    assert columns(ATLAS, form="labels") == ["target"]
+    assert columns(ATLAS, form="labels", column="Predicted") == ["Predicted"]
+    assert columns(one_of) == ["mole", "melanoma"]
+    assert columns(one_of, **{"class": "melanoma"}) == ["target"]
+
+
+def test_rare_classes_among_others_are_no_error() -> None:
+    rows = [Row(2 + i, f"s{i}", "1000" if i else "0100", f"s{i}", ()) for i in range(6)]
+    data = RawData({"train": [Sample(row, "", 0) for row in rows], "test": []}, [], written=True)
+    check_data(complete(example(dataset__labels=ATLAS), SCHEMA), data)
+    single = complete(example(dataset__labels=ATLAS, dataset__submission={"class": "b"}), SCHEMA)
+    with pytest.raises(FoldlineError, match="has 1 rows with label 1 of b; take fewer folds"):
+        check_data(single, data)
+
+
+def test_the_atlas_preset_has_the_numbers_of_the_notebook() -> None:
+    """Rows 15, 16, 18 to 21 and 23."""
+    config = yaml.safe_load((CONFIG / "hpa.yaml").read_text())
+    found = complete(with_preset({**config, "preset": "seed"}, {}), SCHEMA)
+    labels, model = found["dataset"]["labels"], found["models"]["b0"]
+    assert (labels["kind"], labels["separator"], len(labels["classes"]), labels["classes"][18]) == (
+        *("multilabel", "|"),
+        *(19, "Negative"),
+    )
+    assert (found["class_weights"]["method"], found["class_weights"]["rank"]) == ("capped", 4)
+    assert (model["backbone"], model["weights"], model["dropout"]) == ("keras-efficientnet-b0", "imagenet", 0.5)
+    assert (model["loss"]["name"], model["loss"]["label_smoothing"]) == ("cross_entropy", 0)
+    assert [model[key] for key in ("image_size", "batch_size", "epochs")] == [224, 64 * 8, 150]
+    augment = model["augment"]
+    assert [augment[key] for key in ("flip_horizontal", "flip_vertical", "quarter_turns")] == [True] * 3
+    assert [augment[key] for key in ("contrast", "brightness")] == [0.1, 0.075]
+    rate = make_schedule(
+        model["schedule"], learning_rate=model["learning_rate"], epochs=model["epochs"], steps_per_epoch=1
+    ).rate
+    policy = [1e-5, 4e-5, 7e-5, 1e-4, 1e-4, 9e-5 * 0.9**2 + 1e-5, 9e-5 * 0.9**3 + 1e-5]
+    assert [rate(epoch) for epoch in range(7)] == pytest.approx(policy)
+    corrected = complete(config, SCHEMA)["models"]["b0"]["schedule"]
+    assert (corrected["decay_from"], corrected["stepped"]) == ("hold", False)

@@ -142,7 +142,7 @@ def test_folds_are_apart_and_complete(data: ShardSet) -> None:
         assert len(trained) + len(names) == len(data.rows)
         by_id = data.rows.set_index("id").loc[names]
         np.testing.assert_array_equal(by_id["number"], images[:, 0, 0, 0])
-        np.testing.assert_array_equal(by_id["target"], labels[:, 0])
+        np.testing.assert_array_equal(by_id["target"].astype(int), labels[:, 0])
         seen += names
     assert sorted(seen) == sorted(data.rows["id"])
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from foldline.evaluation import RANKS, UNSTABLE, Settings, column_scores
+from foldline.oof import Oof
 from sklearn.metrics import roc_auc_score
 
-SETTINGS = Settings(confidence=0.9, draws=100, seed=1)
+SETTINGS = Settings(threshold=0.5, confidence=0.9, draws=100, seed=1, one_class=False, scored=["mark"])
 
 
 @pytest.fixture
@@ -26,8 +27,19 @@ def table() -> pd.DataFrame:
 
 
 def scored(table: pd.DataFrame, **changes):
-    arguments = {"columns": ["a"], "ranks": [], "metadata_columns": ["site"], "settings": SETTINGS}
-    return column_scores(table, **{**arguments, **changes})["a"]
+    return all_scored(table, **changes)["a"]
+
+
+def all_scored(table: pd.DataFrame, *, columns=("a",), ranks=(), metadata_columns=("site",), settings=SETTINGS):
+    oof = Oof(
+        class_names=["mark"],
+        ids=[f"i{number}" for number in table.index],
+        folds=table["fold"].to_numpy(),
+        labels=table[["target"]].to_numpy(),
+        scores={name: table[[name]].to_numpy() for name in columns},
+    )
+    metadata = {name: table[f"metadata/{name}"] for name in metadata_columns}
+    return column_scores(oof, groups=list(table["group"]), metadata=metadata, ranks=ranks, settings=settings)
 
 
 def test_folds_mean_and_spread(table: pd.DataFrame) -> None:
@@ -79,5 +91,5 @@ def test_an_interval_that_most_draws_do_not_have_is_left_out(table: pd.DataFrame
 
 def test_columns_are_scored_on_the_same_draws(table: pd.DataFrame) -> None:
     table["b"] = table["a"]
-    both = column_scores(table, columns=["a", "b"], ranks=[], metadata_columns=["site"], settings=SETTINGS)
+    both = all_scored(table, columns=("a", "b"))
     assert both["a"] == both["b"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from foldline import figures
+from foldline.label_arrays import label_codes
 from foldline.metrics import reliability
 from matplotlib.figure import Figure
 from PIL import Image
@@ -20,7 +21,7 @@ def table() -> pd.DataFrame:
     random = np.random.default_rng(0)
     target = (random.random(300) < 0.3).astype(int)
     scores = {name: 1 / (1 + np.exp(-(random.normal(size=300) + target))) for name in "abcdefg"}
-    return pd.DataFrame({"fold": np.arange(300) % 3, "target": target, **scores})
+    return pd.DataFrame({"fold": np.arange(300) % 3, "class": "mark", "target": target, **scores})
 
 
 @pytest.mark.parametrize(
@@ -63,27 +64,27 @@ def fold_table(count: int) -> pd.DataFrame:
     """Four train rows of each fold, one of them positive."""
     names = [f"s{number:03d}" for number in range(4 * count)]
     return pd.DataFrame(
-        {"id": names, "fold": np.repeat(np.arange(count), 4), "target": [0, 1, 0, 0] * count, "part": "train"}
+        {"id": names, "fold": np.repeat(np.arange(count), 4), "target": list("0100") * count, "part": "train"}
     )
 
 
 @pytest.mark.parametrize("count", [1, 12])
 def test_any_number_of_folds(count: int) -> None:
     table = fold_table(count)
-    weights = {fold: {"positive_weight": 1.0, "negative_weight": 1.0} for fold in range(count)}
+    weights = {fold: [{"name": "mark", "positive_weight": 1.0, "negative_weight": 1.0}] for fold in range(count)}
     with figures.style():
-        assert drawn(figures.class_balance(table, weights)).format == "PNG"
-        texts = [text.get_text() for text in figures.folds(table).axes[0].texts]
+        assert drawn(figures.class_balance(np.array([[0], [1], [0], [0]] * count), weights)).format == "PNG"
+        texts = [text.get_text() for text in figures.folds(table, ["mark"]).axes[0].texts]
     assert texts[-count:] == ["4 rows, 1 positive (25.0%)"] * count
 
 
 def test_external_rows_are_told_beside_the_folds() -> None:
-    external = pd.DataFrame({"id": list("abcde"), "fold": [-1, 1, 1, 2, -1], "target": 1, "part": "external"})
+    external = pd.DataFrame({"id": list("abcde"), "fold": [-1, 1, 1, 2, -1], "target": "1", "part": "external"})
     with figures.style():
-        axes = figures.folds(pd.concat([fold_table(3), external])).axes[0]
+        axes = figures.folds(pd.concat([fold_table(3), external]), ["mark"]).axes[0]
         assert axes.get_xlabel() == "rows; beside them 5 external rows, 3 of them withheld from a fold"
         told = [text.get_text() for text in axes.texts[-3:]]
-        assert "external" not in figures.folds(fold_table(3)).axes[0].get_xlabel()
+        assert "external" not in figures.folds(fold_table(3), ["mark"]).axes[0].get_xlabel()
     assert told == [f"4 rows, 1 positive (25.0%); {count} external withheld" for count in (0, 2, 1)]
 
 
@@ -95,7 +96,7 @@ def test_a_single_epoch_can_be_seen() -> None:
 
 
 def test_learning_curves_show_both_losses_the_auc_and_the_learning_rate() -> None:
-    """Row 25."""
+    """Rows 21 and 25."""
     columns = {"learning_rate": [1e-4, 1e-3], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_auc": [0.8, 0.9]}
     history = pd.DataFrame({"epoch": [1, 2], **columns})
     with figures.style():
@@ -126,7 +127,7 @@ def test_grey_pictures_look_like_colour_pictures_of_equal_channels() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (20, 20, 1), dtype=np.uint8)
     with figures.style():
         grey, colour = (
-            figures.png_bytes(figures.most_wrong([(picture, "a-very-long-name-of-an-image", 1, 0.1)]))
+            figures.png_bytes(figures.most_wrong([(picture, "a-very-long-name-of-an-image", "label", 1, 0.1)]))
             for picture in (pixels, pixels.repeat(3, 2))
         )
     assert grey == colour
@@ -138,3 +139,47 @@ def test_long_names_keep_both_ends() -> None:
     assert len(short) <= 22
     assert short.startswith("patient-00")
     assert short.endswith("tile-0003")
+
+
+NAMES = [f"class {number}" for number in range(19)]
+
+
+def test_counts_and_weights_stand_in_the_order_of_the_classes() -> None:
+    """Row 16: the bar chart of both, the weights not in the order of a dictionary."""
+    labels = (np.random.default_rng(0).random((200, 19)) < np.linspace(0.05, 0.5, 19)).astype(int)
+    weights = {
+        fold: [
+            {"name": name, "positive_weight": (number + fold + 1) / 30, "negative_weight": 1.0}
+            for number, name in enumerate(NAMES)
+        ]
+        for fold in range(3)
+    }
+    with figures.style():
+        figure = figures.class_balance(labels, weights)
+        left, right = figure.axes
+        assert drawn(figure).size[0] > 1000
+    assert [bar.get_width() for bar in left.patches] == labels.sum(axis=0).tolist()
+    assert [text.get_text() for text in left.get_yticklabels()] == NAMES
+    points = [line.get_xdata().tolist() for line in right.lines if line.get_marker() == "s" and len(line.get_xdata())]
+    assert np.sort(np.array(points), axis=0) == pytest.approx(
+        np.array([[row["positive_weight"] for row in weights[fold]] for fold in range(3)])
+    )
+
+
+def test_positives_of_each_class_and_fold_are_told() -> None:
+    labels = (np.random.default_rng(1).random((60, 3)) < 0.3).astype(int)
+    table = pd.DataFrame({"id": [f"s{number:02d}" for number in range(60)], "part": "train", "fold": np.arange(60) % 4})
+    with figures.style():
+        figure = figures.folds(table.assign(target=label_codes(labels)), ["x", "y", "z"])
+        assert drawn(figure).format == "PNG"
+    told = np.array([int(text.get_text()) for text in figure.axes[0].texts]).reshape(4, 3)
+    assert (told == [labels[np.arange(60) % 4 == fold].sum(axis=0) for fold in range(4)]).all()
+
+
+def test_several_classes_have_a_line_each_if_they_have_both_labels(table: pd.DataFrame) -> None:
+    pairs = pd.concat([table.assign(**{"class": name}) for name in ("x", "y", "z")])
+    pairs.loc[pairs["class"] == "z", "target"] = 0
+    with figures.style():
+        for draw in (figures.roc, figures.precision_recall):
+            lines = draw(pairs, {"a": "a"}).axes[0].lines
+            assert [line.get_label() for line in lines] == ["x", "y", "all rows and classes", "chance"]

@@ -46,6 +46,8 @@ def run(
             "seed": 1,
             "threshold": 0.5,
             "calibration_bins": 10,
+            "scored_classes": ["mark"],
+            "classes": [{"name": "mark", "positives": 3, "negatives": 7, "rare": False}],
         },
         recipe={"models": list(models), "method": "best", "rule": "mean", "scores": {"mean": 0.9, "rank_mean": 0.89}},
         folds=pd.DataFrame([("a", 0, "train"), ("b", 1, "train"), *foreign], columns=["id", "fold", "part"]),

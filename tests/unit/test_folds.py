@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 from foldline.errors import FoldlineError
 from foldline.fold_rows import external_rows, held_out_rows, scored_rows, training_rows
-from foldline.folds import assign_folds, assign_folds_by_files, audit_folds, check_feasible, external_folds
+from foldline.folds import (
+    assign_folds,
+    assign_folds_by_files,
+    audit_folds,
+    check_feasible,
+    external_folds,
+    groups_with,
+)
+from foldline.label_arrays import label_codes
 from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 
@@ -283,3 +291,85 @@ def test_a_file_of_one_label_is_refused_by_the_audit() -> None:
             count=2,
             seed=0,
         )
+
+
+def multilabel_set(seed: int) -> tuple[np.ndarray, int]:
+    """Labels of classes that are common, rare and very rare and go together, and a number of folds."""
+    random = np.random.default_rng(seed)
+    n_classes, rows = int(random.integers(3, 20)), int(random.integers(80, 400))
+    shares = np.exp(random.uniform(np.log(0.01), np.log(0.5), n_classes))
+    common = random.random((rows, 1)) < 0.3
+    return (
+        (random.random((rows, n_classes)) < shares) | (common & (random.random((rows, n_classes)) < shares))
+    ).astype(int), int(random.integers(2, 6))
+
+
+def iterative_stratification(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Sechidis, Tsoumakas and Vlahavas 2011, On the stratification of multi-label data, algorithm 1."""
+    random = np.random.default_rng(seed)
+    folds = np.full(len(labels), -1)
+    wanted_rows = np.full(count, len(labels) / count)
+    wanted = np.outer(np.full(count, 1 / count), labels.sum(axis=0))
+    while (folds < 0).any():
+        left = labels[folds < 0].sum(axis=0)
+        if not left.any():
+            for row in np.flatnonzero(folds < 0):
+                folds[row] = _most_wanted(wanted_rows, np.arange(count), random)
+                wanted_rows[folds[row]] -= 1
+            break
+        rarest = int(np.argmin(np.where(left > 0, left, left.max() + 1)))
+        for row in np.flatnonzero((folds < 0) & (labels[:, rarest] == 1)):
+            best = np.flatnonzero(wanted[:, rarest] == wanted[:, rarest].max())
+            fold = _most_wanted(wanted_rows, best, random)
+            folds[row] = fold
+            wanted[fold] -= labels[row]
+            wanted_rows[fold] -= 1
+    return folds
+
+
+def _most_wanted(wanted: np.ndarray, among: np.ndarray, random: np.random.Generator) -> int:
+    return int(random.choice(among[wanted[among] == wanted[among].max()]))
+
+
+def label_deviation(labels: np.ndarray, folds: np.ndarray, count: int) -> float:
+    """Mean over classes and folds of |share of positives in the fold - share over all|, relative to the latter."""
+    shares = np.array([labels[folds == fold].mean(axis=0) for fold in range(count)])
+    present = labels.any(axis=0)
+    return float(np.abs(shares / np.maximum(labels.mean(axis=0), 1e-9) - 1)[:, present].mean())
+
+
+def test_at_least_as_even_as_iterative_stratification() -> None:
+    """Over random sets, by the mean deviation of the shares of labels; the folds have nearly equal sizes too."""
+    ours, theirs, sizes = [], [], []
+    for seed in range(30):
+        labels, count = multilabel_set(seed)
+        ids = [f"i{number:05d}" for number in range(len(labels))]
+        codes = label_codes(labels)
+        folds = assign_folds(ids=ids, groups=ids, labels=labels, strata=codes, count=count, seed=seed)
+        ours.append(label_deviation(labels, folds, count))
+        theirs.append(label_deviation(labels, iterative_stratification(labels, count, seed), count))
+        sizes.append(np.ptp(np.bincount(folds, minlength=count)) / len(labels))
+    assert np.mean(ours) <= np.mean(theirs)
+    assert np.mean(np.array(ours) <= np.array(theirs) + 1e-12) >= 0.5
+    assert max(sizes) < 0.05
+
+
+def test_rare_classes_are_spread_and_groups_stay_whole() -> None:
+    labels, _ = multilabel_set(7)
+    labels[:, 0] = 0
+    labels[[3, 40, 70], 0] = 1
+    labels[:, 1] = 0
+    groups = np.array([f"g{number // 3:04d}" for number in range(len(labels))])
+    ids = [f"i{number:05d}" for number in range(len(labels))]
+    folds = assign_folds(ids=ids, groups=list(groups), labels=labels, strata=label_codes(labels), count=5, seed=1)
+    assert len(set(folds[[3, 40, 70]])) == 3
+    assert all(len(set(folds[groups == name])) == 1 for name in set(groups))
+    held = groups_with(list(groups), labels)
+    assert held[0].tolist()[1] == 3
+    assert held[1].tolist() == [len(set(groups)), 0]
+
+
+def test_a_fold_in_which_no_class_has_both_labels_is_refused() -> None:
+    labels = np.array([[1, 0], [1, 0], [0, 1], [1, 0]])
+    with pytest.raises(FoldlineError, match="fold 0 has 2 rows in which no class has both labels"):
+        audit_folds(ids=list("abcd"), groups=list("abcd"), labels=labels, folds=np.array([0, 0, 1, 1]), count=2)

@@ -69,7 +69,7 @@ def written(
         external_inventory=[] if external is None else [folder / "external.csv"],
         external_leaks=[] if external is None else [write_pairs(folder / "external_leaks.csv", external_pairs)],
         folds=folder / "folds.csv",
-        **{"method": "grouped", "count": 3, "seed": 7, "stratify_by": ["site"], **settings},
+        **{"method": "grouped", "count": 3, "seed": 7, "stratify_by": ["site"], "class_names": ["sick"], **settings},
     )
     return folder / "folds.csv"
 
@@ -107,7 +107,7 @@ def test_duplicates_tie_their_groups_together(inventory: pd.DataFrame, tmp_path:
     assert set(table.loc[tied, "group"]) == {"p00"}
     assert table.loc[tied, "fold"].nunique() == 1
     assert "60 rows in 28 groups (2 groups joined another through 2 duplicate pairs)" in caplog.text
-    assert caplog.text.count("positives (") == 3
+    assert caplog.text.count("positives: sick ") == 3
 
 
 def test_pairs_with_test_images_tie_nothing(inventory: pd.DataFrame, tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_a_column_that_did_not_travel_cannot_stratify(inventory: pd.DataFrame, t
 
 def test_a_row_without_label_is_named(inventory: pd.DataFrame, tmp_path: Path) -> None:
     inventory.loc[5, "target"] = ""
-    with pytest.raises(FoldlineError, match="target of id s05 is not 0 or 1"):
+    with pytest.raises(FoldlineError, match="target of id s05 is no 0 or 1 for each of 1 classes"):
         written(tmp_path, [inventory])
 
 
@@ -175,7 +175,7 @@ def test_an_external_row_with_the_id_of_a_train_row(inventory: pd.DataFrame, tmp
 
 
 def test_an_external_row_without_label_is_named(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="target of id e0 is not 0 or 1"):
+    with pytest.raises(FoldlineError, match="target of id e0 is no 0 or 1 for each"):
         written(tmp_path, [inventory], external=external_of(("e0", "x")).assign(target=""))
 
 

@@ -31,6 +31,7 @@ COMMON = {
     "fold": 2,
     "settings": SETTINGS,
     "class_names": ["sick"],
+    "link": "sigmoid",
     "batch_size": 4,
     "accelerator": "cpu",
 }

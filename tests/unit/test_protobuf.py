@@ -8,7 +8,7 @@ from foldline.protobuf import decode_example, encode_example
 
 @pytest.mark.parametrize("number", [0, 1, 127, 128, 300, 2**31, 2**63 - 1, -1, -(2**63)])
 def test_integers_come_back(number: int) -> None:
-    assert decode_example(encode_example({"n": number})) == {"n": [number]}
+    assert decode_example(encode_example({"n": [number]})) == {"n": [number]}
 
 
 @pytest.mark.parametrize("length", [0, 1, 127, 128, 20_000])
@@ -19,7 +19,7 @@ def test_bytes_come_back(length: int) -> None:
 
 def test_a_message_byte_by_byte() -> None:
     """Written out by the encoding rules: field 1 of Example, an entry, its key and its feature."""
-    assert encode_example({"a": 1}) == bytes.fromhex("0a0c0a0a0a016112051a030a0101")
+    assert encode_example({"a": [1]}) == bytes.fromhex("0a0c0a0a0a016112051a030a0101")
     assert encode_example({"a": b"x"}) == bytes.fromhex("0a0c0a0a0a016112050a030a0178")
 
 
@@ -29,7 +29,7 @@ def test_numbers_outside_a_list_of_their_own_are_read() -> None:
 
 
 def test_unknown_fields_are_passed_over() -> None:
-    known = encode_example({"a": 1})
+    known = encode_example({"a": [1]})
     assert decode_example(bytes.fromhex("10011d000000002100000000000000002a0161") + known) == {"a": [1]}
 
 
@@ -38,7 +38,7 @@ def test_an_empty_message_has_no_features() -> None:
 
 
 def test_cut_messages_are_refused_or_have_fewer_features() -> None:
-    whole = encode_example({"a": b"some bytes", "b": 7})
+    whole = encode_example({"a": b"some bytes", "b": [7]})
     for length in range(1, len(whole)):
         with pytest.raises(FoldlineError, match=r"no tf\.train\.Example"):
             decode_example(whole[:length])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fixtures.images import write_dataset
+from fixtures.settings import dataset_settings
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.errors import FoldlineError
 from foldline.rows import read_rows
@@ -18,25 +19,14 @@ from raw_data import DigestCache, RawData, columns_of, read_raw_data
 @pytest.fixture
 def dataset(tmp_path: Path) -> dict[str, Any]:
     write_dataset(tmp_path / "data", train=8, test=4)
-    return {
-        "example": None,
-        "root": str(tmp_path / "data"),
-        "train_table": "train.csv",
-        "test_table": "test.csv",
-        "sample_submission": "sample_submission.csv",
-        "id_column": "image_name",
-        "target_column": "target",
-        "group_column": "patient_id",
-        "metadata_columns": ["site"],
-        "train_images": "images/{id}.png",
-        "test_images": "images/{id}.png",
-        "train_records": None,
-        "test_records": None,
-        "channels": [],
-        "record_features": {},
-        "image_feature": "image",
-        "external": None,
-    }
+    return dataset_settings(
+        root=str(tmp_path / "data"),
+        id_column="image_name",
+        group_column="patient_id",
+        metadata_columns=["site"],
+        train_images="images/{id}.png",
+        test_images="images/{id}.png",
+    )
 
 
 def read(dataset: dict[str, Any]) -> RawData:
@@ -186,25 +176,15 @@ def records(tmp_path: Path) -> dict[str, Any]:
     write_tfrecord(root / "train01-2071.tfrec", examples(5))
     write_tfrecord(root / "train02-3.tfrec", examples(3, first=5))
     write_tfrecord(root / "test00.tfrec", examples(4, first=8, labelled=False))
-    return {
-        "example": None,
-        "root": str(root),
-        "train_table": "train.csv",
-        "test_table": "test.csv",
-        "sample_submission": None,
-        "id_column": "image_name",
-        "target_column": "target",
-        "group_column": "patient_id",
-        "metadata_columns": METADATA,
-        "train_images": None,
-        "test_images": None,
-        "train_records": ["train*.tfrec"],
-        "test_records": ["test*.tfrec"],
-        "channels": [],
-        "record_features": {},
-        "image_feature": "image",
-        "external": None,
-    }
+    return dataset_settings(
+        root=str(root),
+        sample_submission=None,
+        id_column="image_name",
+        group_column="patient_id",
+        metadata_columns=METADATA,
+        train_records=["train*.tfrec"],
+        test_records=["test*.tfrec"],
+    )
 
 
 def test_records_are_a_part(records: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from foldline import places
 from foldline.engine import tf
 from foldline.errors import FoldlineError
 from foldline.image_headers import UnusableImageError
+from foldline.labels import Labels
 from foldline.protobuf import decode_example, float32_text
 from foldline.record_index import (
     RecordNames,
@@ -32,6 +33,7 @@ from foldline.record_index import (
     write_part,
 )
 from foldline.records import write_records
+from foldline.rows import Columns, read_rows
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
 UNLABELLED = RecordNames("image_name", None, None, tuple(METADATA))
@@ -372,3 +374,25 @@ def test_reading_records_needs_no_tensorflow(repository: Path) -> None:
     command = [sys.executable, "-c", code]
     answer = subprocess.run(command, cwd=repository / "scripts", check=True, capture_output=True, text=True)
     assert not {"tensorflow", "pandas", "numpy", "fsspec"} & set(answer.stdout.split())
+
+
+def test_labels_of_records_are_text_numbers_or_a_yes_or_no_for_each_class(tmp_path: Path) -> None:
+    """Row 15: a text of class numbers, as the public records of the protein atlas have it, and integers."""
+    labels = Labels("multilabel", ("red", "green", "blue", "Negative"), exclusive="Negative", empty=True)
+    names = RecordNames("image_name", "target", None, (), labels=labels)
+    cells = {b"0|2": "1010", b"Negative": "0001", b"": "0000", 1: "0100", (0, 1, 1, 0): "0110", (2, 1): "0110"}
+    made = [
+        features | {"target": list(value) if isinstance(value, tuple) else value}
+        for features, value in zip(examples(len(cells)), cells, strict=True)
+    ]
+    path = write_tfrecord(tmp_path / "train.tfrec", made)
+    found = index_file(path, names)
+    assert [record.target for record in found] == list(cells.values())
+    write_part(tmp_path / "train.csv", {"train.tfrec": found}, names)
+    columns = Columns("image_name", "target", None, labels=labels)
+    assert [row.target for row in read_rows(tmp_path / "train.csv", columns)] == list(cells.values())
+    write_tfrecord(path, [made[0] | {"target": b"0|3"}])
+    with pytest.raises(
+        FoldlineError, match=r"record 1: label '0\|3' \(feature target\) of id .* has 'Negative' beside"
+    ):
+        index_file(path, names)

@@ -25,9 +25,9 @@ from foldline.records import (
 
 METADATA = ["sex", "Ort"]
 RECORDS = [
-    Record("b", "patient 1", {"image": b"\xff\xd8picture"}, 1, {"sex": "female", "Ort": ""}),
-    Record("ä 2", "ä 2", {"image": b""}, 0, {"sex": "", "Ort": "Füße"}),
-    Record("c", "patient 1", {"image": bytes(range(256)) * 500}, 1, {"sex": "male", "Ort": "arm"}),
+    Record("b", "patient 1", {"image": b"\xff\xd8picture"}, "1", {"sex": "female", "Ort": ""}),
+    Record("ä 2", "ä 2", {"image": b""}, "0", {"sex": "", "Ort": "Füße"}),
+    Record("c", "patient 1", {"image": bytes(range(256)) * 500}, "1", {"sex": "male", "Ort": "arm"}),
 ]
 
 # Reads the records of one file, writes them to another with its own writer, and says what it read.
@@ -76,6 +76,7 @@ def manifest_of(path: Path, **changes: object) -> dict[str, object]:
         "bytes": path.stat().st_size,
         "image_size": 32,
         "channels": [],
+        "classes": 1,
         "settings": {},
         "features": feature_kinds(METADATA, True),
     }
@@ -100,7 +101,7 @@ def test_tensorflow_and_we_read_each_other(tmp_path: Path) -> None:
             "image": record.images["image"].hex(),
             "image_name": record.id.encode().hex(),
             "patient_id": record.group.encode().hex(),
-            "target": record.target,
+            "target": int(record.target),
             **{name: text.encode().hex() for name, text in record.metadata.items()},
         }
         for record in RECORDS
@@ -120,7 +121,7 @@ def test_records_come_back(tmp_path: Path) -> None:
 
 
 def test_a_test_record_has_no_target() -> None:
-    record = Record("a", "a", {"image": b"x"}, None, {})
+    record = Record("a", "a", {"image": b"x"}, "", {})
     data = encode_record(record)
     assert "target" not in protobuf.decode_example(data)
     assert decode_record(data, feature_kinds([], False)) == record

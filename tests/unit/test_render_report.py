@@ -1,6 +1,7 @@
 """The page is one file that needs nothing else, holds every figure, and is the same every time."""
 
 import base64
+import dataclasses
 import hashlib
 import html.parser
 import json
@@ -141,7 +142,7 @@ def digests(folder: Path) -> dict[str, str]:
 def test_the_same_inputs_give_the_same_bytes(made: Results, tmp_path: Path) -> None:
     """In another folder and with other settings of matplotlib on the machine."""
     shutil.copytree(made.folder, tmp_path / "again")
-    again = Results(tmp_path / "again", made.models, made.count, made.test_ids)
+    again = dataclasses.replace(made, folder=tmp_path / "again")
     (again.folder / "report.html").unlink()
     shutil.rmtree(again.folder / "figures")
     with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black", "savefig.dpi": 30}):
@@ -230,3 +231,15 @@ def test_external_rows_stand_in_the_page(undrawn: None, tmp_path: Path) -> None:
     assert "Training images120in 58 groups" in text
     assert re.search(r"external and training images ?0 ?1 ?1 external images ?1 ?0 ?0 test and training images", text)
     assert "fold -1" not in text
+
+
+@pytest.mark.parametrize("link", ["sigmoid", "softmax"])
+def test_several_classes_have_a_table_and_their_own_figures(link: str, undrawn: None, tmp_path: Path) -> None:
+    names = ("mole", "melanoma", "other spots", "rare")
+    results = write_scores(write_results(tmp_path, models=("lite0",), rows=90, class_names=names, link=link))
+    render_report(**results.report_arguments())
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Class by class" in page
+    assert all(f'<th scope="row">{name}' in page for name in names)
+    assert "1 class of 4 cannot be in every fold: rare (2 images)" in page
+    assert ("Highest score right" in page) == (link == "softmax")

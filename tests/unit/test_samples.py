@@ -33,7 +33,7 @@ def test_each_line_begins_with_the_image_as_it_is(tmp_path: Path) -> None:
     assert grid.shape == (ROWS * (32 + GAP) - GAP, COLUMNS * (32 + GAP) - GAP, 3)
     shown = {grid[line * (32 + GAP) :, :32][:32].tobytes() for line in range(ROWS)}
     rows = data.rows.sort_values("id").head(ROWS)
-    assert shown == {pixels(picture(row.number, row.target, 32)).tobytes() for row in rows.itertuples()}
+    assert shown == {pixels(picture(row.number, int(row.target), 32)).tobytes() for row in rows.itertuples()}
 
 
 def test_a_model_without_images_has_one_pixel() -> None:

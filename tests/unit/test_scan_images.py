@@ -23,6 +23,7 @@ NAMES = [f"s {number}" for number in range(12)]
 COLUMNS = {
     "id_column": "name",
     "target_column": "sick",
+    "labels": None,
     "group_column": "patient",
     "metadata_columns": ["site"],
     "channels": [],
@@ -144,7 +145,7 @@ def test_a_metadata_column_cannot_take_the_name_of_another(root: Path) -> None:
 @pytest.fixture
 def records(tmp_path: Path) -> dict[str, object]:
     """Six records in two files, and the arguments that scan them."""
-    names = RecordNames("image_name", "target", "patient_id", tuple(METADATA), "picture")
+    names = RecordNames("image_name", "target", "patient_id", tuple(METADATA), image="picture")
     root = tmp_path / "records"
     root.mkdir()
     files = {}
@@ -152,7 +153,7 @@ def records(tmp_path: Path) -> dict[str, object]:
         made = [{**features, "picture": features["image"]} for features in examples(3, first=first)]
         files[name] = index_file(write_tfrecord(root / name, [{**one, "image": b""} for one in made]), names)
     write_part(tmp_path / "raw.csv", files, names)
-    columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group}
+    columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group, "labels": None}
     columns |= {"metadata_columns": METADATA, "channels": [], "image_feature": names.image}
     return {"root": root, "table": tmp_path / "raw.csv", "images": None, **columns}
 

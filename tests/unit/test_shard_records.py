@@ -67,7 +67,7 @@ def test_a_record_holds_the_row_and_the_picture(root: Path) -> None:
     records = {record.id: record for record in records_in(shard(root))}
     assert set(records) == set(NAMES)
     image = record_image((root / "s7.jpg").read_bytes(), size=24, aspect="crop", jpeg_quality=90)
-    assert records["s7"] == Record("s7", "p3", {"image": image}, 1, {"site": ""})
+    assert records["s7"] == Record("s7", "p3", {"image": image}, "1", {"site": ""})
     assert records["s8"].metadata == {"site": "arm"}
     for name, record in records.items():
         pixels = decode(record.images["image"], read_header(record.images["image"])).pixels
@@ -83,7 +83,7 @@ def test_records_are_in_the_order_of_their_positions(root: Path) -> None:
 def test_a_test_shard_has_no_target(root: Path) -> None:
     path = shard(root, part="test")
     assert read_manifest(path.with_suffix(".json"))["features"] == feature_kinds(["site"], False)
-    assert {record.target for record in records_in(path)} == {None}
+    assert {record.target for record in records_in(path)} == {""}
 
 
 def test_pieces_hold_every_row_once(root: Path) -> None:
@@ -107,6 +107,7 @@ def test_the_manifest_says_what_is_in_the_shard(root: Path) -> None:
         "bytes": path.stat().st_size,
         "image_size": 24,
         "channels": [],
+        "classes": 1,
         "settings": {name: SETTINGS[name] for name in ("aspect", "jpeg_quality", "metadata_columns")},
         "features": feature_kinds(["site"], True),
     }
@@ -193,7 +194,7 @@ def test_pictures_of_the_right_size_are_handed_on(root: Path) -> None:
 def test_external_rows_have_a_target(root: Path) -> None:
     path = shard(root, part="external")
     assert read_manifest(path.with_suffix(".json"))["part"] == "external"
-    assert {record.target for record in records_in(path)} == {0, 1}
+    assert {record.target for record in records_in(path)} == {"0", "1"}
 
 
 class ReadyMade:
@@ -230,6 +231,7 @@ class ReadyMade:
             target_column=self.names.target,
             group_column=self.names.group,
             metadata_columns=METADATA,
+            labels=None,
         )
 
     def shard(self, *, size: int = 24, table: Path | None = None) -> list[Record]:
@@ -263,7 +265,7 @@ def test_ready_made_records_come_through_unchanged(labelled: bool, tmp_path: Pat
             id=features["image_name"].decode(),
             group=str(features["patient_id"]) if labelled else features["image_name"].decode(),
             images={"image": features["image"]},
-            target=features["target"] if labelled else None,
+            target=str(features["target"]) if labelled else "",
             metadata={name: str(features[name]) for name in METADATA},
         )
         for features in ready.made

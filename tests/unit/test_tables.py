@@ -93,7 +93,7 @@ def test_pieces_are_put_together_sorted_and_unique(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.csv" for number in range(2)]
     for path, names in zip(paths, (["c", "a"], ["b"]), strict=True):
         write_table(
-            pd.DataFrame({"id": names, "group": "g", "target": 1, "fold": 0, "part": "train", "site": "NA"}),
+            pd.DataFrame({"id": names, "group": "g", "target": "1", "fold": 0, "part": "train", "site": "NA"}),
             path,
             FOLDS,
         )

@@ -67,6 +67,7 @@ def run(data: ShardSet, folder: Path, *, fold: int = 1, columns: dict[str, Any] 
         settings={**SETTINGS, **changes},
         metadata_columns=columns or {},
         class_names=["sick"],
+        link="sigmoid",
         accelerator="cpu",
         checkpoints={"folder": str(folder / "checkpoints"), "seconds": 0, "share": 1},
         key="key",

@@ -22,7 +22,11 @@ from foldline.training import HISTORY, Plan, fit, make_step
 from foldline.training_state import State
 
 WEIGHTS = [{"positive_weight": 1.0, "negative_weight": 1.0}]
-BCE = make_loss({"name": "bce", "label_smoothing": 0, "gamma": 0.0, "alpha": 0.5, "hard_labels": False}, WEIGHTS)
+BCE = make_loss(
+    {"name": "cross_entropy", "label_smoothing": 0, "gamma": 0.0, "alpha": 0.5, "hard_labels": False},
+    WEIGHTS,
+    link="sigmoid",
+)
 ROWS, BATCH = 50, 8
 
 
@@ -47,7 +51,7 @@ def plan_of(
     *, batch: int = BATCH, epochs: int = 8, rate: float = 0.03, patience=None, select="last", ema=None, reduction="mean"
 ) -> Plan:
     schedule = Schedule(lambda step: rate, 1.0, 1, Progress(0.0))
-    return Plan(ROWS, batch, epochs, schedule, patience, 0.0, select, reduction, ema)
+    return Plan(ROWS, batch, epochs, schedule, "sigmoid", patience, 0.0, select, reduction, ema)
 
 
 def train(network: tf_keras.Model, *, aucs=None, plan: Plan | None = None, **changes):
