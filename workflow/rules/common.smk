@@ -65,14 +65,6 @@ else:
     keys.restore(PLAN.keys)
 
 
-onstart:
-    if workflow.is_main_process:
-        try:
-            one_run.hold(RUN_LOCK)
-        except FoldlineError as error:
-            raise WorkflowError(str(error)) from None
-
-
 wildcard_constraints:
     part="train|external|test",
     piece=r"\d+-of-\d+",
@@ -157,6 +149,15 @@ def refresh_keys():
         )
 
 
-# Jobs on machines that do not see this disk read the plan from the bucket. A dry run does not touch that of a run.
-onstart:
+def begin():
+    """Keep other runs out of this working directory until this one ends, and put the plan where all jobs can read it.
+
+    Only a run that does jobs begins, not a dry run. Jobs on machines that do not see this disk read the plan from the
+    bucket.
+    """
+    if workflow.is_main_process:
+        try:
+            one_run.hold(RUN_LOCK)
+        except FoldlineError as error:
+            raise WorkflowError(str(error)) from None
     PLAN.save(kept(PLAN_FILE))
