@@ -89,12 +89,12 @@ def records_in(path: Path) -> list[Record]:
     return [decode_record(data, manifest["features"], manifest["channels"]) for data in read_records(path)]
 
 
-def batch(path: Path, channels: tuple[str, ...], size: int = 32) -> dict[str, np.ndarray]:
+def batch(path: Path, channels: tuple[str, ...], size: int = 32, count: int = 64) -> dict[str, np.ndarray]:
     """Images of all samples by id, as a model sees them."""
     shards = open_shards([path], [path.with_suffix(".json")], image_size=size)
     sight = Sight(size, Encoding(()), channels)
     with reading(shards):
-        batches = list(ordered_batches(shards, None, sight=sight, batch_size=64, labelled=True, threads=1))
+        batches = list(ordered_batches(shards, None, sight=sight, batch_size=count, labelled=True, threads=1))
     names, inputs, _ = batches[0]
     return {name.decode(): image for name, image in zip(names.numpy(), inputs["image"].numpy(), strict=True)}
 

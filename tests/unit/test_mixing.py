@@ -13,10 +13,10 @@ BOTH = {"cutmix": {"probability": 0.4, "alpha": 1.0}, "mixup": {"probability": 0
 SEEDS = [(number, 7) for number in range(12)]
 
 
-def batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def batch(channels: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Images, metadata and labels."""
     random = np.random.default_rng(3)
-    images = random.integers(0, 256, (COUNT, SIZE, SIZE, 3), dtype=np.uint8)
+    images = random.integers(0, 256, (COUNT, SIZE, SIZE, channels), dtype=np.uint8)
     return images, random.normal(size=(COUNT, 9)).astype(np.float32), np.eye(COUNT, dtype=np.float32)
 
 
@@ -38,7 +38,7 @@ def twin(parts: tuple[np.ndarray, ...], seed: tuple[int, int], settings: dict) -
     images, metadata, labels = (part.copy() for part in parts)
     for row in range(COUNT):
         other, share = int(plan.partners[row]), np.float32(plan.shares[row])
-        for place in np.ndindex(SIZE, SIZE, 3):
+        for place in np.ndindex(images.shape[1:]):
             own, its = parts[0][row][place], parts[0][other][place]
             top, bottom, left, right = plan.boxes[row]
             if plan.cut[row] and top <= place[0] < bottom and left <= place[1] < right:
@@ -51,10 +51,11 @@ def twin(parts: tuple[np.ndarray, ...], seed: tuple[int, int], settings: dict) -
     return images, metadata, labels
 
 
+@pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("settings", [OFF, CUTMIX, MIXUP, BOTH])
-def test_eager_and_in_a_pipeline_it_is_its_twin(settings: dict) -> None:
-    """Row 7."""
-    parts = batch()
+def test_eager_and_in_a_pipeline_it_is_its_twin(settings: dict, channels: int) -> None:
+    """Row 7, of RGB images and of four channels."""
+    parts = batch(channels)
     for seed, found in list(zip(SEEDS, mixed(settings, *parts), strict=True))[:4]:
         eager = mix(*(tf.constant(part) for part in parts), tf.constant(seed), settings)
         for one, same, expected in zip(found, eager, twin(parts, seed, settings), strict=True):
