@@ -171,7 +171,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         for fold in folds
     }
 
-    trained, predictions = [], []
+    trained, predictions, networks = [], [], {}
     device = {"accelerator": config["accelerator"]}
     for name, model in config["models"].items():
         for fold in folds:
@@ -197,6 +197,9 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
                 "predict_oof": [fitted, table, *train_shards],
                 "predict_test": [fitted, *shards[model["image_size"], "test"]],
             }
+            exported = {**classes, "views": config["prediction"]["views"]}
+            networks[name] = network
+            plan.add("export_model", model=name, fold=fold, settings={"settings": network, **exported}, needs=[fitted])
             predictions += [
                 plan.add(rule, model=name, fold=fold, settings=prediction, needs=needs, places=device)
                 for rule, needs in seen.items()
@@ -209,6 +212,7 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         raw=raw_data.submission,
         places={"sample_submission": raw_data.sample_submission},
     )
+    plan.add("export_ensemble", settings={"models": networks, **exported}, needs=[*trained, blend])
     evaluation = plan.add(
         "evaluate",
         settings={**config["evaluation"], **classes, "scored_classes": scored, "metadata_columns": metadata},

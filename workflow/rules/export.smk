@@ -1,0 +1,60 @@
+# SavedModels for others, made when they are asked for by name: no other rule needs them.
+
+
+rule export_model:
+    input:
+        key=key_file("results/keys/export_model/{model}/fold{fold}.key"),
+        weights="results/models/{model}/fold{fold}/weights.weights.h5",
+        metadata="results/models/{model}/fold{fold}/metadata.json",
+    output:
+        data="results/export/{model}/fold{fold}/variables/variables.data-00000-of-00001",
+        index="results/export/{model}/fold{fold}/variables/variables.index",
+        fingerprint="results/export/{model}/fold{fold}/fingerprint.pb",
+        graph="results/export/{model}/fold{fold}/saved_model.pb",
+        built="results/keys/export_model/{model}/fold{fold}.built",
+    log:
+        "logs/export_model/{model}/fold{fold}.log",
+    benchmark:
+        "benchmarks/export_model/{model}/fold{fold}.tsv"
+    conda:
+        "../../envs/train-cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(3000),
+        runtime=60,
+    params:
+        settings=settings_of("export_model"),
+    message:
+        "Export model {wildcards.model} of fold {wildcards.fold} as {output.graph}."
+    script:
+        "../../scripts/export_model.py"
+
+
+rule export_ensemble:
+    input:
+        key=key_file("results/keys/export_ensemble.key"),
+        weights=expand("results/models/{model}/fold{fold}/weights.weights.h5", model=MODELS, fold=FOLDS),
+        metadata=expand("results/models/{model}/fold{fold}/metadata.json", model=MODELS, fold=FOLDS),
+        recipe="results/blend.json",
+    output:
+        data="results/export/ensemble/variables/variables.data-00000-of-00001",
+        index="results/export/ensemble/variables/variables.index",
+        fingerprint="results/export/ensemble/fingerprint.pb",
+        graph="results/export/ensemble/saved_model.pb",
+        built="results/keys/export_ensemble.built",
+    log:
+        "logs/export_ensemble.log",
+    benchmark:
+        "benchmarks/export_ensemble.tsv"
+    conda:
+        "../../envs/train-cpu.yaml"
+    threads: 1
+    resources:
+        mem_mb=growing(6000),
+        runtime=120,
+    params:
+        settings=settings_of("export_ensemble"),
+    message:
+        "Export all folds of all models as {output.graph}."
+    script:
+        "../../scripts/export_ensemble.py"
