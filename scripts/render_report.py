@@ -3,8 +3,8 @@
 Inputs: oof, metrics, recipe (of the blend), folds, inventory (pieces of the train part), train_leaks, test_leaks,
     external_leaks (none without external rows), class_weights (per fold), histories and provenances (per model and
     fold), samples (of the fold 0 of each model that sees images), shards and manifests (train part).
-Outputs: report (HTML), and one PNG per figure: class_balance, folds, learning_curves, augmented_samples, roc,
-    precision_recall, score_histogram, calibration, most_wrong.
+Outputs: report (HTML), and one PNG per figure: training_images, class_balance, folds, learning_curves,
+    architectures, augmented_samples, roc, precision_recall, score_histogram, calibration, most_wrong.
 Parameters: title, wrong_images, class_names.
 """
 
@@ -24,7 +24,7 @@ from foldline.files import read_json, written_whole
 from foldline.image_headers import read_header
 from foldline.label_arrays import label_array
 from foldline.oof import BLEND, read_oof
-from foldline.records import Record, check_shards, decode_record, read_records
+from foldline.records import check_shards, decode_record, read_manifest, read_records
 from foldline.report import CAPTIONS, page
 from foldline.report_data import Run, shown_columns
 from foldline.rows import bucket, part_numbers
@@ -33,6 +33,8 @@ from foldline.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, 
 
 log = logging.getLogger(__name__)
 
+# Training images that are shown: of one image, and of channels, each of which takes a line.
+IMAGES, CHANNEL_SAMPLES = 12, 5
 HISTORY = {"epoch": INTEGER, "learning_rate": REAL, "loss": REAL, "val_loss": REAL, "val_auc": REAL}
 
 
@@ -106,9 +108,14 @@ def render_report(
     _check(run, table, class_names, grids)
     scored = table[table["class"].isin(run.metrics["scored_classes"])]
     wrong = most_wrong(scored, wrong_images)
-    pictures = read_pictures(list(wrong["id"]), shards, manifests)
+    channels = read_manifest(manifests[0])["channels"]
+    shown = of_every_label(run.scored, CHANNEL_SAMPLES if channels else IMAGES)
+    pictures = read_pictures([*wrong["id"], *shown["id"]], shards, manifests)
+    coloured = {name: composite(pixels, channels) for name, pixels in pictures.items()}
     with draw.style():
-        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, scored, wrong, pictures, grids).items()}
+        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, scored, wrong, coloured, grids).items()}
+        examples = [(pictures[row.id], row.id, label_words(row.target, class_names)) for row in shown.itertuples()]
+        drawn["training_images"] = draw.png_bytes(draw.training_images(examples, channels))
     for name, data in drawn.items():
         with written_whole(figures[name]) as handle:
             handle.write(data)
@@ -129,10 +136,29 @@ def most_wrong(table: pd.DataFrame, count: int) -> pd.DataFrame:
     return table.assign(distance=-distance).sort_values(["distance", "id"], kind="stable").head(count)
 
 
+def of_every_label(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Some rows of the fold table, the first of each label by id, then the second of each, and so on.
+
+    Args:
+        table: rows with id and target.
+        count: how many at most.
+    """
+    ordered = table.sort_values("id", kind="stable")
+    turn = ordered.groupby("target").cumcount()
+    return ordered.assign(turn=turn).sort_values(["turn", "target"], kind="stable").head(count)
+
+
+def label_words(target: str, class_names: Sequence[str]) -> str:
+    """Names of the classes of a label code; of a single class, its name and its label."""
+    if len(class_names) == 1:
+        return f"{class_names[0]} {target}"
+    return ", ".join(name for name, bit in zip(class_names, target, strict=True) if bit == "1") or "no class"
+
+
 def read_pictures(
     names: Sequence[str], shards: Sequence[str | Path], manifests: Sequence[str | Path]
 ) -> dict[str, np.ndarray]:
-    """Pixels of some records: uint8, (height, width, 3), by id, channels in colours. Other shards are not read.
+    """Pixels of some records: uint8, (height, width, C), by id. Shards without any of them are not read.
 
     Raises:
         FoldlineError: a shard is damaged, or an id is in none.
@@ -142,10 +168,10 @@ def read_pictures(
         index, count = part_numbers(manifest["piece"])
         wanted = {name for name in names if bucket(name, count) == index}
         for data in read_records(path) if wanted else ():
-            channels = manifest["channels"]
-            record = decode_record(data, manifest["features"], channels)
+            record = decode_record(data, manifest["features"], manifest["channels"])
             if record.id in wanted:
-                found[record.id] = _picture(record, channels)
+                planes = [_pixels(record.images[name]) for name in image_features(manifest["channels"])]
+                found[record.id] = np.concatenate(planes, axis=2)
                 wanted.discard(record.id)
             if not wanted:
                 break
@@ -153,11 +179,6 @@ def read_pictures(
     if absent:
         raise FoldlineError(f"{Path(shards[0]).parent}: no shard holds id {listing(absent)}; build the shards again")
     return found
-
-
-def _picture(record: Record, channels: Sequence[str]) -> np.ndarray:
-    planes = [_pixels(record.images[name]) for name in image_features(channels)]
-    return composite(np.concatenate(planes, axis=2), channels)
 
 
 def _pixels(data: bytes) -> np.ndarray:
@@ -217,6 +238,9 @@ def _figures(
         ),
         "folds": draw.folds(run.folds, run.class_names),
         "learning_curves": draw.learning_curves(run.histories),
+        "architectures": draw.architectures(
+            {model: run.provenances[model, 0]["outline"] for model in run.recipe["models"]}
+        ),
         "augmented_samples": draw.augmented_samples({model: pixels for (model, _), pixels in sorted(grids.items())}),
         "roc": draw.roc(table, _titles(run, columns, "auc", "AUC")),
         "precision_recall": draw.precision_recall(table, _titles(run, columns, "average_precision", "AP")),

@@ -30,7 +30,7 @@ from foldline.label_arrays import label_array
 from foldline.losses import make_loss
 from foldline.metadata import fit_encoding
 from foldline.model_weights import save_weights
-from foldline.networks import build_network, sight_of
+from foldline.networks import build_network, outline, sight_of
 from foldline.samples import augmented_samples, no_samples
 from foldline.schedules import make_schedule
 from foldline.step import step
@@ -197,6 +197,7 @@ def train_fold(
             "device_reason": device.reason,
             "replicas": device.replicas,
             "parameters": network.count_params(),
+            "outline": outline(network),
             "trained_parameters": int(sum(np.prod(variable.shape) for variable in network.trainable_variables)),
             "epochs_run": len(result.history),
             "selected_epoch": result.selected_epoch,

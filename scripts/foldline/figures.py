@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from foldline.composite import composite
 from foldline.fold_rows import external_rows, scored_rows
 from foldline.label_arrays import label_array
 from foldline.metrics import cumulative_counts
@@ -206,6 +208,60 @@ def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure
         for axes in (loss, area, rate):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
+
+
+def training_images(pictures: Sequence[tuple[np.ndarray, str, str]], channels: Sequence[str]) -> Figure:
+    """Pictures with id and labels; a line per sample where there are channels: all in colours, then each alone.
+
+    Args:
+        pictures: (pixels, id, labels); pixels uint8, (height, width, C).
+        channels: names of the C channels; none for RGB images.
+    """
+    columns = 1 + len(channels) if channels else 6
+    rows = len(pictures) if channels else max(1, math.ceil(len(pictures) / columns))
+    figure = Figure(figsize=(WIDTH, (WIDTH / columns + 0.35) * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    shown = []
+    for pixels, name, labels in pictures:
+        shown.append((composite(pixels, channels), f"{_shortened(name)}\n{_shortened(labels, limit=40)}"))
+        shown += [(_coloured(pixels[:, :, [place]]), channel) for place, channel in enumerate(channels)]
+    for axes, (pixels, title) in zip(panels.flat, shown, strict=False):
+        axes.imshow(pixels)
+        axes.set_title(title, fontsize=7.5, weight="normal")
+    return figure
+
+
+def architectures(outlines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Stages of networks from the image to the logits, a line per model.
+
+    Args:
+        outlines: model -> stages of `networks.outline`. The side of a box grows with the logarithm of the picture's
+            side, its shade with that of the channels or units.
+    """
+    figure = Figure(figsize=(WIDTH, 1.9 * len(outlines)), layout="constrained")
+    panels = figure.subplots(len(outlines), 1, squeeze=False)
+    for axes, (model, stages) in zip(panels.flat, outlines.items(), strict=True):
+        for place, stage in enumerate(stages):
+            *sides, units = stage["shape"]
+            height = 0.12 * math.log2(sides[0]) + 0.1 if sides else 0.1
+            width = height if sides else 0.45
+            shade = min(1.0, 0.15 + 0.06 * math.log2(units))
+            colour = POSITIVE if stage["metadata"] else NEGATIVE
+            left = place - width / 2
+            axes.add_patch(Rectangle((left, -height / 2), width, height, facecolor=colour, alpha=shade, edgecolor=INK))
+            told = " x ".join(str(number) for number in stage["shape"])
+            words = f"{told}\n{stage['layers']} layer{'s' * (stage['layers'] > 1)}\n{_weights(stage['parameters'])}"
+            axes.text(place, -0.68, words, ha="center", va="top", fontsize=7, color=INK)
+        axes.set(xlim=(-0.6, len(stages) - 0.4), ylim=(-1.35, 0.65))
+        axes.set_title(model)
+        axes.set_axis_off()
+    return figure
+
+
+def _weights(count: int) -> str:
+    return f"{count / 1e6:.2f}M weights" if count >= 1e6 else f"{count / 1e3:.1f}k weights" if count else "no weights"
 
 
 def augmented_samples(grids: Mapping[str, np.ndarray]) -> Figure:

@@ -1,6 +1,6 @@
 """A model's network from its settings, and what it sees of a row; one home for training and prediction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from foldline.backbones import RGB, build_backbone, freeze
@@ -9,6 +9,8 @@ from foldline.devices import Device
 from foldline.engine import tf_keras
 from foldline.heads import IMAGE, METADATA, build_model
 from foldline.metadata import Encoding
+
+IMAGE_BRANCH, METADATA_BRANCH, HEAD_BRANCH = range(3)
 
 
 def sight_of(settings: Mapping[str, Any], encoding: Encoding) -> Sight:
@@ -52,3 +54,45 @@ def build_network(
             hidden=settings["hidden"],
             dropout=settings["dropout"],
         )
+
+
+def outline(network: tf_keras.Model) -> list[dict[str, Any]]:
+    """Stages of a network from its input to its logits, for a picture of it.
+
+    Layers of images are one stage while the image keeps its size, others while their output keeps its length; the
+    small side branches of squeeze and excitation, and padding, count for the stage that they are in.
+
+    Returns:
+        For each stage `shape` of its last output, without the batch: (height, width, channels) or (units,); `layers`
+        and `parameters`, how many it has; and `metadata`, whether it is one of metadata alone.
+    """
+    stages: list[dict[str, Any]] = []
+    for layer in sorted(_flat(network), key=_branch):
+        shape, branch = list(layer.output.shape[1:]), _branch(layer)
+        kept = shape[:-1] if len(shape) > 1 else shape
+        side = "_se_" in layer.name or isinstance(layer, tf_keras.layers.ZeroPadding2D)
+        if not side and (not stages or stages[-1]["kept"] != (branch, kept)):
+            stages.append({"kept": (branch, kept), "layers": 0, "parameters": 0, "metadata": branch == METADATA_BRANCH})
+        last = stages[-1]
+        last["layers"] += 1
+        last["parameters"] += layer.count_params()
+        if not side:
+            last["shape"] = shape
+    return [{name: value for name, value in stage.items() if name != "kept"} for stage in stages]
+
+
+def _flat(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
+    """Layers of a model, those of a model inside of it in its place, without their own input."""
+    for layer in model.layers:
+        if isinstance(layer, tf_keras.Model):
+            yield from (inner for inner in _flat(layer) if not isinstance(inner, tf_keras.layers.InputLayer))
+        else:
+            yield layer
+
+
+def _branch(layer: tf_keras.layers.Layer) -> int:
+    """Which part of a network of `build_model` a layer is in, by the order of the parts."""
+    if layer.name.startswith(METADATA):
+        return METADATA_BRANCH
+    of_image = len(layer.output.shape) > 2 or layer.name == "pool" or "_se_" in layer.name
+    return IMAGE_BRANCH if of_image else HEAD_BRANCH

@@ -44,6 +44,12 @@ CONTENTS = (
 )
 # Title and how to read it, by figure.
 CAPTIONS = {
+    "training_images": (
+        "Training images",
+        "Images as they stand in the shards, with their labels, one of each label after the other. Where samples have "
+        "channels, a line is one sample: all channels in colours, then each alone. Channels that do not show one and "
+        "the same place were joined wrongly before they came here.",
+    ),
     "class_balance": (
         "Labels and their weights",
         "Left: how many images carry each label. Right: how much a row of each label counts in the loss, for every "
@@ -62,6 +68,12 @@ CAPTIONS = {
         "Left: loss on the training rows (dashed) and on the fold held out (solid), a colour per fold. A solid line "
         "that rises while its dashed line falls is overfitting. Middle: the AUC on the fold held out; one fold far "
         "below the others deserves a look at its images. Right: the learning rate at the end of each epoch.",
+    ),
+    "architectures": (
+        "Networks",
+        "From the image at the left to one logit per class at the right: a box is all layers that keep the size of the "
+        "picture, as high as that is on a logarithmic scale, the darker the more channels; red boxes see metadata. "
+        "Below stand the last shape, how many layers and how many weights.",
     ),
     "augmented_samples": (
         "Augmented training images",

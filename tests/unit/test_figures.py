@@ -109,6 +109,49 @@ def test_learning_curves_show_both_losses_the_auc_and_the_learning_rate() -> Non
     ]
 
 
+def test_networks_are_boxes_from_image_to_logits() -> None:
+    """Row 25: a picture of the architecture."""
+    stages = [
+        {"shape": [64, 64, 4], "layers": 2, "parameters": 0, "metadata": False},
+        {"shape": [2, 2, 1280], "layers": 1, "parameters": 2_500_000, "metadata": False},
+        {"shape": [50], "layers": 3, "parameters": 1500, "metadata": True},
+        {"shape": [1], "layers": 1, "parameters": 12, "metadata": False},
+    ]
+    with figures.style():
+        figure = figures.architectures({"a": stages, "b": stages[:1]})
+        assert drawn(figure).size[0] == figures.WIDTH * figures.DPI
+    first, second = figure.axes
+    assert [text.get_text() for text in first.texts] == [
+        "64 x 64 x 4\n2 layers\nno weights",
+        "2 x 2 x 1280\n1 layer\n2.50M weights",
+        "50\n3 layers\n1.5k weights",
+        "1\n1 layer\n0.0k weights",
+    ]
+    heights = [box.get_height() for box in first.patches]
+    assert heights[0] > heights[1] > heights[2]
+    assert (first.get_title(loc="left"), len(second.patches)) == ("a", 1)
+
+
+def test_channels_of_training_images_stand_beside_each_other() -> None:
+    """Row 25: the channels of samples, with label names."""
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[2:4, 2:4, 3] = 90
+    pixels[5, 5, 0] = 200
+    with figures.style():
+        figure = figures.training_images(
+            [(pixels, "a", "er, golgi"), (pixels, "b", "no class")], ("red", "green", "blue", "yellow")
+        )
+        assert drawn(figure).size[0] == figures.WIDTH * figures.DPI
+        plain = figures.training_images([(pixels[..., :3], f"s{number}", "target 1") for number in range(8)], ())
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["a\ner, golgi", "red", "green", "blue", "yellow", "b\nno class", "red", "green", "blue", "yellow"]
+    shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes[:5]]
+    assert shown[0][2, 2].tolist() == [90, 90, 0]
+    assert shown[0][5, 5].tolist() == [200, 0, 0]
+    assert [picture[2, 2].tolist() for picture in shown[1:]] == [[0, 0, 0]] * 3 + [[90, 90, 90]]
+    assert [axes.get_title(loc="left") for axes in plain.axes][:9] == [*(f"s{n}\ntarget 1" for n in range(8)), ""]
+
+
 def test_grids_of_augmented_samples_have_the_names_of_their_models() -> None:
     """Row 25."""
     grids = {"small": np.zeros((20, 160, 3), np.uint8), "grey": np.full((40, 80, 1), 9, np.uint8)}

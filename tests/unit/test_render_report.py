@@ -15,7 +15,15 @@ import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.report import CAPTIONS
-from render_report import fold_of, model_and_fold, most_wrong, read_pictures, render_report
+from render_report import (
+    fold_of,
+    label_words,
+    model_and_fold,
+    most_wrong,
+    of_every_label,
+    read_pictures,
+    render_report,
+)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +89,7 @@ def test_links_lead_to_sections(read: Reader) -> None:
 
 def test_all_figures_are_in_the_page_and_beside_it(made: Results, read: Reader) -> None:
     inside = [attributes for tag, attributes in read.tags if tag == "img"]
-    assert len(inside) == len(CAPTIONS) == 9
+    assert len(inside) == len(CAPTIONS) == 11
     beside = {path.read_bytes() for path in (made.folder / "figures").iterdir()}
     assert {base64.b64decode(attributes["src"].partition(",")[2]) for attributes in inside} == beside
     for attributes in inside:
@@ -180,6 +188,18 @@ def test_pictures_come_whole_from_the_shard_of_their_id(made: Results) -> None:
         read_pictures(["image_9999"], arguments["shards"], arguments["manifests"])
 
 
+def test_labels_take_turns_among_the_training_images() -> None:
+    """Row 25: sample images with the names of their labels."""
+    table = pd.DataFrame({"id": list("gfedcba"), "target": ["110", "001", "001", "001", "001", "110", "001"]})
+    assert list(of_every_label(table, 5)["id"]) == ["a", "b", "c", "g", "d"]
+    assert [label_words(code, ["er", "golgi", "actin"]) for code in ("110", "001", "000")] == [
+        "er, golgi",
+        "actin",
+        "no class",
+    ]
+    assert label_words("1", ["target"]) == "target 1"
+
+
 def test_places_tell_model_and_fold() -> None:
     assert model_and_fold("results/models/b3-384/fold12/history.csv") == ("b3-384", 12)
     assert fold_of("results/class_weights/fold3.json") == 3
@@ -193,7 +213,7 @@ def test_places_tell_model_and_fold() -> None:
         ({"class_names": ["mark"]}, "the metrics are of class target, not mark"),
         ({"histories": []}, "histories and metrics are of other models and folds: a/fold0, a/fold1"),
         ({"provenances": []}, "provenances and metrics are of other models and folds: a/fold0, a/fold1"),
-        ({"figures": {"roc": "roc.png"}}, "figures roc; the report has augmented_samples, calibration, class_balance"),
+        ({"figures": {"roc": "roc.png"}}, "figures roc; the report has architectures, augmented_samples, calibration"),
     ],
 )
 def test_inputs_of_another_run(change: dict, words: str, made: Results, tmp_path: Path) -> None:

@@ -20,12 +20,18 @@ rule render_report:
         manifests=shards_of(LARGEST, "train", "json"),
     output:
         report="results/report.html",
+        training_images=report(
+            "results/figures/training_images.png", caption="../report/training_images.rst", category="Data"
+        ),
         class_balance=report(
             "results/figures/class_balance.png", caption="../report/class_balance.rst", category="Data"
         ),
         folds=report("results/figures/folds.png", caption="../report/folds.rst", category="Data"),
         learning_curves=report(
             "results/figures/learning_curves.png", caption="../report/learning_curves.rst", category="Training"
+        ),
+        architectures=report(
+            "results/figures/architectures.png", caption="../report/architectures.rst", category="Training"
         ),
         augmented_samples=report(
             "results/figures/augmented_samples.png", caption="../report/augmented_samples.rst", category="Training"
