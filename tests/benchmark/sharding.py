@@ -1,7 +1,8 @@
 """CPU time of cutting large images into a shard: `shard_records` against the usual loop, side by side.
 
-Run as python tests/benchmark/sharding.py IMAGE_FOLDER [--count 300] [--size 384].
-The images of the folder are repeated to `count` under ids of their own. The loop decodes whole images with OpenCV,
+Run as python tests/benchmark/sharding.py IMAGE_FOLDER [--count 300] [--size 384] [--channels red green blue yellow].
+The images of the folder are repeated to `count` under ids of their own; with `--channels` they are samples of grey
+files ID_CHANNEL.png, and each image is a sample with all its channels. The loop decodes whole images with OpenCV,
 averages over areas, encodes JPEG 95 and writes with TensorFlow, image by image. Each runs as a process of its own, once
 with `count` images and once with a fifth of them, so that start-up shows. Printed are images per CPU-second of the
 whole process and its children, the same without start-up, the largest resident set of a process, and the likeness to
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +30,7 @@ import psutil
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from foldline.channels import CHANNEL, image_features, image_places, joint_digest  # noqa: E402
 from foldline.files import sha256_of_file  # noqa: E402
 from foldline.protobuf import decode_example  # noqa: E402
 from foldline.records import read_records  # noqa: E402
@@ -40,26 +43,29 @@ OURS = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
 from shard_records import shard_records
-inventory, images, records, size = sys.argv[1:]
+inventory, images, records, size, *channels = sys.argv[1:]
 shard_records(
     inventory=[inventory], records=records, manifest=records + ".json", threads={THREADS}, part="train",
     piece="00000-of-00001", root=images, size=int(size), aspect="stretch", jpeg_quality={QUALITY}, metadata_columns=[],
-    channels=[], image_feature="image",
+    channels=channels, image_feature="image",
 )
 """
 LOOP = f"""
 import sys
 import cv2, pandas, tensorflow as tf
-inventory, images, records, size = sys.argv[1:]
+inventory, images, records, size, *channels = sys.argv[1:]
+kind = cv2.IMREAD_GRAYSCALE if channels else cv2.IMREAD_COLOR
 def feature(value):
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
 with tf.io.TFRecordWriter(records) as writer:
     for row in pandas.read_csv(inventory, dtype=str).itertuples():
-        image = cv2.imread(images + "/" + row.path)
-        image = cv2.resize(image, (int(size), int(size)), interpolation=cv2.INTER_AREA)
-        data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, {QUALITY}))[1].tobytes()
-        features = {{"image": feature(data), "image_name": feature(row.id.encode()),
-                    "patient_id": feature(row.group.encode()),
+        encoded = {{}}
+        for channel in channels or ["image"]:
+            image = cv2.imread(images + "/" + row.path.replace("{{channel}}", channel), kind)
+            image = cv2.resize(image, (int(size), int(size)), interpolation=cv2.INTER_AREA)
+            data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, {QUALITY}))[1].tobytes()
+            encoded[channel] = feature(data)
+        features = {{**encoded, "image_name": feature(row.id.encode()), "patient_id": feature(row.group.encode()),
                     "target": tf.train.Feature(int64_list=tf.train.Int64List(value=[int(row.target)]))}}
         writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
 """
@@ -108,23 +114,35 @@ def _watch(pid: int, peaks: dict[int, int]) -> None:
         return
 
 
-def write_inventory(folder: Path, work: Path, count: int) -> Path:
-    """Repeat the images of a folder to `count` ids below `work`; return the inventory table."""
+def samples_of(folder: Path, channels: Sequence[str]) -> list[list[Path]]:
+    """Files of each sample of a folder, sorted: one, or one of each channel."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
-    digests = {path: sha256_of_file(path) for path in files}
+    if not channels:
+        return [[path] for path in files]
+    names = sorted({path.stem.rpartition("_")[0] for path in files})
+    return [[folder / f"{name}_{channel}.png" for channel in channels] for name in names]
+
+
+def write_inventory(folder: Path, work: Path, count: int, channels: Sequence[str]) -> Path:
+    """Repeat the samples of a folder to `count` ids below `work`; return the inventory table."""
+    samples = samples_of(folder, channels)
+    (work / "images").mkdir(exist_ok=True)
+    digests = {files[0]: joint_digest([sha256_of_file(path) for path in files]) for files in samples}
     rows = []
-    for number, path in zip(range(count), itertools.cycle(files), strict=False):
-        name = f"{number:05d}_{path.stem}"
-        (work / "images").mkdir(exist_ok=True)
-        if not (work / "images" / (name + path.suffix)).exists():
-            (work / "images" / (name + path.suffix)).symlink_to(path.resolve())
-        rows.append((name, "0", name, name + path.suffix, path.stat().st_size, digests[path], 0, 0, "", ""))
+    for number, files in zip(range(count), itertools.cycle(samples), strict=False):
+        name = f"{number:05d}"
+        path = f"{name}_{CHANNEL}.png" if channels else name + files[0].suffix
+        for link, file in zip(image_places(path, channels), files, strict=True):
+            if not (work / "images" / link).exists():
+                (work / "images" / link).symlink_to(file.resolve())
+        size = sum(file.stat().st_size for file in files)
+        rows.append((name, "0", name, path, size, digests[files[0]], 0, 0, "", ""))
     table = work / f"inventory{count}.csv"
     write_table(pd.DataFrame(rows, columns=list(INVENTORY)), table, INVENTORY)
     return table
 
 
-def likeness(records: Path, images: Path, size: int, distinct: int) -> tuple[float, float]:
+def likeness(records: Path, images: Path, size: int, distinct: int, channels: Sequence[str]) -> tuple[float, float]:
     """Mean and least PSNR in dB of the first `distinct` ids against whole decode and area average."""
     decibels = []
     for data in read_records(records):
@@ -132,29 +150,31 @@ def likeness(records: Path, images: Path, size: int, distinct: int) -> tuple[flo
         name = features["image_name"][0].decode()
         if int(name[:5]) >= distinct:
             continue
-        source = cv2.imread(str(next(images.glob(f"{name}.*"))))
-        wanted = cv2.resize(source.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
-        found = cv2.imdecode(np.frombuffer(features["image"][0], np.uint8), cv2.IMREAD_COLOR)
-        decibels.append(10 * np.log10(255**2 / np.mean((wanted - found) ** 2)))
+        for feature in image_features(channels):
+            kind = cv2.IMREAD_GRAYSCALE if channels else cv2.IMREAD_COLOR
+            source = cv2.imread(str(next(images.glob(f"{name}_{feature}.png" if channels else f"{name}.*"))), kind)
+            wanted = cv2.resize(source.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+            found = cv2.imdecode(np.frombuffer(features[feature][0], np.uint8), kind)
+            decibels.append(10 * np.log10(255**2 / np.mean((wanted - found) ** 2)))
     return float(np.mean(decibels)), float(np.min(decibels))
 
 
-def compare(folder: Path, count: int, size: int) -> None:
+def compare(folder: Path, count: int, size: int, channels: Sequence[str]) -> None:
     """Run both and print the table."""
     work = Path(tempfile.mkdtemp(prefix="foldline-sharding-"))
     try:
         few = max(1, count // 5)
-        distinct = min(count, sum(path.is_file() for path in folder.iterdir()))
+        distinct = min(count, len(samples_of(folder, channels)))
         rates = {}
         for name, code in (("loop", LOOP), ("shard_records", OURS)):
             records = work / f"{name}.tfrec"
             costs = {}
             for number in (few, count):
-                table = write_inventory(folder, work, number)
-                costs[number] = run(code, [str(table), str(work / "images"), str(records), str(size)])
+                table = write_inventory(folder, work, number, channels)
+                costs[number] = run(code, [str(table), str(work / "images"), str(records), str(size), *channels])
             whole, short = costs[count], costs[few]
             rates[name] = (count / whole.cpu, (count - few) / (whole.cpu - short.cpu))
-            mean, least = likeness(records, work / "images", size, distinct)
+            mean, least = likeness(records, work / "images", size, distinct, channels)
             print(
                 f"{name:14} {rates[name][0]:6.1f} images per CPU-second, {rates[name][1]:6.1f} without start-up; "
                 f"{whole.cpu:.1f} s CPU, {whole.wall:.1f} s wall; main process {whole.main_mb:.0f} MB, "
@@ -171,5 +191,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--size", type=int, default=384)
+    parser.add_argument("--channels", nargs="+", default=[])
     given = parser.parse_args()
-    compare(given.folder, given.count, given.size)
+    compare(given.folder, given.count, given.size, given.channels)
