@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fixtures.buckets import Bucket, lacking
+from fixtures.clouds import forge_results, storage, write_bucket_config
 from fixtures.images import write_dataset
 from fixtures.project import Project, copy_workflow
 
@@ -15,33 +16,6 @@ AFTER = {"blend_folds", "evaluate", "render_report"}
 
 def of_fold(fold: int) -> set[str]:
     return {f"{rule}/m/fold{fold}" for rule in ("train_fold", "predict_oof", "predict_test")}
-
-
-def write_bucket_config(path: Path, root: str) -> None:
-    """Write a configuration for `write_dataset`, with one model of metadata alone and two folds."""
-    config = {
-        "dataset": {
-            "root": root,
-            "id_column": "image_name",
-            "target_column": "target",
-            "group_column": "patient_id",
-            "metadata_columns": ["site"],
-            "metadata": {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"]}},
-            "train_images": "images/{id}.png",
-            "test_images": "images/{id}.png",
-        },
-        "folds": {"count": 2},
-        "models": {"m": {"backbone": None, "inputs": ["metadata"], "image_size": 32, "epochs": 1, "batch_size": 4}},
-        "prediction": {"views": 1},
-        "evaluation": {"bootstrap_draws": 100},
-    }
-    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-
-
-def storage(bucket: Bucket) -> list[str]:
-    """Arguments with which Snakemake keeps results in the bucket."""
-    prefix = ["--default-storage-provider", "gcs", "--default-storage-prefix", bucket.url("run")]
-    return [*prefix, "--storage-gcs-project", "foldline"]
 
 
 @pytest.fixture
@@ -59,17 +33,6 @@ def another_machine(bucket: Bucket, folder: Path) -> Project:
     copy_workflow(folder)
     write_bucket_config(folder / "config" / "config.yaml", bucket.url("skin"))
     return Project(folder)
-
-
-def forge_results(project: Project, bucket: Bucket) -> None:
-    """Put there what a finished run leaves: each output, with the job's key in `built` and nothing of use in others."""
-    table = project.snakemake("--summary", *storage(bucket)).stdout
-    names = [line.partition("\t")[0].removeprefix(f"{bucket.url()}/") for line in table.splitlines() if "gs://" in line]
-    assert len(names) > 40
-    for name in names:
-        key = project.folder / Path(name).relative_to("run").with_suffix(".key")
-        content = f"{key.read_text().splitlines()[0]}\n" if name.endswith(".built") else name
-        bucket.write(name, content.encode())
 
 
 def test_exactly_the_stale_jobs_run_whatever_machine_asks(machine: Project, bucket: Bucket, tmp_path: Path) -> None:

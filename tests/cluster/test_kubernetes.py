@@ -1,0 +1,76 @@
+"""Jobs of Kubernetes: what is asked of the cluster, and what a job does, run on this machine against a bucket."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fixtures.buckets import Bucket, lacking
+from fixtures.clouds import clone_with_bucket, forge_results, job_folder, storage
+from fixtures.project import REPOSITORY, Project, with_environment
+
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
+IMAGE = "europe-docker.pkg.dev/project/foldline/job:1"
+
+
+@pytest.fixture
+def project(bucket: Bucket, tmp_path: Path) -> Project:
+    absent = lacking("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_gcs")
+    if absent:
+        pytest.skip(f"not installed: {absent}")
+    return clone_with_bucket(bucket, tmp_path)
+
+
+@pytest.fixture
+def pods(tmp_path: Path) -> Path:
+    """Where the jobs run."""
+    (tmp_path / "pods").mkdir()
+    return job_folder(tmp_path / "pods")
+
+
+def submit(project: Project, bucket: Bucket, pods: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the workflow through the profile."""
+    command = [sys.executable, str(REPOSITORY / "tests" / "cluster" / "fake_kubernetes.py"), *arguments]
+    command += ["--profile", "workflow/profiles/kubernetes", *storage(bucket), "--container-image", IMAGE]
+    command += ["--kubernetes-service-account-name", "foldline", "--seconds-between-status-checks", "1"]
+    return subprocess.run(
+        command,
+        cwd=project.folder,
+        env=with_environment() | {"FAKE_KUBERNETES": str(pods)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_job_leaves_its_results_in_the_bucket(project: Project, bucket: Bucket, pods: Path) -> None:
+    done = submit(project, bucket, pods, "results/folds.csv")
+    logs = "".join(path.read_text() for path in pods.glob("*/log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    assert {"folds.csv", "inventory/train/00000-of-00001.csv"} <= bucket.names("run/results")
+    # Of what the folds need one job is sent away: the scan of the training images.
+    (asked,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
+    pod = asked["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["image"] == IMAGE
+    assert container["resources"]["requests"]["cpu"] == "1900m"
+    assert container["resources"]["requests"]["memory"] == "1000M"
+    assert (pod["restartPolicy"], asked["spec"]["backoffLimit"]) == ("Never", 0)
+    assert pod["serviceAccountName"] == "foldline"
+
+
+def test_training_asks_for_a_gpu_and_a_job_that_fails_is_seen(project: Project, bucket: Bucket, pods: Path) -> None:
+    config = project.folder / "config" / "config.yaml"
+    config.write_text(config.read_text() + "accelerator: gpu\n")
+    forge_results(project, bucket)
+    bucket.delete("run/results/models/m/fold1/history.csv")
+    failing = pods / "bin" / "python"
+    failing.write_text("#!/bin/sh\nexit 3\n")
+    failing.chmod(0o755)
+    done = submit(project, bucket, pods, "results/models/m/fold1/history.csv", "--retries", "0")
+    assert done.returncode == 1
+    (asked,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
+    requests = asked["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
+    assert (requests["cpu"], requests["memory"], requests["nvidia.com/gpu"]) == ("3800m", "12000M", "1")
