@@ -46,12 +46,14 @@ def read_schema(path: str | Path) -> dict[str, Any]:
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
-def with_preset(config: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+def with_preset(config: Mapping[str, Any], typed: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Copy of a configuration with the presets laid over it that it asks for, one after the other.
 
     Args:
         config: the configuration, with the values typed on the command line in it.
-        typed: those values alone; they stay above the presets.
+        typed: those values alone; they stay above the presets. Snakemake hands over what stands in braces as text,
+            which becomes the number or null that the schema wants.
+        schema: the schema.
 
     Raises:
         FoldlineError: there is no such preset.
@@ -63,7 +65,26 @@ def with_preset(config: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str
         if name not in presets:
             raise FoldlineError(f"config: preset is {name!r}; presets has {listing(sorted(presets)) or 'none'}")
         config = _overlaid(config, presets[name])
-    return _overlaid(config, _plain(typed)) if chosen else config
+    return _overlaid(config, _as_wanted(_plain(typed), schema, schema))
+
+
+def _as_wanted(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+    """Copy of typed values with texts read as YAML where the schema does not allow a text, or null as null."""
+    schema = resolve(schema, root)
+    if isinstance(value, list):
+        return [_as_wanted(item, schema.get("items", {}), root) for item in value]
+    if isinstance(value, dict):
+        known, others = schema.get("properties", {}), schema.get("additionalProperties")
+        others = others if isinstance(others, dict) else {}
+        return {key: _as_wanted(item, known.get(key, others), root) for key, item in value.items()}
+    if not isinstance(value, str) or not schema or value in schema.get("enum", []):
+        return value
+    kinds = schema.get("type", [])
+    keeps = "string" in kinds and not (value == "null" and "null" in kinds)
+    try:
+        return value if keeps else yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
 
 
 def _overlaid(below: Any, above: Any) -> Any:

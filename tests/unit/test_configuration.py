@@ -127,17 +127,37 @@ def test_more_folds_than_groups_are_refused(groups: list[str], labels: str, word
 
 def test_a_preset_is_laid_over_and_the_command_line_over_it() -> None:
     config = example(presets={"quick": {"models": {"lite0": {"epochs": 1, "augment": {"hue": 0.1}}}}}, preset="quick")
-    found = complete(with_preset(config, {"folds": {"count": 4}}), SCHEMA)
+    found = complete(with_preset(config, {"folds": {"count": 4}}, SCHEMA), SCHEMA)
     assert found["models"]["lite0"]["epochs"] == 1
     assert found["models"]["lite0"]["augment"]["hue"] == 0.1
     assert found["models"]["lite0"]["schedule"]["warmup_epochs"] == 0.5
     assert found["folds"]["count"] == 4
     typed = {"models": {"lite0": {"epochs": 7}}}
-    assert with_preset(config, typed)["models"]["lite0"] | {} == {
+    assert with_preset(config, typed, SCHEMA)["models"]["lite0"] == {
         **config["models"]["lite0"],
         "epochs": 7,
         "augment": {"hue": 0.1},
     }
+
+
+def test_numbers_in_braces_on_the_command_line_are_numbers() -> None:
+    """Snakemake hands all that stands in braces over as text."""
+    typed = {
+        "dataset": {"group_column": "null", "metadata_columns": ["1"]},
+        "folds": {"count": "3"},
+        "prediction": {"views": "8"},
+        "models": {"lite0": {"learning_rate": "0.1", "weights": "none", "augment": {"flip_vertical": "false"}}},
+    }
+    found = complete(with_preset(example(), typed, SCHEMA), SCHEMA)
+    assert (found["dataset"]["group_column"], found["dataset"]["metadata_columns"]) == (None, ["1"])
+    assert (found["folds"]["count"], found["prediction"]["views"]) == (3, 8)
+    model = found["models"]["lite0"]
+    assert (model["learning_rate"], model["weights"], model["augment"]["flip_vertical"]) == (0.1, "none", False)
+
+
+def test_a_word_in_braces_where_a_number_is_wanted_is_refused() -> None:
+    with pytest.raises(FoldlineError, match=r"folds.count is 'three'; it must be of type integer"):
+        complete(with_preset(example(), {"folds": {"count": "three"}}, SCHEMA), SCHEMA)
 
 
 def test_the_reserved_names_are_those_that_are_written() -> None:
@@ -146,20 +166,20 @@ def test_the_reserved_names_are_those_that_are_written() -> None:
 
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(FoldlineError, match="preset is 'slow'; presets has quick"):
-        with_preset(example(presets={"quick": {}}, preset="slow"), {})
+        with_preset(example(presets={"quick": {}}, preset="slow"), {}, SCHEMA)
 
 
 @pytest.mark.parametrize("name", ["config", "melanoma", "ham10000", "hpa"])
 def test_every_configuration_is_whole_with_each_of_its_presets(name: str) -> None:
     config = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
     for preset in [None, *config.get("presets", {})]:
-        check_combinations(complete(with_preset({**config, "preset": preset}, {}), SCHEMA))
+        check_combinations(complete(with_preset({**config, "preset": preset}, {}, SCHEMA), SCHEMA))
 
 
 def test_the_melanoma_preset_has_the_numbers_of_the_notebook() -> None:
     """Rows 5 to 12."""
     config = yaml.safe_load((CONFIG / "melanoma.yaml").read_text())
-    found = complete(with_preset({**config, "preset": ["records", "seed"]}, {}), SCHEMA)
+    found = complete(with_preset({**config, "preset": ["records", "seed"]}, {}, SCHEMA), SCHEMA)
     model = found["models"]["b3"]
     augment = model["augment"]
     assert [augment[key] for key in ("hue", "saturation", "contrast", "brightness")] == [0.01, 0.3, 0.2, 0.1]
@@ -241,7 +261,7 @@ def test_rare_classes_among_others_are_no_error() -> None:
 def test_the_atlas_preset_has_the_numbers_of_the_notebook() -> None:
     """Rows 15, 16, 18 to 21 and 23."""
     config = yaml.safe_load((CONFIG / "hpa.yaml").read_text())
-    found = complete(with_preset({**config, "preset": "seed"}, {}), SCHEMA)
+    found = complete(with_preset({**config, "preset": "seed"}, {}, SCHEMA), SCHEMA)
     labels, model = found["dataset"]["labels"], found["models"]["b0"]
     assert (labels["kind"], labels["separator"], len(labels["classes"]), labels["classes"][18]) == (
         *("multilabel", "|"),

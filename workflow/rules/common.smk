@@ -25,8 +25,8 @@ RUN_LOCK = Path(".foldline/run.lock")
 
 
 try:
-    config = with_preset(config, workflow.config_settings.config)
-    config = complete(config, read_schema(WORKFLOW.parent / "config" / "config.schema.yaml"))
+    schema = read_schema(WORKFLOW.parent / "config" / "config.schema.yaml")
+    config = complete(with_preset(config, workflow.config_settings.config, schema), schema)
     check_combinations(config)
 except FoldlineError as error:
     raise WorkflowError(str(error)) from None
