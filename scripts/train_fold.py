@@ -243,6 +243,7 @@ def _plan(settings: Mapping[str, Any], rows: int, device: Device, link: str) -> 
         link=link,
         patience=settings["early_stopping"]["patience"],
         min_delta=settings["early_stopping"]["min_delta"],
+        monitor=settings["early_stopping"]["monitor"],
         select=settings["select_epoch"],
         reduction=settings["loss"]["reduction"],
         ema_decay=settings["ema_decay"],

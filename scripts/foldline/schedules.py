@@ -8,6 +8,8 @@ from typing import Any
 from foldline.errors import FoldlineError
 
 SCHEDULES = ("constant", "cosine", "exponential", "plateau")
+# What can be watched: the AUC on the fold held out, or the loss of the training rows, as a score that rises.
+AUC, LOSS = "auc", "loss"
 
 
 @dataclass
@@ -16,11 +18,13 @@ class Progress:
 
     Attributes:
         min_delta: by how much a score must be higher than the best to be better.
+        monitor: whose score it is, `AUC` or `LOSS`.
         best: the best score so far.
         waited: epochs since.
     """
 
     min_delta: float
+    monitor: str = AUC
     best: float = -math.inf
     waited: int = 0
 
@@ -53,9 +57,14 @@ class Schedule:
         """Learning rate of a step."""
         return self.scale * self.planned(step)
 
-    def observe(self, auc: float) -> None:
-        """Take in the validation AUC of an epoch: after `patience` epochs without a better one the rate falls."""
-        self.progress.observe(auc)
+    @property
+    def monitor(self) -> str:
+        """Whose score the schedule goes by."""
+        return self.progress.monitor
+
+    def observe(self, score: float) -> None:
+        """Take in the score of an epoch: after `patience` epochs without a better one the rate falls."""
+        self.progress.observe(score)
         if self.progress.waited >= self.patience:
             self.scale *= self.factor
             self.progress.waited = 0
@@ -75,7 +84,7 @@ def make_schedule(
     Args:
         settings: name, one of `SCHEDULES`; warmup_epochs, hold_epochs >= 0; initial_fraction, final_fraction in [0, 1];
             decay in (0, 1]; decay_from; stepped, whether the rate changes between epochs only; factor in (0, 1),
-            patience >= 1 and min_delta >= 0 of "plateau".
+            patience >= 1, min_delta >= 0 and monitor of "plateau".
         learning_rate: highest rate.
         epochs: epochs of the training.
         steps_per_epoch: steps of an epoch; not whole where a batch crosses the border between two.
@@ -116,4 +125,4 @@ def make_schedule(
         return learning_rate * share
 
     factor = settings["factor"] if name == "plateau" else 1.0
-    return Schedule(planned, factor, settings["patience"], Progress(settings["min_delta"]))
+    return Schedule(planned, factor, settings["patience"], Progress(settings["min_delta"], settings["monitor"]))

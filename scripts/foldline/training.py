@@ -18,7 +18,7 @@ from foldline.heads import IMAGE
 from foldline.links import accuracy, ordering
 from foldline.losses import Loss
 from foldline.ranking import macro_auc
-from foldline.schedules import Progress, Schedule
+from foldline.schedules import AUC, LOSS, Progress, Schedule
 from foldline.training_state import Keeper, State
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,9 @@ class Plan:
         epochs: passes over the rows.
         schedule: learning rate of a step.
         link: how logits become probabilities; see `labels.Labels`.
-        patience: stop after so many epochs without a better validation AUC (mean over the classes); None never.
-        min_delta: by how much an AUC must be higher to be better, for `patience`.
+        patience: stop after so many epochs without a better score; None never.
+        min_delta: by how much a score must be higher to be better, for `patience`.
+        monitor: whose score it is: `schedules.AUC`, on the validation rows, mean over the classes, or `schedules.LOSS`.
         select: "last" or "best", the epoch whose weights stay.
         reduction: "mean" of the losses of a batch, or their "sum", is what is made small.
         ema_decay: share of the averaged weights that stays in a step; the averages are validated and kept. None: the
@@ -63,6 +64,7 @@ class Plan:
     link: str
     patience: int | None
     min_delta: float
+    monitor: str
     select: str
     reduction: str
     ema_decay: float | None
@@ -122,22 +124,23 @@ def fit(
         optimizer.build(network.trainable_variables)
     step = make_step(network, optimizer, loss, batch_size=plan.batch_size, reduction=plan.reduction)
     compute = tf.function(lambda inputs, labels: device.strategy.run(step, args=(inputs, labels)))
-    state = State(stopping=Progress(plan.min_delta), schedule=plan.schedule)
+    state = State(stopping=Progress(plan.min_delta, plan.monitor), schedule=plan.schedule)
     keeper = Keeper(network, optimizer, state, device, checkpoints)
     keeper.resume(name)
     source = iter(batches(state.step))
     with keeper.interruptible():
         while len(state.history) < plan.epochs:
             if plan.patience is not None and state.stopping.waited >= plan.patience:
-                logger.info("%s  stops: no better AUC in %d epochs", name, plan.patience)
+                logger.info("%s  stops: no better %s in %d epochs", name, plan.monitor, plan.patience)
                 break
             epoch = len(state.history)
             _run_epoch(epoch, source, compute, optimizer, state, keeper, plan, device, name)
             start = time.monotonic()
             with _averaged(network, optimizer if averaging else None):
                 row = _epoch_row(epoch, np.array(state.losses), validate, loss, plan)
+                scores = {AUC: row["val_auc"], LOSS: -row["loss"]}
                 for observer in (state.best, state.stopping, state.schedule):
-                    observer.observe(row["val_auc"])
+                    observer.observe(scores[observer.monitor])
                 if plan.select == "best" and state.best.waited == 0:
                     state.kept, state.selected_epoch = network.get_weights(), epoch + 1
             row["seconds"] = round(state.seconds + time.monotonic() - start, 3)

@@ -48,6 +48,7 @@ def arguments(tmp_path: Path) -> dict[str, object]:
         "aspect": "crop",
         "jpeg_quality": 95,
         "metadata_columns": [],
+        "channels": [],
         "image_feature": "image",
     }
 
@@ -59,7 +60,7 @@ def test_a_killed_sharding_leaves_nothing_and_is_repeated(arguments: dict[str, o
     process = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not any(path.stat().st_size > 100_000 for path in tmp_path.glob("results/.*.part")):
-        assert process.poll() is None, "the shard was finished before it could be killed"
+        assert process.poll() is None, "the sharding ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.01)
     workers = psutil.Process(process.pid).children(recursive=True)

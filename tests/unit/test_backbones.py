@@ -103,6 +103,7 @@ def test_lite0_takes_all_tensors_of_its_file(copy, monkeypatch: pytest.MonkeyPat
 
 
 def test_all_names_are_networks_of_their_packages() -> None:
+    """Row 19."""
     package = import_module("efficientnet.model")
     for backbone in BACKBONES.values():
         variant = backbone.variant.upper()

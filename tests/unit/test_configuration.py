@@ -191,7 +191,7 @@ def test_the_melanoma_preset_has_the_numbers_of_the_notebook() -> None:
     assert [(layer["units"], layer["dropout"]) for layer in model["hidden"]] == [(512, 0.2), (182, 0.3)]
     assert (model["metadata_units"], model["dropout"], model["backbone"]) == ([50], 0, "efficientnet-b3")
     assert [model[key] for key in ("learning_rate", "batch_size", "epochs", "image_size")] == [0.001, 128, 15, 384]
-    assert model["early_stopping"] == {"patience": 5, "min_delta": 0.0001}
+    assert model["early_stopping"] == {"patience": 5, "min_delta": 0.0001, "monitor": "auc"}
     plateau = [model["schedule"][key] for key in ("name", "factor", "patience", "min_delta", "warmup_epochs")]
     assert plateau == ["plateau", 0.4, 2, 0.0001, 0]
     assert (found["folds"]["method"], found["folds"]["count"], found["folds"]["seed"]) == ("files", 5, 333)
@@ -270,6 +270,7 @@ def test_the_atlas_preset_has_the_numbers_of_the_notebook() -> None:
     assert (found["class_weights"]["method"], found["class_weights"]["rank"]) == ("capped", 4)
     assert (model["backbone"], model["weights"], model["dropout"]) == ("keras-efficientnet-b0", "imagenet", 0.5)
     assert (model["loss"]["name"], model["loss"]["label_smoothing"]) == ("cross_entropy", 0)
+    assert (model["early_stopping"]["monitor"], model["early_stopping"]["patience"]) == ("loss", 10)
     assert [model[key] for key in ("image_size", "batch_size", "epochs")] == [224, 64 * 8, 150]
     augment = model["augment"]
     assert [augment[key] for key in ("flip_horizontal", "flip_vertical", "quarter_turns")] == [True] * 3

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,18 @@ def small_network() -> tf_keras.Model:
 
 
 def plan_of(
-    *, batch: int = BATCH, epochs: int = 8, rate: float = 0.03, patience=None, select="last", ema=None, reduction="mean"
+    *,
+    batch: int = BATCH,
+    epochs: int = 8,
+    rate: float = 0.03,
+    patience=None,
+    select="last",
+    ema=None,
+    reduction="mean",
+    monitor="auc",
 ) -> Plan:
-    schedule = Schedule(lambda step: rate, 1.0, 1, Progress(0.0))
-    return Plan(ROWS, batch, epochs, schedule, "sigmoid", patience, 0.0, select, reduction, ema)
+    schedule = Schedule(lambda step: rate, 1.0, 1, Progress(0.0, monitor))
+    return Plan(ROWS, batch, epochs, schedule, "sigmoid", patience, 0.0, monitor, select, reduction, ema)
 
 
 def train(network: tf_keras.Model, *, aucs=None, plan: Plan | None = None, **changes):
@@ -267,6 +275,19 @@ def test_averaged_weights_are_validated_and_kept() -> None:
     moved = np.abs(plain.layers[-1].kernel.numpy() - start).max()
     # Twelve steps of an average that keeps .999 leave it near where it began.
     assert 0 < np.abs(seen[-1] - start).max() < 0.02 * moved
+
+
+def test_stopping_and_plateau_go_by_the_training_loss_where_the_settings_say_so() -> None:
+    """Row 22: an AUC that never rises ends nothing as long as the loss falls; a loss that falls too little does."""
+    plan = plan_of(epochs=6, rate=0.01, patience=2, monitor="loss")
+    plan.schedule.factor, plan.schedule.patience = 0.4, 2
+    result = train(small_network(), plan=plan, aucs=[0] * 6)
+    assert len(result.history) == 6
+    assert plan.schedule.scale == 1
+    plan = replace(plan, min_delta=1.0)
+    plan.schedule.progress.min_delta = 1.0
+    assert len(train(small_network(), plan=plan, aucs=[0] * 6).history) == 3
+    assert plan.schedule.scale == pytest.approx(0.4)
 
 
 def test_a_plateau_lowers_the_rate() -> None:

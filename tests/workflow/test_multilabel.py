@@ -114,6 +114,15 @@ def test_classes_weigh_by_the_training_rows_of_the_fold(project: Project) -> Non
         assert provenance["class_weights"]["classes"] == told
 
 
+def test_rows_that_no_model_saw_are_scored_class_by_class(project: Project) -> None:
+    """Row 26, corrected: the notebook evaluates on its training rows."""
+    metrics = json.loads((project.folder / "results" / "metrics.json").read_text())
+    assert metrics["rows"] == TRAIN
+    scores = metrics["models"]["blend"]
+    defined = [row["auc"]["value"] for row in scores["classes"] if row["auc"]["value"] is not None]
+    assert scores["auc"]["value"] == pytest.approx(sum(defined) / len(defined))
+
+
 def test_a_class_of_one_sample_is_told_and_not_refused(project: Project) -> None:
     metrics = json.loads((project.folder / "results" / "metrics.json").read_text())
     assert [row["name"] for row in metrics["classes"] if row["rare"]] == ["rare"]

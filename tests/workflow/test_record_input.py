@@ -61,7 +61,7 @@ def test_records_come_out_as_the_same_rows(project: Project) -> None:
     for name, record in found.items():
         example = expected[name]
         assert record.images == {"image": example["image"]}
-        assert record.target == example["target"]
+        assert record.target == str(example["target"])
         assert record.group == str(example["patient_id"])
         assert record.metadata == {column: str(example[column]) for column in METADATA}
 
