@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from foldline import figures as draw
+from foldline import score_figures, training_figures
 from foldline.channels import image_features
 from foldline.composite import composite
 from foldline.decoding import decode
 from foldline.errors import FoldlineError, listing
+from foldline.figure_style import png_bytes, style
 from foldline.files import read_json, written_whole
 from foldline.image_headers import read_header
 from foldline.label_arrays import label_array
@@ -112,10 +113,10 @@ def render_report(
     shown = of_every_label(run.scored, CHANNEL_SAMPLES if channels else IMAGES)
     pictures = read_pictures([*wrong["id"], *shown["id"]], shards, manifests)
     coloured = {name: composite(pixels, channels) for name, pixels in pictures.items()}
-    with draw.style():
-        drawn = {name: draw.png_bytes(figure) for name, figure in _figures(run, scored, wrong, coloured, grids).items()}
+    with style():
+        drawn = {name: png_bytes(figure) for name, figure in _figures(run, scored, wrong, coloured, grids).items()}
         examples = [(pictures[row.id], row.id, label_words(row.target, class_names)) for row in shown.itertuples()]
-        drawn["training_images"] = draw.png_bytes(draw.training_images(examples, channels))
+        drawn["training_images"] = png_bytes(training_figures.training_images(examples, channels))
     for name, data in drawn.items():
         with written_whole(figures[name]) as handle:
             handle.write(data)
@@ -233,20 +234,24 @@ def _figures(
     scores = run.metrics["models"]
     bins = {column: scores[column]["calibration"]["bins"] for column in columns}
     return {
-        "class_balance": draw.class_balance(
+        "class_balance": training_figures.class_balance(
             label_array(list(run.scored["target"]), run.class_names), {k: v["classes"] for k, v in run.weights.items()}
         ),
-        "folds": draw.folds(run.folds, run.class_names),
-        "learning_curves": draw.learning_curves(run.histories),
-        "architectures": draw.architectures(
+        "folds": training_figures.folds(run.folds, run.class_names),
+        "learning_curves": training_figures.learning_curves(run.histories),
+        "architectures": training_figures.architectures(
             {model: run.provenances[model, 0]["outline"] for model in run.recipe["models"]}
         ),
-        "augmented_samples": draw.augmented_samples({model: pixels for (model, _), pixels in sorted(grids.items())}),
-        "roc": draw.roc(table, _titles(run, columns, "auc", "AUC")),
-        "precision_recall": draw.precision_recall(table, _titles(run, columns, "average_precision", "AP")),
-        "score_histogram": draw.score_histogram(table, columns),
-        "calibration": draw.calibration(bins, {column: name for column, name in columns.items() if bins[column]}),
-        "most_wrong": draw.most_wrong(
+        "augmented_samples": training_figures.augmented_samples(
+            {model: pixels for (model, _), pixels in sorted(grids.items())}
+        ),
+        "roc": score_figures.roc(table, _titles(run, columns, "auc", "AUC")),
+        "precision_recall": score_figures.precision_recall(table, _titles(run, columns, "average_precision", "AP")),
+        "score_histogram": score_figures.score_histogram(table, columns),
+        "calibration": score_figures.calibration(
+            bins, {column: name for column, name in columns.items() if bins[column]}
+        ),
+        "most_wrong": score_figures.most_wrong(
             [
                 (pictures[row["id"]], row["id"], label if several else "label", row["target"], row[BLEND])
                 for label, row in zip(wrong["class"], wrong.to_dict("records"), strict=True)

@@ -5,7 +5,8 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from foldline import figures
+from foldline import score_figures, training_figures
+from foldline.figure_style import DPI, WIDTH, png_bytes, shortened, style
 from foldline.label_arrays import label_codes
 from foldline.metrics import reliability
 from matplotlib.figure import Figure
@@ -13,7 +14,7 @@ from PIL import Image
 
 
 def drawn(figure: Figure) -> Image.Image:
-    return Image.open(io.BytesIO(figures.png_bytes(figure)))
+    return Image.open(io.BytesIO(png_bytes(figure)))
 
 
 @pytest.fixture
@@ -28,14 +29,14 @@ def table() -> pd.DataFrame:
     ("count", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (4, 4, 1), (5, 3, 2), (7, 4, 2), (9, 3, 3)]
 )
 def test_panels_fill_their_rows(count: int, columns: int, rows: int) -> None:
-    assert figures._grid(count) == (columns, rows)
+    assert score_figures._grid(count) == (columns, rows)
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_every_column_has_a_panel_with_every_fold(count: int, table: pd.DataFrame) -> None:
     titles = {name: f"model {name}" for name in "abcdefg"[:count]}
-    with figures.style():
-        for draw in (figures.roc, figures.precision_recall):
+    with style():
+        for draw in (score_figures.roc, score_figures.precision_recall):
             panels = [axes for axes in draw(table, titles).axes if axes.lines]
             assert [axes.get_title(loc="left") for axes in panels] == list(titles.values())
             for axes in panels:
@@ -43,17 +44,17 @@ def test_every_column_has_a_panel_with_every_fold(count: int, table: pd.DataFram
 
 
 def test_curves_end_where_they_must(table: pd.DataFrame) -> None:
-    with figures.style():
-        pooled = figures.roc(table, {"a": "a"}).axes[0].lines[3]
-        precision = figures.precision_recall(table, {"a": "a"}).axes[0].lines[3]
+    with style():
+        pooled = score_figures.roc(table, {"a": "a"}).axes[0].lines[3]
+        precision = score_figures.precision_recall(table, {"a": "a"}).axes[0].lines[3]
     assert [pooled.get_xydata()[index].tolist() for index in (0, -1)] == [[0, 0], [1, 1]]
     assert precision.get_xydata()[-1].tolist() == [1, table["target"].mean()]
 
 
 def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
     bins = {"a": reliability(table["target"].to_numpy(), table["a"].to_numpy())}
-    with figures.style():
-        figure = figures.calibration(bins, {"a": "a"})
+    with style():
+        figure = score_figures.calibration(bins, {"a": "a"})
         points = figure.axes[0].lines[1].get_xydata()
         assert drawn(figure).size[0] > 300
     filled = [row for row in bins["a"] if row["rows"]]
@@ -72,26 +73,26 @@ def fold_table(count: int) -> pd.DataFrame:
 def test_any_number_of_folds(count: int) -> None:
     table = fold_table(count)
     weights = {fold: [{"name": "mark", "positive_weight": 1.0, "negative_weight": 1.0}] for fold in range(count)}
-    with figures.style():
-        assert drawn(figures.class_balance(np.array([[0], [1], [0], [0]] * count), weights)).format == "PNG"
-        texts = [text.get_text() for text in figures.folds(table, ["mark"]).axes[0].texts]
+    with style():
+        assert drawn(training_figures.class_balance(np.array([[0], [1], [0], [0]] * count), weights)).format == "PNG"
+        texts = [text.get_text() for text in training_figures.folds(table, ["mark"]).axes[0].texts]
     assert texts[-count:] == ["4 rows, 1 positive (25.0%)"] * count
 
 
 def test_external_rows_are_told_beside_the_folds() -> None:
     external = pd.DataFrame({"id": list("abcde"), "fold": [-1, 1, 1, 2, -1], "target": "1", "part": "external"})
-    with figures.style():
-        axes = figures.folds(pd.concat([fold_table(3), external]), ["mark"]).axes[0]
+    with style():
+        axes = training_figures.folds(pd.concat([fold_table(3), external]), ["mark"]).axes[0]
         assert axes.get_xlabel() == "rows; beside them 5 external rows, 3 of them withheld from a fold"
         told = [text.get_text() for text in axes.texts[-3:]]
-        assert "external" not in figures.folds(fold_table(3), ["mark"]).axes[0].get_xlabel()
+        assert "external" not in training_figures.folds(fold_table(3), ["mark"]).axes[0].get_xlabel()
     assert told == [f"4 rows, 1 positive (25.0%); {count} external withheld" for count in (0, 2, 1)]
 
 
 def test_a_single_epoch_can_be_seen() -> None:
     history = pd.DataFrame({"epoch": [1], "learning_rate": [1e-3], "loss": [0.5], "val_loss": [0.6], "val_auc": [0.8]})
-    with figures.style():
-        loss, area, rate = figures.learning_curves({("a", 0): history}).axes
+    with style():
+        loss, area, rate = training_figures.learning_curves({("a", 0): history}).axes
     assert {line.get_marker() for line in (*loss.lines[:2], area.lines[0], rate.lines[0])} == {"o"}
 
 
@@ -99,8 +100,8 @@ def test_learning_curves_show_both_losses_the_auc_and_the_learning_rate() -> Non
     """Rows 21 and 25."""
     columns = {"learning_rate": [1e-4, 1e-3], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_auc": [0.8, 0.9]}
     history = pd.DataFrame({"epoch": [1, 2], **columns})
-    with figures.style():
-        panels = figures.learning_curves({("a", fold): history for fold in range(3)}).axes
+    with style():
+        panels = training_figures.learning_curves({("a", fold): history for fold in range(3)}).axes
     shown = [[line.get_ydata().tolist() for line in axes.lines if len(line.get_ydata())] for axes in panels]
     assert shown == [
         [columns["loss"], columns["val_loss"]] * 3,
@@ -117,9 +118,9 @@ def test_networks_are_boxes_from_image_to_logits() -> None:
         {"shape": [50], "layers": 3, "parameters": 1500, "metadata": True},
         {"shape": [1], "layers": 1, "parameters": 12, "metadata": False},
     ]
-    with figures.style():
-        figure = figures.architectures({"a": stages, "b": stages[:1]})
-        assert drawn(figure).size[0] == figures.WIDTH * figures.DPI
+    with style():
+        figure = training_figures.architectures({"a": stages, "b": stages[:1]})
+        assert drawn(figure).size[0] == WIDTH * DPI
     first, second = figure.axes
     assert [text.get_text() for text in first.texts] == [
         "64 x 64 x 4\n2 layers\nno weights",
@@ -137,12 +138,14 @@ def test_channels_of_training_images_stand_beside_each_other() -> None:
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[2:4, 2:4, 3] = 90
     pixels[5, 5, 0] = 200
-    with figures.style():
-        figure = figures.training_images(
+    with style():
+        figure = training_figures.training_images(
             [(pixels, "a", "er, golgi"), (pixels, "b", "no class")], ("red", "green", "blue", "yellow")
         )
-        assert drawn(figure).size[0] == figures.WIDTH * figures.DPI
-        plain = figures.training_images([(pixels[..., :3], f"s{number}", "target 1") for number in range(8)], ())
+        assert drawn(figure).size[0] == WIDTH * DPI
+        plain = training_figures.training_images(
+            [(pixels[..., :3], f"s{number}", "target 1") for number in range(8)], ()
+        )
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["a\ner, golgi", "red", "green", "blue", "yellow", "b\nno class", "red", "green", "blue", "yellow"]
     shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes[:5]]
@@ -155,11 +158,11 @@ def test_channels_of_training_images_stand_beside_each_other() -> None:
 def test_grids_of_augmented_samples_have_the_names_of_their_models() -> None:
     """Row 25."""
     grids = {"small": np.zeros((20, 160, 3), np.uint8), "grey": np.full((40, 80, 1), 9, np.uint8)}
-    with figures.style():
-        figure = figures.augmented_samples(grids)
+    with style():
+        figure = training_figures.augmented_samples(grids)
         panels = figure.axes
-        assert drawn(figure).size[0] == figures.WIDTH * figures.DPI
-        none = figures.augmented_samples({})
+        assert drawn(figure).size[0] == WIDTH * DPI
+        none = training_figures.augmented_samples({})
         assert drawn(none).format == "PNG"
     assert [axes.get_title(loc="left") for axes in panels] == ["small", "grey"]
     assert [axes.images[0].get_array().shape for axes in panels] == [(20, 160, 3), (40, 80, 3)]
@@ -168,17 +171,17 @@ def test_grids_of_augmented_samples_have_the_names_of_their_models() -> None:
 
 def test_grey_pictures_look_like_colour_pictures_of_equal_channels() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (20, 20, 1), dtype=np.uint8)
-    with figures.style():
+    with style():
         grey, colour = (
-            figures.png_bytes(figures.most_wrong([(picture, "a-very-long-name-of-an-image", "label", 1, 0.1)]))
+            png_bytes(score_figures.most_wrong([(picture, "a-very-long-name-of-an-image", "label", 1, 0.1)]))
             for picture in (pixels, pixels.repeat(3, 2))
         )
     assert grey == colour
 
 
 def test_long_names_keep_both_ends() -> None:
-    assert figures._shortened("ISIC_0024306") == "ISIC_0024306"
-    short = figures._shortened("patient-0001-slide-0002-tile-0003")
+    assert shortened("ISIC_0024306") == "ISIC_0024306"
+    short = shortened("patient-0001-slide-0002-tile-0003")
     assert len(short) <= 22
     assert short.startswith("patient-00")
     assert short.endswith("tile-0003")
@@ -197,8 +200,8 @@ def test_counts_and_weights_stand_in_the_order_of_the_classes() -> None:
         ]
         for fold in range(3)
     }
-    with figures.style():
-        figure = figures.class_balance(labels, weights)
+    with style():
+        figure = training_figures.class_balance(labels, weights)
         left, right = figure.axes
         assert drawn(figure).size[0] > 1000
     assert [bar.get_width() for bar in left.patches] == labels.sum(axis=0).tolist()
@@ -212,8 +215,8 @@ def test_counts_and_weights_stand_in_the_order_of_the_classes() -> None:
 def test_positives_of_each_class_and_fold_are_told() -> None:
     labels = (np.random.default_rng(1).random((60, 3)) < 0.3).astype(int)
     table = pd.DataFrame({"id": [f"s{number:02d}" for number in range(60)], "part": "train", "fold": np.arange(60) % 4})
-    with figures.style():
-        figure = figures.folds(table.assign(target=label_codes(labels)), ["x", "y", "z"])
+    with style():
+        figure = training_figures.folds(table.assign(target=label_codes(labels)), ["x", "y", "z"])
         assert drawn(figure).format == "PNG"
     told = np.array([int(text.get_text()) for text in figure.axes[0].texts]).reshape(4, 3)
     assert (told == [labels[np.arange(60) % 4 == fold].sum(axis=0) for fold in range(4)]).all()
@@ -222,7 +225,7 @@ def test_positives_of_each_class_and_fold_are_told() -> None:
 def test_several_classes_have_a_line_each_if_they_have_both_labels(table: pd.DataFrame) -> None:
     pairs = pd.concat([table.assign(**{"class": name}) for name in ("x", "y", "z")])
     pairs.loc[pairs["class"] == "z", "target"] = 0
-    with figures.style():
-        for draw in (figures.roc, figures.precision_recall):
+    with style():
+        for draw in (score_figures.roc, score_figures.precision_recall):
             lines = draw(pairs, {"a": "a"}).axes[0].lines
             assert [line.get_label() for line in lines] == ["x", "y", "all rows and classes", "chance"]

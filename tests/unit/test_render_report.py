@@ -131,7 +131,7 @@ def test_leaks_stand_in_the_page(read: Reader) -> None:
 def undrawn(monkeypatch: pytest.MonkeyPatch, made: Results) -> None:
     """Figures are made but not drawn, which takes seconds."""
     data = (made.folder / "figures" / "folds.png").read_bytes()
-    monkeypatch.setattr("foldline.figures.png_bytes", lambda _: data)
+    monkeypatch.setattr("render_report.png_bytes", lambda _: data)
 
 
 def test_the_title_cannot_carry_markup(made: Results, undrawn: None, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ CASES = {
     "blend method": (set_value("blend", "method", value="rank_mean"), AFTER_BLEND),
     "blending code": (append("scripts/foldline/blending.py", "\nEDITED = 1\n"), AFTER_BLEND),
     "loss function": (append("scripts/foldline/losses.py", "\nEDITED = 1\n"), training()),
-    "figure code": (append("scripts/foldline/figures.py", "\nEDITED = 1\n"), REPORT),
+    "figure code": (append("scripts/foldline/score_figures.py", "\nEDITED = 1\n"), REPORT),
     "report template": (append("scripts/foldline/report_template.html", "<!-- edited -->"), REPORT),
     "learning rate of one model": (set_value("models", "a", "learning_rate", value=0.01), training("a")),
     "override for one fold": (set_value("models", "a", "fold_overrides", value={2: {"seed": 5}}), training("a", [2])),
