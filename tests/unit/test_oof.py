@@ -29,6 +29,12 @@ def test_the_table_keeps_every_bit(class_names: list[str], tmp_path: Path) -> No
     assert all((found.scores[name] == oof.scores[name]).all() for name in oof.scores)
 
 
+def test_a_score_may_be_nothing_or_all(tmp_path: Path) -> None:
+    oof = Oof(["mark"], ["i0", "i1"], np.arange(2), np.eye(2, 1, dtype=int), {"a": np.eye(2, 1), "blend": np.eye(2, 1)})
+    write_oof(tmp_path / "oof.csv", oof)
+    assert read_oof(tmp_path / "oof.csv", ["mark"]).scores["a"].tolist() == [[1.0], [0.0]]
+
+
 def test_columns_carry_the_class_where_there_are_several(tmp_path: Path) -> None:
     write_oof(tmp_path / "one.csv", made(["mark"]))
     assert list(pd.read_csv(tmp_path / "one.csv")) == ["id", "fold", "target", "a", "b", "blend"]

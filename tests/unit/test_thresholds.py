@@ -19,7 +19,14 @@ def test_the_best_threshold_has_the_highest_f1_of_all(seed: int) -> None:
 def test_a_threshold_stands_between_two_scores() -> None:
     labels, scores = np.array([1, 1, 0, 0]), np.array([0.9, 0.6, 0.2, 0.1])
     assert best_threshold(labels, scores) == pytest.approx(0.4)
+    assert best_threshold(np.array([1, 1, 1, 0]), scores) == pytest.approx(0.15)
     assert best_threshold(np.zeros(4), scores) == 0.5
+
+
+def test_one_sure_hit_beats_three_among_ten() -> None:
+    """F1 of .5 against .46; with one row more in the denominator it would be the other way round."""
+    labels = np.array([1, 0, 0, 0, 0, 0, 0, 0, 1, 1])
+    assert best_threshold(labels, np.linspace(0.9, 0, 10)) == pytest.approx(0.85)
 
 
 def test_one_number_or_one_of_each_class() -> None:

@@ -86,6 +86,15 @@ def test_a_class_without_rows_among_others_is_no_error(method: str) -> None:
     assert np.isfinite(pairs(found)).all()
 
 
+@pytest.mark.parametrize("method", ["balanced", "effective_number"])
+def test_a_class_without_rows_changes_no_weight_of_the_others(method: str) -> None:
+    wider = np.hstack([ONE_HOT, np.zeros((15, 1), int)])
+    found = [row["positive_weight"] for row in weights(wider, method=method, link="softmax")]
+    assert found[:4] == pytest.approx(
+        [row["positive_weight"] for row in weights(ONE_HOT, method=method, link="softmax")]
+    )
+
+
 @pytest.mark.parametrize("method", ["none", "balanced"])
 @pytest.mark.parametrize(("label", "word"), [(0, "positive"), (1, "negative")])
 def test_the_only_class_without_a_label_is_an_error(method: str, label: int, word: str) -> None:
