@@ -73,4 +73,6 @@ def test_training_asks_for_a_gpu_and_a_job_that_fails_is_seen(project: Project, 
     assert done.returncode == 1
     (asked,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
     requests = asked["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
-    assert (requests["cpu"], requests["memory"], requests["nvidia.com/gpu"]) == ("3800m", "12000M", "1")
+    assert (requests["cpu"], requests["memory"], requests["nvidia.com/gpu"]) == ("3800m", "2017M", "1")
+    # A shard of each part that is trained on, and a GB.
+    assert requests["ephemeral-storage"] == "1200M"

@@ -23,6 +23,7 @@ rule blend_folds:
     resources:
         mem_mb=growing(1000),
         runtime=30,
+        disk_mb=1000,
     params:
         settings=settings_of("blend_folds"),
     message:
@@ -50,6 +51,7 @@ rule evaluate:
     resources:
         mem_mb=growing(1000),
         runtime=30,
+        disk_mb=1000,
     params:
         settings=settings_of("evaluate"),
     message:

@@ -1,5 +1,6 @@
 # What all rules share: the completed configuration, the plan of jobs, and look-ups into it.
 import sys
+from math import ceil
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -89,6 +90,28 @@ def settings_of(step):
 def growing(mem_mb):
     """Resource of a rule: this memory in MB, as much again with each attempt after one that failed."""
     return lambda wildcards, attempt: mem_mb * attempt
+
+
+def growing_with_batches(mem_mb, *, per_megapixel, batch_size):
+    """Resource of a rule: as `growing`, and this memory in MB for each megapixel of a batch of images on a CPU.
+
+    `batch_size` gives the rows of a batch by the section of the model.
+    """
+
+    def asked(wildcards, attempt):
+        model = config["models"][wildcards.model]
+        return ceil(attempt * (mem_mb + per_megapixel * batch_size(model) * model["image_size"] ** 2 / 1e6))
+
+    return asked
+
+
+def room_for(shards):
+    """Resource of a rule: disk in MB for the shards that it reads or writes, and a GB for all else.
+
+    Jobs in a cloud have copies of their inputs. Shards are one to two times as large as the configuration says.
+    """
+    largest = 2 * config["shards"]["megabytes"]
+    return lambda wildcards: ceil(1000 + largest * len(shards(wildcards)))
 
 
 def table_of(part):

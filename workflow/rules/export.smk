@@ -22,6 +22,7 @@ rule export_model:
     resources:
         mem_mb=growing(3000),
         runtime=60,
+        disk_mb=2000,
     params:
         settings=settings_of("export_model"),
     message:
@@ -52,6 +53,7 @@ rule export_ensemble:
     resources:
         mem_mb=growing(6000),
         runtime=120,
+        disk_mb=10000,
     params:
         settings=settings_of("export_ensemble"),
     message:

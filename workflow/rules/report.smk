@@ -55,8 +55,10 @@ rule render_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
+        # Measured: .2 GB and 4 s of CPU in the example.
         mem_mb=growing(2000),
         runtime=30,
+        disk_mb=room_for(lambda wildcards: shards_of(LARGEST, "train", "tfrec")),
     params:
         settings=settings_of("render_report"),
     message:

@@ -1,0 +1,87 @@
+"""What jobs ask for: every rule names its size, memory grows with the attempt, profiles say the rest and why."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fixtures.project import REPOSITORY, Project, with_environment
+
+NAMED = ("threads", "mem_mb", "runtime", "disk_mb")
+ON_CHIPS = {"train_fold", "predict_oof", "predict_test"}
+TARGETS = ["all", "results/export/ensemble/saved_model.pb", "results/export/a/fold0/saved_model.pb"]
+PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))
+
+
+def asked(project: Project, *arguments: str) -> dict[str, dict[str, Any]]:
+    """What the jobs of a dry run ask for, by their rules; jobs of one rule may differ, the last one is given."""
+    command = [sys.executable, str(REPOSITORY / "tests" / "fixtures" / "jobs.py"), "-n", *arguments, "--", *TARGETS]
+    done = subprocess.run(
+        command, cwd=project.folder, env=with_environment(), capture_output=True, text=True, check=True
+    )
+    jobs = [json.loads(line.removeprefix("JOB ")) for line in done.stdout.splitlines() if line.startswith("JOB ")]
+    return {job["rule"]: job for job in jobs}
+
+
+def rules_of(repository: Path) -> dict[str, str]:
+    """The text of each rule."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(repository.glob("workflow/rules/*.smk")))
+    found = re.split(r"^ *rule (\w+):$", text, flags=re.MULTILINE)[1:]
+    return dict(zip(found[::2], found[1::2], strict=True))
+
+
+def test_every_rule_names_its_size(repository: Path) -> None:
+    rules = rules_of(repository)
+    assert len(rules) == 14
+    for name, text in rules.items():
+        assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
+        assert re.search(r"^ +mem_mb=growing(_with_batches)?\(", text, re.MULTILINE), name
+        for resource in ("runtime", "disk_mb"):
+            assert re.search(rf"^ +{resource}=", text, re.MULTILINE), f"{name}: {resource}"
+        # In a job on another machine they would multiply those of the profile.
+        assert "retries:" not in text, name
+
+
+@pytest.mark.slow
+def test_what_a_job_asks_for_follows_the_configuration(new_project: Project) -> None:
+    jobs = asked(new_project, "--cores", "4")
+    assert set(jobs) == {*rules_of(REPOSITORY), "all"} - {"example_data"}
+    assert [name for name, job in jobs.items() if name != "all" and not set(NAMED) <= set(job)] == []
+    # Batches of 16 and of 64 images of 32 pixels.
+    assert (jobs["train_fold"]["mem_mb"], jobs["predict_oof"]["mem_mb"]) == (2066, 1533)
+    assert {name for name, job in jobs.items() if "gpu" in job} == ON_CHIPS
+    assert not any(job.get("gpu") or job.get("tpu") for job in jobs.values())
+    config = ["--config", "accelerator=gpu", "shards={megabytes: 500}"]
+    changed = asked(new_project, "--cores", "4", *config)
+    assert {name for name, job in changed.items() if job.get("gpu") == 1 and job["tpu"] == 0} == ON_CHIPS
+    # One shard of the test part and a GB; two parts in training.
+    assert (changed["predict_test"]["disk_mb"], changed["train_fold"]["disk_mb"]) == (2000, 3000)
+
+
+@pytest.mark.slow
+def test_one_fold_owns_the_chips_of_a_tpu_vm(new_project: Project) -> None:
+    jobs = asked(new_project, "--profile", "workflow/profiles/tpu-vm", "--cores", "6")
+    assert {name: job["threads"] for name, job in jobs.items() if job.get("tpu") == 1} == dict.fromkeys(ON_CHIPS, 6)
+    assert yaml.safe_load((REPOSITORY / "workflow/profiles/tpu-vm/profile.yaml").read_text())["resources"] == ["tpu=1"]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_entry_of_a_profile_has_a_reason(profile: str) -> None:
+    lines = (REPOSITORY / "workflow" / "profiles" / profile / "profile.yaml").read_text(encoding="utf-8").splitlines()
+    entries = [number for number, line in enumerate(lines) if re.match(r"[\w-]+:", line)]
+    assert entries
+    assert [lines[number] for number in entries if not lines[number - 1].startswith("#")] == []
+
+
+def test_profiles_size_only_rules_that_are_there(repository: Path) -> None:
+    rules = set(rules_of(repository))
+    assert {"default", "googlebatch", "kubernetes", "slurm", "tpu-vm"} == set(PROFILES)
+    for profile in PROFILES:
+        content = yaml.safe_load((repository / "workflow" / "profiles" / profile / "profile.yaml").read_text())
+        sized = {*content.get("set-resources", {}), *content.get("set-threads", {})}
+        assert sized <= rules, profile
+        assert (profile == "default") != ("retries" in content), profile
