@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from foldline.checkpoints import Checkpoints
-from foldline.datasets import check_ids, check_read, open_shards, ordered_batches, reading, training_batches
+from foldline.datasets import Sight, check_ids, check_read, open_shards, ordered_batches, reading, training_batches
 from foldline.devices import Device, use_device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
@@ -31,12 +31,13 @@ from foldline.losses import make_loss
 from foldline.metadata import fit_encoding
 from foldline.model_weights import save_weights
 from foldline.networks import build_network, outline, sight_of
+from foldline.precision import AUTO, FLOAT32, Precision, check_precision, fastest_precision
 from foldline.samples import augmented_samples, no_samples
 from foldline.schedules import make_schedule
 from foldline.step import step
 from foldline.tables import FOLDS, read_table, write_table
-from foldline.training import HISTORY, Plan, fit
-from foldline.training_state import State
+from foldline.training import HISTORY, Plan, fit, images_per_second
+from foldline.training_state import State, kept_precision
 
 logger = logging.getLogger(__name__)
 
@@ -108,32 +109,45 @@ def train_fold(
     sight = sight_of(settings, encoding)
     weighing = read_json(class_weights)
     seed = settings["seed"] + fold
-    tf_keras.utils.set_random_seed(seed % 2**32)
-    network = build_network(
-        settings,
-        sight,
-        weights=settings["weights"],
-        class_count=len(class_names),
-        device=device,
-        trainable=settings["trainable"],
-    )
-    plan = _plan(settings, len(train_ids), device, link)
+    loss = make_loss(settings["loss"], weighing["classes"], link=link)
     kept = Checkpoints(Path(checkpoints["folder"]) / key, seconds=checkpoints["seconds"], share=checkpoints["share"])
     when_built(kept.remove)
+
+    def network_in(precision: str) -> tf_keras.Model:
+        tf_keras.utils.set_random_seed(seed % 2**32)
+        return build_network(
+            settings,
+            sight,
+            weights=settings["weights"],
+            class_count=len(class_names),
+            device=device,
+            trainable=settings["trainable"],
+            precision=precision,
+        )
 
     def batches(first: int) -> tf.data.Dataset:
         return training_batches(
             source,
             train_ids,
             sight=sight,
-            batch_size=plan.batch_size,
-            epochs=plan.epochs,
+            batch_size=settings["batch_size"],
+            epochs=settings["epochs"],
             seed=seed,
             augmentation=settings["augment"],
             threads=threads,
             first=first,
         )
 
+    def plan_in(precision: Precision) -> Plan:
+        return _plan(settings, len(train_ids), link, precision)
+
+    def speed_in(name: str) -> float:
+        one = batches(0).take(1).cache().repeat()
+        return images_per_second(network_in(name), one, plan=plan_in(Precision(name)), loss=loss, device=device)
+
+    with reading(source):
+        precision = _precision(settings["precision"], sight, device, kept, speed_in)
+    network, plan = network_in(precision.name), plan_in(precision)
     validation_batch = device.replicas * max(1, VALIDATION_BATCH // device.replicas)
     validation = ordered_batches(
         source.part("train"),
@@ -159,7 +173,7 @@ def train_fold(
             network,
             batches,
             plan=plan,
-            loss=make_loss(settings["loss"], weighing["classes"], link=link),
+            loss=loss,
             device=device,
             validate=validate,
             name=f"{model} fold {fold}",
@@ -196,6 +210,8 @@ def train_fold(
             "device": device.kind,
             "device_reason": device.reason,
             "replicas": device.replicas,
+            "precision": precision.name,
+            "precision_trial": precision.trial,
             "parameters": network.count_params(),
             "outline": outline(network),
             "trained_parameters": int(sum(np.prod(variable.shape) for variable in network.trainable_variables)),
@@ -226,9 +242,22 @@ def _check_labels(folds: str | Path, held_out: pd.DataFrame, fold: int, class_na
         )
 
 
-def _plan(settings: Mapping[str, Any], rows: int, device: Device, link: str) -> Plan:
+def _precision(
+    wanted: str, sight: Sight, device: Device, kept: Checkpoints, images_per_second: Callable[[str], float]
+) -> Precision:
+    """What the fold computes in: what it has computed in so far, what the settings name, or what is fastest here."""
+    if wanted != AUTO:
+        check_precision(wanted, device)
+        return Precision(wanted)
+    if (before := kept_precision(kept)) is not None:
+        logger.info("computes in %s, as it has so far", before.name)
+        return before
+    # The head, all that a model without images has, computes in float32 anyway.
+    return Precision(FLOAT32) if sight.image_size is None else fastest_precision(device, images_per_second)
+
+
+def _plan(settings: Mapping[str, Any], rows: int, link: str, precision: Precision) -> Plan:
     batch_size, epochs = settings["batch_size"], settings["epochs"]
-    device.check_batch_size(batch_size)
     schedule = make_schedule(
         settings["schedule"],
         learning_rate=settings["learning_rate"],
@@ -247,6 +276,7 @@ def _plan(settings: Mapping[str, Any], rows: int, device: Device, link: str) -> 
         select=settings["select_epoch"],
         reduction=settings["loss"]["reduction"],
         ema_decay=settings["ema_decay"],
+        precision=precision,
     )
 
 

@@ -191,7 +191,7 @@ def _any_channels() -> Iterator[None]:
 def _imagenet_scaling(channels: Sequence[str]) -> tf_keras.layers.Layer:
     """Layer from pixels of 0 to 255 to mean 0 and deviation 1 over ImageNet."""
     mean, deviation = of_channels(IMAGENET_MEAN * 255, channels), of_channels(IMAGENET_STD * 255, channels)
-    return tf_keras.layers.Normalization(mean=mean, variance=deviation**2)
+    return tf_keras.layers.Normalization(mean=mean, variance=deviation**2, dtype="float32")
 
 
 def _network(model: tf_keras.Model) -> tf_keras.Model:

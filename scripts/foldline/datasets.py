@@ -13,7 +13,7 @@ from foldline.augment import augment
 from foldline.channels import image_features
 from foldline.colour import colour_draws, has_colour
 from foldline.engine import tf
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, gist_of, listing
 from foldline.files import digest_of
 from foldline.heads import IMAGE, METADATA
 from foldline.metadata import Encoding
@@ -260,10 +260,9 @@ def reading(shards: Shards) -> Iterator[None]:
     try:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError) as error:
-        said = str(error).splitlines()[0]
         raise FoldlineError(
-            f"shards {listing(list(shards.paths), limit=3)} cannot be read: {said}; remove them and run the workflow "
-            "again"
+            f"shards {listing(list(shards.paths), limit=3)} cannot be read: {gist_of(error)}; remove them and run the "
+            "workflow again"
         ) from error
 
 

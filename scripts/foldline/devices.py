@@ -3,16 +3,19 @@
 import importlib.util
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from foldline.engine import tf
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, gist_of, listing
 
 logger = logging.getLogger(__name__)
 
 ACCELERATORS = ("auto", "cpu", "gpu", "tpu")
+# A TPU would wait for the host between steps; some seconds of steps are the longest that a wish to leave waits.
+TPU_STEPS_PER_CALL = 16
+Nested = TypeVar("Nested")
 
 
 @dataclass(frozen=True)
@@ -23,36 +26,40 @@ class Device:
         kind: "tpu", "gpu" or "cpu".
         reason: why it was chosen, one line.
         strategy: how computation is spread over its replicas.
+        steps_per_call: training steps that TensorFlow does for one call from Python.
     """
 
     kind: str
     reason: str
     strategy: tf.distribute.Strategy
+    steps_per_call: int = 1
 
     @property
     def replicas(self) -> int:
         """Number of devices that each compute a part of every batch."""
         return self.strategy.num_replicas_in_sync
 
-    def spread(self, *batches: Any) -> tuple[Any, ...]:
-        """Cut arrays, alone or in dicts, along their first axis into equal parts, one for each replica."""
-        if self.replicas == 1:
-            return batches
+    @property
+    def wants_full_batches(self) -> bool:
+        """Whether all batches must have one size: to be cut into equal parts, or since each shape is compiled anew."""
+        return self.kind == "tpu" or self.replicas > 1
 
-        def part(array: Any) -> Any:
-            size = len(array) // self.replicas
+    def spread(self, batch: Nested) -> Nested:
+        """Cut the tensors of a batch along their first axis into equal parts, one for each replica."""
+        if self.replicas == 1:
+            return batch
+
+        def cut(tensor: tf.Tensor) -> tf.distribute.DistributedValues:
+            # The batch is in the host's memory: each part shall travel to its own device only.
+            with tf.device("CPU:0"):
+                parts = tf.split(tensor, self.replicas)
             return self.strategy.experimental_distribute_values_from_function(
-                lambda context: array[
-                    context.replica_id_in_sync_group * size : (context.replica_id_in_sync_group + 1) * size
-                ]
+                lambda context: parts[context.replica_id_in_sync_group]
             )
 
-        return tuple(
-            {name: part(array) for name, array in batch.items()} if isinstance(batch, dict) else part(batch)
-            for batch in batches
-        )
+        return tf.nest.map_structure(cut, batch)
 
-    def gather(self, spread: Any) -> np.ndarray:
+    def gather(self, spread: tf.Tensor | tf.distribute.DistributedValues) -> np.ndarray:
         """Put the parts of all replicas together again, in the order of `spread`."""
         return np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(spread)])
 
@@ -118,13 +125,16 @@ def _tpu(accelerator: str) -> Device | None:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         strategy = tf.distribute.TPUStrategy(resolver)
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        said = gist_of(error)
         if accelerator == "auto":
-            logger.info("libtpu is installed, but no TPU answers: %s", error)
+            # Another process that holds the chips looks the same; the job would go on for days on a CPU.
+            logger.warning("libtpu is installed, but no TPU answers (%s); set accelerator to tpu to insist on it", said)
             return None
         raise FoldlineError(
-            f"accelerator is tpu, but no TPU answers ({error}); run on a TPU VM, or set accelerator to auto"
+            f"accelerator is tpu, but no TPU answers ({said}); run on a TPU VM, one job at a time (--resources tpu=1), "
+            "or set accelerator to auto"
         ) from error
-    return Device("tpu", f"{strategy.num_replicas_in_sync} TPU cores answered", strategy)
+    return Device("tpu", f"{strategy.num_replicas_in_sync} TPU cores answered", strategy, TPU_STEPS_PER_CALL)
 
 
 def _gpu(accelerator: str) -> Device | None:

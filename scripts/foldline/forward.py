@@ -12,15 +12,17 @@ Forward = Callable[[dict[str, tf.Tensor]], np.ndarray]
 
 def make_forward(model: tf_keras.Model, device: Device, *, batch_size: int) -> Forward:
     """Function of a network's inputs, each (n, ...) with n <= batch_size, that gives logits, float32 (n, n_classes)."""
-    compute = tf.function(
-        lambda inputs: device.strategy.run(model, args=(inputs,), kwargs={"training": False}), reduce_retracing=True
-    )
+
+    def computed(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        return device.strategy.run(model, args=(device.spread(inputs),), kwargs={"training": False})
+
+    compute = tf.function(computed, reduce_retracing=True)
 
     def forward(inputs: dict[str, tf.Tensor]) -> np.ndarray:
         count = len(next(iter(inputs.values())))
-        if device.kind == "tpu" or device.replicas > 1:
+        if device.wants_full_batches:
             inputs = {name: _padded(values, batch_size - count) for name, values in inputs.items()}
-        return device.gather(compute(*device.spread(inputs)))[:count]
+        return device.gather(compute(inputs))[:count]
 
     return forward
 

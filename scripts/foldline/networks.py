@@ -9,6 +9,7 @@ from foldline.devices import Device
 from foldline.engine import tf_keras
 from foldline.heads import IMAGE, METADATA, build_model
 from foldline.metadata import Encoding
+from foldline.precision import FLOAT32, computing_in
 
 IMAGE_BRANCH, METADATA_BRANCH, HEAD_BRANCH = range(3)
 
@@ -24,7 +25,14 @@ def sight_of(settings: Mapping[str, Any], encoding: Encoding) -> Sight:
 
 
 def build_network(
-    settings: Mapping[str, Any], sight: Sight, *, weights: str, class_count: int, device: Device, trainable: str = "all"
+    settings: Mapping[str, Any],
+    sight: Sight,
+    *,
+    weights: str,
+    class_count: int,
+    device: Device,
+    trainable: str = "all",
+    precision: str = FLOAT32,
 ) -> tf_keras.Model:
     """Build a network in the scope of a device's strategy.
 
@@ -35,6 +43,7 @@ def build_network(
         class_count: number of classes.
         device: where it will compute.
         trainable: see `backbones.freeze`.
+        precision: what the backbone computes in, see `precision.CANDIDATES`; variables and the head are float32.
 
     Returns:
         See `heads.build_model`.
@@ -42,11 +51,12 @@ def build_network(
     with device.strategy.scope():
         backbone = None
         if sight.image_size is not None:
-            backbone = build_backbone(
-                settings["backbone"], weights=weights, image_size=sight.image_size, channels=sight.channels or RGB
-            )
+            with computing_in(precision):
+                backbone = build_backbone(
+                    settings["backbone"], weights=weights, image_size=sight.image_size, channels=sight.channels or RGB
+                )
             freeze(backbone, trainable=trainable)
-        return build_model(
+        network = build_model(
             backbone,
             metadata_width=sight.encoding.width,
             class_count=class_count,
@@ -54,6 +64,20 @@ def build_network(
             hidden=settings["hidden"],
             dropout=settings["dropout"],
         )
+    if device.replicas > 1:
+        synchronise(network)
+    return network
+
+
+def synchronise(network: tf_keras.Model) -> None:
+    """Let trained batch normalisation take mean and variance of the whole batch, not of each replica's part of it.
+
+    So a training depends on its batch size alone, and not on how many devices share it.
+    """
+    for layer in _flat(network):
+        if isinstance(layer, tf_keras.layers.BatchNormalization) and layer.trainable:
+            # The fused kernel sees one device only.
+            layer.synchronized, layer.fused = True, False
 
 
 def outline(network: tf_keras.Model) -> list[dict[str, Any]]:

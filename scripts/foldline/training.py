@@ -17,14 +17,17 @@ from foldline.errors import FoldlineError
 from foldline.heads import IMAGE
 from foldline.links import accuracy, ordering
 from foldline.losses import Loss
+from foldline.precision import MIXED_FLOAT16, Precision
 from foldline.ranking import macro_auc
 from foldline.schedules import AUC, LOSS, Progress, Schedule
 from foldline.training_state import Keeper, State
 
 logger = logging.getLogger(__name__)
 
-# Losses are looked at after so many steps: a look waits for the device, no look lets a lost training go on.
+# Losses are looked at after so many steps or more: a look waits for the device, no look lets a lost training go on.
 STEPS_BETWEEN_LOOKS = 50
+# The speed of a training is the best of some calls of some steps each, after one call that builds it.
+SPEED_CALLS, SPEED_STEPS = 3, 2
 
 HISTORY = {
     "epoch": "int64",
@@ -55,6 +58,7 @@ class Plan:
         reduction: "mean" of the losses of a batch, or their "sum", is what is made small.
         ema_decay: share of the averaged weights that stays in a step; the averages are validated and kept. None: the
             weights as they are.
+        precision: what the network was built to compute in.
     """
 
     rows: int
@@ -68,17 +72,19 @@ class Plan:
     select: str
     reduction: str
     ema_decay: float | None
+    precision: Precision
 
     def end(self, epoch: int) -> int:
         """First step behind an epoch (counted from 0); an epoch's last rows may stand in a batch of the next."""
         return (epoch + 1) * self.rows // self.batch_size
 
-    def check(self) -> None:
-        """Refuse a batch larger than an epoch.
+    def check(self, device: Device) -> None:
+        """Refuse a batch larger than an epoch, or one that the device's replicas cannot share.
 
         Raises:
-            FoldlineError: it is.
+            FoldlineError: it is one of these.
         """
+        device.check_batch_size(self.batch_size)
         if self.batch_size > self.rows:
             raise FoldlineError(
                 f"batch_size {self.batch_size} is more than the fold's {self.rows} training rows; give a smaller one"
@@ -115,26 +121,22 @@ def fit(
         FoldlineError: the loss is not finite, or the rows end early.
         StoppedError: the training was asked to stop; its state was kept.
     """
-    plan.check()
+    plan.check(device)
     averaging = plan.ema_decay is not None
-    with device.strategy.scope():
-        optimizer = tf_keras.optimizers.Adam(
-            plan.schedule.rate(0), use_ema=averaging, ema_momentum=plan.ema_decay if averaging else 0.99
-        )
-        optimizer.build(network.trainable_variables)
-    step = make_step(network, optimizer, loss, batch_size=plan.batch_size, reduction=plan.reduction)
-    compute = tf.function(lambda inputs, labels: device.strategy.run(step, args=(inputs, labels)))
-    state = State(stopping=Progress(plan.min_delta, plan.monitor), schedule=plan.schedule)
+    optimizer = _make_optimizer(network, plan, device)
+    state = State(stopping=Progress(plan.min_delta, plan.monitor), schedule=plan.schedule, precision=plan.precision)
     keeper = Keeper(network, optimizer, state, device, checkpoints)
     keeper.resume(name)
-    source = iter(batches(state.step))
+    dataset = batches(state.step)
+    compute = _make_call(network, optimizer, loss, plan, device, dataset.element_spec)
+    source = iter(dataset)
     with keeper.interruptible():
         while len(state.history) < plan.epochs:
             if plan.patience is not None and state.stopping.waited >= plan.patience:
                 logger.info("%s  stops: no better %s in %d epochs", name, plan.monitor, plan.patience)
                 break
             epoch = len(state.history)
-            _run_epoch(epoch, source, compute, optimizer, state, keeper, plan, device, name)
+            _run_epoch(epoch, source, compute, state, keeper, plan, device, name)
             start = time.monotonic()
             with _averaged(network, optimizer if averaging else None):
                 row = _epoch_row(epoch, np.array(state.losses), validate, loss, plan)
@@ -155,6 +157,68 @@ def fit(
         if averaging:
             optimizer.finalize_variable_values(network.trainable_variables)
     return state
+
+
+def images_per_second(
+    network: tf_keras.Model, batches: tf.data.Dataset, *, plan: Plan, loss: Loss, device: Device
+) -> float:
+    """Measure how fast a network is trained; it is another one afterwards.
+
+    Args:
+        network: see `fit`.
+        batches: as many as are asked for, at no cost.
+        plan: how it would be trained.
+        loss: loss of single samples.
+        device: where to compute.
+    """
+    plan.check(device)
+    steps = SPEED_STEPS * device.steps_per_call
+    compute = _make_call(network, _make_optimizer(network, plan, device), loss, plan, device, batches.element_spec)
+    source, rates = iter(batches), tf.fill([steps], plan.schedule.rate(0))
+    seconds = []
+    for _ in range(1 + SPEED_CALLS):
+        start = time.monotonic()
+        compute(source, rates).numpy()
+        seconds.append(time.monotonic() - start)
+    return steps * plan.batch_size / min(seconds[1:])
+
+
+def _make_optimizer(network: tf_keras.Model, plan: Plan, device: Device) -> tf_keras.optimizers.Optimizer:
+    averaging = plan.ema_decay is not None
+    with device.strategy.scope():
+        optimizer = tf_keras.optimizers.Adam(
+            plan.schedule.rate(0), use_ema=averaging, ema_momentum=plan.ema_decay if averaging else 0.99
+        )
+        if plan.precision.name == MIXED_FLOAT16:
+            # Small gradients would become 0 in 16 bits: the loss is multiplied by a factor that follows their size.
+            optimizer = tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
+        optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _make_call(
+    network: tf_keras.Model,
+    optimizer: tf_keras.optimizers.Optimizer,
+    loss: Loss,
+    plan: Plan,
+    device: Device,
+    batch: tuple[dict[str, tf.TensorSpec], tf.TensorSpec],
+) -> Callable[[Iterator[tuple[Inputs, tf.Tensor]], tf.Tensor], tf.Tensor]:
+    """Steps on all devices in one call from Python: a function of batches and the rates (n,) of n steps, losses (n,).
+
+    The loop runs on the host, so that devices get programs of one step, and shapes that do not depend on n.
+    """
+    step = make_step(network, optimizer, loss, batch_size=plan.batch_size, reduction=plan.reduction)
+
+    def call(batches: Iterator[tuple[Inputs, tf.Tensor]], rates: tf.Tensor) -> tf.Tensor:
+        losses = tf.TensorArray(tf.float32, tf.size(rates))
+        for number in tf.range(tf.size(rates)):
+            optimizer.learning_rate.assign(rates[number])
+            shares = device.strategy.run(step, args=device.spread(next(batches)))
+            losses = losses.write(number, device.strategy.reduce(tf.distribute.ReduceOp.SUM, shares, axis=None))
+        return losses.stack()
+
+    return tf.function(call, input_signature=[tf.data.IteratorSpec(batch), tf.TensorSpec([None], tf.float32)])
 
 
 @contextmanager
@@ -194,6 +258,7 @@ def make_step(
     """
     variables = network.trainable_variables
     scale = batch_size if reduction == "sum" else 1
+    scaling = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
 
     def step(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
         seen = {name: values for name, values in inputs.items() if name != COLOUR}
@@ -204,7 +269,12 @@ def make_step(
             tape.watch(variables)
             share = tf.reduce_sum(loss(labels, network(seen, training=True))) / batch_size
             objective = share * scale
-        optimizer.apply_gradients(zip(tape.gradient(objective, variables), variables, strict=True))
+            if scaling:
+                objective = optimizer.get_scaled_loss(objective)
+        gradients = tape.gradient(objective, variables)
+        if scaling:
+            gradients = optimizer.get_unscaled_gradients(gradients)
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return share
 
     return step
@@ -214,7 +284,6 @@ def _run_epoch(
     epoch: int,
     source: Iterator[tuple[Inputs, tf.Tensor]],
     compute: Callable[..., tf.Tensor],
-    optimizer: tf_keras.optimizers.Optimizer,
     state: State,
     keeper: Keeper,
     plan: Plan,
@@ -224,18 +293,20 @@ def _run_epoch(
     """Run the steps of an epoch that are left."""
     first, end = plan.end(epoch - 1), plan.end(epoch)
     waiting: list[tf.Tensor] = []
-    clock = time.monotonic()
+    looked, clock = state.step, time.monotonic()
     while state.step < end:
-        batch = next(source, None)
-        if batch is None:
-            raise FoldlineError(f"{name}: the rows end before step {state.step}; build the shards again")
-        optimizer.learning_rate.assign(plan.schedule.rate(state.step))
-        waiting.append(compute(*device.spread(*batch)))
-        state.step += 1
+        following = min(state.step + device.steps_per_call, end)
+        rates = [plan.schedule.rate(step) for step in range(state.step, following)]
+        try:
+            waiting.append(compute(source, tf.constant(rates, tf.float32)))
+        except tf.errors.OutOfRangeError as error:
+            raise FoldlineError(f"{name}: the rows end before step {following - 1}; build the shards again") from error
+        state.step = following
         wanted = keeper.is_wanted()
-        if len(waiting) == STEPS_BETWEEN_LOOKS or state.step == end or wanted:
-            state.losses += [float(sum(device.strategy.experimental_local_results(share))) for share in waiting]
+        if state.step - looked >= STEPS_BETWEEN_LOOKS or state.step == end or wanted:
+            state.losses += np.concatenate(waiting).tolist()
             waiting.clear()
+            looked = state.step
             if not np.isfinite(state.losses).all():
                 lost = first + int(np.flatnonzero(~np.isfinite(state.losses))[0])
                 raise FoldlineError(

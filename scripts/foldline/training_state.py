@@ -11,6 +11,7 @@ from foldline.checkpoints import Checkpoints
 from foldline.devices import Device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError, StoppedError
+from foldline.precision import Precision
 from foldline.schedules import Progress, Schedule
 from foldline.snapshots import Snapshot
 
@@ -24,6 +25,7 @@ class State:
     Attributes:
         stopping: progress that early stopping goes by.
         schedule: learning rate of a step, which a plateau changes.
+        precision: what the network was built to compute in.
         best: progress that the choice of the best epoch goes by.
         step: the next step, from 0.
         losses: losses of the steps of the epoch at work.
@@ -35,6 +37,7 @@ class State:
 
     stopping: Progress
     schedule: Schedule
+    precision: Precision
     best: Progress = field(default_factory=lambda: Progress(0.0))
     step: int = 0
     losses: list[float] = field(default_factory=list)
@@ -61,7 +64,7 @@ class Keeper:
         self._checkpoints = checkpoints
         self._variables = {
             "network": list(network.weights),
-            "optimizer": list(optimizer.variables),
+            "optimizer": _optimizer_variables(optimizer),
             "dropout": _dropout_states(network, device),
         }
 
@@ -114,6 +117,7 @@ class Keeper:
             "best": asdict(state.best),
             "plateau": asdict(state.schedule.progress),
             "scale": state.schedule.scale,
+            "precision": asdict(state.precision),
         }
         arrays = {name: [variable.numpy() for variable in found] for name, found in self._variables.items()}
         checkpoints.save(Snapshot(facts, arrays | {"kept": state.kept}), step=state.step)
@@ -138,6 +142,20 @@ class Keeper:
         state.schedule.progress, state.schedule.scale = Progress(**facts["plateau"]), facts["scale"]
         # Copies, since the arrays of a snapshot are views that hold its whole file in memory.
         state.kept = [array.copy() for array in snapshot.arrays["kept"]]
+
+
+def kept_precision(checkpoints: Checkpoints) -> Precision | None:
+    """What the training that goes on from the newest checkpoint computed in; None if it starts anew."""
+    found: list[Precision] = []
+    checkpoints.load(lambda snapshot: found.append(Precision(**snapshot.facts["precision"])))
+    return found[0] if found else None
+
+
+def _optimizer_variables(optimizer: tf_keras.optimizers.Optimizer) -> list[tf.Variable]:
+    """Variables of an optimizer, those of its loss scale too."""
+    if not isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer):
+        return list(optimizer.variables)
+    return [*optimizer.variables, optimizer._loss_scale.current_loss_scale, optimizer.dynamic_counter]
 
 
 def _dropout_states(network: tf_keras.Model, device: Device) -> list[tf.Variable]:

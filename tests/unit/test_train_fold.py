@@ -1,7 +1,9 @@
 """A fold is trained: its files say what went in, and equal settings give equal weights."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import pandas as pd
 import pytest
 from fixtures.settings import model_settings
 from fixtures.shards import ShardSet, cut_last_record, write_shards
-from foldline.engine import tf
+from foldline.checkpoints import Checkpoints
+from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError
 from foldline.files import digest_of, read_json, sha256_of_file
 from foldline.metadata import encoding_of
@@ -105,6 +108,7 @@ def test_the_provenance_says_what_went_in(trained: Trained) -> None:
     assert (told["train_rows"], told["validation_rows"]) == (30, 15)
     assert told["weights_sha256"] == sha256_of_file(trained.folder / "weights.weights.h5")
     assert told["device"] == "cpu"
+    assert (told["precision"], told["precision_trial"]) == ("float32", {})
     assert told["epochs_run"] == told["selected_epoch"] == 2
     assert 0 < told["trained_parameters"] < told["parameters"]
     assert told["versions"]["tensorflow"] == tf.__version__
@@ -153,6 +157,37 @@ def test_equal_settings_give_equal_bytes_and_another_seed_others(trained: Traine
     assert read_json(tmp_path / "again" / "provenance.json") == read_json(trained.folder / "provenance.json")
     run(trained.data, tmp_path / "other", seed=12, trainable="head", epochs=1)
     assert (tmp_path / "other" / "weights.weights.h5").read_bytes() != weights
+
+
+def test_the_precision_is_tried_once_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A fold that was interrupted goes on in the precision that it began in, whatever is faster now."""
+    data = write_shards(tmp_path / "shards")
+    tried: list[str] = []
+
+    def speed(network: tf_keras.Model, batches: tf.data.Dataset, *, faster: str, **given: Any) -> float:
+        assert len(list(batches.take(3))) == 3
+        tried.append(given["plan"].precision.name)
+        assert network.get_layer("conv_head").dtype_policy.name == tried[-1]
+        return 2.0 if tried[-1] == faster else 1.0
+
+    fold = {"precision": "auto", "trainable": "head", "epochs": 1}
+    monkeypatch.setattr("train_fold.images_per_second", partial(speed, faster="mixed_bfloat16"))
+    with monkeypatch.context() as patch:
+        # As of a process that is killed before its outputs count.
+        patch.setattr(Checkpoints, "remove", Checkpoints.close)
+        run(data, tmp_path, **fold)
+    assert tried == ["float32", "mixed_bfloat16"]
+    monkeypatch.setattr("train_fold.images_per_second", partial(speed, faster="float32"))
+    with caplog.at_level(logging.INFO):
+        run(data, tmp_path, **fold)
+    assert len(tried) == 2
+    assert "computes in mixed_bfloat16, as it has so far" in caplog.text
+    told = read_json(tmp_path / "provenance.json")
+    assert told["settings"]["precision"] == "auto"
+    assert told["precision"] == "mixed_bfloat16"
+    assert told["precision_trial"] == {"float32": 1.0, "mixed_bfloat16": 2.0}
 
 
 def test_what_does_not_fit_is_refused_before_training(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,16 @@ import pytest
 from foldline.backbones import build_backbone, freeze
 from foldline.checkpoints import Checkpoints
 from foldline.colour import adjust_colour
-from foldline.devices import use_device
+from foldline.datasets import Shards, reading
+from foldline.devices import Device, use_device
 from foldline.engine import tf, tf_keras
 from foldline.errors import FoldlineError, StoppedError
 from foldline.heads import build_model
 from foldline.losses import make_loss
+from foldline.precision import Precision
 from foldline.schedules import Progress, Schedule
-from foldline.training import HISTORY, Plan, fit, make_step
+from foldline.snapshots import read_snapshot
+from foldline.training import HISTORY, Plan, fit, images_per_second, make_step
 from foldline.training_state import State
 
 WEIGHTS = [{"positive_weight": 1.0, "negative_weight": 1.0}]
@@ -57,9 +61,12 @@ def plan_of(
     ema=None,
     reduction="mean",
     monitor="auc",
+    precision="float32",
 ) -> Plan:
     schedule = Schedule(lambda step: rate, 1.0, 1, Progress(0.0, monitor))
-    return Plan(ROWS, batch, epochs, schedule, "sigmoid", patience, 0.0, monitor, select, reduction, ema)
+    return Plan(
+        ROWS, batch, epochs, schedule, "sigmoid", patience, 0.0, monitor, select, reduction, ema, Precision(precision)
+    )
 
 
 def train(network: tf_keras.Model, *, aucs=None, plan: Plan | None = None, **changes):
@@ -120,11 +127,14 @@ def train_in_parts(folder: Path, cuts: list[Cut], aucs: list[int], **changes: An
         # No share limits how often it is kept: always.
         checkpoints = Checkpoints(folder, seconds=0.0, share=math.inf)
 
-        def batches(first: int, cut: Cut = cut, checkpoints: Checkpoints = checkpoints) -> Iterator[Any]:
-            for number, batch in enumerate(dataset.skip(first), first):
-                if number == cut.step:
-                    checkpoints._reason = "the test"
-                yield batch
+        def batches(first: int, cut: Cut = cut, checkpoints: Checkpoints = checkpoints) -> tf.data.Dataset:
+            def drawn() -> Iterator[Any]:
+                for number, batch in enumerate(dataset.skip(first), first):
+                    if number == cut.step:
+                        checkpoints._reason = "the test"
+                    yield batch
+
+            return tf.data.Dataset.from_generator(drawn, output_signature=dataset.element_spec)
 
         def validate(cut: Cut = cut, checkpoints: Checkpoints = checkpoints) -> tuple[np.ndarray, np.ndarray]:
             if len(validated) == cut.validation:
@@ -162,6 +172,30 @@ def test_an_interrupted_training_ends_as_an_unbroken_one(changes: dict[str, Any]
     for one, other in zip(state.history, whole.history, strict=True):
         assert {**one, "seconds": 0} == {**other, "seconds": 0}
     assert state.selected_epoch == whole.selected_epoch
+
+
+def test_the_scale_of_the_loss_is_kept(tmp_path: Path) -> None:
+    """In float16 it grows after enough steps without an overflow, which are counted over an interruption."""
+    _, state = train_in_parts(tmp_path, [Cut(step=8)], [1] * 8, precision="mixed_float16")
+    newest = max(tmp_path.glob("*.snapshot"))
+    scale, steps = read_snapshot(newest).arrays["optimizer"][-2:]
+    assert (scale, steps) == (2**15, state.step)
+
+
+def test_the_speed_is_that_of_steps_as_in_a_training() -> None:
+    network = small_network()
+    images, labels = generated(BATCH, 1)
+    batches = tf.data.Dataset.from_tensors(({"image": images}, labels)).repeat()
+    device = replace(use_device("cpu", threads=2), steps_per_call=3)
+    before = network.get_weights()
+    assert images_per_second(network, batches, plan=plan_of(), loss=BCE, device=device) > 0
+    assert all((old != new).any() for old, new in zip(before, network.get_weights(), strict=True))
+
+
+def test_a_batch_that_the_devices_cannot_share_is_refused() -> None:
+    device = Device("gpu", "the test", SimpleNamespace(num_replicas_in_sync=3))
+    with pytest.raises(FoldlineError, match="batch_size 8 cannot be cut into equal parts for 3 devices"):
+        fit(small_network(), None, plan=plan_of(), loss=BCE, device=device, validate=None, name="m")
 
 
 def test_a_finished_training_that_was_kept_is_not_done_again(tmp_path: Path) -> None:
@@ -212,7 +246,21 @@ def test_rows_that_end_early_and_batches_that_are_too_large_are_errors() -> None
     with pytest.raises(FoldlineError, match="the rows end before step 6"):
         fit(network, short.skip, plan=plan, loss=BCE, device=device, validate=lambda: (labels, labels), name="m")
     with pytest.raises(FoldlineError, match="batch_size 51 is more than"):
-        plan_of(batch=51).check()
+        plan_of(batch=51).check(device)
+
+
+def test_rows_that_cannot_be_read_are_told_in_one_line() -> None:
+    def broken(number: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        images = tf.ensure_shape(tf.zeros([BATCH + tf.cast(number, tf.int32), 8, 8, 3], tf.uint8), (BATCH, 8, 8, 3))
+        return {"image": images}, tf.ones([BATCH, 1])
+
+    device, stream = use_device("cpu", threads=2), tf.data.Dataset.range(100).map(broken)
+    given = {"plan": plan_of(), "loss": BCE, "device": device, "validate": None, "name": "m"}
+    with pytest.raises(FoldlineError) as caught, reading(Shards(("a.tfrec",), ())):
+        fit(small_network(), stream.skip, **given)
+    assert "a.tfrec cannot be read: Error in user-defined function passed to MapDataset" in str(caught.value)
+    assert "is not compatible with expected shape" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_whole_batch_is_divided_once() -> None:
