@@ -24,13 +24,14 @@ def code_digest(script: str | Path) -> str:
     """
     script = Path(script).resolve()
     digest = hashlib.sha256()
-    for path in sorted(_reachable(script)):
+    for path in sorted(reachable(script)):
         digest.update(path.relative_to(script.parent).as_posix().encode() + b"\0")
         digest.update(_significant(path).encode() + b"\0")
     return digest.hexdigest()
 
 
-def _reachable(script: Path) -> set[Path]:
+def reachable(script: Path) -> set[Path]:
+    """A script, the modules below its folder that it imports, directly or not, and the data files beside these."""
     seen: set[Path] = set()
     queue = [script]
     while queue:

@@ -29,12 +29,45 @@ def test_the_example_in_the_config_readme_is_allowed(repository: Path) -> None:
 
 def test_environments_pin_what_the_lock_pins(repository: Path) -> None:
     lock = dict(re.findall(r"^([\w.-]+)==(\S+)", (repository / "envs" / "requirements.lock").read_text(), re.MULTILINE))
-    for path in (repository / "envs").glob("*.yaml"):
-        dependencies = yaml.safe_load(path.read_text())["dependencies"]
-        pins = next(item["pip"] for item in dependencies if isinstance(item, dict))
-        for pin in pins:
-            name, version = pin.split("==")
-            assert lock[name] == version, f"{path.name}: {pin}"
+    found = {path.name: pins_of(path) for path in (repository / "envs").glob("*.yaml")}
+    assert set(found) == {f"{name}.yaml" for name in ("data", "report", "train-cpu", "train-gpu", "train-tpu")}
+    # tensorflow-tpu stands in no lock beside tensorflow, whose place it takes.
+    instead = {name: found["train-tpu.yaml"].pop(name) for name in ("tensorflow-tpu", "libtpu")}
+    for name, pins in found.items():
+        assert {package: lock[package] for package in pins} == pins, name
+    tf_keras = re.findall(r"--no-deps tf-keras==(\S+)", (repository / "envs/train-tpu.post-deploy.sh").read_text())
+    assert [minor(version) for version in tf_keras] == [minor(instead["tensorflow-tpu"])]
+
+
+def test_environments_of_training_differ_in_tensorflow_alone(repository: Path) -> None:
+    cpu, gpu, tpu = (pins_of(repository / "envs" / f"train-{kind}.yaml") for kind in ("cpu", "gpu", "tpu"))
+    assert "tensorflow[and-cuda]==" in (repository / "envs" / "train-gpu.yaml").read_text()
+    assert gpu == cpu
+    # The last two are held where the TensorFlow of the lock holds them.
+    exchanged = {"tensorflow", "tf-keras", "tensorboard"} | {"tensorflow-tpu", "libtpu"} | {"h5py", "protobuf"}
+    assert cpu.keys() ^ tpu.keys() == exchanged
+
+
+def test_every_rule_names_an_environment(repository: Path) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (repository / "workflow" / "rules").glob("*.smk"))
+    rules = re.findall(r"^ *rule \w+:\n(.*?)(?=^ *rule |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert len(rules) > 10
+    for rule in rules:
+        named = re.search(r'conda:\n +(?:TRAINING_ENVIRONMENT|"../../envs/(\w+)\.yaml")\n', rule)
+        assert named, rule
+        assert named[1] in (None, "data", "report")
+
+
+def pins_of(environment: Path) -> dict[str, str]:
+    """The packages that an environment takes from the registry, and their versions; each is pinned exactly."""
+    dependencies = yaml.safe_load(environment.read_text(encoding="utf-8"))["dependencies"]
+    pins = next(item["pip"] for item in dependencies if isinstance(item, dict))
+    return dict(re.fullmatch(r"([\w-]+)(?:\[[\w-]+\])?==([\w.]+)", pin).groups() for pin in pins)
+
+
+def minor(version: str) -> list[str]:
+    """The first two numbers of a version."""
+    return version.split(".")[:2]
 
 
 def test_the_lock_has_hashes_and_no_address(repository: Path) -> None:

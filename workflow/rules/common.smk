@@ -41,6 +41,8 @@ MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image
 LABELLED = ["train", "external"] if config["dataset"]["external"] else ["train"]
 # Chips that a job of training or prediction asks the scheduler for. "auto" asks for none and takes what it finds.
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}
+# The conda environment of training, prediction and export: files are named before anybody looks for devices.
+TRAINING_ENVIRONMENT = f"../../envs/train-{config['accelerator'].replace('auto', 'cpu')}.yaml"
 LARGEST = max(model["image_size"] for model in config["models"].values())
 
 

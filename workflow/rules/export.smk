@@ -17,7 +17,7 @@ rule export_model:
     benchmark:
         "benchmarks/export_model/{model}/fold{fold}.tsv"
     conda:
-        "../../envs/train-cpu.yaml"
+        TRAINING_ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(3000),
@@ -48,7 +48,7 @@ rule export_ensemble:
     benchmark:
         "benchmarks/export_ensemble.tsv"
     conda:
-        "../../envs/train-cpu.yaml"
+        TRAINING_ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing(6000),

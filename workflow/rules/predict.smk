@@ -18,7 +18,7 @@ rule predict_oof:
     benchmark:
         "benchmarks/predict_oof/{model}/fold{fold}.tsv"
     conda:
-        "../../envs/train-cpu.yaml"
+        TRAINING_ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing_with_batches(
@@ -51,7 +51,7 @@ rule predict_test:
     benchmark:
         "benchmarks/predict_test/{model}/fold{fold}.tsv"
     conda:
-        "../../envs/train-cpu.yaml"
+        TRAINING_ENVIRONMENT
     threads: 1
     resources:
         mem_mb=growing_with_batches(

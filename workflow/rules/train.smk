@@ -23,7 +23,7 @@ rule train_fold:
     # Before any prediction: a fold that waits is the longest way to the end.
     priority: 1
     conda:
-        "../../envs/train-cpu.yaml"
+        TRAINING_ENVIRONMENT
     threads: 1
     resources:
         # Measured: 1.3 GB for lite0 at 112 pixels and 32 rows, 6.9 for b0 at 224 and 64, 10.3 for b3 at 384 and 16.
