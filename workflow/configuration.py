@@ -68,6 +68,20 @@ def with_preset(config: Mapping[str, Any], typed: Mapping[str, Any], schema: Map
     return _overlaid(config, _as_wanted(_plain(typed), schema, schema))
 
 
+def typed_part(config: Mapping[str, Any], *, whole: Mapping[str, Any], typed: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values typed on the command line that belong to a configuration.
+
+    Args:
+        config: the configuration: that of the workflow itself, or of a module that another workflow handed one of its
+            sections, or a mapping made for it.
+        whole: the configuration of the main workflow.
+        typed: the values typed for that.
+    """
+    if config is whole:
+        return typed
+    return next((values for name, values in typed.items() if whole.get(name) is config), {})
+
+
 def _as_wanted(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     """Copy of typed values with texts read as YAML where the schema does not allow a text, or null as null."""
     schema = resolve(schema, root)

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 def hold(path: str | Path) -> int:
     """Lock a file until this process ends; the kernel frees it then, in whatever way it ends.
 
+    A second lock by the same process is none: the first one counts.
+
     Args:
         path: the file; made with its folder where it is not there.
 
@@ -30,10 +32,13 @@ def hold(path: str | Path) -> int:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    own = f"process {os.getpid()} on {platform.node()}"
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.read(descriptor, 1000).decode(errors="replace").strip() or "unknown"
+        if holder == own:
+            return descriptor
         os.close(descriptor)
         raise FoldlineError(
             f"{path}: another run works in this directory ({holder}); wait for its end, or give this one a directory "
@@ -43,5 +48,5 @@ def hold(path: str | Path) -> int:
         logger.warning("%s cannot be locked (%s); make sure that one run at a time works here", path, error)
         return descriptor
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} on {platform.node()}\n".encode())
+    os.write(descriptor, f"{own}\n".encode())
     return descriptor

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fixtures.buckets import Bucket, lacking
-from fixtures.clouds import forge_results, storage, write_bucket_config
+from fixtures.clouds import forge_results, storage, write_small_config
 from fixtures.images import write_dataset
 from fixtures.project import Project, copy_workflow
 
@@ -31,7 +31,7 @@ def machine(bucket: Bucket, tmp_path: Path) -> Project:
 
 def another_machine(bucket: Bucket, folder: Path) -> Project:
     copy_workflow(folder)
-    write_bucket_config(folder / "config" / "config.yaml", bucket.url("skin"))
+    write_small_config(folder / "config" / "config.yaml", bucket.url("skin"))
     return Project(folder)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from configuration import RESERVED, check_combinations, check_data, complete, read_schema, with_preset
+from configuration import RESERVED, check_combinations, check_data, complete, read_schema, typed_part, with_preset
 from foldline.errors import FoldlineError
 from foldline.records import feature_kinds
 from foldline.rows import Row
@@ -153,6 +153,14 @@ def test_numbers_in_braces_on_the_command_line_are_numbers() -> None:
     assert (found["folds"]["count"], found["prediction"]["views"]) == (3, 8)
     model = found["models"]["lite0"]
     assert (model["learning_rate"], model["weights"], model["augment"]["flip_vertical"]) == (0.1, "none", False)
+
+
+def test_a_module_takes_what_was_typed_for_its_section() -> None:
+    whole = {"skin": {"folds": {"count": 2}}, "theirs": 1}
+    typed = {"skin": {"folds": {"count": "3"}}}
+    assert typed_part(whole, whole=whole, typed=typed) is typed
+    assert typed_part(whole["skin"], whole=whole, typed=typed) == {"folds": {"count": "3"}}
+    assert typed_part({"folds": {"count": 2}}, whole=whole, typed=typed) == {}
 
 
 def test_a_word_in_braces_where_a_number_is_wanted_is_refused() -> None:

@@ -36,3 +36,9 @@ def test_started_programs_do_not_keep_the_lock(tmp_path: Path) -> None:
     descriptor = hold(tmp_path / "run.lock")
     assert not os.get_inheritable(descriptor)
     os.close(descriptor)
+
+
+def test_the_same_process_may_lock_again(tmp_path: Path) -> None:
+    first, second = hold(tmp_path / "run.lock"), hold(tmp_path / "run.lock")
+    os.close(second)
+    os.close(first)

@@ -6,13 +6,20 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.io import apply_wildcards, flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
+from snakemake.sourcecache import LocalSourceFile
 
-WORKFLOW = Path(workflow.basedir)
+# Not the folder of the main Snakefile: this may be a module of another workflow.
+if not isinstance(workflow.current_basedir, LocalSourceFile):
+    raise WorkflowError(
+        f"{workflow.current_basedir}: Foldline's steps share a library, which Snakemake does not fetch with single "
+        "files; clone the repository and give the path of its workflow/Snakefile"
+    )
+WORKFLOW = Path(workflow.current_basedir).parent
 sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 
 import keys
 import one_run
-from configuration import check_combinations, check_data, complete, read_schema, with_preset
+from configuration import check_combinations, check_data, complete, read_schema, typed_part, with_preset
 from foldline import places
 from foldline.errors import FoldlineError
 from foldline.rows import pieces_within
@@ -20,14 +27,22 @@ from plan import Plan, job_name, make_plan
 from raw_data import RECORD_TABLES, read_raw_data
 from result_files import check_reach, results_of
 
-PLAN_FILE = "results/keys/plan.json"
-DIGESTS_FILE = Path(".foldline/image_digests.tsv")
-RUN_LOCK = Path(".foldline/run.lock")
+
+def within(path):
+    """A path of the working directory, below the `prefix` of the module that this workflow may be."""
+    return workflow.modifier.path_modifier.replace_prefix(str(path))
+
+
+PLAN_FILE = within("results/keys/plan.json")
+DIGESTS_FILE = Path(within(".foldline/image_digests.tsv"))
+RUN_LOCK = Path(within(".foldline/run.lock"))
 
 
 try:
     schema = read_schema(WORKFLOW.parent / "config" / "config.schema.yaml")
-    config = complete(with_preset(config, workflow.config_settings.config, schema), schema)
+    whole = workflow.modifier_stack[0].globals["config"]
+    typed = typed_part(config, whole=whole, typed=workflow.config_settings.config)
+    config = complete(with_preset(config, typed, schema), schema)
     check_combinations(config)
 except FoldlineError as error:
     raise WorkflowError(str(error)) from None
@@ -51,12 +66,15 @@ def kept(path):
     return places.below(workflow.storage_settings.default_storage_prefix or "", path)
 
 
+if not places.is_url(config["checkpoints"]["folder"]):
+    config["checkpoints"]["folder"] = within(config["checkpoints"]["folder"])
+
 if workflow.is_main_process:
     try:
         check_reach(config["dataset"]["root"], workflow.storage_settings)
         RESULTS = results_of(workflow.storage_settings, workflow.storage_registry)
         RAW_DATA = read_raw_data(
-            config["dataset"], cache=DIGESTS_FILE, pinned=PINNED, record_tables=kept(RECORD_TABLES)
+            config["dataset"], cache=DIGESTS_FILE, pinned=PINNED, record_tables=kept(within(RECORD_TABLES))
         )
         check_data(config, RAW_DATA)
         PLAN = make_plan(config, RAW_DATA, pinned=PINNED)
@@ -81,7 +99,7 @@ def key_file(path):
 
     `local()` would keep the job on this machine as well, so the path only counts as one that got its storage already.
     """
-    return flag(path, PATH_MODIFIER_FLAG)
+    return flag(within(path), PATH_MODIFIER_FLAG)
 
 
 def settings_of(step):
@@ -186,3 +204,19 @@ def begin():
         except FoldlineError as error:
             raise WorkflowError(str(error)) from None
     PLAN.save(kept(PLAN_FILE))
+
+
+def begin_with_main_workflow():
+    """As a module, begin when the main workflow does: Snakemake passes over the `onstart` of modules.
+
+    An `onstart` behind the module in the main Snakefile takes the place of this one; it has to call `NAME.begin()`.
+    """
+    if workflow.modifier.is_main_snakefile():
+        return
+    before = workflow._onstart
+
+    def begin_both(log):
+        begin()
+        before(log)
+
+    workflow._onstart = begin_both
