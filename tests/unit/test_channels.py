@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from configuration import check_combinations, complete, read_schema
+from configuration import complete, read_schema
+from consistency import check_combinations
 from fixtures.channels import CHANNELS, cells, dataset_section, write_channels
 from fixtures.pictures import photograph, saved
 from fixtures.project import REPOSITORY

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import yaml
-from configuration import RESERVED, check_combinations, check_data, complete, read_schema, typed_part, with_preset
+from configuration import complete, read_schema, typed_part, with_preset
+from consistency import RESERVED, check_combinations, check_data
 from foldline.errors import FoldlineError
 from foldline.records import feature_kinds
 from foldline.rows import Row

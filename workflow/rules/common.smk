@@ -19,7 +19,8 @@ sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 
 import keys
 import one_run
-from configuration import check_combinations, check_data, complete, read_schema, typed_part, with_preset
+from configuration import complete, read_schema, typed_part, with_preset
+from consistency import check_combinations, check_data
 from foldline import places
 from foldline.errors import FoldlineError
 from foldline.rows import pieces_within
