@@ -110,7 +110,13 @@ def train_fold(
     weighing = read_json(class_weights)
     seed = settings["seed"] + fold
     loss = make_loss(settings["loss"], weighing["classes"], link=link)
-    kept = Checkpoints(Path(checkpoints["folder"]) / key, seconds=checkpoints["seconds"], share=checkpoints["share"])
+    kept = Checkpoints(
+        checkpoints["folder"],
+        f"{model}.fold{fold}",
+        key,
+        seconds=checkpoints["seconds"],
+        share=checkpoints["share"],
+    )
     when_built(kept.remove)
 
     def network_in(precision: str) -> tf_keras.Model:

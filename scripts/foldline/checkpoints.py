@@ -1,52 +1,38 @@
-"""Checkpoints of a training: a folder with two generations, which one process at a time works on.
+"""Checkpoints of a training: two generations, when to write them, and who asks the training to leave."""
 
-The folder bears the key of the job, the digest of all that defines it, so that a training never goes on from the state
-of another definition. It is no output of the workflow, since Snakemake deletes outputs before a job starts.
-"""
-
-import fcntl
 import logging
-import os
-import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
+from foldline.checkpoint_folders import SUFFIX, folder_of
 from foldline.errors import FoldlineError, StoppedError
-from foldline.snapshots import Snapshot, read_snapshot, write_snapshot
+from foldline.snapshots import Snapshot, blocks_of, parse_snapshot
 
 logger = logging.getLogger(__name__)
 
 GENERATIONS = 2
-# A process that waits for the folder looks this often whether it is free; one that has it, whether it shall leave.
-SECONDS_BETWEEN_LOOKS = 0.5
 
 
 class Checkpoints:
-    """The checkpoints of one job, from when its process takes the folder until it removes it or ends.
+    """The checkpoints of one job, from when its process takes their folder until it removes it or ends."""
 
-    Another process may train the same fold still: one that outlived a Snakemake that was killed, or a lost node's. It
-    is asked to save and leave, and waited for.
-    """
-
-    def __init__(self, folder: str | Path, *, seconds: float, share: float):
-        """Take the folder.
+    def __init__(self, root: str | Path, job: str, key: str, *, seconds: float, share: float):
+        """Take the folder of the job.
 
         Args:
-            folder: the job's folder of checkpoints; made where it is not there.
+            root: folder or URL of all checkpoints of a working directory.
+            job: name of the job, the same for all its definitions.
+            key: its key, the digest of all that defines it.
             seconds: save so often within an epoch, in seconds; the end of an epoch is saved too.
             share: most of the time that saving may take, in (0, 1]; after a slow save the next one waits longer.
         """
-        self.folder = Path(folder)
+        self.folder = folder_of(root, job, key)
         self._seconds, self._share = seconds, share
-        self._lock = self._take()
-        for path in self.folder.glob(".*.part"):
-            path.unlink(missing_ok=True)
         self._saved_at, self._save_seconds = time.monotonic(), 0.0
         self._looked_at = 0.0
         self._reason: str | None = None
@@ -57,15 +43,16 @@ class Checkpoints:
         Args:
             accept: takes a snapshot in, or raises a `FoldlineError` before it changed anything.
         """
-        for path in reversed(self._generations()):
+        for name in reversed(self.folder.names()):
+            path = f"{self.folder}/{name}"
             try:
-                snapshot = read_snapshot(path)
+                snapshot = parse_snapshot(path, self.folder.read(name))
                 if not snapshot.is_finite():
                     raise FoldlineError(f"{path}: holds values that are not finite")
                 accept(snapshot)
-            except FoldlineError as error:
+            except (FoldlineError, OSError) as error:
                 logger.warning("a checkpoint cannot be used: %s; taking the one before, or the beginning", error)
-                path.unlink(missing_ok=True)
+                self.folder.delete(name)
             else:
                 return
 
@@ -86,10 +73,10 @@ class Checkpoints:
             logger.warning("step %d: weights or averages are not finite, so that this state is not saved", step)
         else:
             try:
-                write_snapshot(self.folder / f"{step:012d}.snapshot", snapshot)
-                for path in self._generations()[:-GENERATIONS]:
-                    path.unlink(missing_ok=True)
-            except OSError as error:
+                self.folder.write(f"{step:012d}{SUFFIX}", blocks_of(snapshot))
+                for name in self.folder.names()[:-GENERATIONS]:
+                    self.folder.delete(name)
+            except (FoldlineError, OSError) as error:
                 logger.warning("%s: no checkpoint could be written (%s); the training goes on", self.folder, error)
         self._saved_at = time.monotonic()
         self._save_seconds = self._saved_at - start
@@ -97,9 +84,9 @@ class Checkpoints:
     def stop_reason(self) -> str | None:
         """Who asked to leave; None if nobody did."""
         now = time.monotonic()
-        if self._reason is None and now - self._looked_at >= SECONDS_BETWEEN_LOOKS:
+        if self._reason is None and now - self._looked_at >= self.folder.SECONDS_BETWEEN_LOOKS:
             self._looked_at = now
-            if self._request.exists():
+            if self.folder.is_wanted():
                 self._reason = "another process that trains this fold"
         return self._reason
 
@@ -134,51 +121,12 @@ class Checkpoints:
             restore()
 
     def remove(self) -> None:
-        """Remove the folder and leave it: the job is done."""
-        # Who waits for the folder may put a file into it at this moment; it takes the rest over.
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.close()
+        """Remove the folder, and what was kept for former definitions of the job, and leave it: the job is done."""
+        try:
+            self.folder.remove()
+        except (FoldlineError, OSError) as error:
+            logger.warning("%s: cannot be removed (%s); it can be deleted by hand", self.folder, error)
 
     def close(self) -> None:
         """Leave the folder to others."""
-        self._lock.close()
-
-    @property
-    def _request(self) -> Path:
-        """File with which a process that waits asks the other to leave."""
-        return self.folder / "leave"
-
-    def _generations(self) -> list[Path]:
-        return sorted(self.folder.glob("*.snapshot"))
-
-    def _take(self) -> IO[str]:
-        """Lock the folder. The kernel frees the lock when the process ends, in whatever way."""
-        told = False
-        while True:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # The process before may remove the folder at any moment here.
-            with suppress(FileNotFoundError):
-                handle = (self.folder / "lock").open("a", encoding="utf-8")
-                if self._lock_file(handle):
-                    return handle
-                handle.close()
-                self._request.touch()
-                if not told:
-                    logger.warning("%s: another process trains this fold; it is asked to leave", self.folder)
-                told = True
-                time.sleep(SECONDS_BETWEEN_LOOKS)
-
-    def _lock_file(self, handle: IO[str]) -> bool:
-        """Whether the folder is now this process's."""
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError as error:
-            logger.warning("%s cannot be locked (%s); make sure that one run at a time works here", handle.name, error)
-            return True
-        path = Path(handle.name)
-        if not path.exists() or not os.path.samestat(path.stat(), os.fstat(handle.fileno())):
-            return False
-        self._request.unlink(missing_ok=True)
-        return True
+        self.folder.close()

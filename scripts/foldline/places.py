@@ -200,6 +200,34 @@ def put(place: str | Path, content: bytes) -> None:
         handle.write(content)
 
 
+def remove(place: str | Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        OSError: it cannot be removed.
+        FoldlineError: what reaches the URL is not installed.
+    """
+    if not is_url(place):
+        Path(place).unlink(missing_ok=True)
+        return
+    system, path = _system(str(place))
+    with contextlib.suppress(FileNotFoundError), _reached():
+        system.rm_file(path)
+
+
+def names_below(folder: str) -> list[str]:
+    """Sorted names of all objects below a folder of a bucket, as they are now, by their paths in it.
+
+    Raises:
+        FoldlineError: the bucket cannot be listed.
+    """
+    system, path = _system(folder)
+    with _listing_of(folder):
+        system.invalidate_cache(path)
+        found = system.find(path)
+    return sorted(name.removeprefix(f"{path.rstrip('/')}/") for name in found)
+
+
 def common_folder(urls: Sequence[str]) -> str:
     """The folder that holds all of some objects of one bucket, maybe in folders of its own."""
     scheme = urls[0].partition("://")[0]

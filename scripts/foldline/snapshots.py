@@ -4,13 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from foldline.errors import FoldlineError
-from foldline.files import written_whole
 
 # The file: these bytes, the length of the header (8 bytes, little-endian), the header (JSON), the arrays one behind the
 # other, and the SHA-256 of all before it.
@@ -40,30 +38,26 @@ class Snapshot:
         )
 
 
-def write_snapshot(path: str | Path, snapshot: Snapshot) -> None:
-    """Write a snapshot; the file appears whole or not at all.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+def blocks_of(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
+    """The bytes of a snapshot, block by block."""
     digest = hashlib.sha256()
-    with written_whole(path) as handle:
-        for block in _blocks(snapshot):
-            digest.update(block)
-            handle.write(block)
-        handle.write(digest.digest())
+    for block in _content(snapshot):
+        digest.update(block)
+        yield block
+    yield digest.digest()
 
 
-def read_snapshot(path: str | Path) -> Snapshot:
-    """Read a snapshot.
+def parse_snapshot(path: str, found: bytes) -> Snapshot:
+    """The snapshot that some bytes are; its arrays are views of them.
+
+    Args:
+        path: what to call them in an error.
+        found: the bytes.
 
     Raises:
-        FoldlineError: the file cannot be read, is cut or damaged, or no snapshot.
+        FoldlineError: they are cut or damaged, or no snapshot.
     """
-    try:
-        data = memoryview(Path(path).read_bytes())
-    except OSError as error:
-        raise FoldlineError(f"{path}: {error}") from error
+    data = memoryview(found)
     content = data[:-DIGEST_BYTES]
     if content[: len(MAGIC)] != MAGIC or hashlib.sha256(content).digest() != data[-DIGEST_BYTES:]:
         raise FoldlineError(f"{path}: cut or damaged, its checksum does not fit")
@@ -80,7 +74,7 @@ def read_snapshot(path: str | Path) -> Snapshot:
     return Snapshot(header["facts"], arrays)
 
 
-def _blocks(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
+def _content(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
     described = {name: [(array.dtype.str, array.shape) for array in arrays] for name, arrays in snapshot.arrays.items()}
     header = json.dumps({"facts": snapshot.facts, "arrays": described}).encode()
     yield MAGIC + len(header).to_bytes(LENGTH_BYTES, "little") + header

@@ -17,8 +17,9 @@ from fixtures.slurm import NODES, Cluster, cluster, missing_programs
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 PLUGIN = "snakemake_executor_plugin_slurm"
-PATIENCE_SECONDS = 600
-RESULTS = [f"results/predictions/b/fold{fold}/oof.csv" for fold in range(3)]
+PATIENCE_SECONDS = 1200
+RESULTS = ("results/submission.csv", "results/oof.csv")
+OF_FOLDS = ("models/b/fold{}/weights.weights.h5", "predictions/b/fold{}/oof.csv", "predictions/b/fold{}/test.csv")
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,8 @@ def small_project(folder: Path) -> Project:
 def steps(project: Project, fold: str) -> int:
     """The step of the newest checkpoint of a fold; 0 without any."""
     key = (project.folder / "results/keys/train_fold/b" / f"fold{fold}.key").read_text().splitlines()[0]
-    return max((int(path.stem) for path in project.folder.glob(f".foldline/checkpoints/{key}/*.snapshot")), default=0)
+    kept = project.folder / ".foldline" / "checkpoints" / f"b.fold{fold}.{key}"
+    return max((int(path.stem) for path in kept.glob("*.snapshot")), default=0)
 
 
 def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken: Project, tmp_path: Path) -> None:
@@ -109,8 +111,15 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken:
         told = (project.folder / "logs" / "train_fold" / "b" / f"fold{fold}.log").read_text()
         assert f"b fold {fold}  goes on from step" in told
     assert list((project.folder / ".foldline" / "checkpoints").iterdir()) == []
-    weights = [f"results/models/b/fold{fold}/weights.weights.h5" for fold in range(3)]
-    for name in (*RESULTS, *weights):
+    # The second attempt after the cancelled one asks for twice the memory; SLURM's own restart is no new attempt.
+    table = slurm.command("squeue", "--noheader", "--states=all", "--format=%k|%m").splitlines()
+    asked = {
+        fold: [line for line in table if line.startswith(f"rule_train_fold_wildcards_b_{fold}|")] for fold in "012"
+    }
+    assert sorted(line.partition("|")[2] for line in asked[cancelled]) == ["2066M", "4132M"]
+    assert [line.partition("|")[2] for line in asked[lost]] == ["2066M"]
+    of_folds = (f"results/{name.format(fold)}" for name in OF_FOLDS for fold in range(3))
+    for name in (*RESULTS, *of_folds):
         assert (project.folder / name).read_bytes() == (unbroken.folder / name).read_bytes(), name
 
 

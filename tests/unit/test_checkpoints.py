@@ -9,16 +9,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 from foldline import checkpoints as module
+from foldline.checkpoint_folders import BucketFolder
 from foldline.checkpoints import Checkpoints
 from foldline.errors import FoldlineError, StoppedError
 from foldline.snapshots import Snapshot
 
+JOB, KEY = "m.fold1", "key"
+
+
+def made(root: str | Path, key: str = KEY, job: str = JOB) -> Checkpoints:
+    return Checkpoints(root, job, key, seconds=60, share=0.01)
+
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Checkpoints]:
-    checkpoints = Checkpoints(tmp_path / "key", seconds=60, share=0.01)
+    """Checkpoints on a disk."""
+    checkpoints = made(tmp_path)
     yield checkpoints
     checkpoints.close()
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Checkpoints]:
+    """Checkpoints on a disk, and in what stands for a bucket."""
+    checkpoints = made(tmp_path if request.param == "disk" else f"memory://{tmp_path}/checkpoints")
+    yield checkpoints
+    checkpoints.remove()
 
 
 def snapshot(step: int, value: float = 1.0) -> Snapshot:
@@ -32,25 +48,35 @@ def loaded(checkpoints: Checkpoints) -> list[int]:
     return found
 
 
-def test_the_newest_of_two_generations_is_loaded(kept: Checkpoints) -> None:
-    assert loaded(kept) == []
+def cut(checkpoints: Checkpoints, name: str, length: int) -> None:
+    """Leave the first bytes of a file only."""
+    data = checkpoints.folder.read(name)[:length]
+    checkpoints.folder.delete(name)
+    checkpoints.folder.write(name, [data])
+
+
+def test_the_newest_of_two_generations_is_loaded(anywhere: Checkpoints) -> None:
+    assert loaded(anywhere) == []
     for step in (3, 12, 100):
-        kept.save(snapshot(step), step=step)
-    assert len(list(kept.folder.glob("*.snapshot"))) == 2
-    assert loaded(kept) == [100]
+        anywhere.save(snapshot(step), step=step)
+    assert len(anywhere.folder.names()) == 2
+    assert loaded(anywhere) == [100]
 
 
-def test_a_damaged_generation_gives_way_to_the_one_before(kept: Checkpoints, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_generation_gives_way_to_the_one_before(
+    anywhere: Checkpoints, caplog: pytest.LogCaptureFixture
+) -> None:
     for step in (3, 12):
-        kept.save(snapshot(step), step=step)
-    newest = max(kept.folder.glob("*.snapshot"))
-    newest.write_bytes(newest.read_bytes()[:-1])
-    assert loaded(kept) == [3]
+        anywhere.save(snapshot(step), step=step)
+    newest = max(anywhere.folder.names())
+    cut(anywhere, newest, -1)
+    assert loaded(anywhere) == [3]
     assert "a checkpoint cannot be used" in caplog.text
-    assert newest.name in caplog.text
-    for path in kept.folder.glob("*.snapshot"):
-        path.write_bytes(b"")
-    assert loaded(kept) == []
+    assert newest in caplog.text
+    for name in anywhere.folder.names():
+        cut(anywhere, name, 0)
+    assert loaded(anywhere) == []
+    assert anywhere.folder.names() == []
 
 
 def test_a_refused_generation_gives_way_too(kept: Checkpoints) -> None:
@@ -79,10 +105,10 @@ def test_a_full_disk_harms_no_training(
 ) -> None:
     kept.save(snapshot(3), step=3)
 
-    def full(path: Path, snapshot: Snapshot) -> None:
+    def full(name: str, blocks: Iterator[bytes]) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "write_snapshot", full)
+    monkeypatch.setattr(kept.folder, "write", full)
     kept.save(snapshot(4), step=4)
     assert "No space left on device" in caplog.text
     assert loaded(kept) == [3]
@@ -91,7 +117,7 @@ def test_a_full_disk_harms_no_training(
 def test_saving_takes_its_share_of_the_time(kept: Checkpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(module, "write_snapshot", lambda path, snapshot: now.__setitem__(0, now[0] + 2))
+    monkeypatch.setattr(kept.folder, "write", lambda name, blocks: now.__setitem__(0, now[0] + 2))
     kept._saved_at = 0.0
     now[0] = 59
     assert kept.is_due(ending=True)
@@ -108,25 +134,80 @@ def test_saving_takes_its_share_of_the_time(kept: Checkpoints, monkeypatch: pyte
 
 
 def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
-    (tmp_path / "key").mkdir()
-    (tmp_path / "key" / ".000000000003.snapshot.77.part").write_bytes(b"half")
-    Checkpoints(tmp_path / "key", seconds=60, share=0.01).close()
-    assert [path.name for path in (tmp_path / "key").iterdir()] == ["lock"]
+    folder = tmp_path / f"{JOB}.{KEY}"
+    folder.mkdir()
+    (folder / ".000000000003.snapshot.77.part").write_bytes(b"half")
+    made(tmp_path).close()
+    assert [path.name for path in folder.iterdir()] == ["lock"]
 
 
-def test_nothing_stays_when_the_job_is_done(kept: Checkpoints, tmp_path: Path) -> None:
-    kept.save(snapshot(3), step=3)
-    kept.remove()
+def test_nothing_stays_when_the_job_is_done(anywhere: Checkpoints, tmp_path: Path) -> None:
+    anywhere.save(snapshot(3), step=3)
+    anywhere.remove()
     assert list(tmp_path.iterdir()) == []
+    assert loaded(anywhere) == []
+
+
+@pytest.mark.parametrize("where", ["disk", "bucket"])
+def test_former_definitions_of_the_job_go_with_it_and_nothing_else(tmp_path: Path, where: str) -> None:
+    root = tmp_path if where == "disk" else f"memory://{tmp_path}/former"
+    others = [made(root, job=job) for job in ("m.fold10", "m.fold2", "mm.fold1")]
+    former, present = made(root, "former"), made(root)
+    for checkpoints in (*others, former, present):
+        checkpoints.save(snapshot(3), step=3)
+    former.close()
+    present.remove()
+    again = made(root, "former")
+    assert loaded(again) == []
+    assert [loaded(checkpoints) for checkpoints in others] == [[3]] * 3
+    for checkpoints in (again, *others):
+        checkpoints.remove()
+
+
+def test_a_former_definition_that_is_still_trained_stays(kept: Checkpoints, tmp_path: Path) -> None:
+    former = made(tmp_path, "former")
+    former.save(snapshot(3), step=3)
+    kept.remove()
+    assert loaded(former) == [3]
+    former.close()
+
+
+def test_in_a_bucket_the_last_that_comes_has_the_place(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    root = f"memory://{tmp_path}/last"
+    first = made(root)
+    first.save(snapshot(3), step=3)
+    second = made(root)
+    assert loaded(second) == [3]
+    first._looked_at = -BucketFolder.SECONDS_BETWEEN_LOOKS
+    with pytest.raises(StoppedError, match="another process that trains this fold"):
+        first.check_stop()
+    first.save(snapshot(4), step=4)
+    assert "another process trains this fold now" in caplog.text
+    assert loaded(second) == [3]
+    second.check_stop()
+    second.remove()
+    # One that learns of it after the end leaves nothing behind.
+    first.save(snapshot(5), step=5)
+    assert loaded(made(root)) == []
+
+
+def test_a_bucket_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(place: str, content: bytes) -> None:
+        raise OSError("403 Forbidden")
+
+    monkeypatch.setattr("foldline.places.put", refused)
+    with pytest.raises(FoldlineError, match=r"memory://b/m\.fold1\.key: no checkpoints can be kept \(403 Forbidden\)"):
+        made("memory://b/")
 
 
 @pytest.mark.parametrize("removed", [False, True])
-def test_who_comes_second_asks_the_first_to_leave_and_waits(kept: Checkpoints, removed: bool) -> None:
+def test_who_comes_second_asks_the_first_to_leave_and_waits(kept: Checkpoints, tmp_path: Path, removed: bool) -> None:
     kept.check_stop()
     second: list[Checkpoints] = []
-    thread = threading.Thread(target=lambda: second.append(Checkpoints(kept.folder, seconds=60, share=0.01)))
+    thread = threading.Thread(target=lambda: second.append(made(tmp_path)))
     thread.start()
-    while not (kept.folder / "leave").exists():
+    folder = tmp_path / f"{JOB}.{KEY}"
+    while not (folder / "leave").exists():
         assert thread.is_alive()
     kept._looked_at = 0.0
     with pytest.raises(StoppedError, match="another process"):
@@ -134,7 +215,7 @@ def test_who_comes_second_asks_the_first_to_leave_and_waits(kept: Checkpoints, r
     assert not second
     (kept.remove if removed else kept.close)()
     thread.join()
-    assert kept.folder.exists()
+    assert folder.exists()
     second[0].check_stop()
     second[0].close()
 

@@ -21,7 +21,7 @@ from foldline.heads import build_model
 from foldline.losses import make_loss
 from foldline.precision import Precision
 from foldline.schedules import Progress, Schedule
-from foldline.snapshots import read_snapshot
+from foldline.snapshots import parse_snapshot
 from foldline.training import HISTORY, Plan, fit, images_per_second, make_step
 from foldline.training_state import State
 
@@ -125,7 +125,7 @@ def train_in_parts(folder: Path, cuts: list[Cut], aucs: list[int], **changes: An
     validated: list[int] = []
     for cut in [*cuts, Cut()]:
         # No share limits how often it is kept: always.
-        checkpoints = Checkpoints(folder, seconds=0.0, share=math.inf)
+        checkpoints = Checkpoints(folder, "m.fold0", "key", seconds=0.0, share=math.inf)
 
         def batches(first: int, cut: Cut = cut, checkpoints: Checkpoints = checkpoints) -> tf.data.Dataset:
             def drawn() -> Iterator[Any]:
@@ -177,8 +177,8 @@ def test_an_interrupted_training_ends_as_an_unbroken_one(changes: dict[str, Any]
 def test_the_scale_of_the_loss_is_kept(tmp_path: Path) -> None:
     """In float16 it grows after enough steps without an overflow, which are counted over an interruption."""
     _, state = train_in_parts(tmp_path, [Cut(step=8)], [1] * 8, precision="mixed_float16")
-    newest = max(tmp_path.glob("*.snapshot"))
-    scale, steps = read_snapshot(newest).arrays["optimizer"][-2:]
+    newest = max(tmp_path.glob("m.fold0.key/*.snapshot"))
+    scale, steps = parse_snapshot(str(newest), newest.read_bytes()).arrays["optimizer"][-2:]
     assert (scale, steps) == (2**15, state.step)
 
 

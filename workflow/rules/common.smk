@@ -23,6 +23,7 @@ from configuration import complete, read_schema, typed_part, with_preset
 from consistency import check_combinations, check_data
 from foldline import places
 from foldline.errors import FoldlineError
+from foldline.files import digest_of
 from foldline.rows import pieces_within
 from plan import Plan, job_name, make_plan
 from raw_data import RECORD_TABLES, read_raw_data
@@ -67,8 +68,17 @@ def kept(path):
     return places.below(workflow.storage_settings.default_storage_prefix or "", path)
 
 
-if not places.is_url(config["checkpoints"]["folder"]):
-    config["checkpoints"]["folder"] = within(config["checkpoints"]["folder"])
+def checkpoint_folder(folder):
+    """Folder or URL of the checkpoints of this working directory: beside the results, where a relative one is given.
+
+    An absolute one may be that of others too, whose models may have the same names.
+    """
+    if places.is_url(folder) or Path(folder).is_absolute():
+        return places.below(folder, digest_of(places.below(Path.cwd(), kept(within("results"))))[:16])
+    return kept(within(folder))
+
+
+config["checkpoints"]["folder"] = checkpoint_folder(config["checkpoints"]["folder"])
 
 if workflow.is_main_process:
     try:
