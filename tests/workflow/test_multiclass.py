@@ -6,21 +6,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from fixtures.images import write_dataset
+from fixtures.images import EXTERNAL, dataset_section, write_dataset
 from fixtures.project import Project, copy_workflow
 from sklearn.metrics import roc_auc_score
 
 pytestmark = pytest.mark.slow
 
 CLASSES = ["bkl", "mel", "nv"]
-TRAIN, TEST, EXTERNAL = 48, 6, 8
+TRAIN, TEST = 48, 6
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("multiclass")
     copy_workflow(folder)
-    write_dataset(folder / "data", train=TRAIN, test=TEST, external=EXTERNAL)
+    write_dataset(folder / "data", train=TRAIN, test=TEST, external=8)
     for name in ("train.csv", "external.csv"):
         table = pd.read_csv(folder / "data" / name)
         number = np.arange(len(table))
@@ -28,19 +28,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         table.to_csv(folder / "data" / name, index=False)
     training = {"image_size": 32, "epochs": 1, "batch_size": 12}
     config = {
-        "dataset": {
-            "root": "data",
-            "id_column": "image_name",
-            "target_column": "diagnosis",
-            "labels": {"kind": "multiclass", "classes": CLASSES},
-            "submission": {"class": "mel", "column": "target"},
-            "group_column": "patient_id",
-            "metadata_columns": ["site"],
-            "metadata": {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"]}},
-            "external": {"table": "external.csv", "images": "images/{id}.png"},
-            "train_images": "images/{id}.png",
-            "test_images": "images/{id}.png",
-        },
+        "dataset": dataset_section(
+            "data",
+            target_column="diagnosis",
+            labels={"kind": "multiclass", "classes": CLASSES},
+            submission={"class": "mel", "column": "target"},
+            external=EXTERNAL,
+        ),
         "folds": {"count": 2},
         "class_weights": {"method": "balanced"},
         "models": {
