@@ -64,8 +64,10 @@ def refresh(
             mtimes[files.benchmark] = benchmarked
         if stale(job) or missing or not results.holds(files.built, job.key):
             found.append(job)
-            # The second line makes the content new, else Snakemake takes equal bytes for an unchanged input.
-            _write(files.key, f"{job.key}\nstale at {time.time_ns()}\n")
+            # The second line makes the content new, else Snakemake takes equal bytes for an unchanged input. A job
+            # of which nothing is there runs anyway.
+            if set(mtimes.values()) != {None} or not disk.holds(files.key, job.key):
+                _write(files.key, f"{job.key}\nstale at {time.time_ns()}\n")
             _order(results, mtimes, before=disk.mtime(files.key))
             continue
         if not disk.holds(files.key, job.key):
@@ -99,5 +101,6 @@ def _order(results: LocalResults, mtimes: Mapping[Path, int | None], *, before: 
 
 
 def _write(path: Path, text: str) -> None:
-    with written_whole(path, mode="w", encoding="utf-8") as handle:
+    # One that is lost is written again: no need to wait for the disk thousands of times.
+    with written_whole(path, mode="w", synced=False, encoding="utf-8") as handle:
         handle.write(text)

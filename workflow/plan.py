@@ -8,19 +8,24 @@ mtimes say. `keys.py` turns keys that changed into files that Snakemake sees as 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from foldline import places
 from foldline.files import digest_of, sha256_of_file
 from foldline.labels import Labels
-from foldline.rows import bucket, part_name, pieces_within
+from foldline.rows import part_name, part_numbers, pieces_within
 from foldline.submission import LABELS
-from raw_data import RawData, Sample, class_names_of, submission_columns
+from raw_data import class_names_of, submission_columns
 from sources import code_digest
+from surveys import Part, Survey
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 ROWS_PER_SCAN = 5_000
+# Shards of one image size and part, at most. Each is an input of every fold of every model, for which Snakemake takes
+# some 100 us.
+MOST_SHARDS = 32
 # A JPEG of quality 95 takes about this many bytes a pixel (measured: .30 on dermoscopy, .45 on grey solar cells).
 JPEG_BYTES_PER_PIXEL = 0.4
 MODEL_KEYS_OF_PREDICTION = ("inputs", "backbone", "image_size", "channels", "metadata_units", "hidden", "dropout")
@@ -64,6 +69,7 @@ class Plan:
     Attributes:
         jobs: the jobs; empty in a plan read from its file.
         pieces: names of pieces by what is cut: "scan/train", "shards/224/test".
+        megabytes: expected size of all shards together, by what is cut: "224/test".
         tables: the table that lists the samples of each part.
         arguments: keyword arguments of each job's script, by the job's name.
         keys: key of each job, by the path of its key file.
@@ -71,6 +77,7 @@ class Plan:
 
     jobs: list[Job] = field(default_factory=list)
     pieces: dict[str, list[str]] = field(default_factory=dict)
+    megabytes: dict[str, float] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
@@ -100,7 +107,7 @@ class Plan:
             {
                 "rule": rule,
                 "wildcards": values,
-                "code": code_digest(SCRIPTS / f"{rule}.py"),
+                "code": _code_of(rule),
                 "settings": dict(settings),
                 "raw": raw,
                 "needs": [job.key for job in needs],
@@ -113,7 +120,7 @@ class Plan:
 
     def save(self, place: str) -> None:
         """Keep what the processes of single jobs need; a file or object of the same content is left alone."""
-        names = ("pieces", "tables", "arguments", "keys")
+        names = ("pieces", "megabytes", "tables", "arguments", "keys")
         content = {name: getattr(self, name) for name in names}
         places.put(place, json.dumps(content, sort_keys=True, allow_nan=False).encode())
 
@@ -123,12 +130,12 @@ class Plan:
         return cls(**json.loads(places.read(place)))
 
 
-def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | None) -> Plan:
+def make_plan(config: Mapping[str, Any], survey: Survey, *, pinned: Path | None) -> Plan:
     """Plan of a completed configuration and its data.
 
     Args:
         config: the configuration, completed and checked.
-        raw_data: tables and digests.
+        survey: the data.
         pinned: the pinned table of the example; None for the user's own data.
     """
     plan = Plan()
@@ -141,8 +148,8 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     if pinned is not None:
         made.append(plan.add("example_data", settings={"example": dataset["example"]}, raw=sha256_of_file(pinned)))
 
-    plan.tables = raw_data.tables
-    scans = {part: _plan_scans(plan, part, samples, config, made) for part, samples in raw_data.parts.items()}
+    plan.tables = survey.tables
+    scans = {name: _plan_scans(plan, name, part, config, made) for name, part in survey.parts.items()}
     # A part is compared with itself and with the labelled parts before it.
     compared = {"train": ["train"], "external": ["external", "train"], "test": ["test", "train", "external"]}
     audits = {
@@ -162,9 +169,9 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     )
     sizes = sorted({model["image_size"] for model in config["models"].values()})
     shards = {
-        (size, part): _plan_shards(plan, size, part, samples, config, scans[part])
+        (size, name): _plan_shards(plan, size, name, part, config, scans[name])
         for size in sizes
-        for part, samples in raw_data.parts.items()
+        for name, part in survey.parts.items()
     }
     weights = {
         fold: plan.add("class_weights", fold=fold, settings={**config["class_weights"], **classes}, needs=[table])
@@ -209,8 +216,8 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
         "blend_folds",
         settings={**config["blend"], **classes, "scored_classes": scored, "submission_form": _submission_form(config)},
         needs=[*predictions, table],
-        raw=raw_data.submission,
-        places={"sample_submission": raw_data.sample_submission},
+        raw=survey.submission,
+        places={"sample_submission": survey.sample_submission},
     )
     plan.add("export_ensemble", settings={"models": networks, **exported}, needs=[*trained, blend])
     evaluation = plan.add(
@@ -229,6 +236,11 @@ def make_plan(config: Mapping[str, Any], raw_data: RawData, *, pinned: Path | No
     return plan
 
 
+@cache
+def _code_of(rule: str) -> str:
+    return code_digest(SCRIPTS / f"{rule}.py")
+
+
 def _submission_form(config: Mapping[str, Any]) -> dict[str, Any]:
     """Argument `submission_form` of the step `blend_folds`."""
     dataset = config["dataset"]
@@ -241,13 +253,13 @@ def _submission_form(config: Mapping[str, Any]) -> dict[str, Any]:
     return columns | told | {name: labels[name] for name in ("empty", "exclusive")}
 
 
-def _plan_scans(
-    plan: Plan, part: str, samples: Sequence[Sample], config: Mapping[str, Any], made: Sequence[Job]
-) -> list[Job]:
+def _plan_scans(plan: Plan, part: str, found: Part, config: Mapping[str, Any], made: Sequence[Job]) -> list[Job]:
     dataset = config["dataset"]
-    # At least as many pieces as any image size has shards, so that a shard depends on whole pieces of the inventory.
-    source_bytes = sum(sample.bytes for sample in samples)
-    pieces = _power_of_two(max(len(samples) / ROWS_PER_SCAN, source_bytes / _shard_bytes(config)), above=True)
+    # More pieces than any image size has shards, whatever the models, so that a shard depends on whole pieces of the
+    # inventory.
+    rows, source_bytes = len(found.image_bytes), sum(found.image_bytes)
+    shards = min(MOST_SHARDS, source_bytes / _shard_bytes(config))
+    pieces = _power_of_two(max(rows / ROWS_PER_SCAN, shards), above=True)
     labelled = part != "test"
     settings = {
         "id_column": dataset["id_column"],
@@ -260,22 +272,20 @@ def _plan_scans(
     }
     images = dataset["external"]["images"] if part == "external" else dataset[f"{part}_images"]
     places = {"root": dataset["root"], "table": plan.tables[part], "images": images}
-    cut = _cut(samples, pieces, with_files=config["folds"]["method"] == "files")
+    cut = found.cut(pieces, with_files=config["folds"]["method"] == "files")
     plan.pieces[f"scan/{part}"] = list(cut)
     return [
-        plan.add(
-            "scan_images", part=part, piece=piece, settings=settings, needs=made, raw=digest_of(facts), places=places
-        )
+        plan.add("scan_images", part=part, piece=piece, settings=settings, needs=made, raw=facts, places=places)
         for piece, facts in cut.items()
     ]
 
 
 def _plan_shards(
-    plan: Plan, size: int, part: str, samples: Sequence[Sample], config: Mapping[str, Any], scans: Sequence[Job]
+    plan: Plan, size: int, part: str, found: Part, config: Mapping[str, Any], scans: Sequence[Job]
 ) -> list[Job]:
     channels = config["dataset"]["channels"]
     picture_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(channels))
-    expected_bytes = sum(min(sample.bytes, picture_bytes) for sample in samples)
+    expected_bytes = sum(min(source_bytes, picture_bytes) for source_bytes in found.image_bytes)
     settings = {
         "aspect": config["shards"]["aspect"],
         "jpeg_quality": config["shards"]["jpeg_quality"],
@@ -287,9 +297,11 @@ def _plan_shards(
     if config["dataset"].get(f"{part}_records"):
         # Records may have moved to other files since they were scanned.
         places["table"] = plan.tables[part]
-    pieces = list(_cut(samples, _power_of_two(expected_bytes / _shard_bytes(config))))
-    plan.pieces[f"shards/{size}/{part}"] = pieces
     by_piece = {job.wildcards["piece"]: job for job in scans}
+    finer = list(by_piece)
+    pieces = _pieces_above(finer, min(MOST_SHARDS, _power_of_two(expected_bytes / _shard_bytes(config))))
+    plan.pieces[f"shards/{size}/{part}"] = pieces
+    plan.megabytes[f"{size}/{part}"] = expected_bytes / 1e6
     return [
         plan.add(
             "shard_records",
@@ -297,7 +309,7 @@ def _plan_shards(
             part=part,
             piece=piece,
             settings=settings,
-            needs=[by_piece[name] for name in pieces_within(piece, list(by_piece))],
+            needs=[by_piece[name] for name in pieces_within(piece, finer)],
             places=places,
         )
         for piece in pieces
@@ -308,17 +320,10 @@ def _shard_bytes(config: Mapping[str, Any]) -> float:
     return config["shards"]["megabytes"] * 1e6
 
 
-def _cut(samples: Sequence[Sample], pieces: int, *, with_files: bool = False) -> dict[str, list[list[str]]]:
-    """Facts of each piece's samples, sorted, by the piece's name; pieces without samples are left out.
-
-    With `with_files` the record file of a sample is one of its facts: it decides the fold.
-    """
-    facts: dict[int, list[list[str]]] = {}
-    for sample in samples:
-        facts.setdefault(bucket(sample.row.id, pieces), []).append(
-            [*sample.facts(), sample.file] if with_files else sample.facts()
-        )
-    return {part_name(index, pieces): sorted(facts[index]) for index in sorted(facts)}
+def _pieces_above(finer: Sequence[str], count: int) -> list[str]:
+    """Names of those of `count` pieces that hold pieces of a finer cut."""
+    numbers = map(part_numbers, finer)
+    return [part_name(index, count) for index in sorted({place * count // total for place, total in numbers})]
 
 
 def _power_of_two(ratio: float, *, above: bool = False) -> int:

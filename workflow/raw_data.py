@@ -9,7 +9,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -123,7 +123,7 @@ def read_raw_data(
             tables[part] = places.below(record_tables, f"{part}.csv")
             parts[part] = _record_samples(dataset, part, patterns, tables[part], cache.parent / "records")
             continue
-        table, images = _table_and_images(dataset, part)
+        table, images = table_and_images(dataset, part)
         tables[part] = places.below(root, table)
         pattern = places.below(root, images)
         look = listings if places.is_url(pattern) else digests
@@ -139,7 +139,8 @@ def read_raw_data(
     return RawData(parts, _read_submission(sample, dataset, test_ids), True, tables, sample)
 
 
-def _table_and_images(dataset: Mapping[str, Any], part: str) -> tuple[str, str]:
+def table_and_images(dataset: Mapping[str, Any], part: str) -> tuple[str | None, str | None]:
+    """Table and image pattern of a part by the `dataset` section of the configuration; None where it has records."""
     if part == "external":
         return dataset["external"]["table"], dataset["external"]["images"]
     return dataset[f"{part}_table"], dataset[f"{part}_images"]
@@ -150,7 +151,12 @@ def _image_samples(
 ) -> list[Sample]:
     rows = read_rows(table, columns)
     paths = [image_places(images.replace("{id}", row.id), channels) for row in rows]
-    where = [f"{table}, line {row.line}: id {row.id!r}" for row, some in zip(rows, paths, strict=True) for _ in some]
+    files = max(1, len(channels))
+
+    def where(number: int) -> str:
+        row = rows[number // files]
+        return f"{table}, line {row.line}: id {row.id!r}"
+
     known = iter(look.of([path for some in paths for path in some], where=where))
     if channels:
         _refuse_unknown_channels(look, images, {row.id for row in rows}, channels)
@@ -244,12 +250,12 @@ class DigestCache:
                 name, size, mtime, sha256 = line.split("\t")
                 self._known[name] = (int(size), int(mtime), sha256)
 
-    def of(self, paths: Sequence[str], *, where: Sequence[str]) -> list[tuple[str, int]]:
+    def of(self, paths: Sequence[str], *, where: Callable[[int], str]) -> list[tuple[str, int]]:
         """SHA-256 and size of each file; unknown or changed ones are read.
 
         Args:
             paths: the files.
-            where: for each file, what to call its row in an error.
+            where: gives for the number of a file, from 0, what to call its row in an error.
 
         Raises:
             FoldlineError: files are absent; the message names the first ones and how many there are.
@@ -266,6 +272,10 @@ class DigestCache:
                 self._known[path] = (stat.st_size, stat.st_mtime_ns, sha256)
                 self._changed = True
         return [(self._known[path][2], stat.st_size) for path, stat in zip(paths, stats, strict=True)]
+
+    def stamp(self, path: str) -> tuple[int, int]:
+        """Size in bytes and mtime in ns that a file had when it was digested."""
+        return self._known[path][:2]
 
     def names(self, folder: str) -> list[str]:
         """Sorted names of what is in a folder."""
@@ -285,7 +295,7 @@ class BucketListings:
     def __init__(self) -> None:
         self._listed: dict[str, dict[str, places.Listed]] = {}
 
-    def of(self, urls: Sequence[str], *, where: Sequence[str]) -> list[tuple[str, int]]:
+    def of(self, urls: Sequence[str], *, where: Callable[[int], str]) -> list[tuple[str, int]]:
         """Checksum and size of each object; arguments and errors as for `DigestCache.of`.
 
         Raises:
@@ -307,9 +317,9 @@ class BucketListings:
         return self._listed[folder]
 
 
-def _refuse_absent(names: Sequence[str], present: Sequence[bool], where: Sequence[str]) -> None:
-    rows = zip(where, names, present, strict=True)
-    absent = [f"{row}: image {name}" for row, name, there in rows if not there]
+def _refuse_absent(names: Sequence[str], present: Sequence[bool], where: Callable[[int], str]) -> None:
+    found = enumerate(zip(names, present, strict=True))
+    absent = [f"{where(number)}: image {name}" for number, (name, there) in found if not there]
     if absent:
         raise FoldlineError(
             f"{listing(absent, limit=3)} does not exist; put the images there or mend the pattern in the config"
@@ -318,7 +328,7 @@ def _refuse_absent(names: Sequence[str], present: Sequence[bool], where: Sequenc
 
 def _stat(path: str) -> os.stat_result | None:
     try:
-        return Path(path).stat()
+        return os.stat(path)  # noqa: PTH116  (a path object for each of a million files takes longer than the look)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

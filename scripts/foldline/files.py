@@ -12,12 +12,13 @@ BLOCK_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def written_whole(path: str | Path, *, mode: str = "wb", **open_options: Any) -> Iterator[IO[Any]]:
+def written_whole(path: str | Path, *, mode: str = "wb", synced: bool = True, **open_options: Any) -> Iterator[IO[Any]]:
     """Open a file aside of `path`; flush, sync and rename it to `path` on success, remove it on failure.
 
     Args:
         path: where the finished file appears; missing parent folders are made.
         mode: "wb" or "w".
+        synced: wait until the disk has it; without, it may be gone or empty after a failure of the power.
         **open_options: handed to `open` (`encoding`, `newline`).
     """
     path = Path(path)
@@ -27,7 +28,8 @@ def written_whole(path: str | Path, *, mode: str = "wb", **open_options: Any) ->
         with aside.open(mode, **open_options) as handle:
             yield handle
             handle.flush()
-            os.fsync(handle.fileno())
+            if synced:
+                os.fsync(handle.fileno())
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ Standard library only, for a table on a local disk: the process that builds the 
 
 import csv
 import hashlib
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,9 +182,15 @@ def part_numbers(name: str) -> tuple[int, int]:
 
 
 def pieces_within(piece: str, finer: Sequence[str]) -> list[str]:
-    """Those of the pieces of a finer cut whose rows are rows of `piece`.
+    """Those of the pieces of a finer cut, in order, whose rows are rows of `piece`.
 
     Both counts are powers of two, so each finer piece lies within one coarser piece.
     """
+    if not finer:
+        return []
     index, count = part_numbers(piece)
-    return [name for name in finer if part_numbers(name)[0] * count // part_numbers(name)[1] == index]
+    total = part_numbers(finer[0])[1]
+    numbers = (index * total // count, (index + 1) * total // count)
+    # Names sort as their numbers do.
+    first, end = (bisect_left(finer, part_name(number, total)) for number in numbers)
+    return list(finer[first:end])

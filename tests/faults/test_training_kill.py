@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from fixtures.settings import model_settings
 from fixtures.shards import write_shards
@@ -56,6 +57,9 @@ def test_a_fold_that_was_killed_five_times_gives_the_predictions_of_an_unbroken_
     assert "goes on from step" in broken.log()
     assert not (broken.folder / "checkpoints" / "tiny.fold1.thekey").exists()
 
+    # Of every epoch, while the weights may be those of an early one.
+    histories = [pd.read_csv(fold.folder / "history.csv").drop(columns="seconds") for fold in (unbroken, broken)]
+    pd.testing.assert_frame_equal(*histories, check_exact=True)
     for name in ("weights.weights.h5", "provenance.json", "samples.png"):
         assert (broken.folder / name).read_bytes() == (unbroken.folder / name).read_bytes()
     assert broken.predictions() == unbroken.predictions()

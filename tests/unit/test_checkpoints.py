@@ -151,16 +151,16 @@ def test_nothing_stays_when_the_job_is_done(anywhere: Checkpoints, tmp_path: Pat
 @pytest.mark.parametrize("where", ["disk", "bucket"])
 def test_former_definitions_of_the_job_go_with_it_and_nothing_else(tmp_path: Path, where: str) -> None:
     root = tmp_path if where == "disk" else f"memory://{tmp_path}/former"
-    others = [made(root, job=job) for job in ("m.fold10", "m.fold2", "mm.fold1")]
-    former, present = made(root, "former"), made(root)
-    for checkpoints in (*others, former, present):
+    others = [("key", "m.fold10"), ("key", "m.fold2"), ("key", "mm.fold1")]
+    present = made(root)
+    for key, job in (*others, ("former", JOB)):
+        checkpoints = made(root, key, job)
         checkpoints.save(snapshot(3), step=3)
-    former.close()
+        checkpoints.close()
     present.remove()
-    again = made(root, "former")
-    assert loaded(again) == []
-    assert [loaded(checkpoints) for checkpoints in others] == [[3]] * 3
-    for checkpoints in (again, *others):
+    for (key, job), expected in zip((*others, ("former", JOB)), ([3], [3], [3], []), strict=True):
+        checkpoints = made(root, key, job)
+        assert loaded(checkpoints) == expected, job
         checkpoints.remove()
 
 

@@ -62,6 +62,18 @@ def test_a_missing_output_makes_a_job_stale(plan: Plan, files_of, name: str) -> 
     assert files.key.read_text() != before
 
 
+def test_the_key_of_a_job_of_which_nothing_is_there_is_written_once(plan: Plan, files_of) -> None:
+    files = files_of(plan.jobs[0])
+    files.built.unlink()
+    files.outputs[0].unlink()
+    before = files.key.stat().st_mtime_ns
+    assert refresh(plan, files_of, results=LocalResults()) == [plan.jobs[0]]
+    assert files.key.stat().st_mtime_ns == before
+    files.key.write_text("another\n")
+    refresh(plan, files_of, results=LocalResults())
+    assert files.key.read_text().startswith("key-1\n")
+
+
 def test_a_key_that_was_changed_and_changed_back_is_fresh(plan: Plan, files_of) -> None:
     files = files_of(plan.jobs[0])
     files.key.write_text("key-of-an-edit-that-was-undone\n")

@@ -1,5 +1,6 @@
 # What all rules share: the completed configuration, the plan of jobs, and look-ups into it.
 import sys
+from functools import cache
 from math import ceil
 from pathlib import Path
 
@@ -20,14 +21,15 @@ sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 import keys
 import one_run
 from configuration import complete, read_schema, typed_part, with_preset
-from consistency import check_combinations, check_data
+from consistency import check_combinations
 from foldline import places
 from foldline.errors import FoldlineError
 from foldline.files import digest_of
 from foldline.rows import pieces_within
 from plan import Plan, job_name, make_plan
-from raw_data import RECORD_TABLES, read_raw_data
+from raw_data import RECORD_TABLES
 from result_files import check_reach, results_of
+from surveys import Surveyor
 
 
 def within(path):
@@ -36,8 +38,8 @@ def within(path):
 
 
 PLAN_FILE = within("results/keys/plan.json")
-DIGESTS_FILE = Path(within(".foldline/image_digests.tsv"))
-RUN_LOCK = Path(within(".foldline/run.lock"))
+OWN_FOLDER = Path(within(".foldline"))
+RUN_LOCK = OWN_FOLDER / "run.lock"
 
 
 try:
@@ -84,11 +86,10 @@ if workflow.is_main_process:
     try:
         check_reach(config["dataset"]["root"], workflow.storage_settings)
         RESULTS = results_of(workflow.storage_settings, workflow.storage_registry)
-        RAW_DATA = read_raw_data(
-            config["dataset"], cache=DIGESTS_FILE, pinned=PINNED, record_tables=kept(within(RECORD_TABLES))
-        )
-        check_data(config, RAW_DATA)
-        PLAN = make_plan(config, RAW_DATA, pinned=PINNED)
+        surveyor = Surveyor(config, folder=OWN_FOLDER, pinned=PINNED, record_tables=kept(within(RECORD_TABLES)))
+        SURVEY = surveyor.survey()
+        PLAN = make_plan(config, SURVEY, pinned=PINNED)
+        surveyor.keep(SURVEY)
     except FoldlineError as error:
         raise WorkflowError(str(error)) from None
 else:
@@ -136,13 +137,28 @@ def growing_with_batches(mem_mb, *, per_megapixel, batch_size):
     return asked
 
 
-def room_for(shards):
-    """Resource of a rule: disk in MB for the shards that it reads or writes, and a GB for all else.
+def room(megabytes):
+    """Disk in MB for shards of this expected size, which may be half as much again, and a GB for all else."""
+    return ceil(1000 + 1.5 * megabytes)
 
-    Jobs in a cloud have copies of their inputs. Shards are one to two times as large as the configuration says.
+
+def room_for(parts, size=None):
+    """Resource of a rule: disk in MB for the shards of some parts, of which jobs in a cloud have copies.
+
+    The image size is that of the wildcard `model` where none is given.
     """
-    largest = 2 * config["shards"]["megabytes"]
-    return lambda wildcards: ceil(1000 + largest * len(shards(wildcards)))
+
+    def disk_mb(wildcards):
+        pixels = size or config["models"][wildcards.model]["image_size"]
+        return room(sum(PLAN.megabytes[f"{pixels}/{part}"] for part in parts))
+
+    return disk_mb
+
+
+def room_of_shard(wildcards):
+    """Resource of a rule: disk in MB for one shard."""
+    cut = f"{wildcards.size}/{wildcards.part}"
+    return room(PLAN.megabytes[cut] / len(PLAN.pieces[f"shards/{cut}"]))
 
 
 def table_of(part):
@@ -167,6 +183,7 @@ def inventory_of_shard(wildcards):
     return inventory_of(wildcards.part, pieces)
 
 
+@cache
 def shards_of(size, part, suffix):
     """The shards ("tfrec") or their manifests ("json") of one image size."""
     pieces = PLAN.pieces[f"shards/{size}/{part}"]
@@ -199,7 +216,7 @@ def refresh_keys():
             PLAN,
             files_of,
             results=RESULTS,
-            stale=lambda job: job.rule == "example_data" and not RAW_DATA.written,
+            stale=lambda job: job.rule == "example_data" and not SURVEY.written,
         )
 
 

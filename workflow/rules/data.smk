@@ -139,7 +139,7 @@ rule shard_records:
         # Measured: .2 GB and 3 s of CPU in the example; a worker holds one decoded image at a time.
         mem_mb=growing(1000),
         runtime=120,
-        disk_mb=room_for(lambda wildcards: [wildcards.piece]),
+        disk_mb=room_of_shard,
     params:
         settings=settings_of("shard_records"),
     message:

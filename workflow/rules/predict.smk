@@ -25,7 +25,7 @@ rule predict_oof:
             1500, per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
         ),
         runtime=240,
-        disk_mb=room_for(model_shards(["train"], "tfrec")),
+        disk_mb=room_for(["train"]),
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:
@@ -58,7 +58,7 @@ rule predict_test:
             1500, per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
         ),
         runtime=240,
-        disk_mb=room_for(model_shards(["test"], "tfrec")),
+        disk_mb=room_for(["test"]),
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:

@@ -58,7 +58,7 @@ rule render_report:
         # Measured: .2 GB and 4 s of CPU in the example.
         mem_mb=growing(2000),
         runtime=30,
-        disk_mb=room_for(lambda wildcards: shards_of(LARGEST, "train", "tfrec")),
+        disk_mb=room_for(["train"], size=LARGEST),
     params:
         settings=settings_of("render_report"),
     message:

@@ -30,7 +30,7 @@ rule train_fold:
         mem_mb=growing_with_batches(2000, per_megapixel=4000, batch_size=lambda model: model["batch_size"]),
         # In minutes; it took one in the example. A fold that reaches the limit is kept and goes on when it is retried.
         runtime=1440,
-        disk_mb=room_for(model_shards(LABELLED, "tfrec")),
+        disk_mb=room_for(LABELLED),
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:

@@ -1,0 +1,83 @@
+"""Jobs, times and objects of a large data set: a dry run, a run with nothing to do, and what a whole run would leave.
+
+    python tests/benchmark/scale.py FOLDER [--images 1000000] [--models 20] [--folds 5]
+
+FOLDER must not be there; it takes some 300 MB for a million images, which are names of a few files without content and
+are never read. Results are pretended: each output with its job's key or a few bytes. A tenth as many test images come
+on top. Times are wall seconds and, behind them, CPU seconds of Snakemake.
+"""
+
+import argparse
+import re
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+
+from fixtures.many import write_many  # noqa: E402
+from fixtures.project import copy_workflow, with_environment  # noqa: E402
+
+
+def snakemake(folder: Path, *arguments: str) -> tuple[str, str]:
+    """Run Snakemake; gives what it printed, and its wall and CPU seconds as a text."""
+    start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    done = subprocess.run(command, cwd=folder, env=with_environment(), capture_output=True, text=True, check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout + done.stderr, f"{time.monotonic() - start:.1f} ({cpu:.1f})"
+
+
+def pretend_results(folder: Path) -> tuple[int, int]:
+    """Write all outputs, logs and benchmarks of a run; gives how many outputs there are, and files in all."""
+    table, _ = snakemake(folder, "--summary")
+    lines = [line.split("\t") for line in table.splitlines() if line.startswith("results/")]
+    outputs = {cells[0] for cells in lines}
+    others = {log for cells in lines for log in cells[3].split(",") if log}
+    for name in outputs:
+        if name.endswith(".built"):
+            others.add(name.replace("results/keys", "benchmarks", 1).removesuffix(".built") + ".tsv")
+    for name in sorted(outputs | others):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        key = path.with_suffix(".key")
+        path.write_text(f"{key.read_text().splitlines()[0]}\n" if name.endswith(".built") else "pretended\n")
+    return len(outputs), len(outputs | others)
+
+
+def main(folder: Path, *, images: int, models: int, folds: int) -> None:
+    """Print the table."""
+    folder.mkdir(parents=True)
+    copy_workflow(folder)
+    write_many(folder, train=images, test=images // 10, models=models, folds=folds)
+    told, first = snakemake(folder, "-n", "--quiet", "rules")
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", told, re.MULTILINE))
+    _, dry = snakemake(folder, "-n", "--quiet", "rules")
+    outputs, objects = pretend_results(folder)
+    told, idle = snakemake(folder)
+    if "Nothing to be done" not in told:
+        sys.exit(told)
+    rows = {
+        f"jobs ({', '.join(f'{count} {rule}' for rule, count in jobs.items() if rule != 'total')})": jobs["total"],
+        "dry run, s (CPU s)": dry,
+        "dry run that reads the tables, because something changed": first,
+        "run with nothing to do": idle,
+        "files or objects of a whole run (outputs, logs, benchmarks)": f"{objects:,} ({outputs:,} outputs)",
+    }
+    print("| what | measured |\n|---|---:|")
+    for what, value in rows.items():
+        print(f"| {what} | {value} |")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    for name, default in (("images", 1_000_000), ("models", 20), ("folds", 5)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    arguments = parser.parse_args()
+    main(arguments.folder.absolute(), images=arguments.images, models=arguments.models, folds=arguments.folds)
