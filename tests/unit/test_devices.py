@@ -45,8 +45,8 @@ def test_a_tpu_that_does_not_answer_is_one_line_with_a_way_out() -> None:
 @pytest.mark.usefixtures("with_libtpu")
 def test_a_tpu_that_does_not_answer_is_told_where_any_device_will_do(caplog: pytest.LogCaptureFixture) -> None:
     assert use_device("auto", threads=2).kind == "cpu"
-    assert "no TPU answers" in caplog.text
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    told = [record.levelname for record in caplog.records if "no TPU answers" in record.getMessage()]
+    assert told == ["WARNING"]
 
 
 def test_a_tpu_that_answers_is_taken(monkeypatch: pytest.MonkeyPatch, with_libtpu: None) -> None:
