@@ -18,7 +18,8 @@ from foldline import places
 from foldline.channels import image_places
 from foldline.files import digest_of, written_whole
 from foldline.rows import bucket, part_name
-from raw_data import DigestCache, RawData, Sample, read_raw_data, table_and_images
+from image_contents import DigestCache
+from raw_data import RawData, Sample, read_raw_data, table_and_images
 from sources import code_digest
 
 WORKFLOW = Path(__file__).resolve().parent

@@ -17,7 +17,7 @@ from foldline import places
 from foldline.errors import FoldlineError
 from foldline.rows import bucket as piece
 from foldline.rows import part_name
-from raw_data import BucketListings
+from image_contents import BucketListings
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 

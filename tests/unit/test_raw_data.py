@@ -13,7 +13,8 @@ from fixtures.settings import dataset_settings
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.errors import FoldlineError
 from foldline.rows import read_rows
-from raw_data import DigestCache, RawData, columns_of, read_raw_data
+from image_contents import DigestCache
+from raw_data import RawData, columns_of, read_raw_data
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_only_changed_files_are_read_again(tmp_path: Path, monkeypatch: pytest.M
     before = cache.of(paths, where="ab".__getitem__)
     cache.save()
     read_paths = []
-    monkeypatch.setattr("raw_data.sha256_of_file", lambda path: read_paths.append(path) or "new")
+    monkeypatch.setattr("image_contents.sha256_of_file", lambda path: read_paths.append(path) or "new")
     os.utime(paths[0], (1, 1))
     after = DigestCache(tmp_path / "cache.tsv").of(paths, where="ab".__getitem__)
     assert read_paths == [paths[0]]
