@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The interpreter and the lock that the environment was made from; a change of either makes it anew.
 READY := $(VENV)/ready
 
-.PHONY: submission test check environment
+.PHONY: submission test check config-reference environment
 
 submission: environment ## raw images to results/submission.csv, results/oof.csv and results/report.html
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores 4 results/submission.csv results/report.html
@@ -15,6 +15,9 @@ test: environment ## all tests
 
 check: environment ## formatting, lint, workflow lint
 	PATH="$(abspath $(BIN)):$$PATH" pre-commit run --all-files
+
+config-reference: environment ## renew the key table in config/README.md from the schema
+	PYTHONPATH=scripts $(BIN)/python -m foldline.planning.config_reference
 
 environment: $(READY)
 

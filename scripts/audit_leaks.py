@@ -1,9 +1,8 @@
 """Find images that stand in the data twice, so that no copy is trained on and scored, and no label contradicts itself.
 
-Inputs: inventory tables of the part; of the train part for the parts external and test, and of the external part for
-    the test part.
+Inputs: inventory tables of the split; of train for the splits external and test, and of external for the split test.
 Outputs: leaks, a table of pairs (`tables.LEAKS`); without pairs it has a header only.
-Parameters: part; near_duplicate_bits, how many of the 256 bits of the perceptual hash may differ, or None for exact
+Parameters: split; near_duplicate_bits, how many of the 256 bits of the perceptual hash may differ, or None for exact
 copies only; contradictory_labels, "error" or "report".
 """
 
@@ -13,13 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 from foldline.errors import FoldlineError, listing
-from foldline.leaks import EXACT, find_leaks
+from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
+from foldline.splits.duplicates import EXACT, find_leaks
 from foldline.step import step
-from foldline.tables import INVENTORY, LEAKS, read_tables, write_table
 
 logger = logging.getLogger(__name__)
 
-KEY = ("id", "other_part", "other_id")
+KEY = ("id", "other_split", "other_id")
 
 
 def audit_leaks(
@@ -27,17 +26,17 @@ def audit_leaks(
     inventory: Sequence[str | Path],
     others: Mapping[str, Sequence[str | Path]],
     leaks: str | Path,
-    part: str,
+    split: str,
     near_duplicate_bits: int | None,
     contradictory_labels: str,
 ) -> None:
     """Write the pairs of images that are copies of each other.
 
     Args:
-        inventory: inventory tables of this part.
-        others: part -> its inventory tables, maybe none: the parts that this one is compared with beside itself.
+        inventory: inventory tables of this split.
+        others: split -> its inventory tables, maybe none: the splits that this one is compared with beside itself.
         leaks: where the table of pairs is written.
-        part: "train", "external" or "test".
+        split: "train", "external" or "test".
         near_duplicate_bits: in 0..64, or None for exact copies only.
         contradictory_labels: "error" refuses copies with different labels, "report" lists them in the table only.
 
@@ -47,11 +46,11 @@ def audit_leaks(
     images = read_tables(inventory, INVENTORY)
     compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items() if paths}
     check_images(pd.concat([images, *compared.values()]))
-    pairs = find_leaks(images, compared, part=part, near_bits=near_duplicate_bits)
+    pairs = find_leaks(images, compared, split=split, near_bits=near_duplicate_bits)
     check_labels(pairs, refuse=contradictory_labels == "error")
     write_table(pairs, leaks, LEAKS, key=KEY)
     exact = int((pairs["kind"] == EXACT).sum())
-    logger.info("%s: %d images, %d exact and %d near pairs", part, len(images), exact, len(pairs) - exact)
+    logger.info("%s: %d images, %d exact and %d near pairs", split, len(images), exact, len(pairs) - exact)
 
 
 def check_images(images: pd.DataFrame) -> None:
@@ -86,6 +85,6 @@ if __name__ == "__main__":
             inventory=snakemake.input.inventory,
             others={"train": snakemake.input.train, "external": snakemake.input.external},
             leaks=snakemake.output.leaks,
-            part=snakemake.wildcards.part,
+            split=snakemake.wildcards.split,
             **snakemake.params.settings,
         )

@@ -3,7 +3,7 @@
 Inputs: oof_predictions and test_predictions (a table per model and fold), folds.
 Outputs: oof (one row per train id, none per external one), submission, recipe (JSON: how the models
     were blended and why).
-Parameters: method, class_names, scored_classes (those that the blend is chosen by), link, submission_form,
+Parameters: method, class_names, scored_classes (those that the blend is chosen by), activation, submission_form,
     sample_submission (raw table, so no input: its digest is in the key).
 """
 
@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from foldline.blending import blend, choose_rule, merge_oof, merge_test
+from foldline.dataset.label_arrays import label_array
+from foldline.dataset.submission import LABELS, check_values, read_sample, write_submission
 from foldline.errors import FoldlineError, listing
-from foldline.files import write_json
-from foldline.fold_rows import scored_rows
-from foldline.label_arrays import label_array
-from foldline.oof import BLEND, Oof, write_oof
+from foldline.evaluation.blending import blend, choose_rule, merge_oof, merge_test
+from foldline.evaluation.oof import BLEND, Oof, write_oof
+from foldline.evaluation.thresholds import class_thresholds, predicted_classes
+from foldline.io.files import write_json
+from foldline.io.tables import FOLDS, read_table
+from foldline.splits.fold_membership import scored_rows
 from foldline.step import step
-from foldline.submission import LABELS, check_values, read_sample, write_submission
-from foldline.tables import FOLDS, read_table
-from foldline.thresholds import called_classes, class_thresholds
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def blend_folds(
     method: str,
     class_names: Sequence[str],
     scored_classes: Sequence[str],
-    link: str,
+    activation: str,
     submission_form: Mapping[str, Any],
 ) -> None:
     """Merge, blend and write; everything is checked before the first file is written.
@@ -57,7 +57,7 @@ def blend_folds(
         method: "mean", "rank_mean" or "best".
         class_names: (n_classes,).
         scored_classes: the classes by whose mean AUC the rule is chosen.
-        link: see `labels.Labels`.
+        activation: see `labels.Labels`.
         submission_form: id_column and columns of the submission, and form: "columns", the score of the class in each
             column, which are `scored_classes`; or "labels", one column of the classes of a sample, with separator,
             words ("names" or "numbers"), threshold, empty and exclusive; see `thresholds`.
@@ -98,7 +98,7 @@ def blend_folds(
     write_oof(oof, held_out_table)
     if submission_form["form"] == LABELS:
         thresholds = class_thresholds(labels, blended, submission_form["threshold"])
-        cells = _label_texts(values, thresholds, submission_form, class_names, link)
+        cells = _label_texts(values, thresholds, submission_form, class_names, activation)
     else:
         thresholds, cells = None, values[:, places].tolist()
     write_submission(submission, sample=sample, columns=columns, cells=cells)
@@ -121,11 +121,15 @@ def blend_folds(
 
 
 def _label_texts(
-    values: np.ndarray, thresholds: Sequence[float], form: Mapping[str, Any], class_names: Sequence[str], link: str
+    values: np.ndarray,
+    thresholds: Sequence[float],
+    form: Mapping[str, Any],
+    class_names: Sequence[str],
+    activation: str,
 ) -> list[list[str]]:
     """The one cell of each sample: its classes, joined."""
     exclusive = list(class_names).index(form["exclusive"]) if form["exclusive"] else None
-    called = called_classes(values, thresholds, link=link, empty=form["empty"], exclusive=exclusive)
+    called = predicted_classes(values, thresholds, activation=activation, empty=form["empty"], exclusive=exclusive)
     words = class_names if form["words"] == "names" else [str(number) for number in range(len(class_names))]
     return [[form["separator"].join(words[number] for number in numbers)] for numbers in called]
 

@@ -2,20 +2,20 @@
 
 Inputs: folds.
 Outputs: weights (JSON: method, and per class the counts and weights).
-Parameters: fold, method, rank, beta, class_names, link.
+Parameters: fold, method, rank, beta, class_names, activation.
 """
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from foldline.dataset.label_arrays import label_array
 from foldline.errors import FoldlineError, listing
-from foldline.files import write_json
-from foldline.fold_rows import scored_rows, training_rows
-from foldline.label_arrays import label_array
+from foldline.io.files import write_json
+from foldline.io.tables import FOLDS, read_table
+from foldline.splits.class_weights import label_weights
+from foldline.splits.fold_membership import scored_rows, training_rows
 from foldline.step import step
-from foldline.tables import FOLDS, read_table
-from foldline.weights import label_weights
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ def class_weights(
     rank: int,
     beta: float,
     class_names: Sequence[str],
-    link: str,
+    activation: str,
 ) -> None:
     """Write the label weights of a fold, from its training rows, external ones included.
 
@@ -41,7 +41,7 @@ def class_weights(
         rank: of the count that is the threshold of "capped".
         beta: of "effective_number".
         class_names: names of the classes, (n_classes,).
-        link: see `labels.Labels`.
+        activation: see `labels.Labels`.
 
     Raises:
         FoldlineError: the fold is not in the table, or the only class lacks a label in the training rows.
@@ -51,7 +51,7 @@ def class_weights(
     if fold not in present:
         raise FoldlineError(f"{folds}: no fold {fold}; the table has {listing([str(number) for number in present])}")
     labels = label_array(list(training_rows(table, fold)["target"]), class_names)
-    classes = label_weights(labels, method=method, rank=rank, beta=beta, class_names=class_names, link=link)
+    classes = label_weights(labels, method=method, rank=rank, beta=beta, class_names=class_names, activation=activation)
     for row in classes:
         log.info(
             "fold %d, class %s: %d positives of weight %.4f, %d negatives of weight %.4f",

@@ -2,8 +2,8 @@
 
 Inputs: oof (out-of-fold table), folds (groups and metadata columns).
 Outputs: metrics (JSON; a value that is not defined is null, with the reason).
-Parameters: class_names, scored_classes (those whose mean is the score), link, threshold, confidence, bootstrap_draws,
-    seed, metadata_columns.
+Parameters: class_names, scored_classes (those whose mean is the score), activation, threshold, confidence,
+    bootstrap_draws, seed, metadata_columns.
 """
 
 import logging
@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from foldline.blending import rule_of
+from foldline.dataset.label_arrays import label_array
+from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation import Settings, column_scores
-from foldline.files import write_json
-from foldline.fold_rows import scored_rows
-from foldline.folds import groups_with
-from foldline.label_arrays import label_array
-from foldline.labels import SOFTMAX
-from foldline.metrics import CALIBRATION_BINS
-from foldline.oof import BLEND, Oof, read_oof
+from foldline.evaluation.blending import rule_of
+from foldline.evaluation.metrics import CALIBRATION_BINS
+from foldline.evaluation.oof import BLEND, Oof, read_oof
+from foldline.evaluation.scores import Settings, column_scores
+from foldline.io.files import write_json
+from foldline.io.tables import FOLDS, read_table
+from foldline.splits.fold_membership import scored_rows
+from foldline.splits.group_folds import groups_with
 from foldline.step import step
-from foldline.tables import FOLDS, read_table
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def evaluate(
     metrics: str | Path,
     class_names: Sequence[str],
     scored_classes: Sequence[str],
-    link: str,
+    activation: str,
     threshold: float | str,
     confidence: float,
     bootstrap_draws: int,
@@ -51,7 +51,7 @@ def evaluate(
         metrics: where the JSON file goes.
         class_names: (n_classes,).
         scored_classes: the classes over whose scores the mean is taken.
-        link: see `labels.Labels`.
+        activation: see `labels.Labels`.
         threshold: see `evaluation.Settings`, as for the rest.
         confidence: coverage of the intervals, in (0, 1).
         bootstrap_draws: draws of whole groups behind the intervals.
@@ -70,7 +70,7 @@ def evaluate(
         confidence=confidence,
         draws=bootstrap_draws,
         seed=seed,
-        one_class=link == SOFTMAX,
+        one_class=activation == SOFTMAX,
         scored=scored_classes,
     )
     scores = column_scores(

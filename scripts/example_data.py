@@ -5,8 +5,8 @@ Outputs: train.csv, test.csv, sample_submission.csv and, beside them, images/ID.
     the package `elpv-dataset` (Buerhop-Lutz et al., 2018; Deitsch et al., 2019 and 2021; CC BY-NC-SA 4.0).
 Parameters: example.
 
-A cell is labelled 1 when its probability of a defect is above one half. A fifth of the cells of each stated probability
-and type, chosen by the hash of their ids, is the test part; its labels are left out.
+A cell is labeled 1 when its probability of a defect is above one half. A fifth of the cells of each stated probability
+and type, chosen by the hash of their ids, is the test split; its labels are left out.
 """
 
 import csv
@@ -17,14 +17,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from foldline.dataset.id_hash import id_hash
 from foldline.errors import FoldlineError
-from foldline.files import written_whole
-from foldline.rows import position
+from foldline.io.files import written_whole
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
 
-PINNED_COLUMNS = ("part", "id", "target", "cell_type", "bytes", "sha256")
+PINNED_COLUMNS = ("split", "id", "target", "cell_type", "bytes", "sha256")
 DEFECT_PROBABILITY = 0.5
 TEST_SHARE = 0.2
 
@@ -50,7 +50,7 @@ def example_data(
     for _, name, *_ in rows:
         with written_whole(images / f"{name}.png") as handle:
             handle.write((package / "images" / f"{name}.png").read_bytes())
-    chosen = {part: [row for row in rows if row[0] == part] for part in ("train", "test")}
+    chosen = {split: [row for row in rows if row[0] == split] for split in ("train", "test")}
     _write(train, ("image_name", "cell_type", "target"), [(row[1], row[3], row[2]) for row in chosen["train"]])
     _write(test, ("image_name", "cell_type"), [(row[1], row[3]) for row in chosen["test"]])
     _write(submission, ("image_name", "target"), [(row[1], "0") for row in chosen["test"]])
@@ -73,11 +73,11 @@ def labels_of(package: Path) -> list[tuple[str, str, float]]:
 
 
 def held_out(labels: Sequence[tuple[str, str, float]]) -> set[str]:
-    """Ids of the test part: of each probability and type the first fifth in the order of `rows.position`."""
+    """Ids of the test split: of each probability and type the first fifth in the order of `rows.id_hash`."""
     strata = defaultdict(list)
     for name, kind, probability in labels:
         strata[kind, probability].append(name)
-    return {name for names in strata.values() for name in sorted(names, key=position)[: round(TEST_SHARE * len(names))]}
+    return {name for names in strata.values() for name in sorted(names, key=id_hash)[: round(TEST_SHARE * len(names))]}
 
 
 def rows_of(package: Path) -> list[tuple[str, ...]]:
@@ -87,8 +87,8 @@ def rows_of(package: Path) -> list[tuple[str, ...]]:
     rows = []
     for name, kind, probability in labels:
         content = (package / "images" / f"{name}.png").read_bytes()
-        part, target = ("test", "") if name in test else ("train", str(int(probability > DEFECT_PROBABILITY)))
-        rows.append((part, name, target, kind, str(len(content)), hashlib.sha256(content).hexdigest()))
+        split, target = ("test", "") if name in test else ("train", str(int(probability > DEFECT_PROBABILITY)))
+        rows.append((split, name, target, kind, str(len(content)), hashlib.sha256(content).hexdigest()))
     return sorted(rows, key=lambda row: (row[0] == "test", row[1]))
 
 

@@ -2,7 +2,7 @@
 
 Inputs: weights and metadata (of every model and fold), recipe (of the blend).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
-Parameters: models (settings of `networks.build_network`, and inputs, by model), class_names, link, views.
+Parameters: models (settings of `networks.build_network`, and inputs, by model), class_names, activation, views.
 """
 
 import logging
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foldline.devices import use_device
 from foldline.errors import FoldlineError
-from foldline.files import read_json
-from foldline.serving import Served, member_of, save
+from foldline.inference.saved_model import Served, member_of, save
+from foldline.io.files import read_json
+from foldline.runtime.devices import use_device
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ def export_ensemble(
     threads: int,
     models: Mapping[str, Mapping[str, Any]],
     class_names: Sequence[str],
-    link: str,
+    activation: str,
     views: int,
 ) -> None:
     """Write the SavedModel of all networks; see `export_model` for what it takes and gives.
@@ -41,7 +41,7 @@ def export_ensemble(
         threads: CPU threads.
         models: settings of `networks.build_network`, and inputs, by model.
         class_names: names of the classes.
-        link: how logits become probabilities; see `links.probabilities`.
+        activation: how logits become probabilities; see `links.probabilities`.
         views: test-time augmentation, as in the predictions.
 
     Raises:
@@ -60,7 +60,9 @@ def export_ensemble(
         members[name].append(
             member_of(path, reading, settings=models[name], class_count=len(class_names), device=device)
         )
-    save(Served(list(members.values()), views=views, link=link, class_names=class_names), Path(graph).parent)
+    save(
+        Served(list(members.values()), views=views, activation=activation, class_names=class_names), Path(graph).parent
+    )
     logger.info("exported %d networks of %d models to %s", len(weights), len(models), Path(graph).parent)
 
 

@@ -2,7 +2,7 @@
 
 Inputs: weights and metadata (of the fold's model).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
-Parameters: settings (of `networks.build_network`, and inputs), class_names, link, views.
+Parameters: settings (of `networks.build_network`, and inputs), class_names, activation, views.
 """
 
 import logging
@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foldline.devices import use_device
-from foldline.serving import Served, member_of, save
+from foldline.inference.saved_model import Served, member_of, save
+from foldline.runtime.devices import use_device
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def export_model(
     threads: int,
     settings: Mapping[str, Any],
     class_names: Sequence[str],
-    link: str,
+    activation: str,
     views: int,
 ) -> None:
     """Write the SavedModel of one network.
@@ -41,7 +41,7 @@ def export_model(
         threads: CPU threads.
         settings: settings of `networks.build_network`, and inputs, of the model.
         class_names: names of the classes.
-        link: how logits become probabilities; see `links.probabilities`.
+        activation: how logits become probabilities; see `links.probabilities`.
         views: test-time augmentation, as in the predictions.
 
     Raises:
@@ -49,7 +49,7 @@ def export_model(
     """
     device = use_device("cpu", threads=threads)
     member = member_of(weights, metadata, settings=settings, class_count=len(class_names), device=device)
-    save(Served([[member]], views=views, link=link, class_names=class_names), Path(graph).parent)
+    save(Served([[member]], views=views, activation=activation, class_names=class_names), Path(graph).parent)
     logger.info("exported %s", Path(graph).parent)
 
 

@@ -1,8 +1,8 @@
 """Decide once, for every model, which fold each training sample belongs to.
 
-Inputs: inventory (pieces of the train part), leaks (duplicate pairs within it), external_inventory and external_leaks
-    (the same of the external part, duplicates of train rows included; none where there is no such part).
-Outputs: folds (table id -> fold with group, target, part and the metadata columns).
+Inputs: inventory (shards of the train split), leaks (duplicate pairs within it), external_inventory and external_leaks
+    (the same of the external split, duplicates of train rows included; none where there is no such split).
+Outputs: folds (table id -> fold with group, target, split and the metadata columns).
 Parameters: method, count, seed, stratify_by, class_names.
 """
 
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from foldline.dataset.label_arrays import label_array
+from foldline.dataset.labels import is_code
 from foldline.errors import FoldlineError, listing
-from foldline.fold_rows import EXTERNAL, NO_FOLD, TRAIN
-from foldline.folds import assign_folds, assign_folds_by_files, external_folds, groups_with
-from foldline.label_arrays import label_array
-from foldline.labels import is_code
-from foldline.leaks import merged_groups
+from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
+from foldline.splits.duplicates import merged_groups
+from foldline.splits.fold_membership import EXTERNAL, NO_FOLD, TRAIN
+from foldline.splits.group_folds import assign_folds, assign_folds_by_files, external_folds, groups_with
 from foldline.step import step
-from foldline.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def make_folds(
 
     Args:
         inventory: tables of the train images (`tables.INVENTORY` and metadata columns).
-        leaks: table of duplicate pairs; pairs within the train part tie groups together.
+        leaks: table of duplicate pairs; pairs within the train split tie groups together.
         external_inventory: tables of the external images, with the same columns; may be empty.
         external_leaks: tables of the duplicate pairs of external images, which tie groups too; may be empty.
         folds: where the fold table goes. Its `group` is the group after duplicates were tied together.
@@ -69,14 +69,14 @@ def make_folds(
         external = _read_part(external_inventory, class_names)[list(samples.columns)]
     pairs = read_table(leaks, LEAKS, key=("id", "other_id"))
     if external_inventory:
-        pairs = pd.concat([pairs, read_tables(external_leaks, LEAKS, key=("id", "other_part", "other_id"))])
-    pairs = pairs[pairs["other_part"].isin([TRAIN, EXTERNAL])]
-    every = pd.concat([samples.assign(part=TRAIN), external.assign(part=EXTERNAL)], ignore_index=True)
+        pairs = pd.concat([pairs, read_tables(external_leaks, LEAKS, key=("id", "other_split", "other_id"))])
+    pairs = pairs[pairs["other_split"].isin([TRAIN, EXTERNAL])]
+    every = pd.concat([samples.assign(split=TRAIN), external.assign(split=EXTERNAL)], ignore_index=True)
     groups = merged_groups(list(every["group"]), list(every["id"]), zip(pairs["id"], pairs["other_id"], strict=True))
     own, foreign = groups[: len(samples)], groups[len(samples) :]
     labels = label_array(list(samples["target"]), class_names)
     placed = _assign(samples, own, labels, method=method, count=count, seed=seed, stratify_by=stratify_by)
-    table = every[["id", "part", "target", *metadata]].assign(
+    table = every[["id", "split", "target", *metadata]].assign(
         group=groups,
         fold=np.concatenate([placed, external_folds(foreign, groups=own, folds=placed)]),
     )
@@ -96,10 +96,10 @@ def make_folds(
 def _read_part(paths: Sequence[str | Path], class_names: Sequence[str]) -> pd.DataFrame:
     table = read_tables(paths, INVENTORY)
     known = [is_code(target, len(class_names)) for target in table["target"]]
-    unlabelled = [name for name, good in zip(table["id"], known, strict=True) if not good]
-    if unlabelled:
+    unlabeled = [name for name, good in zip(table["id"], known, strict=True) if not good]
+    if unlabeled:
         raise FoldlineError(
-            f"{Path(paths[0]).parent}: target of id {listing(unlabelled)} is no 0 or 1 for each of "
+            f"{Path(paths[0]).parent}: target of id {listing(unlabeled)} is no 0 or 1 for each of "
             f"{len(class_names)} classes"
         )
     return table
@@ -140,8 +140,8 @@ def _assign(
 
 
 def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
-    external = table[table["part"] == EXTERNAL]
-    for fold, rows in table[table["part"] == TRAIN].groupby("fold"):
+    external = table[table["split"] == EXTERNAL]
+    for fold, rows in table[table["split"] == TRAIN].groupby("fold"):
         positives = label_array(list(rows["target"]), class_names).sum(axis=0)
         log.info(
             "fold %d: %d rows in %d groups; positives: %s",

@@ -1,8 +1,8 @@
 """Predict the rows of one fold with the model that did not see them: these scores can be believed.
 
-Inputs: shards, manifests (of the training part), folds, weights and metadata (of the fold's model).
+Inputs: shards, manifests (of the training split), folds, weights and metadata (of the fold's model).
 Outputs: predictions (one row per id and class of the fold).
-Parameters: settings (of `networks.build_network`, and inputs), class_names, link, views, batch_size,
+Parameters: settings (of `networks.build_network`, and inputs), class_names, activation, views, batch_size,
     accelerator.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foldline.datasets import check_ids, check_read, open_shards
-from foldline.devices import use_device
 from foldline.errors import FoldlineError
-from foldline.fold_rows import held_out_rows, scored_rows
-from foldline.prediction import predict_shards, prediction_table
+from foldline.inference.tta import predict_shards, prediction_table
+from foldline.io.tables import FOLDS, PREDICTIONS, read_table, write_table
+from foldline.runtime.devices import use_device
+from foldline.splits.fold_membership import held_out_rows, scored_rows
 from foldline.step import step
-from foldline.tables import FOLDS, PREDICTIONS, read_table, write_table
+from foldline.tfrecords.open_shards import check_ids, check_read, open_shards
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ def predict_oof(
     fold: int,
     settings: Mapping[str, Any],
     class_names: Sequence[str],
-    link: str,
+    activation: str,
     views: int,
     batch_size: int,
     accelerator: str,
@@ -43,7 +43,7 @@ def predict_oof(
     """Write the probabilities of a fold's rows, sorted by id.
 
     Args:
-        shards: TFRecord files of the training part.
+        shards: TFRecord files of the training split.
         manifests: manifest of each.
         folds: fold table.
         weights: weights of the model that was trained without the fold.
@@ -54,7 +54,7 @@ def predict_oof(
         fold: the fold.
         settings: settings of `networks.build_network`, and inputs, of the model.
         class_names: names of the classes.
-        link: how logits become probabilities; see `labels.Labels`.
+        activation: how logits become probabilities; see `labels.Labels`.
         views: test-time augmentation, 1, 2, 4 or 8 views of each image.
         batch_size: images in a step, over all devices.
         accelerator: see `devices.use_device`.
@@ -76,11 +76,11 @@ def predict_oof(
         metadata=metadata,
         settings=settings,
         n_classes=len(class_names),
-        link=link,
+        activation=activation,
         device=device,
         views=views,
         batch_size=batch_size,
-        labelled=True,
+        labeled=True,
         threads=threads,
     )
     check_read(names, ids, source=f"fold {fold}")

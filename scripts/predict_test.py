@@ -1,8 +1,8 @@
-"""Predict the test part with the model of one fold; the mean over the folds becomes the submission.
+"""Predict the test split with the model of one fold; the mean over the folds becomes the submission.
 
-Inputs: shards, manifests (of the test part), weights and metadata (of the fold's model).
-Outputs: predictions (one row per id and class of the test part).
-Parameters: settings (of `networks.build_network`, and inputs), class_names, link, views, batch_size,
+Inputs: shards, manifests (of the test split), weights and metadata (of the fold's model).
+Outputs: predictions (one row per id and class of the test split).
+Parameters: settings (of `networks.build_network`, and inputs), class_names, activation, views, batch_size,
     accelerator.
 """
 
@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foldline.datasets import check_ids, check_read, open_shards
-from foldline.devices import use_device
-from foldline.prediction import predict_shards, prediction_table
+from foldline.inference.tta import predict_shards, prediction_table
+from foldline.io.tables import PREDICTIONS, write_table
+from foldline.runtime.devices import use_device
 from foldline.step import step
-from foldline.tables import PREDICTIONS, write_table
+from foldline.tfrecords.open_shards import check_ids, check_read, open_shards
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def predict_test(
     fold: int,
     settings: Mapping[str, Any],
     class_names: Sequence[str],
-    link: str,
+    activation: str,
     views: int,
     batch_size: int,
     accelerator: str,
@@ -40,7 +40,7 @@ def predict_test(
     """Write the probabilities of all test rows, sorted by id.
 
     Args:
-        shards: TFRecord files of the test part.
+        shards: TFRecord files of the test split.
         manifests: manifest of each.
         weights: weights of the fold's model.
         metadata: how that model reads metadata.
@@ -50,7 +50,7 @@ def predict_test(
         fold: the fold that the model did not see.
         settings: settings of `networks.build_network`, and inputs, of the model.
         class_names: names of the classes.
-        link: how logits become probabilities; see `labels.Labels`.
+        activation: how logits become probabilities; see `labels.Labels`.
         views: test-time augmentation, 1, 2, 4 or 8 views of each image.
         batch_size: images in a step, over all devices.
         accelerator: see `devices.use_device`.
@@ -67,14 +67,14 @@ def predict_test(
         metadata=metadata,
         settings=settings,
         n_classes=len(class_names),
-        link=link,
+        activation=activation,
         device=device,
         views=views,
         batch_size=batch_size,
-        labelled=False,
+        labeled=False,
         threads=threads,
     )
-    check_read(names, names, source="test part")
+    check_read(names, names, source="test split")
     check_ids(source, names)
     result = prediction_table(names, probabilities, class_names=class_names, model=model, fold=fold, views=views)
     write_table(result, predictions, PREDICTIONS, key=("id", "class"))

@@ -1,8 +1,8 @@
 """Show a run on one page that can be read, printed and sent as a single file.
 
-Inputs: oof, metrics, recipe (of the blend), folds, inventory (pieces of the train part), train_leaks, test_leaks,
+Inputs: oof, metrics, recipe (of the blend), folds, inventory (shards of the train split), train_leaks, test_leaks,
     external_leaks (none without external rows), class_weights (per fold), histories and provenances (per model and
-    fold), samples (of the fold 0 of each model that sees images), shards and manifests (train part).
+    fold), samples (of the fold 0 of each model that sees images), shards and manifests (train split).
 Outputs: report (HTML), and one PNG per figure: training_images, class_balance, folds, learning_curves,
     architectures, augmented_samples, roc, precision_recall, score_histogram, calibration, most_wrong.
 Parameters: title, wrong_images, class_names.
@@ -15,22 +15,22 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from foldline import score_figures, training_figures
-from foldline.channels import image_features
-from foldline.composite import composite
-from foldline.decoding import decode
+from foldline.dataset.channels import image_features
+from foldline.dataset.id_hash import shard_index, shard_numbers
+from foldline.dataset.label_arrays import label_array
 from foldline.errors import FoldlineError, listing
-from foldline.figure_style import png_bytes, style
-from foldline.files import read_json, written_whole
-from foldline.image_headers import read_header
-from foldline.label_arrays import label_array
-from foldline.oof import BLEND, read_oof
-from foldline.records import check_shards, decode_record, read_manifest, read_records
-from foldline.report import CAPTIONS, page
-from foldline.report_data import Run, shown_columns
-from foldline.rows import bucket, part_numbers
+from foldline.evaluation.oof import BLEND, read_oof
+from foldline.images.composite import composite
+from foldline.images.decoding import decode
+from foldline.images.headers import read_header
+from foldline.io.files import read_json, written_whole
+from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
+from foldline.report import score_plots, training_plots
+from foldline.report.figure_style import png_bytes, style
+from foldline.report.page import CAPTIONS, page
+from foldline.report.tables import Run, shown_columns
 from foldline.step import step
-from foldline.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
+from foldline.tfrecords.shards import check_shards, decode_record, read_manifest, read_records
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def render_report(
         inventory: tables of the train images.
         train_leaks: duplicate pairs within the train images.
         test_leaks: duplicate pairs with a test image.
-        external_leaks: tables of duplicate pairs with an external image; none where there is no external part.
+        external_leaks: tables of duplicate pairs with an external image; none where there is no external split.
         class_weights: files FOLDER/fold{fold}.json.
         histories: files FOLDER/{model}/fold{fold}/history.csv.
         provenances: files FOLDER/{model}/fold{fold}/provenance.json.
@@ -97,7 +97,7 @@ def render_report(
         folds=read_table(folds, FOLDS),
         inventory=read_tables(inventory, INVENTORY),
         leaks={
-            name: read_tables(paths, LEAKS, key=("id", "other_part", "other_id"))
+            name: read_tables(paths, LEAKS, key=("id", "other_split", "other_id"))
             for name, paths in (("train", [train_leaks]), ("external", external_leaks), ("test", [test_leaks]))
             if paths
         },
@@ -112,11 +112,11 @@ def render_report(
     channels = read_manifest(manifests[0])["channels"]
     shown = of_every_label(run.scored, CHANNEL_SAMPLES if channels else IMAGES)
     pictures = read_pictures([*wrong["id"], *shown["id"]], shards, manifests)
-    coloured = {name: composite(pixels, channels) for name, pixels in pictures.items()}
+    colored = {name: composite(pixels, channels) for name, pixels in pictures.items()}
     with style():
-        drawn = {name: png_bytes(figure) for name, figure in _figures(run, scored, wrong, coloured, grids).items()}
+        drawn = {name: png_bytes(figure) for name, figure in _figures(run, scored, wrong, colored, grids).items()}
         examples = [(pictures[row.id], row.id, label_words(row.target, class_names)) for row in shown.itertuples()]
-        drawn["training_images"] = png_bytes(training_figures.training_images(examples, channels))
+        drawn["training_images"] = png_bytes(training_plots.training_images(examples, channels))
     for name, data in drawn.items():
         with written_whole(figures[name]) as handle:
             handle.write(data)
@@ -166,8 +166,8 @@ def read_pictures(
     """
     found: dict[str, np.ndarray] = {}
     for path, manifest in zip(shards, check_shards(shards, manifests), strict=True):
-        index, count = part_numbers(manifest["piece"])
-        wanted = {name for name in names if bucket(name, count) == index}
+        index, count = shard_numbers(manifest["shard"])
+        wanted = {name for name in names if shard_index(name, count) == index}
         for data in read_records(path) if wanted else ():
             record = decode_record(data, manifest["features"], manifest["channels"])
             if record.id in wanted:
@@ -234,24 +234,24 @@ def _figures(
     scores = run.metrics["models"]
     bins = {column: scores[column]["calibration"]["bins"] for column in columns}
     return {
-        "class_balance": training_figures.class_balance(
+        "class_balance": training_plots.class_balance(
             label_array(list(run.scored["target"]), run.class_names), {k: v["classes"] for k, v in run.weights.items()}
         ),
-        "folds": training_figures.folds(run.folds, run.class_names),
-        "learning_curves": training_figures.learning_curves(run.histories),
-        "architectures": training_figures.architectures(
+        "folds": training_plots.folds(run.folds, run.class_names),
+        "learning_curves": training_plots.learning_curves(run.histories),
+        "architectures": training_plots.architectures(
             {model: run.provenances[model, 0]["outline"] for model in run.recipe["models"]}
         ),
-        "augmented_samples": training_figures.augmented_samples(
+        "augmented_samples": training_plots.augmented_samples(
             {model: pixels for (model, _), pixels in sorted(grids.items())}
         ),
-        "roc": score_figures.roc(table, _titles(run, columns, "auc", "AUC")),
-        "precision_recall": score_figures.precision_recall(table, _titles(run, columns, "average_precision", "AP")),
-        "score_histogram": score_figures.score_histogram(table, columns),
-        "calibration": score_figures.calibration(
+        "roc": score_plots.roc(table, _titles(run, columns, "auc", "AUC")),
+        "precision_recall": score_plots.precision_recall(table, _titles(run, columns, "average_precision", "AP")),
+        "score_histogram": score_plots.score_histogram(table, columns),
+        "calibration": score_plots.calibration(
             bins, {column: name for column, name in columns.items() if bins[column]}
         ),
-        "most_wrong": score_figures.most_wrong(
+        "most_wrong": score_plots.most_wrong(
             [
                 (pictures[row["id"]], row["id"], label if several else "label", row["target"], row[BLEND])
                 for label, row in zip(wrong["class"], wrong.to_dict("records"), strict=True)

@@ -1,6 +1,6 @@
 """Cut the images to one size and pack them into a shard, so that training reads one file and decodes small pictures.
 
-Inputs: pieces of the inventory that hold the rows of the shard; the images or ready-made TFRecord files, which are not
+Inputs: shards of the inventory that hold the rows of the shard; the images or ready-made TFRecord files, which are not
     inputs of the rule.
 Outputs: records, a TFRecord file (`foldline.records`); manifest, what is in it.
 Parameters: root (the dataset's folder), channels (of a sample, none for RGB images), image_feature (feature of the
@@ -14,17 +14,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
-from foldline.channels import image_features, image_places
+from foldline.dataset.channels import image_features, image_paths
+from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
 from foldline.errors import FoldlineError
-from foldline.files import digest_of
-from foldline.image_files import Source, pictures_of
-from foldline.places import below
-from foldline.record_index import read_places
-from foldline.records import Record, encode_record, feature_kinds, write_manifest, write_records
-from foldline.rows import bucket, part_numbers, position
+from foldline.io.files import digest_of
+from foldline.io.storage import join
+from foldline.io.tables import INVENTORY, read_table
+from foldline.io.workers import ordered_map
 from foldline.step import step
-from foldline.tables import INVENTORY, read_table
-from foldline.workers import ordered_map
+from foldline.tfrecords.image_sources import Source, pictures_of
+from foldline.tfrecords.record_index import read_locations
+from foldline.tfrecords.shards import Record, encode_record, feature_kinds, write_manifest, write_records
 
 logger = logging.getLogger(__name__)
 
@@ -35,8 +35,8 @@ def shard_records(
     records: str | Path,
     manifest: str | Path,
     threads: int,
-    part: str,
-    piece: str,
+    split: str,
+    shard: str,
     root: str | Path,
     channels: Sequence[str],
     image_feature: str,
@@ -52,11 +52,11 @@ def shard_records(
 
     Args:
         inventory: tables that hold the rows of the shard, among others or not.
-        records: where the TFRecord file goes. Its records are ordered by `rows.position` of their ids.
+        records: where the TFRecord file goes. Its records are ordered by `rows.id_hash` of their ids.
         manifest: where the manifest goes.
         threads: processes that decode and encode images.
-        part: "train", "external" (records carry a target) or "test".
-        piece: which rows, "00003-of-00016": those whose id falls into that bucket.
+        split: "train", "external" (records carry a target) or "test".
+        shard: which rows, "00003-of-00016": those whose id falls into that bucket.
         root: folder or URL of the dataset.
         channels: names of the channels, each a feature of a record; none where a sample is one RGB image.
         image_feature: feature of the image in ready-made records. An image that has the wanted size is handed on
@@ -71,10 +71,10 @@ def shard_records(
     Raises:
         FoldlineError: an image has a problem, is damaged, or has changed since the inventory was made.
     """
-    labelled = part != "test"
-    kinds = feature_kinds(metadata_columns, labelled, channels)
-    rows = rows_of_piece(inventory, piece)
-    moved = read_places(table) if table else {}
+    labeled = split != "test"
+    kinds = feature_kinds(metadata_columns, labeled, channels)
+    rows = rows_of_shard(inventory, shard)
+    moved = read_locations(table) if table else {}
     sources = [_source(row.id, moved.get(row.id, row.path), row.sha256, root, channels) for row in rows.itertuples()]
     cut = functools.partial(
         pictures_of, image_feature=image_feature, size=size, aspect=aspect, jpeg_quality=jpeg_quality
@@ -90,8 +90,8 @@ def shard_records(
     write_manifest(
         manifest,
         {
-            "part": part,
-            "piece": piece,
+            "split": split,
+            "shard": shard,
             "records": written.records,
             "ids_sha256": digest_of(list(rows["id"])),
             "sha256": written.sha256,
@@ -103,31 +103,31 @@ def shard_records(
             "features": kinds,
         },
     )
-    logger.info("%s %s at %d pixels: %d records, %d bytes", part, piece, size, written.records, written.bytes)
+    logger.info("%s %s at %d pixels: %d records, %d bytes", split, shard, size, written.records, written.bytes)
 
 
 def _source(name: str, path: str, sha256: str, root: str | Path, channels: Sequence[str]) -> Source:
-    return Source(name, tuple(below(root, place) for place in image_places(path, channels)), sha256)
+    return Source(name, tuple(join(root, place) for place in image_paths(path, channels)), sha256)
 
 
-def rows_of_piece(inventory: Sequence[str | Path], piece: str) -> pd.DataFrame:
-    """Rows of the inventory that fall into a piece, ordered by `rows.position` of their ids.
+def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
+    """Rows of the inventory that fall into a shard, ordered by `rows.id_hash` of their ids.
 
     Raises:
         FoldlineError: the image of a row has a problem.
     """
-    index, count = part_numbers(piece)
+    index, count = shard_numbers(shard)
     kept = []
     for path in inventory:
         table = read_table(path, INVENTORY)
-        kept.append(table[[bucket(name, count) == index for name in table["id"]]])
+        kept.append(table[[shard_index(name, count) == index for name in table["id"]]])
     rows = pd.concat(kept, ignore_index=True)
     for row in rows[rows["problem"] != ""].itertuples():
         raise FoldlineError(
             f"{row.path}: image of id {row.id} cannot be used: {row.problem}; mend or replace the file, or remove its "
             "row from the table"
         )
-    return rows.sort_values("id", key=lambda names: names.map(position), ignore_index=True)
+    return rows.sort_values("id", key=lambda names: names.map(id_hash), ignore_index=True)
 
 
 if __name__ == "__main__":
@@ -137,8 +137,8 @@ if __name__ == "__main__":
             records=snakemake.output.records,
             manifest=snakemake.output.manifest,
             threads=snakemake.threads,
-            part=snakemake.wildcards.part,
-            piece=snakemake.wildcards.piece,
+            split=snakemake.wildcards.split,
+            shard=snakemake.wildcards.shard,
             size=int(snakemake.wildcards.size),
             **snakemake.params.settings,
         )

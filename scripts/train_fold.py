@@ -1,11 +1,11 @@
 """Train one model on all folds but one, so that its scores on that fold are those of rows it never saw.
 
-Inputs: shards, manifests (of the training and the external part, of the model's image size), folds, class_weights (of
+Inputs: shards, manifests (of the training and the external split, of the model's image size), folds, class_weights (of
     the fold).
 Outputs: weights, metadata (how the network reads metadata), history (one row per epoch), provenance (what the weights
     were made from), samples (picture of augmented images), events (for TensorBoard).
 Parameters: settings (the model's section of the config), metadata_columns (the `dataset.metadata` section, empty for a
-    model of images alone), class_names, link, accelerator, checkpoints (where the training is kept, and how
+    model of images alone), class_names, activation, accelerator, checkpoints (where the training is kept, and how
     often).
 """
 
@@ -18,26 +18,28 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from foldline.checkpoints import Checkpoints
-from foldline.datasets import Sight, check_ids, check_read, open_shards, ordered_batches, reading, training_batches
-from foldline.devices import Device, use_device
-from foldline.engine import tf, tf_keras
+from foldline.dataset.input_spec import InputSpec
+from foldline.dataset.label_arrays import label_array
+from foldline.dataset.metadata import fit_encoding
 from foldline.errors import FoldlineError
-from foldline.files import digest_of, read_json, sha256_of_file, write_json, written_whole
-from foldline.fold_rows import held_out_rows, training_rows
-from foldline.forward import make_forward
-from foldline.label_arrays import label_array
-from foldline.losses import make_loss
-from foldline.metadata import fit_encoding
-from foldline.model_weights import save_weights
-from foldline.networks import build_network, outline, sight_of
-from foldline.precision import AUTO, FLOAT32, Precision, check_precision, fastest_precision
-from foldline.samples import augmented_samples, no_samples
-from foldline.schedules import make_schedule
+from foldline.inference.forward_pass import make_forward
+from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
+from foldline.input_pipeline.preview import augmented_samples, no_samples
+from foldline.io.files import digest_of, read_json, sha256_of_file, write_json, written_whole
+from foldline.io.tables import FOLDS, read_table, write_table
+from foldline.models.networks import build_network, input_spec_of, outline
+from foldline.models.weights_file import save_weights
+from foldline.runtime.devices import Device, use_device
+from foldline.runtime.precision import AUTO, FLOAT32, Precision, check_precision, fastest_precision
+from foldline.runtime.tensorflow import tf, tf_keras
+from foldline.splits.fold_membership import held_out_rows, training_rows
 from foldline.step import step
-from foldline.tables import FOLDS, read_table, write_table
-from foldline.training import HISTORY, Plan, fit, images_per_second
-from foldline.training_state import State, kept_precision
+from foldline.tfrecords.open_shards import check_ids, check_read, open_shards
+from foldline.training.checkpoints import Checkpoints
+from foldline.training.loop import HISTORY, Plan, fit, images_per_second
+from foldline.training.losses import make_loss
+from foldline.training.schedules import make_schedule
+from foldline.training.state import State, kept_precision
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def train_fold(
     settings: Mapping[str, Any],
     metadata_columns: Mapping[str, Mapping[str, Any]],
     class_names: Sequence[str],
-    link: str,
+    activation: str,
     accelerator: str,
     checkpoints: Mapping[str, Any],
     key: str,
@@ -71,7 +73,7 @@ def train_fold(
     """Train a fold and write its weights, history and provenance.
 
     Args:
-        shards: TFRecord files of the training part, and of the external part if there is one.
+        shards: TFRecord files of the training split, and of the external split if there is one.
         manifests: manifest of each.
         folds: fold table.
         class_weights: weights of the labels from the fold's training rows.
@@ -87,7 +89,7 @@ def train_fold(
         settings: the model's section of the config.
         metadata_columns: see `metadata.fit_encoding`.
         class_names: names of the classes.
-        link: how logits become probabilities; see `labels.Labels`.
+        activation: how logits become probabilities; see `labels.Labels`.
         accelerator: see `devices.use_device`.
         checkpoints: the `checkpoints` section of the config.
         key: digest of all that defines the fold.
@@ -103,13 +105,13 @@ def train_fold(
     _check_labels(folds, held_out, fold, class_names)
     train_ids, validation_ids = list(training["id"]), list(held_out["id"])
     source = open_shards(shards, manifests, image_size=settings["image_size"])
-    for part, rows in table.groupby("part"):
-        check_ids(source.part(str(part)), list(rows["id"]))
+    for split, rows in table.groupby("split"):
+        check_ids(source.split(str(split)), list(rows["id"]))
     encoding = fit_encoding(metadata_columns, {name: list(training[name]) for name in metadata_columns})
-    sight = sight_of(settings, encoding)
+    input_spec = input_spec_of(settings, encoding)
     weighing = read_json(class_weights)
     seed = settings["seed"] + fold
-    loss = make_loss(settings["loss"], weighing["classes"], link=link)
+    loss = make_loss(settings["loss"], weighing["classes"], activation=activation)
     kept = Checkpoints(
         checkpoints["folder"],
         f"{model}.fold{fold}",
@@ -123,7 +125,7 @@ def train_fold(
         tf_keras.utils.set_random_seed(seed % 2**32)
         return build_network(
             settings,
-            sight,
+            input_spec,
             weights=settings["weights"],
             class_count=len(class_names),
             device=device,
@@ -135,7 +137,7 @@ def train_fold(
         return training_batches(
             source,
             train_ids,
-            sight=sight,
+            input_spec=input_spec,
             batch_size=settings["batch_size"],
             epochs=settings["epochs"],
             seed=seed,
@@ -145,22 +147,22 @@ def train_fold(
         )
 
     def plan_in(precision: Precision) -> Plan:
-        return _plan(settings, len(train_ids), link, precision)
+        return _plan(settings, len(train_ids), activation, precision)
 
     def speed_in(name: str) -> float:
         one = batches(0).take(1).cache().repeat()
         return images_per_second(network_in(name), one, plan=plan_in(Precision(name)), loss=loss, device=device)
 
     with reading(source):
-        precision = _precision(settings["precision"], sight, device, kept, speed_in)
+        precision = _precision(settings["precision"], input_spec, device, kept, speed_in)
     network, plan = network_in(precision.name), plan_in(precision)
     validation_batch = device.replicas * max(1, VALIDATION_BATCH // device.replicas)
     validation = ordered_batches(
-        source.part("train"),
+        source.split("train"),
         validation_ids,
-        sight=sight,
+        input_spec=input_spec,
         batch_size=validation_batch,
-        labelled=True,
+        labeled=True,
         threads=threads,
     )
     forward = make_forward(network, device, batch_size=validation_batch)
@@ -186,11 +188,11 @@ def train_fold(
             checkpoints=kept,
         )
         picture = no_samples()
-        if sight.image_size is not None:
+        if input_spec.image_size is not None:
             picture = augmented_samples(
-                source.part("train"),
-                list(training.loc[training["part"] == "train", "id"]),
-                sight=sight,
+                source.split("train"),
+                list(training.loc[training["split"] == "train", "id"]),
+                input_spec=input_spec,
                 augmentation=settings["augment"],
                 seed=seed,
             )
@@ -207,7 +209,7 @@ def train_fold(
             "fold": fold,
             "settings": dict(settings),
             "class_names": list(class_names),
-            "link": link,
+            "activation": activation,
             "class_weights": weighing,
             "train_rows": len(train_ids),
             "train_ids_sha256": digest_of(train_ids),
@@ -249,7 +251,7 @@ def _check_labels(folds: str | Path, held_out: pd.DataFrame, fold: int, class_na
 
 
 def _precision(
-    wanted: str, sight: Sight, device: Device, kept: Checkpoints, images_per_second: Callable[[str], float]
+    wanted: str, input_spec: InputSpec, device: Device, kept: Checkpoints, images_per_second: Callable[[str], float]
 ) -> Precision:
     """What the fold computes in: what it has computed in so far, what the settings name, or what is fastest here."""
     if wanted != AUTO:
@@ -259,10 +261,10 @@ def _precision(
         logger.info("computes in %s, as it has so far", before.name)
         return before
     # The head, all that a model without images has, computes in float32 anyway.
-    return Precision(FLOAT32) if sight.image_size is None else fastest_precision(device, images_per_second)
+    return Precision(FLOAT32) if input_spec.image_size is None else fastest_precision(device, images_per_second)
 
 
-def _plan(settings: Mapping[str, Any], rows: int, link: str, precision: Precision) -> Plan:
+def _plan(settings: Mapping[str, Any], rows: int, activation: str, precision: Precision) -> Plan:
     batch_size, epochs = settings["batch_size"], settings["epochs"]
     schedule = make_schedule(
         settings["schedule"],
@@ -275,7 +277,7 @@ def _plan(settings: Mapping[str, Any], rows: int, link: str, precision: Precisio
         batch_size=batch_size,
         epochs=epochs,
         schedule=schedule,
-        link=link,
+        activation=activation,
         patience=settings["early_stopping"]["patience"],
         min_delta=settings["early_stopping"]["min_delta"],
         monitor=settings["early_stopping"]["monitor"],

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.errors import FoldlineError, StoppedError
-from foldline.files import written_whole
+from foldline.io.files import written_whole
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 

@@ -6,8 +6,8 @@ go into one TFRecord file. Each pipeline reads it in a process of its own that i
 
 usual    as a notebook of the melanoma competition does it: decode to float, flips, hue, saturation, contrast,
          brightness, rotation with shear, zoom and shift by gather_nd; shuffle(2048) of decoded floats
-host     ours with the same changes, colours in the pipeline
-device   ours, colours left to the device: the pipeline draws their numbers
+host     ours with the same changes, colors in the pipeline
+device   ours, colors left to the device: the pipeline draws their numbers
 decode   decoding alone
 
 Printed are images per second of the core's time (median of the rounds and their range), ratios to the usual way, and
@@ -56,9 +56,9 @@ def write_images(path: Path, count: int, size: int, folder: Path | None) -> None
     """Write records with an image and a target; 64 pictures at most, repeated."""
     import cv2
     from fixtures.pictures import photograph
-    from foldline.channels import IMAGE
-    from foldline.protobuf import encode_example
-    from foldline.records import TARGET, write_records
+    from foldline.dataset.channels import IMAGE
+    from foldline.tfrecords.example_proto import encode_example
+    from foldline.tfrecords.shards import TARGET, write_records
 
     if folder is None:
         pictures = [photograph(size, size, seed=seed) for seed in range(min(count, 64))]
@@ -135,17 +135,20 @@ def run_child(name: str, count: int, size: int, buffer: int, work: Path) -> None
 
 def ours(path: str, size: int, buffer: int, *, host: bool) -> object:
     """Our pipeline: encoded records are shuffled, pixels stay uint8."""
-    from foldline.augment import augment
-    from foldline.colour import adjust_colour, colour_draws
-    from foldline.datasets import decode_image
-    from foldline.engine import tf
+    from foldline.input_pipeline.augmentation import augment
+    from foldline.input_pipeline.color_jitter import apply_color_jitter, draw_color_jitter
+    from foldline.input_pipeline.decode import decode_image
+    from foldline.runtime.tensorflow import tf
 
     def finished(place: object, record: object) -> tuple:
         data, label = parsed(record)
         seed = tf.stack([tf.constant(1, tf.int64), place])
-        image, draws = augment(decode_image([data], size, channels=3), seed, SETTINGS), colour_draws(seed, SETTINGS)
+        image, draws = (
+            augment(decode_image([data], size, channels=3), seed, SETTINGS),
+            draw_color_jitter(seed, SETTINGS),
+        )
         if host:
-            return adjust_colour(image[tf.newaxis], draws[tf.newaxis])[0], label
+            return apply_color_jitter(image[tf.newaxis], draws[tf.newaxis])[0], label
         return image, draws, label
 
     rows = tf.data.TFRecordDataset(path).shuffle(buffer, seed=1).enumerate()
@@ -154,8 +157,8 @@ def ours(path: str, size: int, buffer: int, *, host: bool) -> object:
 
 def decoded(path: str, size: int, buffer: int) -> object:
     """Our pipeline without any change of images."""
-    from foldline.datasets import decode_image
-    from foldline.engine import tf
+    from foldline.input_pipeline.decode import decode_image
+    from foldline.runtime.tensorflow import tf
 
     def finished(record: object) -> tuple:
         data, label = parsed(record)
@@ -167,7 +170,7 @@ def decoded(path: str, size: int, buffer: int) -> object:
 
 def usual_shuffle(path: str, size: int, buffer: int) -> object:
     """The usual pipeline without any change of images."""
-    from foldline.engine import tf
+    from foldline.runtime.tensorflow import tf
 
     rows = tf.data.TFRecordDataset(path).map(
         lambda record: usual_row(record, size), num_parallel_calls=tf.data.AUTOTUNE
@@ -177,30 +180,30 @@ def usual_shuffle(path: str, size: int, buffer: int) -> object:
 
 def usual(path: str, size: int, buffer: int) -> object:
     """The usual pipeline."""
-    from foldline.engine import tf
+    from foldline.runtime.tensorflow import tf
 
     options = tf.data.Options()
     options.deterministic = False
     auto = tf.data.AUTOTUNE
     rows = tf.data.TFRecordDataset(path, num_parallel_reads=auto).with_options(options)
     rows = rows.map(lambda record: usual_row(record, size), num_parallel_calls=auto)
-    rows = rows.map(usual_colours, num_parallel_calls=auto)
+    rows = rows.map(usual_colors, num_parallel_calls=auto)
     rows = rows.map(lambda image, label: (usual_move(image, size), label), num_parallel_calls=auto)
     return rows.shuffle(buffer).batch(BATCH).prefetch(auto)
 
 
 def our_options() -> object:
     """What `datasets` sets for one thread."""
-    from foldline import datasets
+    from foldline.input_pipeline import batches as datasets
 
     return datasets._options(1)
 
 
 def parsed(record: object) -> tuple:
     """Bytes of the image, and label, of a record."""
-    from foldline.channels import IMAGE
-    from foldline.engine import tf
-    from foldline.records import TARGET
+    from foldline.dataset.channels import IMAGE
+    from foldline.runtime.tensorflow import tf
+    from foldline.tfrecords.shards import TARGET
 
     features = {IMAGE: tf.io.FixedLenFeature([], tf.string), TARGET: tf.io.FixedLenFeature([], tf.int64)}
     row = tf.io.parse_single_example(record, features)
@@ -209,16 +212,16 @@ def parsed(record: object) -> tuple:
 
 def usual_row(record: object, size: int) -> tuple:
     """Image of floats in [0, 1], and label."""
-    from foldline.engine import tf
+    from foldline.runtime.tensorflow import tf
 
     data, label = parsed(record)
     image = tf.cast(tf.image.decode_jpeg(data, channels=3), tf.float32) / 255.0
     return tf.reshape(image, [size, size, 3]), label
 
 
-def usual_colours(image: object, label: object) -> tuple:
-    """Flips and colours."""
-    from foldline.engine import tf
+def usual_colors(image: object, label: object) -> tuple:
+    """Flips and colors."""
+    from foldline.runtime.tensorflow import tf
 
     image = tf.image.random_flip_left_right(image)
     image = tf.image.random_flip_up_down(image)
@@ -230,7 +233,7 @@ def usual_colours(image: object, label: object) -> tuple:
 
 def usual_move(image: object, size: int) -> object:
     """Rotation, shear, zoom and shift of one image."""
-    from foldline.engine import tf
+    from foldline.runtime.tensorflow import tf
 
     def mixture(first: float, second: float) -> object:
         picked = tf.random.uniform([1]) < 0.5

@@ -17,7 +17,7 @@ def rows_by_rule(folder: Path) -> dict[str, list[dict[str, str]]]:
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
     for path in sorted(folder.rglob("*.tsv")):
         with path.open(newline="", encoding="utf-8") as handle:
-            rows[path.relative_to(folder).parts[0].removesuffix(".tsv")].extend(csv.DictReader(handle, delimiter="\t"))
+            rows[path.relative_to(folder).splits[0].removesuffix(".tsv")].extend(csv.DictReader(handle, delimiter="\t"))
     return rows
 
 

@@ -1,7 +1,7 @@
 """CPU time of cutting large images into a shard: `shard_records` against the usual loop, side by side.
 
 Run as python tests/benchmark/sharding.py IMAGE_FOLDER [--count 300] [--size 384] [--channels red green blue yellow].
-The images of the folder are repeated to `count` under ids of their own; with `--channels` they are samples of grey
+The images of the folder are repeated to `count` under ids of their own; with `--channels` they are samples of gray
 files ID_CHANNEL.png, and each image is a sample with all its channels. The loop decodes whole images with OpenCV,
 averages over areas, encodes JPEG 95 and writes with TensorFlow, image by image. Each runs as a process of its own, once
 with `count` images and once with a fifth of them, so that start-up shows. Printed are images per CPU-second of the
@@ -30,11 +30,11 @@ import psutil
 SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from foldline.channels import CHANNEL, image_features, image_places, joint_digest  # noqa: E402
-from foldline.files import sha256_of_file  # noqa: E402
-from foldline.protobuf import decode_example  # noqa: E402
-from foldline.records import read_records  # noqa: E402
-from foldline.tables import INVENTORY, write_table  # noqa: E402
+from foldline.dataset.channels import CHANNEL, image_features, image_paths, joint_digest  # noqa: E402
+from foldline.io.files import sha256_of_file  # noqa: E402
+from foldline.io.tables import INVENTORY, write_table  # noqa: E402
+from foldline.tfrecords.example_proto import decode_example  # noqa: E402
+from foldline.tfrecords.shards import read_records  # noqa: E402
 
 QUALITY = 95
 THREADS = 2
@@ -45,8 +45,8 @@ sys.path.insert(0, {str(SCRIPTS)!r})
 from shard_records import shard_records
 inventory, images, records, size, *channels = sys.argv[1:]
 shard_records(
-    inventory=[inventory], records=records, manifest=records + ".json", threads={THREADS}, part="train",
-    piece="00000-of-00001", root=images, size=int(size), aspect="stretch", jpeg_quality={QUALITY}, metadata_columns=[],
+    inventory=[inventory], records=records, manifest=records + ".json", threads={THREADS}, split="train",
+    shard="00000-of-00001", root=images, size=int(size), aspect="stretch", jpeg_quality={QUALITY}, metadata_columns=[],
     channels=channels, image_feature="image",
 )
 """
@@ -132,7 +132,7 @@ def write_inventory(folder: Path, work: Path, count: int, channels: Sequence[str
     for number, files in zip(range(count), itertools.cycle(samples), strict=False):
         name = f"{number:05d}"
         path = f"{name}_{CHANNEL}.png" if channels else name + files[0].suffix
-        for link, file in zip(image_places(path, channels), files, strict=True):
+        for link, file in zip(image_paths(path, channels), files, strict=True):
             if not (work / "images" / link).exists():
                 (work / "images" / link).symlink_to(file.resolve())
         size = sum(file.stat().st_size for file in files)

@@ -28,17 +28,17 @@ def told(start):
 """
 OURS = f"""
 sys.path.insert(0, {str(SCRIPTS)!r})
-from foldline.backbones import build_backbone
-from foldline.devices import use_device
-from foldline.engine import tf, tf_keras
-from foldline.heads import build_model
-from foldline.losses import make_loss
-from foldline.training import make_step
+from foldline.models.backbones import build_backbone
+from foldline.runtime.devices import use_device
+from foldline.runtime.tensorflow import tf, tf_keras
+from foldline.models.heads import build_model
+from foldline.training.losses import make_loss
+from foldline.training.loop import make_step
 use_device("cpu", threads=1)
 backbone = build_backbone("keras-efficientnet-b0", weights="none", image_size=size)
 network = build_model(backbone, metadata_width=0, class_count=1, metadata_units=[], hidden=[], dropout=0.2)
 settings = dict(name="cross_entropy", label_smoothing=0, gamma=0, alpha=0.5, hard_labels=False)
-loss = make_loss(settings, [dict(positive_weight=1.0, negative_weight=1.0)], link="sigmoid")
+loss = make_loss(settings, [dict(positive_weight=1.0, negative_weight=1.0)], activation="sigmoid")
 optimizer = tf_keras.optimizers.Adam(1e-3)
 optimizer.build(network.trainable_variables)
 step = tf.function(make_step(network, optimizer, loss, batch_size=batch))

@@ -23,7 +23,7 @@ WORKDIR = "/tmp/workdir"
 
 
 class Client:
-    """The part of `batch_v1.BatchServiceClient` that the executor uses."""
+    """The split of `batch_v1.BatchServiceClient` that the executor uses."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, batch_v1.Job] = {}

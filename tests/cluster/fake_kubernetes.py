@@ -22,7 +22,7 @@ FOLDER = Path(os.environ["FAKE_KUBERNETES"])
 
 
 class Jobs:
-    """The part of `kubernetes.client.BatchV1Api` that the executor uses."""
+    """The split of `kubernetes.client.BatchV1Api` that the executor uses."""
 
     def __init__(self, pods: "Pods") -> None:
         self._pods = pods
@@ -58,7 +58,7 @@ class Jobs:
 
 
 class Pods:
-    """The part of `kubernetes.client.CoreV1Api` that the executor uses; pods themselves are not told of."""
+    """The split of `kubernetes.client.CoreV1Api` that the executor uses; pods themselves are not told of."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, dict[str, str]] = {}

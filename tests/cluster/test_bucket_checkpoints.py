@@ -15,10 +15,10 @@ from fixtures.buckets import Bucket, lacking
 from fixtures.clouds import storage, write_small_config
 from fixtures.images import write_dataset
 from fixtures.project import Project, copy_workflow, with_environment
-from foldline.checkpoint_folders import BucketFolder
-from foldline.checkpoints import Checkpoints
 from foldline.errors import StoppedError
-from foldline.snapshots import Snapshot
+from foldline.training.checkpoint_store import BucketFolder
+from foldline.training.checkpoints import Checkpoints
+from foldline.training.snapshot_file import Snapshot
 
 pytestmark = [pytest.mark.cluster]
 

@@ -13,11 +13,11 @@ from fixtures.buckets import Bucket
 from fixtures.images import write_config, write_dataset
 from fixtures.project import Project, copy_workflow
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
-from foldline import places
+from foldline.dataset.id_hash import shard_index as shard
+from foldline.dataset.id_hash import shard_name
 from foldline.errors import FoldlineError
-from foldline.rows import bucket as piece
-from foldline.rows import part_name
-from image_contents import BucketListings
+from foldline.io import storage
+from foldline.planning.image_digests import BucketListings
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -52,7 +52,7 @@ def test_images_in_a_bucket_are_cut_to_the_shards_of_local_ones(bucket: Bucket, 
     before = project.stale()
     bucket.write("skin/images/s000.png", bucket.read("skin/images/s001.png"))
     scans = {name for name in project.stale() - before if name.startswith("scan_images")}
-    assert scans == {f"scan_images/train/{part_name(piece('s000', 4), 4)}"}
+    assert scans == {f"scan_images/train/{shard_name(shard('s000', 4), 4)}"}
 
     bucket.delete("skin/images/s000.png")
     done = project.snakemake("-n", check=False)
@@ -64,7 +64,7 @@ def test_records_in_a_bucket_are_read_in_place(bucket: Bucket, tmp_path: Path) -
     """Row 2: TFRecords from `gs://`, by a pattern below the root and by one of their own."""
     (tmp_path / "records").mkdir()
     write_tfrecord(tmp_path / "records" / "train00.tfrec", examples(16, size=32))
-    write_tfrecord(tmp_path / "records" / "test00.tfrec", examples(4, first=16, size=32, labelled=False))
+    write_tfrecord(tmp_path / "records" / "test00.tfrec", examples(4, first=16, size=32, labeled=False))
     bucket.upload(tmp_path / "records", "tfrecords")
     project = project_in(
         tmp_path / "project",
@@ -99,16 +99,16 @@ def test_a_listing_tells_contents_without_reading(bucket: Bucket) -> None:
     with pytest.raises(FoldlineError, match=r"row 2: image gs://.*/images/c/1\.png does not exist"):
         BucketListings().of([urls[0], bucket.url("images/c/1.png")], where=["row 1", "row 2"].__getitem__)
     with pytest.raises(FoldlineError, match=r"gs://no-such-bucket/a cannot be listed: .*; check the address"):
-        places.listed("gs://no-such-bucket/a")
+        storage.listed("gs://no-such-bucket/a")
 
 
 def test_an_object_is_written_once(bucket: Bucket) -> None:
     url = bucket.url("table.csv")
-    places.put(url, b"1")
-    before = places.stamp(url)
-    places.put(url, b"1")
-    assert places.stamp(url) == before
-    places.put(url, b"2")
-    assert places.read(url) == b"2"
+    storage.put(url, b"1")
+    before = storage.stamp(url)
+    storage.put(url, b"1")
+    assert storage.stamp(url) == before
+    storage.put(url, b"2")
+    assert storage.read(url) == b"2"
     with pytest.raises(FileNotFoundError):
-        places.read(bucket.url("none"))
+        storage.read(bucket.url("none"))

@@ -15,7 +15,7 @@ from fixtures.buckets import lacking
 from fixtures.conda import Conda
 from fixtures.images import write_config, write_dataset
 from fixtures.project import REPOSITORY, Project, copy_workflow
-from sources import reachable
+from foldline.planning.code_digest import reachable
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 

@@ -94,8 +94,8 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken:
         waiting = slurm.command("squeue", "--noheader", "--states=PENDING", "--format=%k|%r").splitlines()
         assert [line.partition("|")[0][:10] for line in waiting] == ["rule_train"]
 
-        (cancelled, job), (lost, other) = (folds[node] for node in NODES)
-        wait_until(lambda: steps(project, cancelled) > 3)
+        (canceled, job), (lost, other) = (folds[node] for node in NODES)
+        wait_until(lambda: steps(project, canceled) > 3)
         slurm.command("scancel", job)
         wait_until(lambda: steps(project, lost) > 3)
         slurm.lose_node(NODES[1])
@@ -107,16 +107,16 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken:
         running.wait()
         log.close()
 
-    for fold in (cancelled, lost):
+    for fold in (canceled, lost):
         told = (project.folder / "logs" / "train_fold" / "b" / f"fold{fold}.log").read_text()
         assert f"b fold {fold}  goes on from step" in told
     assert list((project.folder / ".foldline" / "checkpoints").iterdir()) == []
-    # The second attempt after the cancelled one asks for twice the memory; SLURM's own restart is no new attempt.
+    # The second attempt after the canceled one asks for twice the memory; SLURM's own restart is no new attempt.
     table = slurm.command("squeue", "--noheader", "--states=all", "--format=%k|%m").splitlines()
     asked = {
         fold: [line for line in table if line.startswith(f"rule_train_fold_wildcards_b_{fold}|")] for fold in "012"
     }
-    assert sorted(line.partition("|")[2] for line in asked[cancelled]) == ["2066M", "4132M"]
+    assert sorted(line.partition("|")[2] for line in asked[canceled]) == ["2066M", "4132M"]
     assert [line.partition("|")[2] for line in asked[lost]] == ["2066M"]
     of_folds = (f"results/{name.format(fold)}" for name in OF_FOLDS for fold in range(3))
     for name in (*RESULTS, *of_folds):

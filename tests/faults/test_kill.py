@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fixtures.images import write_config, write_dataset
 from fixtures.project import Project, copy_workflow, with_environment
-from one_run import hold
+from foldline.planning.run_lock import hold
 
 TARGET = "results/predictions/a/fold0/oof.csv"
 PATIENCE_SECONDS = 900

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from fixtures.pictures import photograph, saved
 from fixtures.project import REPOSITORY
-from foldline.files import sha256_of_file
-from foldline.records import check_shards
-from foldline.tables import INVENTORY, write_table
+from foldline.io.files import sha256_of_file
+from foldline.io.tables import INVENTORY, write_table
+from foldline.tfrecords.shards import check_shards
 from shard_records import shard_records
 
 COUNT = 200
@@ -42,8 +42,8 @@ def arguments(tmp_path: Path) -> dict[str, object]:
         "manifest": str(tmp_path / "results" / "shard.json"),
         "root": str(tmp_path / "images"),
         "threads": 2,
-        "part": "train",
-        "piece": "00000-of-00001",
+        "split": "train",
+        "shard": "00000-of-00001",
         "size": 256,
         "aspect": "crop",
         "jpeg_quality": 95,
@@ -71,7 +71,7 @@ def test_a_killed_sharding_leaves_nothing_and_is_repeated(arguments: dict[str, o
     assert not alive
     names = [path.name for path in (tmp_path / "results").iterdir()]
     assert len(names) == 1
-    assert names[0].endswith(".part")
+    assert names[0].endswith(".split")
 
     subprocess.run([sys.executable, "-c", code], check=True)
     again = {name: Path(arguments[name]).read_bytes() for name in ("records", "manifest")}

@@ -8,7 +8,7 @@ import yaml
 from fixtures.channels import CHANNELS, dataset_section, write_channels
 from fixtures.project import Project, copy_workflow
 from fixtures.tfrecords import write_tfrecord
-from foldline.records import read_manifest
+from foldline.tfrecords.shards import read_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -21,12 +21,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = tmp_path_factory.mktemp("channels")
     copy_workflow(folder)
     write_channels(folder / "data")
-    for part in ("train", "test"):
+    for split in ("train", "test"):
         records = []
-        for path in sorted((folder / "data" / part).iterdir(), reverse=True):
-            labels = {"target": str(int(path.name[1:4]) % 2).encode()} if part == "train" else {}
+        for path in sorted((folder / "data" / split).iterdir(), reverse=True):
+            labels = {"target": str(int(path.name[1:4]) % 2).encode()} if split == "train" else {}
             records.append({"image": path.read_bytes(), "image_name": path.stem.encode(), **labels})
-        write_tfrecord(folder / "data" / f"{part}.tfrec", records)
+        write_tfrecord(folder / "data" / f"{split}.tfrec", records)
     return Project(folder)
 
 

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
-from configuration import complete, read_schema
 from fixtures.images import write_config
 from fixtures.project import Project
-from plan import Job, make_plan
-from raw_data import read_raw_data
-from surveys import Survey
+from foldline.planning.configuration import complete, read_schema
+from foldline.planning.data_index import DataIndex
+from foldline.planning.plan import Job, make_plan
+from foldline.planning.raw_data import read_raw_data
 from yaml import safe_load
 
 # Made only when asked for, so that no run of the whole has them.
@@ -54,7 +54,7 @@ def test_keys_follow_the_edges_of_the_dag(finished_project: Project, tmp_path: P
     schema = read_schema(finished_project.folder / "config" / "config.schema.yaml")
     config = complete(safe_load((tmp_path / "config.yaml").read_text()), schema)
     data = read_raw_data(config["dataset"], cache=tmp_path / "cache.tsv", pinned=None)
-    plan = make_plan(config, Survey.of(data), pinned=None)
+    plan = make_plan(config, DataIndex.of(data), pinned=None)
     needs = {name_of(job): set(map(name_of, job.needs)) for job in plan.jobs if job.rule not in EXPORTS}
     assert needs == snakemake_edges(finished_project)
 

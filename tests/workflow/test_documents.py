@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from configuration import complete, read_schema
 from fixtures.project import Project
-from key_table import key_table, with_table
+from foldline.planning.config_reference import key_table, with_table
+from foldline.planning.configuration import complete, read_schema
 
 
 def test_the_key_table_is_the_schema(repository: Path) -> None:
     text = (repository / "config" / "README.md").read_text(encoding="utf-8")
     schema = read_schema(repository / "config" / "config.schema.yaml")
-    assert text == with_table(text, key_table(schema)), "run python workflow/key_table.py"
+    assert text == with_table(text, key_table(schema)), "run make config-reference"
 
 
 def test_every_key_of_the_schema_has_a_description(repository: Path) -> None:

@@ -18,19 +18,19 @@ TRAIN, TEST = 48, 6
 
 
 def labels_of(number: int) -> list[int]:
-    """Classes of a sample: some of the colours, or Negative; the fourth class is that of one sample only."""
-    colours = [colour for colour in range(3) if number >> colour & 1]
-    return [*colours, *([3] if number == 9 else [])] or [4]
+    """Classes of a sample: some of the colors, or Negative; the fourth class is that of one sample only."""
+    colors = [color for color in range(3) if number >> color & 1]
+    return [*colors, *([3] if number == 9 else [])] or [4]
 
 
 def write_pictures(root: Path) -> None:
-    """Write 32 x 32 pictures, each with a band of every colour that it is labelled with, and the tables."""
+    """Write 32 x 32 pictures, each with a band of every color that it is labeled with, and the tables."""
     random = np.random.default_rng(1)
     (root / "images").mkdir(parents=True)
     for number in range(TRAIN + TEST):
         pixels = random.integers(0, 100, (32, 32, 3), dtype=np.uint8)
-        for colour in [label for label in labels_of(number) if label < 3]:
-            pixels[:, 8 * colour : 8 * colour + 8, colour] += 150
+        for color in [label for label in labels_of(number) if label < 3]:
+            pixels[:, 8 * color : 8 * color + 8, color] += 150
         Image.fromarray(pixels).save(root / "images" / f"s{number:02d}.png")
     names = [f"s{number:02d}" for number in range(TRAIN + TEST)]
     tables = {

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from fixtures.project import Project, copy_workflow
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
-from foldline.records import decode_record, read_manifest, read_records
+from foldline.tfrecords.shards import decode_record, read_manifest, read_records
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         # A count in the name that is wrong, and names without one, mean nothing.
         name = f"train{number:02d}-999.tfrec" if number else "train.tfrec"
         write_tfrecord(folder / "data" / name, examples(ROWS, first=number * ROWS, size=SIZE))
-    write_tfrecord(folder / "data" / "test.tfrec", examples(5, first=100, size=SIZE, labelled=False))
+    write_tfrecord(folder / "data" / "test.tfrec", examples(5, first=100, size=SIZE, labeled=False))
     config = {
         "dataset": {
             "root": "data",

@@ -35,7 +35,7 @@ def test_every_training_row_has_one_out_of_fold_score_of_every_model(results: Pa
 
 def test_external_rows_are_trained_on_and_never_scored(results: Path) -> None:
     folds = pd.read_csv(results / "folds.csv").set_index("id")
-    external = folds[folds["part"] == "external"]
+    external = folds[folds["split"] == "external"]
     assert len(external) == 8
     # The first is of the first training row's patient: it is withheld where that row is held out.
     assert external.loc["e000", "fold"] == folds.loc["s000", "fold"]
@@ -43,7 +43,7 @@ def test_external_rows_are_trained_on_and_never_scored(results: Path) -> None:
     assert not pd.read_csv(results / "oof.csv")["id"].str.startswith("e").any()
     for fold in range(3):
         told = json.loads((results / "models" / "a" / f"fold{fold}" / "provenance.json").read_text())
-        rows = folds[(folds["part"] == "train") & (folds["fold"] != fold)]
+        rows = folds[(folds["split"] == "train") & (folds["fold"] != fold)]
         assert told["train_rows"] == len(rows) + 8 - (fold == external.loc["e000", "fold"])
 
 

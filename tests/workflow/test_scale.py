@@ -16,11 +16,11 @@ def test_jobs_follow_models_and_folds_and_not_the_images(tmp_path: Path) -> None
     write_many(tmp_path, train=3000, test=300, models=4, folds=5, megabytes=0.5)
     told = project.snakemake("-n", "--quiet", "rules").stdout
     counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", told, re.MULTILINE)}
-    # 750 and 75 MB of images: more than 32 shards of half a MB, and twice as many pieces of the inventory.
+    # 750 and 75 MB of images: more than 32 shards of half a MB, and twice as many shards of the inventory.
     assert counts["scan_images"] == 64 + 64
-    # 60, 79, 177 and 315 MB to train on, and a tenth of that in the test part.
+    # 60, 79, 177 and 315 MB to train on, and a tenth of that in the test split.
     assert counts["shard_records"] == 4 * 32 + 8 + 8 + 32 + 32
     assert [counts[rule] for rule in ("train_fold", "predict_oof", "predict_test")] == [4 * 5] * 3
     assert counts["total"] == 128 + 208 + 60 + 2 + 1 + 5 + 1 + 1 + 1 + 1
     # Nobody read the images.
-    assert "survey" in {path.name for path in (tmp_path / ".foldline").iterdir()}
+    assert "data_index" in {path.name for path in (tmp_path / ".foldline").iterdir()}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fixtures.project import Project
-from foldline.rows import bucket, part_name
+from foldline.dataset.id_hash import shard_index, shard_name
 from PIL import Image
 
 FOLDS, MODELS = range(3), "ab"
@@ -37,20 +37,20 @@ def training(models: str = MODELS, folds: object = FOLDS) -> set[str]:
     )
 
 
-def pieces_of(name: str, part: str) -> set[str]:
-    """The piece of the inventory and the shard of a sample; the train part of `fixtures.images` has 4 and 2."""
-    scans, shards = {"train": (4, 2), "external": (1, 1), "test": (1, 1)}[part]
+def shards_of(name: str, split: str) -> set[str]:
+    """The shard of the inventory and the shard of a sample; the train split of `fixtures.images` has 4 and 2."""
+    scans, shards = {"train": (4, 2), "external": (1, 1), "test": (1, 1)}[split]
     return {
-        f"scan_images/{part}/{part_name(bucket(name, scans), scans)}",
-        f"shard_records/32/{part}/{part_name(bucket(name, shards), shards)}",
+        f"scan_images/{split}/{shard_name(shard_index(name, scans), scans)}",
+        f"shard_records/32/{split}/{shard_name(shard_index(name, shards), shards)}",
     }
 
 
 # Every fold sees every training row: to train on, or as rows held out.
-AUDITS = {f"audit_leaks/{part}" for part in ("train", "external", "test")}
-TRAIN_ROW = pieces_of("s000", "train") | AUDITS | FOLD_TABLE | training()
-EXTERNAL_ROW = pieces_of("e000", "external") | (AUDITS - {"audit_leaks/train"}) | FOLD_TABLE | training()
-TEST_ROW = pieces_of("s060", "test") | {"audit_leaks/test"} | jobs("predict_test") | AFTER_BLEND
+AUDITS = {f"audit_leaks/{split}" for split in ("train", "external", "test")}
+TRAIN_ROW = shards_of("s000", "train") | AUDITS | FOLD_TABLE | training()
+EXTERNAL_ROW = shards_of("e000", "external") | (AUDITS - {"audit_leaks/train"}) | FOLD_TABLE | training()
+TEST_ROW = shards_of("s060", "test") | {"audit_leaks/test"} | jobs("predict_test") | AFTER_BLEND
 
 
 def edit_config(change: Callable[[dict], None]) -> Callable[[Path], None]:
@@ -127,10 +127,10 @@ CASES = {
     "raw tables touched": (touch("data/*.csv"), set()),
     "comment in a script": (append("scripts/train_fold.py", "\n# A comment.\n"), set()),
     "blend method": (set_value("blend", "method", value="rank_mean"), AFTER_BLEND),
-    "blending code": (append("scripts/foldline/blending.py", "\nEDITED = 1\n"), AFTER_BLEND),
-    "loss function": (append("scripts/foldline/losses.py", "\nEDITED = 1\n"), training()),
-    "figure code": (append("scripts/foldline/score_figures.py", "\nEDITED = 1\n"), REPORT),
-    "report template": (append("scripts/foldline/report_template.html", "<!-- edited -->"), REPORT),
+    "blending code": (append("scripts/foldline/evaluation/blending.py", "\nEDITED = 1\n"), AFTER_BLEND),
+    "loss function": (append("scripts/foldline/training/losses.py", "\nEDITED = 1\n"), training()),
+    "figure code": (append("scripts/foldline/report/score_plots.py", "\nEDITED = 1\n"), REPORT),
+    "report template": (append("scripts/foldline/report/template.html", "<!-- edited -->"), REPORT),
     "learning rate of one model": (set_value("models", "a", "learning_rate", value=0.01), training("a")),
     "override for one fold": (set_value("models", "a", "fold_overrides", value={2: {"seed": 5}}), training("a", [2])),
     "new model": (edit_config(new_model), training("c")),

@@ -1,6 +1,7 @@
 # What all rules share: the completed configuration, the plan of jobs, and look-ups into it.
 import sys
 from functools import cache
+from importlib.util import module_from_spec, spec_from_file_location
 from math import ceil
 from pathlib import Path
 
@@ -16,20 +17,38 @@ if not isinstance(workflow.current_basedir, LocalSourceFile):
         "files; clone the repository and give the path of its workflow/Snakefile"
     )
 WORKFLOW = Path(workflow.current_basedir).parent
-sys.path[:0] = [str(WORKFLOW), str(WORKFLOW.parent / "scripts")]
 
-import keys
-import one_run
-from configuration import complete, read_schema, typed_part, with_preset
-from consistency import check_combinations
-from foldline import places
+
+def load_library():
+    """Import the package `foldline` from beside the workflow, and nothing else.
+
+    `sys.path` stays as it is: a host workflow may have modules of the names of our scripts and packages.
+    """
+    folder = WORKFLOW.parent / "scripts" / "foldline"
+    spec = spec_from_file_location("foldline", folder / "__init__.py", submodule_search_locations=[str(folder)])
+    sys.modules["foldline"] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["foldline"])
+
+
+if "foldline" not in sys.modules:
+    load_library()
+elif Path(sys.modules["foldline"].__file__).parent != WORKFLOW.parent / "scripts" / "foldline":
+    raise WorkflowError(
+        f"{workflow.current_basedir}: another clone of Foldline is loaded already "
+        f"({sys.modules['foldline'].__file__}); take all modules of a workflow from one clone"
+    )
+
+from foldline.dataset.id_hash import shards_within
 from foldline.errors import FoldlineError
-from foldline.files import digest_of
-from foldline.rows import pieces_within
-from plan import Plan, job_name, make_plan
-from raw_data import RECORD_TABLES
-from result_files import check_reach, results_of
-from surveys import Surveyor
+from foldline.io import storage
+from foldline.io.files import digest_of
+from foldline.planning import job_keys, run_lock
+from foldline.planning.config_checks import check_combinations
+from foldline.planning.configuration import complete, read_schema, typed_part, with_preset
+from foldline.planning.data_index import DataIndexer
+from foldline.planning.plan import Plan, job_name, make_plan
+from foldline.planning.raw_data import RECORD_TABLES
+from foldline.planning.result_store import check_reach, results_of
 
 
 def within(path):
@@ -57,7 +76,7 @@ PINNED = WORKFLOW / "examples" / f"{EXAMPLE}.csv" if EXAMPLE else None
 FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
-LABELLED = ["train", "external"] if config["dataset"]["external"] else ["train"]
+LABELED_SPLITS = ["train", "external"] if config["dataset"]["external"] else ["train"]
 # Chips that a job of training or prediction asks the scheduler for. "auto" asks for none and takes what it finds.
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}
 # The conda environment of training, prediction and export: files are named before anybody looks for devices.
@@ -67,7 +86,7 @@ LARGEST = max(model["image_size"] for model in config["models"].values())
 
 def kept(path):
     """Place of a file that the starting process writes for all jobs: beside the results."""
-    return places.below(workflow.storage_settings.default_storage_prefix or "", path)
+    return storage.join(workflow.storage_settings.default_storage_prefix or "", path)
 
 
 def checkpoint_folder(folder):
@@ -75,8 +94,8 @@ def checkpoint_folder(folder):
 
     An absolute one may be that of others too, whose models may have the same names.
     """
-    if places.is_url(folder) or Path(folder).is_absolute():
-        return places.below(folder, digest_of(places.below(Path.cwd(), kept(within("results"))))[:16])
+    if storage.is_url(folder) or Path(folder).is_absolute():
+        return storage.join(folder, digest_of(storage.join(Path.cwd(), kept(within("results"))))[:16])
     return kept(within(folder))
 
 
@@ -86,21 +105,21 @@ if workflow.is_main_process:
     try:
         check_reach(config["dataset"]["root"], workflow.storage_settings)
         RESULTS = results_of(workflow.storage_settings, workflow.storage_registry)
-        surveyor = Surveyor(config, folder=OWN_FOLDER, pinned=PINNED, record_tables=kept(within(RECORD_TABLES)))
-        SURVEY = surveyor.survey()
-        PLAN = make_plan(config, SURVEY, pinned=PINNED)
-        surveyor.keep(SURVEY)
+        indexer = DataIndexer(config, folder=OWN_FOLDER, pinned=PINNED, record_tables=kept(within(RECORD_TABLES)))
+        DATA_INDEX = indexer.read()
+        PLAN = make_plan(config, DATA_INDEX, pinned=PINNED)
+        indexer.keep(DATA_INDEX)
     except FoldlineError as error:
         raise WorkflowError(str(error)) from None
 else:
     # The disk of the starting process, if this one sees it, else the bucket of the results.
-    PLAN = Plan.load(PLAN_FILE if places.is_file(PLAN_FILE) else kept(PLAN_FILE))
-    keys.restore(PLAN.keys)
+    PLAN = Plan.load(PLAN_FILE if storage.is_file(PLAN_FILE) else kept(PLAN_FILE))
+    job_keys.restore(PLAN.keys)
 
 
 wildcard_constraints:
-    part="train|external|test",
-    piece=r"\d+-of-\d+",
+    split="train|external|test",
+    shard=r"\d+-of-\d+",
     size=r"\d+",
     fold=r"\d+",
     model="|".join(MODELS),
@@ -142,28 +161,28 @@ def room(megabytes):
     return ceil(1000 + 1.5 * megabytes)
 
 
-def room_for(parts, size=None):
-    """Resource of a rule: disk in MB for the shards of some parts, of which jobs in a cloud have copies.
+def room_for(splits, size=None):
+    """Resource of a rule: disk in MB for the shards of some splits, of which jobs in a cloud have copies.
 
     The image size is that of the wildcard `model` where none is given.
     """
 
     def disk_mb(wildcards):
         pixels = size or config["models"][wildcards.model]["image_size"]
-        return room(sum(PLAN.megabytes[f"{pixels}/{part}"] for part in parts))
+        return room(sum(PLAN.megabytes[f"{pixels}/{split}"] for split in splits))
 
     return disk_mb
 
 
 def room_of_shard(wildcards):
     """Resource of a rule: disk in MB for one shard."""
-    cut = f"{wildcards.size}/{wildcards.part}"
-    return room(PLAN.megabytes[cut] / len(PLAN.pieces[f"shards/{cut}"]))
+    cut = f"{wildcards.size}/{wildcards.split}"
+    return room(PLAN.megabytes[cut] / len(PLAN.shards[f"shards/{cut}"]))
 
 
-def table_of(part):
+def table_of(split):
     """The table of the example. A user's table is no input: its rows are in the keys, row by row."""
-    return example_table(f"{part}_table") if EXAMPLE else []
+    return example_table(f"{split}_table") if EXAMPLE else []
 
 
 def example_table(name):
@@ -171,29 +190,29 @@ def example_table(name):
     return local(str(DATASET / config["dataset"][name]))
 
 
-def inventory_of(part, pieces=None):
-    """Pieces of the inventory of one part; all of them by default, none of a part that the data do not have."""
-    names = PLAN.pieces.get(f"scan/{part}", []) if pieces is None else pieces
-    return expand("results/inventory/{part}/{piece}.csv", part=part, piece=names)
+def inventory_of(split, shards=None):
+    """Pieces of the inventory of one split; all of them by default, none of a split that the data do not have."""
+    names = PLAN.shards.get(f"scan/{split}", []) if shards is None else shards
+    return expand("results/inventory/{split}/{shard}.csv", split=split, shard=names)
 
 
 def inventory_of_shard(wildcards):
-    """The pieces of the inventory whose rows are in a shard."""
-    pieces = pieces_within(wildcards.piece, PLAN.pieces[f"scan/{wildcards.part}"])
-    return inventory_of(wildcards.part, pieces)
+    """The shards of the inventory whose rows are in a shard."""
+    shards = shards_within(wildcards.shard, PLAN.shards[f"scan/{wildcards.split}"])
+    return inventory_of(wildcards.split, shards)
 
 
 @cache
-def shards_of(size, part, suffix):
+def shards_of(size, split, suffix):
     """The shards ("tfrec") or their manifests ("json") of one image size."""
-    pieces = PLAN.pieces[f"shards/{size}/{part}"]
-    return expand("results/shards/{size}/{part}/{piece}.{suffix}", size=size, part=part, piece=pieces, suffix=suffix)
+    shards = PLAN.shards[f"shards/{size}/{split}"]
+    return expand("results/shards/{size}/{split}/{shard}.{suffix}", size=size, split=split, shard=shards, suffix=suffix)
 
 
-def model_shards(parts, suffix):
-    """The shards of some parts, of the image size that belongs to the wildcard `model`."""
+def model_shards(splits, suffix):
+    """The shards of some splits, of the image size that belongs to the wildcard `model`."""
     return lambda wildcards: [
-        shard for part in parts for shard in shards_of(config["models"][wildcards.model]["image_size"], part, suffix)
+        shard for split in splits for shard in shards_of(config["models"][wildcards.model]["image_size"], split, suffix)
     ]
 
 
@@ -204,7 +223,7 @@ def files_of(job):
         Path(apply_wildcards(str(pattern), job.wildcards))
         for pattern in (made_by.input.key, made_by.output.built, made_by.benchmark, *made_by.output)
     )
-    return keys.Files(key, built, tuple(output for output in outputs if output != built), benchmark)
+    return job_keys.Files(key, built, tuple(output for output in outputs if output != built), benchmark)
 
 
 def refresh_keys():
@@ -212,11 +231,11 @@ def refresh_keys():
     if workflow.is_main_process:
         PLAN.keys = {str(files_of(job).key): job.key for job in PLAN.jobs}
         PLAN.save(PLAN_FILE)
-        keys.refresh(
+        job_keys.refresh(
             PLAN,
             files_of,
             results=RESULTS,
-            stale=lambda job: job.rule == "example_data" and not SURVEY.written,
+            stale=lambda job: job.rule == "example_data" and not DATA_INDEX.written,
         )
 
 
@@ -228,7 +247,7 @@ def begin():
     """
     if workflow.is_main_process:
         try:
-            one_run.hold(RUN_LOCK)
+            run_lock.hold(RUN_LOCK)
         except FoldlineError as error:
             raise WorkflowError(str(error)) from None
     PLAN.save(kept(PLAN_FILE))

@@ -33,15 +33,15 @@ if EXAMPLE:
 
 rule scan_images:
     input:
-        key=key_file("results/keys/scan_images/{part}/{piece}.key"),
-        table=lambda wildcards: table_of(wildcards.part),
+        key=key_file("results/keys/scan_images/{split}/{shard}.key"),
+        table=lambda wildcards: table_of(wildcards.split),
     output:
-        inventory="results/inventory/{part}/{piece}.csv",
-        built="results/keys/scan_images/{part}/{piece}.built",
+        inventory="results/inventory/{split}/{shard}.csv",
+        built="results/keys/scan_images/{split}/{shard}.built",
     log:
-        "logs/scan_images/{part}/{piece}.log",
+        "logs/scan_images/{split}/{shard}.log",
     benchmark:
-        "benchmarks/scan_images/{part}/{piece}.tsv"
+        "benchmarks/scan_images/{split}/{shard}.tsv"
     conda:
         "../../envs/data.yaml"
     threads: 2
@@ -53,24 +53,24 @@ rule scan_images:
     params:
         settings=settings_of("scan_images"),
     message:
-        "Look at the {wildcards.part} images of piece {wildcards.piece}."
+        "Look at the {wildcards.split} images of shard {wildcards.shard}."
     script:
         "../../scripts/scan_images.py"
 
 
 rule audit_leaks:
     input:
-        key=key_file("results/keys/audit_leaks/{part}.key"),
-        inventory=lambda wildcards: inventory_of(wildcards.part),
-        train=lambda wildcards: inventory_of("train") if wildcards.part != "train" else [],
-        external=lambda wildcards: inventory_of("external") if wildcards.part == "test" else [],
+        key=key_file("results/keys/audit_leaks/{split}.key"),
+        inventory=lambda wildcards: inventory_of(wildcards.split),
+        train=lambda wildcards: inventory_of("train") if wildcards.split != "train" else [],
+        external=lambda wildcards: inventory_of("external") if wildcards.split == "test" else [],
     output:
-        leaks="results/leaks/{part}.csv",
-        built="results/keys/audit_leaks/{part}.built",
+        leaks="results/leaks/{split}.csv",
+        built="results/keys/audit_leaks/{split}.built",
     log:
-        "logs/audit_leaks/{part}.log",
+        "logs/audit_leaks/{split}.log",
     benchmark:
-        "benchmarks/audit_leaks/{part}.tsv"
+        "benchmarks/audit_leaks/{split}.tsv"
     localrule: True
     conda:
         "../../envs/data.yaml"
@@ -82,7 +82,7 @@ rule audit_leaks:
     params:
         settings=settings_of("audit_leaks"),
     message:
-        "Look for duplicates that would leak between folds or into the {wildcards.part} part."
+        "Look for duplicates that would leak between folds or into the {wildcards.split} split."
     script:
         "../../scripts/audit_leaks.py"
 
@@ -93,7 +93,7 @@ rule make_folds:
         inventory=inventory_of("train"),
         leaks="results/leaks/train.csv",
         external_inventory=inventory_of("external"),
-        external_leaks=expand("results/leaks/{part}.csv", part=LABELLED[1:]),
+        external_leaks=expand("results/leaks/{split}.csv", split=LABELED_SPLITS[1:]),
     output:
         folds="results/folds.csv",
         built="results/keys/make_folds.built",
@@ -120,16 +120,16 @@ rule make_folds:
 # A shard knows nothing of folds: readers pick the rows of a fold by their ids. So other folds cut nothing again.
 rule shard_records:
     input:
-        key=key_file("results/keys/shard_records/{size}/{part}/{piece}.key"),
+        key=key_file("results/keys/shard_records/{size}/{split}/{shard}.key"),
         inventory=inventory_of_shard,
     output:
-        records="results/shards/{size}/{part}/{piece}.tfrec",
-        manifest="results/shards/{size}/{part}/{piece}.json",
-        built="results/keys/shard_records/{size}/{part}/{piece}.built",
+        records="results/shards/{size}/{split}/{shard}.tfrec",
+        manifest="results/shards/{size}/{split}/{shard}.json",
+        built="results/keys/shard_records/{size}/{split}/{shard}.built",
     log:
-        "logs/shard_records/{size}/{part}/{piece}.log",
+        "logs/shard_records/{size}/{split}/{shard}.log",
     benchmark:
-        "benchmarks/shard_records/{size}/{part}/{piece}.tsv"
+        "benchmarks/shard_records/{size}/{split}/{shard}.tsv"
     # Before any fold: once folds hold all cores but one, a shard of another size finds no two to run on.
     priority: 2
     conda:
@@ -143,7 +143,7 @@ rule shard_records:
     params:
         settings=settings_of("shard_records"),
     message:
-        "Cut shard {wildcards.piece} of the {wildcards.part} images at {wildcards.size} pixels."
+        "Cut shard {wildcards.shard} of the {wildcards.split} images at {wildcards.size} pixels."
     script:
         "../../scripts/shard_records.py"
 

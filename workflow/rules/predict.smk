@@ -1,4 +1,4 @@
-# Probabilities of every fold's model: for the fold it did not see, and for the test part.
+# Probabilities of every fold's model: for the fold it did not see, and for the test split.
 # Memory: measured with 64 rows, .9 GB for lite0 at 112 pixels, 1.7 for b0 at 224, 4.7 for b3 at 384.
 
 
@@ -64,6 +64,6 @@ rule predict_test:
     params:
         settings=settings_of("predict_test"),
     message:
-        "Predict the test part with model {wildcards.model} of fold {wildcards.fold}."
+        "Predict the test split with model {wildcards.model} of fold {wildcards.fold}."
     script:
         "../../scripts/predict_test.py"

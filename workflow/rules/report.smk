@@ -11,7 +11,7 @@ rule render_report:
         inventory=inventory_of("train"),
         train_leaks="results/leaks/train.csv",
         test_leaks="results/leaks/test.csv",
-        external_leaks=expand("results/leaks/{part}.csv", part=LABELLED[1:]),
+        external_leaks=expand("results/leaks/{split}.csv", split=LABELED_SPLITS[1:]),
         class_weights=expand("results/class_weights/fold{fold}.json", fold=FOLDS),
         histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),
         samples=expand("results/models/{model}/fold0/samples.png", model=MODELS_WITH_IMAGES),

@@ -4,8 +4,8 @@
 rule train_fold:
     input:
         key=key_file("results/keys/train_fold/{model}/fold{fold}.key"),
-        shards=model_shards(LABELLED, "tfrec"),
-        manifests=model_shards(LABELLED, "json"),
+        shards=model_shards(LABELED_SPLITS, "tfrec"),
+        manifests=model_shards(LABELED_SPLITS, "json"),
         folds="results/folds.csv",
         class_weights="results/class_weights/fold{fold}.json",
     output:
@@ -30,7 +30,7 @@ rule train_fold:
         mem_mb=growing_with_batches(2000, per_megapixel=4000, batch_size=lambda model: model["batch_size"]),
         # In minutes; it took one in the example. A fold that reaches the limit is kept and goes on when it is retried.
         runtime=1440,
-        disk_mb=room_for(LABELLED),
+        disk_mb=room_for(LABELED_SPLITS),
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:

@@ -1,0 +1,155 @@
+"""The user's table, read and checked: one row per sample, sorted into buckets that stay put when other rows change.
+
+Standard library only, for a table on a local disk: the process that builds the DAG reads the table here too.
+"""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from foldline.dataset.labels import YES_OR_NO, Labels
+from foldline.errors import FoldlineError, listing
+from foldline.io import storage
+
+MISSING = ("", "na", "nan", "null", "none")
+# Column of a table that says itself where the image of each row is.
+PATH = "path"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table mean what.
+
+    Attributes:
+        id: column of the sample's name.
+        target: column of the label; None for a test table.
+        group: column whose equal values must stay in one fold; None: every sample is a group of its own.
+        metadata: further columns that travel with the sample.
+        labels: how the target column writes labels.
+    """
+
+    id: str
+    target: str | None
+    group: str | None
+    metadata: tuple[str, ...] = ()
+    labels: Labels = YES_OR_NO
+
+    def names(self) -> list[str]:
+        """The columns that must be in the table."""
+        return [name for name in (self.id, self.target, self.group, *self.metadata) if name]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample of a table.
+
+    Attributes:
+        line: its line in the file, the header being line 1.
+        id: the sample's name, unique in the table.
+        target: label code (see `labels`), "0" or "1" of a binary task; "" in a test table.
+        group: value of the group column; the id where there is no group column.
+        metadata: values of the metadata columns as text, "" where missing.
+    """
+
+    line: int
+    id: str
+    target: str
+    group: str
+    metadata: tuple[str, ...]
+
+
+def read_rows(path: str | Path, columns: Columns) -> list[Row]:
+    """Read a CSV table with a header line.
+
+    Args:
+        path: path or URL of the table.
+        columns: which columns mean what.
+
+    Raises:
+        FoldlineError: the file or a column is absent, the file is no CSV in UTF-8, an id is empty, repeated or cannot
+            be a file name, a label is not allowed, a group is empty, or a line has another number of cells than the
+            header.
+    """
+    path = str(path)
+    try:
+        if not storage.is_file(path):
+            raise FoldlineError(f"{path}: no such table; give its place below dataset.root in the config")
+        rows = _read(path, columns)
+    except OSError as error:
+        raise FoldlineError(f"{path}: the table cannot be read ({error}); check who may read it") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FoldlineError(f"{path}: not a CSV table in UTF-8 ({error}); save it as one") from error
+    if not rows:
+        raise FoldlineError(f"{path}: the table has a header and no rows")
+    first_line: dict[str, int] = {}
+    for row in rows:
+        if row.id in first_line:
+            raise FoldlineError(
+                f"{path}: id {row.id!r} stands in line {first_line[row.id]} and again in line {row.line}; "
+                "ids must be unique"
+            )
+        first_line[row.id] = row.line
+    return rows
+
+
+def _read(path: str, columns: Columns) -> list[Row]:
+    with storage.opened_text(path) as handle:
+        reader = csv.reader(handle)
+        header = next(reader, [])
+        absent = [name for name in columns.names() if name not in header]
+        if absent:
+            raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {listing(header, limit=30)}")
+        if len(set(header)) < len(header):
+            raise FoldlineError(f"{path}: a column name occurs twice in {listing(header, limit=30)}")
+        place = {name: header.index(name) for name in columns.names()}
+        return [_row(path, reader.line_num, cells, header, place, columns) for cells in reader if cells]
+
+
+def _row(
+    path: str, line: int, cells: Sequence[str], header: Sequence[str], place: dict[str, int], columns: Columns
+) -> Row:
+    where = f"{path}, line {line}"
+    if len(cells) != len(header):
+        raise FoldlineError(f"{where}: {len(cells)} cells where the header has {len(header)}")
+    return checked_row(where, line, {name: cells[index] for name, index in place.items()}, columns)
+
+
+def checked_row(
+    where: str, line: int, cells: Mapping[str, str], columns: Columns, *, kind: Literal["column", "feature"] = "column"
+) -> Row:
+    """Make a row of its texts.
+
+    Args:
+        where: what to call it in an error.
+        line: see `Row`.
+        cells: text of every column of `columns.names()`; white space around it does not count.
+        columns: which of them mean what.
+        kind: what they are called in an error.
+
+    Raises:
+        FoldlineError: the id is empty or cannot be a file name, the label is not allowed, or the group is empty.
+    """
+    name = cells[columns.id].strip()
+    if not name:
+        raise FoldlineError(f"{where}: the id ({kind} {columns.id}) is empty")
+    if any(character in name for character in "/\\\n\0") or name in (".", ".."):
+        raise FoldlineError(f"{where}: id {name!r} cannot be part of a file name; rename the sample")
+    target = ""
+    if columns.target:
+        text = cells[columns.target].strip()
+        try:
+            target = columns.labels.code(text)
+        except FoldlineError as error:
+            raise FoldlineError(f"{where}: label {text!r} ({kind} {columns.target}) of id {name!r} {error}") from None
+    group = name
+    if columns.group:
+        group = cells[columns.group].strip()
+        if group.lower() in MISSING:
+            raise FoldlineError(
+                f"{where}: the group ({kind} {columns.group}) of id {name!r} is {group!r}; give every sample a group, "
+                "its own id if it stands alone, or set dataset.group_column to null"
+            )
+    metadata = (cells[column].strip() for column in columns.metadata)
+    return Row(line, name, target, group, tuple("" if cell.lower() in MISSING else cell for cell in metadata))

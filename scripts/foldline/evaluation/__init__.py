@@ -1,0 +1,1 @@
+"""Scores, thresholds and blends of out-of-fold predictions."""

@@ -1,0 +1,133 @@
+"""Random hue, saturation, contrast and brightness as one matrix and one offset per image.
+
+Named channels are intensities and not colors: each has a contrast and a brightness of its own, and none is mixed with
+another.
+
+The numbers are drawn with the images; the pixels may be changed there or on the device, with equal results.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from foldline.runtime.tensorflow import tf
+
+JITTER = ("hue", "saturation", "contrast", "brightness")
+
+# Other modules draw from the same seeds under other numbers.
+_STREAM = 3
+# Red, green and blue to the YIQ of NTSC television: the luma of ITU-R BT.601, then two axes of color.
+_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
+# Matrices on (red, green, blue): a gray of equal luma; what is left of a color beside it; that, turned by a quarter
+# from red towards yellow.
+_GRAY = np.tile(_YIQ[0], (3, 1))
+_REST = np.eye(3) - _GRAY
+_TURNED = np.linalg.inv(_YIQ) @ [[0, 0, 0], [0, 0, 1], [0, -1, 0]] @ _YIQ
+# Factors of pixels are multiples of 1 / _FINE (0.05 levels of error at most): products with 0..255 and their sums are
+# exact in float32, whichever way a device adds them. _COARSE parts them into two halves of 8 bits, which devices that
+# multiply matrices in bfloat16 or TF32 keep exact too.
+_FINE, _COARSE = 8192, 32
+# Pixels that are multiplied together: with matrices of 3 x 3 the CPU takes twice the time.
+_BLOCK = 8
+
+
+def has_color_jitter(settings: Mapping[str, Any]) -> bool:
+    """Whether the settings change colors at all."""
+    return any(settings[name] for name in JITTER)
+
+
+def draw_color_jitter(seed: tf.Tensor, settings: Mapping[str, Any], channels: Sequence[str] = ()) -> tf.Tensor:
+    """Draw what is done to the colors of one image.
+
+    Args:
+        seed: (2,), int64.
+        settings: the `augment` section of a model's settings: hue in [0, 0.5], shares of the full circle; saturation,
+            contrast and brightness in [0, 1].
+        channels: names of the C channels; none for an RGB image.
+
+    Returns:
+        Of an RGB image (4,), float32: angle of the hue in radians, factor of the saturation, factor of the contrast,
+        brightness added in levels of 0..255. Of channels (2, C): contrast and brightness of each.
+    """
+    widths = [2 * math.pi * settings["hue"], settings["saturation"], settings["contrast"], 255 * settings["brightness"]]
+    stream = tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64))
+    if channels:
+        numbers = tf.random.stateless_uniform([2, len(channels)], stream, -1.0, 1.0)
+        return tf.constant([[1.0], [0.0]]) + tf.constant(widths[2:])[:, tf.newaxis] * numbers
+    return tf.constant([0.0, 1.0, 1.0, 0.0]) + widths * tf.random.stateless_uniform([4], stream, -1.0, 1.0)
+
+
+def apply_color_jitter(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """Turn the hue, scale the saturation, scale the contrast, add the brightness, in this order.
+
+    The hue is an angle in the plane of I and Q of YIQ, positive from red towards yellow; saturation is the distance
+    from the luma; contrast is the distance from the mean of each channel over the image, after hue and saturation.
+
+    Args:
+        images: (B, S, S, C), uint8.
+        draws: (B, 4), float32, rows as `draw_color_jitter` gives them for RGB images, or (B, 2, C), as for
+            channels: then contrast and brightness of each channel alone are changed.
+
+    Returns:
+        (B, S, S, C), uint8, rounded to the nearest even and clipped to 0..255.
+    """
+    if draws.shape.rank == 3:
+        return _adjust_channels(images, draws)
+    size = images.shape[1]
+    hue, saturation, contrast, brightness = (part[:, :, tf.newaxis] for part in tf.split(draws, 4, axis=1))
+    cos, sin = _cos_and_sin(hue)
+    colors = _GRAY + saturation * (cos * _REST + sin * _TURNED)
+    pixels = tf.cast(images, tf.float32)
+    means = tf.reduce_sum(colors * _channel_means(pixels)[:, tf.newaxis], axis=2)
+    offsets = (1 - contrast[..., 0]) * means + brightness[..., 0]
+    factors = tf.round(_FINE * contrast * colors) / _FINE
+    coarse = tf.round(_COARSE * factors) / _COARSE
+
+    block = math.gcd(size * size, _BLOCK)
+    rows = tf.reshape(pixels, [-1, size * size // block, 3 * block])
+    changed = rows @ _repeated(coarse, block) + rows @ _repeated(factors - coarse, block)
+    changed += tf.tile(offsets, [1, block])[:, tf.newaxis]
+    changed = tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
+    return tf.reshape(changed, [-1, size, size, 3])
+
+
+def _adjust_channels(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """Scale the distance of each channel from its mean over the image, and add its brightness."""
+    _, size, _, count = images.shape
+    pixels = tf.cast(images, tf.float32)
+    contrast, brightness = tf.unstack(draws, axis=1)
+    factors = tf.round(_FINE * contrast) / _FINE
+    offsets = (1 - factors) * _channel_means(pixels) + brightness
+    # Whole rows are multiplied at once: broadcasts over a few channels are slow.
+    rows = tf.reshape(pixels, [-1, size, size * count])
+    changed = rows * tf.tile(factors, [1, size])[:, tf.newaxis] + tf.tile(offsets, [1, size])[:, tf.newaxis]
+    changed = tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
+    return tf.reshape(changed, [-1, size, size, count])
+
+
+def _cos_and_sin(angles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Cosine and sine of angles in [-pi, pi] by Taylor's series, to 1e-6.
+
+    TensorFlow's own differ in the last bit between one number and many at once; sums and products do not.
+    """
+    terms = [(-1) ** (order // 2) / math.factorial(order) for order in range(20)]
+    squares = angles * angles
+    return tf.math.polyval(terms[18::-2], squares), angles * tf.math.polyval(terms[19::-2], squares)
+
+
+def _channel_means(pixels: tf.Tensor) -> tf.Tensor:
+    """Mean of each channel over each image, exact but for its last rounding; (B, S, S, C), float32, gives (B, C)."""
+    _, size, _, count = pixels.shape
+    # Sums of whole numbers below 2 ** 24 are exact in float32, and the larger ones in int32.
+    columns = tf.reduce_sum(tf.reshape(pixels, [-1, size, size * count]), axis=1)
+    sums = tf.reduce_sum(tf.cast(tf.reshape(columns, [-1, size, count]), tf.int32), axis=1)
+    return tf.cast(sums, tf.float32) / (size * size)
+
+
+def _repeated(matrices: tf.Tensor, count: int) -> tf.Tensor:
+    """Matrices for rows of `count` pixels, each a transposed copy on the diagonal; (B, 3, 3) gives (B, 3n, 3n)."""
+    diagonal = tf.eye(count)[:, tf.newaxis, :, tf.newaxis]
+    copies = diagonal * tf.linalg.matrix_transpose(matrices)[:, tf.newaxis, :, tf.newaxis, :]
+    return tf.reshape(copies, [-1, 3 * count, 3 * count])

@@ -1,0 +1,1 @@
+"""Files, storage, tables and worker processes."""

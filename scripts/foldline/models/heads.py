@@ -1,0 +1,59 @@
+"""What turns a backbone's feature map, metadata, or both into logits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from foldline.dataset.input_spec import IMAGE, METADATA
+from foldline.errors import FoldlineError
+from foldline.models.backbones import NORM_MOMENTUM
+from foldline.runtime.tensorflow import tf_keras
+
+
+def build_model(
+    backbone: tf_keras.Model | None,
+    *,
+    metadata_width: int,
+    class_count: int,
+    metadata_units: Sequence[int],
+    hidden: Sequence[Mapping[str, Any]],
+    dropout: float,
+) -> tf_keras.Model:
+    """Put a head on a backbone: mean over the map, metadata beside it, dense layers, dropout, logits.
+
+    Args:
+        backbone: from images to a feature map (batch, h, w, channels); None for a model of metadata alone.
+        metadata_width: length W of the metadata vector; 0 for a model of images alone.
+        class_count: number of classes, each a yes or no of its own.
+        metadata_units: units of the dense layers of the metadata, each with batch normalization, then ReLU.
+        hidden: dense layers of the joined features: `units`, then ReLU, batch normalization and `dropout`.
+        dropout: share of the last features that is dropped in training, in [0, 1).
+
+    Returns:
+        Model from {"image": (batch, S, S, C), "metadata": (batch, W)}, or one of them, to logits (batch, class_count),
+        float32 also where the rest computes in halves.
+
+    Raises:
+        FoldlineError: there is neither a backbone nor metadata.
+    """
+    layers = tf_keras.layers
+    inputs, joined = {}, []
+    if backbone is not None:
+        inputs[IMAGE] = backbone.input
+        joined.append(layers.GlobalAveragePooling2D(name="pool")(backbone.output))
+    if metadata_width:
+        inputs[METADATA] = features = tf_keras.Input((metadata_width,), name=METADATA)
+        for number, units in enumerate(metadata_units):
+            features = layers.Dense(units, use_bias=False, name=f"metadata_{number}")(features)
+            features = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"metadata_{number}_norm")(features)
+            features = layers.ReLU(name=f"metadata_{number}_relu")(features)
+        joined.append(features)
+    if not joined:
+        raise FoldlineError("a model needs images, metadata or both")
+    features = layers.Concatenate(name="join")(joined) if len(joined) > 1 else joined[0]
+    for number, layer in enumerate(hidden):
+        features = layers.Dense(layer["units"], activation="relu", name=f"hidden_{number}")(features)
+        features = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"hidden_{number}_norm")(features)
+        features = layers.Dropout(layer["dropout"], name=f"hidden_{number}_dropout")(features)
+    features = layers.Dropout(dropout, name="dropout")(features)
+    logits = layers.Dense(class_count, dtype="float32", name="logits")(features)
+    return tf_keras.Model(inputs, logits)

@@ -1,0 +1,231 @@
+"""The figures of the report that show the data and the training: classes, folds, learning, pictures, networks."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from foldline.dataset.label_arrays import label_array
+from foldline.images.composite import composite
+from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
+from foldline.splits.fold_membership import external_rows, scored_rows
+
+
+def class_balance(labels: np.ndarray, weights: Mapping[int, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Rows of each label, and the weight of each label in the loss of each fold.
+
+    Args:
+        labels: 0 or 1, of the rows that are scored, (n_samples, n_classes).
+        weights: fold -> the classes of the fold's weights file (name, positive_weight, negative_weight), in order.
+    """
+    if labels.shape[1] > 1:
+        return _balance_of_classes(labels, weights)
+    figure = Figure(figsize=(WIDTH, 2.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2])
+    counts = [int((labels == label).sum()) for label in (0, 1)]
+    bars = left.barh(["negative", "positive"], counts, color=[NEGATIVE, POSITIVE], height=0.6)
+    left.bar_label(bars, [f"{count:,} rows, {count / len(labels):.1%}" for count in counts], padding=4)
+    left.set(title="Rows by label", xlabel="rows", xlim=(0, 1.3 * max(counts)))
+    left.grid(visible=False)
+    numbers = sorted(weights)
+    for label, color, marker in (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s")):
+        values = [weights[number][0][f"{label}_weight"] for number in numbers]
+        right.plot(numbers, values, color=color, marker=marker, linestyle=":", label=f"{label} rows")
+    highest = max(row[f"{label}_weight"] for (row,) in weights.values() for label in ("positive", "negative"))
+    right.set(title="Weight in the loss", xlabel="fold held out", ylabel="weight of a row", ylim=(0, 1.35 * highest))
+    right.xaxis.set_major_locator(MaxNLocator(integer=True))
+    right.legend(loc="upper right", ncols=2)
+    return figure
+
+
+def _balance_of_classes(labels: np.ndarray, weights: Mapping[int, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Counts and weights side by side, a line per class."""
+    names = [shortened(row["name"], limit=32) for row in next(iter(weights.values()))]
+    places = np.arange(len(names))
+    figure = Figure(figsize=(WIDTH, 1.2 + 0.24 * len(names)), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[3, 2], sharey=True)
+    counts = labels.sum(axis=0)
+    bars = left.barh(places, counts, color=POSITIVE, height=0.66)
+    left.bar_label(bars, [f"{count:,}, {count / len(labels):.1%}" for count in counts], padding=4, fontsize=8)
+    left.set(title="Rows of each class", xlabel="rows", xlim=(0, 1.3 * max(1, counts.max())))
+    left.set_yticks(places, names)
+    left.invert_yaxis()
+    left.grid(visible=False)
+    highest = 0.0
+    for label, color, marker in (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s")):
+        values = np.array([[row[f"{label}_weight"] for row in weights[number]] for number in sorted(weights)])
+        right.plot(values.T, places, color=color, marker=marker, markersize=4, linestyle="none", alpha=0.6)
+        right.plot([], [], color=color, marker=marker, linestyle="none", label=f"{label} rows, a mark per fold")
+        highest = max(highest, values.max())
+    right.set(title="Weight in the loss", xlabel="weight of a row", xlim=(0, 1.1 * highest))
+    right.legend(loc="upper left", bbox_to_anchor=(0, -0.6 / (0.24 * len(names) + 0.6)), ncols=1)
+    return figure
+
+
+def folds(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
+    """Negatives and positives in each fold, stacked, and how many external rows each withholds.
+
+    Of several classes: how many positives of each class each fold has.
+
+    Args:
+        table: fold table, external rows included.
+        class_names: (n_classes,).
+    """
+    scored, external = scored_rows(table), external_rows(table)
+    numbers = sorted(scored["fold"].unique())
+    labels = label_array(list(scored["target"]), class_names)
+    if len(class_names) > 1:
+        return _classes_in_folds(labels, scored["fold"].to_numpy(), class_names)
+    rows = scored.assign(positive=labels[:, 0]).groupby("fold")["positive"].agg(["size", "sum"]).loc[numbers]
+    negatives, positives = rows["size"] - rows["sum"], rows["sum"]
+    figure = Figure(figsize=(WIDTH, 1.1 + 0.36 * len(numbers)), layout="constrained")
+    axes = figure.subplots()
+    names = [f"fold {number}" for number in numbers]
+    axes.barh(names, negatives, color=NEGATIVE, height=0.66, label="negative")
+    bars = axes.barh(names, positives, left=negatives, color=POSITIVE, height=0.66, label="positive")
+    texts = [
+        f"{size:,} rows, {positive:,} positive ({positive / size:.1%})"
+        for size, positive in zip(rows["size"], positives, strict=True)
+    ]
+    label, room = "rows", 1.3
+    if len(external):
+        withheld = [int((external["fold"] == number).sum()) for number in numbers]
+        texts = [f"{text}; {count:,} external withheld" for text, count in zip(texts, withheld, strict=True)]
+        label = f"rows; beside them {len(external):,} external rows, {sum(withheld):,} of them withheld from a fold"
+        room = 1.55
+    axes.bar_label(bars, texts, padding=4)
+    axes.set(xlabel=label, xlim=(0, room * rows["size"].max()))
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    figure.legend(loc="outside upper left", ncols=2)
+    return figure
+
+
+def _classes_in_folds(labels: np.ndarray, folds: np.ndarray, class_names: Sequence[str]) -> Figure:
+    """A table of counts, the shade of a cell being the fold's share of the class."""
+    numbers = sorted(set(folds.tolist()))
+    counts = np.array([labels[folds == number].sum(axis=0) for number in numbers])
+    total = np.maximum(counts.sum(axis=0), 1)
+    rows = [int((folds == number).sum()) for number in numbers]
+    figure = Figure(figsize=(WIDTH, 1.6 + 0.36 * len(numbers)), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(counts / total, cmap="Blues", vmin=0, vmax=min(1.0, 3 / len(numbers)), aspect="auto")
+    for (row, column), count in np.ndenumerate(counts):
+        axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=7, color=INK)
+    axes.set_xticks(range(len(class_names)), [shortened(name) for name in class_names], rotation=45, ha="right")
+    axes.set_yticks(
+        range(len(numbers)), [f"fold {fold}: {size:,} rows" for fold, size in zip(numbers, rows, strict=True)]
+    )
+    axes.grid(visible=False)
+    return figure
+
+
+def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
+    """Loss, AUC and learning rate over the epochs; a row of panels per model, a color per fold.
+
+    Args:
+        histories: (model, fold) -> epoch, learning_rate, loss, val_loss, val_auc.
+    """
+    models = sorted({model for model, _ in histories})
+    figure = Figure(figsize=(WIDTH, 0.3 + 2.7 * len(models)), layout="constrained")
+    panels = figure.subplots(len(models), 3, squeeze=False, width_ratios=[3, 3, 2])
+    for model, (loss, area, rate) in zip(models, panels, strict=True):
+        for fold in sorted(fold for name, fold in histories if name == model):
+            history, color = histories[model, fold], fold_color(fold)
+            # A single epoch is a point, which a line does not show.
+            dot = "o" if len(history) == 1 else None
+            loss.plot(history["epoch"], history["loss"], color=color, linestyle="--", linewidth=1, marker=dot)
+            loss.plot(history["epoch"], history["val_loss"], color=color, marker=dot)
+            area.plot(history["epoch"], history["val_auc"], color=color, marker=dot, label=f"fold {fold}")
+            rate.plot(history["epoch"], history["learning_rate"], color=color, marker=dot)
+        loss.plot([], [], color=QUIET, linestyle="--", linewidth=1, label="training rows")
+        loss.plot([], [], color=QUIET, label="fold held out")
+        loss.set(title=f"{model}: loss", xlabel="epoch", ylabel="loss")
+        area.set(title="AUC on the fold held out", xlabel="epoch", ylabel="ROC AUC")
+        # From zero, so that a decay shows as what it is.
+        rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
+        rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        loss.legend()
+        area.legend(ncols=2)
+        for axes in (loss, area, rate):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return figure
+
+
+def training_images(pictures: Sequence[tuple[np.ndarray, str, str]], channels: Sequence[str]) -> Figure:
+    """Pictures with id and labels; a line per sample where there are channels: all in colors, then each alone.
+
+    Args:
+        pictures: (pixels, id, labels); pixels uint8, (height, width, C).
+        channels: names of the C channels; none for RGB images.
+    """
+    columns = 1 + len(channels) if channels else 6
+    rows = len(pictures) if channels else max(1, math.ceil(len(pictures) / columns))
+    figure = Figure(figsize=(WIDTH, (WIDTH / columns + 0.35) * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    shown = []
+    for pixels, name, labels in pictures:
+        shown.append((composite(pixels, channels), f"{shortened(name)}\n{shortened(labels, limit=40)}"))
+        shown += [(colored(pixels[:, :, [place]]), channel) for place, channel in enumerate(channels)]
+    for axes, (pixels, title) in zip(panels.flat, shown, strict=False):
+        axes.imshow(pixels)
+        axes.set_title(title, fontsize=7.5, weight="normal")
+    return figure
+
+
+def architectures(outlines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Stages of networks from the image to the logits, a line per model.
+
+    Args:
+        outlines: model -> stages of `networks.outline`. The side of a box grows with the logarithm of the picture's
+            side, its shade with that of the channels or units.
+    """
+    figure = Figure(figsize=(WIDTH, 1.9 * len(outlines)), layout="constrained")
+    panels = figure.subplots(len(outlines), 1, squeeze=False)
+    for axes, (model, stages) in zip(panels.flat, outlines.items(), strict=True):
+        for place, stage in enumerate(stages):
+            *sides, units = stage["shape"]
+            height = 0.12 * math.log2(sides[0]) + 0.1 if sides else 0.1
+            width = height if sides else 0.45
+            shade = min(1.0, 0.15 + 0.06 * math.log2(units))
+            color = POSITIVE if stage["metadata"] else NEGATIVE
+            left = place - width / 2
+            axes.add_patch(Rectangle((left, -height / 2), width, height, facecolor=color, alpha=shade, edgecolor=INK))
+            told = " x ".join(str(number) for number in stage["shape"])
+            words = f"{told}\n{stage['layers']} layer{'s' * (stage['layers'] > 1)}\n{_weights(stage['parameters'])}"
+            axes.text(place, -0.68, words, ha="center", va="top", fontsize=7, color=INK)
+        axes.set(xlim=(-0.6, len(stages) - 0.4), ylim=(-1.35, 0.65))
+        axes.set_title(model)
+        axes.set_axis_off()
+    return figure
+
+
+def _weights(count: int) -> str:
+    return f"{count / 1e6:.2f}M weights" if count >= 1e6 else f"{count / 1e3:.1f}k weights" if count else "no weights"
+
+
+def augmented_samples(grids: Mapping[str, np.ndarray]) -> Figure:
+    """Ready-made grids of training images and augmented versions of them, one below the other.
+
+    Args:
+        grids: model -> pixels, uint8, (height, width, 1 or 3); may be empty.
+    """
+    if not grids:
+        figure = Figure(figsize=(WIDTH, 0.6), layout="constrained")
+        figure.text(0.01, 0.5, "No model sees images, so there are no augmented images.", va="center", color=QUIET)
+        return figure
+    shapes = [WIDTH * pixels.shape[0] / pixels.shape[1] for pixels in grids.values()]
+    figure = Figure(figsize=(WIDTH, sum(shapes) + 0.35 * len(shapes)), layout="constrained")
+    panels = figure.subplots(len(grids), 1, squeeze=False, height_ratios=shapes)
+    for axes, (model, pixels) in zip(panels.flat, grids.items(), strict=True):
+        axes.imshow(colored(pixels))
+        axes.set_title(model)
+        axes.set_axis_off()
+    return figure

@@ -1,0 +1,1 @@
+"""TensorFlow, the devices it computes on, and the precision."""

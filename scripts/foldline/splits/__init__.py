@@ -1,0 +1,1 @@
+"""Duplicates, cross-validation folds and class weights."""

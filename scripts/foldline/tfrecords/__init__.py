@@ -1,0 +1,1 @@
+"""TFRecord files: our shards, and those that users bring."""

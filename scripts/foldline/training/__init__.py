@@ -1,0 +1,1 @@
+"""Train one fold: loop, state, losses, schedules and checkpoints."""

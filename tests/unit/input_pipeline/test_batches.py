@@ -1,0 +1,209 @@
+"""Streams of rows: every row once, folds apart, order by the seed, and damage noticed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.settings import STILL, model_settings
+from fixtures.shards import ShardSet, cut_last_record, write_shards
+from foldline.dataset.input_spec import InputSpec
+from foldline.dataset.metadata import Column, Encoding
+from foldline.errors import FoldlineError
+from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
+from foldline.tfrecords.open_shards import check_ids, check_read, open_shards
+
+SIZE = 16
+PLAIN = model_settings(augment=STILL)["augment"]
+TURNING = {**PLAIN, "flip_horizontal": True, "quarter_turns": True}
+IMAGES = InputSpec(SIZE, Encoding(()))
+SITE = Encoding((Column("site", "categorical", ("a", "b"), ("",)),))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
+    return write_shards(tmp_path_factory.mktemp("shards"), rows=45, size=SIZE, count=3)
+
+
+def stream(
+    data: ShardSet,
+    fold: int = 0,
+    *,
+    seed: int = 1,
+    epochs: int = 2,
+    batch_size: int = 5,
+    changes=PLAIN,
+    input_spec=IMAGES,
+    first: int = 0,
+):
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    ids = data.ids(fold, held_out=False)
+    batches = training_batches(
+        shards,
+        ids,
+        input_spec=input_spec,
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=seed,
+        augmentation=changes,
+        threads=2,
+        first=first,
+    )
+    with reading(shards):
+        inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    joined = {name: np.concatenate([batch[name] for batch in inputs]) for name in inputs[0]}
+    return joined if input_spec is not IMAGES or "color" in joined else joined["image"], np.concatenate(labels)
+
+
+def validation(data: ShardSet, fold: int):
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    ids = data.ids(fold, held_out=True)
+    batches = ordered_batches(shards, ids, input_spec=IMAGES, batch_size=5, labeled=True, threads=2)
+    names, inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
+    images = np.concatenate([batch["image"] for batch in inputs])
+    return [name.decode() for split in names for name in split], images, np.concatenate(labels)
+
+
+def test_every_epoch_holds_every_training_row_once(data: ShardSet) -> None:
+    images, labels = stream(data, epochs=5, batch_size=6)
+    numbers = images[:, 0, 0, 0]
+    training = data.rows[data.rows["fold"] != 0]
+    assert images.dtype == np.uint8
+    assert len(numbers) == 5 * len(training)
+    for epoch in numbers.reshape(5, -1):
+        assert sorted(epoch) == sorted(training["number"])
+    np.testing.assert_array_equal(labels[:, 0], numbers % 3 == 0)
+
+
+def test_batches_are_full_and_cross_the_borders_of_epochs(data: ShardSet) -> None:
+    images, _ = stream(data, epochs=2, batch_size=7)
+    assert len(images) == 56  # 60 rows in two epochs, 8 full batches
+    assert sorted(images[:30, 0, 0, 0]) == sorted(data.rows.loc[data.rows["fold"] != 0, "number"])
+
+
+def test_order_follows_the_seed_and_the_epoch(data: ShardSet) -> None:
+    first, again, other = (stream(data, seed=seed, batch_size=6)[0][:, 0, 0, 0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (first[:30] != first[30:]).any()
+
+
+@pytest.mark.parametrize("first", [1, 4, 5, 9])
+def test_a_stream_can_begin_at_any_batch(data: ShardSet, first: int) -> None:
+    """Epochs of 30 rows in batches of 7: batch 4 holds rows of two epochs, 5 is the first one whole in the second."""
+    changes = model_settings(augment={"brightness": 0.1, "cutmix": {"probability": 0.8}})["augment"]
+    whole, labels = stream(data, epochs=3, batch_size=7, changes=changes)
+    images, rest = stream(data, epochs=3, batch_size=7, changes=changes, first=first)
+    np.testing.assert_array_equal(rest, labels[7 * first :])
+    for name in ("image", "color"):
+        np.testing.assert_array_equal(images[name], whole[name][7 * first :])
+
+
+def test_augmentation_follows_the_seed_and_the_place(data: ShardSet) -> None:
+    first, again, other = (stream(data, seed=seed, changes=TURNING)[0] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    plain, _ = stream(data, seed=1)
+    changed = (first != plain).any(axis=(1, 2, 3))
+    assert changed.mean() > 0.5
+
+
+def test_color_travels_as_draws_and_metadata_as_a_vector(data: ShardSet) -> None:
+    """Row 4: image and metadata go in together."""
+    inputs, _ = stream(data, changes={**PLAIN, "contrast": 0.2}, input_spec=InputSpec(SIZE, SITE), batch_size=6)
+    assert {name: (values.shape, values.dtype) for name, values in inputs.items()} == {
+        "image": ((60, SIZE, SIZE, 3), np.uint8),
+        "metadata": ((60, 3), np.float32),
+        "color": ((60, 4), np.float32),
+    }
+    np.testing.assert_array_equal(inputs["metadata"], np.tile([1, 0, 0], (60, 1)))
+    assert len(np.unique(inputs["color"][:, 2])) > 50
+
+
+def test_a_model_without_images_decodes_none(data: ShardSet) -> None:
+    inputs, labels = stream(
+        data, input_spec=InputSpec(None, SITE), changes={**PLAIN, "cutmix": {"probability": 1, "alpha": 1}}
+    )
+    assert set(inputs) == {"metadata"}
+    assert labels.sum() > 0
+
+
+def test_mixing_changes_images_and_labels_of_a_batch(data: ShardSet) -> None:
+    """Row 7: CutMix reaches the batches, and its labels are soft."""
+    changes = {**PLAIN, "cutmix": {"probability": 1, "alpha": 1.0}}
+    images, labels = stream(data, changes=changes, batch_size=10)
+    again, _ = stream(data, changes=changes, batch_size=10)
+    np.testing.assert_array_equal(images, again)
+    assert ((labels > 0) & (labels < 1)).any()
+    assert (images[..., 0].min(axis=(1, 2)) != images[..., 0].max(axis=(1, 2))).any()
+
+
+def test_folds_are_apart_and_complete(data: ShardSet) -> None:
+    seen = []
+    for fold in range(3):
+        names, images, labels = validation(data, fold)
+        trained = set(stream(data, fold, epochs=1, batch_size=1)[0][:, 0, 0, 0])
+        assert trained.isdisjoint(images[:, 0, 0, 0])
+        assert len(trained) + len(names) == len(data.rows)
+        by_id = data.rows.set_index("id").loc[names]
+        np.testing.assert_array_equal(by_id["number"], images[:, 0, 0, 0])
+        np.testing.assert_array_equal(by_id["target"].astype(int), labels[:, 0])
+        seen += names
+    assert sorted(seen) == sorted(data.rows["id"])
+
+
+def test_rows_without_labels(tmp_path: Path) -> None:
+    data = write_shards(tmp_path, rows=7, size=SIZE, labeled=False)
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    batches = list(ordered_batches(shards, None, input_spec=IMAGES, batch_size=4, labeled=False, threads=1))
+    assert [len(names) for names, _, _ in batches] == [4, 3]
+    assert batches[0][2].shape == (4, 0)
+    check_ids(shards, list(data.rows["id"]))
+
+
+def test_a_cut_shard_is_noticed(tmp_path: Path) -> None:
+    data = write_shards(tmp_path, size=SIZE)
+    cut_last_record(data.paths[1])
+    with pytest.raises(FoldlineError, match=r"00001-of-00002\.tfrec"):
+        open_shards(data.paths, data.manifests, image_size=SIZE)
+
+
+def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
+    data = write_shards(tmp_path, size=SIZE)
+    content = bytearray(data.paths[0].read_bytes())
+    content[200] ^= 1
+    data.paths[0].write_bytes(content)
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
+        list(ordered_batches(shards, None, input_spec=IMAGES, batch_size=4, labeled=True, threads=1))
+
+
+def test_images_of_another_size_are_refused(data: ShardSet) -> None:
+    with pytest.raises(FoldlineError, match="images of 16 px, the model takes 32 px"):
+        open_shards(data.paths, data.manifests, image_size=32)
+
+
+@pytest.mark.parametrize("change", [lambda ids: ids[1:], lambda ids: [*ids, "stranger"], lambda ids: ["x", *ids[1:]]])
+def test_shards_of_other_rows_are_refused(data: ShardSet, change) -> None:
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    check_ids(shards, list(data.rows["id"]))
+    with pytest.raises(FoldlineError, match="run the workflow again"):
+        check_ids(shards, change(list(data.rows["id"])))
+
+
+def test_a_training_row_that_no_shard_has_is_noticed(data: ShardSet) -> None:
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    ids = [*data.ids(0, held_out=False), "stranger"]
+    batches = training_batches(
+        shards, ids, input_spec=IMAGES, batch_size=4, epochs=2, seed=1, augmentation=PLAIN, threads=1
+    )
+    with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
+        list(batches)
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"), [(["a", "b", "b"], "1 repeated ids.*b"), (["a"], "1 missing ids.*b"), (["a", "b", "c"], "foreign")]
+)
+def test_rows_that_were_read_are_compared(ids: list[str], said: str) -> None:
+    check_read(["b", "a"], ["a", "b"], source="fold 1")
+    with pytest.raises(FoldlineError, match=said):
+        check_read(ids, ["a", "b"], source="fold 1")

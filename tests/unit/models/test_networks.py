@@ -1,0 +1,36 @@
+"""The outline of a network: stages by size, nothing lost, whatever the backbone is made of."""
+
+import pytest
+from fixtures.settings import model_settings
+from foldline.dataset.metadata import fit_encoding
+from foldline.models.networks import build_network, input_spec_of, outline
+from foldline.runtime.devices import use_device
+
+SITE = fit_encoding(
+    {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"], "missing": []}}, {"site": ["arm", "leg"]}
+)
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet-lite0", "efficientnet-b0", "keras-efficientnet-b0"])
+def test_stages_follow_the_size_of_the_picture(backbone: str) -> None:
+    """Row 25."""
+    settings = model_settings(
+        backbone=backbone,
+        image_size=64,
+        channels=["a", "b"],
+        inputs=["image", "metadata"],
+        metadata_units=[5],
+        hidden=[{"units": 7, "dropout": 0.1}],
+    )
+    input_spec = input_spec_of(settings, SITE)
+    network = build_network(
+        settings, input_spec, weights="none", class_count=3, device=use_device("cpu", threads=1), trainable="all"
+    )
+    stages = outline(network)
+    shapes = [stage["shape"] for stage in stages if not stage["metadata"]]
+    assert shapes[0] == [64, 64, 2]
+    assert [shape[0] for shape in shapes if len(shape) == 3] == [64, 32, 16, 8, 4, 2]
+    assert shapes[-4:] == [[1280], [1285], [7], [3]]
+    assert [stage["shape"] for stage in stages if stage["metadata"]] == [[3], [5]]
+    assert sum(stage["parameters"] for stage in stages) == network.count_params()
+    assert sum(stage["layers"] for stage in stages) > 100

@@ -1,0 +1,275 @@
+"""The raw tables and images are read and checked once, and digests follow contents, not times."""
+
+import csv
+import hashlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures.images import write_dataset
+from fixtures.settings import dataset_settings
+from fixtures.tfrecords import METADATA, examples, write_tfrecord
+from foldline.dataset.sample_table import read_rows
+from foldline.errors import FoldlineError
+from foldline.planning.image_digests import DigestCache
+from foldline.planning.raw_data import RawData, columns_of, read_raw_data
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> dict[str, Any]:
+    write_dataset(tmp_path / "data", train=8, test=4)
+    return dataset_settings(
+        root=str(tmp_path / "data"),
+        id_column="image_name",
+        group_column="patient_id",
+        metadata_columns=["site"],
+        train_images="images/{id}.png",
+        test_images="images/{id}.png",
+    )
+
+
+def read(dataset: dict[str, Any]) -> RawData:
+    root = Path(dataset["root"])
+    return read_raw_data(dataset, cache=root / "cache.tsv", pinned=None, record_tables=str(root / "raw"))
+
+
+def rewrite(path: Path, change: Any) -> None:
+    rows = list(csv.reader(path.read_text().splitlines()))
+    with path.open("w", newline="") as handle:
+        csv.writer(handle).writerows(change(rows))
+
+
+def test_rows_and_digests_are_read(dataset: dict[str, Any]) -> None:
+    data = read(dataset)
+    assert [sample.row.id for sample in data.splits["train"]] == [f"s{number:03d}" for number in range(8)]
+    assert data.splits["test"][0].row.target == ""
+    assert data.submission == ["image_name", "target", "s008", "s009", "s010", "s011"]
+    assert len({sample.content for split in data.splits.values() for sample in split}) == 12
+
+
+def test_only_changed_files_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [str(tmp_path / name) for name in ("a", "b")]
+    for path in paths:
+        Path(path).write_text(Path(path).name)
+    cache = DigestCache(tmp_path / "cache.tsv")
+    before = cache.of(paths, where="ab".__getitem__)
+    cache.save()
+    read_paths = []
+    monkeypatch.setattr("foldline.planning.image_digests.sha256_of_file", lambda path: read_paths.append(path) or "new")
+    os.utime(paths[0], (1, 1))
+    after = DigestCache(tmp_path / "cache.tsv").of(paths, where="ab".__getitem__)
+    assert read_paths == [paths[0]]
+    assert after == [("new", 1), before[1]]
+
+
+def test_a_missing_image_is_named_with_its_row(dataset: dict[str, Any]) -> None:
+    (Path(dataset["root"]) / "images" / "s002.png").unlink()
+    with pytest.raises(FoldlineError, match=r"train\.csv, line 4: id 's002': image .*s002\.png does not exist"):
+        read(dataset)
+
+
+def test_an_id_in_both_parts_is_refused(dataset: dict[str, Any]) -> None:
+    rewrite(Path(dataset["root"]) / "test.csv", lambda rows: [*rows, ["s001", "arm"]])
+    with pytest.raises(FoldlineError, match="s001 stand in the train and in the test table"):
+        read(dataset)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda rows: rows[:-1], r"1 ids of the test table are not in it \(s011\)"),
+        (lambda rows: [*rows, ["x", "0"]], r"1 ids are not in the test table \(x\)"),
+        (lambda rows: [*rows, rows[-1]], "id s011 more than once"),
+        (lambda rows: [["image_name", "label"], *rows[1:]], "columns image_name, label"),
+        (lambda rows: [[*row, "0"] for row in rows], "columns image_name, target, 0"),
+    ],
+)
+def test_a_sample_submission_must_fit(dataset: dict[str, Any], change: Any, words: str) -> None:
+    rewrite(Path(dataset["root"]) / "sample_submission.csv", change)
+    with pytest.raises(FoldlineError, match=words):
+        read(dataset)
+
+
+def test_facts_do_not_hold_the_line(dataset: dict[str, Any]) -> None:
+    before = sorted(sample.facts() for sample in read(dataset).splits["train"])
+    rewrite(Path(dataset["root"]) / "train.csv", lambda rows: [rows[0], *reversed(rows[1:])])
+    assert sorted(sample.facts() for sample in read(dataset).splits["train"]) == before
+
+
+def test_tables_and_submission_are_the_users_own(dataset: dict[str, Any]) -> None:
+    data, root = read(dataset), Path(dataset["root"])
+    assert data.tables == {"train": str(root / "train.csv"), "test": str(root / "test.csv")}
+    assert data.sample_submission == str(root / "sample_submission.csv")
+    assert set(data.splits) == {"train", "test"}
+    assert {sample.file for sample in data.splits["train"]} == {""}
+    assert not (root / "raw").exists()
+
+
+def test_without_a_sample_submission_it_is_made_of_the_test_rows(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    rewrite(root / "test.csv", lambda rows: [rows[0], *reversed(rows[1:])])
+    data = read({**dataset, "sample_submission": None})
+    assert data.submission == ["image_name", "target", "s011", "s010", "s009", "s008"]
+    assert Path(data.sample_submission).read_text() == "image_name,target\ns011,0\ns010,0\ns009,0\ns008,0\n"
+    os.utime(data.sample_submission, ns=(1, 1))
+    read({**dataset, "sample_submission": None})
+    assert Path(data.sample_submission).stat().st_mtime_ns == 1
+
+
+@pytest.fixture
+def with_external(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Three more labeled rows, whose images stand elsewhere."""
+    root = Path(dataset["root"])
+    (root / "old").mkdir()
+    lines = ["target,site,image_name,patient_id"]
+    for number in range(3):
+        (root / "old" / f"e{number}.png").write_bytes(b"image %d" % number)
+        lines.append(f"{number % 2},arm,e{number},p{number}")
+    (root / "old.csv").write_text("\n".join(lines))
+    return {**dataset, "external": {"table": "old.csv", "images": "old/{id}.png"}}
+
+
+def test_external_rows_are_a_part_like_the_training_rows(with_external: dict[str, Any]) -> None:
+    data = read(with_external)
+    found = data.splits["external"]
+    assert [(s.row.id, s.row.target, s.row.group, s.row.metadata) for s in found] == [
+        ("e0", "0", "p0", ("arm",)),
+        ("e1", "1", "p1", ("arm",)),
+        ("e2", "0", "p2", ("arm",)),
+    ]
+    assert [sample.bytes for sample in found] == [7, 7, 7]
+    assert data.tables["external"] == str(Path(with_external["root"]) / "old.csv")
+    assert columns_of(with_external, "external") == columns_of(with_external, "train")
+    assert data.submission == read({**with_external, "external": None}).submission
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("2,arm,e9,p9", r"old\.csv, line 5: label '2'"),
+        ("1,arm,e9,p9", r"old\.csv, line 5: id 'e9': image .*e9\.png does not exist"),
+        (
+            "1,arm,s001,p9",
+            r"s001 stand in the train and in the external table \(.*train\.csv, line 3 and .*, line 5",
+        ),
+        (
+            "1,arm,s009,p9",
+            r"s009 stand in the test and in the external table \(.*test\.csv, line 3 and .*, line 5",
+        ),
+    ],
+)
+def test_wrong_external_rows_are_refused(line: str, words: str, with_external: dict[str, Any]) -> None:
+    root = Path(with_external["root"])
+    (root / "old.csv").write_text((root / "old.csv").read_text() + f"\n{line}\n")
+    if "s0" in line:
+        (root / "old" / f"{line.split(',')[2]}.png").write_bytes(b"image")
+    with pytest.raises(FoldlineError, match=words):
+        read(with_external)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> dict[str, Any]:
+    """Eight training records in two files and four test records in one; no table."""
+    root = tmp_path / "records"
+    root.mkdir()
+    write_tfrecord(root / "train01-2071.tfrec", examples(5))
+    write_tfrecord(root / "train02-3.tfrec", examples(3, first=5))
+    write_tfrecord(root / "test00.tfrec", examples(4, first=8, labeled=False))
+    return dataset_settings(
+        root=str(root),
+        sample_submission=None,
+        id_column="image_name",
+        group_column="patient_id",
+        metadata_columns=METADATA,
+        train_records=["train*.tfrec"],
+        test_records=["test*.tfrec"],
+    )
+
+
+def test_records_are_a_part(records: dict[str, Any]) -> None:
+    """Rows 2 and 3: the data set stands in TFRecord files."""
+    data, root = read(records), Path(records["root"])
+    made = examples(12)
+    samples = [*data.splits["train"], *data.splits["test"]]
+    for sample, features in zip(samples, made, strict=True):
+        assert sample.row.id == features["image_name"].decode()
+        assert sample.content == hashlib.sha256(features["image"]).hexdigest()
+        assert sample.bytes == len(features["image"])
+        assert sample.row.metadata == tuple(str(features[name]) for name in METADATA)
+    assert [sample.row.target for sample in samples] == ["0", "1"] * 4 + [""] * 4
+    assert [sample.row.group for sample in data.splits["train"]] == list("00112233")
+    files = ["train01-2071.tfrec"] * 5 + ["train02-3.tfrec"] * 3 + ["test00.tfrec"] * 4
+    assert [sample.file for sample in samples] == files
+    assert data.tables == {split: str(root / "raw" / f"{split}.csv") for split in ("train", "test")}
+    assert read_rows(data.tables["train"], columns_of(records, "train")) == [s.row for s in data.splits["train"]]
+    assert data.submission == ["image_name", "target", *(f"ISIC_{number:04d}" for number in range(8, 12))]
+
+
+def test_records_in_other_files_are_the_same_data(records: dict[str, Any]) -> None:
+    before, root = read(records), Path(records["root"])
+    facts = {split: [sample.facts() for sample in samples] for split, samples in before.splits.items()}
+    for path in root.glob("*.tfrec"):
+        path.unlink()
+    shuffled = examples(8)[::-1]
+    for number in range(4):
+        write_tfrecord(root / f"train{number}.tfrec", shuffled[number::4])
+    write_tfrecord(root / "test.tfrec", examples(4, first=8, labeled=False)[::-1])
+    after = read(records)
+    assert {split: [sample.facts() for sample in samples] for split, samples in after.splits.items()} == facts
+    assert after.submission == before.submission
+    assert {sample.file for sample in after.splits["train"]} == {f"train{number}.tfrec" for number in range(4)}
+
+
+def test_a_changed_record_changes_the_facts_of_its_row_only(records: dict[str, Any]) -> None:
+    before = read(records).splits["train"]
+    changed = examples(3, first=5)
+    changed[1]["sex"] = 1 - changed[1]["sex"]
+    write_tfrecord(Path(records["root"]) / "train02-3.tfrec", changed)
+    after = read(records).splits["train"]
+    assert [one.facts() == other.facts() for one, other in zip(before, after, strict=True)] == [True] * 6 + [
+        False,
+        True,
+    ]
+
+
+def test_tables_of_records_are_left_alone_when_nothing_changed(records: dict[str, Any]) -> None:
+    table = read(records).tables["train"]
+    os.utime(table, ns=(1, 1))
+    read(records)
+    assert Path(table).stat().st_mtime_ns == 1
+
+
+def test_records_and_tables_go_together(records: dict[str, Any], with_external: dict[str, Any]) -> None:
+    mixed = {**with_external, "test_records": [f"{records['root']}/test*.tfrec"], "test_images": None}
+    with pytest.raises(FoldlineError, match=r"test00\.tfrec, record 1, id 'ISIC_0008': no feature 'site'"):
+        read(mixed)
+    mixed |= {"metadata_columns": [], "sample_submission": None}
+    data = read(mixed)
+    assert [len(data.splits[split]) for split in ("train", "test", "external")] == [8, 4, 3]
+    assert {sample.file for sample in data.splits["test"]} == {f"{records['root']}/test00.tfrec"}
+
+
+def test_a_pattern_without_files_is_refused(records: dict[str, Any]) -> None:
+    words = r"dataset\.train_records: no file matches .*records/none\*\.tfrec; mend it or dataset\.root"
+    with pytest.raises(FoldlineError, match=words):
+        read({**records, "train_records": ["train*.tfrec", "none*.tfrec"]})
+
+
+def test_an_id_in_train_and_test_records_is_refused(records: dict[str, Any]) -> None:
+    write_tfrecord(Path(records["root"]) / "test01.tfrec", examples(1, first=3, labeled=False))
+    with pytest.raises(FoldlineError, match=r"ISIC_0003 stand in the train and in the test table \(.*, line 5 and"):
+        read(records)
+
+
+def test_records_of_two_files_must_agree(records: dict[str, Any]) -> None:
+    write_tfrecord(Path(records["root"]) / "train03.tfrec", examples(1, first=20, size=32))
+    with pytest.raises(FoldlineError, match=r"train03\.tfrec, record 1: the image of id 'ISIC_0020' is 32 x 32"):
+        read(records)
+
+
+def test_packages_that_records_need_are_named(records: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "foldline.tfrecords.record_index", None)
+    with pytest.raises(FoldlineError, match=r"dataset\.train_records: .* with google-crc32c and pillow"):
+        read(records)

@@ -1,0 +1,128 @@
+"""Results in a bucket are known by one listing, and Snakemake is told what stands in it."""
+
+import asyncio
+import base64
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from foldline.errors import FoldlineError
+from foldline.io import storage
+from foldline.io.storage import Listed
+from foldline.planning.job_keys import Files, refresh, restore
+from foldline.planning.plan import Job, Plan
+from foldline.planning.result_store import BucketResults, LocalResults, check_reach, results_of
+from snakemake_interface_executor_plugins.settings import SharedFSUsage
+
+COPIES = Path(".snakemake/storage/gcs")
+URL = "gs://bucket/run"
+
+
+class Provider:
+    """The split of a storage provider of Snakemake that is used."""
+
+    local_prefix = COPIES
+
+    def get_storage_object_cls(self) -> type:
+        return SimpleNamespace
+
+
+def content_of(text: str) -> str:
+    return f"md5Hash:{base64.b64encode(hashlib.md5(text.encode()).digest()).decode()}"
+
+
+@pytest.fixture
+def objects() -> dict[str, Listed]:
+    """Two jobs that ended well, each with an output; the upstream one's was copied last."""
+    found = {}
+    for number, rule in enumerate(("first", "second")):
+        found[f"{URL}/{rule}.built"] = Listed(6, content_of(f"key-{rule}\n"), 2_000_000_000)
+        found[f"{URL}/{rule}.csv"] = Listed(9, "crc32c:x", (9 - number) * 1_000_000_000)
+    return found
+
+
+@pytest.fixture
+def plan() -> Plan:
+    first = Job("first", {}, {}, {}, (), "key-first")
+    return Plan(jobs=[first, Job("second", {}, {}, {}, (first,), "key-second")])
+
+
+def copy_of(name: str) -> Path:
+    return COPIES / "bucket" / "run" / name
+
+
+def refreshed(plan: Plan, objects: dict[str, Listed], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The stale jobs, and what Snakemake's cache of file facts holds after it asked for an inventory."""
+    monkeypatch.setattr(storage, "listed", lambda prefix: objects)
+    provider = Provider()
+    results = BucketResults(provider, URL)
+
+    def files_of(job: Job) -> Files:
+        outputs = (copy_of(f"{job.rule}.csv"),)
+        return Files(folder / f"{job.rule}.key", copy_of(f"{job.rule}.built"), outputs, copy_of(f"{job.rule}.tsv"))
+
+    stale = refresh(plan, files_of, results=results)
+    cache = SimpleNamespace(exists_in_storage={}, mtime={})
+    asyncio.run(provider.get_storage_object_cls()().inventory(cache))
+    return [job.rule for job in stale], cache
+
+
+def test_a_bucket_in_any_order_of_times_is_fresh(
+    plan: Plan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
+    assert stale == []
+    moment = {name: cache.mtime[str(copy_of(name))].storage() for name in ("first.csv", "second.csv", "second.built")}
+    assert moment["first.csv"] == 9
+    assert moment["second.csv"] >= 9
+    assert moment["second.built"] >= 9
+    assert (tmp_path / "second.key").stat().st_mtime < 9
+    assert cache.exists_in_storage[str(copy_of("first.tsv"))] is False
+
+
+def test_another_key_or_a_missing_object_is_stale(
+    plan: Plan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects[f"{URL}/second.built"] = Listed(6, content_of("key-of-old\n"), 2_000_000_000)
+    del objects[f"{URL}/first.csv"]
+    stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
+    assert stale == ["first", "second"]
+    assert cache.exists_in_storage[str(copy_of("first.csv"))] is False
+    assert cache.mtime[str(copy_of("second.csv"))].storage() < (tmp_path / "second.key").stat().st_mtime
+
+
+def test_a_clock_of_the_bucket_that_is_ahead_hides_no_stale_job(
+    plan: Plan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects[f"{URL}/second.built"] = Listed(6, content_of("key-of-old\n"), 9_000_000_000_000_000_000)
+    stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
+    assert stale == ["second"]
+    assert cache.mtime[str(copy_of("second.built"))].storage() < (tmp_path / "second.key").stat().st_mtime
+
+
+def test_a_machine_without_key_files_writes_them_from_the_plan(tmp_path: Path) -> None:
+    (tmp_path / "there.key").write_text("kept\n")
+    restore({str(tmp_path / "keys" / "new.key"): "k", str(tmp_path / "there.key"): "other"})
+    assert (tmp_path / "keys" / "new.key").read_text() == "k\n"
+    assert (tmp_path / "there.key").read_text() == "kept\n"
+
+
+@pytest.mark.parametrize(("provider", "prefix"), [("s3", "s3://bucket/run"), ("gcs", "run"), ("gcs", None)])
+def test_other_storage_is_refused(provider: str, prefix: str | None) -> None:
+    storage = SimpleNamespace(default_storage_provider=provider, default_storage_prefix=prefix)
+    with pytest.raises(FoldlineError, match=r"results stand on a disk that all jobs see .* or in a bucket"):
+        results_of(storage, None)
+
+
+def test_local_data_are_refused_where_jobs_do_not_see_them() -> None:
+    apart = SimpleNamespace(shared_fs_usage=frozenset())
+    with pytest.raises(FoldlineError, match=r"dataset\.root is the local folder 'data', and jobs run on machines that"):
+        check_reach("data", apart)
+    check_reach("gs://bucket/data", apart)
+    check_reach("data", SimpleNamespace(shared_fs_usage=SharedFSUsage.all()))
+
+
+def test_without_a_storage_provider_results_are_local() -> None:
+    assert type(results_of(SimpleNamespace(default_storage_provider=None), None)) is LocalResults

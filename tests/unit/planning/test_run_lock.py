@@ -1,0 +1,44 @@
+"""A second run in the same directory is refused, and a lock whose process was killed is none."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fixtures.project import REPOSITORY
+from foldline.errors import FoldlineError
+from foldline.planning.run_lock import hold
+
+CODE = """
+import sys
+sys.path[:0] = sys.argv[2:]
+from foldline.planning.run_lock import hold
+hold(sys.argv[1])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "work" / "run.lock"
+    folders = [str(REPOSITORY / "scripts")]
+    command = [sys.executable, "-c", CODE, str(path), *folders]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(FoldlineError, match=rf"run\.lock: another run works .*\(process {other.pid} on "):
+            hold(path)
+        other.kill()
+    os.close(hold(path))
+
+
+def test_started_programs_do_not_keep_the_lock(tmp_path: Path) -> None:
+    descriptor = hold(tmp_path / "run.lock")
+    assert not os.get_inheritable(descriptor)
+    os.close(descriptor)
+
+
+def test_the_same_process_may_lock_again(tmp_path: Path) -> None:
+    first, second = hold(tmp_path / "run.lock"), hold(tmp_path / "run.lock")
+    os.close(second)
+    os.close(first)

@@ -1,0 +1,74 @@
+"""The weights of a fold come from the rows it trains on, and from no others."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from class_weights import class_weights
+from foldline.errors import FoldlineError
+from foldline.io.tables import FOLDS, write_table
+
+
+def written(path: Path, target: list[int], fold: list[int], split: list[str]) -> Path:
+    names = [f"s{number}" for number in range(len(target))]
+    table = pd.DataFrame(
+        {"id": names, "group": names, "target": [str(label) for label in target], "fold": fold, "split": split}
+    )
+    write_table(table, path, FOLDS)
+    return path
+
+
+@pytest.fixture
+def folds(tmp_path: Path) -> Path:
+    return written(tmp_path / "f.csv", [1, 1, 1, 0, 1, 0, 0, 0, 1], [0, 0, 0, 0, 1, 1, 1, 2, 2], ["train"] * 9)
+
+
+def weights(folds: Path, fold: int, method: str = "balanced") -> dict:
+    path = folds.with_name("weights.json")
+    class_weights(
+        folds=folds,
+        weights=path,
+        fold=fold,
+        method=method,
+        rank=4,
+        beta=0.9,
+        class_names=["mark"],
+        activation="sigmoid",
+    )
+    return json.loads(path.read_text())
+
+
+def test_the_rows_held_out_do_not_count(folds: Path) -> None:
+    assert weights(folds, 0) == {
+        "method": "balanced",
+        "classes": [
+            {
+                "name": "mark",
+                "positives": 2,
+                "negatives": 3,
+                "positive_weight": 5 / 4,
+                "negative_weight": 5 / 6,
+            }
+        ],
+    }
+    assert [weights(folds, fold)["classes"][0]["positives"] for fold in (1, 2)] == [4, 4]
+
+
+def test_external_rows_count_where_they_are_trained_on(tmp_path: Path) -> None:
+    split = ["train"] * 4 + ["external"] * 4
+    folds = written(tmp_path / "f.csv", [1, 0, 1, 0, 1, 1, 0, 1], [0, 0, 1, 1, 0, 0, 1, -1], split)
+    counts = [weights(folds, fold)["classes"][0] for fold in (0, 1)]
+    assert [(row["positives"], row["negatives"]) for row in counts] == [(2, 2), (4, 1)]
+    with pytest.raises(FoldlineError, match="no fold -1; the table has 0, 1"):
+        weights(folds, -1)
+
+
+def test_none_still_counts(folds: Path) -> None:
+    found = weights(folds, 1, "none")["classes"][0]
+    assert (found["positives"], found["negatives"], found["positive_weight"]) == (4, 2, 1.0)
+
+
+def test_a_fold_that_is_not_there(folds: Path) -> None:
+    with pytest.raises(FoldlineError, match="no fold 3; the table has 0, 1, 2"):
+        weights(folds, 3)

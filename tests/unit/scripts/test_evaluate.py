@@ -1,0 +1,201 @@
+"""Metrics are computed from the out-of-fold rows, which must be those of the fold table."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluate import evaluate
+from fixtures.results import Results, write_results, write_scores
+from foldline.errors import FoldlineError
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_scores(write_results(tmp_path_factory.mktemp("results")))
+
+
+def metrics_of(results: Results, folder: Path, **changes: Any) -> dict[str, Any]:
+    evaluate(**results.evaluate_arguments(metrics=folder / "metrics.json", **changes))
+    return json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
+
+
+def numbers(content: Any) -> list[float]:
+    if isinstance(content, dict):
+        content = list(content.values())
+    if isinstance(content, list):
+        return [number for item in content for number in numbers(item)]
+    return [content] if isinstance(content, float) else []
+
+
+def test_every_column_is_scored_from_its_rows(made: Results, tmp_path: Path) -> None:
+    found = metrics_of(made, tmp_path)
+    table = pd.read_csv(made.folder / "oof.csv")
+    assert set(found["models"]) == {"a", "b", "blend"}
+    for column, scores in found["models"].items():
+        assert scores["auc"]["value"] == pytest.approx(roc_auc_score(table["target"], table[column]), rel=1e-12)
+        expected = average_precision_score(table["target"], table[column])
+        assert scores["average_precision"]["value"] == pytest.approx(expected, rel=1e-12)
+        assert [row["fold"] for row in scores["folds"]] == [0, 1, 2]
+    assert all(math.isfinite(number) for number in numbers(found))
+    assert (found["rows"], found["folds"], found["scored_classes"]) == (120, 3, ["target"])
+    (only,) = found["classes"]
+    assert (only["name"], only["positives"] + only["negatives"], only["rare"]) == ("target", 120, False)
+    assert found["groups"] == pd.read_csv(made.folder / "folds.csv")["group"].nunique() == 58
+
+
+def test_the_same_rows_give_the_same_bytes_and_another_seed_other_intervals(made: Results, tmp_path: Path) -> None:
+    first = metrics_of(made, tmp_path)
+    text = (tmp_path / "metrics.json").read_bytes()
+    assert metrics_of(made, tmp_path) == first
+    assert (tmp_path / "metrics.json").read_bytes() == text
+    other = metrics_of(made, tmp_path, seed=2)["models"]["blend"]["auc"]
+    assert other["value"] == first["models"]["blend"]["auc"]["value"]
+    assert other["low"] != first["models"]["blend"]["auc"]["low"]
+
+
+def test_a_blend_of_ranks_has_no_probabilities(tmp_path: Path) -> None:
+    results = write_scores(write_results(tmp_path), method="rank_mean")
+    found = metrics_of(results, tmp_path)
+    assert found["blend_rule"] == "rank_mean"
+    assert found["models"]["blend"]["brier"]["value"] is None
+    assert "rank" in found["models"]["blend"]["brier"]["reason"]
+    assert found["models"]["a"]["brier"]["value"] is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda table: table[1:], "id image_0000 stands in only one of"),
+        (lambda table: table.assign(fold=(table["fold"] + (table["id"] == "image_0007")) % 3), "fold of id image_0007"),
+        (
+            lambda table: table.assign(target=(table["target"] + (table["id"] == "image_0007")) % 2),
+            "target of id image_0007",
+        ),
+        (lambda table: table.assign(blend=table["a"]), "column blend is no mean, rank_mean of the model columns"),
+    ],
+)
+def test_rows_that_are_not_those_of_the_run(change, words: str, made: Results, tmp_path: Path) -> None:
+    path = tmp_path / "oof.csv"
+    change(pd.read_csv(made.folder / "oof.csv")).to_csv(path, index=False)
+    with pytest.raises(FoldlineError, match=words):
+        metrics_of(made, tmp_path, oof=path)
+    assert not (tmp_path / "metrics.json").exists()
+
+
+def test_a_metadata_column_that_is_not_there(made: Results, tmp_path: Path) -> None:
+    with pytest.raises(
+        FoldlineError, match=r"folds\.csv: no column sex; the table has id, group, target, fold, split, site"
+    ):
+        metrics_of(made, tmp_path, metadata_columns=["sex"])
+
+
+def test_accuracy_at_one_half_over_all_rows_and_by_fold(made: Results, tmp_path: Path) -> None:
+    """Row 14."""
+    found = metrics_of(made, tmp_path)
+    assert found["threshold"] == 0.5
+    table = pd.read_csv(made.folder / "oof.csv")
+    for column in ("a", "b", "blend"):
+        scores = found["models"][column]
+        accuracy = accuracy_score(table["target"], table[column] >= 0.5)
+        assert scores["accuracy"]["value"] == pytest.approx(accuracy, rel=1e-12)
+        assert scores["accuracy"]["low"] < accuracy < scores["accuracy"]["high"]
+        expected = [accuracy_score(rows["target"], rows[column] >= 0.5) for _, rows in table.groupby("fold")]
+        assert [row["accuracy"] for row in scores["folds"]] == pytest.approx(expected, rel=1e-12)
+
+
+def test_external_rows_are_not_scored(tmp_path: Path) -> None:
+    results = write_scores(write_results(tmp_path, external=6))
+    found = metrics_of(results, tmp_path)
+    assert (found["rows"], found["folds"]) == (120, 3)
+    assert [row["fold"] for row in found["models"]["blend"]["folds"]] == [0, 1, 2]
+    path = tmp_path / "oof.csv"
+    table = pd.read_csv(path)
+    pd.concat([table, table[:1].assign(id="external_0004")]).to_csv(path, index=False)
+    with pytest.raises(FoldlineError, match="id external_0004 stands in only one of"):
+        metrics_of(results, tmp_path)
+
+
+CLASSES = ("mole", "melanoma", "other", "rare")
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_scores(write_results(tmp_path_factory.mktemp("several"), class_names=CLASSES, count=5))
+
+
+@pytest.fixture(scope="module")
+def one_of(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_scores(write_results(tmp_path_factory.mktemp("one_of"), class_names=CLASSES, activation="softmax"))
+
+
+def test_each_class_and_the_mean_over_them(several: Results, tmp_path: Path) -> None:
+    found = metrics_of(several, tmp_path)
+    table = pd.read_csv(several.folder / "oof.csv")
+    for column in ("a", "b", "blend"):
+        scores = found["models"][column]
+        areas, precisions, hits = [], [], []
+        for name, row in zip(CLASSES, scores["classes"], strict=True):
+            target, score = table[f"target/{name}"], table[f"{column}/{name}"]
+            assert (row["name"], row["positives"]) == (name, target.sum())
+            areas.append(roc_auc_score(target, score))
+            precisions.append(average_precision_score(target, score))
+            hits.append(f1_score(target, score >= 0.5))
+            assert row["auc"]["value"] == pytest.approx(areas[-1])
+            assert row["average_precision"]["value"] == pytest.approx(precisions[-1])
+            assert row["f1"]["value"] == pytest.approx(hits[-1])
+        assert scores["auc"]["value"] == pytest.approx(np.mean(areas))
+        assert scores["average_precision"]["value"] == pytest.approx(np.mean(precisions))
+        assert scores["f1"]["value"] == pytest.approx(np.mean(hits))
+        assert scores["auc"]["low"] < scores["auc"]["value"] < scores["auc"]["high"]
+    assert all(math.isfinite(number) for number in numbers(found))
+
+
+def test_a_rare_class_has_no_auc_in_some_folds_and_no_say_in_their_mean(several: Results, tmp_path: Path) -> None:
+    found = metrics_of(several, tmp_path)
+    assert [row["rare"] for row in found["classes"]] == [False, False, False, True]
+    assert found["classes"][3]["positives"] == 2
+    scores = found["models"]["a"]
+    table = pd.read_csv(several.folder / "oof.csv")
+    without = 0
+    for number, fold in enumerate(scores["folds"]):
+        rows = table[table["fold"] == fold["fold"]]
+        rare = scores["classes"][3]["folds"][number]
+        defined = [name for name in CLASSES if rows[f"target/{name}"].nunique() == 2]
+        assert fold["defined_classes"] == len(defined)
+        assert fold["auc"] == pytest.approx(
+            np.mean([roc_auc_score(rows[f"target/{name}"], rows[f"a/{name}"]) for name in defined])
+        )
+        if "rare" not in defined:
+            without += 1
+            assert (rare["auc"], rare["reason"]) == (None, "not defined: these rows have one label only")
+    assert without == 3
+
+
+def test_thresholds_are_chosen_class_by_class(several: Results, tmp_path: Path) -> None:
+    fixed, chosen = metrics_of(several, tmp_path), metrics_of(several, tmp_path, threshold="best_f1")
+    assert (fixed["threshold"], chosen["threshold"]) == (0.5, "best_f1")
+    for before, after in zip(fixed["models"]["a"]["classes"], chosen["models"]["a"]["classes"], strict=True):
+        assert before["threshold"] == 0.5
+        assert after["f1"]["value"] >= before["f1"]["value"]
+        assert after["auc"] == before["auc"]
+    assert len({row["threshold"] for row in chosen["models"]["a"]["classes"]}) == 4
+
+
+def test_one_class_can_be_the_score_of_models_of_many(one_of: Results, tmp_path: Path) -> None:
+    every, single = metrics_of(one_of, tmp_path), metrics_of(one_of, tmp_path, scored_classes=["melanoma"])
+    table = pd.read_csv(one_of.folder / "oof.csv")
+    for column in ("a", "blend"):
+        area = roc_auc_score(table["target/melanoma"], table[f"{column}/melanoma"])
+        assert single["models"][column]["auc"]["value"] == pytest.approx(area)
+        assert single["models"][column]["classes"] == every["models"][column]["classes"]
+        right = (
+            table[[f"{column}/{name}" for name in CLASSES]].to_numpy().argmax(axis=1)
+            == table[[f"target/{name}" for name in CLASSES]].to_numpy().argmax(axis=1)
+        ).mean()
+        assert every["models"][column]["top_accuracy"]["value"] == pytest.approx(right)
+    assert single["scored_classes"] == ["melanoma"]

@@ -1,0 +1,226 @@
+"""The fold table: duplicates tie groups together, external rows follow, the bytes depend on the rows alone."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from foldline.errors import FoldlineError
+from foldline.io.tables import INVENTORY, LEAKS, write_table
+from make_folds import make_folds
+
+ROWS = 60
+
+
+@pytest.fixture
+def inventory() -> pd.DataFrame:
+    random = np.random.default_rng(1)
+    names = [f"s{number:02d}" for number in range(ROWS)]
+    return pd.DataFrame(
+        {
+            "id": names,
+            "target": random.choice(["0", "1"], ROWS, p=[0.7, 0.3]),
+            "group": [f"p{number // 2:02d}" for number in range(ROWS)],
+            "path": names,
+            "bytes": 1,
+            "sha256": names,
+            "width": 1,
+            "height": 1,
+            "perceptual_hash": "",
+            "problem": "",
+            "site": random.choice(["arm", "NA", ""], ROWS),
+        }
+    )
+
+
+def external_of(*rows: tuple[str, str]) -> pd.DataFrame:
+    """Positive external rows of id and group."""
+    table = pd.DataFrame(rows, columns=["id", "group"])
+    table = table.assign(target="1", path=table["id"], bytes=1, sha256=table["id"], width=1, height=1)
+    return table.assign(perceptual_hash="", problem="", site="leg")
+
+
+def write_pairs(path: Path, pairs: list[tuple[str, str, str]]) -> Path:
+    leaks = pd.DataFrame(pairs, columns=["id", "other_id", "other_split"])
+    leaks = leaks.assign(kind="exact", distance=0, same_label="yes").astype({"distance": "int64"})
+    write_table(leaks, path, LEAKS, key=("id", "other_id"))
+    return path
+
+
+def written(
+    folder: Path,
+    shards: list[pd.DataFrame],
+    pairs: list[tuple[str, str, str]] = (),
+    *,
+    external: pd.DataFrame | None = None,
+    external_pairs: list[tuple[str, str, str]] = (),
+    **settings,
+) -> Path:
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"shard{number}.csv" for number in range(len(shards))]
+    for path, shard in zip(paths, shards, strict=True):
+        write_table(shard, path, INVENTORY)
+    if external is not None:
+        write_table(external, folder / "external.csv", INVENTORY)
+    make_folds(
+        inventory=paths,
+        leaks=write_pairs(folder / "leaks.csv", pairs),
+        external_inventory=[] if external is None else [folder / "external.csv"],
+        external_leaks=[] if external is None else [write_pairs(folder / "external_leaks.csv", external_pairs)],
+        folds=folder / "folds.csv",
+        **{"method": "grouped", "count": 3, "seed": 7, "stratify_by": ["site"], "class_names": ["sick"], **settings},
+    )
+    return folder / "folds.csv"
+
+
+def test_the_table_has_every_row_once_with_its_metadata(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    table = pd.read_csv(written(tmp_path, [inventory]), dtype=str, keep_default_na=False)
+    assert list(table.columns) == ["id", "group", "target", "fold", "split", "site"]
+    assert set(table["split"]) == {"train"}
+    assert list(table["id"]) == sorted(inventory["id"])
+    for name in ("group", "target", "site"):
+        assert list(table[name]) == list(inventory[name])
+    assert table.groupby("group")["fold"].nunique().max() == 1
+    assert sorted(table["fold"].unique()) == ["0", "1", "2"]
+
+
+def test_metadata_are_spread_over_the_folds(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    inventory["site"] = ["arm", "arm", "arm", "leg"] * 15
+    inventory["group"] = inventory["id"]
+    table = pd.read_csv(written(tmp_path, [inventory]))
+    assert set(table[table["site"] == "leg"].groupby("fold").size()) == {5}
+
+
+def test_the_bytes_do_not_depend_on_pieces_and_their_order(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    whole = written(tmp_path / "whole", [inventory]).read_bytes()
+    shuffled = inventory.sample(frac=1, random_state=3)
+    assert written(tmp_path / "cut", [shuffled[40:], shuffled[:40]]).read_bytes() == whole
+    assert written(tmp_path / "seed", [inventory], seed=8).read_bytes() != whole
+
+
+def test_duplicates_tie_their_groups_together(inventory: pd.DataFrame, tmp_path: Path, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    path = written(tmp_path, [inventory], [("s00", "s59", "train"), ("s58", "s30", "train")])
+    table = pd.read_csv(path, dtype=str).set_index("id")
+    tied = ["s00", "s01", "s30", "s31", "s58", "s59"]
+    assert set(table.loc[tied, "group"]) == {"p00"}
+    assert table.loc[tied, "fold"].nunique() == 1
+    assert "60 rows in 28 groups (2 groups joined another through 2 duplicate pairs)" in caplog.text
+    assert caplog.text.count("positives: sick ") == 3
+
+
+def test_pairs_with_test_images_tie_nothing(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    path = written(tmp_path, [inventory], [("s00", "s59", "test")])
+    assert pd.read_csv(path)["group"].nunique() == 30
+
+
+def test_a_column_that_did_not_travel_cannot_stratify(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=r"stratify_by names sex, .* dataset.metadata_columns: site"):
+        written(tmp_path, [inventory], stratify_by=["sex"])
+
+
+def test_a_row_without_label_is_named(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    inventory.loc[5, "target"] = ""
+    with pytest.raises(FoldlineError, match="target of id s05 is no 0 or 1 for each of 1 classes"):
+        written(tmp_path, [inventory])
+
+
+def test_nothing_is_written_when_the_folds_cannot_be_filled(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="30 groups cannot fill 31 folds"):
+        written(tmp_path, [inventory], count=31)
+    assert not (tmp_path / "folds.csv").exists()
+
+
+def test_external_rows_follow_their_group_or_their_duplicates(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    external = external_of(("e4", "new"), ("e0", "p03"), ("e1", "e1"), ("e2", "e2"), ("e3", "e3"))
+    pairs = [("e1", "s20", "train"), ("e1", "e2", "external")]
+    path = written(tmp_path, [inventory], external=external, external_pairs=pairs)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+    assert list(table.index) == sorted(table.index)
+    assert list(table.loc[table["split"] == "external"].index) == ["e0", "e1", "e2", "e3", "e4"]
+    fold, group = table["fold"], table["group"]
+    assert fold["e0"] == fold["s06"] == fold["s07"]
+    assert fold["e1"] == fold["e2"] == fold["s20"]
+    assert group["e1"] == group["e2"] == group["s20"]
+    assert list(fold[["e3", "e4"]]) == ["-1", "-1"]
+    assert table.loc["e4", ["target", "site"]].tolist() == ["1", "leg"]
+    assert "5 external rows, 3 of them withheld while a fold is held out" in caplog.text
+
+
+def test_external_rows_count_for_no_fold(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    """They tie no two groups together here, so the train rows have the folds that they have alone."""
+    alone = pd.read_csv(written(tmp_path / "alone", [inventory]), dtype=str).set_index("id")["fold"]
+    external = external_of(*((f"e{number:03d}", "p00") for number in range(200)))
+    table = pd.read_csv(written(tmp_path / "more", [inventory], external=external), dtype=str).set_index("id")
+    assert table.loc[alone.index, "fold"].equals(alone)
+    assert set(table.loc[external["id"], "fold"]) == {alone["s00"]}
+
+
+def test_a_chain_through_external_rows_ties_train_groups_together(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    alone = pd.read_csv(written(tmp_path / "alone", [inventory]), dtype=str).set_index("id")["fold"]
+    other = next(name for name in alone.index if alone[name] != alone["s00"])
+    pairs = [("e0", "s00", "train"), ("e0", "e1", "external"), ("e1", other, "train")]
+    arguments = {"external": external_of(("e0", "e0"), ("e1", "e1")), "external_pairs": pairs}
+    fold = pd.read_csv(written(tmp_path / "tied", [inventory], **arguments), dtype=str).set_index("id")["fold"]
+    assert fold["s00"] == fold[other] == fold["e0"] == fold["e1"]
+
+
+def test_an_external_row_with_the_id_of_a_train_row(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="id s05 more than once"):
+        written(tmp_path, [inventory], external=external_of(("s05", "x")))
+
+
+def test_an_external_row_without_label_is_named(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="target of id e0 is no 0 or 1 for each"):
+        written(tmp_path, [inventory], external=external_of(("e0", "x")).assign(target=""))
+
+
+@pytest.fixture
+def recorded(inventory: pd.DataFrame) -> pd.DataFrame:
+    """The rows in six record files of ten, whole groups in each, and both labels."""
+    places = [f"records/train{number // 10}.tfrec#{number % 10 * 100}+90" for number in range(ROWS)]
+    return inventory.assign(path=places, target=[str(number % 2) for number in range(ROWS)])
+
+
+def test_folds_of_record_files(recorded: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Row 12; an external row needs no file, and is withheld with the file of the row that it copies."""
+    external = {"external": external_of(("e0", "e0"), ("e1", "e1")), "external_pairs": [("e0", "s25", "train")]}
+    table = pd.read_csv(written(tmp_path, [recorded], method="files", **external), dtype=str).set_index("id")
+    own = table[table["split"] == "train"]
+    assert own["fold"].groupby(recorded.set_index("id")["path"].str.partition("#")[0]).nunique().eq(1).all()
+    assert list(own.groupby("fold").size()) == [20, 20, 20]
+    assert table.loc["e0", "fold"] == table.loc["s25", "fold"]
+    assert table.loc["e1", "fold"] == "-1"
+    assert "folds.stratify_by (site) has no effect" in caplog.text
+
+
+def test_duplicates_in_files_of_two_folds_are_refused(recorded: pd.DataFrame, tmp_path: Path) -> None:
+    """Also where they are tied by way of an external row only."""
+    fold = pd.read_csv(written(tmp_path / "apart", [recorded], method="files")).set_index("id")["fold"]
+    other = next(name for name in fold.index if fold[name] != fold["s00"])
+    names = rf"group p00 \(id s00 of records/train0.tfrec in fold \d, id {other} of records/train\d.tfrec in fold \d\)"
+    with pytest.raises(FoldlineError, match=f"{names}; set folds.method to grouped$"):
+        written(tmp_path / "pair", [recorded], [("s00", other, "train")], method="files")
+    chain = {
+        "external": external_of(("e0", "e0")),
+        "external_pairs": [("e0", "s00", "train"), ("e0", other, "train")],
+    }
+    with pytest.raises(FoldlineError, match="lie in more than one fold: group e0"):
+        written(tmp_path / "chain", [recorded], method="files", **chain)
+    assert not (tmp_path / "chain" / "folds.csv").exists()
+
+
+def test_folds_of_files_without_record_files(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=r"id s00, s01, .* and 50 more came from no record file"):
+        written(tmp_path, [inventory], method="files")
+    with pytest.raises(FoldlineError, match=r"folds.method is 'best'; allowed: grouped, files"):
+        written(tmp_path, [inventory], method="best")
+
+
+def test_a_metadata_column_named_like_a_column_of_the_table(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="metadata_columns names split, which is a column of the fold table"):
+        written(tmp_path, [inventory.assign(split="arm")])

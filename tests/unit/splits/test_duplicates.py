@@ -1,0 +1,188 @@
+"""Copies among images, and the groups that copies tie together."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from foldline.errors import FoldlineError
+from foldline.splits.duplicates import find_leaks, merged_groups
+
+
+def image(name: str, *, sha: str | None = None, bits: Sequence[int] = (), target: str = "0") -> dict[str, str]:
+    """A row of an inventory: its own file unless `sha` says otherwise; a hash of its own, with `bits` flipped.
+
+    The hash of its own comes from the first letter of the name.
+    """
+    value = int.from_bytes(np.random.default_rng(ord(name[0])).bytes(32), "big") >> 1
+    for bit in bits:
+        value ^= 1 << int(bit)
+    return {"id": name, "target": target, "sha256": sha or f"file {name}", "perceptual_hash": f"{value:064x}"}
+
+
+def inventory(*rows: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=["id", "target", "sha256", "perceptual_hash"])
+
+
+def leaks_of(
+    train: pd.DataFrame, test: pd.DataFrame | None = None, *, bits: int | None = 12
+) -> list[tuple[str, str, str, str, int, str]]:
+    if test is None:
+        table = find_leaks(train, {}, split="train", near_bits=bits)
+    else:
+        table = find_leaks(test, {"train": train}, split="test", near_bits=bits)
+    return list(table.itertuples(index=False, name=None))
+
+
+def test_exact_copies() -> None:
+    train = inventory(image("b", sha="x"), image("a", sha="x", target="1"), image("c"))
+    train["perceptual_hash"] = [train["perceptual_hash"][0]] * 2 + [train["perceptual_hash"][2]]
+    assert leaks_of(train) == [("a", "b", "train", "exact", 0, "no")]
+    assert leaks_of(train, bits=None) == [("a", "b", "train", "exact", 0, "no")]
+
+
+def test_near_copies_within_the_limit() -> None:
+    train = inventory(image("a1"), image("a2", bits=range(12)), image("b1"), image("b2", bits=range(13)))
+    assert leaks_of(train) == [("a1", "a2", "train", "near", 12, "yes")]
+    assert [row[:2] for row in leaks_of(train, bits=13)] == [("a1", "a2"), ("b1", "b2")]
+    assert leaks_of(train, bits=None) == []
+
+
+def test_equal_hashes_of_different_files_are_near() -> None:
+    assert leaks_of(inventory(image("a2"), image("a1")), bits=0) == [("a1", "a2", "train", "near", 0, "yes")]
+
+
+def test_many_copies_are_tied_to_the_first() -> None:
+    train = inventory(
+        *(image(f"a{number}", sha="x") for number in range(4)), image("a4"), image("a5"), image("a6", bits=[3])
+    )
+    pairs = [row[:2] for row in leaks_of(train)]
+    assert pairs == [("a0", f"a{number}") for number in range(1, 7)]
+
+
+def test_test_images_against_train_and_test() -> None:
+    train = inventory(image("a1"), image("a2"), image("b1", bits=[1]), image("c1", sha="x", target="1"))
+    test = inventory(
+        image("a3", bits=[5], target=""),
+        image("c0", sha="x", target=""),
+        image("d1", target=""),
+        image("d0", bits=[2, 9], target=""),
+        image("e1", target=""),
+    )
+    test.loc[1, "perceptual_hash"] = train.loc[3, "perceptual_hash"]
+    assert leaks_of(train, test) == [
+        ("a3", "a1", "train", "near", 1, ""),
+        ("c0", "c1", "train", "exact", 0, ""),
+        ("d0", "d1", "test", "near", 2, ""),
+    ]
+
+
+def test_pairs_name_the_part_of_the_other_image() -> None:
+    """A copy in two splits is listed against the first of them; pairs of two other splits are not listed."""
+    train, external = (
+        inventory(image("a2"), image("b2", sha="x"), image("c1")),
+        inventory(image("a1"), image("c0"), image("d0")),
+    )
+    test = inventory(image("a0"), image("b1", sha="x"), image("d1"), image("e0"))
+    test["target"], test.loc[1, "perceptual_hash"] = "", train.loc[1, "perceptual_hash"]
+    pairs = find_leaks(test, {"train": train, "external": external}, split="test", near_bits=4)
+    assert list(pairs.itertuples(index=False, name=None)) == [
+        ("a0", "a2", "train", "near", 0, ""),
+        ("b1", "b2", "train", "exact", 0, ""),
+        ("d1", "d0", "external", "near", 0, ""),
+    ]
+
+
+def test_external_images_against_train_and_each_other() -> None:
+    train = inventory(image("a1"), image("a2"), image("b1", target="1"))
+    external = inventory(image("a0"), image("b0", bits=[3]), image("c1"), image("c0", bits=[1, 2]))
+    pairs = find_leaks(external, {"train": train}, split="external", near_bits=4)
+    assert list(pairs.itertuples(index=False, name=None)) == [
+        ("a0", "a1", "train", "near", 0, "yes"),
+        ("b0", "b1", "train", "near", 1, "no"),
+        ("c0", "c1", "external", "near", 2, "yes"),
+    ]
+
+
+def test_an_id_may_be_in_both_parts() -> None:
+    assert leaks_of(inventory(image("a")), inventory(image("a", target=""))) == [("a", "a", "train", "exact", 0, "")]
+
+
+def test_no_images_no_pairs() -> None:
+    assert leaks_of(inventory()) == []
+    assert leaks_of(inventory(image("a")), inventory()) == []
+
+
+def test_labels_are_compared() -> None:
+    train = inventory(image("a1", target="1"), image("a2", bits=[7], target="0"), image("a3", bits=[8], target="1"))
+    assert [(row[0], row[1], row[5]) for row in leaks_of(train)] == [
+        ("a1", "a2", "no"),
+        ("a1", "a3", "yes"),
+        ("a2", "a3", "no"),
+    ]
+
+
+def test_pairs_tie_together_what_comparing_all_ties_together() -> None:
+    random = np.random.default_rng(5)
+    rows = []
+    for number in range(120):
+        bits = random.choice(255, random.integers(0, 9), replace=False)
+        rows.append(image(f"{'abcdefghij'[number % 10]}{number:03d}", bits=bits, sha=f"file {random.integers(90)}"))
+    train = inventory(*rows)
+    by_sha = train.groupby("sha256")["perceptual_hash"].first()
+    train["perceptual_hash"] = train["sha256"].map(by_sha)
+    values = [int(text, 16) for text in train["perceptual_hash"]]
+    names = list(train["id"])
+    every = [
+        (names[i], names[j])
+        for i, j in itertools.combinations(range(len(names)), 2)
+        if (values[i] ^ values[j]).bit_count() <= 8
+    ]
+    listed = [row[:2] for row in leaks_of(train, bits=8)]
+    assert merged_groups(names, names, listed) == merged_groups(names, names, every)
+    assert 1 < len(set(merged_groups(names, names, listed))) < 100
+
+
+def components_one_by_one(groups: Sequence[str], ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Spread the smallest name along pairs and groups until nothing changes: slow and obvious."""
+    label = dict(zip(ids, groups, strict=True))
+    changed = True
+    while changed:
+        before = dict(label)
+        for one, other in pairs:
+            label[one] = label[other] = min(label[one], label[other])
+        for group in set(groups):
+            members = [name for name, own in zip(ids, groups, strict=True) if own == group]
+            smallest = min(label[name] for name in members)
+            label |= dict.fromkeys(members, smallest)
+        changed = label != before
+    return [label[name] for name in ids]
+
+
+def test_groups_are_merged() -> None:
+    assert merged_groups(["c", "b", "a", "d", "a"], list("12345"), [("1", "2"), ("3", "2")]) == [
+        "a",
+        "a",
+        "a",
+        "d",
+        "a",
+    ]
+    assert merged_groups(["x", "y"], ["1", "2"], []) == ["x", "y"]
+    assert merged_groups([], [], []) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_merged_as_one_by_one(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    ids = [f"i{number}" for number in range(80)]
+    groups = [f"g{random.integers(50)}" for _ in ids]
+    pairs = [tuple(random.choice(ids, 2, replace=False)) for _ in range(25)]
+    found = merged_groups(groups, ids, pairs)
+    assert found == components_one_by_one(groups, ids, pairs)
+    assert found == merged_groups(groups, ids, [pair[::-1] for pair in reversed(pairs)])
+
+
+def test_a_pair_with_an_unknown_id_is_refused() -> None:
+    with pytest.raises(FoldlineError, match="names the id 'z', which is not in the table"):
+        merged_groups(["a"], ["1"], [("1", "z")])

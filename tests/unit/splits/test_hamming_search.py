@@ -1,0 +1,99 @@
+"""Pairs of near hashes: against comparing every hash with every other."""
+
+import numpy as np
+import pytest
+from foldline.errors import FoldlineError
+from foldline.images.perceptual_hash import turned
+from foldline.splits import hamming_search as hamming
+from foldline.splits.hamming_search import close_pairs
+
+
+def hashes_with_copies(count: int, *, limit: int, seed: int, likeness: float = 0.0) -> np.ndarray:
+    """Random hashes, a third of which are others with up to `limit` + 1 bits flipped, in any of 8 orientations.
+
+    Args:
+        count: hashes.
+        limit: see above.
+        seed: seed.
+        likeness: share of bits in which all agree, as in pictures of one kind.
+    """
+    random = np.random.default_rng(seed)
+    common = random.random(256) < likeness
+    bits = np.where(common, random.integers(0, 2, 256), random.integers(0, 2, (count, 256))).astype(np.uint8)
+    bits[:, 0] = 0
+    hashes = np.packbits(bits, axis=1)
+    views = np.stack(list(turned(hashes)))
+    for copy in range(count * 2 // 3, count):
+        flipped = np.zeros(256, np.uint8)
+        flipped[1 + random.choice(255, random.integers(0, limit + 2), replace=False)] = 1
+        hashes[copy] = views[random.integers(8), random.integers(count // 2)] ^ np.packbits(flipped)
+    return hashes
+
+
+def every_pair(left: np.ndarray, right: np.ndarray, limit: int, *, same: bool) -> list[tuple[int, int, int]]:
+    """Compare every hash with every other in all orientations."""
+    distances = np.min(
+        [np.bitwise_count(view[:, None, :] ^ right[None, :, :]).sum(axis=2, dtype=int) for view in turned(left)], axis=0
+    )
+    rows, columns = np.nonzero(distances <= limit)
+    return [(i, j, distances[i, j]) for i, j in zip(rows, columns, strict=True) if not same or i < j]
+
+
+@pytest.mark.parametrize("limit", [0, 1, 4, 7, 12, 16, 40])
+@pytest.mark.parametrize("likeness", [0.0, 0.6])
+def test_pairs_within_one_set(limit: int, likeness: float) -> None:
+    hashes = hashes_with_copies(240, limit=limit, seed=limit, likeness=likeness)
+    expected = every_pair(hashes, hashes, limit, same=True)
+    assert len(expected) >= 50
+    found = close_pairs(hashes, hashes, limit=limit, same=True)
+    assert [tuple(row) for row in found] == expected
+
+
+@pytest.mark.parametrize("limit", [0, 5, 12])
+def test_pairs_between_two_sets(limit: int) -> None:
+    hashes = hashes_with_copies(240, limit=limit, seed=limit)
+    left, right = hashes[150:], hashes[:150]
+    expected = every_pair(left, right, limit, same=False)
+    assert len(expected) >= 30
+    assert [tuple(row) for row in close_pairs(left, right, limit=limit)] == expected
+
+
+def test_a_set_that_begins_with_the_other() -> None:
+    hashes = hashes_with_copies(200, limit=5, seed=9)
+    expected = every_pair(hashes[:80], hashes, 5, same=True)
+    assert [tuple(row) for row in close_pairs(hashes[:80], hashes, limit=5, same=True)] == expected
+
+
+def test_blocks_do_not_change_the_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = hashes_with_copies(240, limit=8, seed=2, likeness=0.9)
+    whole = close_pairs(hashes, hashes, limit=8, same=True)
+    monkeypatch.setattr(hamming, "PAIRS_AT_A_TIME", 7)
+    np.testing.assert_array_equal(close_pairs(hashes, hashes, limit=8, same=True), whole)
+
+
+def test_equal_hashes_are_pairs_of_distance_0() -> None:
+    hashes = np.repeat(hashes_with_copies(3, limit=0, seed=1)[:1], 4, axis=0)
+    assert [tuple(row) for row in close_pairs(hashes, hashes, limit=3, same=True)] == [
+        (i, j, 0) for i in range(4) for j in range(i + 1, 4)
+    ]
+
+
+def test_no_hashes_no_pairs() -> None:
+    none, some = np.empty((0, 32), np.uint8), np.ones((3, 32), np.uint8)
+    for left, right in ((none, none), (none, some), (some, none)):
+        assert close_pairs(left, right, limit=5).shape == (0, 3)
+
+
+def test_too_many_pairs_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hamming, "MOST_PAIRS", 5)
+    with pytest.raises(FoldlineError, match="more than 5 pairs of images are within 2 bits of each other"):
+        close_pairs(np.ones((4, 32), np.uint8), np.ones((4, 32), np.uint8), limit=2, same=True)
+
+
+@pytest.mark.slow
+def test_many_hashes_take_seconds() -> None:
+    random = np.random.default_rng(0)
+    hashes = random.integers(0, 256, (100_000, 32), dtype=np.uint8)
+    hashes[50_000:50_100] = hashes[:100]
+    found = close_pairs(hashes, hashes, limit=12, same=True)
+    assert [tuple(row) for row in found] == [(number, 50_000 + number, 0) for number in range(100)]
