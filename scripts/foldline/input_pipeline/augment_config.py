@@ -1,0 +1,67 @@
+"""Settings of the augmentation; see `models.MODEL.augment` in `config/config.schema.yaml` for units and ranges."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class CoarseDropoutConfig:
+    """Black squares: share of images that get them, how many, and their side as a share of the image's side."""
+
+    probability: float = 0.0
+    holes: int = 8
+    size: float = 0.1
+
+
+@dataclass(frozen=True)
+class CutMixConfig:
+    """A box from another image of the batch: share of images, and alpha of the beta distribution of the area."""
+
+    probability: float = 0.0
+    alpha: float = 1.0
+
+
+@dataclass(frozen=True)
+class MixUpConfig:
+    """Mean with another image of the batch: share of images, and alpha of the beta distribution of the weight."""
+
+    probability: float = 0.0
+    alpha: float = 0.2
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes of the training images; the defaults change nothing.
+
+    Attributes:
+        flip_horizontal: mirror left and right with probability one half.
+        flip_vertical: mirror top and bottom with probability one half.
+        quarter_turns: rotate by 0, 90, 180 or 270 degrees.
+        rotation: standard deviations of an angle in degrees; one is picked for each image.
+        shear: as `rotation`.
+        zoom: standard deviations of a share of the height and of the width, as `rotation`.
+        shift: as `zoom`, of the side.
+        crop: smallest side of a random square crop as a share of the side, in (0, 1].
+        hue: largest rotation of the hue as a share of the circle, in [0, 0.5].
+        saturation: largest change of the saturation factor from 1, in [0, 1].
+        contrast: largest change of the contrast factor from 1, in [0, 1].
+        brightness: largest change of a pixel as a share of the full scale, in [0, 1].
+        coarse_dropout: black squares.
+        cutmix: boxes from other images.
+        mixup: means with other images.
+    """
+
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    quarter_turns: bool = False
+    rotation: tuple[float, ...] = ()
+    shear: tuple[float, ...] = ()
+    zoom: tuple[float, ...] = ()
+    shift: tuple[float, ...] = ()
+    crop: float = 1.0
+    hue: float = 0.0
+    saturation: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    coarse_dropout: CoarseDropoutConfig = field(default_factory=CoarseDropoutConfig)
+    cutmix: CutMixConfig = field(default_factory=CutMixConfig)
+    mixup: MixUpConfig = field(default_factory=MixUpConfig)

@@ -1,0 +1,28 @@
+"""Typed settings: frozen dataclasses from the mappings that Snakemake hands to a step."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from cattrs import BaseValidationError, Converter, transform_error
+
+from foldline.errors import FoldlineError, listing
+
+Settings = TypeVar("Settings")
+_CONVERTER = Converter(forbid_extra_keys=True)
+
+
+def build(cls: type[Settings], mapping: Mapping[str, Any]) -> Settings:
+    """Build a dataclass from a mapping whose keys are its fields, nested dataclasses and tuples included.
+
+    Args:
+        cls: the dataclass; numbers are converted to the types of its fields.
+        mapping: a section of the validated configuration.
+
+    Raises:
+        FoldlineError: a field is missing, unknown, or its value does not convert.
+    """
+    try:
+        return _CONVERTER.structure(mapping, cls)
+    except BaseValidationError as error:
+        problems = transform_error(error, path=cls.__name__)
+        raise FoldlineError(f"settings of another version: {listing(problems)}; run the workflow again") from error
