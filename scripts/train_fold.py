@@ -308,7 +308,7 @@ def write_events(path: str | Path, result: State) -> None:
 
 
 if __name__ == "__main__":
-    with step(snakemake) as job:
+    with step(snakemake, resumable=True) as job:
         train_fold(
             shards=snakemake.input.shards,
             manifests=snakemake.input.manifests,

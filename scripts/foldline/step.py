@@ -33,7 +33,7 @@ class Step:
 
 
 @contextlib.contextmanager
-def step(snakemake: Any) -> Iterator[Step]:
+def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     """Run the body of a step script.
 
     Log records go to the rule's log and to stderr; an uncaught error is logged with its traceback, a `FoldlineError`
@@ -43,14 +43,14 @@ def step(snakemake: Any) -> Iterator[Step]:
 
     Args:
         snakemake: the object that Snakemake hands to a script.
+        resumable: the work resumes where an interrupted run of the same key ended; its log is continued as well.
     """
+    key = Path(snakemake.input.key).read_text(encoding="utf-8").splitlines()[0]
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     if snakemake.log:
-        Path(snakemake.log[0]).parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(snakemake.log[0], mode="w", encoding="utf-8"))
+        handlers.append(_log_file(Path(snakemake.log[0]), key, resumable=resumable))
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(True)
-    key = Path(snakemake.input.key).read_text(encoding="utf-8").splitlines()[0]
     to_call: list[Callable[[], None]] = []
     try:
         yield Step(key, to_call.append)
@@ -67,3 +67,17 @@ def step(snakemake: Any) -> Iterator[Step]:
         handle.write(f"{key}\n")
     for function in to_call:
         function()
+
+
+def _log_file(path: Path, key: str, *, resumable: bool) -> logging.FileHandler:
+    """Open the log of a job; that of resumable work begins with its key, and is continued by a job of the same key."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    first_line = f"key {key}\n"
+    if not resumable:
+        return logging.FileHandler(path, mode="w", encoding="utf-8")
+    with path.open("a+", encoding="utf-8") as log:
+        log.seek(0)
+        if log.readline() != first_line:
+            log.truncate(0)
+            log.write(first_line)
+    return logging.FileHandler(path, mode="a", encoding="utf-8")

@@ -144,8 +144,9 @@ def _gpu(accelerator: str) -> Device | None:
     if not gpus:
         if accelerator == "gpu":
             raise FoldlineError(
-                "accelerator is gpu, but TensorFlow finds none; look at nvidia-smi and at the environment "
-                "(envs/train-gpu.yaml), or set accelerator to auto"
+                "accelerator is gpu, but TensorFlow finds none; check nvidia-smi and the environment "
+                "(envs/train-gpu.yaml), see TensorFlow's reasons with TF_CPP_MIN_LOG_LEVEL=0, or set accelerator to "
+                "auto"
             )
         return None
     for gpu in gpus:

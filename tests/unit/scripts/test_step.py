@@ -95,6 +95,24 @@ def test_a_log_begins_anew(job: SimpleNamespace) -> None:
     assert "of the last run" not in Path(job.log[0]).read_text()
 
 
+def test_a_resumed_step_continues_its_log(job: SimpleNamespace) -> None:
+    for message in ("first attempt", "second attempt"):
+        with step(job, resumable=True):
+            logging.getLogger("foldline.test").info(message)
+    assert Path(job.log[0]).read_text().count("key a digest\n") == 1
+    assert [line.split(" INFO ")[-1] for line in Path(job.log[0]).read_text().splitlines()] == [
+        "key a digest",
+        "first attempt",
+        "second attempt",
+    ]
+    Path(job.input.key).write_text("another digest\n")
+    with step(job, resumable=True):
+        logging.getLogger("foldline.test").info("of another key")
+    log = Path(job.log[0]).read_text()
+    assert log.startswith("key another digest\n")
+    assert "attempt" not in log
+
+
 def test_a_rule_without_a_log(job: SimpleNamespace) -> None:
     job.log = []
     with step(job):
