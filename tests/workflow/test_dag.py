@@ -8,8 +8,9 @@ from fixtures.images import write_config
 from fixtures.project import Project
 from foldline.planning.configuration import complete, read_schema
 from foldline.planning.data_index import DataIndex
-from foldline.planning.plan import Job, make_plan
+from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import read_raw_data
+from foldline.planning.workflow_plan import Job
 from yaml import safe_load
 
 # Made only when asked for, so that no run of the whole has them.

@@ -46,9 +46,10 @@ from foldline.planning import job_keys, run_lock
 from foldline.planning.config_checks import check_combinations
 from foldline.planning.configuration import complete, read_schema, typed_part, with_preset
 from foldline.planning.data_index import DataIndexer
-from foldline.planning.plan import Plan, job_name, make_plan
+from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import RECORD_TABLES
 from foldline.planning.result_store import check_reach, results_of
+from foldline.planning.workflow_plan import WorkflowPlan, job_name
 
 
 def within(path):
@@ -113,7 +114,7 @@ if workflow.is_main_process:
         raise WorkflowError(str(error)) from None
 else:
     # The disk of the starting process, if this one sees it, else the bucket of the results.
-    PLAN = Plan.load(PLAN_FILE if storage.is_file(PLAN_FILE) else kept(PLAN_FILE))
+    PLAN = WorkflowPlan.load(PLAN_FILE if storage.is_file(PLAN_FILE) else kept(PLAN_FILE))
     job_keys.restore(PLAN.keys)
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldline.io.files import written_whole
-from foldline.planning.plan import Job, Plan
 from foldline.planning.result_store import SECOND, LocalResults
+from foldline.planning.workflow_plan import Job, WorkflowPlan
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Files:
 
 
 def refresh(
-    plan: Plan,
+    plan: WorkflowPlan,
     files_of: Callable[[Job], Files],
     *,
     results: LocalResults,

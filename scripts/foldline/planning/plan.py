@@ -1,244 +1,307 @@
-"""What defines every job: its settings, the digest of its code, of the raw data it sees and of the jobs before it.
+"""Plan all jobs of a run from its configuration and its data, stage by stage.
 
-The plan is made by the process that builds the DAG, before it builds it, and kept in a file for the processes that run
-single jobs. A job's key is a digest of all that defines it, so two jobs of equal keys make equal outputs, whatever the
-mtimes say. `keys.py` turns keys that changed into files that Snakemake sees as updated.
+Each job gets the settings that define its result, the digest of the raw files it reads, and the jobs it needs; the key
+that `workflow_plan.WorkflowPlan.add` makes of these decides whether the job is stale.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from foldline.dataset.id_hash import shard_name, shard_numbers, shards_within
 from foldline.dataset.labels import Labels
 from foldline.dataset.submission import LABELS
-from foldline.io import storage
-from foldline.io.files import digest_of, sha256_of_file
-from foldline.planning.code_digest import code_digest
+from foldline.io.files import sha256_of_file
 from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.raw_data import class_names_of, submission_columns
+from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
-SCRIPTS = Path(__file__).resolve().parents[2]
 ROWS_PER_SCAN = 5_000
-# Shards of one image size and split, at most. Each is an input of every fold of every model, for which Snakemake takes
-# some 100 us.
+# Most shards of one image size and split. Each shard is an input of every fold of every model, and Snakemake spends
+# about 100 us on an input.
 MOST_SHARDS = 32
-# A JPEG of quality 95 takes about this many bytes a pixel (measured: .30 on dermoscopy, .45 on gray solar cells).
+# Bytes per pixel of a JPEG of quality 95 (measured: 0.30 on dermoscopy, 0.45 on gray solar cells).
 JPEG_BYTES_PER_PIXEL = 0.4
 MODEL_KEYS_OF_PREDICTION = ("inputs", "backbone", "image_size", "channels", "metadata_units", "hidden", "dropout")
 
 
-@dataclass(frozen=True)
-class Job:
-    """A job of the workflow.
-
-    Attributes:
-        rule: its rule.
-        wildcards: values of the rule's wildcards, in the rule's order.
-        settings: keyword arguments of its script that define what it makes.
-        places: keyword arguments of its script that do not: folders, tables, device.
-        needs: the jobs whose outputs it reads and whose change makes it stale.
-        key: digest of all that defines the job.
-    """
-
-    rule: str
-    wildcards: dict[str, str]
-    settings: dict[str, Any]
-    places: dict[str, Any]
-    needs: tuple["Job", ...]
-    key: str
-
-    @property
-    def name(self) -> str:
-        """The job's name, unique in the plan: train_fold model=lite0 fold=3."""
-        return job_name(self.rule, self.wildcards)
-
-
-def job_name(rule: str, wildcards: Mapping[str, str]) -> str:
-    """Name of a job by its rule and the values of its wildcards."""
-    return " ".join([rule, *(f"{key}={value}" for key, value in sorted(wildcards.items()))])
-
-
-@dataclass
-class Plan:
-    """All jobs, in an order in which none stands before one it needs, and into how many shards the data are cut.
-
-    Attributes:
-        jobs: the jobs; empty in a plan read from its file.
-        shards: names of shards by what is cut: "scan/train", "shards/224/test".
-        megabytes: expected size of all shards together, by what is cut: "224/test".
-        tables: the table that lists the samples of each split.
-        arguments: keyword arguments of each job's script, by the job's name.
-        keys: key of each job, by the path of its key file.
-    """
-
-    jobs: list[Job] = field(default_factory=list)
-    shards: dict[str, list[str]] = field(default_factory=dict)
-    megabytes: dict[str, float] = field(default_factory=dict)
-    tables: dict[str, str] = field(default_factory=dict)
-    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
-    keys: dict[str, str] = field(default_factory=dict)
-
-    def add(
-        self,
-        rule: str,
-        *,
-        settings: Mapping[str, Any],
-        needs: Sequence[Job] = (),
-        raw: Any = None,
-        places: Mapping[str, Any] | None = None,
-        **wildcards: Any,
-    ) -> Job:
-        """Add a job.
-
-        Args:
-            rule: its rule; its script is `scripts/RULE.py`.
-            settings: see `Job`.
-            needs: jobs before it, added already.
-            raw: what it depends on outside of the plan, in values that JSON can hold.
-            places: see `Job`.
-            **wildcards: values of its wildcards.
-        """
-        values = {name: str(value) for name, value in wildcards.items()}
-        key = digest_of(
-            {
-                "rule": rule,
-                "wildcards": values,
-                "code": _code_of(rule),
-                "settings": dict(settings),
-                "raw": raw,
-                "needs": [job.key for job in needs],
-            }
-        )
-        job = Job(rule, values, dict(settings), dict(places or {}), tuple(needs), key)
-        self.jobs.append(job)
-        self.arguments[job.name] = {**job.settings, **job.places}
-        return job
-
-    def save(self, place: str) -> None:
-        """Keep what the processes of single jobs need; a file or object of the same content is left alone."""
-        names = ("shards", "megabytes", "tables", "arguments", "keys")
-        content = {name: getattr(self, name) for name in names}
-        storage.put(place, json.dumps(content, sort_keys=True, allow_nan=False).encode())
-
-    @classmethod
-    def load(cls, place: str) -> "Plan":
-        """Read a plan that `save` kept."""
-        return cls(**json.loads(storage.read(place)))
-
-
-def make_plan(config: Mapping[str, Any], data_index: DataIndex, *, pinned: Path | None) -> Plan:
-    """Plan of a completed configuration and its data.
+def make_plan(
+    config: Mapping[str, Any], data_index: DataIndex, *, pinned: Path | None = None, scripts: Path = SCRIPTS
+) -> WorkflowPlan:
+    """Plan all jobs of a run.
 
     Args:
-        config: the configuration, completed and checked.
-        data_index: the data.
-        pinned: the pinned table of the example; None for the user's own data.
+        config: the completed and checked configuration.
+        data_index: index of the data.
+        pinned: pinned table of the example; None for the user's own data.
+        scripts: folder of the scripts of the rules.
     """
-    plan = Plan()
-    dataset, folds = config["dataset"], range(config["folds"]["count"])
-    names = class_names_of(dataset)
-    classes = {"class_names": names, "activation": Labels.of(dataset["labels"]).activation}
-    scored = [dataset["submission"]["class"]] if dataset["submission"]["class"] else names
-    metadata = dataset["metadata_columns"]
-    made = []
-    if pinned is not None:
-        made.append(plan.add("example_data", settings={"example": dataset["example"]}, raw=sha256_of_file(pinned)))
+    stages = _Stages(config, data_index, scripts)
+    example = stages.example_data(pinned)
+    scans = stages.scan_images(example)
+    audits = stages.audit_leaks(scans)
+    folds = stages.make_folds(scans, audits)
+    shards = stages.shard_records(scans)
+    weights = stages.class_weights(folds)
+    trained = stages.train_fold(shards, folds, weights)
+    predictions = stages.predict(trained, shards, folds)
+    blend = stages.blend_folds(predictions, folds)
+    stages.export(trained, blend)
+    evaluation = stages.evaluate(blend, folds)
+    report_needs = [blend, evaluation, folds, *scans["train"], *audits.values(), *weights.values(), *trained.values()]
+    stages.render_report([*report_needs, *shards[stages.image_sizes[-1], "train"]])
+    return stages.plan
 
-    plan.tables = data_index.tables
-    scans = {name: _plan_scans(plan, name, split, config, made) for name, split in data_index.splits.items()}
-    # A split is compared with itself and with the labeled splits before it.
-    compared = {"train": ["train"], "external": ["external", "train"], "test": ["test", "train", "external"]}
-    audits = {
-        split: plan.add(
-            "audit_leaks",
-            split=split,
-            settings=config["leaks"],
-            needs=[job for other in compared[split] for job in scans.get(other, [])],
-        )
-        for split in scans
-    }
-    labeled = [split for split in scans if split != "test"]
-    table = plan.add(
-        "make_folds",
-        settings={**config["folds"], "class_names": names},
-        needs=[*(job for split in labeled for job in scans[split]), *(audits[split] for split in labeled)],
-    )
-    sizes = sorted({model["image_size"] for model in config["models"].values()})
-    shards = {
-        (size, name): _plan_shards(plan, size, name, split, config, scans[name])
-        for size in sizes
-        for name, split in data_index.splits.items()
-    }
-    weights = {
-        fold: plan.add("class_weights", fold=fold, settings={**config["class_weights"], **classes}, needs=[table])
-        for fold in folds
-    }
 
-    trained, predictions, networks = [], [], {}
-    device = {"accelerator": config["accelerator"]}
-    for name, model in config["models"].items():
-        for fold in folds:
-            settings = {key: value for key, value in model.items() if key != "fold_overrides"}
-            settings |= model["fold_overrides"].get(str(fold), {})
-            settings["channels"] = model["channels"] or dataset["channels"]
-            train_shards = shards[model["image_size"], "train"]
-            seen_in_training = [job for split in labeled for job in shards[model["image_size"], split]]
-            metadata_columns = dataset["metadata"] if "metadata" in settings["inputs"] else {}
-            fitted = plan.add(
-                "train_fold",
-                model=name,
-                fold=fold,
-                settings={"settings": settings, "metadata_columns": metadata_columns, **classes},
-                needs=[table, weights[fold], *seen_in_training],
-                raw=_weights_file(settings["weights"]),
-                places={**device, "checkpoints": config["checkpoints"]},
+class _Stages:
+    """Adds the jobs of one rule after the other to a plan.
+
+    Attributes:
+        plan: the plan.
+        image_sizes: image sizes of the models in pixels, ascending.
+    """
+
+    def __init__(self, config: Mapping[str, Any], data_index: DataIndex, scripts: Path):
+        self.plan = WorkflowPlan(tables=data_index.tables)
+        self.image_sizes = sorted({model["image_size"] for model in config["models"].values()})
+        self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
+        self._labeled_splits = [split for split in data_index.splits if split != "test"]
+        self._folds = range(config["folds"]["count"])
+        self._class_names = class_names_of(self._dataset)
+        self._classes = {
+            "class_names": self._class_names,
+            "activation": Labels.of(self._dataset["labels"]).activation,
+        }
+        submitted = self._dataset["submission"]["class"]
+        self._scored_classes = [submitted] if submitted else self._class_names
+
+    def example_data(self, pinned: Path | None) -> list[Job]:
+        """The job that writes the example; none for the user's own data."""
+        if pinned is None:
+            return []
+        settings = {"example": self._dataset["example"]}
+        return [self._add("example_data", settings=settings, raw_digest=sha256_of_file(pinned))]
+
+    def scan_images(self, example: Sequence[Job]) -> dict[str, list[Job]]:
+        """Scan jobs by split, one for each shard of the inventory."""
+        return {split: self._scan_split(split, index, example) for split, index in self._data_index.splits.items()}
+
+    def _scan_split(self, split: str, index: SplitIndex, example: Sequence[Job]) -> list[Job]:
+        dataset = self._dataset
+        # More shards than any image size has, whatever the models are, so that a shard depends on whole shards of the
+        # inventory.
+        rows, source_bytes = len(index.image_bytes), sum(index.image_bytes)
+        count = _power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / self._shard_bytes)), above=True)
+        labeled = split != "test"
+        settings = {
+            "id_column": dataset["id_column"],
+            "target_column": dataset["target_column"] if labeled else None,
+            "group_column": dataset["group_column"] if labeled else None,
+            "metadata_columns": dataset["metadata_columns"],
+            "channels": dataset["channels"],
+            "labels": dataset["labels"] if labeled else None,
+            "image_feature": dataset["image_feature"],
+        }
+        images = dataset["external"]["images"] if split == "external" else dataset[f"{split}_images"]
+        runtime_arguments = {"root": dataset["root"], "table": self.plan.tables[split], "images": images}
+        digests = index.cut(count, with_files=self._config["folds"]["method"] == "files")
+        self.plan.shards[f"scan/{split}"] = list(digests)
+        return [
+            self._add(
+                "scan_images",
+                split=split,
+                shard=shard,
+                settings=settings,
+                needs=example,
+                raw_digest=digest,
+                runtime_arguments=runtime_arguments,
             )
-            network = {key: settings[key] for key in MODEL_KEYS_OF_PREDICTION}
-            prediction = {"settings": network, **classes, **config["prediction"]}
-            trained.append(fitted)
-            seen = {
-                "predict_oof": [fitted, table, *train_shards],
-                "predict_test": [fitted, *shards[model["image_size"], "test"]],
+            for shard, digest in digests.items()
+        ]
+
+    def audit_leaks(self, scans: Mapping[str, Sequence[Job]]) -> dict[str, Job]:
+        """Audit jobs by split. A split is compared with itself and with the labeled splits before it."""
+        compared = {"train": ["train"], "external": ["external", "train"], "test": ["test", "train", "external"]}
+        return {
+            split: self._add(
+                "audit_leaks",
+                split=split,
+                settings=self._config["leaks"],
+                needs=[job for other in compared[split] for job in scans.get(other, [])],
+            )
+            for split in scans
+        }
+
+    def make_folds(self, scans: Mapping[str, Sequence[Job]], audits: Mapping[str, Job]) -> Job:
+        """The job that writes the fold table."""
+        inventory = [job for split in self._labeled_splits for job in scans[split]]
+        return self._add(
+            "make_folds",
+            settings={**self._config["folds"], "class_names": self._class_names},
+            needs=[*inventory, *(audits[split] for split in self._labeled_splits)],
+        )
+
+    def shard_records(self, scans: Mapping[str, Sequence[Job]]) -> dict[tuple[int, str], list[Job]]:
+        """Shard jobs by image size and split."""
+        return {
+            (size, split): self._shard_split(size, split, index, scans[split])
+            for size in self.image_sizes
+            for split, index in self._data_index.splits.items()
+        }
+
+    def _shard_split(self, size: int, split: str, index: SplitIndex, scans: Sequence[Job]) -> list[Job]:
+        dataset, shards = self._dataset, self._config["shards"]
+        jpeg_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(dataset["channels"]))
+        expected_bytes = sum(min(source_bytes, jpeg_bytes) for source_bytes in index.image_bytes)
+        scan_of = {job.wildcards["shard"]: job for job in scans}
+        finer = list(scan_of)
+        names = _shards_above(finer, min(MOST_SHARDS, _power_of_two(expected_bytes / self._shard_bytes)))
+        self.plan.shards[f"shards/{size}/{split}"] = names
+        self.plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
+        runtime_arguments = {"root": dataset["root"]}
+        if dataset.get(f"{split}_records"):
+            # Records may have moved to other files since they were scanned.
+            runtime_arguments["table"] = self.plan.tables[split]
+        settings = {
+            "aspect": shards["aspect"],
+            "jpeg_quality": shards["jpeg_quality"],
+            "metadata_columns": dataset["metadata_columns"],
+            "channels": dataset["channels"],
+            "image_feature": dataset["image_feature"],
+        }
+        return [
+            self._add(
+                "shard_records",
+                size=size,
+                split=split,
+                shard=shard,
+                settings=settings,
+                needs=[scan_of[name] for name in shards_within(shard, finer)],
+                runtime_arguments=runtime_arguments,
+            )
+            for shard in names
+        ]
+
+    def class_weights(self, folds: Job) -> dict[int, Job]:
+        """Jobs that weigh the classes, by fold."""
+        settings = {**self._config["class_weights"], **self._classes}
+        return {fold: self._add("class_weights", fold=fold, settings=settings, needs=[folds]) for fold in self._folds}
+
+    def train_fold(
+        self, shards: Mapping[tuple[int, str], Sequence[Job]], folds: Job, weights: Mapping[int, Job]
+    ) -> dict[tuple[str, int], Job]:
+        """Training jobs by model and fold."""
+        trained = {}
+        for model, fold in self._models_and_folds():
+            settings = self._fold_settings(model, fold)
+            metadata_columns = self._dataset["metadata"] if "metadata" in settings["inputs"] else {}
+            labeled_shards = [job for split in self._labeled_splits for job in shards[settings["image_size"], split]]
+            trained[model, fold] = self._add(
+                "train_fold",
+                model=model,
+                fold=fold,
+                settings={"settings": settings, "metadata_columns": metadata_columns, **self._classes},
+                needs=[folds, weights[fold], *labeled_shards],
+                raw_digest=_weights_digest(settings["weights"]),
+                runtime_arguments={
+                    "accelerator": self._config["accelerator"],
+                    "checkpoints": self._config["checkpoints"],
+                },
+            )
+        return trained
+
+    def predict(
+        self,
+        trained: Mapping[tuple[str, int], Job],
+        shards: Mapping[tuple[int, str], Sequence[Job]],
+        folds: Job,
+    ) -> list[Job]:
+        """Prediction jobs of all models and folds, for the held-out fold and for the test split."""
+        predictions = []
+        for model, fold in self._models_and_folds():
+            network = self._network(model, fold)
+            settings = {"settings": network, **self._classes, **self._config["prediction"]}
+            size = network["image_size"]
+            needs_of = {
+                "predict_oof": [trained[model, fold], folds, *shards[size, "train"]],
+                "predict_test": [trained[model, fold], *shards[size, "test"]],
             }
-            exported = {**classes, "views": config["prediction"]["views"]}
-            networks[name] = network
-            plan.add("export_model", model=name, fold=fold, settings={"settings": network, **exported}, needs=[fitted])
             predictions += [
-                plan.add(rule, model=name, fold=fold, settings=prediction, needs=needs, places=device)
-                for rule, needs in seen.items()
+                self._add(
+                    rule,
+                    model=model,
+                    fold=fold,
+                    settings=settings,
+                    needs=needs,
+                    runtime_arguments={"accelerator": self._config["accelerator"]},
+                )
+                for rule, needs in needs_of.items()
             ]
+        return predictions
 
-    blend = plan.add(
-        "blend_folds",
-        settings={**config["blend"], **classes, "scored_classes": scored, "submission_form": _submission_form(config)},
-        needs=[*predictions, table],
-        raw=data_index.submission,
-        places={"sample_submission": data_index.sample_submission},
-    )
-    plan.add("export_ensemble", settings={"models": networks, **exported}, needs=[*trained, blend])
-    evaluation = plan.add(
-        "evaluate",
-        settings={**config["evaluation"], **classes, "scored_classes": scored, "metadata_columns": metadata},
-        needs=[blend, table],
-    )
-    plan.add(
-        "render_report",
-        settings={**config["report"], "class_names": names},
-        needs=[
-            *(blend, evaluation, table, *scans["train"], *audits.values(), *weights.values(), *trained),
-            *shards[sizes[-1], "train"],
-        ],
-    )
-    return plan
+    def blend_folds(self, predictions: Sequence[Job], folds: Job) -> Job:
+        """The job that blends the predictions into the OOF table and the submission."""
+        return self._add(
+            "blend_folds",
+            settings={
+                **self._config["blend"],
+                **self._classes,
+                "scored_classes": self._scored_classes,
+                "submission_form": _submission_form(self._config),
+            },
+            needs=[*predictions, folds],
+            raw_digest=self._data_index.submission,
+            runtime_arguments={"sample_submission": self._data_index.sample_submission},
+        )
 
+    def export(self, trained: Mapping[tuple[str, int], Job], blend: Job) -> None:
+        """The jobs that export each model and the ensemble; no other job needs them."""
+        common = {**self._classes, "views": self._config["prediction"]["views"]}
+        for model, fold in self._models_and_folds():
+            settings = {"settings": self._network(model, fold), **common}
+            self._add("export_model", model=model, fold=fold, settings=settings, needs=[trained[model, fold]])
+        networks = {model: self._network(model, self._folds[-1]) for model in self._config["models"]}
+        self._add("export_ensemble", settings={"models": networks, **common}, needs=[*trained.values(), blend])
 
-@cache
-def _code_of(rule: str) -> str:
-    return code_digest(SCRIPTS / f"{rule}.py")
+    def evaluate(self, blend: Job, folds: Job) -> Job:
+        """The job that scores the OOF table."""
+        return self._add(
+            "evaluate",
+            settings={
+                **self._config["evaluation"],
+                **self._classes,
+                "scored_classes": self._scored_classes,
+                "metadata_columns": self._dataset["metadata_columns"],
+            },
+            needs=[blend, folds],
+        )
+
+    def render_report(self, needs: Sequence[Job]) -> None:
+        """The job that renders the report."""
+        settings = {**self._config["report"], "class_names": self._class_names}
+        self._add("render_report", settings=settings, needs=needs)
+
+    def _add(self, rule: str, **job: Any) -> Job:
+        return self.plan.add(self._scripts / f"{rule}.py", **job)
+
+    def _models_and_folds(self) -> Iterable[tuple[str, int]]:
+        return [(model, fold) for model in self._config["models"] for fold in self._folds]
+
+    def _fold_settings(self, model: str, fold: int) -> dict[str, Any]:
+        """Settings of one model and fold, the overrides of the fold applied."""
+        section = self._config["models"][model]
+        settings = {key: value for key, value in section.items() if key != "fold_overrides"}
+        settings |= section["fold_overrides"].get(str(fold), {})
+        return settings | {"channels": section["channels"] or self._dataset["channels"]}
+
+    def _network(self, model: str, fold: int) -> dict[str, Any]:
+        """Settings that define the network and its inputs; a prediction depends on no others."""
+        settings = self._fold_settings(model, fold)
+        return {key: settings[key] for key in MODEL_KEYS_OF_PREDICTION}
+
+    @property
+    def _shard_bytes(self) -> float:
+        return float(self._config["shards"]["megabytes"]) * 1e6
 
 
 def _submission_form(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,86 +312,20 @@ def _submission_form(config: Mapping[str, Any]) -> dict[str, Any]:
     if form["form"] != LABELS:
         return columns
     threshold = config["evaluation"]["threshold"]
-    told = {"separator": form["separator"], "words": form["words"], "threshold": threshold}
-    return columns | told | {name: labels[name] for name in ("empty", "exclusive")}
-
-
-def _plan_scans(plan: Plan, split: str, found: SplitIndex, config: Mapping[str, Any], made: Sequence[Job]) -> list[Job]:
-    dataset = config["dataset"]
-    # More shards than any image size has shards, whatever the models, so that a shard depends on whole shards of the
-    # inventory.
-    rows, source_bytes = len(found.image_bytes), sum(found.image_bytes)
-    count = _power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / _shard_bytes(config))), above=True)
-    labeled = split != "test"
-    settings = {
-        "id_column": dataset["id_column"],
-        "target_column": dataset["target_column"] if labeled else None,
-        "group_column": dataset["group_column"] if labeled else None,
-        "metadata_columns": dataset["metadata_columns"],
-        "channels": dataset["channels"],
-        "labels": dataset["labels"] if labeled else None,
-        "image_feature": dataset["image_feature"],
-    }
-    images = dataset["external"]["images"] if split == "external" else dataset[f"{split}_images"]
-    places = {"root": dataset["root"], "table": plan.tables[split], "images": images}
-    cut = found.cut(count, with_files=config["folds"]["method"] == "files")
-    plan.shards[f"scan/{split}"] = list(cut)
-    return [
-        plan.add("scan_images", split=split, shard=shard, settings=settings, needs=made, raw=facts, places=places)
-        for shard, facts in cut.items()
-    ]
-
-
-def _plan_shards(
-    plan: Plan, size: int, split: str, found: SplitIndex, config: Mapping[str, Any], scans: Sequence[Job]
-) -> list[Job]:
-    channels = config["dataset"]["channels"]
-    picture_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(channels))
-    expected_bytes = sum(min(source_bytes, picture_bytes) for source_bytes in found.image_bytes)
-    settings = {
-        "aspect": config["shards"]["aspect"],
-        "jpeg_quality": config["shards"]["jpeg_quality"],
-        "metadata_columns": config["dataset"]["metadata_columns"],
-        "channels": channels,
-        "image_feature": config["dataset"]["image_feature"],
-    }
-    places = {"root": config["dataset"]["root"]}
-    if config["dataset"].get(f"{split}_records"):
-        # Records may have moved to other files since they were scanned.
-        places["table"] = plan.tables[split]
-    scan_of = {job.wildcards["shard"]: job for job in scans}
-    finer = list(scan_of)
-    shards = _shards_above(finer, min(MOST_SHARDS, _power_of_two(expected_bytes / _shard_bytes(config))))
-    plan.shards[f"shards/{size}/{split}"] = shards
-    plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
-    return [
-        plan.add(
-            "shard_records",
-            size=size,
-            split=split,
-            shard=shard,
-            settings=settings,
-            needs=[scan_of[name] for name in shards_within(shard, finer)],
-            places=places,
-        )
-        for shard in shards
-    ]
-
-
-def _shard_bytes(config: Mapping[str, Any]) -> float:
-    return config["shards"]["megabytes"] * 1e6
+    cells = {"separator": form["separator"], "words": form["words"], "threshold": threshold}
+    return columns | cells | {name: labels[name] for name in ("empty", "exclusive")}
 
 
 def _shards_above(finer: Sequence[str], count: int) -> list[str]:
-    """Names of those of `count` shards that hold shards of a finer cut."""
+    """Names of those of `count` shards that hold one of the finer shards."""
     numbers = map(shard_numbers, finer)
-    return [shard_name(index, count) for index in sorted({place * count // total for place, total in numbers})]
+    return [shard_name(index, count) for index in sorted({number * count // total for number, total in numbers})]
 
 
 def _power_of_two(ratio: float, *, above: bool = False) -> int:
-    """The greatest power of two that is at most `ratio`, or 1; the least that is above it with `above`.
+    """Greatest power of two that is at most `ratio`, or 1; with `above`, the least one that is greater than `ratio`.
 
-    Powers of two, so that a few rows more or less seldom change into how many shards the data are cut.
+    Powers of two, because then a few rows more or less seldom change the number of shards.
     """
     count = 1
     while (count if above else 2 * count) <= ratio:
@@ -336,5 +333,5 @@ def _power_of_two(ratio: float, *, above: bool = False) -> int:
     return count
 
 
-def _weights_file(weights: str) -> str | None:
+def _weights_digest(weights: str) -> str | None:
     return sha256_of_file(weights) if Path(weights).is_file() else None

@@ -12,8 +12,8 @@ from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.io.storage import Listed
 from foldline.planning.job_keys import Files, refresh, restore
-from foldline.planning.plan import Job, Plan
 from foldline.planning.result_store import BucketResults, LocalResults, check_reach, results_of
+from foldline.planning.workflow_plan import Job, WorkflowPlan
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
 
 COPIES = Path(".snakemake/storage/gcs")
@@ -44,16 +44,16 @@ def objects() -> dict[str, Listed]:
 
 
 @pytest.fixture
-def plan() -> Plan:
+def plan() -> WorkflowPlan:
     first = Job("first", {}, {}, {}, (), "key-first")
-    return Plan(jobs=[first, Job("second", {}, {}, {}, (first,), "key-second")])
+    return WorkflowPlan(jobs=[first, Job("second", {}, {}, {}, (first,), "key-second")])
 
 
 def copy_of(name: str) -> Path:
     return COPIES / "bucket" / "run" / name
 
 
-def refreshed(plan: Plan, objects: dict[str, Listed], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def refreshed(plan: WorkflowPlan, objects: dict[str, Listed], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stale jobs, and what Snakemake's cache of file facts holds after it asked for an inventory."""
     monkeypatch.setattr(storage, "listed", lambda prefix: objects)
     provider = Provider()
@@ -70,7 +70,7 @@ def refreshed(plan: Plan, objects: dict[str, Listed], folder: Path, monkeypatch:
 
 
 def test_a_bucket_in_any_order_of_times_is_fresh(
-    plan: Plan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: WorkflowPlan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
     assert stale == []
@@ -83,7 +83,7 @@ def test_a_bucket_in_any_order_of_times_is_fresh(
 
 
 def test_another_key_or_a_missing_object_is_stale(
-    plan: Plan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: WorkflowPlan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects[f"{URL}/second.built"] = Listed(6, content_of("key-of-old\n"), 2_000_000_000)
     del objects[f"{URL}/first.csv"]
@@ -94,7 +94,7 @@ def test_another_key_or_a_missing_object_is_stale(
 
 
 def test_a_clock_of_the_bucket_that_is_ahead_hides_no_stale_job(
-    plan: Plan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: WorkflowPlan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects[f"{URL}/second.built"] = Listed(6, content_of("key-of-old\n"), 9_000_000_000_000_000_000)
     stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)

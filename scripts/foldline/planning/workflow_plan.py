@@ -1,0 +1,123 @@
+"""The plan of a run: its jobs, the key and the arguments of each, and the file that carries them to every job.
+
+The process that builds the DAG makes the plan first (`plan.make_plan`) and stores it in a file for the processes that
+run single jobs. A key is a digest of everything that defines a job, so two jobs with equal keys make equal outputs,
+whatever the mtimes say. `job_keys.py` turns changed keys into files that Snakemake sees as updated.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from foldline.io import storage
+from foldline.io.files import digest_of
+from foldline.planning.code_digest import code_digest
+
+SCRIPTS = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the workflow.
+
+    Attributes:
+        rule: its rule.
+        wildcards: values of the rule's wildcards, in the rule's order.
+        settings: keyword arguments of its script that define the result.
+        runtime_arguments: keyword arguments of its script that do not define the result: folders, tables, device.
+        needs: jobs whose outputs it reads and whose changes make it stale.
+        key: digest of everything that defines the result.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    settings: dict[str, Any]
+    runtime_arguments: dict[str, Any]
+    needs: tuple["Job", ...]
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Name of the job, unique in the plan: "train_fold fold=3 model=lite0"."""
+        return job_name(self.rule, self.wildcards)
+
+
+def job_name(rule: str, wildcards: Mapping[str, str]) -> str:
+    """Name of a job from its rule and the values of its wildcards."""
+    return " ".join([rule, *(f"{key}={value}" for key, value in sorted(wildcards.items()))])
+
+
+@dataclass
+class WorkflowPlan:
+    """All jobs of a run and the shards of its data.
+
+    Attributes:
+        jobs: the jobs, each after the jobs that it needs; empty in a plan that was loaded from its file.
+        shards: names of the shards, by what is sharded: "scan/train", "shards/224/test".
+        megabytes: expected size of all shards together, by image size and split: "224/test".
+        tables: the table that lists the samples of each split.
+        arguments: keyword arguments of each job's script, by the name of the job.
+        keys: key of each job, by the path of its key file.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    shards: dict[str, list[str]] = field(default_factory=dict)
+    megabytes: dict[str, float] = field(default_factory=dict)
+    tables: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def add(
+        self,
+        script: Path,
+        *,
+        settings: Mapping[str, Any],
+        needs: Sequence[Job] = (),
+        raw_digest: str | None = None,
+        runtime_arguments: Mapping[str, Any] | None = None,
+        **wildcards: str | int,
+    ) -> Job:
+        """Add a job.
+
+        Args:
+            script: script of the job; its rule has the same name.
+            settings: see `Job`.
+            needs: jobs that it needs, already in the plan.
+            raw_digest: digest of the files that it reads and no job writes.
+            runtime_arguments: see `Job`.
+            **wildcards: values of the rule's wildcards.
+        """
+        rule, values = script.stem, {name: str(value) for name, value in wildcards.items()}
+        key = digest_of(
+            {
+                "rule": rule,
+                "wildcards": values,
+                "code": _cached_code_digest(script),
+                "settings": dict(settings),
+                "raw": raw_digest,
+                "needs": [job.key for job in needs],
+            }
+        )
+        job = Job(rule, values, dict(settings), dict(runtime_arguments or {}), tuple(needs), key)
+        self.jobs.append(job)
+        self.arguments[job.name] = {**job.settings, **job.runtime_arguments}
+        return job
+
+    def save(self, path: str) -> None:
+        """Store everything but `jobs` at a path or URL; a file with the same content is left alone."""
+        names = ("shards", "megabytes", "tables", "arguments", "keys")
+        content = {name: getattr(self, name) for name in names}
+        storage.put(path, json.dumps(content, sort_keys=True, allow_nan=False).encode())
+
+    @classmethod
+    def load(cls, path: str) -> "WorkflowPlan":
+        """Read a plan that `save` stored."""
+        return cls(**json.loads(storage.read(path)))
+
+
+@cache
+def _cached_code_digest(script: Path) -> str:
+    return code_digest(script)
