@@ -19,7 +19,7 @@ from pathlib import Path
 
 from foldline.dataset.id_hash import id_hash
 from foldline.errors import FoldlineError
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def example_data(
     if rows != expected:
         raise FoldlineError(f"the package elpv-dataset holds other data than {pinned} says; install the locked version")
     for _, name, *_ in rows:
-        with written_whole(images / f"{name}.png") as handle:
+        with atomic_write(images / f"{name}.png") as handle:
             handle.write((package / "images" / f"{name}.png").read_bytes())
     chosen = {split: [row for row in rows if row[0] == split] for split in ("train", "test")}
     _write(train, ("image_name", "cell_type", "target"), [(row[1], row[3], row[2]) for row in chosen["train"]])
@@ -93,7 +93,7 @@ def rows_of(package: Path) -> list[tuple[str, ...]]:
 
 
 def _write(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    with written_whole(path, mode="w", encoding="utf-8", newline="") as handle:
+    with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)

@@ -23,7 +23,7 @@ from foldline.evaluation.oof import BLEND, read_oof
 from foldline.images.composite import composite
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
-from foldline.io.files import read_json, written_whole
+from foldline.io.files import atomic_write, read_json
 from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
 from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import png_bytes, style
@@ -118,10 +118,10 @@ def render_report(
         examples = [(pictures[row.id], row.id, label_words(row.target, class_names)) for row in shown.itertuples()]
         drawn["training_images"] = png_bytes(training_plots.training_images(examples, channels))
     for name, data in drawn.items():
-        with written_whole(figures[name]) as handle:
+        with atomic_write(figures[name]) as handle:
             handle.write(data)
     html = page(run, title=title, figures=drawn)
-    with written_whole(report, mode="w", encoding="utf-8", newline="") as handle:
+    with atomic_write(report, mode="w", encoding="utf-8", newline="") as handle:
         handle.write(html)
     log.info("%d figures and a page of %.1f MB", len(drawn), len(html) / 1e6)
 

@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 from foldline.dataset.channels import image_paths
 from foldline.dataset.id_hash import shard_index, shard_numbers
-from foldline.dataset.labels import YES_OR_NO, Labels
+from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import PATH, Columns, read_rows
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import join
@@ -60,7 +60,7 @@ def scan_images(
         table: the user's table, or the one made of ready-made TFRecord files.
         images: path of an image below `root`, with {id} in place of the sample's id, and {channel} in that of the
             channel's name; None where the table has a column `path` with the place of each image: a path below
-            `root`, or FILE#OFFSET+LENGTH of a record, joined by `channels.BETWEEN_PLACES` where there are several.
+            `root`, or FILE#OFFSET+LENGTH of a record, joined by `channels.PATH_SEPARATOR` where there are several.
         channels: names of the channels, each a gray image; none where a sample is one RGB image.
         image_feature: feature of the image in ready-made records. Images of any size are taken, and cut to size later.
         id_column: column of the table that names a sample.
@@ -80,7 +80,7 @@ def scan_images(
         )
     index, count = shard_numbers(shard)
     told = [] if images else [PATH]
-    kind = Labels.of(labels) if labels else YES_OR_NO
+    kind = Labels.from_config(labels) if labels else BINARY_LABELS
     columns = Columns(id_column, target_column, group_column, (*metadata_columns, *told), kind)
     rows = sorted(
         (row for row in read_rows(table, columns) if shard_index(row.id, count) == index), key=lambda row: row.id

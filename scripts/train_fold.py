@@ -25,7 +25,7 @@ from foldline.errors import FoldlineError
 from foldline.inference.forward_pass import make_forward
 from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
 from foldline.input_pipeline.preview import augmented_samples, no_samples
-from foldline.io.files import digest_of, read_json, sha256_of_file, write_json, written_whole
+from foldline.io.files import atomic_write, digest_of, read_json, sha256_of_file, write_json
 from foldline.io.tables import FOLDS, read_table, write_table
 from foldline.models.networks import build_network, input_spec_of, outline
 from foldline.models.weights_file import save_weights
@@ -198,7 +198,7 @@ def train_fold(
             )
     save_weights(network, weights)
     write_json(metadata, {"columns": encoding.as_json()})
-    with written_whole(samples) as handle:
+    with atomic_write(samples) as handle:
         handle.write(picture)
     write_table(pd.DataFrame(result.history), history, HISTORY, key=("epoch",))
     write_events(events, result)
@@ -303,7 +303,7 @@ def write_events(path: str | Path, result: State) -> None:
                     tf.summary.write(key, tf.constant(row[key], tf.float32), step=row["epoch"], metadata=metadata)
         writer.close()
         (written,) = Path(folder).iterdir()
-        with written_whole(path) as handle:
+        with atomic_write(path) as handle:
             handle.write(written.read_bytes())
 
 

@@ -16,6 +16,6 @@ def listing(items: list[str], *, limit: int = 10) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def gist_of(error: Exception) -> str:
+def tensorflow_message(error: Exception) -> str:
     """The one line of a TensorFlow error that says what happened, between where it was raised and which node it was."""
     return str(error).split("\n\t [[")[0].strip().splitlines()[-1]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.errors import FoldlineError, StoppedError
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 
@@ -63,7 +63,7 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     except Exception:
         logging.exception("the step failed")
         sys.exit(1)
-    with written_whole(snakemake.output.built, mode="w", encoding="utf-8") as handle:
+    with atomic_write(snakemake.output.built, mode="w", encoding="utf-8") as handle:
         handle.write(f"{key}\n")
     for function in to_call:
         function()

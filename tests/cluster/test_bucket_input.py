@@ -99,16 +99,16 @@ def test_a_listing_tells_contents_without_reading(bucket: Bucket) -> None:
     with pytest.raises(FoldlineError, match=r"row 2: image gs://.*/images/c/1\.png does not exist"):
         BucketListings().of([urls[0], bucket.url("images/c/1.png")], where=["row 1", "row 2"].__getitem__)
     with pytest.raises(FoldlineError, match=r"gs://no-such-bucket/a cannot be listed: .*; check the address"):
-        storage.listed("gs://no-such-bucket/a")
+        storage.list_objects("gs://no-such-bucket/a")
 
 
 def test_an_object_is_written_once(bucket: Bucket) -> None:
     url = bucket.url("table.csv")
-    storage.put(url, b"1")
-    before = storage.stamp(url)
-    storage.put(url, b"1")
-    assert storage.stamp(url) == before
-    storage.put(url, b"2")
+    storage.write_if_changed(url, b"1")
+    before = storage.size_and_version(url)
+    storage.write_if_changed(url, b"1")
+    assert storage.size_and_version(url) == before
+    storage.write_if_changed(url, b"2")
     assert storage.read(url) == b"2"
     with pytest.raises(FileNotFoundError):
         storage.read(bucket.url("none"))

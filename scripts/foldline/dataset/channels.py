@@ -11,7 +11,7 @@ from foldline.io.files import digest_of
 IMAGE = "image"
 CHANNEL = "{channel}"
 # Between the places of the ready-made records of one sample.
-BETWEEN_PLACES = "|"
+PATH_SEPARATOR = "|"
 
 
 def image_features(channels: Sequence[str]) -> list[str]:
@@ -23,14 +23,14 @@ def image_paths(path: str, channels: Sequence[str]) -> list[str]:
     """Places of the images of a sample, in the order of `image_features`.
 
     Args:
-        path: path of the sample in the inventory: with {channel} in it, or places joined by `BETWEEN_PLACES`.
+        path: path of the sample in the inventory: with {channel} in it, or places joined by `PATH_SEPARATOR`.
         channels: names of the channels; none for an RGB image, whose path is its place.
     """
     if not channels:
         return [path]
     if CHANNEL in path:
         return [path.replace(CHANNEL, channel) for channel in channels]
-    return path.split(BETWEEN_PLACES)
+    return path.split(PATH_SEPARATOR)
 
 
 def joint_digest(digests: Sequence[str]) -> str:

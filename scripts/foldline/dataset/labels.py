@@ -39,7 +39,7 @@ class Labels:
     exclusive: str | None = None
 
     @classmethod
-    def of(cls, section: Mapping[str, Any]) -> "Labels":
+    def from_config(cls, section: Mapping[str, Any]) -> "Labels":
         """Labels of a completed `dataset.labels` section."""
         return cls(**{**section, "classes": tuple(section["classes"])})
 
@@ -84,7 +84,7 @@ class Labels:
         """A cell that `code` reads back: 0 or 1, or names of classes."""
         return code if self.kind == BINARY else self.separator.join(names_of(code, self.classes))
 
-    def values_text(self, values: Sequence[int]) -> str:
+    def cell_from_values(self, values: Sequence[int]) -> str:
         """A cell that `code` reads, of the integers of a ready-made record.
 
         Args:
@@ -116,7 +116,7 @@ class Labels:
         return numbers | names
 
 
-YES_OR_NO = Labels()
+BINARY_LABELS = Labels()
 
 
 def is_code(text: str, n_classes: int) -> bool:

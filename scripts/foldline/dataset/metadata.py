@@ -78,18 +78,18 @@ class Encoding:
         return [number for column in self.columns for number in column.encode(values[column.name])]
 
     def as_json(self) -> list[dict[str, Any]]:
-        """Value for a JSON file, for `encoding_of`."""
+        """Value for a JSON file, which `from_json` reads."""
         return [asdict(column) for column in self.columns]
 
-
-def encoding_of(content: Sequence[Mapping[str, Any]]) -> Encoding:
-    """Encoding from what `Encoding.as_json` gave."""
-    return Encoding(
-        tuple(
-            Column(**{**column, "vocabulary": tuple(column["vocabulary"]), "missing": tuple(column["missing"])})
-            for column in content
+    @classmethod
+    def from_json(cls, columns: Sequence[Mapping[str, Any]]) -> "Encoding":
+        """Encoding from the value that `as_json` returned."""
+        return cls(
+            tuple(
+                Column(**{**column, "vocabulary": tuple(column["vocabulary"]), "missing": tuple(column["missing"])})
+                for column in columns
+            )
         )
-    )
 
 
 def fit_encoding(read: Mapping[str, Mapping[str, Any]], values: Mapping[str, Sequence[str]]) -> Encoding:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from foldline.dataset.labels import YES_OR_NO, Labels
+from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 
@@ -34,7 +34,7 @@ class Columns:
     target: str | None
     group: str | None
     metadata: tuple[str, ...] = ()
-    labels: Labels = YES_OR_NO
+    labels: Labels = BINARY_LABELS
 
     def names(self) -> list[str]:
         """The columns that must be in the table."""
@@ -95,7 +95,7 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
 
 
 def _read(path: str, columns: Columns) -> list[Row]:
-    with storage.opened_text(path) as handle:
+    with storage.open_text(path) as handle:
         reader = csv.reader(handle)
         header = next(reader, [])
         absent = [name for name in columns.names() if name not in header]

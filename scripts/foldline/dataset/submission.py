@@ -10,7 +10,7 @@ from pathlib import Path
 
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 
 # Form of a submission with one column of joined classes.
 LABELS = "labels"
@@ -37,7 +37,7 @@ def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str]) -> 
         FoldlineError: no rows, an id is empty or repeated, a line has other cells than the header, or the columns are
             others.
     """
-    with storage.opened_text(path) as handle:
+    with storage.open_text(path) as handle:
         reader = csv.reader(handle)
         header = next(reader, [])
         rows = [(reader.line_num, cells) for cells in reader if cells]
@@ -98,7 +98,7 @@ def write_submission(path: str | Path, *, sample: Sample, columns: Sequence[str]
         columns: the columns beside the id.
         cells: value of each sample and column: (n_samples, n_columns), floats or texts.
     """
-    with written_whole(path, mode="w", encoding="utf-8", newline="") as handle:
+    with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(sample.header)
         for name, row in zip(sample.ids, cells, strict=True):

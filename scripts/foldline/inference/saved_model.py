@@ -9,12 +9,12 @@ from typing import Any
 from foldline.dataset.channels import image_features
 from foldline.dataset.input_spec import IMAGE, METADATA, InputSpec
 from foldline.dataset.labels import SOFTMAX
-from foldline.dataset.metadata import encoding_of
+from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError, listing
 from foldline.inference.tta import view
 from foldline.input_pipeline.decode import Inputs, decode_image
 from foldline.input_pipeline.metadata_tensors import metadata_vector
-from foldline.io.files import read_json, written_whole
+from foldline.io.files import atomic_write, read_json
 from foldline.models.backbone_registry import NO_WEIGHTS
 from foldline.models.networks import build_network, input_spec_of
 from foldline.models.weights_file import load_weights
@@ -42,7 +42,7 @@ def member_of(
     weights: str | Path, metadata: str | Path, *, settings: Mapping[str, Any], class_count: int, device: Device
 ) -> Member:
     """Read a stored network; arguments as for `prediction.predict_shards`."""
-    input_spec = input_spec_of(settings, encoding_of(read_json(metadata)["columns"]))
+    input_spec = input_spec_of(settings, Encoding.from_json(read_json(metadata)["columns"]))
     network = build_network(settings, input_spec, weights=NO_WEIGHTS, class_count=class_count, device=device)
     load_weights(network, weights)
     return Member(network, input_spec)
@@ -83,7 +83,7 @@ def save(served: Served, folder: str | Path) -> None:
     with tempfile.TemporaryDirectory() as aside:
         tf.saved_model.save(served, aside, signatures=served.serve)
         for name in FILES:
-            with written_whole(Path(folder) / name) as handle:
+            with atomic_write(Path(folder) / name) as handle:
                 handle.write((Path(aside) / name).read_bytes())
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from foldline.dataset.input_spec import IMAGE
-from foldline.dataset.metadata import encoding_of
+from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
 from foldline.evaluation.activations import probabilities
 from foldline.inference.forward_pass import Forward, make_forward
@@ -107,7 +107,7 @@ def predict_shards(
         See `predict`.
     """
     device.check_batch_size(batch_size)
-    input_spec = input_spec_of(settings, encoding_of(read_json(metadata)["columns"]))
+    input_spec = input_spec_of(settings, Encoding.from_json(read_json(metadata)["columns"]))
     network = build_network(settings, input_spec, weights="none", class_count=n_classes, device=device)
     load_weights(network, weights)
     batches = ordered_batches(

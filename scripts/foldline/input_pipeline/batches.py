@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from foldline.dataset.input_spec import COLOR, IMAGE, METADATA, InputSpec
-from foldline.errors import FoldlineError, gist_of, listing
+from foldline.errors import FoldlineError, listing, tensorflow_message
 from foldline.input_pipeline.augmentation import augment
 from foldline.input_pipeline.color_jitter import draw_color_jitter, has_color_jitter
 from foldline.input_pipeline.decode import Inputs, network_inputs
@@ -134,8 +134,8 @@ def reading(shards: Shards) -> Iterator[None]:
         yield
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, tf.errors.FailedPreconditionError) as error:
         raise FoldlineError(
-            f"shards {listing(list(shards.paths), limit=3)} cannot be read: {gist_of(error)}; remove them and run the "
-            "workflow again"
+            f"shards {listing(list(shards.paths), limit=3)} cannot be read: {tensorflow_message(error)}; remove "
+            "them and run the workflow again"
         ) from error
 
 

@@ -12,13 +12,13 @@ BLOCK_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
-def written_whole(path: str | Path, *, mode: str = "wb", synced: bool = True, **open_options: Any) -> Iterator[IO[Any]]:
+def atomic_write(path: str | Path, *, mode: str = "wb", sync: bool = True, **open_options: Any) -> Iterator[IO[Any]]:
     """Open a file aside of `path`; flush, sync and rename it to `path` on success, remove it on failure.
 
     Args:
         path: where the finished file appears; missing parent folders are made.
         mode: "wb" or "w".
-        synced: wait until the disk has it; without, it may be gone or empty after a failure of the power.
+        sync: wait until the disk has it; without, it may be gone or empty after a failure of the power.
         **open_options: handed to `open` (`encoding`, `newline`).
     """
     path = Path(path)
@@ -28,7 +28,7 @@ def written_whole(path: str | Path, *, mode: str = "wb", synced: bool = True, **
         with aside.open(mode, **open_options) as handle:
             yield handle
             handle.flush()
-            if synced:
+            if sync:
                 os.fsync(handle.fileno())
         aside.replace(path)
     finally:
@@ -38,7 +38,7 @@ def written_whole(path: str | Path, *, mode: str = "wb", synced: bool = True, **
 def write_json(path: str | Path, content: Any) -> None:
     """Write `content` as JSON with sorted keys; NaN and infinity are refused (they are not JSON)."""
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
-    with written_whole(path, mode="w", encoding="utf-8") as handle:
+    with atomic_write(path, mode="w", encoding="utf-8") as handle:
         handle.write(text + "\n")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from foldline.errors import FoldlineError
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 
 # What file systems call the version of a file, the most exact first.
 VERSIONS = ("generation", "etag", "ETag", "mtime", "updated", "LastModified", "created")
@@ -23,17 +23,17 @@ CHECKSUMS = ("md5Hash", "crc32c")
 
 
 @dataclass(frozen=True)
-class Listed:
+class ObjectInfo:
     """An object as the listing of its bucket tells it.
 
     Attributes:
         bytes: its size.
-        content: what changes with its bytes: name and value of the checksum that the store keeps, "md5Hash:...".
+        checksum: what changes with its bytes: name and value of the checksum that the store keeps, "md5Hash:...".
         updated_ns: when it was written, in ns since 1970.
     """
 
     bytes: int
-    content: str
+    checksum: str
     updated_ns: int
 
 
@@ -59,7 +59,7 @@ def relative(root: str | Path, place: str) -> str:
     return full.relative_to(folder).as_posix() if full.is_relative_to(folder) else str(full)
 
 
-def matching(root: str | Path, pattern: str) -> list[str]:
+def find_files(root: str | Path, pattern: str) -> list[str]:
     """Sorted places of the files that a glob pattern names (`*`, `?`, `[...]`, `**`), as they can be opened.
 
     Args:
@@ -82,7 +82,7 @@ def matching(root: str | Path, pattern: str) -> list[str]:
     return sorted(str(path) for path in folder.glob(pattern) if path.is_file())
 
 
-def listed(folder: str) -> dict[str, Listed]:
+def list_objects(folder: str) -> dict[str, ObjectInfo]:
     """All objects below a folder of a bucket, by their URLs, from the bucket's listing alone.
 
     Raises:
@@ -94,7 +94,7 @@ def listed(folder: str) -> dict[str, Listed]:
     return {system.unstrip_protocol(name): _listed(name, facts) for name, facts in found.items()}
 
 
-def _listed(name: str, facts: Mapping[str, Any]) -> Listed:
+def _listed(name: str, facts: Mapping[str, Any]) -> ObjectInfo:
     checksum = next((key for key in CHECKSUMS if facts.get(key)), None)
     if checksum is None:
         raise FoldlineError(
@@ -102,10 +102,10 @@ def _listed(name: str, facts: Mapping[str, Any]) -> Listed:
             "files to a local disk"
         )
     moment = datetime.fromisoformat(str(facts["updated"]))
-    return Listed(int(facts["size"]), f"{checksum}:{facts[checksum]}", int(moment.timestamp() * 1e6) * 1000)
+    return ObjectInfo(int(facts["size"]), f"{checksum}:{facts[checksum]}", int(moment.timestamp() * 1e6) * 1000)
 
 
-def stamp(place: str) -> tuple[int, str]:
+def size_and_version(place: str) -> tuple[int, str]:
     """Size in bytes of a file, and a text that changes when the file does: the mtime in ns, or a bucket's version.
 
     Raises:
@@ -124,7 +124,7 @@ def stamp(place: str) -> tuple[int, str]:
     return int(facts["size"]), version
 
 
-def opened(place: str) -> IO[bytes]:
+def open_binary(place: str) -> IO[bytes]:
     """Open a file for reading from its start to its end.
 
     Raises:
@@ -138,13 +138,13 @@ def opened(place: str) -> IO[bytes]:
         return system.open(path, "rb")
 
 
-def opened_text(place: str | Path) -> IO[str]:
-    """Open a table for reading: UTF-8 with or without a byte order mark, line ends as they are; errors as `opened`."""
+def open_text(place: str | Path) -> IO[str]:
+    """Open a table in UTF-8, with or without a byte order mark; line ends stay. Errors as `open_binary`."""
     return io.TextIOWrapper(io.BytesIO(read(str(place))), encoding="utf-8-sig", newline="")
 
 
 def read(place: str) -> bytes:
-    """All bytes of a file; errors as `opened`."""
+    """All bytes of a file; errors as `open_binary`."""
     if not is_url(place):
         return Path(place).read_bytes()
     system, path = _system(place)
@@ -182,7 +182,7 @@ def is_file(place: str | Path) -> bool:
         return system.isfile(path)
 
 
-def put(place: str | Path, content: bytes) -> None:
+def write_if_changed(place: str | Path, content: bytes) -> None:
     """Write a file whole; one that holds these bytes already is left alone.
 
     Raises:
@@ -196,7 +196,7 @@ def put(place: str | Path, content: bytes) -> None:
         with _reached():
             system.pipe_file(path, content)
         return
-    with written_whole(place) as handle:
+    with atomic_write(place) as handle:
         handle.write(content)
 
 
@@ -215,7 +215,7 @@ def remove(place: str | Path) -> None:
         system.rm_file(path)
 
 
-def names_below(folder: str) -> list[str]:
+def list_names(folder: str) -> list[str]:
     """Sorted names of all objects below a folder of a bucket, as they are now, by their paths in it.
 
     Raises:
@@ -228,7 +228,7 @@ def names_below(folder: str) -> list[str]:
     return sorted(name.removeprefix(f"{path.rstrip('/')}/") for name in found)
 
 
-def common_folder(urls: Sequence[str]) -> str:
+def common_parent(urls: Sequence[str]) -> str:
     """The folder that holds all of some objects of one bucket, maybe in folders of its own."""
     scheme = urls[0].partition("://")[0]
     paths = {str(PurePosixPath(url.removeprefix(f"{scheme}://")).parent) for url in urls}

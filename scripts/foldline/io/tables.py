@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from foldline.errors import FoldlineError, listing
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 
 TEXT, INTEGER, REAL = "str", "int64", "float64"
 
@@ -43,7 +43,7 @@ def write_table(
         else table
     )
     _check(table, Path(path), columns, key)
-    with written_whole(path, mode="w", encoding="utf-8", newline="") as handle:
+    with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
         table.to_csv(handle, index=False, lineterminator="\n")
 
 

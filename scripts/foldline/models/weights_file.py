@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from foldline.errors import FoldlineError
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 from foldline.runtime.tensorflow import tf_keras
 
 
@@ -14,7 +14,7 @@ def save_weights(model: tf_keras.Model, path: str | Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder) / "model.weights.h5"
         model.save_weights(aside)
-        with aside.open("rb") as source, written_whole(path) as handle:
+        with aside.open("rb") as source, atomic_write(path) as handle:
             shutil.copyfileobj(source, handle)
 
 

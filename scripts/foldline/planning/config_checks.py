@@ -138,7 +138,7 @@ def _check_channels(dataset: Mapping[str, Any]) -> None:
 
 
 def _check_labels(dataset: Mapping[str, Any]) -> None:
-    labels, form, names = Labels.of(dataset["labels"]), dataset["submission"], class_names_of(dataset)
+    labels, form, names = Labels.from_config(dataset["labels"]), dataset["submission"], class_names_of(dataset)
     check_labels(labels)
     if dataset["example"] and (labels.kind != BINARY or submission_columns(dataset) != names):
         raise FoldlineError(

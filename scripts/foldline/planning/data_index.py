@@ -15,7 +15,7 @@ from typing import Any
 from foldline.dataset.channels import image_paths
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.io import storage
-from foldline.io.files import digest_of, written_whole
+from foldline.io.files import atomic_write, digest_of
 from foldline.planning.code_digest import code_digest
 from foldline.planning.config_checks import check_data
 from foldline.planning.image_digests import DigestCache
@@ -112,7 +112,7 @@ class _Kept:
     def save(self, path: Path) -> None:
         """Write the file."""
         paths = os.fsencode("\0".join(self.paths))
-        with written_whole(path) as handle:
+        with atomic_write(path) as handle:
             handle.write(json.dumps({**self.told, "path_bytes": len(paths)}).encode() + b"\n")
             handle.write(paths)
             handle.write(self.stats.tobytes())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.io.files import sha256_of_file, written_whole
+from foldline.io.files import atomic_write, sha256_of_file
 
 READERS = 8
 
@@ -62,7 +62,7 @@ class DigestCache:
     def save(self) -> None:
         """Write the cache if it learned something."""
         if self._changed:
-            with written_whole(self._path, mode="w", encoding="utf-8") as handle:
+            with atomic_write(self._path, mode="w", encoding="utf-8") as handle:
                 for name, (size, mtime, sha256) in self._known.items():
                     handle.write(f"{name}\t{size}\t{mtime}\t{sha256}\n")
 
@@ -71,7 +71,7 @@ class BucketListings:
     """What the listings of buckets tell of their objects. Each folder is listed once, and no object is read."""
 
     def __init__(self) -> None:
-        self._listed: dict[str, dict[str, storage.Listed]] = {}
+        self._listed: dict[str, dict[str, storage.ObjectInfo]] = {}
 
     def of(self, urls: Sequence[str], *, where: Callable[[int], str]) -> list[tuple[str, int]]:
         """Checksum and size of each object; arguments and errors as for `DigestCache.of`.
@@ -79,9 +79,9 @@ class BucketListings:
         Raises:
             FoldlineError: a bucket cannot be listed, or keeps no checksums.
         """
-        found = self._below(storage.common_folder(urls))
+        found = self._below(storage.common_parent(urls))
         _refuse_absent(urls, [url in found for url in urls], where)
-        return [(found[url].content, found[url].bytes) for url in urls]
+        return [(found[url].checksum, found[url].bytes) for url in urls]
 
     def names(self, folder: str) -> list[str]:
         """Sorted names of the objects in a folder."""
@@ -89,9 +89,9 @@ class BucketListings:
         below = (url.removeprefix(start) for url in self._below(folder) if url.startswith(start))
         return sorted(name for name in below if "/" not in name)
 
-    def _below(self, folder: str) -> dict[str, storage.Listed]:
+    def _below(self, folder: str) -> dict[str, storage.ObjectInfo]:
         if folder not in self._listed:
-            self._listed[folder] = storage.listed(folder)
+            self._listed[folder] = storage.list_objects(folder)
         return self._listed[folder]
 
 

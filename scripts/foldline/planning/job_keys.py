@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 from foldline.planning.result_store import SECOND, LocalResults
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 
@@ -102,5 +102,5 @@ def _order(results: LocalResults, mtimes: Mapping[Path, int | None], *, before: 
 
 def _write(path: Path, text: str) -> None:
     # One that is lost is written again: no need to wait for the disk thousands of times.
-    with written_whole(path, mode="w", synced=False, encoding="utf-8") as handle:
+    with atomic_write(path, mode="w", sync=False, encoding="utf-8") as handle:
         handle.write(text)

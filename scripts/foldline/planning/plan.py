@@ -70,7 +70,7 @@ class _Stages:
         self._class_names = class_names_of(self._dataset)
         self._classes = {
             "class_names": self._class_names,
-            "activation": Labels.of(self._dataset["labels"]).activation,
+            "activation": Labels.from_config(self._dataset["labels"]).activation,
         }
         submitted = self._dataset["submission"]["class"]
         self._scored_classes = [submitted] if submitted else self._class_names

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.dataset.channels import image_paths, joint_digest
-from foldline.dataset.labels import YES_OR_NO, Labels
+from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Columns, Row, read_rows
 from foldline.dataset.submission import LABELS, check_header
 from foldline.errors import FoldlineError, listing
@@ -75,13 +75,13 @@ def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
         target=dataset["target_column"] if labeled else None,
         group=dataset["group_column"] if labeled else None,
         metadata=tuple(dataset["metadata_columns"]),
-        labels=Labels.of(dataset["labels"]) if labeled else YES_OR_NO,
+        labels=Labels.from_config(dataset["labels"]) if labeled else BINARY_LABELS,
     )
 
 
 def class_names_of(dataset: Mapping[str, Any]) -> list[str]:
     """Names of the classes by the `dataset` section of the configuration."""
-    return Labels.of(dataset["labels"]).class_names(dataset["target_column"])
+    return Labels.from_config(dataset["labels"]).class_names(dataset["target_column"])
 
 
 def submission_columns(dataset: Mapping[str, Any]) -> list[str]:
@@ -197,7 +197,7 @@ def _record_samples(
     # Imported here: whoever has image files builds the DAG without these packages, and faster.
     try:
         from foldline.tfrecords.channel_join import join_channels
-        from foldline.tfrecords.record_index import RecordNames, check_part, index_files, write_part
+        from foldline.tfrecords.record_index import RecordNames, check_split, index_files, write_split_table
     except ImportError as error:
         raise FoldlineError(
             f"dataset.{split}_records: the Python that runs Snakemake reads TFRecord files with google-crc32c and "
@@ -207,7 +207,7 @@ def _record_samples(
     names = RecordNames(**vars(columns), image=dataset["image_feature"], features=dataset["record_features"])
     files = _record_files(dataset["root"], split, patterns)
     indexed = index_files(files, names, cache=cache)
-    check_part(indexed)
+    check_split(indexed)
     by_name = {storage.relative(dataset["root"], file): records for file, records in indexed.items()}
     if dataset["channels"]:
         by_name = join_channels(
@@ -216,7 +216,7 @@ def _record_samples(
             record_name=dataset["record_name"],
             grouped=columns.group is not None,
         )
-    write_part(table, by_name, names)
+    write_split_table(table, by_name, names)
     known = {record.id: (record, file) for file, records in by_name.items() for record in records}
     # Rows come from the table, so that they are what the steps see.
     found = [(row, *known[row.id]) for row in read_rows(table, columns)]
@@ -226,7 +226,7 @@ def _record_samples(
 def _record_files(root: str, split: str, patterns: Sequence[str]) -> list[str]:
     found: set[str] = set()
     for pattern in patterns:
-        matches = storage.matching(root, pattern)
+        matches = storage.find_files(root, pattern)
         if not matches:
             raise FoldlineError(
                 f"dataset.{split}_records: no file matches {storage.join(root, pattern)}; mend it or dataset.root"
@@ -253,13 +253,13 @@ def _write_submission(path: str, dataset: Mapping[str, Any], test_ids: Iterable[
     lines = [[dataset["id_column"], *columns], *([name, *([0] * len(columns))] for name in test_ids)]
     handle = io.StringIO()
     csv.writer(handle, lineterminator="\n").writerows(lines)
-    storage.put(path, handle.getvalue().encode())
+    storage.write_if_changed(path, handle.getvalue().encode())
 
 
 def _read_submission(path: str, dataset: Mapping[str, Any], test_ids: Iterable[str]) -> list[str]:
     if not storage.is_file(path):
         raise FoldlineError(f"{path}: no such table; dataset.sample_submission gives the form of the submission")
-    with storage.opened_text(path) as handle:
+    with storage.open_text(path) as handle:
         header, *lines = list(csv.reader(handle)) or [[]]
     check_header(path, header, id_column=dataset["id_column"], columns=submission_columns(dataset))
     place = header.index(dataset["id_column"])

@@ -57,7 +57,7 @@ class BucketResults(LocalResults):
             FoldlineError: the bucket cannot be listed.
         """
         self._local_copies = Path(provider.local_prefix)
-        self._objects = {self._path(url): facts for url, facts in storage.listed(prefix).items()}
+        self._objects = {self._path(url): facts for url, facts in storage.list_objects(prefix).items()}
         self._mtimes: dict[Path, int | None] = {}
         plugin = provider.get_storage_object_cls()
 
@@ -87,7 +87,7 @@ class BucketResults(LocalResults):
         if not path.is_relative_to(self._local_copies):
             return super().holds(path, key)
         checksum = base64.b64encode(hashlib.md5(f"{key}\n".encode()).digest()).decode()
-        return path in self._objects and self._objects[path].content == f"md5Hash:{checksum}"
+        return path in self._objects and self._objects[path].checksum == f"md5Hash:{checksum}"
 
     def _path(self, url: str) -> Path:
         """Path of the local copy of an object, by which Snakemake knows it."""

@@ -110,7 +110,7 @@ class WorkflowPlan:
         """Store everything but `jobs` at a path or URL; a file with the same content is left alone."""
         names = ("shards", "megabytes", "tables", "arguments", "keys")
         content = {name: getattr(self, name) for name in names}
-        storage.put(path, json.dumps(content, sort_keys=True, allow_nan=False).encode())
+        storage.write_if_changed(path, json.dumps(content, sort_keys=True, allow_nan=False).encode())
 
     @classmethod
     def load(cls, path: str) -> "WorkflowPlan":

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from foldline.errors import FoldlineError, gist_of, listing
+from foldline.errors import FoldlineError, listing, tensorflow_message
 from foldline.runtime.tensorflow import tf
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def _tpu(accelerator: str) -> Device | None:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         strategy = tf.distribute.TPUStrategy(resolver)
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        said = gist_of(error)
+        said = tensorflow_message(error)
         if accelerator == "auto":
             # Another process that holds the chips looks the same; the job would go on for days on a CPU.
             logger.warning("libtpu is installed, but no TPU answers (%s); set accelerator to tpu to insist on it", said)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from foldline.errors import FoldlineError, gist_of
+from foldline.errors import FoldlineError, tensorflow_message
 from foldline.runtime.devices import Device
 from foldline.runtime.tensorflow import tf, tf_keras
 
@@ -72,7 +72,7 @@ def fastest_precision(device: Device, images_per_second: Callable[[str], float])
         except tf.errors.OpError as error:
             if name == FLOAT32:
                 raise
-            logger.warning("precision %s is left out: %s", name, gist_of(error))
+            logger.warning("precision %s is left out: %s", name, tensorflow_message(error))
     best = max(trial, key=trial.__getitem__)
     name = best if trial[best] >= LEAST_GAIN * trial[FLOAT32] else FLOAT32
     told = ", ".join(f"{name} {rate:.0f}" for name, rate in trial.items())

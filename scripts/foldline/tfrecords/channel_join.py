@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from foldline.dataset.channels import BETWEEN_PLACES, CHANNEL, joint_digest
+from foldline.dataset.channels import CHANNEL, PATH_SEPARATOR, joint_digest
 from foldline.errors import FoldlineError, listing
 from foldline.tfrecords.record_index import IndexedRecord
 
@@ -33,7 +33,7 @@ class JoinedRecord:
 
     def place(self, _file: str) -> str:
         """Place in the table of a split."""
-        return BETWEEN_PLACES.join(self.places)
+        return PATH_SEPARATOR.join(self.places)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def join_channels(
     }
     samples: dict[str, dict[str, _Found]] = {}
     for file, records in files.items():
-        if BETWEEN_PLACES in file:
-            raise FoldlineError(f"{file}: the name of a file of records cannot hold {BETWEEN_PLACES!r}; rename it")
+        if PATH_SEPARATOR in file:
+            raise FoldlineError(f"{file}: the name of a file of records cannot hold {PATH_SEPARATOR!r}; rename it")
         for record in records:
             found = _Found(file, record)
             matches = ((channel, form.fullmatch(record.id)) for channel, form in forms.items())

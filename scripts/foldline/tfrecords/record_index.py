@@ -21,7 +21,7 @@ from foldline.dataset.sample_table import PATH, Columns, checked_row
 from foldline.errors import FoldlineError, listing
 from foldline.images.headers import UnusableImageError, read_header
 from foldline.io import storage
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 from foldline.tfrecords.example_proto import decode_example, float32_text
 from foldline.tfrecords.shards import CHECKSUM_BYTES, HEADER_BYTES, checksum, framed_records
 
@@ -131,7 +131,7 @@ def index_file(place: str | Path, names: RecordNames) -> list[IndexedRecord]:
     """
     place = str(place)
     try:
-        with storage.opened(place) as handle:
+        with storage.open_binary(place) as handle:
             found = [_indexed(place, number, offset, data, names) for number, offset, data in _records(handle, place)]
     except OSError as error:
         raise FoldlineError(f"{place} cannot be read: {error.strerror or error}") from error
@@ -159,7 +159,7 @@ def index_files(files: Sequence[str], names: RecordNames, *, cache: Path) -> dic
         return dict(zip(files, found, strict=True))
 
 
-def check_part(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
+def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
     """Compare the records of a split with each other.
 
     Args:
@@ -187,7 +187,7 @@ def check_part(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
                 )
 
 
-def write_part(path: str | Path, files: Mapping[str, Sequence[Placed]], names: RecordNames) -> None:
+def write_split_table(path: str | Path, files: Mapping[str, Sequence[Placed]], names: RecordNames) -> None:
     """Write the records of a split as a table, sorted by id; a file of the same content is left alone.
 
     Args:
@@ -212,12 +212,12 @@ def write_part(path: str | Path, files: Mapping[str, Sequence[Placed]], names: R
             lines.append([record.id, *labels, *record.metadata, record.place(file)])
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *sorted(lines)])
-    storage.put(path, text.getvalue().encode())
+    storage.write_if_changed(path, text.getvalue().encode())
 
 
 def read_locations(path: str | Path) -> dict[str, str]:
-    """Place of each record by its id, from a table that `write_part` wrote."""
-    with storage.opened_text(path) as handle:
+    """Place of each record by its id, from a table that `write_split_table` wrote."""
+    with storage.open_text(path) as handle:
         return {cells[0]: cells[-1] for cells in csv.reader(handle)}
 
 
@@ -329,13 +329,13 @@ def _label(features: Features, names: RecordNames, where: str) -> str:
     feature = names.feature(names.target)
     values = features.get(feature)
     if names.labels.kind != BINARY and values is not None and all(isinstance(value, int) for value in values):
-        return names.labels.values_text(values)
+        return names.labels.cell_from_values(values)
     return _text(features, feature, "dataset.target_column", where)
 
 
 def _known_or_read(place: str, names: RecordNames, cache: Path) -> list[IndexedRecord]:
     try:
-        size, version = storage.stamp(place)
+        size, version = storage.size_and_version(place)
     except OSError as error:
         raise FoldlineError(f"{place} cannot be read: {error.strerror or error}") from error
     head = json.dumps([FORMAT, place, size, version, asdict(names)])
@@ -347,6 +347,6 @@ def _known_or_read(place: str, names: RecordNames, cache: Path) -> list[IndexedR
                 IndexedRecord(**{**cells, "metadata": tuple(cells["metadata"])}) for cells in map(json.loads, lines)
             ]
     found = index_file(place, names)
-    with written_whole(path, mode="w", encoding="utf-8") as handle:
+    with atomic_write(path, mode="w", encoding="utf-8") as handle:
         handle.write("\n".join([head, *(json.dumps(vars(record)) for record in found)]))
     return found

@@ -17,7 +17,7 @@ import google_crc32c
 
 from foldline.dataset.channels import IMAGE, image_features
 from foldline.errors import FoldlineError, listing
-from foldline.io.files import read_json, write_json, written_whole
+from foldline.io.files import atomic_write, read_json, write_json
 from foldline.tfrecords import example_proto
 
 ID, GROUP, TARGET = "image_name", "patient_id", "target"
@@ -140,7 +140,7 @@ def write_records(path: str | Path, records: Iterable[bytes]) -> WrittenFile:
     """Write serialized records as a TFRecord file, which appears when all of them are in it."""
     count = size = 0
     digest = hashlib.sha256()
-    with written_whole(path) as handle:
+    with atomic_write(path) as handle:
         for data in records:
             for piece in (_framed_length(len(data)), data, checksum(data)):
                 handle.write(piece)

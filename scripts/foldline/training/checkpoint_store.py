@@ -17,7 +17,7 @@ from typing import IO
 
 from foldline.errors import FoldlineError
 from foldline.io import storage
-from foldline.io.files import written_whole
+from foldline.io.files import atomic_write
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class LocalFolder:
         Raises:
             OSError: it cannot be written.
         """
-        with written_whole(self._path / name) as handle:
+        with atomic_write(self._path / name) as handle:
             for block in blocks:
                 handle.write(block)
 
@@ -159,7 +159,7 @@ class BucketFolder:
         self._url = f"{self._root}/{job}.{key}"
         self._word = secrets.token_hex(16).encode()
         try:
-            storage.put(self._owner, self._word)
+            storage.write_if_changed(self._owner, self._word)
         except OSError as error:
             raise FoldlineError(
                 f"{self._url}: no checkpoints can be kept ({error}); see who may write there, or set checkpoints.folder"
@@ -174,7 +174,7 @@ class BucketFolder:
         Raises:
             FoldlineError: the bucket cannot be listed.
         """
-        return [name for name in storage.names_below(self._url) if name.endswith(SUFFIX)]
+        return [name for name in storage.list_names(self._url) if name.endswith(SUFFIX)]
 
     def read(self, name: str) -> bytes:
         """See `LocalFolder`."""
@@ -188,7 +188,7 @@ class BucketFolder:
         """
         if self.is_wanted():
             raise PermissionError("another process trains this fold now")
-        storage.put(f"{self._url}/{name}", b"".join(blocks))
+        storage.write_if_changed(f"{self._url}/{name}", b"".join(blocks))
 
     def delete(self, name: str) -> None:
         """See `LocalFolder`."""
@@ -206,7 +206,7 @@ class BucketFolder:
 
     def remove(self) -> None:
         """See `LocalFolder`; who works on a former definition finds its word gone and leaves."""
-        for name in storage.names_below(self._root):
+        for name in storage.list_names(self._root):
             if name.startswith(f"{self._job}."):
                 storage.remove(f"{self._root}/{name}")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fixtures.project import REPOSITORY
 from foldline.dataset.label_arrays import label_array, label_codes
-from foldline.dataset.labels import YES_OR_NO, Labels, check_labels, is_code, names_of
+from foldline.dataset.labels import BINARY_LABELS, Labels, check_labels, is_code, names_of
 from foldline.dataset.sample_table import Columns, read_rows
 from foldline.errors import FoldlineError
 
@@ -25,9 +25,9 @@ SPOTS = Labels("multiclass", ("mole", "melanoma", "other"))
 
 
 def test_a_binary_cell_is_its_own_code() -> None:
-    assert [YES_OR_NO.code(text) for text in ("0", "1", " 1.0", "0.0 ")] == ["0", "1", "1", "0"]
-    assert YES_OR_NO.class_names("target") == ["target"]
-    assert YES_OR_NO.text("1") == "1"
+    assert [BINARY_LABELS.code(text) for text in ("0", "1", " 1.0", "0.0 ")] == ["0", "1", "1", "0"]
+    assert BINARY_LABELS.class_names("target") == ["target"]
+    assert BINARY_LABELS.text("1") == "1"
 
 
 def test_numbers_joined_by_the_separator_are_the_nineteen_classes() -> None:
@@ -43,7 +43,7 @@ def test_numbers_joined_by_the_separator_are_the_nineteen_classes() -> None:
 
 def test_one_class_by_name_or_number() -> None:
     assert [SPOTS.code(text) for text in ("mole", "1", "2.0")] == ["100", "010", "001"]
-    assert (SPOTS.activation, CELLS.activation, YES_OR_NO.activation) == ("softmax", "sigmoid", "sigmoid")
+    assert (SPOTS.activation, CELLS.activation, BINARY_LABELS.activation) == ("softmax", "sigmoid", "sigmoid")
 
 
 def test_names_that_are_numbers_are_names() -> None:
@@ -62,7 +62,7 @@ def test_an_empty_cell_is_a_sample_without_a_class_where_that_is_allowed() -> No
 @pytest.mark.parametrize(
     ("labels", "text", "words"),
     [
-        (YES_OR_NO, "2", "is not 0 or 1"),
+        (BINARY_LABELS, "2", "is not 0 or 1"),
         (CELLS, "12|19", "names no class in '19'; the classes are Nucleoplasm, .* or 0 to 18"),
         (CELLS, "12|", "names no class in ''"),
         (CELLS, "12|Centrosome", "names Centrosome more than once"),
@@ -78,10 +78,10 @@ def test_what_a_cell_cannot_hold(labels: Labels, text: str, words: str) -> None:
 
 
 def test_integers_of_a_record_are_numbers_or_a_yes_or_no_for_each_class() -> None:
-    assert CELLS.code(CELLS.values_text([12, 16])) == CELLS.code("12|16")
-    assert CELLS.code(CELLS.values_text([0] * 18 + [1])) == CELLS.code("Negative")
-    assert SPOTS.code(SPOTS.values_text([1])) == "010"
-    assert SPOTS.code(SPOTS.values_text([0, 1, 0])) == "010"
+    assert CELLS.code(CELLS.cell_from_values([12, 16])) == CELLS.code("12|16")
+    assert CELLS.code(CELLS.cell_from_values([0] * 18 + [1])) == CELLS.code("Negative")
+    assert SPOTS.code(SPOTS.cell_from_values([1])) == "010"
+    assert SPOTS.code(SPOTS.cell_from_values([0, 1, 0])) == "010"
 
 
 def test_a_wrong_cell_is_named_with_table_line_and_id(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_sections_that_cannot_be(labels: Labels, words: str) -> None:
 
 
 def test_good_sections() -> None:
-    for labels in (YES_OR_NO, CELLS, SPOTS, Labels("multiclass", ("a|b", "c"))):
+    for labels in (BINARY_LABELS, CELLS, SPOTS, Labels("multiclass", ("a|b", "c"))):
         check_labels(labels)
 
 

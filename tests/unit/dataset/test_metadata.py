@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from foldline.dataset.metadata import encoding_of, fit_encoding, problem_of
+from foldline.dataset.metadata import Encoding, fit_encoding, problem_of
 from foldline.errors import FoldlineError
 from foldline.input_pipeline.metadata_tensors import metadata_vector
 from foldline.runtime.tensorflow import tf
@@ -48,7 +48,7 @@ def test_the_pipeline_gives_the_same_vectors() -> None:
 
 def test_an_encoding_goes_through_json() -> None:
     encoding = fit_encoding(READ, ROWS)
-    assert encoding_of(encoding.as_json()) == encoding
+    assert Encoding.from_json(encoding.as_json()) == encoding
 
 
 def test_equal_numbers_are_not_divided_by_nothing() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from foldline.errors import listing
-from foldline.io.files import digest_of, read_json, sha256_of_file, write_json, written_whole
+from foldline.io.files import atomic_write, digest_of, read_json, sha256_of_file, write_json
 
 
 def names(folder: Path) -> list[str]:
@@ -14,7 +14,7 @@ def names(folder: Path) -> list[str]:
 
 def test_the_file_appears_at_the_end_with_its_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file.txt"
-    with written_whole(path, mode="w", encoding="utf-8") as handle:
+    with atomic_write(path, mode="w", encoding="utf-8") as handle:
         handle.write("ä\n")
         handle.flush()
         assert not path.exists()
@@ -27,7 +27,7 @@ def test_nothing_changes_when_the_writer_fails(before: bytes | None, tmp_path: P
     path = tmp_path / "file.bin"
     if before is not None:
         path.write_bytes(before)
-    with pytest.raises(ValueError, match="broken"), written_whole(path) as handle:
+    with pytest.raises(ValueError, match="broken"), atomic_write(path) as handle:
         handle.write(b"half")
         raise ValueError("broken")
     assert (path.read_bytes() if path.exists() else None) == before
@@ -37,7 +37,7 @@ def test_nothing_changes_when_the_writer_fails(before: bytes | None, tmp_path: P
 def test_an_old_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"a longer old content")
-    with written_whole(path) as handle:
+    with atomic_write(path) as handle:
         handle.write(b"new")
     assert path.read_bytes() == b"new"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from foldline.errors import FoldlineError
 from foldline.io import storage
-from foldline.io.storage import Listed
+from foldline.io.storage import ObjectInfo
 from foldline.planning.job_keys import Files, refresh, restore
 from foldline.planning.result_store import BucketResults, LocalResults, check_reach, results_of
 from foldline.planning.workflow_plan import Job, WorkflowPlan
@@ -34,12 +34,12 @@ def content_of(text: str) -> str:
 
 
 @pytest.fixture
-def objects() -> dict[str, Listed]:
+def objects() -> dict[str, ObjectInfo]:
     """Two jobs that ended well, each with an output; the upstream one's was copied last."""
     found = {}
     for number, rule in enumerate(("first", "second")):
-        found[f"{URL}/{rule}.built"] = Listed(6, content_of(f"key-{rule}\n"), 2_000_000_000)
-        found[f"{URL}/{rule}.csv"] = Listed(9, "crc32c:x", (9 - number) * 1_000_000_000)
+        found[f"{URL}/{rule}.built"] = ObjectInfo(6, content_of(f"key-{rule}\n"), 2_000_000_000)
+        found[f"{URL}/{rule}.csv"] = ObjectInfo(9, "crc32c:x", (9 - number) * 1_000_000_000)
     return found
 
 
@@ -53,9 +53,9 @@ def copy_of(name: str) -> Path:
     return COPIES / "bucket" / "run" / name
 
 
-def refreshed(plan: WorkflowPlan, objects: dict[str, Listed], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def refreshed(plan: WorkflowPlan, objects: dict[str, ObjectInfo], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The stale jobs, and what Snakemake's cache of file facts holds after it asked for an inventory."""
-    monkeypatch.setattr(storage, "listed", lambda prefix: objects)
+    monkeypatch.setattr(storage, "list_objects", lambda prefix: objects)
     provider = Provider()
     results = BucketResults(provider, URL)
 
@@ -70,7 +70,7 @@ def refreshed(plan: WorkflowPlan, objects: dict[str, Listed], folder: Path, monk
 
 
 def test_a_bucket_in_any_order_of_times_is_fresh(
-    plan: WorkflowPlan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: WorkflowPlan, objects: dict[str, ObjectInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
     assert stale == []
@@ -83,9 +83,9 @@ def test_a_bucket_in_any_order_of_times_is_fresh(
 
 
 def test_another_key_or_a_missing_object_is_stale(
-    plan: WorkflowPlan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: WorkflowPlan, objects: dict[str, ObjectInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objects[f"{URL}/second.built"] = Listed(6, content_of("key-of-old\n"), 2_000_000_000)
+    objects[f"{URL}/second.built"] = ObjectInfo(6, content_of("key-of-old\n"), 2_000_000_000)
     del objects[f"{URL}/first.csv"]
     stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
     assert stale == ["first", "second"]
@@ -94,9 +94,9 @@ def test_another_key_or_a_missing_object_is_stale(
 
 
 def test_a_clock_of_the_bucket_that_is_ahead_hides_no_stale_job(
-    plan: WorkflowPlan, objects: dict[str, Listed], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: WorkflowPlan, objects: dict[str, ObjectInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    objects[f"{URL}/second.built"] = Listed(6, content_of("key-of-old\n"), 9_000_000_000_000_000_000)
+    objects[f"{URL}/second.built"] = ObjectInfo(6, content_of("key-of-old\n"), 9_000_000_000_000_000_000)
     stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
     assert stale == ["second"]
     assert cache.mtime[str(copy_of("second.built"))].storage() < (tmp_path / "second.key").stat().st_mtime

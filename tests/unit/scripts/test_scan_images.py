@@ -15,7 +15,7 @@ from foldline.images.decoding import Picture, decode
 from foldline.images.headers import read_header
 from foldline.images.perceptual_hash import perceptual_hash
 from foldline.io.tables import INVENTORY, read_table
-from foldline.tfrecords.record_index import RecordNames, index_file, write_part
+from foldline.tfrecords.record_index import RecordNames, index_file, write_split_table
 from PIL import Image
 from scan_images import scan_images
 
@@ -152,7 +152,7 @@ def records(tmp_path: Path) -> dict[str, object]:
     for name, first in (("b.tfrec", 0), ("a.tfrec", 3)):
         made = [{**features, "picture": features["image"]} for features in examples(3, first=first)]
         files[name] = index_file(write_tfrecord(root / name, [{**one, "image": b""} for one in made]), names)
-    write_part(tmp_path / "raw.csv", files, names)
+    write_split_table(tmp_path / "raw.csv", files, names)
     columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group, "labels": None}
     columns |= {"metadata_columns": METADATA, "channels": [], "image_feature": names.image}
     return {"root": root, "table": tmp_path / "raw.csv", "images": None, **columns}

@@ -14,7 +14,7 @@ from foldline.images.headers import read_header
 from foldline.images.resizing import record_image
 from foldline.io.files import digest_of, sha256_of_file
 from foldline.io.tables import INVENTORY, write_table
-from foldline.tfrecords.record_index import RecordNames, index_file, write_part
+from foldline.tfrecords.record_index import RecordNames, index_file, write_split_table
 from foldline.tfrecords.shards import Record, check_shards, decode_record, feature_kinds, read_manifest, read_records
 from scan_images import scan_images
 from shard_records import shard_records
@@ -213,7 +213,9 @@ class ReadyMade:
         for path in self.folder.glob("*.tfrec"):
             path.unlink()
         paths = {name: write_tfrecord(self.folder / name, made) for name, made in files.items()}
-        write_part(self.folder / "raw.csv", {name: index_file(paths[name], self.names) for name in paths}, self.names)
+        write_split_table(
+            self.folder / "raw.csv", {name: index_file(paths[name], self.names) for name in paths}, self.names
+        )
 
     def scan(self) -> None:
         """Write the inventory."""

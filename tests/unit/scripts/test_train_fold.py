@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from fixtures.settings import model_settings
 from fixtures.shards import ShardSet, cut_last_record, write_shards
-from foldline.dataset.metadata import encoding_of
+from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
 from foldline.io.files import digest_of, read_json, sha256_of_file
 from foldline.io.tables import read_table
@@ -131,7 +131,7 @@ def test_metadata_go_in_and_their_encoding_is_kept(inputs: list[str], tmp_path: 
     columns = {"site": {"kind": "categorical", "vocabulary": ["a", "b"], "missing": []}}
     backbone = "efficientnet-lite0" if "image" in inputs else None
     run(data, tmp_path, columns=columns, inputs=inputs, backbone=backbone, epochs=1, trainable="head")
-    encoding = encoding_of(read_json(tmp_path / "metadata.json")["columns"])
+    encoding = Encoding.from_json(read_json(tmp_path / "metadata.json")["columns"])
     assert encoding.width == 3
     with Image.open(tmp_path / "samples.png") as picture:
         assert ("image" in inputs) == (picture.width > 1)

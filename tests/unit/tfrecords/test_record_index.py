@@ -26,12 +26,12 @@ from foldline.tfrecords.example_proto import decode_example, float32_text
 from foldline.tfrecords.record_index import (
     RecordLocation,
     RecordNames,
-    check_part,
+    check_split,
     image_at,
     index_file,
     index_files,
     read_locations,
-    write_part,
+    write_split_table,
 )
 from foldline.tfrecords.shards import write_records
 
@@ -208,7 +208,7 @@ def test_an_id_in_two_files_is_refused_with_both_places(tmp_path: Path) -> None:
     }
     words = r"b\.tfrec, record 1: id 'ISIC_0002' stands in a\.tfrec, record 3 too; ids must be unique"
     with pytest.raises(FoldlineError, match=words):
-        check_part(files)
+        check_split(files)
 
 
 def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:
@@ -220,15 +220,15 @@ def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:
         r"b\.tfrec, record 1: the image of id 'ISIC_0003' is 32 x 32 pixels where that of a\.tfrec, record 1 is 24 x 24"
     )
     with pytest.raises(FoldlineError, match=words):
-        check_part(files)
-    check_part({"a.tfrec": files["a.tfrec"]})
+        check_split(files)
+    check_split({"a.tfrec": files["a.tfrec"]})
 
 
 def test_the_table_of_a_part_is_sorted_and_written_once(tmp_path: Path) -> None:
     table = tmp_path / "raw" / "train.csv"
     later = index_file(write_tfrecord(tmp_path / "a.tfrec", examples(2, first=2)), NAMES)
     early = index_file(write_tfrecord(tmp_path / "b.tfrec", examples(2)), NAMES)
-    write_part(table, {"a.tfrec": later, "b.tfrec": early}, NAMES)
+    write_split_table(table, {"a.tfrec": later, "b.tfrec": early}, NAMES)
     lines = table.read_text().splitlines()
     assert lines[0] == "image_name,target,patient_id,age_approx,sex,anatom_site_general_challenge,path"
     assert lines[1] == ",".join(
@@ -237,15 +237,15 @@ def test_the_table_of_a_part_is_sorted_and_written_once(tmp_path: Path) -> None:
     assert [line.split(",")[0] for line in lines[1:]] == [f"ISIC_{number:04d}" for number in range(4)]
     assert read_locations(table)["ISIC_0003"] == f"a.tfrec#{later[1].offset}+{later[1].length}"
     os.utime(table, ns=(1, 1))
-    write_part(table, {"b.tfrec": early, "a.tfrec": later}, NAMES)
+    write_split_table(table, {"b.tfrec": early, "a.tfrec": later}, NAMES)
     assert table.stat().st_mtime_ns == 1
-    write_part(table, {"b.tfrec": early}, NAMES)
+    write_split_table(table, {"b.tfrec": early}, NAMES)
     assert len(table.read_text().splitlines()) == 3
 
 
 def test_a_feature_cannot_have_the_name_of_the_column_of_places(tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match="feature 'path': the table of the records has a column of that name"):
-        write_part(tmp_path / "train.csv", {}, RecordNames("image_name", None, None, ("path",)))
+        write_split_table(tmp_path / "train.csv", {}, RecordNames("image_name", None, None, ("path",)))
 
 
 def test_only_new_and_changed_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,11 +305,11 @@ def test_files_are_found_by_pattern(tmp_path: Path) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("")
     (root / "folder.tfrec").mkdir()
-    assert storage.matching(root, "*.tfrec") == [str(root / "a.tfrec"), str(root / "b.tfrec")]
-    assert storage.matching(root, "**/c.tfrec") == [str(root / "more" / "c.tfrec")]
-    assert storage.matching(root, "../data ?1?/a.tfrec") == [str(root / ".." / "data [1]" / "a.tfrec")]
-    assert storage.matching("elsewhere", f"{tmp_path}/*/a.tfrec") == [str(root / "a.tfrec")]
-    assert storage.matching(root, "*.none") == []
+    assert storage.find_files(root, "*.tfrec") == [str(root / "a.tfrec"), str(root / "b.tfrec")]
+    assert storage.find_files(root, "**/c.tfrec") == [str(root / "more" / "c.tfrec")]
+    assert storage.find_files(root, "../data ?1?/a.tfrec") == [str(root / ".." / "data [1]" / "a.tfrec")]
+    assert storage.find_files("elsewhere", f"{tmp_path}/*/a.tfrec") == [str(root / "a.tfrec")]
+    assert storage.find_files(root, "*.none") == []
 
 
 def test_places_below_a_root_are_told_by_their_path_there(tmp_path: Path) -> None:
@@ -318,7 +318,9 @@ def test_places_below_a_root_are_told_by_their_path_there(tmp_path: Path) -> Non
     assert storage.relative("data", "data/a.tfrec") == "a.tfrec"
 
 
-@pytest.mark.parametrize("use", [storage.opened, storage.stamp, lambda url: storage.matching("", url)])
+@pytest.mark.parametrize(
+    "use", [storage.open_binary, storage.size_and_version, lambda url: storage.find_files("", url)]
+)
 def test_urls_need_packages_that_are_named(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(FoldlineError, match=r"gs://bucket/a\.tfrec: .* install fsspec and gcsfs, or copy the files to"):
@@ -357,7 +359,7 @@ def test_records_in_a_bucket_are_read_as_local_ones(
     bucket = Bucket({"bucket/b.tfrec": file.read_bytes(), "bucket/a.tfrec": file.read_bytes()})
     core = types.SimpleNamespace(url_to_fs=lambda url: (bucket, url.removeprefix("gs://")))
     monkeypatch.setitem(sys.modules, "fsspec", types.SimpleNamespace(core=core))
-    found = storage.matching("", "gs://bucket/*.tfrec")
+    found = storage.find_files("", "gs://bucket/*.tfrec")
     assert found == ["gs://bucket/a.tfrec", "gs://bucket/b.tfrec"]
     indexed = index_files(found, NAMES, cache=tmp_path)
     assert indexed[found[0]] == index_file(file, NAMES)
@@ -391,7 +393,7 @@ def test_labels_of_records_are_text_numbers_or_a_yes_or_no_for_each_class(tmp_pa
     path = write_tfrecord(tmp_path / "train.tfrec", made)
     found = index_file(path, names)
     assert [record.target for record in found] == list(cells.values())
-    write_part(tmp_path / "train.csv", {"train.tfrec": found}, names)
+    write_split_table(tmp_path / "train.csv", {"train.tfrec": found}, names)
     columns = Columns("image_name", "target", None, labels=labels)
     assert [row.target for row in read_rows(tmp_path / "train.csv", columns)] == list(cells.values())
     write_tfrecord(path, [made[0] | {"target": b"0|3"}])

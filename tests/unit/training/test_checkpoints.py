@@ -195,7 +195,7 @@ def test_a_bucket_that_cannot_be_reached_is_told(monkeypatch: pytest.MonkeyPatch
     def refused(place: str, content: bytes) -> None:
         raise OSError("403 Forbidden")
 
-    monkeypatch.setattr("foldline.io.storage.put", refused)
+    monkeypatch.setattr("foldline.io.storage.write_if_changed", refused)
     with pytest.raises(FoldlineError, match=r"memory://b/m\.fold1\.key: no checkpoints can be kept \(403 Forbidden\)"):
         made("memory://b/")
 
