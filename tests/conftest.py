@@ -4,11 +4,20 @@ Rows that tests name are the numbered capabilities of the two public notebooks w
 the melanoma notebook, 15 to 26 of the protein-atlas one.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures.forked import SERVER
 from fixtures.images import write_config, write_dataset
 from fixtures.project import REPOSITORY, Project, copy_workflow
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server() -> Iterator[None]:
+    """Stop the process that runs Snakemake, if a test has started it."""
+    yield
+    SERVER.close()
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +36,7 @@ def new_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project in which the whole workflow has run; tests undo what they edit."""
     project = _project(tmp_path_factory.mktemp("finished"))
-    project.snakemake()
+    project.command()
     return project
 
 
