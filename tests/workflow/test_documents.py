@@ -6,20 +6,102 @@ from pathlib import Path
 import pytest
 import yaml
 from fixtures.project import Project
-from foldline.planning.config_reference import key_table, with_table
+from foldline.planning.config_reference import key_tables, keys_of, with_tables
 from foldline.planning.configuration import complete, read_schema
 
 
-def test_the_key_table_is_the_schema(repository: Path) -> None:
+def test_the_key_tables_are_those_of_the_schema(repository: Path) -> None:
     text = (repository / "config" / "README.md").read_text(encoding="utf-8")
     schema = read_schema(repository / "config" / "config.schema.yaml")
-    assert text == with_table(text, key_table(schema)), "run make config-reference"
+    assert text == with_tables(text, key_tables(schema)), "run make config-reference"
+
+
+def test_every_leaf_of_the_schema_is_one_row_of_the_key_tables(repository: Path) -> None:
+    schema = read_schema(repository / "config" / "config.schema.yaml")
+    rows = re.findall(r"^\| `([^`]+)` \|", key_tables(schema), re.MULTILINE)
+    names = [re.sub(r"\b(PRESET|COLUMN|MODEL|FOLD)\b", "*", row) for row in rows]
+    assert len(names) == len(set(names))
+    leaves = leaves_of(schema, schema)
+    assert set(leaves) <= set(names)
+    # The others hold such leaves.
+    assert all(
+        any(re.match(re.escape(name) + r"(\.|\[)", leaf) for leaf in leaves) for name in set(names) - set(leaves)
+    )
+    assert {"dataset.metadata.*.kind", "models.*.hidden[].units", "models.*.fold_overrides.*.epochs"} <= set(names)
+
+
+def leaves_of(schema: dict, root: dict) -> list[str]:
+    """Paths of the keys of a JSON schema that hold no other keys; `*` is a name that the user chooses."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]] | schema
+        return leaves_of({key: value for key, value in schema.items() if key != "$ref"}, root)
+    children = [(f".{name}", child) for name, child in schema.get("properties", {}).items()]
+    children += [(".*", child) for child in [schema.get("additionalProperties")] if isinstance(child, dict)]
+    children += [("[]", child) for child in [schema.get("items")] if child is not None]
+    below = [f"{name}{leaf}" for name, child in children for leaf in leaves_of(child, root)]
+    # The values of a list are no keys.
+    return [leaf.removeprefix(".") if schema is root else leaf for leaf in below if leaf != "[]"] or [""]
+
+
+def test_a_key_table_has_types_ranges_and_defaults() -> None:
+    schema = yaml.safe_load(SMALL_SCHEMA)
+    assert key_tables(schema) == SMALL_TABLES.strip()
+
+
+SMALL_SCHEMA = """
+type: object
+required: [models]
+properties:
+  title: {description: Its title., type: [string, "null"], default: "a|b"}
+  models:
+    description: The models.
+    type: object
+    additionalProperties:
+      type: object
+      required: [size]
+      properties:
+        size: {description: Width., type: integer, minimum: 1, maximum: 9}
+        loss:
+          type: object
+          properties:
+            name: {description: Which., enum: [focal, null], default: focal}
+            alpha: {description: Weight., $ref: "#/$defs/share", default: 0.5}
+        layers:
+          description: Layers.
+          type: array
+          default: []
+          items: {$ref: "#/$defs/layer"}
+        units: {description: Units., type: array, items: {type: number, exclusiveMinimum: 0}, default: [1, 2]}
+$defs:
+  share: {type: number, minimum: 0, exclusiveMaximum: 1}
+  layer: {type: object, properties: {dropout: {description: Dropped., $ref: "#/$defs/share"}}}
+"""
+
+SMALL_TABLES = r"""
+### General
+
+| key | type, range | default | meaning |
+|---|---|---|---|
+| `title` | text or null | `a\|b` | Its title. |
+
+### models
+
+| key | type, range | default | meaning |
+|---|---|---|---|
+| `models` | mapping | required | The models. |
+| `models.MODEL.size` | integer, ≥ 1 and ≤ 9 | required | Width. |
+| `models.MODEL.loss.name` | `focal`, `null` | `focal` | Which. |
+| `models.MODEL.loss.alpha` | number, ≥ 0 and < 1 | `0.5` | Weight. |
+| `models.MODEL.layers` | list of mappings | `[]` | Layers. |
+| `models.MODEL.layers[].dropout` | number, ≥ 0 and < 1 |  | Dropped. |
+| `models.MODEL.units` | list of numbers, > 0 | `[1, 2]` | Units. |
+"""
 
 
 def test_every_key_of_the_schema_has_a_description(repository: Path) -> None:
-    rows = key_table(read_schema(repository / "config" / "config.schema.yaml")).splitlines()[2:]
-    assert len(rows) > 40
-    assert [row for row in rows if row.split("|")[4].strip() == ""] == []
+    keys = keys_of(read_schema(repository / "config" / "config.schema.yaml"))
+    assert len(keys) > 100
+    assert [key.path for key in keys if not key.schema.get("description")] == []
 
 
 def test_the_example_in_the_config_readme_is_allowed(repository: Path) -> None:

@@ -1,6 +1,9 @@
-"""The table of keys in `config/README.md`, made from the schema; `make config-reference` renews it."""
+"""Generate the key tables of `config/README.md` from the schema; `make config-reference` renews them."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,62 +12,126 @@ from foldline.planning.configuration import read_schema, resolve
 REPOSITORY = Path(__file__).resolve().parents[3]
 SCHEMA = REPOSITORY / "config" / "config.schema.yaml"
 README = REPOSITORY / "config" / "README.md"
-START, END = "<!-- key table: made from config.schema.yaml -->", "<!-- end of key table -->"
-RANGES = {"minimum": "from {}", "exclusiveMinimum": "above {}", "maximum": "to {}", "exclusiveMaximum": "below {}"}
+START, END = "<!-- key tables: generated from config.schema.yaml -->", "<!-- end of key tables -->"
+# What stands in a key's path for a name that the user chooses, by the mapping that holds the names.
+PLACEHOLDERS = {
+    "presets": "PRESET",
+    "metadata": "COLUMN",
+    "record_features": "COLUMN",
+    "models": "MODEL",
+    "fold_overrides": "FOLD",
+}
+TYPES = {"object": "mapping", "string": "text"}
+LIMITS = {"minimum": "≥ {}", "exclusiveMinimum": "> {}", "maximum": "≤ {}", "exclusiveMaximum": "< {}"}
 
 
-def key_table(schema: Mapping[str, Any]) -> str:
-    """Markdown table of all keys of a schema, one row per key that holds a value."""
-    lines = ["| key | type, range | default | meaning |", "|---|---|---|---|"]
-    lines += [
-        f"| `{key}` | {_values(below)} | {_default(below)} | {_meaning(below)} |"
-        for key, below in _keys(schema, schema)
-    ]
+@dataclass(frozen=True)
+class Key:
+    """One key of the configuration.
+
+    Attributes:
+        path: its full name, such as `models.MODEL.hidden[].units`.
+        schema: its schema, references resolved.
+        required: whether it must be set.
+    """
+
+    path: str
+    schema: Mapping[str, Any]
+    required: bool
+
+
+def keys_of(schema: Mapping[str, Any]) -> list[Key]:
+    """All keys of a schema in its order, except sections: mappings that only group other keys."""
+    return list(_properties(schema, schema, ""))
+
+
+def key_tables(schema: Mapping[str, Any]) -> str:
+    """Markdown tables of all keys: one for each top-level section, and one for the keys outside of any section."""
+    sections = groupby(sorted(keys_of(schema), key=lambda key: _section(key) != ""), key=_section)
+    return "\n\n".join(_table(section or "General", keys) for section, keys in sections)
+
+
+def with_tables(text: str, tables: str) -> str:
+    """Text of the README with the generated tables between its two marks replaced."""
+    before, rest = text.split(START)
+    return f"{before}{START}\n\n{tables}\n\n{END}{rest.split(END)[1]}"
+
+
+def _properties(schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> Iterator[Key]:
+    for name, child in schema.get("properties", {}).items():
+        child = _resolved(child, root)
+        if child.get("type") != "object" or "properties" not in child:
+            yield Key(prefix + name, child, name in schema.get("required", []))
+        yield from _children(child, root, prefix + name)
+
+
+def _children(schema: Mapping[str, Any], root: Mapping[str, Any], path: str) -> Iterator[Key]:
+    """Keys inside of a mapping, or of the mappings in a list."""
+    yield from _properties(schema, root, f"{path}.")
+    if isinstance(schema.get("additionalProperties"), dict):
+        child = _resolved(schema["additionalProperties"], root)
+        path = f"{path}.{PLACEHOLDERS[path.rpartition('.')[2]]}"
+        if "properties" not in child:
+            yield Key(path, child, required=False)
+        yield from _children(child, root, path)
+    if "items" in schema:
+        yield from _properties(schema["items"], root, f"{path}[].")
+
+
+def _resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema without references, in itself and in its items."""
+    schema = resolve(schema, root)
+    return {**schema, "items": resolve(schema["items"], root)} if "items" in schema else schema
+
+
+def _section(key: Key) -> str:
+    section, dot, _ = key.path.partition(".")
+    return section if dot or section in PLACEHOLDERS else ""
+
+
+def _table(title: str, keys: Iterable[Key]) -> str:
+    lines = [f"### {title}", "", "| key | type, range | default | meaning |", "|---|---|---|---|"]
+    lines += [f"| `{key.path}` | {_type(key.schema)} | {_default(key)} | {_meaning(key.schema)} |" for key in keys]
     return "\n".join(lines)
 
 
-def with_table(text: str, table: str) -> str:
-    """Text of the README with the table between its two marks replaced."""
-    before, rest = text.split(START)
-    return f"{before}{START}\n{table}\n{END}{rest.split(END)[1]}"
-
-
-def _keys(schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, below in schema.get("properties", {}).items():
-        below = resolve(below, root)
-        further = below.get("additionalProperties")
-        if "properties" in below:
-            yield from _keys(below, root, f"{prefix}{name}.")
-        elif name == "models":
-            yield f"{prefix}{name}", below
-            yield from _keys(resolve(further, root), root, f"{prefix}{name}.MODEL.")
-        elif isinstance(further, dict):
-            keys = ", ".join(f"`{key}`" for key in resolve(further, root).get("properties", {}))
-            told = f"{below['description']} Keys: {keys}." if keys else below["description"]
-            yield f"{prefix}{name}", {**below, "description": told}
-        else:
-            yield f"{prefix}{name}", below
-
-
-def _values(schema: Mapping[str, Any]) -> str:
+def _type(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
-        return ", ".join("null" if value is None else f"`{value}`" for value in schema["enum"])
-    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    ranges = [text.format(schema[key]) for key, text in RANGES.items() if key in schema]
-    return " ".join([" or ".join("mapping" if kind == "object" else kind for kind in kinds), *ranges])
+        return ", ".join(_code(value) for value in schema["enum"])
+    kinds: list[str] = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    text = " or ".join(_list(schema["items"]) if kind == "array" else TYPES.get(kind, kind) for kind in kinds)
+    limits = [limit.format(schema[key]) for key, limit in LIMITS.items() if key in schema]
+    return f"{text}, {' and '.join(limits)}" if limits else text
 
 
-def _default(schema: Mapping[str, Any]) -> str:
-    if "default" not in schema:
-        return ""
-    value = schema["default"]
-    shown = str(value).lower() if isinstance(value, bool) else str(value).replace("|", "\\|")
-    return "`null`" if value is None else f"`{shown}`"
+def _list(item: Mapping[str, Any]) -> str:
+    if "enum" in item:
+        return f"list of {_type(item)}"
+    kind, comma, limits = _type(item).partition(",")
+    return f"list of {kind}s{comma}{limits}"
+
+
+def _default(key: Key) -> str:
+    if "default" in key.schema:
+        return _code(key.schema["default"])
+    return "required" if key.required else ""
+
+
+def _code(value: Any) -> str:
+    """A value as it is written in YAML."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"`{_escaped(text)}`"
 
 
 def _meaning(schema: Mapping[str, Any]) -> str:
-    return " ".join(schema.get("description", "").split()).replace("|", "\\|")
+    return _escaped(" ".join(schema.get("description", "").split()))
+
+
+def _escaped(text: str) -> str:
+    """Text for a cell of a Markdown table."""
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":
-    README.write_text(with_table(README.read_text(encoding="utf-8"), key_table(read_schema(SCHEMA))), encoding="utf-8")
+    tables = key_tables(read_schema(SCHEMA))
+    README.write_text(with_tables(README.read_text(encoding="utf-8"), tables), encoding="utf-8")

@@ -106,7 +106,7 @@ def test_what_is_refused(changes: dict[str, Any], words: list[str]) -> None:
 def test_a_missing_key_is_named_with_its_meaning() -> None:
     config = example()
     del config["dataset"]["id_column"]
-    assert "dataset.id_column is missing. Column of the sample's name" in refusal(config)
+    assert "dataset.id_column is missing. Column with the unique id" in refusal(config)
 
 
 @pytest.mark.parametrize(
