@@ -1,8 +1,9 @@
-"""Channels laid over each other in colors, so that a picture of any number of them can be looked at."""
+"""Composite of image channels: one color picture for a person to look at, from any number of channels."""
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 COLORS = {
     "red": (255, 0, 0),
@@ -15,20 +16,20 @@ COLORS = {
 }
 
 
-def channel_colors(channels: Sequence[str]) -> np.ndarray:
-    """Color of each channel, uint8, (C, 3): that of its name, else the next of `COLORS` that no name has taken."""
-    free = [name for name in COLORS if name not in channels] or list(COLORS)
+def channel_colors(channels: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Color of each channel, uint8, (C, 3): the color that it is named after, else the next unused one of `COLORS`."""
+    unused = [name for name in COLORS if name not in channels] or list(COLORS)
     others = [name for name in channels if name not in COLORS]
-    picked = {name: free[number % len(free)] for number, name in enumerate(others)}
-    return np.array([COLORS[picked.get(name, name)] for name in channels], np.uint8)
+    assigned = {name: unused[number % len(unused)] for number, name in enumerate(others)}
+    return np.array([COLORS[assigned.get(name, name)] for name in channels], np.uint8)
 
 
-def composite(pixels: np.ndarray, channels: Sequence[str]) -> np.ndarray:
-    """One color picture of all channels: the sum of each in its color, cut at white.
+def composite(pixels: npt.NDArray[np.uint8], channels: Sequence[str]) -> npt.NDArray[np.uint8]:
+    """Sum all channels, each in its color, clipped at white.
 
     Args:
         pixels: uint8, (..., C).
-        channels: names of the C channels; none for an RGB or gray picture, which stays as it is.
+        channels: names of the C channels; empty for an RGB or gray picture, which does not change.
 
     Returns:
         uint8, (..., 3).

@@ -1,15 +1,17 @@
-"""Pixels of an image file: upright, 8 bit, one channel or three; damage is an error.
+"""Decode image files to upright 8-bit pixels with one or three channels; damage is an error.
 
-JPEG is decoded by libjpeg-turbo, at a reduced scale where that is enough; the other formats by Pillow.
+libjpeg-turbo decodes JPEG, at a reduced scale if that is enough; Pillow decodes the other formats.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import simplejpeg
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
-from foldline.images.headers import Header, UnusableImageError, damaged, opened, reading
+from foldline.images.headers import Header, UnusableImageError, damaged, open_image, pillow_errors
 
 # Scales, in eighths, at which libjpeg-turbo decodes faster than at full scale; 5 to 7 take up to twice as long.
 REDUCED_SCALES = (1, 2, 3, 4)
@@ -17,58 +19,58 @@ FULL_SCALE = 8
 GRAY_MODES = ("1", "L", "LA")
 ALPHA_MODES = ("LA", "PA", "RGBA")
 MODES = (*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-# Pillow keeps the high byte of a 16-bit sample. Where that stands, the raw mode says; its twin reads the low byte.
+# Pillow keeps one byte of a 16-bit sample: the high one by the raw mode of the file, the low one by its twin.
 TWIN = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
 TIFF_PHOTOMETRIC_TAG, TIFF_WHITE_IS_ZERO = 262, 0
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels, and how far the picture reaches in them.
+    """Decoded pixels, and the box in them that the picture covers.
 
     Attributes:
         pixels: uint8, (height, width, 1) or (height, width, 3).
-        box: left, top, right, bottom of the picture in pixels. A reduced JPEG is filled up to whole pixels: 901 rows at
-            a quarter are 226, of which the picture covers 225.25. Without this, resizing would shift it by up to a
-            pixel.
+        box: left, top, right, bottom of the picture in pixels. A reduced JPEG is padded to whole pixels: 901 rows at a
+            quarter become 226, of which the picture covers 225.25. Resizing without the box would shift the picture by
+            up to a pixel.
     """
 
-    pixels: np.ndarray
+    pixels: npt.NDArray[np.uint8]
     box: tuple[float, float, float, float]
 
     @classmethod
-    def whole(cls, pixels: np.ndarray) -> "Picture":
+    def whole(cls, pixels: npt.NDArray[np.uint8]) -> "Picture":
         """A picture that fills its pixels."""
         return cls(pixels, (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0])))
 
 
 def decode(data: bytes, header: Header, *, min_width: int = 0, min_height: int = 0) -> Picture:
-    """Decode an image: upright, gray kept as one channel, everything else as RGB.
+    """Decode an image to upright pixels: gray images to one channel, all others to RGB.
 
-    Alpha is composited on black, the color that padding has too. CMYK and palettes become RGB; ICC profiles are not
-    applied. Samples of 16 bits become value / 257, rounded.
+    Alpha is composited on black, the color of padding. CMYK and palettes become RGB; ICC profiles are not applied.
+    Samples of 16 bits become value / 257, rounded.
 
     Args:
         data: the bytes of the file.
-        header: what `read_header` gave for them.
-        min_width: a JPEG may come reduced so far that the picture keeps at least this many columns, in pixels. With
-            both minima at 0 it comes as it is.
+        header: the parsed header of the file.
+        min_width: a JPEG may be decoded at a reduced scale that leaves at least this many columns, in pixels. If both
+            minima are 0, it is decoded at full scale.
         min_height: as `min_width`, for rows.
 
     Raises:
-        UnusableImageError: damaged, cut, or of a pixel format that has no 8-bit counterpart.
+        UnusableImageError: the file is damaged or truncated, or its pixel format is not supported.
     """
     if header.format == "JPEG" and header.mode in ("L", "RGB"):
-        picture = _decoded_jpeg(data, header, min_width, min_height)
+        picture = _decode_jpeg(data, header, min_width, min_height)
     elif ";16" in header.raw_mode:
-        picture = Picture.whole(_decoded_16_bit(data, header))
+        picture = Picture.whole(_decode_16_bit(data, header))
     else:
-        picture = Picture.whole(_decoded_8_bit(data))
+        picture = Picture.whole(_decode_8_bit(data))
     return upright(picture, header.orientation)
 
 
 def upright(picture: Picture, orientation: int) -> Picture:
-    """Turn a picture upright; `orientation` as EXIF 2.32 numbers it, 1..8."""
+    """Flip and rotate a picture upright; `orientation` is an EXIF 2.32 number, 1..8."""
     pixels, (left, top, right, bottom) = picture.pixels, picture.box
     if orientation in (5, 6, 7, 8):
         pixels = pixels.transpose(1, 0, 2)
@@ -83,12 +85,12 @@ def upright(picture: Picture, orientation: int) -> Picture:
     return Picture(np.ascontiguousarray(pixels), (left, top, right, bottom))
 
 
-def scaled_to_8_bit(samples: np.ndarray) -> np.ndarray:
-    """Samples of 16 bits as value / 257, rounded: 0 stays 0 and 65535 becomes 255."""
+def scaled_to_8_bit(samples: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+    """Convert 16-bit samples to value / 257, rounded: 0 stays 0 and 65535 becomes 255."""
     return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def _decoded_jpeg(data: bytes, header: Header, min_width: int, min_height: int) -> Picture:
+def _decode_jpeg(data: bytes, header: Header, min_width: int, min_height: int) -> Picture:
     width, height = header.width, header.height
     if header.orientation >= 5:
         width, height, min_width, min_height = height, width, min_height, min_width
@@ -104,7 +106,7 @@ def _decoded_jpeg(data: bytes, header: Header, min_width: int, min_height: int) 
 
 
 def _scale(width: int, height: int, min_width: int, min_height: int) -> int:
-    """Eighths at which a JPEG is decoded. Below 8 pixels two scales can give the same size, so there it is 8."""
+    """Scale in eighths at which to decode a JPEG; 8 if a side is below 8 pixels, where two scales may share a size."""
     if min(width, height) < FULL_SCALE or max(min_width, min_height) == 0:
         return FULL_SCALE
     fits = (
@@ -113,12 +115,11 @@ def _scale(width: int, height: int, min_width: int, min_height: int) -> int:
     return next(fits, FULL_SCALE)
 
 
-def _decoded_16_bit(data: bytes, header: Header) -> np.ndarray:
+def _decode_16_bit(data: bytes, header: Header) -> npt.NDArray[np.uint8]:
     """Decode samples of 16 bits; uint8, (height, width, 1) or (height, width, 3)."""
     samples = _samples_16_bit(data, header)
-    with opened(data) as image:
-        tags = image.tag_v2 if header.format == "TIFF" else {}
-        if tags.get(TIFF_PHOTOMETRIC_TAG) == TIFF_WHITE_IS_ZERO:
+    with open_image(data) as image:
+        if isinstance(image, TiffImageFile) and image.tag_v2.get(TIFF_PHOTOMETRIC_TAG) == TIFF_WHITE_IS_ZERO:
             samples = 65535 - samples
         transparent = image.info.get("transparency")
     if samples.shape[2] in (2, 4):
@@ -129,14 +130,14 @@ def _decoded_16_bit(data: bytes, header: Header) -> np.ndarray:
     return scaled_to_8_bit(samples)
 
 
-def _samples_16_bit(data: bytes, header: Header) -> np.ndarray:
-    """The samples as they stand in the file; uint16, (height, width, 1 to 4)."""
+def _samples_16_bit(data: bytes, header: Header) -> npt.NDArray[np.uint16]:
+    """Read the samples of the file unchanged; uint16, (height, width, 1 to 4)."""
     if header.mode in ("I;16", "I;16B"):
-        with opened(data) as image, reading():
+        with open_image(data) as image, pillow_errors():
             image.load()
             return np.asarray(image).astype(np.uint16)[:, :, None]
     if header.raw_mode == "LA;16B":
-        # Four bytes a pixel, as RGBA of 8 bits has: the high and low bytes of gray and alpha.
+        # Four bytes per pixel, as in 8-bit RGBA: the high and low bytes of gray and alpha.
         four = _bytes_read_as(data, "RGBA").astype(np.uint16)
         return four[:, :, 0::2] * 256 + four[:, :, 1::2]
     if header.raw_mode not in TWIN:
@@ -145,35 +146,35 @@ def _samples_16_bit(data: bytes, header: Header) -> np.ndarray:
     return high * 256 + _bytes_read_as(data, TWIN[header.raw_mode])
 
 
-def _bytes_read_as(data: bytes, raw_mode: str) -> np.ndarray:
-    """Decode with the samples in the file taken as `raw_mode`; uint8, (height, width, channels)."""
-    with opened(data) as image:
+def _bytes_read_as(data: bytes, raw_mode: str) -> npt.NDArray[np.uint8]:
+    """Decode the samples of the file as `raw_mode`; uint8, (height, width, channels)."""
+    with open_image(data) as image:
         image.tile = [
             tile._replace(args=(raw_mode, *tile.args[1:]) if isinstance(tile.args, tuple) else raw_mode)
             for tile in image.tile
         ]
-        with reading():
+        with pillow_errors():
             image.load()
             return np.asarray(image)
 
 
-def _on_black(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _on_black(color: npt.NDArray[np.integer], alpha: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
     """Composite 16-bit samples on black; uint8, the shape of `color`."""
     full = 65535 * 257
     return ((color.astype(np.uint64) * alpha.astype(np.uint64) + full // 2) // full).astype(np.uint8)
 
 
-def _decoded_8_bit(data: bytes) -> np.ndarray:
+def _decode_8_bit(data: bytes) -> npt.NDArray[np.uint8]:
     """Decode with Pillow; uint8, (height, width, 1) or (height, width, 3)."""
-    with opened(data) as image:
+    with open_image(data) as image:
         if image.mode not in MODES:
             raise UnusableImageError(f"pixel format {image.mode} is not supported; save it as RGB or gray of 8 bits")
         gray = image.mode in GRAY_MODES
-        with reading():
+        with pillow_errors():
             image.load()
             if image.mode in ALPHA_MODES or "transparency" in image.info:
                 straight = _in_mode(image, "LA" if gray else "RGBA")
-                # Premultiplied samples are the picture composited on black.
+                # Premultiplied samples equal the picture composited on black.
                 return np.asarray(straight.convert("La" if gray else "RGBa"))[:, :, : 1 if gray else 3]
             pixels = np.asarray(_in_mode(image, "L" if gray else "RGB"))
     return pixels[:, :, None] if gray else pixels

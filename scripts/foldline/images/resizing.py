@@ -1,6 +1,7 @@
-"""From the bytes of an image file to the picture that a record holds: square, 8 bit, as JPEG, or as the file itself."""
+"""Make the square 8-bit image of a record from an image file: a JPEG, or the file itself if it fits already."""
 
 import numpy as np
+import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 
@@ -11,48 +12,48 @@ ASPECTS = ("stretch", "crop", "pad")
 
 
 def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> bytes:
-    """Make the square picture of a record from the bytes of an image file.
+    """Make the square image of a record from the bytes of an image file.
 
-    A file that is a plain JPEG or PNG of the wanted size already is handed on byte by byte, once it has been decoded
-    to prove it whole. All else becomes a JPEG.
+    A plain JPEG or PNG of the right size is returned unchanged, after a decode that proves it undamaged. Every other
+    file is resized and encoded as JPEG.
 
     Args:
         data: the bytes of the file.
         size: side of the square, in pixels.
-        aspect: "stretch" (both sides to `size`), "crop" (the center square) or "pad" (all of it, on black).
+        aspect: "stretch" (both sides to `size`), "crop" (the center square) or "pad" (the whole picture on black).
         jpeg_quality: in 1..100.
 
     Returns:
         The bytes of a JPEG or PNG, gray or RGB.
 
     Raises:
-        UnusableImageError: the file is damaged or cannot be used, see `decoding.read_header` and `decoding.decode`.
+        UnusableImageError: the file is damaged or not supported, see `headers.read_header` and `decoding.decode`.
     """
     header = read_header(data)
-    width, height = needed_size(header, size=size, aspect=aspect)
+    width, height = minimum_size(header, size=size, aspect=aspect)
     picture = decode(data, header, min_width=width, min_height=height)
     if header.plain and header.width == header.height == size:
         return data
-    return encode_jpeg(fitted(picture, size=size, aspect=aspect), quality=jpeg_quality)
+    return encode_jpeg(resize_to_square(picture, size=size, aspect=aspect), quality=jpeg_quality)
 
 
-def needed_size(header: Header, *, size: int, aspect: str) -> tuple[int, int]:
-    """Width and height in pixels below which a reduced decode would have to be enlarged again by `fitted`."""
+def minimum_size(header: Header, *, size: int, aspect: str) -> tuple[int, int]:
+    """Smallest width and height in pixels of a reduced decode that `resize_to_square` does not have to enlarge."""
     if aspect != "pad":
         return size, size
     longest = max(header.width, header.height)
     return -(-header.width * size // longest), -(-header.height * size // longest)
 
 
-def fitted(picture: Picture, *, size: int, aspect: str) -> np.ndarray:
-    """Resize to a square.
+def resize_to_square(picture: Picture, *, size: int, aspect: str) -> npt.NDArray[np.uint8]:
+    """Resize a picture to a square.
 
-    Reduced with Pillow's Hamming filter, which averages over the area that a new pixel covers, with soft edges: after
-    a reduced JPEG decode and JPEG 95, PSNR is .7 dB below a full decode with exact area averages and JPEG 95 (16
-    photographs of 5 and 6 megapixels to 384 pixels). Enlarged with the bicubic filter.
+    Reduces with Pillow's Hamming filter, which averages over the area of a new pixel with soft edges, and enlarges with
+    the bicubic filter. After a reduced JPEG decode and with JPEG quality 95, PSNR is .7 dB below that of a full decode
+    and exact area averages (16 photographs of 5 and 6 megapixels to 384 pixels).
 
     Args:
-        picture: what is resized.
+        picture: the picture.
         size: side of the square, in pixels.
         aspect: one of `ASPECTS`.
 
@@ -62,36 +63,37 @@ def fitted(picture: Picture, *, size: int, aspect: str) -> np.ndarray:
     left, top, right, bottom = picture.box
     width, height = right - left, bottom - top
     if aspect == "stretch":
-        return _resized(picture, size, size)
+        return _resize(picture, size, size)
     if aspect == "crop":
-        # Cut at whole pixels, so that a picture that needs no resizing stays as it is.
+        # Crop at whole pixels, so that a picture that needs no resizing does not change.
         side = min(width, height)
         left, top = left + (width - side) // 2, top + (height - side) // 2
-        return _resized(Picture(picture.pixels, (left, top, left + side, top + side)), size, size)
+        return _resize(Picture(picture.pixels, (left, top, left + side, top + side)), size, size)
     if aspect == "pad":
         longest = max(width, height)
-        inner = _resized(picture, max(1, round(width * size / longest)), max(1, round(height * size / longest)))
+        inner = _resize(picture, max(1, round(width * size / longest)), max(1, round(height * size / longest)))
         square = np.zeros((size, size, inner.shape[2]), np.uint8)
         row, column = (size - inner.shape[0]) // 2, (size - inner.shape[1]) // 2
         square[row : row + inner.shape[0], column : column + inner.shape[1]] = inner
         return square
-    raise ValueError(f"aspect {aspect!r} is none of {', '.join(ASPECTS)}")
+    raise ValueError(f"aspect {aspect!r} is not one of {', '.join(ASPECTS)}")
 
 
-def _resized(picture: Picture, width: int, height: int) -> np.ndarray:
+def _resize(picture: Picture, width: int, height: int) -> npt.NDArray[np.uint8]:
     pixels, box = picture.pixels, picture.box
-    reduced = width <= box[2] - box[0] and height <= box[3] - box[1]
+    smaller = width <= box[2] - box[0] and height <= box[3] - box[1]
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    kind = Image.Resampling.HAMMING if reduced else Image.Resampling.BICUBIC
+    kind = Image.Resampling.HAMMING if smaller else Image.Resampling.BICUBIC
     return np.asarray(image.resize((width, height), kind, box)).reshape(height, width, pixels.shape[2])
 
 
-def encode_jpeg(pixels: np.ndarray, *, quality: int) -> bytes:
-    """Encode uint8 (height, width, 1) as a gray JPEG of one component, (height, width, 3) with 4:2:0 color."""
+def encode_jpeg(pixels: npt.NDArray[np.uint8], *, quality: int) -> bytes:
+    """Encode uint8 (height, width, 1) as a gray JPEG, (height, width, 3) as a color JPEG with 4:2:0 subsampling."""
     gray = pixels.shape[2] == 1
-    return simplejpeg.encode_jpeg(
+    encoded: bytes = simplejpeg.encode_jpeg(
         np.ascontiguousarray(pixels),
         quality=quality,
         colorspace="GRAY" if gray else "RGB",
         colorsubsampling="Gray" if gray else "420",
     )
+    return encoded

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and digests of what is in them."""
+"""Atomic writes of local files, and digests of files and values."""
 
 import contextlib
 import hashlib
@@ -13,30 +13,37 @@ BLOCK_BYTES = 1 << 20
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, *, mode: str = "wb", sync: bool = True, **open_options: Any) -> Iterator[IO[Any]]:
-    """Open a file aside of `path`; flush, sync and rename it to `path` on success, remove it on failure.
+    """Write a file that appears at `path` only when it is complete.
+
+    The content goes to a temporary file in the same folder, which is flushed, synced and renamed at the end. If the
+    body raises, the temporary file is removed and `path` does not change.
 
     Args:
-        path: where the finished file appears; missing parent folders are made.
+        path: the file to write; missing parent folders are created.
         mode: "wb" or "w".
-        sync: wait until the disk has it; without, it may be gone or empty after a failure of the power.
-        **open_options: handed to `open` (`encoding`, `newline`).
+        sync: wait until the disk has the content. Without it, a power failure may leave an empty file or none.
+        **open_options: passed to `open` (`encoding`, `newline`).
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with aside.open(mode, **open_options) as handle:
+        with temporary.open(mode, **open_options) as handle:
             yield handle
             handle.flush()
             if sync:
                 os.fsync(handle.fileno())
-        aside.replace(path)
+        temporary.replace(path)
     finally:
-        aside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, content: Any) -> None:
-    """Write `content` as JSON with sorted keys; NaN and infinity are refused (they are not JSON)."""
+    """Write `content` as JSON with sorted keys.
+
+    Raises:
+        ValueError: a number is NaN or infinite, which JSON does not allow.
+    """
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False)
     with atomic_write(path, mode="w", encoding="utf-8") as handle:
         handle.write(text + "\n")
@@ -57,6 +64,10 @@ def sha256_of_file(path: str | Path) -> str:
 
 
 def digest_of(content: Any) -> str:
-    """Hex SHA-256 of a JSON-able value; equal values give equal digests on every machine."""
+    """Hex SHA-256 of a value that JSON can represent; equal values have equal digests on every machine.
+
+    Raises:
+        ValueError: a number is NaN or infinite.
+    """
     text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Typed settings: frozen dataclasses from the mappings that Snakemake hands to a step."""
+"""Typed settings: build frozen dataclasses from the mappings that Snakemake passes to a step."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar

@@ -1,7 +1,7 @@
-"""Files by path or by URL: list, stat, read and write them.
+"""List, stat, read and write files by path or URL.
 
-A place is the path of a local file or a URL such as `gs://bucket/train00.tfrec`. Local places need the standard library
-only, URLs need fsspec and, for `gs://`, gcsfs.
+"Path" means the path of a local file or a URL such as `gs://bucket/train00.tfrec`. Local files need the standard
+library only; URLs need fsspec and, for `gs://`, gcsfs.
 """
 
 import contextlib
@@ -13,23 +13,23 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, listing
 from foldline.io.files import atomic_write
 
-# What file systems call the version of a file, the most exact first.
+# Keys under which file systems report the version of a file, the most exact first.
 VERSIONS = ("generation", "etag", "ETag", "mtime", "updated", "LastModified", "created")
-# What stores call the checksum of an object's bytes, the most exact first. Composed objects have a crc32c alone.
+# Keys under which object stores report a checksum, the most exact first. Composed objects have a crc32c only.
 CHECKSUMS = ("md5Hash", "crc32c")
 
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """An object as the listing of its bucket tells it.
+    """An object of a bucket, as the listing of the bucket describes it.
 
     Attributes:
-        bytes: its size.
-        checksum: what changes with its bytes: name and value of the checksum that the store keeps, "md5Hash:...".
-        updated_ns: when it was written, in ns since 1970.
+        bytes: size.
+        checksum: name and value of the store's checksum, "md5Hash:...".
+        updated_ns: time of the last write, in ns since 1970.
     """
 
     bytes: int
@@ -37,34 +37,37 @@ class ObjectInfo:
     updated_ns: int
 
 
-def is_url(place: str | Path) -> bool:
-    """Whether a place is a URL."""
-    return "://" in str(place)
+def is_url(path: str | Path) -> bool:
+    """Whether a path is a URL."""
+    return "://" in str(path)
 
 
-def join(root: str | Path, place: str) -> str:
-    """A place as it can be opened: paths that are not absolute stand below `root`, which may be a URL."""
-    if is_url(place) or Path(place).is_absolute():
-        return place
-    return f"{str(root).rstrip('/')}/{place}" if is_url(root) else str(Path(root) / place)
+def join(root: str | Path, path: str) -> str:
+    """Join a path to `root`, a folder or URL; absolute paths and URLs stay as they are."""
+    if is_url(path) or Path(path).is_absolute():
+        return path
+    return f"{str(root).rstrip('/')}/{path}" if is_url(root) else str(Path(root) / path)
 
 
-def relative(root: str | Path, place: str) -> str:
-    """A place by its path below `root`, or as it is where it lies elsewhere; the inverse of `below`."""
+def relative(root: str | Path, path: str) -> str:
+    """Make a path relative to `root`, if it is in `root`; the inverse of `join`."""
     if is_url(root):
-        return place.removeprefix(f"{str(root).rstrip('/')}/")
-    if is_url(place):
-        return place
-    full, folder = Path(place).absolute(), Path(root).absolute()
-    return full.relative_to(folder).as_posix() if full.is_relative_to(folder) else str(full)
+        return path.removeprefix(f"{str(root).rstrip('/')}/")
+    if is_url(path):
+        return path
+    absolute, folder = Path(path).absolute(), Path(root).absolute()
+    return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else str(absolute)
 
 
 def find_files(root: str | Path, pattern: str) -> list[str]:
-    """Sorted places of the files that a glob pattern names (`*`, `?`, `[...]`, `**`), as they can be opened.
+    """Find the files that match a glob pattern (`*`, `?`, `[...]`, `**`).
 
     Args:
-        root: folder or URL of patterns that are neither absolute nor URLs.
+        root: folder or URL that the pattern is relative to, unless the pattern is absolute or a URL.
         pattern: the pattern.
+
+    Returns:
+        Sorted paths, joined to `root`.
 
     Raises:
         FoldlineError: the pattern is a URL that cannot be listed.
@@ -72,9 +75,9 @@ def find_files(root: str | Path, pattern: str) -> list[str]:
     if is_url(root):
         pattern = join(root, pattern)
     if is_url(pattern):
-        system, path = _system(pattern)
-        with _listing_of(pattern):
-            return sorted(system.unstrip_protocol(name) for name in system.glob(path))
+        system, key = _file_system(pattern)
+        with _listing_errors(pattern):
+            return sorted(system.unstrip_protocol(name) for name in system.glob(key))
     folder = Path(root)
     if Path(pattern).is_absolute():
         folder = Path(Path(pattern).anchor)
@@ -83,161 +86,168 @@ def find_files(root: str | Path, pattern: str) -> list[str]:
 
 
 def list_objects(folder: str) -> dict[str, ObjectInfo]:
-    """All objects below a folder of a bucket, by their URLs, from the bucket's listing alone.
+    """List all objects in a folder of a bucket and its subfolders, by URL; no object is read.
 
     Raises:
-        FoldlineError: the bucket cannot be listed, or keeps no checksums.
+        FoldlineError: the bucket cannot be listed, or reports no checksums.
     """
-    system, path = _system(folder)
-    with _listing_of(folder):
-        found = system.find(path, detail=True)
-    return {system.unstrip_protocol(name): _listed(name, facts) for name, facts in found.items()}
+    system, key = _file_system(folder)
+    with _listing_errors(folder):
+        entries = system.find(key, detail=True)
+    return {system.unstrip_protocol(name): _object_info(name, entry) for name, entry in entries.items()}
 
 
-def _listed(name: str, facts: Mapping[str, Any]) -> ObjectInfo:
-    checksum = next((key for key in CHECKSUMS if facts.get(key)), None)
+def _object_info(name: str, entry: Mapping[str, Any]) -> ObjectInfo:
+    checksum = next((key for key in CHECKSUMS if entry.get(key)), None)
     if checksum is None:
         raise FoldlineError(
-            f"{name}: its store keeps no checksums ({' or '.join(CHECKSUMS)}), as Google Cloud Storage does; copy the "
-            "files to a local disk"
+            f"{name}: its storage reports no checksum ({' or '.join(CHECKSUMS)}), as Google Cloud Storage does; copy "
+            "the files to a local disk"
         )
-    moment = datetime.fromisoformat(str(facts["updated"]))
-    return ObjectInfo(int(facts["size"]), f"{checksum}:{facts[checksum]}", int(moment.timestamp() * 1e6) * 1000)
+    updated = datetime.fromisoformat(str(entry["updated"]))
+    return ObjectInfo(int(entry["size"]), f"{checksum}:{entry[checksum]}", int(updated.timestamp() * 1e6) * 1000)
 
 
-def size_and_version(place: str) -> tuple[int, str]:
-    """Size in bytes of a file, and a text that changes when the file does: the mtime in ns, or a bucket's version.
+def size_and_version(path: str) -> tuple[int, str]:
+    """Size of a file in bytes, and a text that changes with its content: mtime in ns, or the version in a bucket.
 
     Raises:
-        OSError: there is no such file, or it cannot be asked for.
-        FoldlineError: a URL's file system keeps no versions, or is not installed.
+        OSError: the file does not exist or cannot be accessed.
+        FoldlineError: the file system of a URL reports no versions, or its packages are not installed.
     """
-    if not is_url(place):
-        found = Path(place).stat()
-        return found.st_size, str(found.st_mtime_ns)
-    system, path = _system(place)
-    with _reached():
-        facts = system.info(path)
-    version = next((str(facts[name]) for name in VERSIONS if name in facts), None)
+    if not is_url(path):
+        status = Path(path).stat()
+        return status.st_size, str(status.st_mtime_ns)
+    system, key = _file_system(path)
+    with _as_os_error():
+        entry = system.info(key)
+    version = next((str(entry[name]) for name in VERSIONS if name in entry), None)
     if version is None:
-        raise FoldlineError(f"{place}: its file system does not say when a file changed; copy the file to a local disk")
-    return int(facts["size"]), version
+        raise FoldlineError(
+            f"{path}: its file system reports neither a version nor a time of change ({listing(VERSIONS)}); copy the "
+            "file to a local disk"
+        )
+    return int(entry["size"]), version
 
 
-def open_binary(place: str) -> IO[bytes]:
-    """Open a file for reading from its start to its end.
+def open_binary(path: str) -> IO[bytes]:
+    """Open a file to read it from start to end.
 
     Raises:
         OSError: the file cannot be read.
-        FoldlineError: what reads the URL is not installed.
+        FoldlineError: the packages that read the URL are not installed.
     """
-    if not is_url(place):
-        return Path(place).open("rb")
-    system, path = _system(place)
-    with _reached():
-        return system.open(path, "rb")
+    if not is_url(path):
+        return Path(path).open("rb")
+    system, key = _file_system(path)
+    with _as_os_error():
+        handle: IO[bytes] = system.open(key, "rb")
+    return handle
 
 
-def open_text(place: str | Path) -> IO[str]:
+def open_text(path: str | Path) -> IO[str]:
     """Open a table in UTF-8, with or without a byte order mark; line ends stay. Errors as `open_binary`."""
-    return io.TextIOWrapper(io.BytesIO(read(str(place))), encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(io.BytesIO(read(str(path))), encoding="utf-8-sig", newline="")
 
 
-def read(place: str) -> bytes:
-    """All bytes of a file; errors as `open_binary`."""
-    if not is_url(place):
-        return Path(place).read_bytes()
-    system, path = _system(place)
-    with _reached():
-        return system.cat_file(path)
+def read(path: str) -> bytes:
+    """Read all bytes of a file; errors as `open_binary`."""
+    if not is_url(path):
+        return Path(path).read_bytes()
+    system, key = _file_system(path)
+    with _as_os_error():
+        content: bytes = system.cat_file(key)
+    return content
 
 
-def read_range(place: str, start: int, end: int) -> bytes:
-    """Bytes `start` (inclusive, from 0) to `end` (exclusive) of a file; fewer where the file ends before.
+def read_range(path: str, start: int, end: int) -> bytes:
+    """Read bytes `start` (inclusive, from 0) to `end` (exclusive) of a file; fewer if the file is shorter.
 
     Raises:
         OSError: the file cannot be read.
-        FoldlineError: what reads the URL is not installed.
+        FoldlineError: the packages that read the URL are not installed.
     """
-    if is_url(place):
-        system, path = _system(place)
-        with _reached():
-            return system.cat_file(path, start=start, end=end)
-    with Path(place).open("rb") as handle:
+    if is_url(path):
+        system, key = _file_system(path)
+        with _as_os_error():
+            content: bytes = system.cat_file(key, start=start, end=end)
+        return content
+    with Path(path).open("rb") as handle:
         handle.seek(start)
         return handle.read(end - start)
 
 
-def is_file(place: str | Path) -> bool:
-    """Whether there is a file at a place.
+def is_file(path: str | Path) -> bool:
+    """Whether a file exists.
 
     Raises:
-        OSError: a bucket cannot be asked.
-        FoldlineError: what reads the URL is not installed.
+        OSError: a bucket does not answer.
+        FoldlineError: the packages that read the URL are not installed.
     """
-    if not is_url(place):
-        return Path(place).is_file()
-    system, path = _system(str(place))
-    with _reached():
-        return system.isfile(path)
+    if not is_url(path):
+        return Path(path).is_file()
+    system, key = _file_system(str(path))
+    with _as_os_error():
+        exists: bool = system.isfile(key)
+    return exists
 
 
-def write_if_changed(place: str | Path, content: bytes) -> None:
-    """Write a file whole; one that holds these bytes already is left alone.
+def write_if_changed(path: str | Path, content: bytes) -> None:
+    """Write a file atomically, unless it has this content already.
 
     Raises:
-        OSError: it cannot be written.
-        FoldlineError: what writes the URL is not installed.
+        OSError: the file cannot be written.
+        FoldlineError: the packages that write the URL are not installed.
     """
-    if is_file(place) and read(str(place)) == content:
+    if is_file(path) and read(str(path)) == content:
         return
-    if is_url(place):
-        system, path = _system(str(place))
-        with _reached():
-            system.pipe_file(path, content)
+    if is_url(path):
+        system, key = _file_system(str(path))
+        with _as_os_error():
+            system.pipe_file(key, content)
         return
-    with atomic_write(place) as handle:
+    with atomic_write(path) as handle:
         handle.write(content)
 
 
-def remove(place: str | Path) -> None:
-    """Remove a file, if it is there.
+def remove(path: str | Path) -> None:
+    """Remove a file, if it exists.
 
     Raises:
-        OSError: it cannot be removed.
-        FoldlineError: what reaches the URL is not installed.
+        OSError: the file cannot be removed.
+        FoldlineError: the packages that access the URL are not installed.
     """
-    if not is_url(place):
-        Path(place).unlink(missing_ok=True)
+    if not is_url(path):
+        Path(path).unlink(missing_ok=True)
         return
-    system, path = _system(str(place))
-    with contextlib.suppress(FileNotFoundError), _reached():
-        system.rm_file(path)
+    system, key = _file_system(str(path))
+    with contextlib.suppress(FileNotFoundError), _as_os_error():
+        system.rm_file(key)
 
 
 def list_names(folder: str) -> list[str]:
-    """Sorted names of all objects below a folder of a bucket, as they are now, by their paths in it.
+    """Sorted paths of all objects in a folder of a bucket, relative to it, from a fresh listing.
 
     Raises:
         FoldlineError: the bucket cannot be listed.
     """
-    system, path = _system(folder)
-    with _listing_of(folder):
-        system.invalidate_cache(path)
-        found = system.find(path)
-    return sorted(name.removeprefix(f"{path.rstrip('/')}/") for name in found)
+    system, key = _file_system(folder)
+    with _listing_errors(folder):
+        system.invalidate_cache(key)
+        names = system.find(key)
+    return sorted(name.removeprefix(f"{key.rstrip('/')}/") for name in names)
 
 
 def common_parent(urls: Sequence[str]) -> str:
-    """The folder that holds all of some objects of one bucket, maybe in folders of its own."""
+    """The deepest folder that contains all of these objects of one bucket."""
     scheme = urls[0].partition("://")[0]
-    paths = {str(PurePosixPath(url.removeprefix(f"{scheme}://")).parent) for url in urls}
-    return f"{scheme}://{os.path.commonpath(sorted(paths))}"
+    folders = {str(PurePosixPath(url.removeprefix(f"{scheme}://")).parent) for url in urls}
+    return f"{scheme}://{os.path.commonpath(sorted(folders))}"
 
 
 @contextlib.contextmanager
-def _reached() -> Iterator[None]:
-    """Clients raise errors of their own for what a local disk reports as `OSError`: no access, no answer."""
+def _as_os_error() -> Iterator[None]:
+    """Raise `OSError` for a storage client's own errors (no access, no answer), as a local disk does."""
     try:
         yield
     except (OSError, FoldlineError):
@@ -247,25 +257,26 @@ def _reached() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _listing_of(url: str) -> Iterator[None]:
+def _listing_errors(url: str) -> Iterator[None]:
     try:
-        with _reached():
+        with _as_os_error():
             yield
     except OSError as error:
-        raise FoldlineError(f"{url} cannot be listed: {error}; check the address and who may read it") from error
+        raise FoldlineError(f"{url} cannot be listed: {error}; check the URL and its read permission") from error
 
 
-def _system(url: str) -> tuple[Any, str]:
-    """File system of a URL, and the file's path in it."""
+def _file_system(url: str) -> tuple[Any, str]:
+    """The fsspec file system of a URL, and the file's path in it."""
     try:
         import fsspec
 
-        return fsspec.core.url_to_fs(url)
+        system, key = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        needed = "fsspec and gcsfs" if url.startswith(("gs://", "gcs://")) else "fsspec"
+        packages = "fsspec and gcsfs" if url.startswith(("gs://", "gcs://")) else "fsspec"
         raise FoldlineError(
-            f"{url}: URLs are read with packages that are not installed ({error}); install {needed}, or copy the files "
+            f"{url}: the packages that read URLs are not installed ({error}); install {packages}, or copy the files "
             "to a local disk"
         ) from error
     except ValueError as error:
         raise FoldlineError(f"{url}: {error}; give a gs:// URL or a path") from error
+    return system, key

@@ -1,4 +1,4 @@
-"""Work spread over processes: results in order, few of them in memory, no process left behind when the parent dies."""
+"""Map a function over items in several processes: ordered results, bounded memory, no orphaned processes."""
 
 import contextlib
 import multiprocessing
@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 from foldline.errors import FoldlineError
@@ -19,7 +20,7 @@ from foldline.errors import FoldlineError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Chunks that are in work or waiting, per worker: enough that no worker waits, few enough to hold in memory.
+# Chunks per worker that run or wait: enough to keep every worker busy, few enough to hold in memory.
 CHUNKS_AHEAD = 3
 
 
@@ -29,10 +30,10 @@ def ordered_map(
     """Yield `function(item)` for every item, in the order of the items.
 
     Args:
-        function: a function of a module (not of the script itself), so that another process finds it by name.
-        items: taken only as fast as results are.
-        workers: processes; with 1 the work is done in this one.
-        chunk: items that travel together.
+        function: a function that other processes can import; not one of the main script.
+        items: read lazily, only as fast as results are consumed.
+        workers: number of processes; 1 runs in the calling process.
+        chunk: items sent to a process at a time.
 
     Raises:
         FoldlineError: a worker process was killed.
@@ -42,16 +43,16 @@ def ordered_map(
         return
     source = iter(items)
     chunks = iter(lambda: list(islice(source, chunk)), [])
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_follow_parent)
-    waiting: deque[Future[list[Result]]] = deque()
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_exit_with_parent)
+    pending: deque[Future[list[Result]]] = deque()
     try:
-        for part in chunks:
+        for some in chunks:
             with _main_script_hidden():
-                waiting.append(pool.submit(_all_of, function, part))
-            if len(waiting) >= workers * CHUNKS_AHEAD:
-                yield from waiting.popleft().result()
-        while waiting:
-            yield from waiting.popleft().result()
+                pending.append(pool.submit(_map_chunk, function, some))
+            if len(pending) >= workers * CHUNKS_AHEAD:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
     except BrokenProcessPool as error:
         raise FoldlineError(
             "a worker process was killed; if the machine ran out of memory, give the job fewer threads or more memory"
@@ -60,27 +61,28 @@ def ordered_map(
         pool.shutdown(cancel_futures=True)
 
 
-def _all_of(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
+def _map_chunk(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
     return [function(item) for item in items]
 
 
-def _follow_parent() -> None:
-    """Leave interrupts to the parent, and end when it is gone: a killed parent cannot tell its workers to stop."""
+def _exit_with_parent() -> None:
+    """Ignore interrupts, which the parent handles, and exit when the parent dies: a killed parent stops no workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
 
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
 
-    threading.Thread(target=wait, daemon=True).start()
+def _exit_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 @contextlib.contextmanager
 def _main_script_hidden() -> Iterator[None]:
-    """Keep new processes from running the main script again, as they would to find functions defined in it.
+    """Keep new processes from importing the main script, as `spawn` does to find functions defined in it.
 
-    The script that Snakemake runs begins with code of Snakemake's own, which costs a worker .3 s and 60 MB.
+    The script that Snakemake runs starts with Snakemake's own code, which costs each worker .3 s and 60 MB.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foldline.errors import FoldlineError
-from foldline.images.perceptual_hash import as_array
+from foldline.images.perceptual_hash import hash_array
 from foldline.io.tables import LEAKS
 from foldline.splits.hamming_search import close_pairs
 
@@ -98,7 +98,7 @@ def _near_pairs(hashes: pd.Series, distinct: np.ndarray, begin: int, limit: int)
     """Pairs of the images at the positions `distinct`, at least one of them at or behind `begin`."""
     own, others = distinct[distinct >= begin], distinct[distinct < begin]
     places = np.concatenate([own, others])
-    arrays = as_array(list(hashes[places]))
+    arrays = hash_array(list(hashes[places]))
     found = close_pairs(arrays[: len(own)], arrays, limit=limit, same=True)
     both = np.sort(places[found[:, :2]], axis=1)
     return _pairs(both[:, 0], both[:, 1], NEAR, found[:, 2])

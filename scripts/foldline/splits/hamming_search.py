@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from foldline.errors import FoldlineError
-from foldline.images.perceptual_hash import HASH_BITS, turned
+from foldline.images.perceptual_hash import HASH_BITS, symmetric_hashes
 
 # More than these bits a band key does not hold; a longer band is compared by its first bits, which finds no less.
 KEY_BITS = 32
@@ -40,7 +40,7 @@ def close_pairs(left: np.ndarray, right: np.ndarray, *, limit: int, same: bool =
     bands = limit + 1
     right_keys = _band_keys(right, bands)
     right_words = _words(right)
-    for view in turned(left):
+    for view in symmetric_hashes(left):
         view_words = _words(view)
         view_keys = _band_keys(view, bands)
         for band in range(bands):

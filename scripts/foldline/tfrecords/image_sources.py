@@ -13,7 +13,7 @@ from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError
 from foldline.images.decoding import Picture, decode
 from foldline.images.headers import UnusableImageError, read_header
-from foldline.images.perceptual_hash import LEAST_SIDE, perceptual_hash
+from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
 from foldline.images.resizing import record_image
 from foldline.io.storage import read
 from foldline.tfrecords.record_index import RecordLocation, image_at
@@ -95,7 +95,7 @@ def _look(place: str, image_feature: str, gray: bool) -> Look:
         facts |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         header = read_header(data)
         facts |= {"width": header.width, "height": header.height}
-        picture = decode(data, header, min_width=LEAST_SIDE, min_height=LEAST_SIDE)
+        picture = decode(data, header, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
     except FileNotFoundError:
         return Look(**facts, problem="missing: no such file")
     except OSError as error:

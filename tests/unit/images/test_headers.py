@@ -1,4 +1,4 @@
-"""Headers: format by content, orientation, and refusal before a pixel is decoded."""
+"""Headers: format, orientation, and files that are refused before a pixel is decoded."""
 
 import struct
 import zlib
@@ -11,13 +11,13 @@ from foldline.images.headers import MAX_MEGAPIXELS, UnusableImageError, read_hea
 from PIL import Image
 
 
-def test_the_format_is_told_by_content() -> None:
+def test_the_format_follows_from_the_content() -> None:
     image = Image.fromarray(smooth())
     found = {name: read_header(saved(image, name)).format for name in ("JPEG", "PNG", "WEBP", "TIFF")}
     assert found == {name: name for name in found}
 
 
-def test_orientation_behind_the_pixels_of_a_png() -> None:
+def test_an_orientation_behind_the_pixels_of_a_png_is_applied() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     data = saved(Image.fromarray(smooth(16, 40)), "PNG")
@@ -33,7 +33,7 @@ def test_unreadable_exif_counts_as_upright() -> None:
     assert read_header(data).orientation == 1
 
 
-def test_plain_files_are_told_apart() -> None:
+def test_only_8_bit_upright_gray_and_rgb_files_are_plain() -> None:
     pixels = Image.fromarray(smooth())
     exif = Image.Exif()
     exif[0x0112] = 3
@@ -56,13 +56,13 @@ def test_plain_files_are_told_apart() -> None:
     ("data", "reason"),
     [(b"", "empty file"), (b"hello" * 9, "not a readable"), (b"GIF89a" + bytes(30), "not a readable")],
 )
-def test_other_files_are_refused(data: bytes, reason: str) -> None:
+def test_files_of_other_formats_are_refused(data: bytes, reason: str) -> None:
     with pytest.raises(UnusableImageError, match=reason):
         read_header(data)
 
 
 @pytest.mark.parametrize(("name", "reason"), [("PNG", "animated: 3"), ("WEBP", "animated: 3"), ("TIFF", "3 pages")])
-def test_several_pictures_in_a_file_are_refused(name: str, reason: str) -> None:
+def test_a_file_with_several_pictures_is_refused(name: str, reason: str) -> None:
     frames = [Image.fromarray(smooth(seed=seed)) for seed in range(3)]
     with pytest.raises(UnusableImageError, match=reason):
         read_header(saved(frames[0], name, save_all=True, append_images=frames[1:]))
@@ -83,16 +83,16 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
         read_header(bytes(jpeg))
 
 
-@pytest.mark.parametrize("place", [5, 7])
-def test_a_picture_without_area_is_refused(place: int) -> None:
+@pytest.mark.parametrize("offset", [5, 7])
+def test_a_picture_without_area_is_refused(offset: int) -> None:
     jpeg = bytearray(saved(Image.fromarray(smooth()), "JPEG"))
-    start = jpeg.index(b"\xff\xc0") + place
+    start = jpeg.index(b"\xff\xc0") + offset
     jpeg[start : start + 2] = b"\0\0"
     with pytest.raises(UnusableImageError, match="not a readable"):
         read_header(bytes(jpeg))
 
 
-def test_a_jpeg_with_a_preview_behind_it_is_the_first_picture() -> None:
+def test_the_first_picture_of_a_jpeg_with_a_preview_counts() -> None:
     frames = [Image.fromarray(smooth(seed=seed)) for seed in range(2)]
     data = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
     header = read_header(data)

@@ -1,4 +1,4 @@
-"""Pictures of records: size, aspect, likeness to a whole decode with area averages, files handed on untouched."""
+"""Images of records: size, aspect, similarity to a full decode with area averages, and unchanged files."""
 
 import io
 
@@ -8,7 +8,7 @@ import pytest
 from fixtures.pictures import area_averages, decibels, photograph, saved
 from foldline.images.decoding import Picture, decode
 from foldline.images.headers import UnusableImageError, read_header
-from foldline.images.resizing import ASPECTS, encode_jpeg, fitted, needed_size, record_image
+from foldline.images.resizing import ASPECTS, encode_jpeg, minimum_size, record_image, resize_to_square
 from PIL import Image
 
 
@@ -18,7 +18,7 @@ def pixels_of(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("shape", [(1201, 1043), (801, 641), (405, 333), (230, 345)])
-def test_reduction_is_close_to_whole_decode_and_area_averages(shape: tuple[int, int], channels: int) -> None:
+def test_reduction_is_close_to_a_full_decode_and_area_averages(shape: tuple[int, int], channels: int) -> None:
     source = saved(photograph(*shape, channels), "JPEG", quality=92)
     data = record_image(source, size=96, aspect="stretch", jpeg_quality=95)
     wanted = area_averages(pixels_of(source), 96)
@@ -36,21 +36,21 @@ def test_area_averages_agree_with_opencv() -> None:
 
 @pytest.mark.parametrize("shape", [(60, 90), (90, 60), (20, 30)])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_crop_takes_the_centre_square(shape: tuple[int, int], channels: int) -> None:
+def test_crop_takes_the_center_square(shape: tuple[int, int], channels: int) -> None:
     pixels = photograph(*shape, channels)
     side = min(shape)
     top, left = (shape[0] - side) // 2, (shape[1] - side) // 2
     center = pixels[top : top + side, left : left + side]
-    np.testing.assert_array_equal(fitted(Picture.whole(pixels), size=side, aspect="crop"), center)
-    smaller = fitted(Picture.whole(pixels), size=side // 2, aspect="crop")
+    np.testing.assert_array_equal(resize_to_square(Picture.whole(pixels), size=side, aspect="crop"), center)
+    smaller = resize_to_square(Picture.whole(pixels), size=side // 2, aspect="crop")
     assert smaller.shape == (side // 2, side // 2, channels)
     assert decibels(smaller, area_averages(center, side // 2)) > 35
 
 
 @pytest.mark.parametrize(("shape", "inner"), [((60, 90), (20, 30)), ((90, 60), (30, 20)), ((10, 15), (20, 30))])
-def test_pad_keeps_all_on_black(shape: tuple[int, int], inner: tuple[int, int]) -> None:
+def test_pad_shows_the_whole_picture_on_black(shape: tuple[int, int], inner: tuple[int, int]) -> None:
     pixels = np.full((*shape, 3), 200, np.uint8)
-    found = fitted(Picture.whole(pixels), size=30, aspect="pad")
+    found = resize_to_square(Picture.whole(pixels), size=30, aspect="pad")
     inside = np.zeros((30, 30), bool)
     top, left = (30 - inner[0]) // 2, (30 - inner[1]) // 2
     inside[top : top + inner[0], left : left + inner[1]] = True
@@ -58,21 +58,21 @@ def test_pad_keeps_all_on_black(shape: tuple[int, int], inner: tuple[int, int]) 
     assert (found[~inside] == 0).all()
 
 
-def test_a_very_long_picture_is_padded_too() -> None:
-    assert fitted(Picture.whole(np.full((1, 500, 1), 9, np.uint8)), size=10, aspect="pad").sum() == 90
+def test_a_very_long_picture_is_padded() -> None:
+    assert resize_to_square(Picture.whole(np.full((1, 500, 1), 9, np.uint8)), size=10, aspect="pad").sum() == 90
 
 
-def test_stretch_uses_all_of_the_picture() -> None:
+def test_stretch_uses_the_whole_picture() -> None:
     pixels = np.zeros((40, 80, 1), np.uint8)
     pixels[:, 40:] = 100
-    found = fitted(Picture.whole(pixels), size=20, aspect="stretch")[:, :, 0]
+    found = resize_to_square(Picture.whole(pixels), size=20, aspect="stretch")[:, :, 0]
     assert found[:, :9].max() == 0
     assert found[:, 11:].min() == 100
 
 
 def test_an_unknown_aspect_is_refused() -> None:
-    with pytest.raises(ValueError, match="'fill' is none of stretch, crop, pad"):
-        fitted(Picture.whole(np.zeros((4, 4, 1), np.uint8)), size=2, aspect="fill")
+    with pytest.raises(ValueError, match="'fill' is not one of stretch, crop, pad"):
+        resize_to_square(Picture.whole(np.zeros((4, 4, 1), np.uint8)), size=2, aspect="fill")
 
 
 @pytest.mark.parametrize("aspect", ASPECTS)
@@ -83,38 +83,39 @@ def test_a_reduced_decode_is_never_enlarged(aspect: str, shape: tuple[int, int])
     for options in ({}, {"exif": exif.tobytes()}):
         data = saved(np.zeros((*shape, 3), np.uint8), "JPEG", **options)
         header = read_header(data)
-        width, height = needed_size(header, size=100, aspect=aspect)
+        width, height = minimum_size(header, size=100, aspect=aspect)
         pixels = decode(data, header, min_width=width, min_height=height).pixels
         assert pixels.shape[0] < 800
-        kept = max(pixels.shape[:2]) if aspect == "pad" else min(pixels.shape[:2])
-        assert kept >= 100
+        side = max(pixels.shape[:2]) if aspect == "pad" else min(pixels.shape[:2])
+        assert side >= 100
 
 
-def test_for_padding_the_longest_side_counts() -> None:
+def test_padding_needs_the_longest_side_only() -> None:
     header = read_header(saved(np.zeros((1600, 400, 3), np.uint8), "JPEG"))
-    assert needed_size(header, size=100, aspect="pad") == (25, 100)
-    assert needed_size(header, size=100, aspect="crop") == needed_size(header, size=100, aspect="stretch") == (100, 100)
+    assert minimum_size(header, size=100, aspect="pad") == (25, 100)
+    assert minimum_size(header, size=100, aspect="crop") == (100, 100)
+    assert minimum_size(header, size=100, aspect="stretch") == (100, 100)
 
 
 @pytest.mark.parametrize("aspect", ASPECTS)
 @pytest.mark.parametrize(("name", "channels"), [("JPEG", 1), ("JPEG", 3), ("PNG", 1), ("PNG", 3)])
-def test_a_plain_file_of_the_right_size_is_handed_on(name: str, channels: int, aspect: str) -> None:
+def test_a_plain_file_of_the_right_size_is_unchanged(name: str, channels: int, aspect: str) -> None:
     data = saved(photograph(32, 32, channels), name)
     assert record_image(data, size=32, aspect=aspect, jpeg_quality=50) == data
 
 
-def test_a_file_that_needs_work_is_not_handed_on() -> None:
+def test_other_files_become_plain_jpegs() -> None:
     exif = Image.Exif()
     exif[0x0112] = 3
     pixels = photograph(32, 32)
-    needy = [
+    others = [
         saved(pixels, "JPEG", exif=exif.tobytes()),
         saved(pixels, "WEBP"),
         saved(pixels, "TIFF"),
         saved(photograph(33, 32), "PNG"),
         saved(np.concatenate([pixels, pixels[:, :, :1]], axis=2), "PNG"),
     ]
-    for data in needy:
+    for data in others:
         made = record_image(data, size=32, aspect="stretch", jpeg_quality=90)
         assert made != data
         assert read_header(made).plain
@@ -131,18 +132,18 @@ def test_orientation_is_applied_before_the_aspect() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     pixels = photograph(64, 128)
-    turned = record_image(saved(pixels, "PNG", exif=exif.tobytes()), size=32, aspect="pad", jpeg_quality=98)
+    oriented = record_image(saved(pixels, "PNG", exif=exif.tobytes()), size=32, aspect="pad", jpeg_quality=98)
     upright = record_image(saved(np.rot90(pixels, -1).copy(), "PNG"), size=32, aspect="pad", jpeg_quality=98)
-    assert turned == upright
+    assert oriented == upright
 
 
-def test_a_gray_jpeg_has_one_component() -> None:
+def test_gray_pixels_become_a_jpeg_of_one_component() -> None:
     data = encode_jpeg(photograph(16, 16, 1), quality=90)
     assert data[data.index(b"\xff\xc0") + 9] == 1
     assert Image.open(io.BytesIO(data)).mode == "L"
 
 
-def test_quality_is_used() -> None:
+def test_a_higher_quality_gives_a_larger_and_better_file() -> None:
     pixels = photograph(64, 64)
     sizes = [len(encode_jpeg(pixels, quality=quality)) for quality in (30, 60, 95)]
     assert sizes == sorted(sizes)

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all; digests tell contents apart."""
+"""Atomic writes and digests."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def test_the_file_appears_at_the_end_with_its_folders(tmp_path: Path) -> None:
+def test_the_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "file.txt"
     with atomic_write(path, mode="w", encoding="utf-8") as handle:
         handle.write("ä\n")
@@ -23,7 +23,7 @@ def test_the_file_appears_at_the_end_with_its_folders(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [None, b"old"])
-def test_nothing_changes_when_the_writer_fails(before: bytes | None, tmp_path: Path) -> None:
+def test_a_failed_write_changes_nothing(before: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     if before is not None:
         path.write_bytes(before)
@@ -34,7 +34,7 @@ def test_nothing_changes_when_the_writer_fails(before: bytes | None, tmp_path: P
     assert names(tmp_path) == ([] if before is None else ["file.bin"])
 
 
-def test_an_old_file_is_replaced(tmp_path: Path) -> None:
+def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file.bin"
     path.write_bytes(b"a longer old content")
     with atomic_write(path) as handle:
@@ -42,14 +42,14 @@ def test_an_old_file_is_replaced(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
-def test_json_is_sorted_and_read_back(tmp_path: Path) -> None:
+def test_json_has_sorted_keys_and_is_read_back(tmp_path: Path) -> None:
     write_json(tmp_path / "x.json", {"b": [1, 0.1], "a": None})
     assert (tmp_path / "x.json").read_text() == '{\n  "a": null,\n  "b": [\n    1,\n    0.1\n  ]\n}\n'
     assert read_json(tmp_path / "x.json") == {"b": [1, 0.1], "a": None}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_what_json_cannot_say_is_not_written(value: float, tmp_path: Path) -> None:
+def test_numbers_that_json_does_not_allow_are_refused(value: float, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(tmp_path / "x.json", {"a": value})
     assert names(tmp_path) == []
@@ -58,20 +58,20 @@ def test_what_json_cannot_say_is_not_written(value: float, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("size", [0, 5, (1 << 20) + 1])
-def test_the_digest_of_a_file_is_that_of_its_bytes(size: int, tmp_path: Path) -> None:
+def test_the_digest_of_a_file_is_the_sha256_of_its_bytes(size: int, tmp_path: Path) -> None:
     data = bytes(range(256)) * (size // 256 + 1)
     (tmp_path / "x").write_bytes(data[:size])
     assert sha256_of_file(tmp_path / "x") == hashlib.sha256(data[:size]).hexdigest()
 
 
-def test_the_digest_of_a_value_is_that_of_its_meaning() -> None:
+def test_equal_values_have_equal_digests() -> None:
     assert digest_of({"a": 1, "b": [2]}) == digest_of({"b": [2], "a": 1})
     assert digest_of({"a": 1}) != digest_of({"a": 2})
     assert digest_of(["a", "b"]) != digest_of(["ab"])
     assert digest_of("ä") == hashlib.sha256(b'"\\u00e4"').hexdigest()
 
 
-def test_long_lists_are_cut() -> None:
+def test_a_long_listing_is_truncated() -> None:
     assert listing(["a", "b"]) == "a, b"
     assert listing([str(number) for number in range(12)]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
     assert listing(["a", "b", "c"], limit=1) == "a and 2 more"

@@ -1,5 +1,6 @@
-"""Tables are checked on the way out and on the way in."""
+"""Tables are checked when they are written and when they are read."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +24,8 @@ def table() -> pd.DataFrame:
     )
 
 
-def test_what_is_written_is_read_back(table: pd.DataFrame, tmp_path: Path) -> None:
-    path = tmp_path / "below" / "table.csv"
+def test_a_written_table_is_read_back(table: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "table.csv"
     write_table(table, path, COLUMNS)
     found = read_table(path, COLUMNS)
     assert list(found.columns) == ["id", "size", "score", "x"]
@@ -47,14 +48,19 @@ def test_floats_keep_all_bits_and_equal_tables_equal_bytes(tmp_path: Path) -> No
     ("change", "words"),
     [
         (lambda table: table.drop(columns="size"), "no column size; the table has id, score, x"),
-        (lambda table: table.assign(size=[1.0, 2.0, 3.0]), "column size is float64, not int64 throughout"),
-        (lambda table: table.assign(id=["a", 1, "c"]), "column id is object, not str throughout"),
+        (
+            lambda table: table.assign(size=[1.0, 2.0, 3.0]),
+            "column size is float64; every value must be a whole number",
+        ),
+        (lambda table: table.assign(id=["a", 1, "c"]), "column id is object; every value must be text"),
         (lambda table: table.assign(score=[0.1, np.nan, 0.2]), "column score has missing values"),
         (lambda table: table.assign(id=["a", "", "c"]), "an id is empty"),
-        (lambda table: table.assign(id=["a", "b", "a"]), "id a more than once"),
+        (lambda table: table.assign(id=["a", "b", "a"]), "id a occurs more than once"),
     ],
 )
-def test_a_wrong_table_is_not_written(change, words: str, table: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_invalid_table_is_not_written(
+    change: Callable[[pd.DataFrame], pd.DataFrame], words: str, table: pd.DataFrame, tmp_path: Path
+) -> None:
     with pytest.raises(FoldlineError, match=words):
         write_table(change(table), tmp_path / "table.csv", COLUMNS)
     assert list(tmp_path.iterdir()) == []
@@ -68,10 +74,10 @@ def test_a_wrong_table_is_not_written(change, words: str, table: pd.DataFrame, t
         ("id,size,score\na,1,\n", "remove the file and run the workflow again"),
         ("id,size,score\na,1,nan\n", "column score has missing values"),
         ("id,size,score\n,1,1\n", "an id is empty"),
-        ("id,size,score\nb,1,1\na,1,1\nb,2,2\na,3,3\n", "id a, b more than once"),
+        ("id,size,score\nb,1,1\na,1,1\nb,2,2\na,3,3\n", "id a, b occurs more than once"),
     ],
 )
-def test_a_wrong_file_is_not_read(text: str, words: str, tmp_path: Path) -> None:
+def test_an_invalid_file_is_not_read(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text(text)
     with pytest.raises(FoldlineError, match=words):
         read_table(tmp_path / "table.csv", COLUMNS)
@@ -83,13 +89,13 @@ def test_the_key_may_have_several_columns(tmp_path: Path) -> None:
     )
     write_table(table, tmp_path / "table.csv", PREDICTIONS, key=("id", "class"))
     assert len(read_table(tmp_path / "table.csv", PREDICTIONS, key=("id", "class"))) == 2
-    with pytest.raises(FoldlineError, match="id a more than once"):
+    with pytest.raises(FoldlineError, match="id a occurs more than once"):
         read_table(tmp_path / "table.csv", PREDICTIONS)
-    with pytest.raises(FoldlineError, match="id/class a/x more than once"):
+    with pytest.raises(FoldlineError, match="id/class a/x occurs more than once"):
         write_table(table.assign(**{"class": "x"}), tmp_path / "b.csv", PREDICTIONS, key=("id", "class"))
 
 
-def test_pieces_are_put_together_sorted_and_unique(tmp_path: Path) -> None:
+def test_shards_are_joined_sorted_and_unique(tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.csv" for number in range(2)]
     for path, names in zip(paths, (["c", "a"], ["b"]), strict=True):
         write_table(
@@ -100,7 +106,7 @@ def test_pieces_are_put_together_sorted_and_unique(tmp_path: Path) -> None:
     found = read_tables(paths, FOLDS)
     assert list(found["id"]) == ["a", "b", "c"]
     assert list(found["site"]) == ["NA"] * 3
-    with pytest.raises(FoldlineError, match="id a, c more than once"):
+    with pytest.raises(FoldlineError, match="id a, c occurs more than once"):
         read_tables([paths[0], *paths], FOLDS)
 
 

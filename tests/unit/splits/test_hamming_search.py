@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from foldline.errors import FoldlineError
-from foldline.images.perceptual_hash import turned
+from foldline.images.perceptual_hash import symmetric_hashes
 from foldline.splits import hamming_search as hamming
 from foldline.splits.hamming_search import close_pairs
 
@@ -22,7 +22,7 @@ def hashes_with_copies(count: int, *, limit: int, seed: int, likeness: float = 0
     bits = np.where(common, random.integers(0, 2, 256), random.integers(0, 2, (count, 256))).astype(np.uint8)
     bits[:, 0] = 0
     hashes = np.packbits(bits, axis=1)
-    views = np.stack(list(turned(hashes)))
+    views = np.stack(list(symmetric_hashes(hashes)))
     for copy in range(count * 2 // 3, count):
         flipped = np.zeros(256, np.uint8)
         flipped[1 + random.choice(255, random.integers(0, limit + 2), replace=False)] = 1
@@ -33,7 +33,11 @@ def hashes_with_copies(count: int, *, limit: int, seed: int, likeness: float = 0
 def every_pair(left: np.ndarray, right: np.ndarray, limit: int, *, same: bool) -> list[tuple[int, int, int]]:
     """Compare every hash with every other in all orientations."""
     distances = np.min(
-        [np.bitwise_count(view[:, None, :] ^ right[None, :, :]).sum(axis=2, dtype=int) for view in turned(left)], axis=0
+        [
+            np.bitwise_count(view[:, None, :] ^ right[None, :, :]).sum(axis=2, dtype=int)
+            for view in symmetric_hashes(left)
+        ],
+        axis=0,
     )
     rows, columns = np.nonzero(distances <= limit)
     return [(i, j, distances[i, j]) for i, j in zip(rows, columns, strict=True) if not same or i < j]
