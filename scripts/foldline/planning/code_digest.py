@@ -1,37 +1,70 @@
-"""Digest of a script and of all that it imports below `scripts/`: what "code" means when a job is judged stale.
+"""Digest of a script and all code that it imports from `scripts/`; a job is stale when the digest of its code changes.
 
-Snakemake compares the mtime of the script alone; this looks at what would run. Comments, blank lines and trailing
-spaces do not count, so that a clearer comment trains nothing again. Standard library only.
+The digest is made from the syntax tree. Comments, docstrings and formatting do not count, nor do annotations of
+arguments, return values, and local or module-level names. The annotated names of a class body do, because a dataclass
+reads them. The digest is the same under every supported Python; the texts of `ast.dump` and `ast.unparse` are not.
 """
 
 import ast
 import hashlib
-import io
-import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from pathlib import Path
+
+# Fields of nodes that never change what code does.
+_SKIPPED_FIELDS = frozenset({"ctx", "kind", "simple", "type_comment", "type_ignores"})
+# Code that uses one of these names may read the docstrings or annotations of any module.
+INTROSPECTION = frozenset(
+    {
+        *("__doc__", "getdoc", "__annotations__", "get_annotations", "get_type_hints"),
+        *("singledispatch", "singledispatchmethod", "register_structure_hook", "register_unstructure_hook"),
+    }
+)
+
+
+@dataclass
+class Source:
+    """The source text of a module, reduced to what counts.
+
+    Attributes:
+        code: canonical text of its code.
+        imports: what it may import, as (level, module): level 0 is absolute, level 1 below the module's own package.
+        words: names and string constants that it uses; a string may name a data file.
+    """
+
+    code: str = ""
+    imports: set[tuple[int, str]] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
 
 
 def code_digest(script: str | Path) -> str:
-    """Hex SHA-256 over a script and the modules it imports, directly or not, from the folder of the script.
+    """Hex SHA-256 of a script and of the modules in its folder that it imports, directly or not.
 
-    Data files that a module opens beside itself (`template.html`) count too: every name of a file that stands
-    beside a module and occurs in it as a string.
+    A data file beside a module (`template.html`) counts byte by byte if a string of the module is its name. If any of
+    the code reads docstrings or annotations, then those of all of it count.
 
     Args:
-        script: path of the script; its folder is where imports are looked up, as when Python runs it.
+        script: path of the script; imports are looked up in its folder, as Python does.
+
+    Raises:
+        SyntaxError: a module cannot be parsed.
     """
     script = Path(script).resolve()
+    contents = {path.relative_to(script.parent).as_posix(): path.read_bytes() for path in reachable(script)}
+    modules = {name: content for name, content in contents.items() if name.endswith(".py")}
+    introspective = any(reduced(content, introspective=False).words & INTROSPECTION for content in modules.values())
+    for name, content in modules.items():
+        contents[name] = reduced(content, introspective=introspective).code.encode()
     digest = hashlib.sha256()
-    for path in sorted(reachable(script)):
-        digest.update(path.relative_to(script.parent).as_posix().encode() + b"\0")
-        digest.update(_significant(path).encode() + b"\0")
+    for name, content in sorted(contents.items()):
+        digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
 def reachable(script: Path) -> set[Path]:
-    """A script, the modules below its folder that it imports, directly or not, and the data files beside these."""
+    """A script, the modules in its folder that it imports, directly or not, and the data files beside them."""
     seen: set[Path] = set()
     queue = [script]
     while queue:
@@ -40,56 +73,117 @@ def reachable(script: Path) -> set[Path]:
             continue
         seen.add(path)
         if path.suffix == ".py":
-            queue.extend(_imports(path, script.parent))
+            queue.extend(_files_named_in(path, script.parent))
     return seen
 
 
-@cache
-def _imports(path: Path, root: Path) -> tuple[Path, ...]:
-    found: list[Path] = []
-    for node in ast.walk(ast.parse(path.read_bytes(), filename=str(path))):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                found.extend(_files_of(alias.name, root))
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            found.extend(_files_of(node.module, root))
-            for alias in node.names:
-                found.extend(_files_of(f"{node.module}.{alias.name}", root))
-        elif isinstance(node, ast.Constant) and _names_a_file(node.value) and (path.parent / node.value).is_file():
-            found.append(path.parent / node.value)
-    return tuple(found)
-
-
-def _names_a_file(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) < 100 and "." in value.strip(".") and value.isprintable()
-
-
-def _files_of(module: str, root: Path) -> Iterator[Path]:
-    """Files that importing `module` runs: those of its packages and its own, where they stand below `root`."""
-    parts = module.split(".")
-    for depth in range(1, len(parts) + 1):
-        place = root.joinpath(*parts[:depth])
-        for candidate in (place.with_suffix(".py"), place / "__init__.py"):
-            if candidate.is_file():
-                yield candidate
+def _files_named_in(path: Path, root: Path) -> Iterator[Path]:
+    """Modules that a module imports, the `__init__.py` files of their packages, and data files that it names."""
+    source = reduced(path.read_bytes(), introspective=False)
+    for level, module in source.imports:
+        package = path.relative_to(root).parts[:-level] if level else ()
+        target = root
+        for part in (*package, *module.split(".")):
+            target /= part
+            yield from filter(Path.is_file, (target.with_suffix(".py"), target / "__init__.py"))
+    for word in source.words:
+        if "." in word.strip(".") and len(word) < 100 and word.isprintable() and (path.parent / word).is_file():
+            yield path.parent / word
 
 
 @cache
-def _significant(path: Path) -> str:
-    """Text of a file; of Python source without comments, blank lines and trailing spaces (strings stay as they are)."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix != ".py":
-        return text
-    lines = text.splitlines()
-    inside_strings: set[int] = set()
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        row, column = token.start
-        if token.type == tokenize.COMMENT:
-            lines[row - 1] = lines[row - 1][:column]
-        elif row < token.end[0] and tokenize.tok_name[token.type] in ("STRING", "FSTRING_MIDDLE"):
-            inside_strings.update(range(row - 1, token.end[0]))
-    return "\n".join(
-        line if number in inside_strings else line.rstrip()
-        for number, line in enumerate(lines)
-        if number in inside_strings or line.strip()
-    )
+def reduced(content: bytes | str, *, introspective: bool) -> Source:
+    """Reduce the source text of a module to what counts.
+
+    Args:
+        content: the text, or the bytes of the file.
+        introspective: whether docstrings and annotations count too.
+    """
+    source = Source()
+    source.code = _Writer(source, introspective).text(ast.parse(content), in_class=False)
+    return source
+
+
+class _Writer:
+    """Writes the nodes of a syntax tree as text, and notes imports and words."""
+
+    def __init__(self, source: Source, introspective: bool) -> None:
+        self._source = source
+        self._introspective = introspective
+
+    def text(self, value: object, *, in_class: bool) -> str:
+        """Canonical text of a node, a list of nodes, or a constant; empty where there is none."""
+        match value:
+            case None | []:
+                return ""
+            case [ast.stmt(), *_]:
+                # A block in which nothing happens equals `pass`.
+                return " ".join(self.text(item, in_class=in_class) for item in self._statements(value, in_class))
+            case list():
+                # `None` is the key of `**mapping` in a dict, and the missing default of a keyword-only argument.
+                return " ".join(self.text(item, in_class=in_class) or "None" for item in value)
+            case ast.Constant():
+                return self._constant(value.value)
+            case ast.JoinedStr():
+                return self._f_string(value)
+            case ast.AnnAssign(value=ast.expr() as assigned) if not (in_class or self._introspective):
+                value = ast.Assign(targets=[value.target], value=assigned)
+            case ast.ClassDef():
+                in_class = True
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                in_class = False
+            case ast.AST():
+                pass
+            case _:
+                return self._constant(value)
+        self._note_imports(value)
+        fields = {name: self.text(getattr(value, name, None), in_class=in_class) for name in self._fields(value)}
+        return f"{type(value).__name__}({', '.join(f'{name}=[{text}]' for name, text in fields.items() if text)})"
+
+    def _fields(self, node: ast.AST) -> list[str]:
+        """Names of the fields that count, in an order that does not depend on the Python version."""
+        skipped = _SKIPPED_FIELDS
+        if isinstance(node, ast.arg | ast.FunctionDef | ast.AsyncFunctionDef) and not self._introspective:
+            skipped |= {"annotation", "returns"}
+        return sorted(set(node._fields) - skipped)
+
+    def _statements(self, body: Sequence[object], in_class: bool) -> Iterator[object]:
+        """The statements of a block that do something."""
+        for statement in body:
+            match statement:
+                case ast.Pass():
+                    pass
+                case ast.Expr(value=ast.Constant()) if not self._introspective:
+                    pass
+                # `name: type` alone makes the name local: code to which that matters can only fail.
+                case ast.AnnAssign(value=None) if not (in_class or self._introspective):
+                    pass
+                case ast.If(test=ast.Name("TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+                    yield from self._statements(statement.orelse, in_class)
+                case _:
+                    yield statement
+
+    def _f_string(self, node: ast.JoinedStr) -> str:
+        """Text of an f-string, its adjacent constants joined: Python versions cut them differently."""
+        texts = []
+        for constant, group in groupby(node.values, lambda part: isinstance(part, ast.Constant)):
+            parts: list[object] = list(group)
+            if constant:
+                parts = ["".join(str(part.value) for part in parts if isinstance(part, ast.Constant))]
+            texts += [self.text(part, in_class=False) for part in parts if part]
+        return f"JoinedStr({' '.join(texts)})"
+
+    def _note_imports(self, node: ast.AST) -> None:
+        match node:
+            case ast.Import():
+                self._source.imports.update((0, alias.name) for alias in node.names)
+            case ast.ImportFrom():
+                package = f"{node.module}." if node.module else ""
+                self._source.imports.update((node.level, package + alias.name) for alias in node.names)
+
+    def _constant(self, value: object) -> str:
+        """Text of a constant with its type: 1, 1.0, True, "1" and b"1" differ."""
+        if isinstance(value, str):
+            self._source.words.add(value)
+        # Not `repr`: the characters it escapes depend on the Python version, and it refuses integers of many digits.
+        return f"{type(value).__name__}:{hex(value) if type(value) is int else ascii(value)}"
