@@ -17,6 +17,31 @@ LABELS = "labels"
 
 
 @dataclass(frozen=True)
+class SubmissionForm:
+    """Columns of a submission and what their cells hold; see `dataset.submission` in `config/config.schema.yaml`.
+
+    Attributes:
+        id_column: column of the ids.
+        columns: the other columns.
+        form: "columns", a score of one class per column, or `LABELS`, one column with the predicted classes.
+        separator: text between the classes of a cell; this and all that follow only for `LABELS`.
+        words: "names" or "numbers" of the classes, counted from 0.
+        threshold: lowest score that predicts a class, or "best_f1"; see `thresholds.class_thresholds`.
+        empty: whether a sample may have no class.
+        exclusive: class that excludes all others; None if there is none.
+    """
+
+    id_column: str
+    columns: tuple[str, ...]
+    form: str
+    separator: str = " "
+    words: str = "names"
+    threshold: float | str = 0.5
+    empty: bool = False
+    exclusive: str | None = None
+
+
+@dataclass(frozen=True)
 class Sample:
     """A sample submission: its header and, in its order, its ids."""
 

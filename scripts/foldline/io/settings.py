@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.strategies import configure_union_passthrough
 
 from foldline.errors import FoldlineError, listing
 
 Settings = TypeVar("Settings")
 _CONVERTER = Converter(forbid_extra_keys=True)
+# A field that is a number or a name, such as `evaluation.threshold`, takes either as it is.
+configure_union_passthrough(bool | int | float | str, _CONVERTER)
 
 
 def build(cls: type[Settings], mapping: Mapping[str, Any]) -> Settings:
