@@ -131,7 +131,7 @@ def test_a_class_of_one_sample_is_told_and_not_refused(project: Project) -> None
     assert metrics["models"]["a"]["auc"]["value"] is not None
     assert "rare (1 with it, 47 without)" in (project.folder / "logs" / "make_folds.log").read_text()
     page = (project.folder / "results" / "report.html").read_text(encoding="utf-8")
-    assert "Class by class" in page
+    assert "Scores per class of" in page
     assert "rare (1 image)" in page
 
 

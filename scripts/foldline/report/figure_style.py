@@ -1,6 +1,6 @@
-"""What the figures of the report have in common: colors, measures, and bytes that never vary.
+"""Colors, sizes and output format of all figures of the report.
 
-Draw inside of `style()`: it sets aside what a machine's own matplotlib settings say.
+Draw inside `style()`: it overrides the matplotlib settings of the machine.
 """
 
 import contextlib
@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import matplotlib
 import matplotlib.style
 import numpy as np
+import numpy.typing as npt
 from matplotlib.figure import Figure
 
 INK, QUIET, GRID = "#1d2b3a", "#6b7785", "#e3e8ed"
 POSITIVE, NEGATIVE = "#c8553d", "#4f7cac"
-# Told apart by people with any kind of color vision (Okabe and Ito, 2008); later folds take the first colors again.
+# Distinguishable with any kind of color vision (Okabe and Ito, 2008); with more folds the colors repeat.
 FOLD_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1", "#7f7f7f")
 WIDTH = 10.0  # inches
 DPI = 135
@@ -44,30 +45,33 @@ STYLE = {
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """Matplotlib's own defaults and `STYLE` on top, whatever else is set on the machine."""
+    """Apply matplotlib's defaults and `STYLE`, whatever is configured on the machine."""
     with matplotlib.style.context(["default", STYLE]):
         yield
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """PNG of a figure, without the version and date that would make equal figures differ."""
+    """PNG of a figure, without version and date, so that equal figures have equal bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def colored(pixels: np.ndarray) -> np.ndarray:
-    """Three equal channels of a gray picture, whose values a gray color map would round once more."""
+def colored(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """RGB image, (height, width, 3), of a gray or RGB one, (height, width, 1 or 3).
+
+    A gray image gets three equal channels, because matplotlib's gray color map would round its values again.
+    """
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
 def fold_color(fold: int) -> str:
-    """Color of a fold, counted from 0."""
+    """Color of a fold; folds count from 0."""
     return FOLD_COLORS[fold % len(FOLD_COLORS)]
 
 
 def shortened(name: str, *, limit: int = 22) -> str:
-    """A name that fits above a picture: the middle of a long one gives way."""
+    """A name that fits above an image: the middle of a longer one becomes an ellipsis."""
     if len(name) <= limit:
         return name
     return f"{name[: limit // 2 - 1]}…{name[-(limit // 2) :]}"

@@ -1,242 +1,183 @@
-"""What the numbers of a run say, in plain English."""
+"""The summary of the report: what the numbers of a run mean, in plain English."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from foldline.errors import listing
 from foldline.evaluation.oof import BLEND
-from foldline.report.tables import RULES, Run, external_counts
+from foldline.report.json_inputs import ColumnScores
+from foldline.report.run import Run
+from foldline.report.tables import RULES, external_counts
 
-# Scores that miss the share of positives by less than this, on average, are called probabilities.
+# Below this expected calibration error the report says that scores can be read as probabilities.
 CALIBRATED = 0.05
-# A pooled AUC this many standard deviations of the folds below their mean is worth a word.
+# The report warns if the pooled AUC is below the mean of the folds by more than this many of their standard deviations.
 NOTABLE = 0.5
 
+GOOD, WARNING, NEUTRAL = "good", "warn", ""
 
-def findings(run: Run) -> list[dict[str, str]]:
-    """Sentences about a run: text, and kind "good", "warn" or ""."""
-    blend = run.metrics["models"][BLEND]
-    return [
-        finding
-        for finding in (
-            _finding_score(run, blend),
-            _finding_folds(blend),
-            _finding_rare(run),
-            _finding_blend(run),
-            _finding_calibration(blend),
-            _finding_epochs(run),
-            _finding_external(run.folds),
-            *_findings_leaks(run.leaks),
-        )
-        if finding
+
+@dataclass(frozen=True)
+class Finding:
+    """A statement about a run.
+
+    Attributes:
+        kind: "good", "warn" or ""; the page shows it as a color.
+        text: one or more sentences.
+    """
+
+    kind: str
+    text: str
+
+
+def findings(run: Run) -> list[Finding]:
+    """The statements that apply to a run, in the order of the page."""
+    blend = run.metrics.models[BLEND]
+    candidates = [
+        _auc(run, blend),
+        _folds(blend),
+        _rare_classes(run),
+        _blend(run),
+        _calibration(blend),
+        _epochs(run),
+        _external(run.folds),
+        *_leaks(run.leaks),
     ]
+    return [finding for finding in candidates if finding is not None]
 
 
-def _finding_score(run: Run, blend: Mapping[str, Any]) -> dict[str, str]:
-    area = blend["auc"]
-    scored = run.metrics["scored_classes"]
-    over = "On average over the classes, shown" if len(scored) > 1 else "Shown"
+def _auc(run: Run, blend: ColumnScores) -> Finding:
+    auc, confidence = blend.auc, f"{run.metrics.confidence:.0%}"
+    average = "On average over the classes, the" if len(run.metrics.scored_classes) > 1 else "The"
     text = (
-        f"{over} a random positive and a random negative image, the predictions put the positive first in "
-        f"{area['value']:.1%} of the cases"
+        f"{average} predictions rank a random positive image above a random negative image in {auc.value:.1%} of the "
+        "cases"
     )
-    if area["low"] is not None:
+    if auc.low is not None and auc.high is not None:
+        text += f" (ROC AUC {auc.value:.4f}, {confidence} interval {auc.low:.4f} to {auc.high:.4f})"
+        if auc.low <= 0.5 <= auc.high:
+            return Finding(WARNING, f"{text}. The interval includes 0.5: this may be no better than guessing.")
+    return Finding(GOOD, f"{text}. Every image was scored by models that were not trained on it.")
+
+
+def _folds(blend: ColumnScores) -> Finding:
+    values = [row.auc for row in blend.folds if row.auc is not None]
+    undefined = len(blend.folds) - len(values)
+    mean, difference, spread = blend.folds_mean.auc, blend.pooled_minus_folds_mean.auc, blend.folds_sd.auc
+    if undefined or mean is None or difference is None:
+        text = f"{undefined} of {len(blend.folds)} folds have no AUC, because their rows have only one label."
+        return Finding(WARNING, text)
+    text = f"The AUC of the folds ranges from {min(values):.4f} to {max(values):.4f}, with a mean of {mean:.4f}. "
+    if spread is not None and difference < -NOTABLE * spread:
         text += (
-            f" (ROC AUC {area['value']:.4f}, {run.metrics['confidence']:.0%} interval {area['low']:.4f} to "
-            f"{area['high']:.4f})"
+            f"The pooled AUC is {-difference:.4f} below that mean, because the models of the folds score on somewhat "
+            "different scales. Test predictions are means over the folds, so the mean describes them better."
         )
-        if area["low"] <= 0.5 <= area["high"]:
-            return {"kind": "warn", "text": f"{text}. The interval holds 0.5: this is not told apart from guessing."}
-    return {"kind": "good", "text": f"{text}. No image was scored by a model that was trained on it."}
+        return Finding(WARNING, text)
+    text += f"The pooled AUC differs from that mean by {abs(difference):.4f}: the folds score on the same scale."
+    return Finding(GOOD, text)
 
 
-def _finding_folds(blend: Mapping[str, Any]) -> dict[str, str]:
-    values = [row["auc"] for row in blend["folds"]]
-    if None in values:
-        text = f"{values.count(None)} of {len(values)} folds have no AUC: their rows have one label only."
-        return {"kind": "warn", "text": text}
-    difference = blend["pooled_minus_folds_mean"]["auc"]
-    spread = blend["folds_sd"]["auc"]
-    mean = blend["folds_mean"]["auc"]
-    text = f"The folds lie between {min(values):.4f} and {max(values):.4f}, {mean:.4f} on average. "
-    if difference < -NOTABLE * spread:
-        text += (
-            f"The pooled AUC is {-difference:.4f} lower than that average: the models of the folds score on somewhat "
-            "different scales. The test predictions are means over the folds, so the average says more about them."
-        )
-        return {"kind": "warn", "text": text}
-    return {
-        "kind": "good",
-        "text": text + f"The pooled AUC differs from that by {abs(difference):.4f}: the folds score on one scale.",
-    }
-
-
-def _finding_rare(run: Run) -> dict[str, str] | None:
-    rare = [f"{row['name']} ({_counted(row['positives'], 'image')})" for row in run.metrics["classes"] if row["rare"]]
+def _rare_classes(run: Run) -> Finding | None:
+    rare = [f"{row.name} ({_counted(row.positives, 'image')})" for row in run.metrics.classes if row.rare]
     if not rare:
         return None
     text = (
-        f"{_counted(len(rare), 'class')} of {len(run.metrics['classes'])} cannot be in every fold: "
-        f"{listing(rare, limit=30)}. Where a fold has one label of a class only, its score is left out of the mean "
-        "over the classes."
+        f"{_counted(len(rare), 'class')} of {len(run.metrics.classes)} cannot be in every fold: "
+        f"{listing(rare, limit=30)}. A fold that has only one label of a class has no score for it, so its mean over "
+        "the classes leaves that class out."
     )
-    return {"kind": "warn", "text": text}
+    return Finding(WARNING, text)
 
 
-def _finding_blend(run: Run) -> dict[str, str] | None:
-    models, recipe = run.recipe["models"], run.recipe
-    if len(models) == 1:
+def _blend(run: Run) -> Finding | None:
+    recipe = run.recipe
+    if len(recipe.models) == 1:
         return None
-    scores = {model: run.metrics["models"][model]["auc"]["value"] for model in models}
-    best = max(models, key=lambda model: scores[model])
-    gain = run.metrics["models"][BLEND]["auc"]["value"] - scores[best]
-    why = "chosen on the out-of-fold rows" if recipe["method"] == "best" else "set in the config"
+    scores = {model: run.metrics.models[model].auc.value or 0.0 for model in recipe.models}
+    best = max(recipe.models, key=lambda model: scores[model])
+    gain = (run.metrics.models[BLEND].auc.value or 0.0) - scores[best]
+    reason = "chosen on the out-of-fold rows" if recipe.method == "best" else "set in the configuration"
+    rules = ", ".join(f"{RULES[rule]} {score:.4f}" for rule, score in sorted(recipe.scores.items()))
     text = (
-        f"The blend of {len(models)} models is the {RULES[recipe['rule']]} ({why}; "
-        + ", ".join(f"{RULES[rule]} {score:.4f}" for rule, score in sorted(recipe["scores"].items()))
-        + f"). It is {abs(gain):.4f} {'above' if gain >= 0 else 'below'} the best single model, {best}."
+        f"The blend of {len(recipe.models)} models is the {RULES[recipe.rule]} ({reason}; AUC of the {rules}). It "
+        f"scores {abs(gain):.4f} {'above' if gain >= 0 else 'below'} the best single model, {best}."
     )
-    return {"kind": "" if gain >= 0 else "warn", "text": text}
+    return Finding(NEUTRAL if gain >= 0 else WARNING, text)
 
 
-def _finding_calibration(blend: Mapping[str, Any]) -> dict[str, str] | None:
-    error = blend["calibration"]["error"]
+def _calibration(blend: ColumnScores) -> Finding | None:
+    error = blend.calibration.error
     if error is None:
         return None
-    way = (
-        "can be read as probabilities"
-        if error < CALIBRATED
-        else "order the images but should not be read as probabilities"
-    )
-    text = f"Scores and shares of positives differ by {error:.3f} on average: the scores {way}."
-    return {"kind": "good" if error < CALIBRATED else "warn", "text": text}
+    text = f"Mean scores and observed shares of positives differ by {error:.3f} on average: "
+    if error < CALIBRATED:
+        return Finding(GOOD, text + "the scores can be read as probabilities.")
+    return Finding(WARNING, text + "use the scores to rank images, not as probabilities.")
 
 
-def _finding_epochs(run: Run) -> dict[str, str] | None:
-    """Models whose number of epochs was chosen by the score on the fold that they are scored on here."""
+def _epochs(run: Run) -> Finding | None:
+    """Warn of models whose number of epochs was chosen by the score on the fold that is scored here."""
     chosen = [
         model
-        for model in run.recipe["models"]
-        if "best" in run.settings(model, "select_epoch")
-        or any(stopping["patience"] is not None for stopping in run.settings(model, "early_stopping"))
+        for model in run.recipe.models
+        if any(settings.epochs_depend_on_held_out_fold for settings in run.settings(model))
     ]
     if not chosen:
         return None
     text = (
-        f"The epochs of {listing(chosen)} were chosen by the AUC on the very fold that is scored: these out-of-fold "
-        "scores are a little too good. A fixed number of epochs, the last one kept, would not be."
+        f"The number of epochs of {listing(chosen)} was chosen on the same fold that is scored, so these out-of-fold "
+        "scores are slightly optimistic. For unbiased scores, train a fixed number of epochs: set select_epoch to last "
+        "and early_stopping.patience to null."
     )
-    return {"kind": "warn", "text": text}
+    return Finding(WARNING, text)
 
 
-def _finding_external(folds: pd.DataFrame) -> dict[str, str] | None:
+def _external(folds: pd.DataFrame) -> Finding | None:
     external, withheld = external_counts(folds)
     if not external:
         return None
-    text = f"{_counted(external, 'external image')} {'is' if external == 1 else 'are'} trained on and never scored. "
+    text = f"{_counted(external, 'external image')} {'is' if external == 1 else 'are'} used for training only. "
     if withheld:
         text += (
-            f"{withheld:,} of them {'is' if withheld == 1 else 'are'} tied to training images by a group or by "
-            "duplicates, and withheld from the models that are scored on those."
+            f"{withheld:,} of them {'shares' if withheld == 1 else 'share'} a group or a duplicate with training "
+            f"images and {'is' if withheld == 1 else 'are'} withheld from the models that score those."
         )
     else:
-        text += "None of them is tied to a training image."
-    return {"kind": "good", "text": text}
+        text += "None of them shares a group or a duplicate with a training image."
+    return Finding(GOOD, text)
 
 
-def _findings_leaks(leaks: Mapping[str, pd.DataFrame]) -> list[dict[str, str]]:
+def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:
     inside, test = leaks["train"], leaks["test"]
+    images, separation = "training images", "both images of a pair are in the same fold"
     if "external" in leaks:
         inside = pd.concat([inside, leaks["external"]])
+        images, separation = "training and external images", "no pair is divided between training and held-out rows"
     across = test[test["other_split"] != "test"]
-    contradictory = int((inside["same_label"] == "no").sum())
     if inside.empty and across.empty:
-        return [
-            {
-                "kind": "good",
-                "text": "No duplicates were found, neither among the training images nor with test images.",
-            }
-        ]
-    found = []
+        return [Finding(GOOD, f"The leak audit found no duplicates among the {images} or between test and {images}.")]
+    result = []
     if len(inside):
-        verb = "was" if len(inside) == 1 else "were"
         pairs = _counted(len(inside), "pair")
-        text = f"{pairs} of duplicates among the training images {verb} found and kept in one fold."
-        if "external" in leaks:
-            text = (
-                f"{pairs} of duplicates among the training and external images {verb} found and kept on one side of "
-                "every split."
-            )
-        found.append({"kind": "good", "text": text})
+        result.append(Finding(GOOD, f"The leak audit found {pairs} of duplicates among the {images}; {separation}."))
+    contradictory = int((inside["same_label"] == "no").sum())
     if contradictory:
-        verb = "carries" if contradictory == 1 else "carry"
-        text = f"{_counted(contradictory, 'pair')} of these {verb} two different labels; see the leak audit."
-        found.append({"kind": "warn", "text": text})
+        verb = "has" if contradictory == 1 else "have"
+        text = f"{contradictory:,} of these pairs {verb} contradictory labels; see the leak audit."
+        result.append(Finding(WARNING, text))
     if len(across):
-        images = across["id"].nunique()
+        count = across["id"].nunique()
+        verb = "is a duplicate" if count == 1 else "are duplicates"
         text = (
-            f"{_counted(images, 'test image')} {'duplicates' if images == 1 else 'duplicate'} training images: a "
-            "leaderboard on them rewards memory."
+            f"{_counted(count, 'test image')} {verb} of {images}, so a leaderboard score on them rewards memorization."
         )
-        found.append({"kind": "warn", "text": text})
-    return found
+        result.append(Finding(WARNING, text))
+    return result
 
 
 def _counted(number: int, noun: str) -> str:
     plural = "es" if noun.endswith("s") else "s"
     return f"{number:,} {noun}" + ("" if number == 1 else plural)
-
-
-def _called(threshold: float | str) -> str:
-    if isinstance(threshold, str):
-        return (
-            "Accuracy and F1 call a score positive from the threshold on that has the highest F1 on these very rows, "
-            "class by class, so they are a little too good."
-        )
-    return f"Accuracy and F1 call a score of {threshold} or more positive."
-
-
-def method(run: Run) -> list[tuple[str, str]]:
-    """How the numbers were made: pairs of what and how."""
-    metrics = run.metrics
-    several = (
-        "A score of all classes is the mean over the classes of which it is defined (macro); in a fold that has one "
-        "label of a class only, that class does not count."
-    )
-    return [
-        (
-            "Out-of-fold rows",
-            f"The training images are split once into {metrics['folds']} folds. A model is trained per fold, on the "
-            "other folds, and scores the fold it has not seen. Groups and duplicates lie in one fold.",
-        ),
-        (
-            "Test predictions and blend",
-            "A model's test prediction is the mean over its folds. Models are joined with equal weights; what is "
-            "chosen is chosen on out-of-fold rows.",
-        ),
-        (
-            "ROC AUC and average precision",
-            "Exact, from ranks, ties counting half (AUC) or standing at one threshold (average precision); no grid of "
-            "thresholds.",
-        ),
-        *([("Several classes", several)] if len(metrics["scored_classes"]) > 1 else []),
-        (
-            "Log loss, Brier score, accuracy, F1",
-            "Log loss is the mean negative log-likelihood, the Brier score the mean squared difference of score and "
-            f"label. {_called(metrics['threshold'])}",
-        ),
-        (
-            "Intervals",
-            f"{metrics['bootstrap_draws']:,} bootstrap draws of {metrics['groups']:,} groups with replacement (seed "
-            f"{metrics['seed']}), because images of one group are not independent; percentiles at "
-            f"{metrics['confidence']:.0%} coverage. They hold what chance in the choice of images does, not what "
-            "another training run would.",
-        ),
-        (
-            "Expected calibration error",
-            f"Mean over the rows of the distance between mean score and share of positives of their bin, in "
-            f"{metrics['calibration_bins']} bins of equal width.",
-        ),
-    ]

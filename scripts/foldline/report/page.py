@@ -1,4 +1,4 @@
-"""The report page: captions, and everything put into one self-contained HTML file."""
+"""The report page: one HTML file that needs no other file."""
 
 import base64
 import struct
@@ -10,11 +10,12 @@ import jinja2
 
 from foldline.errors import listing
 from foldline.evaluation.oof import BLEND
-from foldline.evaluation.scores import TOP
 from foldline.evaluation.thresholds import BEST_F1
-from foldline.report.findings import findings, method
+from foldline.report.captions import CAPTIONS
+from foldline.report.findings import findings
+from foldline.report.methods import methods
+from foldline.report.run import Run
 from foldline.report.tables import (
-    Run,
     class_rows,
     data_facts,
     fold_rows,
@@ -27,137 +28,77 @@ from foldline.report.tables import (
 )
 
 TEMPLATE = "template.html"
-# Pixels of a figure to a pixel of the page: sharp on fine screens and on paper.
+# Pixels of a figure per pixel of the page, so that figures are sharp on high-resolution screens and on paper.
 PIXELS = 1.35
 NO_VALUE, MINUS = "\u2013", "\u2212"
-CONTENTS = (
-    ("summary", "In short"),
+SECTIONS = (
+    ("summary", "Summary"),
     ("scores", "Scores"),
     ("calibration-section", "Calibration"),
     ("subgroups", "Subgroups"),
-    ("wrong", "Most wrong images"),
+    ("errors", "Largest errors"),
     ("data", "Data"),
     ("leaks", "Leak audit"),
     ("folds-section", "Folds"),
     ("training", "Training"),
-    ("method", "How the numbers were made"),
+    ("methods", "Methods"),
 )
-# Title and how to read it, by figure.
-CAPTIONS = {
-    "training_images": (
-        "Training images",
-        "Images as they stand in the shards, with their labels, one of each label after the other. Where samples have "
-        "channels, a line is one sample: all channels in colors, then each alone. Channels that do not show one and "
-        "the same place were joined wrongly before they came here.",
-    ),
-    "class_balance": (
-        "Labels and their weights",
-        "Left: how many images carry each label. Right: how much a row of each label counts in the loss, for every "
-        "fold held out; weights of 1 throughout mean that none are used, and weights far apart mean that rare labels "
-        "count more. Several classes stand in the order of the configuration.",
-    ),
-    "folds": (
-        "Rows and positives per fold",
-        "Bars of one length with colored ends of one length are what a good split looks like; of several classes, "
-        "columns of equal numbers. Whole groups move together, so small differences remain. External images, where "
-        "there are any, are trained on and never scored; those tied to images of a fold are withheld while it is held "
-        "out.",
-    ),
-    "learning_curves": (
-        "Learning curves",
-        "Left: loss on the training rows (dashed) and on the fold held out (solid), a color per fold. A solid line "
-        "that rises while its dashed line falls is overfitting. Middle: the AUC on the fold held out; one fold far "
-        "below the others deserves a look at its images. Right: the learning rate at the end of each epoch.",
-    ),
-    "architectures": (
-        "Networks",
-        "From the image at the left to one logit per class at the right: a box is all layers that keep the size of the "
-        "picture, as high as that is on a logarithmic scale, the darker the more channels; red boxes see metadata. "
-        "Below stand the last shape, how many layers and how many weights.",
-    ),
-    "augmented_samples": (
-        "Augmented training images",
-        "A training image at the left of each row, as it is stored, and seven versions of it as the model of fold 0 "
-        "sees them. A row in which the label could no longer be told by eye is augmented too much.",
-    ),
-    "roc": (
-        "ROC curves",
-        "How many positives are found (up) at the price of how many false alarms (right), over all thresholds. The "
-        "nearer to the upper left corner the better; the diagonal is guessing. Thin lines are single folds, the thick "
-        "one all rows; where it runs below most folds, the models of the folds score on different scales. Of several "
-        "classes thin lines are the classes, and the thick one all pairs of a row and a class.",
-    ),
-    "precision_recall": (
-        "Precision and recall",
-        "Of the images called positive, how many are (up), while more and more positives are found (right). The dotted "
-        "line is guessing, at the share of positives. With rare positives this says more than the ROC curve.",
-    ),
-    "score_histogram": (
-        "Scores by label",
-        "Two hills far apart are two labels told apart. Where they overlap, no threshold is right for all images.",
-    ),
-    "calibration": (
-        "Calibration",
-        "Points on the diagonal: a score of 0.3 is right three times in ten. Below it the scores are too high, above "
-        "it too low. Bars are 95% intervals; the lower panel shows how many rows stand behind each point.",
-    ),
-    "most_wrong": (
-        "The most wrong out-of-fold images",
-        "Label and score are furthest apart here, the furthest first. A red frame is a positive that was scored low, a "
-        "blue frame a negative that was scored high.",
-    ),
-}
 
 
 def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
-    """The page as HTML.
+    """Render the page as HTML.
 
     Args:
-        run: what is known.
+        run: the run to show.
         title: title of the page.
         figures: PNG bytes by the names of `CAPTIONS`.
     """
-    columns = shown_columns(run)
-    blend = run.metrics["models"][BLEND]
-    reliable = BLEND if blend["calibration"]["bins"] else run.recipe["models"][0]
-    subgroups = subgroup_tables(blend["subgroups"])
-    return (
-        _environment()
-        .get_template(TEMPLATE)
-        .render(
-            title=title,
-            subtitle=f"{listing(run.metrics['scored_classes'], limit=4)}: {run.metrics['rows']:,} labeled images, "
-            f"{run.recipe['test_rows']:,} images to predict",
-            key=_key_figures(run, blend),
-            contents=[entry for entry in CONTENTS if entry[0] != "subgroups" or subgroups],
-            findings=findings(run),
-            confidence=f"{run.metrics['confidence']:.0%}",
-            metrics=run.metrics,
-            columns=columns,
-            main_name=columns[BLEND],
-            pooled=pooled_rows(run, columns),
-            ranks=run.metrics["blend_rule"] == "rank_mean",
-            top=[TOP] if TOP in blend else [],
-            threshold="best F1" if run.metrics["threshold"] == BEST_F1 else run.metrics["threshold"],
-            by_fold=fold_scores(run, columns),
-            classes=class_rows(run) if len(run.metrics["classes"]) > 1 else [],
-            scored_classes=run.metrics["scored_classes"],
-            positives=run.scored_positives,
-            reliability={
-                "name": columns.get(reliable, reliable),
-                **run.metrics["models"][reliable]["calibration"],
-            },
-            subgroups=subgroups,
-            data=data_facts(run),
-            leaks=leak_tables(run.leaks),
-            merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
-            fold_rows=fold_rows(run),
-            weight_method=next(iter(run.weights.values()))["method"],
-            training=model_rows(run),
-            method=method(run),
-            figures={name: _figure(name, data) for name, data in figures.items()},
-        )
+    metrics = run.metrics
+    template = _environment().get_template(TEMPLATE)
+    html: str = template.render(
+        title=title,
+        subtitle=f"{listing(list(metrics.scored_classes), limit=4)}: {metrics.rows:,} labeled images, "
+        f"{run.recipe.test_rows:,} test images",
+        key_figures=_key_figures(run),
+        findings=findings(run),
+        confidence=f"{metrics.confidence:.0%}",
+        metrics=metrics,
+        **_score_values(run),
+        data=data_facts(run.inventory),
+        leaks=leak_tables(run.leaks),
+        merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
+        fold_rows=fold_rows(run),
+        weight_method=next(iter(run.weights.values())).method,
+        training=model_rows(run),
+        methods=methods(run),
+        figures={name: _figure(name, data) for name, data in figures.items()},
     )
+    return html
+
+
+def _score_values(run: Run) -> dict[str, Any]:
+    """Values of the sections on scores, calibration and subgroups, and the table of contents."""
+    metrics = run.metrics
+    columns = shown_columns(run)
+    blend = metrics.models[BLEND]
+    reliable = BLEND if blend.calibration.bins else run.recipe.models[0]
+    subgroups = subgroup_tables(blend.subgroups)
+    return {
+        "sections": [section for section in SECTIONS if section[0] != "subgroups" or subgroups],
+        "columns": columns,
+        "main_name": columns[BLEND],
+        "pooled": pooled_rows(run, columns),
+        "ranks": metrics.blend_rule == "rank_mean",
+        "metric_names": ["average_precision", "log_loss", "brier", "accuracy", "f1"]
+        + ["top_accuracy"] * (blend.top_accuracy is not None),
+        "threshold": "best F1" if metrics.threshold == BEST_F1 else metrics.threshold,
+        "by_fold": fold_scores(run, columns),
+        "classes": class_rows(run) if len(metrics.classes) > 1 else [],
+        "positives": run.scored_positives,
+        "reliability": metrics.models[reliable].calibration,
+        "reliability_name": columns.get(reliable, reliable),
+        "subgroups": subgroups,
+    }
 
 
 def _environment() -> jinja2.Environment:
@@ -178,47 +119,49 @@ def _environment() -> jinja2.Environment:
 
 
 def _figure(name: str, data: bytes) -> dict[str, Any]:
-    title, caption = CAPTIONS[name]
-    # Width and height stand in the header of a PNG; with them the page does not jump while it loads.
+    # Bytes 16 to 23 of a PNG hold its width and height; with them the page does not jump while it loads.
     width, height = struct.unpack(">II", data[16:24])
     return {
-        "title": title,
-        "caption": caption,
+        "title": CAPTIONS[name].title,
+        "caption": CAPTIONS[name].text,
         "data": base64.b64encode(data).decode("ascii"),
         "width": round(width / PIXELS),
         "height": round(height / PIXELS),
     }
 
 
-def _key_figures(run: Run, blend: Mapping[str, Any]) -> list[dict[str, str]]:
-    area = blend["auc"]
-    reach = f"{area['low']:.3f} to {area['high']:.3f} ({run.metrics['confidence']:.0%} interval)" if area["low"] else ""
-    rows, groups = run.metrics["rows"], run.metrics["groups"]
-    positives, scored = run.scored_positives, len(run.metrics["scored_classes"])
-    models = run.recipe["models"]
+def _key_figures(run: Run) -> list[dict[str, str]]:
+    """Name, value and detail of the numbers in the header."""
+    metrics, models = run.metrics, run.recipe.models
+    blend = metrics.models[BLEND]
+    auc, spread, scored = blend.auc, blend.folds_sd.auc, len(metrics.scored_classes)
+    interval = f"{auc.low:.3f} to {auc.high:.3f} ({metrics.confidence:.0%} interval)" if auc.low else ""
+    positives = run.scored_positives
+    if scored == 1:
+        labels = {"name": "Positives", "value": f"{positives / metrics.rows:.1%}", "detail": f"{positives:,} images"}
+    else:
+        labels = {"name": "Classes", "value": str(scored), "detail": f"{positives / metrics.rows:.2f} per image"}
     return [
         {
             "name": f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC",
-            "value": f"{area['value']:.3f}",
-            "detail": reach,
+            "value": f"{auc.value:.3f}",
+            "detail": interval,
         },
         {
             "name": "Training images",
-            "value": f"{rows:,}",
-            "detail": f"in {groups:,} groups" if groups < rows else "each on its own",
+            "value": f"{metrics.rows:,}",
+            "detail": f"in {metrics.groups:,} groups" if metrics.groups < metrics.rows else "without groups",
         },
-        {"name": "Positives", "value": f"{positives / rows:.1%}", "detail": f"{positives:,} images"}
-        if scored == 1
-        else {"name": "Classes", "value": str(scored), "detail": f"{positives / rows:.2f} to an image"},
+        labels,
         {
             "name": "Folds",
-            "value": str(run.metrics["folds"]),
-            "detail": "" if blend["folds_sd"]["auc"] is None else f"AUC sd {blend['folds_sd']['auc']:.3f}",
+            "value": str(metrics.folds),
+            "detail": "" if spread is None else f"AUC SD {spread:.3f}",
         },
         {
             "name": "Model" if len(models) == 1 else "Models",
             "value": models[0] if len(models) == 1 else str(len(models)),
             "detail": "" if len(models) == 1 else ", ".join(models[:4]) + (", …" if len(models) > 4 else ""),
         },
-        {"name": "Trained on", "value": run.devices(models), "detail": f"{len(run.histories)} trainings"},
+        {"name": "Trained on", "value": run.devices(models), "detail": f"{len(run.histories)} training runs"},
     ]

@@ -1,184 +1,139 @@
-"""What the report shows, as plain tables and values made from the outputs of the run."""
+"""The tables and values of the report page, made from a run; the template only formats them."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
 from foldline.evaluation.oof import BLEND
-from foldline.splits.fold_membership import NO_FOLD, external_rows, scored_rows
+from foldline.report.json_inputs import Score, Subgroups
+from foldline.report.run import Run
+from foldline.splits.fold_membership import NO_FOLD, external_rows
 
 SHOWN_ROWS = 20
 RULES = {"mean": "mean of probabilities", "rank_mean": "mean of ranks"}
+# `same_label` of the leak table in words.
+LABEL_AGREEMENT = {"yes": "same", "no": "contradictory", "": "unknown"}
 
-
-@dataclass(frozen=True)
-class Run:
-    """What the page is made from.
-
-    Attributes:
-        metrics: content of the metrics file.
-        recipe: content of the blend's file.
-        folds: fold table, external rows included.
-        inventory: inventory of the train split.
-        leaks: duplicate pairs, by split: "train", "test" and, where there are external rows, "external".
-        weights: fold -> content of its class weights file.
-        histories: (model, fold) -> training history.
-        provenances: (model, fold) -> what its weights were made from (settings, device, replicas, ...).
-    """
-
-    metrics: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    folds: pd.DataFrame
-    inventory: pd.DataFrame
-    leaks: Mapping[str, pd.DataFrame]
-    weights: Mapping[int, Mapping[str, Any]]
-    histories: Mapping[tuple[str, int], pd.DataFrame]
-    provenances: Mapping[tuple[str, int], Mapping[str, Any]]
-
-    @property
-    def scored(self) -> pd.DataFrame:
-        """The rows of the fold table that are scored."""
-        return scored_rows(self.folds)
-
-    @property
-    def class_names(self) -> list[str]:
-        """Names of all classes."""
-        return [row["name"] for row in self.metrics["classes"]]
-
-    @property
-    def scored_positives(self) -> int:
-        """Positive labels of the classes that are scored."""
-        return sum(row["positives"] for row in self.metrics["classes"] if row["name"] in self.metrics["scored_classes"])
-
-    def settings(self, model: str, name: str) -> list[Any]:
-        """The values of a setting over the folds of a model, each once, in the order of the folds."""
-        values = [
-            content["settings"][name] for (owner, _), content in sorted(self.provenances.items()) if owner == model
-        ]
-        return [value for number, value in enumerate(values) if value not in values[:number]]
-
-    def devices(self, models: Sequence[str]) -> str:
-        """What models were trained on: CPU, GPU, 8 x TPU."""
-        kinds = {
-            (content["device"].upper(), content["replicas"])
-            for (model, _), content in self.provenances.items()
-            if model in models
-        }
-        return ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in sorted(kinds))
+# A row of a table by name of its column; the template reads it.
+Row = dict[str, Any]
 
 
 def shown_columns(run: Run) -> dict[str, str]:
-    """Score columns to show and their names, the blend first; the mean of one model is that model, shown once."""
-    models = run.recipe["models"]
-    if len(models) == 1 and run.metrics["blend_rule"] == "mean":
+    """Score columns to show and their names, the blend first; with a single model and its mean, only that model."""
+    models = run.recipe.models
+    if len(models) == 1 and run.metrics.blend_rule == "mean":
         return {BLEND: models[0]}
     return {BLEND: "blend", **{model: model for model in models}}
 
 
-def whiskers(scores: Sequence[Mapping[str, Any]]) -> list[dict[str, float] | None]:
-    """Places of interval and value in percent of a common axis; None where there is no interval."""
-    drawn = [score for score in scores if score["low"] is not None]
-    if not drawn:
+def whiskers(scores: Sequence[Score]) -> list[dict[str, float] | None]:
+    """Left end, width and dot of the interval of each score, in percent of their common axis; None without interval."""
+    limits = [(score.low, score.high) for score in scores if score.low is not None and score.high is not None]
+    if not limits:
         return [None] * len(scores)
-    low, high = min(score["low"] for score in drawn), max(score["high"] for score in drawn)
-    width = (high - low) or 1.0
-    return [
-        None
-        if score["low"] is None
-        else {
-            "left": round(100 * (score["low"] - low) / width, 1),
-            "dot": round(100 * (score["value"] - low) / width, 1),
-            "width": round(100 * (score["high"] - score["low"]) / width, 1),
-        }
-        for score in scores
-    ]
+    start = min(low for low, _ in limits)
+    length = (max(high for _, high in limits) - start) or 1.0
+    return [_whisker(score, start, length) for score in scores]
 
 
-def pooled_rows(run: Run, columns: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Scores of all rows together, a row per column."""
-    scores = run.metrics["models"]
-    lines = whiskers([scores[column]["auc"] for column in columns])
+def _whisker(score: Score, start: float, length: float) -> dict[str, float] | None:
+    if score.value is None or score.low is None or score.high is None:
+        return None
+    return {
+        "left": round(100 * (score.low - start) / length, 1),
+        "dot": round(100 * (score.value - start) / length, 1),
+        "width": round(100 * (score.high - score.low) / length, 1),
+    }
+
+
+def pooled_rows(run: Run, columns: Mapping[str, str]) -> list[Row]:
+    """Scores of all rows together, one table row per score column."""
+    scores = run.metrics.models
+    lines = whiskers([scores[column].auc for column in columns])
     return [
         {
             "name": name,
-            "detail": RULES[run.metrics["blend_rule"]] if column == BLEND and len(columns) > 1 else "",
+            "detail": RULES[run.metrics.blend_rule] if column == BLEND and len(columns) > 1 else "",
             "strong": column == BLEND and len(columns) > 1,
             "scores": scores[column],
-            "calibration": scores[column]["calibration"],
             "line": line,
         }
         for (column, name), line in zip(columns.items(), lines, strict=True)
     ]
 
 
-def fold_scores(run: Run, columns: Mapping[str, str]) -> dict[str, Any]:
-    """AUC of each column by fold, with mean, standard deviation, pooled value and how much that differs."""
-    shown = [run.metrics["models"][column] for column in columns]
+def fold_scores(run: Run, columns: Mapping[str, str]) -> Row:
+    """AUC of each score column by fold, with mean, standard deviation, pooled value and its difference to the mean."""
+    shown = [run.metrics.models[column] for column in columns]
     return {
         "folds": [
             {
-                **{name: rows[0][name] for name in ("fold", "rows", "positives")},
-                "scores": [row["auc"] for row in rows],
+                "fold": rows[0].fold,
+                "rows": rows[0].rows,
+                "positives": rows[0].positives,
+                "scores": [row.auc for row in rows],
             }
-            for rows in zip(*(score["folds"] for score in shown), strict=True)
+            for rows in zip(*(scores.folds for scores in shown), strict=True)
         ],
-        "mean": [score["folds_mean"]["auc"] for score in shown],
-        "sd": [score["folds_sd"]["auc"] for score in shown],
-        "pooled": [score["auc"]["value"] for score in shown],
-        "difference": [score["pooled_minus_folds_mean"]["auc"] for score in shown],
+        "mean": [scores.folds_mean.auc for scores in shown],
+        "sd": [scores.folds_sd.auc for scores in shown],
+        "pooled": [scores.auc.value for scores in shown],
+        "difference": [scores.pooled_minus_folds_mean.auc for scores in shown],
     }
 
 
-def class_rows(run: Run) -> list[dict[str, Any]]:
-    """Scores of the blend, a row per class in the order of the classes."""
-    shown = run.metrics["models"][BLEND]["classes"]
-    lines = whiskers([row["auc"] for row in shown])
+def class_rows(run: Run) -> list[Row]:
+    """Scores of the blend per class, in the order of the classes."""
+    shown = run.metrics.models[BLEND].classes
+    lines = whiskers([scores.auc for scores in shown])
     return [
         {
-            **row,
+            "scores": scores,
             "line": line,
-            "share": row["positives"] / run.metrics["rows"],
-            "rare": facts["rare"],
-            "folds": [fold["auc"] for fold in row["folds"]],
+            "share": scores.positives / run.metrics.rows,
+            "rare": counts.rare,
+            "folds": [fold.auc for fold in scores.folds],
         }
-        for row, line, facts in zip(shown, lines, run.metrics["classes"], strict=True)
+        for scores, line, counts in zip(shown, lines, run.metrics.classes, strict=True)
     ]
 
 
-def subgroup_tables(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """AUC per value of each metadata column, with places for its interval."""
-    parts = []
-    for name, part in sorted(found.items()):
-        lines = whiskers([row["auc"] for row in part["values"]])
-        values = [{**row, "line": line} for row, line in zip(part["values"], lines, strict=True)]
-        parts.append({"name": name, "values": values, "left_out": part["left_out"]})
-    return parts
+def subgroup_tables(subgroups: Mapping[str, Subgroups]) -> list[Row]:
+    """AUC per value of each metadata column, with its interval."""
+    tables = []
+    for name, subgroup in sorted(subgroups.items()):
+        lines = whiskers([row.auc for row in subgroup.values])
+        rows = [{"score": score, "line": line} for score, line in zip(subgroup.values, lines, strict=True)]
+        tables.append({"name": name, "rows": rows, "left_out": subgroup.left_out})
+    return tables
 
 
-def data_facts(run: Run) -> dict[str, Any]:
-    """Size of the training data in a sentence, and its images with a problem."""
-    table = run.inventory
-    widths, heights = table["width"], table["height"]
+def data_facts(inventory: pd.DataFrame) -> Row:
+    """Size of the training data in a sentence, and the images with a problem.
+
+    Args:
+        inventory: inventory of the train split.
+    """
+    widths, heights = inventory["width"], inventory["height"]
     if widths.nunique() == 1 and heights.nunique() == 1:
         sizes = f"all {widths.iloc[0]:,} x {heights.iloc[0]:,} pixels"
     else:
         sizes = (
-            f"{widths.min():,} to {widths.max():,} pixels wide and {heights.min():,} to {heights.max():,} high "
+            f"{widths.min():,} to {widths.max():,} pixels wide and {heights.min():,} to {heights.max():,} pixels high "
             f"(median {widths.median():,.0f} x {heights.median():,.0f})"
         )
-    problems = table[table["problem"] != ""]
+    problems = inventory[inventory["problem"] != ""]
     return {
-        "text": f"{len(table):,} training images in {table['bytes'].sum() / 1e6:,.1f} MB, {sizes}.",
+        "text": f"{len(inventory):,} training images, {inventory['bytes'].sum() / 1e6:,.1f} MB in total, {sizes}.",
         "problems": problems[["id", "path", "problem"]].head(SHOWN_ROWS).to_dict("records"),
         "problem_count": len(problems),
     }
 
 
 def external_counts(folds: pd.DataFrame) -> tuple[int, int]:
-    """How many external rows there are, and how many of them are withheld while some fold is held out.
+    """Number of external rows, and how many of them are withheld while some fold is held out.
 
     Args:
         folds: fold table.
@@ -187,89 +142,98 @@ def external_counts(folds: pd.DataFrame) -> tuple[int, int]:
     return len(external), int((external["fold"] != NO_FOLD).sum())
 
 
-def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Counts of duplicate pairs by where they lie, and those to look at first.
+def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> Row:
+    """Counts of duplicate pairs by the splits of their images, and the pairs to inspect first.
 
     Args:
         leaks: as in `Run`.
     """
-    places = {"training images": leaks["train"]}
-    if "external" in leaks:
-        places["external and training images"] = _with_split(leaks["external"], "train")
-        places["external images"] = _with_split(leaks["external"], "external")
-    places["test and training images"] = _with_split(leaks["test"], "train")
-    if "external" in leaks:
-        places["test and external images"] = _with_split(leaks["test"], "external")
-    places["test images"] = _with_split(leaks["test"], "test")
+    pairs = _pairs_by_splits(leaks)
     counts = [
         {
             "name": name,
-            "exact": int((pairs["kind"] == "exact").sum()),
-            "near": int((pairs["kind"] == "near").sum()),
-            "contradictory": int((pairs["same_label"] == "no").sum()) if "test" not in name else None,
+            "exact": int((table["kind"] == "exact").sum()),
+            "near": int((table["kind"] == "near").sum()),
+            "contradictory": int((table["same_label"] == "no").sum()) if "test" not in name else None,
         }
-        for name, pairs in places.items()
+        for name, table in pairs.items()
     ]
-    every = pd.concat([pairs.assign(between=name) for name, pairs in places.items()], ignore_index=True)
-    every["agree"] = every["same_label"] != "no"
-    every["inside"] = ~every["between"].isin(["test and training images", "test and external images"])
-    first = every.sort_values(["agree", "inside", "distance", "id", "other_id"], kind="stable").head(SHOWN_ROWS)
-    words = {"yes": "equal", "no": "contradictory", "": "not known"}
-    pairs = first.assign(labels=first["same_label"].map(words))
+    together = pd.concat([table.assign(between=name) for name, table in pairs.items()], ignore_index=True)
+    together["agree"] = together["same_label"] != "no"
+    together["inside"] = ~together["between"].isin(["test and training images", "test and external images"])
+    first = together.sort_values(["agree", "inside", "distance", "id", "other_id"], kind="stable").head(SHOWN_ROWS)
+    first = first.assign(labels=first["same_label"].map(LABEL_AGREEMENT))
     return {
         "counts": counts,
-        "pairs": pairs[["id", "other_id", "between", "kind", "distance", "labels"]].to_dict("records"),
-        "total": len(every),
+        "pairs": first[["id", "other_id", "between", "kind", "distance", "labels"]].to_dict("records"),
+        "total": len(together),
     }
+
+
+def _pairs_by_splits(leaks: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Duplicate pairs by the splits of their two images, as a phrase."""
+    pairs = {"training images": leaks["train"]}
+    if "external" in leaks:
+        pairs["external and training images"] = _with_split(leaks["external"], "train")
+        pairs["external images"] = _with_split(leaks["external"], "external")
+    pairs["test and training images"] = _with_split(leaks["test"], "train")
+    if "external" in leaks:
+        pairs["test and external images"] = _with_split(leaks["test"], "external")
+    pairs["test images"] = _with_split(leaks["test"], "test")
+    return pairs
 
 
 def _with_split(pairs: pd.DataFrame, other: str) -> pd.DataFrame:
     return pairs[pairs["other_split"] == other]
 
 
-def fold_rows(run: Run) -> list[dict[str, Any]]:
-    """What each fold holds, and of one class the weights of its training rows."""
-    found = []
-    for fold, rows in run.scored.groupby("fold"):
+def fold_rows(run: Run) -> list[Row]:
+    """Rows, positives and groups of each fold, and the weights of the first class while it is held out."""
+    scored = run.scored
+    table = []
+    for fold in sorted(scored["fold"].unique().tolist()):
+        rows = scored[scored["fold"] == fold]
         sizes = rows["group"].value_counts()
-        weights = run.weights[int(fold)]["classes"][0]
+        weights = run.weights[fold].classes[0]
         positives = int(label_array(list(rows["target"]), run.class_names).sum())
-        found.append(
+        table.append(
             {
-                "fold": int(fold),
+                "fold": fold,
                 "rows": len(rows),
                 "positives": positives,
                 "share": positives / len(rows),
                 "groups": len(sizes),
-                "largest": int(sizes.max()),
-                "positive_weight": weights["positive_weight"],
-                "negative_weight": weights["negative_weight"],
+                "largest": int(sizes.iloc[0]),
+                "positive_weight": weights.positive_weight,
+                "negative_weight": weights.negative_weight,
             }
         )
-    return found
+    return table
 
 
-def model_rows(run: Run) -> list[dict[str, Any]]:
-    """Each model's training in numbers, means over its folds."""
-    found = []
-    for model in run.recipe["models"]:
+def model_rows(run: Run) -> list[Row]:
+    """Training of each model in numbers; losses and AUCs are means over its folds."""
+    table = []
+    for model in run.recipe.models:
         histories = [history for (name, _), history in sorted(run.histories.items()) if name == model]
+        settings = run.settings(model)
         epochs = sorted({len(history) for history in histories})
-        found.append(
+        table.append(
             {
                 "model": model,
-                "backbone": _words(run.settings(model, "backbone")),
-                "weights": _words(run.settings(model, "weights")),
-                "image_size": _words(run.settings(model, "image_size")),
+                "backbone": _distinct(each.backbone for each in settings),
+                "weights": _distinct(each.weights for each in settings),
+                "image_size": _distinct(each.image_size for each in settings),
                 "epochs": str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}",
                 "val_loss": sum(history["val_loss"].iloc[-1] for history in histories) / len(histories),
                 "val_auc": sum(history["val_auc"].iloc[-1] for history in histories) / len(histories),
-                "views": run.recipe["views"][model],
+                "views": run.recipe.views[model],
                 "device": run.devices([model]),
             }
         )
-    return found
+    return table
 
 
-def _words(values: Sequence[Any]) -> str:
-    return ", ".join("none" if value is None else str(value) for value in values)
+def _distinct(values: Iterable[str | int | None]) -> str:
+    """Distinct values of a setting over the folds, in order."""
+    return ", ".join("none" if value is None else str(value) for value in dict.fromkeys(values))

@@ -1,10 +1,11 @@
-"""The figures of the report that show the data and the training: classes, folds, learning, pictures, networks."""
+"""The figures of the report that show data and training: classes, folds, learning curves, images, architectures."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -13,15 +14,33 @@ from matplotlib.ticker import MaxNLocator
 from foldline.dataset.label_arrays import label_array
 from foldline.images.composite import composite
 from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
+from foldline.report.json_inputs import ClassWeight, Stage
 from foldline.splits.fold_membership import external_rows, scored_rows
 
+LABEL_STYLES = (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s"))
 
-def class_balance(labels: np.ndarray, weights: Mapping[int, Sequence[Mapping[str, Any]]]) -> Figure:
+
+@dataclass(frozen=True)
+class LabeledImage:
+    """An image with its label.
+
+    Attributes:
+        pixels: uint8, (height, width, C).
+        id: id of the sample.
+        label: its label as text.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    id: str
+    label: str
+
+
+def class_balance(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[ClassWeight]]) -> Figure:
     """Rows of each label, and the weight of each label in the loss of each fold.
 
     Args:
         labels: 0 or 1, of the rows that are scored, (n_samples, n_classes).
-        weights: fold -> the classes of the fold's weights file (name, positive_weight, negative_weight), in order.
+        weights: fold -> weights of each class, in order.
     """
     if labels.shape[1] > 1:
         return _balance_of_classes(labels, weights)
@@ -33,33 +52,34 @@ def class_balance(labels: np.ndarray, weights: Mapping[int, Sequence[Mapping[str
     left.set(title="Rows by label", xlabel="rows", xlim=(0, 1.3 * max(counts)))
     left.grid(visible=False)
     numbers = sorted(weights)
-    for label, color, marker in (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s")):
-        values = [weights[number][0][f"{label}_weight"] for number in numbers]
+    highest = 0.0
+    for label, color, marker in LABEL_STYLES:
+        values = [_weight(weights[number][0], label) for number in numbers]
         right.plot(numbers, values, color=color, marker=marker, linestyle=":", label=f"{label} rows")
-    highest = max(row[f"{label}_weight"] for (row,) in weights.values() for label in ("positive", "negative"))
+        highest = max(highest, *values)
     right.set(title="Weight in the loss", xlabel="fold held out", ylabel="weight of a row", ylim=(0, 1.35 * highest))
     right.xaxis.set_major_locator(MaxNLocator(integer=True))
     right.legend(loc="upper right", ncols=2)
     return figure
 
 
-def _balance_of_classes(labels: np.ndarray, weights: Mapping[int, Sequence[Mapping[str, Any]]]) -> Figure:
-    """Counts and weights side by side, a line per class."""
-    names = [shortened(row["name"], limit=32) for row in next(iter(weights.values()))]
-    places = np.arange(len(names))
+def _balance_of_classes(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[ClassWeight]]) -> Figure:
+    """Counts and weights next to each other, one row per class."""
+    names = [shortened(row.name, limit=32) for row in next(iter(weights.values()))]
+    y = np.arange(len(names))
     figure = Figure(figsize=(WIDTH, 1.2 + 0.24 * len(names)), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[3, 2], sharey=True)
     counts = labels.sum(axis=0)
-    bars = left.barh(places, counts, color=POSITIVE, height=0.66)
+    bars = left.barh(y, counts, color=POSITIVE, height=0.66)
     left.bar_label(bars, [f"{count:,}, {count / len(labels):.1%}" for count in counts], padding=4, fontsize=8)
     left.set(title="Rows of each class", xlabel="rows", xlim=(0, 1.3 * max(1, counts.max())))
-    left.set_yticks(places, names)
+    left.set_yticks(y, names)
     left.invert_yaxis()
     left.grid(visible=False)
     highest = 0.0
-    for label, color, marker in (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s")):
-        values = np.array([[row[f"{label}_weight"] for row in weights[number]] for number in sorted(weights)])
-        right.plot(values.T, places, color=color, marker=marker, markersize=4, linestyle="none", alpha=0.6)
+    for label, color, marker in LABEL_STYLES:
+        values = np.array([[_weight(row, label) for row in weights[number]] for number in sorted(weights)])
+        right.plot(values.T, y, color=color, marker=marker, markersize=4, linestyle="none", alpha=0.6)
         right.plot([], [], color=color, marker=marker, linestyle="none", label=f"{label} rows, a mark per fold")
         highest = max(highest, values.max())
     right.set(title="Weight in the loss", xlabel="weight of a row", xlim=(0, 1.1 * highest))
@@ -67,10 +87,14 @@ def _balance_of_classes(labels: np.ndarray, weights: Mapping[int, Sequence[Mappi
     return figure
 
 
-def folds(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
-    """Negatives and positives in each fold, stacked, and how many external rows each withholds.
+def _weight(weights: ClassWeight, label: str) -> float:
+    return weights.positive_weight if label == "positive" else weights.negative_weight
 
-    Of several classes: how many positives of each class each fold has.
+
+def folds(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
+    """Negatives and positives of each fold as stacked bars, with the number of external rows that it withholds.
+
+    With several classes: a table of the positives of each class in each fold.
 
     Args:
         table: fold table, external rows included.
@@ -106,8 +130,10 @@ def folds(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
     return figure
 
 
-def _classes_in_folds(labels: np.ndarray, folds: np.ndarray, class_names: Sequence[str]) -> Figure:
-    """A table of counts, the shade of a cell being the fold's share of the class."""
+def _classes_in_folds(
+    labels: npt.NDArray[np.int64], folds: npt.NDArray[np.int64], class_names: Sequence[str]
+) -> Figure:
+    """A table of counts; the shade of a cell is the fold's share of the class."""
     numbers = sorted(set(folds.tolist()))
     counts = np.array([labels[folds == number].sum(axis=0) for number in numbers])
     total = np.maximum(counts.sum(axis=0), 1)
@@ -126,7 +152,7 @@ def _classes_in_folds(labels: np.ndarray, folds: np.ndarray, class_names: Sequen
 
 
 def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
-    """Loss, AUC and learning rate over the epochs; a row of panels per model, a color per fold.
+    """Loss, AUC and learning rate over the epochs; one row of panels per model, one color per fold.
 
     Args:
         histories: (model, fold) -> epoch, learning_rate, loss, val_loss, val_auc.
@@ -137,7 +163,7 @@ def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure
     for model, (loss, area, rate) in zip(models, panels, strict=True):
         for fold in sorted(fold for name, fold in histories if name == model):
             history, color = histories[model, fold], fold_color(fold)
-            # A single epoch is a point, which a line does not show.
+            # A line through a single epoch is invisible.
             dot = "o" if len(history) == 1 else None
             loss.plot(history["epoch"], history["loss"], color=color, linestyle="--", linewidth=1, marker=dot)
             loss.plot(history["epoch"], history["val_loss"], color=color, marker=dot)
@@ -147,7 +173,7 @@ def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure
         loss.plot([], [], color=QUIET, label="fold held out")
         loss.set(title=f"{model}: loss", xlabel="epoch", ylabel="loss")
         area.set(title="AUC on the fold held out", xlabel="epoch", ylabel="ROC AUC")
-        # From zero, so that a decay shows as what it is.
+        # From zero, so that the decay is to scale.
         rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
         rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
         loss.legend()
@@ -157,62 +183,67 @@ def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure
     return figure
 
 
-def training_images(pictures: Sequence[tuple[np.ndarray, str, str]], channels: Sequence[str]) -> Figure:
-    """Pictures with id and labels; a line per sample where there are channels: all in colors, then each alone.
+def training_images(images: Sequence[LabeledImage], channels: Sequence[str]) -> Figure:
+    """Images with id and label; with channels one row per sample: first the color composite, then each channel alone.
 
     Args:
-        pictures: (pixels, id, labels); pixels uint8, (height, width, C).
+        images: the images; C channels each.
         channels: names of the C channels; none for RGB images.
     """
     columns = 1 + len(channels) if channels else 6
-    rows = len(pictures) if channels else max(1, math.ceil(len(pictures) / columns))
+    rows = len(images) if channels else max(1, math.ceil(len(images) / columns))
     figure = Figure(figsize=(WIDTH, (WIDTH / columns + 0.35) * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
-    shown = []
-    for pixels, name, labels in pictures:
-        shown.append((composite(pixels, channels), f"{shortened(name)}\n{shortened(labels, limit=40)}"))
-        shown += [(colored(pixels[:, :, [place]]), channel) for place, channel in enumerate(channels)]
-    for axes, (pixels, title) in zip(panels.flat, shown, strict=False):
+    titled = []
+    for image in images:
+        title = f"{shortened(image.id)}\n{shortened(image.label, limit=40)}"
+        titled.append((composite(image.pixels, channels), title))
+        titled += [(colored(image.pixels[:, :, [index]]), channel) for index, channel in enumerate(channels)]
+    for axes, (pixels, title) in zip(panels.flat, titled, strict=False):
         axes.imshow(pixels)
         axes.set_title(title, fontsize=7.5, weight="normal")
     return figure
 
 
-def architectures(outlines: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
-    """Stages of networks from the image to the logits, a line per model.
+def architectures(stages: Mapping[str, Sequence[Stage]]) -> Figure:
+    """Stages of networks from the image to the logits, one row per model.
+
+    The side of a box grows with the logarithm of the resolution, its shade with that of the channels or units.
 
     Args:
-        outlines: model -> stages of `networks.outline`. The side of a box grows with the logarithm of the picture's
-            side, its shade with that of the channels or units.
+        stages: model -> stages of its network, from the input to the logits.
     """
-    figure = Figure(figsize=(WIDTH, 1.9 * len(outlines)), layout="constrained")
-    panels = figure.subplots(len(outlines), 1, squeeze=False)
-    for axes, (model, stages) in zip(panels.flat, outlines.items(), strict=True):
-        for place, stage in enumerate(stages):
-            *sides, units = stage["shape"]
+    figure = Figure(figsize=(WIDTH, 1.9 * len(stages)), layout="constrained")
+    panels = figure.subplots(len(stages), 1, squeeze=False)
+    for axes, (model, boxes) in zip(panels.flat, stages.items(), strict=True):
+        for x, stage in enumerate(boxes):
+            *sides, units = stage.shape
             height = 0.12 * math.log2(sides[0]) + 0.1 if sides else 0.1
             width = height if sides else 0.45
             shade = min(1.0, 0.15 + 0.06 * math.log2(units))
-            color = POSITIVE if stage["metadata"] else NEGATIVE
-            left = place - width / 2
-            axes.add_patch(Rectangle((left, -height / 2), width, height, facecolor=color, alpha=shade, edgecolor=INK))
-            told = " x ".join(str(number) for number in stage["shape"])
-            words = f"{told}\n{stage['layers']} layer{'s' * (stage['layers'] > 1)}\n{_weights(stage['parameters'])}"
-            axes.text(place, -0.68, words, ha="center", va="top", fontsize=7, color=INK)
-        axes.set(xlim=(-0.6, len(stages) - 0.4), ylim=(-1.35, 0.65))
+            color = POSITIVE if stage.metadata else NEGATIVE
+            corner = (x - width / 2, -height / 2)
+            axes.add_patch(Rectangle(corner, width, height, facecolor=color, alpha=shade, edgecolor=INK))
+            axes.text(x, -0.68, _stage_text(stage), ha="center", va="top", fontsize=7, color=INK)
+        axes.set(xlim=(-0.6, len(boxes) - 0.4), ylim=(-1.35, 0.65))
         axes.set_title(model)
         axes.set_axis_off()
     return figure
 
 
-def _weights(count: int) -> str:
+def _stage_text(stage: Stage) -> str:
+    shape = " x ".join(str(number) for number in stage.shape)
+    return f"{shape}\n{stage.layers} layer{'s' * (stage.layers > 1)}\n{_parameter_text(stage.parameters)}"
+
+
+def _parameter_text(count: int) -> str:
     return f"{count / 1e6:.2f}M weights" if count >= 1e6 else f"{count / 1e3:.1f}k weights" if count else "no weights"
 
 
-def augmented_samples(grids: Mapping[str, np.ndarray]) -> Figure:
-    """Ready-made grids of training images and augmented versions of them, one below the other.
+def augmented_samples(grids: Mapping[str, npt.NDArray[np.uint8]]) -> Figure:
+    """Grids of training images and augmented versions of them, one grid per model.
 
     Args:
         grids: model -> pixels, uint8, (height, width, 1 or 3); may be empty.

@@ -1,4 +1,4 @@
-"""Figures of unusual sizes can be drawn, and say what they should."""
+"""Figures show the right values and labels, at unusual sizes too."""
 
 import io
 
@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from foldline.dataset.label_arrays import label_codes
 from foldline.evaluation.metrics import reliability
-from foldline.report import score_plots as score_figures
-from foldline.report import training_plots as training_figures
+from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import DPI, WIDTH, png_bytes, shortened, style
+from foldline.report.json_inputs import ClassWeight, ReliabilityBin, Stage
+from foldline.report.score_plots import ScoredImage
+from foldline.report.training_plots import LabeledImage
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -30,14 +32,14 @@ def table() -> pd.DataFrame:
     ("count", "columns", "rows"), [(1, 1, 1), (2, 2, 1), (4, 4, 1), (5, 3, 2), (7, 4, 2), (9, 3, 3)]
 )
 def test_panels_fill_their_rows(count: int, columns: int, rows: int) -> None:
-    assert score_figures._grid(count) == (columns, rows)
+    assert score_plots._grid(count) == (columns, rows)
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_every_column_has_a_panel_with_every_fold(count: int, table: pd.DataFrame) -> None:
     titles = {name: f"model {name}" for name in "abcdefg"[:count]}
     with style():
-        for draw in (score_figures.roc, score_figures.precision_recall):
+        for draw in (score_plots.roc, score_plots.precision_recall):
             panels = [axes for axes in draw(table, titles).axes if axes.lines]
             assert [axes.get_title(loc="left") for axes in panels] == list(titles.values())
             for axes in panels:
@@ -46,20 +48,20 @@ def test_every_column_has_a_panel_with_every_fold(count: int, table: pd.DataFram
 
 def test_curves_end_where_they_must(table: pd.DataFrame) -> None:
     with style():
-        pooled = score_figures.roc(table, {"a": "a"}).axes[0].lines[3]
-        precision = score_figures.precision_recall(table, {"a": "a"}).axes[0].lines[3]
+        pooled = score_plots.roc(table, {"a": "a"}).axes[0].lines[3]
+        precision = score_plots.precision_recall(table, {"a": "a"}).axes[0].lines[3]
     assert [pooled.get_xydata()[index].tolist() for index in (0, -1)] == [[0, 0], [1, 1]]
     assert precision.get_xydata()[-1].tolist() == [1, table["target"].mean()]
 
 
 def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
-    bins = {"a": reliability(table["target"].to_numpy(), table["a"].to_numpy())}
+    rows = reliability(table["target"].to_numpy(), table["a"].to_numpy())
+    bins = {"a": [ReliabilityBin(**row) for row in rows]}
     with style():
-        figure = score_figures.calibration(bins, {"a": "a"})
+        figure = score_plots.calibration(bins, {"a": "a"})
         points = figure.axes[0].lines[1].get_xydata()
         assert drawn(figure).size[0] > 300
-    filled = [row for row in bins["a"] if row["rows"]]
-    assert points.tolist() == [[row["mean_score"], row["positive_share"]] for row in filled]
+    assert points.tolist() == [[row.mean_score, row.positive_share] for row in bins["a"] if row.rows]
 
 
 def fold_table(count: int) -> pd.DataFrame:
@@ -73,27 +75,27 @@ def fold_table(count: int) -> pd.DataFrame:
 @pytest.mark.parametrize("count", [1, 12])
 def test_any_number_of_folds(count: int) -> None:
     table = fold_table(count)
-    weights = {fold: [{"name": "mark", "positive_weight": 1.0, "negative_weight": 1.0}] for fold in range(count)}
+    weights = {fold: [ClassWeight("mark", positive_weight=1.0, negative_weight=1.0)] for fold in range(count)}
     with style():
-        assert drawn(training_figures.class_balance(np.array([[0], [1], [0], [0]] * count), weights)).format == "PNG"
-        texts = [text.get_text() for text in training_figures.folds(table, ["mark"]).axes[0].texts]
+        assert drawn(training_plots.class_balance(np.array([[0], [1], [0], [0]] * count), weights)).format == "PNG"
+        texts = [text.get_text() for text in training_plots.folds(table, ["mark"]).axes[0].texts]
     assert texts[-count:] == ["4 rows, 1 positive (25.0%)"] * count
 
 
-def test_external_rows_are_told_beside_the_folds() -> None:
+def test_folds_show_their_withheld_external_rows() -> None:
     external = pd.DataFrame({"id": list("abcde"), "fold": [-1, 1, 1, 2, -1], "target": "1", "split": "external"})
     with style():
-        axes = training_figures.folds(pd.concat([fold_table(3), external]), ["mark"]).axes[0]
+        axes = training_plots.folds(pd.concat([fold_table(3), external]), ["mark"]).axes[0]
         assert axes.get_xlabel() == "rows; beside them 5 external rows, 3 of them withheld from a fold"
-        told = [text.get_text() for text in axes.texts[-3:]]
-        assert "external" not in training_figures.folds(fold_table(3), ["mark"]).axes[0].get_xlabel()
-    assert told == [f"4 rows, 1 positive (25.0%); {count} external withheld" for count in (0, 2, 1)]
+        labels = [text.get_text() for text in axes.texts[-3:]]
+        assert "external" not in training_plots.folds(fold_table(3), ["mark"]).axes[0].get_xlabel()
+    assert labels == [f"4 rows, 1 positive (25.0%); {count} external withheld" for count in (0, 2, 1)]
 
 
-def test_a_single_epoch_can_be_seen() -> None:
+def test_a_single_epoch_is_drawn_as_points() -> None:
     history = pd.DataFrame({"epoch": [1], "learning_rate": [1e-3], "loss": [0.5], "val_loss": [0.6], "val_auc": [0.8]})
     with style():
-        loss, area, rate = training_figures.learning_curves({("a", 0): history}).axes
+        loss, area, rate = training_plots.learning_curves({("a", 0): history}).axes
     assert {line.get_marker() for line in (*loss.lines[:2], area.lines[0], rate.lines[0])} == {"o"}
 
 
@@ -102,7 +104,7 @@ def test_learning_curves_show_both_losses_the_auc_and_the_learning_rate() -> Non
     columns = {"learning_rate": [1e-4, 1e-3], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_auc": [0.8, 0.9]}
     history = pd.DataFrame({"epoch": [1, 2], **columns})
     with style():
-        panels = training_figures.learning_curves({("a", fold): history for fold in range(3)}).axes
+        panels = training_plots.learning_curves({("a", fold): history for fold in range(3)}).axes
     shown = [[line.get_ydata().tolist() for line in axes.lines if len(line.get_ydata())] for axes in panels]
     assert shown == [
         [columns["loss"], columns["val_loss"]] * 3,
@@ -111,16 +113,16 @@ def test_learning_curves_show_both_losses_the_auc_and_the_learning_rate() -> Non
     ]
 
 
-def test_networks_are_boxes_from_image_to_logits() -> None:
+def test_architectures_are_boxes_from_image_to_logits() -> None:
     """Row 25: a picture of the architecture."""
     stages = [
-        {"shape": [64, 64, 4], "layers": 2, "parameters": 0, "metadata": False},
-        {"shape": [2, 2, 1280], "layers": 1, "parameters": 2_500_000, "metadata": False},
-        {"shape": [50], "layers": 3, "parameters": 1500, "metadata": True},
-        {"shape": [1], "layers": 1, "parameters": 12, "metadata": False},
+        Stage((64, 64, 4), layers=2, parameters=0, metadata=False),
+        Stage((2, 2, 1280), layers=1, parameters=2_500_000, metadata=False),
+        Stage((50,), layers=3, parameters=1500, metadata=True),
+        Stage((1,), layers=1, parameters=12, metadata=False),
     ]
     with style():
-        figure = training_figures.architectures({"a": stages, "b": stages[:1]})
+        figure = training_plots.architectures({"a": stages, "b": stages[:1]})
         assert drawn(figure).size[0] == WIDTH * DPI
     first, second = figure.axes
     assert [text.get_text() for text in first.texts] == [
@@ -134,18 +136,19 @@ def test_networks_are_boxes_from_image_to_logits() -> None:
     assert (first.get_title(loc="left"), len(second.patches)) == ("a", 1)
 
 
-def test_channels_of_training_images_stand_beside_each_other() -> None:
+def test_channels_of_a_training_image_are_in_one_row() -> None:
     """Row 25: the channels of samples, with label names."""
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[2:4, 2:4, 3] = 90
     pixels[5, 5, 0] = 200
     with style():
-        figure = training_figures.training_images(
-            [(pixels, "a", "er, golgi"), (pixels, "b", "no class")], ("red", "green", "blue", "yellow")
+        figure = training_plots.training_images(
+            [LabeledImage(pixels, "a", "er, golgi"), LabeledImage(pixels, "b", "no class")],
+            ("red", "green", "blue", "yellow"),
         )
         assert drawn(figure).size[0] == WIDTH * DPI
-        plain = training_figures.training_images(
-            [(pixels[..., :3], f"s{number}", "target 1") for number in range(8)], ()
+        plain = training_plots.training_images(
+            [LabeledImage(pixels[..., :3], f"s{number}", "target 1") for number in range(8)], ()
         )
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["a\ner, golgi", "red", "green", "blue", "yellow", "b\nno class", "red", "green", "blue", "yellow"]
@@ -156,26 +159,26 @@ def test_channels_of_training_images_stand_beside_each_other() -> None:
     assert [axes.get_title(loc="left") for axes in plain.axes][:9] == [*(f"s{n}\ntarget 1" for n in range(8)), ""]
 
 
-def test_grids_of_augmented_samples_have_the_names_of_their_models() -> None:
+def test_grids_of_augmented_samples_are_titled_by_model() -> None:
     """Row 25."""
     grids = {"small": np.zeros((20, 160, 3), np.uint8), "gray": np.full((40, 80, 1), 9, np.uint8)}
     with style():
-        figure = training_figures.augmented_samples(grids)
+        figure = training_plots.augmented_samples(grids)
         panels = figure.axes
         assert drawn(figure).size[0] == WIDTH * DPI
-        none = training_figures.augmented_samples({})
+        none = training_plots.augmented_samples({})
         assert drawn(none).format == "PNG"
     assert [axes.get_title(loc="left") for axes in panels] == ["small", "gray"]
     assert [axes.images[0].get_array().shape for axes in panels] == [(20, 160, 3), (40, 80, 3)]
     assert [text.get_text() for text in none.texts] == ["No model sees images, so there are no augmented images."]
 
 
-def test_gray_pictures_look_like_color_pictures_of_equal_channels() -> None:
+def test_gray_images_look_like_color_images_of_equal_channels() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (20, 20, 1), dtype=np.uint8)
     with style():
         gray, color = (
-            png_bytes(score_figures.most_wrong([(picture, "a-very-long-name-of-an-image", "label", 1, 0.1)]))
-            for picture in (pixels, pixels.repeat(3, 2))
+            png_bytes(score_plots.most_wrong([ScoredImage(image, "a-very-long-name-of-an-image", "label", 1, 0.1)]))
+            for image in (pixels, pixels.repeat(3, 2))
         )
     assert gray == color
 
@@ -191,44 +194,44 @@ def test_long_names_keep_both_ends() -> None:
 NAMES = [f"class {number}" for number in range(19)]
 
 
-def test_counts_and_weights_stand_in_the_order_of_the_classes() -> None:
+def test_counts_and_weights_are_in_the_order_of_the_classes() -> None:
     """Row 16: the bar chart of both, the weights not in the order of a dictionary."""
     labels = (np.random.default_rng(0).random((200, 19)) < np.linspace(0.05, 0.5, 19)).astype(int)
     weights = {
         fold: [
-            {"name": name, "positive_weight": (number + fold + 1) / 30, "negative_weight": 1.0}
+            ClassWeight(name, positive_weight=(number + fold + 1) / 30, negative_weight=1.0)
             for number, name in enumerate(NAMES)
         ]
         for fold in range(3)
     }
     with style():
-        figure = training_figures.class_balance(labels, weights)
+        figure = training_plots.class_balance(labels, weights)
         left, right = figure.axes
         assert drawn(figure).size[0] > 1000
     assert [bar.get_width() for bar in left.patches] == labels.sum(axis=0).tolist()
     assert [text.get_text() for text in left.get_yticklabels()] == NAMES
     points = [line.get_xdata().tolist() for line in right.lines if line.get_marker() == "s" and len(line.get_xdata())]
     assert np.sort(np.array(points), axis=0) == pytest.approx(
-        np.array([[row["positive_weight"] for row in weights[fold]] for fold in range(3)])
+        np.array([[row.positive_weight for row in weights[fold]] for fold in range(3)])
     )
 
 
-def test_positives_of_each_class_and_fold_are_told() -> None:
+def test_folds_show_the_positives_of_each_class() -> None:
     labels = (np.random.default_rng(1).random((60, 3)) < 0.3).astype(int)
     table = pd.DataFrame(
         {"id": [f"s{number:02d}" for number in range(60)], "split": "train", "fold": np.arange(60) % 4}
     )
     with style():
-        figure = training_figures.folds(table.assign(target=label_codes(labels)), ["x", "y", "z"])
+        figure = training_plots.folds(table.assign(target=label_codes(labels)), ["x", "y", "z"])
         assert drawn(figure).format == "PNG"
-    told = np.array([int(text.get_text()) for text in figure.axes[0].texts]).reshape(4, 3)
-    assert (told == [labels[np.arange(60) % 4 == fold].sum(axis=0) for fold in range(4)]).all()
+    counts = np.array([int(text.get_text()) for text in figure.axes[0].texts]).reshape(4, 3)
+    assert (counts == [labels[np.arange(60) % 4 == fold].sum(axis=0) for fold in range(4)]).all()
 
 
-def test_several_classes_have_a_line_each_if_they_have_both_labels(table: pd.DataFrame) -> None:
+def test_each_class_with_both_labels_has_a_line(table: pd.DataFrame) -> None:
     pairs = pd.concat([table.assign(**{"class": name}) for name in ("x", "y", "z")])
     pairs.loc[pairs["class"] == "z", "target"] = 0
     with style():
-        for draw in (score_figures.roc, score_figures.precision_recall):
+        for draw in (score_plots.roc, score_plots.precision_recall):
             lines = draw(pairs, {"a": "a"}).axes[0].lines
             assert [line.get_label() for line in lines] == ["x", "y", "all rows and classes", "chance"]

@@ -1,0 +1,83 @@
+"""Title of every figure of the report, and how to read it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Title of a figure, and the text beside it."""
+
+    title: str
+    text: str
+
+
+# By name of the figure, which is also the name of its PNG file.
+CAPTIONS = {
+    "training_images": Caption(
+        "Training images",
+        "Images from the shards with their labels; the labels take turns. If samples have several channels, each row "
+        "shows one sample: first all channels as a color composite, then each channel alone. If the channels of a row "
+        "do not show the same field of view, the input data combine channels of different samples.",
+    ),
+    "class_balance": Caption(
+        "Labels and class weights",
+        "Left: number of images with each label. Right: weight of an image with that label in the loss, for each "
+        "held-out fold. If all weights are 1, class weights are off; if they are far apart, rare labels count more. "
+        "Several classes are listed in the order of the configuration.",
+    ),
+    "folds": Caption(
+        "Rows and positives per fold",
+        "In a good split all bars have the same length and the same share of positives; with several classes, the "
+        "counts within a column are similar. Groups are never divided, so small differences remain. External images, "
+        "if there are any, are used for training only and never scored; those that share a group or a duplicate with "
+        "a fold are withheld while that fold is held out.",
+    ),
+    "learning_curves": Caption(
+        "Learning curves",
+        "Left: loss on the training rows (dashed) and on the held-out fold (solid), one color per fold. A solid line "
+        "that rises while its dashed line falls indicates overfitting. Middle: ROC AUC on the held-out fold; if one "
+        "fold is far below the others, look at its images. Right: learning rate at the end of each epoch.",
+    ),
+    "architectures": Caption(
+        "Network architectures",
+        "From the image on the left to one logit per class on the right. Each box groups the layers whose output has "
+        "the same resolution: its height shows the resolution on a logarithmic scale, its shade the number of channels "
+        "or units. Red boxes process metadata. The text under a box gives its last output shape, its layers and its "
+        "weights.",
+    ),
+    "augmented_samples": Caption(
+        "Augmented training images",
+        "The first image of each row is a stored training image, the other seven are augmented versions of it as the "
+        "model of fold 0 sees them. If you can no longer recognize the label in a row, the augmentation is too strong.",
+    ),
+    "roc": Caption(
+        "ROC curves",
+        "Share of the positives that are detected (true positive rate) against share of the negatives that raise a "
+        "false alarm (false positive rate), over all thresholds. Curves closer to the upper left corner are better; "
+        "the diagonal is chance. With one class, thin lines are single folds and the thick line pools all rows; if it "
+        "runs below most folds, the models of the folds score on different scales. With several classes, thin lines "
+        "are classes and the thick line pools all pairs of row and class.",
+    ),
+    "precision_recall": Caption(
+        "Precision-recall curves",
+        "Precision is the share of the predicted positives that are positive, recall the share of the positives that "
+        "are detected. The dotted line is chance, at the share of positives. If positives are rare, this figure says "
+        "more than the ROC curve.",
+    ),
+    "score_histogram": Caption(
+        "Scores by label",
+        "Two peaks far apart mean that the scores separate the labels. Where the histograms overlap, no threshold is "
+        "right for all images.",
+    ),
+    "calibration": Caption(
+        "Calibration",
+        "On the diagonal, scores are probabilities: three in ten images with a score of 0.3 are positive. Points below "
+        "it mean that scores are too high, points above it that they are too low. Vertical bars are 95% intervals; the "
+        "lower panel shows the number of rows in each bin.",
+    ),
+    "most_wrong": Caption(
+        "Out-of-fold images with the largest errors",
+        "Images whose score is furthest from their label, the worst first. A red frame marks a positive with a low "
+        "score, a blue frame a negative with a high score.",
+    ),
+}

@@ -1,0 +1,88 @@
+"""Which images the report shows, and their pixels from the shards."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from foldline.dataset.channels import image_features
+from foldline.dataset.id_hash import shard_index, shard_numbers
+from foldline.errors import FoldlineError, listing
+from foldline.evaluation.oof import BLEND
+from foldline.images.decoding import decode
+from foldline.images.headers import read_header
+from foldline.tfrecords.shards import check_shards, decode_record, read_records
+
+
+def largest_errors(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The pairs of sample and class whose blended score is furthest from the label, the furthest first; ties by id.
+
+    Args:
+        pairs: pairs of sample and class (`oof.Oof.pairs`).
+        count: maximum number of pairs.
+    """
+    error = (pairs[BLEND] - pairs["target"]).abs()
+    return pairs.assign(distance=-error).sort_values(["distance", "id"], kind="stable").head(count)
+
+
+def rows_of_every_label(table: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Some rows of the fold table: the first of each label by id, then the second of each label, and so on.
+
+    Args:
+        table: rows with id and target.
+        count: maximum number of rows.
+    """
+    ordered = table.sort_values("id", kind="stable")
+    turn = ordered.groupby("target").cumcount()
+    return ordered.assign(turn=turn).sort_values(["turn", "target"], kind="stable").head(count)
+
+
+def label_text(target: str, class_names: Sequence[str]) -> str:
+    """Names of the positive classes of a label code; with a single class, its name and its label."""
+    if len(class_names) == 1:
+        return f"{class_names[0]} {target}"
+    return ", ".join(name for name, bit in zip(class_names, target, strict=True) if bit == "1") or "no class"
+
+
+def read_images(
+    ids: Sequence[str], shards: Sequence[str | Path], manifests: Sequence[str | Path]
+) -> dict[str, npt.NDArray[np.uint8]]:
+    """Read the images of some records. Shards that hold none of them are not read.
+
+    Args:
+        ids: ids of the records.
+        shards: TFRecord files.
+        manifests: manifest of each shard, in the same order.
+
+    Returns:
+        Id to pixels, uint8, (height, width, C).
+
+    Raises:
+        FoldlineError: a shard is damaged, or no shard holds an id.
+    """
+    images: dict[str, npt.NDArray[np.uint8]] = {}
+    for path, manifest in zip(shards, check_shards(shards, manifests), strict=True):
+        index, count = shard_numbers(manifest["shard"])
+        wanted = {name for name in ids if shard_index(name, count) == index}
+        for data in read_records(path) if wanted else ():
+            record = decode_record(data, manifest["features"], manifest["channels"])
+            if record.id in wanted:
+                planes = [decode_pixels(record.images[name]) for name in image_features(manifest["channels"])]
+                images[record.id] = np.concatenate(planes, axis=2)
+                wanted.discard(record.id)
+            if not wanted:
+                break
+    absent = [name for name in ids if name not in images]
+    if absent:
+        raise FoldlineError(
+            f"{Path(shards[0]).parent}: no shard holds id {listing(absent)}; remove the shards and run the workflow "
+            "again"
+        )
+    return images
+
+
+def decode_pixels(data: bytes) -> npt.NDArray[np.uint8]:
+    """Pixels of an image file: uint8, (height, width, 1 or 3)."""
+    return decode(data, read_header(data)).pixels

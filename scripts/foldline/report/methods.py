@@ -1,0 +1,51 @@
+"""The last section of the report: how the numbers were computed."""
+
+from foldline.report.run import Run
+
+
+def methods(run: Run) -> list[tuple[str, str]]:
+    """Topic and text of each paragraph."""
+    metrics = run.metrics
+    paragraphs = {
+        "Out-of-fold rows": (
+            f"The training images are split once into {metrics.folds} folds. For each fold, a model is trained on the "
+            "other folds and scores the fold that it has not seen. Groups and duplicates stay in one fold."
+        ),
+        "Test predictions and blend": (
+            "The test prediction of a model is the mean over its folds. Models are blended with equal weights. Every "
+            "choice is made on out-of-fold rows."
+        ),
+        "ROC AUC and average precision": (
+            "Both are exact, computed from ranks and not on a grid of thresholds. Ties count half (AUC) or share one "
+            "threshold (average precision)."
+        ),
+    }
+    if len(metrics.scored_classes) > 1:
+        paragraphs["Several classes"] = (
+            "A score over all classes is the mean over the classes for which it is defined (macro average). In a fold "
+            "that has only one label of a class, that class does not count."
+        )
+    paragraphs["Log loss, Brier score, accuracy, F1"] = (
+        "Log loss is the mean negative log-likelihood, the Brier score the mean squared difference between score and "
+        f"label. {_threshold(metrics.threshold)}"
+    )
+    paragraphs["Intervals"] = (
+        f"Percentiles ({metrics.confidence:.0%} coverage) of {metrics.bootstrap_draws:,} bootstrap draws of "
+        f"{metrics.groups:,} groups with replacement (seed {metrics.seed}). Whole groups are drawn because images of "
+        "one group are not independent. The intervals cover chance in the choice of images, not the variation between "
+        "training runs."
+    )
+    paragraphs["Expected calibration error"] = (
+        "Mean over the rows of the absolute difference between mean score and share of positives of their bin, with "
+        f"{metrics.calibration_bins} bins of equal width."
+    )
+    return list(paragraphs.items())
+
+
+def _threshold(threshold: float | str) -> str:
+    if isinstance(threshold, str):
+        return (
+            "Accuracy and F1 use, for each class, the threshold with the highest F1 on these same rows, so they are "
+            "slightly optimistic."
+        )
+    return f"Accuracy and F1 count scores of {threshold} or more as positive."

@@ -1,0 +1,124 @@
+"""A finished run as the report sees it, and the checks that its files belong together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from foldline.errors import FoldlineError, listing
+from foldline.evaluation.oof import Oof
+from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, TrainedModelSettings
+from foldline.splits.fold_membership import scored_rows
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        metrics: scores.
+        recipe: how the models were blended.
+        folds: fold table, external rows included.
+        inventory: inventory of the train split.
+        leaks: duplicate pairs, by split: "train", "test" and, where there are external rows, "external".
+        weights: class weights, by fold.
+        histories: training history (epoch, learning_rate, loss, val_loss, val_auc), by model and fold.
+        provenances: what each training run was made from, by model and fold.
+    """
+
+    metrics: Metrics
+    recipe: BlendRecipe
+    folds: pd.DataFrame
+    inventory: pd.DataFrame
+    leaks: Mapping[str, pd.DataFrame]
+    weights: Mapping[int, FoldWeights]
+    histories: Mapping[tuple[str, int], pd.DataFrame]
+    provenances: Mapping[tuple[str, int], Provenance]
+
+    @property
+    def scored(self) -> pd.DataFrame:
+        """The rows of the fold table that are scored."""
+        return scored_rows(self.folds)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of all classes."""
+        return [row.name for row in self.metrics.classes]
+
+    @property
+    def scored_positives(self) -> int:
+        """Positive labels of the classes that are scored."""
+        return sum(row.positives for row in self.metrics.classes if row.name in self.metrics.scored_classes)
+
+    def settings(self, model: str) -> list[TrainedModelSettings]:
+        """Settings of a model in each of its folds, in order."""
+        return [content.settings for (owner, _), content in sorted(self.provenances.items()) if owner == model]
+
+    def devices(self, models: Sequence[str]) -> str:
+        """Devices that some models were trained on, such as "CPU", "GPU" or "8 x TPU"."""
+        kinds = {
+            (content.device.upper(), content.replicas)
+            for (model, _), content in self.provenances.items()
+            if model in models
+        }
+        return ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in sorted(kinds))
+
+
+def fold_of(path: str | Path) -> int:
+    """Fold from the name of a file or folder: fold3 or fold3.json is 3.
+
+    Raises:
+        FoldlineError: the name is not that of a fold.
+    """
+    name = Path(path).stem
+    if not name.startswith("fold") or not name[4:].isdecimal():
+        raise FoldlineError(f"{path}: {name!r} is not the name of a fold; it must look like fold3")
+    return int(name[4:])
+
+
+def model_and_fold(path: str | Path) -> tuple[str, int]:
+    """Model and fold from the path of a file: FOLDER/{model}/fold{fold}/FILE."""
+    folder = Path(path).parent
+    return folder.parent.name, fold_of(folder)
+
+
+def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: Iterable[tuple[str, int]]) -> None:
+    """Check that the inputs of the report belong to one run.
+
+    Args:
+        run: the run.
+        oof: its out-of-fold table.
+        class_names: names of the classes in the configuration.
+        sample_grids: models and folds that have a grid of augmented samples.
+
+    Raises:
+        FoldlineError: they have other classes, models, folds or rows.
+    """
+    if run.class_names != list(class_names):
+        raise FoldlineError(
+            f"the metrics have the classes {listing(run.class_names)}, the configuration has "
+            f"{listing(list(class_names))}; run the workflow again"
+        )
+    expected = {(model, fold) for model in run.recipe.models for fold in run.scored["fold"].unique()}
+    for name, keys in (("histories", set(run.histories)), ("provenances", set(run.provenances))):
+        if keys != expected:
+            raise FoldlineError(
+                f"{name} and metrics have different models and folds: {_names(keys ^ expected)}; run the workflow again"
+            )
+    unexpected = set(sample_grids) - expected
+    if unexpected:
+        raise FoldlineError(
+            f"augmented samples of models and folds that the metrics do not have: {_names(unexpected)}; run the "
+            "workflow again"
+        )
+    rows = len(oof.ids)
+    if run.metrics.rows != rows or len(run.scored) != rows:
+        raise FoldlineError(
+            f"the out-of-fold table has {rows} rows, the metrics count {run.metrics.rows}, and the fold table has "
+            f"{len(run.scored)} training rows; run the workflow again"
+        )
+
+
+def _names(keys: Iterable[tuple[str, int]]) -> str:
+    return listing(sorted(f"{model}/fold{fold}" for model, fold in keys))

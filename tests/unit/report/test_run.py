@@ -1,0 +1,80 @@
+"""The files of a run: which model and fold they belong to, and whether they belong together."""
+
+import json
+from pathlib import Path
+
+import pytest
+from fixtures.results import Results, write_results, write_scores
+from foldline.errors import FoldlineError
+from foldline.evaluation.oof import read_oof
+from foldline.report.json_inputs import BlendRecipe, Metrics, read_content
+from foldline.report.run import check_run, fold_of, model_and_fold
+from render_report import read_run
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return write_scores(write_results(tmp_path_factory.mktemp("results")))
+
+
+def test_paths_name_model_and_fold() -> None:
+    assert model_and_fold("results/models/b3-384/fold12/history.csv") == ("b3-384", 12)
+    assert fold_of("results/class_weights/fold3.json") == 3
+    with pytest.raises(FoldlineError, match="'part3' is not the name of a fold; it must look like fold3"):
+        fold_of("part3.json")
+
+
+def test_json_files_are_read_with_types(results: Results) -> None:
+    content = json.loads((results.folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_content(Metrics, results.folder / "metrics.json")
+    assert metrics.models["blend"].auc.value == content["models"]["blend"]["auc"]["value"]
+    assert [row.auc for row in metrics.models["a"].folds] == [row["auc"] for row in content["models"]["a"]["folds"]]
+    assert metrics.models["blend"].top_accuracy is None
+    assert metrics.threshold == 0.5
+
+
+def test_a_json_file_without_a_key_is_an_error_that_names_it(results: Results) -> None:
+    path = results.folder / "metrics.json"
+    with pytest.raises(FoldlineError, match=r"metrics\.json: required field missing @ metrics\.method"):
+        read_content(BlendRecipe, path)
+
+
+def test_devices_and_settings_of_a_model(results: Results) -> None:
+    run = read_run(results.report_arguments()["inputs"])
+    assert run.devices(["a", "b"]) == "CPU"
+    assert [settings.backbone for settings in run.settings("a")] == ["efficientnet-lite0"] * 3
+    assert not any(settings.epochs_depend_on_held_out_fold for settings in run.settings("a"))
+
+
+def test_a_run_that_belongs_together_passes(results: Results) -> None:
+    inputs = results.report_arguments()["inputs"]
+    run = read_run(inputs)
+    check_run(run, oof=read_oof(inputs.oof, ["target"]), class_names=["target"], sample_grids=[("a", 0)])
+    assert len(run.scored) == 120
+
+
+@pytest.mark.parametrize(
+    ("changes", "class_names", "grids", "message"),
+    [
+        ({}, ["mark"], [], "the metrics have the classes target, the configuration has mark"),
+        ({"histories": []}, ["target"], [], "histories and metrics have different models and folds: a/fold0, a/fold1"),
+        ({"provenances": []}, ["target"], [], "provenances and metrics have different models and folds: a/fold0"),
+        ({}, ["target"], [("c", 0)], "augmented samples of models and folds that the metrics do not have: c/fold0"),
+    ],
+)
+def test_files_of_different_runs_are_an_error(
+    changes: dict, class_names: list[str], grids: list[tuple[str, int]], message: str, results: Results
+) -> None:
+    inputs = results.report_arguments(**changes)["inputs"]
+    with pytest.raises(FoldlineError, match=message):
+        check_run(read_run(inputs), oof=read_oof(inputs.oof, ["target"]), class_names=class_names, sample_grids=grids)
+
+
+def test_rows_that_differ_are_an_error(results: Results, tmp_path: Path) -> None:
+    inputs = results.report_arguments()["inputs"]
+    lines = Path(inputs.oof).read_text(encoding="utf-8").splitlines(keepends=True)
+    (tmp_path / "oof.csv").write_text("".join(lines[:-1]), encoding="utf-8")
+    with pytest.raises(FoldlineError, match="the out-of-fold table has 119 rows, the metrics count 120"):
+        check_run(
+            read_run(inputs), oof=read_oof(tmp_path / "oof.csv", ["target"]), class_names=["target"], sample_grids=[]
+        )
