@@ -64,10 +64,22 @@ def sha256_of_file(path: str | Path) -> str:
 
 
 def digest_of(content: Any) -> str:
-    """Hex SHA-256 of a value that JSON can represent; equal values have equal digests on every machine.
+    """Hex SHA-256 of a value that JSON can represent; equal values, 1 and 1.0 too, have equal digests on every machine.
 
     Raises:
         ValueError: a number is NaN or infinite.
     """
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_with_whole_numbers(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _with_whole_numbers(content: Any) -> Any:
+    """Copy in which floats without a fraction are integers, and -0.0 is 0."""
+    if isinstance(content, float) and content.is_integer():
+        return int(content)
+    if isinstance(content, dict):
+        return {key: _with_whole_numbers(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        # Long lists are lists of text.
+        return [item if isinstance(item, str) else _with_whole_numbers(item) for item in content]
+    return content

@@ -5,7 +5,7 @@ Every error is one line that names the key, the value and what is allowed.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ def with_preset(config: Mapping[str, Any], typed: Mapping[str, Any], schema: Map
         if name not in presets:
             raise FoldlineError(f"config: preset is {name!r}; presets has {listing(sorted(presets)) or 'none'}")
         config = _overlaid(config, presets[name])
-    return _overlaid(config, _as_wanted(_plain(typed), schema, schema))
+    return _overlaid(config, _converted(_plain(typed), schema, schema, _parsed_text))
 
 
 def typed_part(config: Mapping[str, Any], *, whole: Mapping[str, Any], typed: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -56,23 +56,42 @@ def typed_part(config: Mapping[str, Any], *, whole: Mapping[str, Any], typed: Ma
     return next((values for name, values in typed.items() if whole.get(name) is config), {})
 
 
-def _as_wanted(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
-    """Copy of typed values with texts read as YAML where the schema does not allow a text, or null as null."""
+def _converted(
+    value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], convert: Callable[[Any, Mapping[str, Any]], Any]
+) -> Any:
+    """Copy with `convert(value, schema)` in the place of each value that is neither a list nor a mapping."""
     schema = resolve(schema, root)
     if isinstance(value, list):
-        return [_as_wanted(item, schema.get("items", {}), root) for item in value]
+        return [_converted(item, schema.get("items", {}), root, convert) for item in value]
     if isinstance(value, dict):
         known, others = schema.get("properties", {}), schema.get("additionalProperties")
         others = others if isinstance(others, dict) else {}
-        return {key: _as_wanted(item, known.get(key, others), root) for key, item in value.items()}
+        return {key: _converted(item, known.get(key, others), root, convert) for key, item in value.items()}
+    return convert(value, schema)
+
+
+def _parsed_text(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Text parsed as YAML if the schema does not allow text, or if it is null; other values as they are."""
     if not isinstance(value, str) or not schema or value in schema.get("enum", []):
         return value
-    kinds = schema.get("type", [])
-    keeps = "string" in kinds and not (value == "null" and "null" in kinds)
+    types = schema.get("type", [])
+    keeps = "string" in types and not (value == "null" and "null" in types)
     try:
         return value if keeps else yaml.safe_load(value)
     except yaml.YAMLError:
         return value
+
+
+def _in_type_of_schema(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Number in the type of the schema: 10.0 epochs become 10, a learning rate of 1 becomes 1.0 and -0.0 becomes 0.0."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    types = schema.get("type", [])
+    if "number" in types:
+        return float(value) + 0.0
+    if "integer" in types:
+        return int(value)
+    return next((allowed for allowed in schema.get("enum", []) if allowed == value), value)
 
 
 def _overlaid(below: Any, above: Any) -> Any:
@@ -83,7 +102,7 @@ def _overlaid(below: Any, above: Any) -> Any:
 
 
 def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy of a configuration with the schema's defaults filled in.
+    """Copy of a configuration with the schema's defaults filled in and its numbers in the schema's types.
 
     Raises:
         FoldlineError: unknown key, wrong type, value out of range; the most telling of the errors only.
@@ -92,7 +111,7 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
     errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda error: len(error.absolute_path))
     if errors:
         raise FoldlineError(_message(errors[0]))
-    return completed
+    return _converted(completed, schema, schema, _in_type_of_schema)
 
 
 def _plain(value: Any) -> Any:

@@ -194,16 +194,20 @@ class _Stages:
         trained = {}
         for model, fold in self._models_and_folds():
             settings = self._fold_settings(model, fold)
+            weights_digest = _weights_digest(settings["weights"])
+            # The content of a weights file counts, not its path.
+            keyed = {**settings, "weights": Path(settings["weights"]).suffix} if weights_digest else settings
             metadata_columns = self._dataset["metadata"] if "metadata" in settings["inputs"] else {}
             labeled_shards = [job for split in self._labeled_splits for job in shards[settings["image_size"], split]]
             trained[model, fold] = self._add(
                 "train_fold",
                 model=model,
                 fold=fold,
-                settings={"settings": settings, "metadata_columns": metadata_columns, **self._classes},
+                settings={"settings": keyed, "metadata_columns": metadata_columns, **self._classes},
                 needs=[folds, weights[fold], *labeled_shards],
-                raw_digest=_weights_digest(settings["weights"]),
+                raw_digest=weights_digest,
                 runtime_arguments={
+                    "settings": settings,
                     "accelerator": self._config["accelerator"],
                     "checkpoints": self._config["checkpoints"],
                 },

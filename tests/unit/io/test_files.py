@@ -66,6 +66,10 @@ def test_the_digest_of_a_file_is_the_sha256_of_its_bytes(size: int, tmp_path: Pa
 
 def test_equal_values_have_equal_digests() -> None:
     assert digest_of({"a": 1, "b": [2]}) == digest_of({"b": [2], "a": 1})
+    assert digest_of({"a": [1, 0, 10**20]}) == digest_of({"a": (1.0, -0.0, 1e20)})
+    assert digest_of([1]) != digest_of([True])
+    assert digest_of([1]) != digest_of(["1"])
+    assert digest_of([1.5]) != digest_of([1])
     assert digest_of({"a": 1}) != digest_of({"a": 2})
     assert digest_of(["a", "b"]) != digest_of(["ab"])
     assert digest_of("ä") == hashlib.sha256(b'"\\u00e4"').hexdigest()
