@@ -19,7 +19,7 @@ _SKIPPED_FIELDS = frozenset({"ctx", "kind", "simple", "type_comment", "type_igno
 INTROSPECTION = frozenset(
     {
         *("__doc__", "getdoc", "__annotations__", "get_annotations", "get_type_hints"),
-        *("singledispatch", "singledispatchmethod", "register_structure_hook", "register_unstructure_hook"),
+        *("singledispatch", "singledispatchmethod"),
     }
 )
 

@@ -83,7 +83,7 @@ def _parsed_text(value: Any, schema: Mapping[str, Any]) -> Any:
 
 
 def _in_type_of_schema(value: Any, schema: Mapping[str, Any]) -> Any:
-    """Number in the type of the schema: 10.0 epochs become 10, a learning rate of 1 becomes 1.0 and -0.0 becomes 0.0."""
+    """Number in the type of the schema: 10.0 epochs become 10, a learning rate of 1 becomes 1.0, -0.0 becomes 0.0."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
     types = schema.get("type", [])
