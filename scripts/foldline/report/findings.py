@@ -170,9 +170,10 @@ def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:
         result.append(Finding(WARNING, text))
     if len(across):
         count = across["id"].nunique()
-        verb = "is a duplicate" if count == 1 else "are duplicates"
+        duplicates, them = ("is a duplicate", "it") if count == 1 else ("are duplicates", "them")
         text = (
-            f"{_counted(count, 'test image')} {verb} of {images}, so a leaderboard score on them rewards memorization."
+            f"{_counted(count, 'test image')} {duplicates} of {images}, so a leaderboard score on {them} rewards "
+            "memorization."
         )
         result.append(Finding(WARNING, text))
     return result
