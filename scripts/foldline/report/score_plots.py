@@ -89,7 +89,7 @@ def score_histogram(table: pd.DataFrame, titles: Mapping[str, str], *, bins: int
                 label=f"{name} ({len(scores):,})",
             )
         axes.set(xlabel="out-of-fold score", ylabel="share of the label's rows", xlim=(0, 1))
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
     return _with_legend(figure, panels[0])
 
 

@@ -83,7 +83,7 @@ def _balance_of_classes(labels: npt.NDArray[np.int64], weights: Mapping[int, Seq
         right.plot([], [], color=color, marker=marker, linestyle="none", label=f"{label} rows, a mark per fold")
         highest = max(highest, values.max())
     right.set(title="Weight in the loss", xlabel="weight of a row", xlim=(0, 1.1 * highest))
-    right.legend(loc="upper left", bbox_to_anchor=(0, -0.6 / (0.24 * len(names) + 0.6)), ncols=1)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)
     return figure
 
 
