@@ -92,12 +92,12 @@ def test_a_listing_tells_contents_without_reading(bucket: Bucket) -> None:
         bucket.write(path, b"one")
     urls = [bucket.url(f"images/{name}/1.png") for name in "ab"]
     listings = BucketListings()
-    (first, size), (second, _) = listings.of(urls, where=urls.__getitem__)
+    (first, size), (second, _) = listings.contents(urls, row_of=urls.__getitem__)
     assert (first, size) == (second, 3)
     assert first.startswith("md5Hash:")
-    assert listings.names(bucket.url("images/a")) == ["1.png"]
+    assert listings.file_names(bucket.url("images/a")) == ["1.png"]
     with pytest.raises(FoldlineError, match=r"row 2: image gs://.*/images/c/1\.png does not exist"):
-        BucketListings().of([urls[0], bucket.url("images/c/1.png")], where=["row 1", "row 2"].__getitem__)
+        BucketListings().contents([urls[0], bucket.url("images/c/1.png")], row_of=["row 1", "row 2"].__getitem__)
     with pytest.raises(FoldlineError, match=r"gs://no-such-bucket/a cannot be listed: .*; check the address"):
         storage.list_objects("gs://no-such-bucket/a")
 

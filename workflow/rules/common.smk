@@ -44,7 +44,7 @@ from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys, run_lock
 from foldline.planning.config_checks import check_combinations
-from foldline.planning.configuration import complete, read_schema, typed_part, with_preset
+from foldline.planning.configuration import command_line_section, complete, read_schema, with_preset
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import RECORD_TABLES
@@ -64,9 +64,9 @@ RUN_LOCK = OWN_FOLDER / "run.lock"
 
 try:
     schema = read_schema(WORKFLOW.parent / "config" / "config.schema.yaml")
-    whole = workflow.modifier_stack[0].globals["config"]
-    typed = typed_part(config, whole=whole, typed=workflow.config_settings.config)
-    config = complete(with_preset(config, typed, schema), schema)
+    main_config = workflow.modifier_stack[0].globals["config"]
+    command_line = command_line_section(config, main_config=main_config, command_line=workflow.config_settings.config)
+    config = complete(with_preset(config, command_line, schema), schema)
     check_combinations(config)
 except FoldlineError as error:
     raise WorkflowError(str(error)) from None
@@ -109,7 +109,7 @@ if workflow.is_main_process:
         indexer = DataIndexer(config, folder=OWN_FOLDER, pinned=PINNED, record_tables=kept(within(RECORD_TABLES)))
         DATA_INDEX = indexer.read()
         PLAN = make_plan(config, DATA_INDEX, pinned=PINNED)
-        indexer.keep(DATA_INDEX)
+        indexer.store(DATA_INDEX)
     except FoldlineError as error:
         raise WorkflowError(str(error)) from None
 else:

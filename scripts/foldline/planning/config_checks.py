@@ -1,4 +1,4 @@
-"""What does not go together, in a configuration or between it and its data, is refused before the DAG is built."""
+"""Checks of values of a completed configuration that must fit together, before any data are read."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,113 +6,109 @@ from typing import Any
 
 from foldline.dataset.channels import CHANNEL
 from foldline.dataset.labels import BINARY, Labels, check_labels
-from foldline.dataset.metadata import CATEGORICAL, problem_of
+from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
 from foldline.models.backbone_registry import check_backbone, is_weights_file
-from foldline.planning.raw_data import RawData, class_names_of, submission_columns
+from foldline.planning.dataset_section import class_names_of, image_pattern, splits_of, submission_columns
 
-# Columns of the inventory and the fold table, and features of the records, whose names metadata cannot have.
+# Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
 RESERVED = (
-    *(
-        "id",
-        "target",
-        "group",
-        "path",
-        "bytes",
-        "sha256",
-        "width",
-        "height",
-        "perceptual_hash",
-        "problem",
-        "fold",
-        "split",
-    ),
+    *("id", "target", "group", "path", "bytes", "sha256", "width", "height", "perceptual_hash", "problem"),
+    *("fold", "split"),
     *("image", "image_name", "patient_id"),
 )
 
 
 def check_combinations(config: Mapping[str, Any]) -> None:
-    """Refuse values of a completed configuration that do not go together.
+    """Raise an error if values of a completed configuration do not fit together.
 
     Raises:
-        FoldlineError: as in the one line per check below.
+        FoldlineError: the first problem found.
     """
-    count = config["folds"]["count"]
-    metadata = config["dataset"]["metadata_columns"]
-    for index, column in enumerate(config["folds"]["stratify_by"]):
-        if column not in metadata:
-            raise FoldlineError(
-                f"config: folds.stratify_by[{index}] is {column!r}, which is not one of dataset.metadata_columns: "
-                f"{listing(metadata) or 'none'}"
-            )
-    _check_dataset(config["dataset"])
-    if config["folds"]["method"] == "files" and (
-        config["dataset"]["train_records"] is None or config["dataset"]["channels"]
-    ):
-        raise FoldlineError(
-            "config: folds.method is 'files', which needs dataset.train_records with whole samples (no "
-            "dataset.channels); take 'grouped'"
-        )
-    _check_class_weights(config["class_weights"], class_names_of(config["dataset"]))
+    dataset = config["dataset"]
+    _check_columns(dataset)
+    _check_labels(dataset)
+    _check_submission(dataset)
+    _check_sources(dataset)
+    _check_channels(dataset)
+    _check_metadata(dataset)
+    _check_example(dataset)
+    _check_folds(config["folds"], dataset)
+    _check_class_weights(config["class_weights"], class_names_of(dataset))
     for name, model in config["models"].items():
-        if name in ("id", "fold", "target", "blend", *metadata):
-            raise FoldlineError(f"config: models.{name} has the name of a column of the OOF table; rename the model")
-        _check_model(name, model, config["dataset"])
-        for fold in model["fold_overrides"]:
-            if int(fold) >= count:
-                raise FoldlineError(
-                    f"config: models.{name}.fold_overrides.{fold} names a fold that is not there; "
-                    f"folds.count is {count}, folds are 0 to {count - 1}"
-                )
+        _check_model(name, model, dataset)
+        _check_backbone(name, model)
+        _check_overrides(name, model, config["folds"]["count"])
 
 
-def _check_dataset(dataset: Mapping[str, Any]) -> None:
+def _check_columns(dataset: Mapping[str, Any]) -> None:
     metadata = dataset["metadata_columns"]
     for column in metadata:
         if column in RESERVED:
             raise FoldlineError(
-                f"config: dataset.metadata_columns has {column!r}, a column that Foldline writes itself; rename it in "
-                "the table or leave it out"
+                f"config: dataset.metadata_columns has {column!r}, the name of a column that Foldline writes; rename "
+                "the column in your tables, or remove it from dataset.metadata_columns"
             )
-    _check_labels(dataset)
-    named = [dataset[name] for name in ("id_column", "target_column", "group_column")] + metadata
+    named = _named_columns(dataset)
     for column in named:
-        if column is not None and named.count(column) > 1:
-            raise FoldlineError(f"config: dataset uses column {column!r} for two purposes; each column has one")
-    if dataset["example"] and is_url(dataset["root"]):
-        raise FoldlineError(
-            f"config: dataset.example is written to a local folder; dataset.root is {dataset['root']!r}"
-        )
-    if dataset["example"] and (dataset["external"] or dataset["sample_submission"] is None):
-        raise FoldlineError(
-            "config: dataset.example writes its own tables; it goes with a sample_submission and without external"
-        )
-    for split in ("train", "test"):
-        images, records = dataset[f"{split}_images"], dataset[f"{split}_records"]
-        if (images is None) == (records is None):
-            which = "neither is" if images is None else "both are"
+        if named.count(column) > 1:
             raise FoldlineError(
-                f"config: one of dataset.{split}_images and dataset.{split}_records says where the images are; {which} "
-                "given"
+                f"config: dataset names column {column!r} twice; id_column, target_column, group_column and each of "
+                "metadata_columns must be different columns: copy the column under another name, or remove one entry"
             )
     for column in dataset["record_features"]:
         if column not in named:
             raise FoldlineError(
-                f"config: dataset.record_features names column {column!r}; the columns in use are "
-                f"{listing([name for name in named if name], limit=20)}"
+                f"config: dataset.record_features has {column!r}, which is not a column of this config "
+                f"({listing(named, limit=20)}); use the name of one of these columns as the key"
             )
-    _check_channels(dataset)
-    for column, read in dataset["metadata"].items():
-        if column not in metadata:
+
+
+def _named_columns(dataset: Mapping[str, Any]) -> list[str]:
+    columns = [dataset[key] for key in ("id_column", "target_column", "group_column")]
+    return [column for column in columns if column is not None] + list(dataset["metadata_columns"])
+
+
+def _check_labels(dataset: Mapping[str, Any]) -> None:
+    labels = Labels.from_config(dataset["labels"])
+    check_labels(labels)
+    if dataset["id_column"] in labels.classes:
+        raise FoldlineError(
+            f"config: dataset.labels.classes has {dataset['id_column']!r}, the name of dataset.id_column; rename the "
+            "class"
+        )
+
+
+def _check_submission(dataset: Mapping[str, Any]) -> None:
+    submission, class_names = dataset["submission"], class_names_of(dataset)
+    if submission["class"] is not None and submission["class"] not in class_names:
+        raise FoldlineError(
+            f"config: dataset.submission.class is {submission['class']!r}, which is not a class; set it to one of "
+            f"{listing(class_names, limit=30)}, or to null to submit all classes"
+        )
+    if submission["form"] == LABELS and (submission["class"] is not None or dataset["labels"]["kind"] == BINARY):
+        why = "there is only one class" if submission["class"] is None else "dataset.submission.class is set"
+        raise FoldlineError(
+            f"config: dataset.submission.form is 'labels', which submits the predicted classes of a sample, but {why}; "
+            "set dataset.submission.form to 'columns' to submit the probability of one class"
+        )
+    if submission["column"] is not None and submission_columns(dataset) != [submission["column"]]:
+        raise FoldlineError(
+            f"config: dataset.submission.column is {submission['column']!r}, but this submission has a column for each "
+            "class; set it to null"
+        )
+
+
+def _check_sources(dataset: Mapping[str, Any]) -> None:
+    for split in ("train", "test"):
+        images, records = f"dataset.{split}_images", f"dataset.{split}_records"
+        given = [dataset[f"{split}_images"] is not None, dataset[f"{split}_records"] is not None]
+        if sum(given) != 1:
             raise FoldlineError(
-                f"config: dataset.metadata.{column} is not one of dataset.metadata_columns: "
-                f"{listing(metadata) or 'none'}"
-            )
-        if (read["kind"] == CATEGORICAL) != bool(read["vocabulary"]):
-            raise FoldlineError(
-                f"config: dataset.metadata.{column}: a categorical column has a vocabulary, a numeric one has none"
+                f"config: {'both' if all(given) else 'neither'} of {images} and {records} are set; set one of them, "
+                f"{images} to a path such as images/{{id}}.jpg, or {records} to a list such as [{split}*.tfrec]"
             )
 
 
@@ -121,46 +117,81 @@ def _check_channels(dataset: Mapping[str, Any]) -> None:
     for name in channels:
         if name in (*RESERVED, *dataset["metadata_columns"]):
             raise FoldlineError(
-                f"config: dataset.channels has {name!r}, which is the name of a column or of another feature of the "
-                "records; give the channel another name"
+                f"config: dataset.channels has {name!r}, the name of a column or of another feature of the records; "
+                "rename the channel"
             )
-    if channels and dataset["example"]:
-        raise FoldlineError("config: dataset.example has RGB images; it goes without dataset.channels")
-    patterns = {f"{split}_images": dataset[f"{split}_images"] for split in ("train", "test")}
-    patterns["external.images"] = dataset["external"] and dataset["external"]["images"]
-    for key, pattern in patterns.items():
-        if pattern is not None and (CHANNEL in pattern) != bool(channels):
-            told = f"has no {CHANNEL}" if channels else f"has {CHANNEL}"
+    for split in splits_of(dataset):
+        key = "external.images" if split == "external" else f"{split}_images"
+        pattern = image_pattern(dataset, split)
+        if pattern is None or (CHANNEL in pattern) == bool(channels):
+            continue
+        if channels:
             raise FoldlineError(
-                f"config: dataset.{key} is {pattern!r}, which {told}, and dataset.channels is "
-                f"{listing(channels, limit=20) or 'empty'}; name the channels, and where they stand in the path"
+                f"config: dataset.{key} is {pattern!r}, without {CHANNEL}, but dataset.channels is "
+                f"{_yaml_list(channels)}; write {CHANNEL} where a path has the name of the channel, such as "
+                f"images/{{id}}_{CHANNEL}.png"
+            )
+        raise FoldlineError(
+            f"config: dataset.{key} is {pattern!r}, with {CHANNEL}, but dataset.channels is empty; list the names of "
+            "the channels in dataset.channels, such as [red, green]"
+        )
+
+
+def _check_metadata(dataset: Mapping[str, Any]) -> None:
+    for column, section in dataset["metadata"].items():
+        if column not in dataset["metadata_columns"]:
+            raise FoldlineError(
+                f"config: dataset.metadata has {column!r}, which is not one of dataset.metadata_columns "
+                f"{_yaml_list(dataset['metadata_columns'])}; add it there, or remove it from dataset.metadata"
+            )
+        if (section["kind"] == CATEGORICAL) != bool(section["vocabulary"]):
+            remedy = (
+                "list all values of the column, such as [arm, leg]"
+                if section["kind"] == CATEGORICAL
+                else "remove it, or set kind to categorical"
+            )
+            raise FoldlineError(
+                f"config: dataset.metadata.{column}.vocabulary is {_yaml_list(section['vocabulary'])}, but kind is "
+                f"{section['kind']}; {remedy}"
             )
 
 
-def _check_labels(dataset: Mapping[str, Any]) -> None:
-    labels, form, names = Labels.from_config(dataset["labels"]), dataset["submission"], class_names_of(dataset)
-    check_labels(labels)
-    if dataset["example"] and (labels.kind != BINARY or submission_columns(dataset) != names):
+def _check_example(dataset: Mapping[str, Any]) -> None:
+    if not dataset["example"]:
+        return
+    if dataset["labels"]["kind"] != BINARY or submission_columns(dataset) != class_names_of(dataset):
         raise FoldlineError(
-            "config: dataset.example has labels of 0 and 1 and its own sample submission; it goes without labels and "
-            "submission"
+            "config: dataset.example has labels of 0 and 1 and its own sample submission; remove dataset.labels and "
+            "dataset.submission, or set dataset.example to null for your own data"
         )
-    if dataset["id_column"] in labels.classes:
+    if dataset["channels"]:
         raise FoldlineError(
-            f"config: dataset.labels.classes has {dataset['id_column']!r}, the name of the id column; rename the class"
+            "config: dataset.example has RGB images; remove dataset.channels, or set dataset.example to null for your "
+            "own data"
         )
-    if form["class"] is not None and form["class"] not in names:
+    if is_url(dataset["root"]):
         raise FoldlineError(
-            f"config: dataset.submission.class is {form['class']!r}, not one of the classes {listing(names, limit=30)}"
+            f"config: dataset.root is {dataset['root']!r}, but dataset.example is written to a local folder; set "
+            "dataset.root to a folder such as data/example"
         )
-    if form["form"] == LABELS and (form["class"] is not None or labels.kind == BINARY):
+    if dataset["external"] or dataset["sample_submission"] is None:
         raise FoldlineError(
-            "config: dataset.submission.form is 'labels', which writes the classes of a sample; a single class is "
-            "submitted with the form 'columns'"
+            "config: dataset.example writes its own tables; remove dataset.external, and set dataset.sample_submission "
+            "to a file name such as sample_submission.csv"
         )
-    if form["column"] is not None and submission_columns(dataset) != [form["column"]]:
+
+
+def _check_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
+    for index, column in enumerate(folds["stratify_by"]):
+        if column not in dataset["metadata_columns"]:
+            raise FoldlineError(
+                f"config: folds.stratify_by[{index}] is {column!r}, which is not one of dataset.metadata_columns "
+                f"{_yaml_list(dataset['metadata_columns'])}; add it there, or remove it from folds.stratify_by"
+            )
+    if folds["method"] == "files" and (dataset["train_records"] is None or dataset["channels"]):
         raise FoldlineError(
-            f"config: dataset.submission.column is {form['column']!r}, but this submission has a column for each class"
+            "config: folds.method is 'files', which needs dataset.train_records and no dataset.channels; set "
+            "folds.method to 'grouped'"
         )
 
 
@@ -168,78 +199,73 @@ def _check_class_weights(weights: Mapping[str, Any], class_names: Sequence[str])
     classes = max(2, len(class_names))
     if weights["method"] == "capped" and weights["rank"] > classes:
         raise FoldlineError(
-            f"config: class_weights.rank is {weights['rank']}, but there are {classes} classes; take at most {classes}"
+            f"config: class_weights.rank is {weights['rank']}, but there are {classes} classes; set it to {classes} or "
+            "less"
         )
 
 
 def _check_model(name: str, model: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
+    where = f"config: models.{name}"
+    if name in ("id", "fold", "target", "blend", *dataset["metadata_columns"]):
+        raise FoldlineError(f"{where}: {name!r} is the name of another column of the OOF table; rename the model")
     if "metadata" in model["inputs"] and not dataset["metadata"]:
-        raise FoldlineError(f"config: models.{name}.inputs has metadata; say in dataset.metadata how columns are read")
-    if ("image" in model["inputs"]) != (model["backbone"] is not None):
         raise FoldlineError(
-            f"config: models.{name}: a model that sees images has a backbone, one without images has none (null)"
+            f"{where}.inputs has metadata, but dataset.metadata is empty; set how models read the columns, such as "
+            "dataset.metadata: {age: {kind: numeric}}"
         )
     unknown = [channel for channel in model["channels"] if channel not in dataset["channels"]]
     if unknown:
         raise FoldlineError(
-            f"config: models.{name}.channels has {listing(unknown)}; dataset.channels is "
-            f"{listing(dataset['channels'], limit=20) or 'empty'}"
+            f"{where}.channels has {listing(unknown)}, not in dataset.channels {_yaml_list(dataset['channels'])}; "
+            "add it there, or remove it"
         )
     for key in ("hue", "saturation"):
         if dataset["channels"] and model["augment"][key]:
             raise FoldlineError(
-                f"config: models.{name}.augment.{key} is {model['augment'][key]:g}; it mixes the colors of RGB "
-                "images, and dataset.channels are not colors; take contrast and brightness, which change each channel "
-                "apart"
+                f"{where}.augment.{key} is {model['augment'][key]:g}, but dataset.channels are not the colors of RGB "
+                f"images; set {key} to 0, and use contrast and brightness, which change each channel separately"
             )
     mixed = sum(model["augment"][key]["probability"] for key in ("cutmix", "mixup"))
     if mixed > 1:
         raise FoldlineError(
-            f"config: models.{name}.augment: the probabilities of cutmix and mixup add up to {mixed:g}; at most 1 "
-            "together"
+            f"{where}.augment: cutmix.probability and mixup.probability add up to {mixed:g}; lower them to a sum of "
+            "at most 1"
         )
+
+
+def _check_backbone(name: str, model: Mapping[str, Any]) -> None:
+    where = f"config: models.{name}"
     if model["backbone"] is None:
+        if "image" in model["inputs"]:
+            raise FoldlineError(
+                f"{where}.backbone is null, but models.{name}.inputs has image; set a backbone such as "
+                "efficientnet-b0, or set inputs to [metadata]"
+            )
         return
+    if "image" not in model["inputs"]:
+        raise FoldlineError(
+            f"{where}.backbone is {model['backbone']!r}, but models.{name}.inputs has no image; set backbone to null, "
+            "or add image to inputs"
+        )
     try:
         check_backbone(model["backbone"], weights=model["weights"], image_size=model["image_size"])
     except FoldlineError as error:
-        raise FoldlineError(f"config: models.{name}: {error}") from None
+        raise FoldlineError(f"{where}: {error}") from None
     if is_weights_file(model["weights"]) and not Path(model["weights"]).is_file():
-        raise FoldlineError(f"config: models.{name}.weights: no file {model['weights']!r}")
+        raise FoldlineError(
+            f"{where}.weights is {model['weights']!r}, and there is no such file; correct the path, relative to the "
+            "working directory, or set weights to none"
+        )
 
 
-def check_data(config: Mapping[str, Any], raw_data: RawData) -> None:
-    """Refuse a configuration that its data cannot fulfil.
-
-    Raises:
-        FoldlineError: there are fewer groups than folds, or fewer groups with one of the labels of the only class, or
-            of the only one that is submitted; or a metadata column has a value that models cannot read.
-    """
-    _check_metadata(config["dataset"], raw_data)
-    count = config["folds"]["count"]
-    column = config["dataset"]["group_column"]
-    groups = {"of any label": {sample.row.group for sample in raw_data.splits["train"]}}
-    classes = class_names_of(config["dataset"])
-    scored = config["dataset"]["submission"]["class"] or (classes[0] if len(classes) == 1 else None)
-    for label in ("0", "1") if scored else ():
-        place, which = classes.index(scored), f"with label {label}" + (f" of {scored}" if len(classes) > 1 else "")
-        groups[which] = {s.row.group for s in raw_data.splits["train"] if s.row.target[place] == label}
-    for which, names in groups.items():
-        if len(names) < count:
+def _check_overrides(name: str, model: Mapping[str, Any], fold_count: int) -> None:
+    for fold in model["fold_overrides"]:
+        if int(fold) >= fold_count:
             raise FoldlineError(
-                f"config: folds.count is {count}, but the training table has {len(names)} "
-                f"{f'groups (column {column})' if column else 'rows'} {which}; take fewer folds"
+                f"config: models.{name}.fold_overrides has fold {fold}, but folds are 0 to {fold_count - 1}; remove "
+                f"it, or set folds.count to {int(fold) + 1} or more"
             )
 
 
-def _check_metadata(dataset: Mapping[str, Any], raw_data: RawData) -> None:
-    places = {name: place for place, name in enumerate(dataset["metadata_columns"])}
-    for split, samples in raw_data.splits.items():
-        for column, read in dataset["metadata"].items():
-            for sample in samples:
-                problem = problem_of(sample.row.metadata[places[column]], read)
-                if problem:
-                    raise FoldlineError(
-                        f"{split} table, line {sample.row.line}: {column} of id {sample.row.id!r} {problem}; mend the "
-                        f"row, or dataset.metadata.{column} in the config"
-                    )
+def _yaml_list(names: Sequence[str]) -> str:
+    return f"[{listing(names, limit=20)}]"

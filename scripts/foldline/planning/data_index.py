@@ -1,14 +1,15 @@
-"""What the plan needs to know of the data, kept so that a million rows that did not change are not read one by one.
+"""The stored index of tables and image files: what the plan needs to know of the data, without reading every row.
 
-The index is valid while tables, image files (size and mtime), their configuration and the code that reads them are
-unchanged. It covers tables and image files on a local disk; data in a bucket or in TFRecord files are read each time.
+Reading a million rows takes long, so the index is stored. It is valid while the tables, the image files (size and
+mtime), their configuration and the code that reads them are unchanged. It covers tables and image files on a local
+disk; data in a bucket or in TFRecord files are read each time.
 """
 
 import json
 import os
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,53 +18,59 @@ from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of
 from foldline.planning.code_digest import code_digest
-from foldline.planning.config_checks import check_data
+from foldline.planning.data_checks import check_data
+from foldline.planning.dataset_section import ImageTable, image_table, splits_of
 from foldline.planning.image_digests import DigestCache
-from foldline.planning.raw_data import RawData, Sample, read_raw_data, table_and_images
+from foldline.planning.raw_data import RawData, Sample, read_raw_data
 
-# A step that reads the same tables with the same library.
+# The step that reads the same tables with the same library.
 READER = Path(__file__).resolve().parents[2] / "scan_images.py"
+
+# Digest of each shard by its name, for each way of sharding, such as "16" or "16 with files".
+ShardDigests = dict[str, dict[str, str]]
 
 
 @dataclass
 class SplitIndex:
-    """A split of the data, by what was asked of its rows; they are read where something new is asked.
+    """What the plan needs to know of one split; rows are read only for shard digests that are not known yet.
 
     Attributes:
-        image_bytes: bytes of the images of each row together.
-        samples: gives the rows.
-        shards: answers of `cut`, by question.
+        image_bytes: (n_rows,), size of the images of each row together.
+        load_samples: reads the rows.
+        known_digests: the shard digests that are known.
     """
 
-    image_bytes: array
-    samples: Callable[[], Sequence[Sample]]
-    shards: dict[str, dict[str, str]] = field(default_factory=dict)
+    image_bytes: "array[int]"
+    load_samples: Callable[[], Sequence[Sample]]
+    known_digests: ShardDigests = field(default_factory=dict)
 
     @classmethod
-    def of(cls, samples: Sequence[Sample]) -> "SplitIndex":
-        """The split that has these rows."""
+    def from_samples(cls, samples: Sequence[Sample]) -> "SplitIndex":
+        """Index of the rows of a split."""
         return cls(array("q", (sample.bytes for sample in samples)), lambda: samples)
 
-    def cut(self, count: int, *, with_files: bool = False) -> dict[str, str]:
-        """Digest of all facts of the rows of each of `count` shards, by its name, in order; empty ones are left out.
+    def shard_digests(self, count: int, *, with_files: bool = False) -> dict[str, str]:
+        """Digests of the rows of each shard by its name, in order; empty shards are left out.
 
-        With `with_files` the record file of a sample is one of its facts: it decides the fold.
+        Args:
+            count: number of shards.
+            with_files: whether the TFRecord file of a sample counts, because it decides the fold.
         """
-        question = f"{count}{' with files' if with_files else ''}"
-        if question not in self.shards:
+        sharding = f"{count}{' with files' if with_files else ''}"
+        if sharding not in self.known_digests:
             facts: dict[int, list[list[str]]] = {}
-            for sample in self.samples():
-                told = [*sample.facts(), sample.file] if with_files else sample.facts()
-                facts.setdefault(shard_index(sample.row.id, count), []).append(told)
-            self.shards[question] = {
+            for sample in self.load_samples():
+                row = [*sample.facts(), sample.file] if with_files else sample.facts()
+                facts.setdefault(shard_index(sample.row.id, count), []).append(row)
+            self.known_digests[sharding] = {
                 shard_name(index, count): digest_of(sorted(facts[index])) for index in sorted(facts)
             }
-        return self.shards[question]
+        return self.known_digests[sharding]
 
 
 @dataclass(frozen=True)
 class DataIndex:
-    """The data as the plan sees them; `tables`, `sample_submission` and `written` are those of `RawData`.
+    """What the plan needs to know of the data; `tables`, `sample_submission` and `written` are those of `RawData`.
 
     Attributes:
         splits: the splits by name.
@@ -77,162 +84,191 @@ class DataIndex:
     sample_submission: str
 
     @classmethod
-    def of(cls, data: RawData) -> "DataIndex":
-        """The data_index of data that were read."""
-        splits = {name: SplitIndex.of(samples) for name, samples in data.splits.items()}
+    def from_raw_data(cls, data: RawData) -> "DataIndex":
+        """Index of data that were read."""
+        splits = {name: SplitIndex.from_samples(samples) for name, samples in data.splits.items()}
         return cls(splits, digest_of(data.submission), data.written, data.tables, data.sample_submission)
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """A data_index in its file: a line of JSON, the paths of all image files, and their sizes and mtimes in turn.
+class StoredIndex:
+    """A stored index. Its file has one line of JSON, the paths of all image files, and their sizes and mtimes.
 
     Attributes:
-        told: what the line of JSON tells.
-        paths: the image files, those of a row together, split by split.
-        stats: size in bytes and mtime in ns of each.
+        sources: everything that the index depends on apart from the images, in values that JSON can hold.
+        rows: number of rows of each split.
+        digests: shard digests of each split.
+        submission: see `DataIndex`.
+        tables: see `DataIndex`.
+        sample_submission: see `DataIndex`.
+        paths: (n_files,), the image files, those of a row together, split by split.
+        stats: (2 * n_files,), size in bytes and mtime in ns of each file, in turn.
     """
 
-    told: dict[str, Any]
+    sources: dict[str, Any]
+    rows: dict[str, int]
+    digests: dict[str, ShardDigests]
+    submission: str
+    tables: dict[str, str]
+    sample_submission: str
     paths: list[str]
-    stats: array
+    stats: "array[int]"
 
     @classmethod
-    def load(cls, path: Path) -> "_Kept | None":
-        """Read the file; None where there is none."""
+    def load(cls, path: Path) -> "StoredIndex | None":
+        """Read an index; None if there is no file, or one that `save` did not write."""
         if not path.is_file():
             return None
-        with path.open("rb") as handle:
-            told = json.loads(handle.readline())
-            paths = os.fsdecode(handle.read(told["path_bytes"])).split("\0")
-            stats = array("q")
-            stats.frombytes(handle.read())
-        return cls(told, paths, stats)
+        try:
+            with path.open("rb") as handle:
+                header = json.loads(handle.readline())
+                paths = os.fsdecode(handle.read(header.pop("path_bytes"))).split("\0")
+                stats = array("q")
+                stats.frombytes(handle.read())
+            return cls(**header, paths=paths, stats=stats)
+        except (ValueError, KeyError, TypeError):
+            return None
 
     def save(self, path: Path) -> None:
-        """Write the file."""
+        """Write the index."""
         paths = os.fsencode("\0".join(self.paths))
+        header = {name: value for name, value in vars(self).items() if name not in ("paths", "stats")}
         with atomic_write(path) as handle:
-            handle.write(json.dumps({**self.told, "path_bytes": len(paths)}).encode() + b"\n")
+            handle.write(json.dumps({**header, "path_bytes": len(paths)}).encode() + b"\n")
             handle.write(paths)
             handle.write(self.stats.tobytes())
 
-    def is_unchanged(self) -> bool:
-        """Whether all image files are as they were."""
-        stat, found = os.stat, array("q")
+    def images_are_unchanged(self) -> bool:
+        """Whether all image files have the size and mtime that they had."""
+        stat, stats = os.stat, array("q")
         try:
             for path in self.paths:
-                facts = stat(path)
-                found.append(facts.st_size)
-                found.append(facts.st_mtime_ns)
+                status = stat(path)
+                stats.append(status.st_size)
+                stats.append(status.st_mtime_ns)
         except OSError:
             return False
-        return found == self.stats
+        return stats == self.stats
 
-    def image_bytes(self, start: int, rows: int, files: int) -> array:
-        """Bytes of the images of each of some rows together, the first one's files beginning at file `start`."""
-        sizes = self.stats[2 * start : 2 * (start + rows * files) : 2]
-        return sizes if files == 1 else array("q", (sum(sizes[row * files : (row + 1) * files]) for row in range(rows)))
+    def image_bytes(self, split: str, files_per_row: int) -> "array[int]":
+        """Size of the images of each row of a split together, (n_rows,)."""
+        splits = list(self.rows)
+        start = sum(self.rows[name] for name in splits[: splits.index(split)]) * files_per_row
+        sizes = self.stats[2 * start : 2 * (start + self.rows[split] * files_per_row) : 2]
+        if files_per_row == 1:
+            return sizes
+        return array("q", (sum(sizes[first : first + files_per_row]) for first in range(0, len(sizes), files_per_row)))
 
 
 class DataIndexer:
-    """Reads and checks the data, or takes the data_index that was kept of them."""
+    """Reads and checks the data, or takes the stored index of them if nothing changed."""
 
     def __init__(self, config: Mapping[str, Any], *, folder: Path, pinned: Path | None, record_tables: str):
-        """Say what is to be read.
+        """Prepare to read the data.
 
         Args:
-            config: the configuration, completed and checked.
-            folder: where the data_index and the digests of images are kept.
+            config: the completed and checked configuration.
+            folder: where the index and the digests of images are stored.
             pinned: see `raw_data.read_raw_data`.
             record_tables: see `raw_data.read_raw_data`.
         """
-        self._config, self._dataset, self._pinned = config, config["dataset"], pinned
-        self._record_tables = record_tables
-        self._file, self._digests = folder / "data_index", folder / "image_digests.tsv"
-        self._splits = ["train", "test", *(["external"] if self._dataset["external"] else [])]
-        self._kept: _Kept | None = None
+        self._dataset, self._folds = config["dataset"], config["folds"]
+        self._pinned, self._record_tables = pinned, record_tables
+        self._path, self._digests = folder / "data_index", folder / "image_digests.tsv"
+        self._files = _local_files(self._dataset) if pinned is None else None
+        self._sources: dict[str, Any] = {}
+        self._stored: StoredIndex | None = None
         self._data: RawData | None = None
-        self._before: dict[str, Any] = {}
 
     def read(self) -> DataIndex:
-        """The index of the data.
+        """Index of the data.
 
         Raises:
-            FoldlineError: as `read_raw_data` and `check_data`.
+            FoldlineError: see `raw_data.read_raw_data` and `data_checks.check_data`.
         """
-        if not self._is_local():
-            return DataIndex.of(self._read())
-        self._before = self._asked()
-        kept = _Kept.load(self._file)
-        if kept is None or kept.told["asked"] != self._before or not kept.is_unchanged():
-            return DataIndex.of(self._read())
-        self._kept = kept
-        told, files, start, splits = kept.told, self._files_of_a_row(), 0, {}
-        for name in self._splits:
-            rows = told["rows"][name]
-            samples = lambda name=name: self._read().splits[name]  # noqa: E731
-            splits[name] = SplitIndex(kept.image_bytes(start, rows, files), samples, dict(told["shards"][name]))
-            start += rows * files
-        return DataIndex(splits, told["submission"], True, told["tables"], told["sample_submission"])
+        if self._files is None:
+            return DataIndex.from_raw_data(self._read_rows())
+        # Before the rows are read: a table that changes meanwhile makes the index invalid.
+        self._sources = self._read_sources(self._files)
+        stored = StoredIndex.load(self._path)
+        if stored is None or stored.sources != self._sources or not stored.images_are_unchanged():
+            return DataIndex.from_raw_data(self._read_rows())
+        self._stored = stored
+        splits = {name: self._stored_split(stored, name) for name in stored.rows}
+        return DataIndex(splits, stored.submission, True, stored.tables, stored.sample_submission)
 
-    def keep(self, data_index: DataIndex) -> None:
-        """Keep a data_index with all that was asked of it by now."""
-        shards = {name: split.shards for name, split in data_index.splits.items()}
-        if not self._is_local() or (self._kept is not None and self._kept.told["shards"] == shards):
+    def store(self, data_index: DataIndex) -> None:
+        """Store an index with all shard digests that were computed since it was read."""
+        if self._files is None:
             return
-        if self._kept is not None:
-            _Kept({**self._kept.told, "shards": shards}, self._kept.paths, self._kept.stats).save(self._file)
+        digests = {name: split.known_digests for name, split in data_index.splits.items()}
+        if self._stored is not None:
+            if self._stored.digests != digests:
+                replace(self._stored, digests=digests).save(self._path)
             return
-        # As they were when the images were digested: one that changed since is another one the next time.
+        # Sizes and mtimes from when the images were digested: one that changed since then is noticed next time.
         digested = DigestCache(self._digests)
-        paths = [path for name in self._splits for path in self._paths(name, data_index.splits[name].samples())]
-        stats = array("q", (fact for path in paths for fact in digested.stamp(path)))
-        told = {
-            "asked": self._before,
-            "shards": shards,
-            "submission": data_index.submission,
-            "tables": data_index.tables,
-        }
-        told["rows"] = {name: len(split.image_bytes) for name, split in data_index.splits.items()}
-        _Kept(told | {"sample_submission": data_index.sample_submission}, paths, stats).save(self._file)
+        paths = [
+            path
+            for name, split in data_index.splits.items()
+            for path in self._paths(self._files[name].images, split.load_samples())
+        ]
+        StoredIndex(
+            sources=self._sources,
+            rows={name: len(split.image_bytes) for name, split in data_index.splits.items()},
+            digests=digests,
+            submission=data_index.submission,
+            tables=data_index.tables,
+            sample_submission=data_index.sample_submission,
+            paths=paths,
+            stats=array("q", (number for path in paths for number in digested.size_and_mtime(path))),
+        ).save(self._path)
 
-    def _read(self) -> RawData:
+    def _read_rows(self) -> RawData:
         if self._data is None:
             self._data = read_raw_data(
                 self._dataset, cache=self._digests, pinned=self._pinned, record_tables=self._record_tables
             )
-            check_data(self._config, self._data)
+            check_data(self._dataset, self._data, fold_count=self._folds["count"])
         return self._data
 
-    def _is_local(self) -> bool:
-        """Whether all data are tables and image files of the user's on a disk, with a sample submission."""
-        if self._pinned is not None or self._dataset["sample_submission"] is None:
-            return False
-        named = [*(place for split in self._splits for place in table_and_images(self._dataset, split))]
-        named.append(self._dataset["sample_submission"])
-        return all(place and not storage.is_url(storage.join(self._dataset["root"], place)) for place in named)
-
-    def _asked(self) -> dict[str, Any]:
-        """All that the data_index depends on but the images, in values that JSON can hold."""
-        named = [table_and_images(self._dataset, split)[0] for split in self._splits]
-        named.append(self._dataset["sample_submission"])
+    def _read_sources(self, files: Mapping[str, ImageTable]) -> dict[str, Any]:
+        """See `StoredIndex.sources`."""
+        paths = [Path(found.table) for found in files.values()]
+        paths.append(Path(storage.join(self._dataset["root"], self._dataset["sample_submission"])))
         if self._dataset["channels"]:
-            # A file of a channel that is not known may have come.
-            named += [str(Path(table_and_images(self._dataset, split)[1]).parent) for split in self._splits]
-        files = [Path(storage.join(self._dataset["root"], name)) for name in named]
-        stats = [(file.stat() if file.exists() else None) for file in files]
+            # There may be new files of a channel that is not in the configuration.
+            paths += [Path(found.images).parent for found in files.values()]
+        stats = [path.stat() if path.exists() else None for path in paths]
         return {
             "dataset": digest_of(self._dataset),
-            "folds": digest_of(self._config["folds"]),
+            "folds": digest_of(self._folds),
             "code": [code_digest(Path(__file__)), code_digest(READER)],
-            "tables": [found and [found.st_size, found.st_mtime_ns] for found in stats],
+            "tables": [status and [status.st_size, status.st_mtime_ns] for status in stats],
         }
 
-    def _files_of_a_row(self) -> int:
-        return max(1, len(self._dataset["channels"]))
+    def _stored_split(self, stored: StoredIndex, split: str) -> SplitIndex:
+        files_per_row = max(1, len(self._dataset["channels"]))
+        return SplitIndex(
+            stored.image_bytes(split, files_per_row),
+            lambda: self._read_rows().splits[split],
+            dict(stored.digests[split]),
+        )
 
-    def _paths(self, split: str, samples: Sequence[Sample]) -> list[str]:
-        pattern = storage.join(self._dataset["root"], table_and_images(self._dataset, split)[1])
+    def _paths(self, pattern: str, samples: Sequence[Sample]) -> list[str]:
+        """Paths of the images of some rows, in their order."""
         channels = self._dataset["channels"]
         return [path for sample in samples for path in image_paths(pattern.replace("{id}", sample.row.id), channels)]
+
+
+def _local_files(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:
+    """Table and images of each split; None if there are TFRecord files, URLs, or no sample submission."""
+    if dataset["sample_submission"] is None:
+        return None
+    files = {split: image_table(dataset, split) for split in splits_of(dataset)}
+    local = {
+        split: found
+        for split, found in files.items()
+        if found is not None and not storage.is_url(found.table) and not storage.is_url(found.images)
+    }
+    return local if len(local) == len(files) and not storage.is_url(dataset["sample_submission"]) else None

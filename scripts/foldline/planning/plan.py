@@ -13,7 +13,7 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.submission import LABELS
 from foldline.io.files import sha256_of_file
 from foldline.planning.data_index import DataIndex, SplitIndex
-from foldline.planning.raw_data import class_names_of, submission_columns
+from foldline.planning.dataset_section import class_names_of, image_pattern, scored_classes_of, submission_columns
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
 ROWS_PER_SCAN = 5_000
@@ -72,8 +72,7 @@ class _Stages:
             "class_names": self._class_names,
             "activation": Labels.from_config(self._dataset["labels"]).activation,
         }
-        submitted = self._dataset["submission"]["class"]
-        self._scored_classes = [submitted] if submitted else self._class_names
+        self._scored_classes = scored_classes_of(self._dataset)
 
     def example_data(self, pinned: Path | None) -> list[Job]:
         """The job that writes the example; none for the user's own data."""
@@ -102,9 +101,12 @@ class _Stages:
             "labels": dataset["labels"] if labeled else None,
             "image_feature": dataset["image_feature"],
         }
-        images = dataset["external"]["images"] if split == "external" else dataset[f"{split}_images"]
-        runtime_arguments = {"root": dataset["root"], "table": self.plan.tables[split], "images": images}
-        digests = index.cut(count, with_files=self._config["folds"]["method"] == "files")
+        runtime_arguments = {
+            "root": dataset["root"],
+            "table": self.plan.tables[split],
+            "images": image_pattern(dataset, split),
+        }
+        digests = index.shard_digests(count, with_files=self._config["folds"]["method"] == "files")
         self.plan.shards[f"scan/{split}"] = list(digests)
         return [
             self._add(

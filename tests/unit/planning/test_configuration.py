@@ -1,44 +1,20 @@
-"""A configuration is completed, or refused in one line that names the key, the value and what is allowed."""
+"""A configuration is completed with presets, command line and defaults, or one line names the key that is wrong."""
 
-from pathlib import Path
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import yaml
-from foldline.dataset.sample_table import Row
+from fixtures.example_config import SCHEMA, example_config
 from foldline.errors import FoldlineError
-from foldline.io.tables import FOLDS, INVENTORY
-from foldline.planning.config_checks import RESERVED, check_combinations, check_data
-from foldline.planning.configuration import complete, read_schema, typed_part, with_preset
-from foldline.planning.raw_data import RawData, Sample, submission_columns
-from foldline.tfrecords.shards import feature_kinds
-from foldline.training.schedules import make_schedule
-
-CONFIG = Path(__file__).resolve().parents[3] / "config"
-SCHEMA = read_schema(CONFIG / "config.schema.yaml")
-
-
-def example(**changes: Any) -> dict[str, Any]:
-    config = yaml.safe_load((CONFIG / "config.yaml").read_text())
-    for path, value in changes.items():
-        *above, last = path.split("__")
-        place = config
-        for key in above:
-            place = place.setdefault(key, {})
-        place[last] = value
-    return config
-
-
-def refusal(config: dict[str, Any]) -> str:
-    with pytest.raises(FoldlineError) as caught:
-        check_combinations(complete(config, SCHEMA))
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
+from foldline.planning.config_checks import check_combinations
+from foldline.planning.configuration import command_line_section, complete, with_preset
+from foldline.planning.schema_errors import PATTERNS, TYPES
 
 
 def test_defaults_are_filled_in_at_every_level() -> None:
-    config = complete({**example(), "models": {"m": {"backbone": "efficientnet-b0", "image_size": 64}}}, SCHEMA)
+    models = {"m": {"backbone": "efficientnet-b0", "image_size": 64}}
+    config = complete({**example_config(), "models": models}, SCHEMA)
     assert config["folds"]["seed"] == 333
     assert config["leaks"]["contradictory_labels"] == "report"
     assert config["models"]["m"]["schedule"]["name"] == "cosine"
@@ -46,248 +22,201 @@ def test_defaults_are_filled_in_at_every_level() -> None:
     check_combinations(config)
 
 
-def test_an_override_takes_no_defaults() -> None:
-    config = complete(example(models__lite0__fold_overrides={3: {"seed": 7}}), SCHEMA)
+def test_overrides_of_a_fold_take_no_defaults() -> None:
+    config = complete(example_config(models__lite0__fold_overrides={3: {"seed": 7}}), SCHEMA)
     assert config["models"]["lite0"]["fold_overrides"] == {"3": {"seed": 7}}
 
 
-def test_completing_leaves_the_argument_alone() -> None:
-    config = example()
+def test_complete_does_not_change_its_argument() -> None:
+    config = example_config()
     complete(config, SCHEMA)
-    assert config == example()
+    assert config == example_config()
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("changes", "message"),
     [
-        ({"fold__count": 3}, ["config: fold is not a known key", "Did you mean folds?"]),
-        ({"models__lite0__learning_rte": 1}, ["models.lite0.learning_rte", "models.lite0.learning_rate?"]),
-        ({"models__lite0__loss__gama": 1}, ["models.lite0.loss.gama", "gamma"]),
-        ({"folds__count": "five"}, ["folds.count is 'five'", "integer"]),
-        ({"folds__count": 1}, ["folds.count is 1", "at least 2"]),
-        ({"models__lite0__learning_rate": "1e-3"}, ["models.lite0.learning_rate", "1.0e-3"]),
-        ({"models__lite0__dropout": 1}, ["models.lite0.dropout is 1", "less than 1"]),
-        ({"blend__method": "median"}, ["blend.method is 'median'", "'mean', 'rank_mean', 'best'"]),
-        ({"dataset__train_images": "images/cell.png"}, ["dataset.train_images", "{id"]),
-        ({"models": {}}, ["models"]),
-        ({"models": {"Big Model": {"backbone": "efficientnet-b0", "image_size": 64}}}, ["models.Big Model"]),
-        ({"models__lite0__fold_overrides": {1: {"image_size": 64}}}, ["fold_overrides.1.image_size"]),
-        ({"models__lite0__fold_overrides": {5: {"seed": 1}}}, ["fold_overrides.5", "folds are 0 to 4"]),
-        ({"models__lite0__backbone": "resnet50"}, ["models.lite0", "resnet50", "efficientnet-lite0"]),
-        ({"models__lite0__weights": "noisy-student"}, ["models.lite0", "noisy-student", "imagenet"]),
-        ({"models__lite0__weights": "absent.h5"}, ["models.lite0.weights", "absent.h5"]),
-        ({"folds__stratify_by": ["age"]}, ["folds.stratify_by[0] is 'age'", "cell_type"]),
-        ({"dataset__group_column": "image_name"}, ["'image_name'", "two purposes"]),
-        ({"dataset__metadata_columns": ["width", "cell_type"]}, ["dataset.metadata_columns", "'width'"]),
-        ({"dataset__train_images": None}, ["dataset.train_images and dataset.train_records", "neither"]),
-        ({"dataset__train_records": ["a*.tfrec"]}, ["dataset.train_images and dataset.train_records", "both"]),
-        ({"dataset__metadata": {"age": {"kind": "numeric"}}}, ["dataset.metadata.age", "cell_type"]),
-        ({"dataset__metadata": {"cell_type": {"kind": "categorical"}}}, ["dataset.metadata.cell_type", "vocabulary"]),
-        ({"models__lite0__inputs": ["metadata"]}, ["models.lite0.inputs", "dataset.metadata"]),
-        ({"models__lite0__backbone": None}, ["models.lite0", "backbone"]),
-        ({"models__lite0__inputs": []}, ["models.lite0.inputs"]),
         (
-            {"models__lite0__augment": {"cutmix": {"probability": 0.7}, "mixup": {"probability": 0.6}}},
-            ["models.lite0.augment", "1.3"],
+            {"fold__count": 3},
+            "config: fold is not a known key. Did you mean folds? Rename or remove it; known keys: accelerator, blend,",
         ),
-        ({"models__lite0__augment": {"rotation": [-5]}}, ["models.lite0.augment.rotation.0", "-5"]),
-        ({"folds__method": "files"}, ["folds.method", "dataset.train_records"]),
-        ({"models__lite0__hidden": [{"unit": 3}]}, ["models.lite0.hidden.0"]),
-        ({"models": {"blend": {"backbone": "efficientnet-b0", "image_size": 64}}}, ["models.blend"]),
+        (
+            {"models__lite0__learning_rte": 1},
+            "config: models.lite0.learning_rte is not a known key. Did you mean models.lite0.learning_rate?",
+        ),
+        (
+            {"models__lite0__loss__gama": 1},
+            "config: models.lite0.loss.gama is not a known key. Did you mean models.lite0.loss.gamma? Rename or remove "
+            "it; known keys of models.lite0.loss: alpha, gamma,",
+        ),
+        (
+            {"models__lite0__hidden": [{"unit": 3}]},
+            "config: models.lite0.hidden[0].unit is not a known key. Did you mean models.lite0.hidden[0].units?",
+        ),
+        (
+            {"models__lite0__fold_overrides": {1: {"image_size": 64}}},
+            "config: models.lite0.fold_overrides.1.image_size is not a known key. Did you mean",
+        ),
+        ({"folds__count": "five"}, "config: folds.count is 'five'; set it to a whole number such as 5"),
+        ({"folds__count": 1}, "config: folds.count is 1; set it to at least 2"),
+        ({"folds": None}, "config: folds is null; set it to a mapping such as {a: 1}"),
+        (
+            {"dataset__metadata_columns": "age"},
+            "config: dataset.metadata_columns is 'age'; set it to a list such as [a, b]",
+        ),
+        (
+            {"dataset__group_column": 3},
+            "config: dataset.group_column is 3; set it to a text such as abc, or null",
+        ),
+        (
+            {"models__lite0__augment__flip_vertical": "yes"},
+            "config: models.lite0.augment.flip_vertical is 'yes'; set it to true or false",
+        ),
+        (
+            {"models__lite0__image_size": None},
+            "config: models.lite0.image_size is null; set it to a whole number such as 32",
+        ),
+        (
+            {"models__lite0__learning_rate": "1e-3"},
+            "config: models.lite0.learning_rate is '1e-3'; set it to a number such as 0.5; YAML reads 1e-3 as text, "
+            "write 1.0e-3",
+        ),
+        ({"models__lite0__dropout": 1}, "config: models.lite0.dropout is 1; set it to less than 1"),
+        (
+            {"models__lite0__augment": {"rotation": [-5]}},
+            "config: models.lite0.augment.rotation[0] is -5; set it to more than 0",
+        ),
+        (
+            {"blend__method": "median"},
+            "config: blend.method is 'median'; set it to one of 'mean', 'rank_mean', 'best'",
+        ),
+        ({"dataset__example": "mnist"}, "config: dataset.example is 'mnist'; set it to one of 'elpv', null"),
+        (
+            {"dataset__labels": {"kind": "several"}},
+            "config: dataset.labels.kind is 'several'; set it to one of 'binary', 'multilabel', 'multiclass'",
+        ),
+        (
+            {"dataset__train_images": "images/cell.png"},
+            "config: dataset.train_images is 'images/cell.png'; write {id} where the path has the id of the sample, "
+            "such as images/{id}.jpg",
+        ),
+        (
+            {"models__Big Model": {"image_size": 64}},
+            "config: models.Big Model: this name is not allowed; use lowercase letters, digits, _ and -,",
+        ),
+        (
+            {"models__lite0__fold_overrides": {"last": {"seed": 1}}},
+            "config: models.lite0.fold_overrides.last: this name is not allowed; use the number of a fold, counted",
+        ),
+        (
+            {"evaluation": {"threshold": "best"}},
+            "config: evaluation.threshold is 'best'; set it to a number from 0 to 1 such as 0.5, or to best_f1",
+        ),
+        ({"evaluation": {"threshold": 1.5}}, "config: evaluation.threshold is 1.5; set it to at most 1"),
+        ({"models": {}}, "config: models is empty; add at least one entry"),
+        ({"models__lite0__inputs": []}, "config: models.lite0.inputs is empty; list at least one entry"),
+        ({"dataset__root": ""}, "config: dataset.root is empty; write a text, or remove the key"),
+        (
+            {"dataset__channels": [f"c{number}" for number in range(65)]},
+            "config: dataset.channels has 65 entries; list at most 64",
+        ),
+        (
+            {"dataset__channels": ["red", "red"]},
+            "config: dataset.channels is ['red', 'red']; list every entry once",
+        ),
     ],
 )
-def test_what_is_refused(changes: dict[str, Any], words: list[str]) -> None:
-    message = refusal(example(**changes))
-    assert message.startswith("config: ")
-    for word in words:
-        assert word in message
+def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(FoldlineError, match=f"^{re.escape(message)}") as caught:
+        complete(example_config(**changes), SCHEMA)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_key_is_named_with_its_meaning() -> None:
-    config = example()
+    config = example_config()
     del config["dataset"]["id_column"]
-    assert "dataset.id_column is missing. Column with the unique id" in refusal(config)
+    meaning = " ".join(SCHEMA["properties"]["dataset"]["properties"]["id_column"]["description"].split())
+    assert len(meaning) > 10
+    with pytest.raises(FoldlineError, match=f"^config: dataset.id_column is missing; set it. {re.escape(meaning)}$"):
+        complete(config, SCHEMA)
 
 
-@pytest.mark.parametrize(
-    ("groups", "labels", "words"),
-    [
-        (["a", "b", "c", "d", "d"], "01010", "4 groups (column patient) of any label"),
-        (["a", "b", "c", "d", "e"], "01111", "1 groups (column patient) with label 0"),
-    ],
-)
-def test_more_folds_than_groups_are_refused(groups: list[str], labels: str, words: str) -> None:
-    config = complete(example(dataset__group_column="patient"), SCHEMA)
-    rows = [Row(2 + i, f"s{i}", label, group, ()) for i, (group, label) in enumerate(zip(groups, labels, strict=True))]
-    data = RawData({"train": [Sample(row, "", 0) for row in rows], "test": []}, [], written=True)
-    with pytest.raises(FoldlineError) as caught:
-        check_data(config, data)
-    assert words in str(caught.value)
-    assert "folds.count is 5" in str(caught.value)
+def keywords(schema: Any) -> Iterator[tuple[str, Any]]:
+    """All keywords of a schema with their values, at every level."""
+    if isinstance(schema, dict):
+        for name, value in schema.items():
+            yield name, value
+            yield from keywords(value)
+    elif isinstance(schema, list):
+        for item in schema:
+            yield from keywords(item)
 
 
-def test_a_preset_is_laid_over_and_the_command_line_over_it() -> None:
-    config = example(presets={"quick": {"models": {"lite0": {"epochs": 1, "augment": {"hue": 0.1}}}}}, preset="quick")
-    found = complete(with_preset(config, {"folds": {"count": 4}}, SCHEMA), SCHEMA)
-    assert found["models"]["lite0"]["epochs"] == 1
-    assert found["models"]["lite0"]["augment"]["hue"] == 0.1
-    assert found["models"]["lite0"]["schedule"]["warmup_epochs"] == 0.5
-    assert found["folds"]["count"] == 4
-    typed = {"models": {"lite0": {"epochs": 7}}}
-    assert with_preset(config, typed, SCHEMA)["models"]["lite0"] == {
+def test_every_pattern_and_type_of_the_schema_has_words() -> None:
+    found = list(keywords(SCHEMA))
+    assert {value for name, value in found if name == "pattern"} == set(PATTERNS)
+    types = [value if isinstance(value, list) else [value] for name, value in found if name == "type"]
+    assert {name for names in types for name in names} == set(TYPES)
+
+
+def test_presets_win_over_the_file_and_the_command_line_wins_over_presets() -> None:
+    presets = {"quick": {"models": {"lite0": {"epochs": 1, "augment": {"hue": 0.1}}}}}
+    config = example_config(presets=presets, preset="quick")
+    completed = complete(with_preset(config, {"folds": {"count": 4}}, SCHEMA), SCHEMA)
+    assert completed["models"]["lite0"]["epochs"] == 1
+    assert completed["models"]["lite0"]["augment"]["hue"] == 0.1
+    assert completed["models"]["lite0"]["schedule"]["warmup_epochs"] == 0.5
+    assert completed["folds"]["count"] == 4
+    command_line = {"models": {"lite0": {"epochs": 7}}}
+    assert with_preset(config, command_line, SCHEMA)["models"]["lite0"] == {
         **config["models"]["lite0"],
         "epochs": 7,
         "augment": {"hue": 0.1},
     }
 
 
-def test_numbers_in_braces_on_the_command_line_are_numbers() -> None:
-    """Snakemake hands all that stands in braces over as text."""
-    typed = {
+def test_the_last_of_several_presets_is_on_top() -> None:
+    presets = {"one": {"folds": {"count": 2, "seed": 1}}, "other": {"folds": {"seed": 2}}}
+    config = example_config(folds={}, presets=presets, preset=["one", "other"])
+    assert with_preset(config, {}, SCHEMA)["folds"] == {"count": 2, "seed": 2}
+
+
+@pytest.mark.parametrize(
+    ("presets", "remedy"),
+    [({"quick": {}, "long": {}}, "set it to one of long, quick"), ({}, "remove it: presets has no entry")],
+)
+def test_an_unknown_preset_is_refused(presets: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(FoldlineError, match=f"^config: preset is 'slow', which is not in presets; {remedy}$"):
+        with_preset(example_config(presets=presets, preset="slow"), {}, SCHEMA)
+
+
+def test_texts_in_braces_on_the_command_line_become_numbers_and_null() -> None:
+    """Snakemake hands over everything in braces as text."""
+    command_line = {
         "dataset": {"group_column": "null", "metadata_columns": ["1"]},
         "folds": {"count": "3"},
         "prediction": {"views": "8"},
         "models": {"lite0": {"learning_rate": "0.1", "weights": "none", "augment": {"flip_vertical": "false"}}},
     }
-    found = complete(with_preset(example(), typed, SCHEMA), SCHEMA)
-    assert (found["dataset"]["group_column"], found["dataset"]["metadata_columns"]) == (None, ["1"])
-    assert (found["folds"]["count"], found["prediction"]["views"]) == (3, 8)
-    model = found["models"]["lite0"]
+    completed = complete(with_preset(example_config(), command_line, SCHEMA), SCHEMA)
+    assert (completed["dataset"]["group_column"], completed["dataset"]["metadata_columns"]) == (None, ["1"])
+    assert (completed["folds"]["count"], completed["prediction"]["views"]) == (3, 8)
+    model = completed["models"]["lite0"]
     assert (model["learning_rate"], model["weights"], model["augment"]["flip_vertical"]) == (0.1, "none", False)
 
 
-def test_a_module_takes_what_was_typed_for_its_section() -> None:
-    whole = {"skin": {"folds": {"count": 2}}, "theirs": 1}
-    typed = {"skin": {"folds": {"count": "3"}}}
-    assert typed_part(whole, whole=whole, typed=typed) is typed
-    assert typed_part(whole["skin"], whole=whole, typed=typed) == {"folds": {"count": "3"}}
-    assert typed_part({"folds": {"count": 2}}, whole=whole, typed=typed) == {}
+def test_a_word_in_braces_instead_of_a_number_is_refused() -> None:
+    with pytest.raises(FoldlineError, match=r"^config: folds\.count is 'three'; set it to a whole number such as 5$"):
+        complete(with_preset(example_config(), {"folds": {"count": "three"}}, SCHEMA), SCHEMA)
 
 
-def test_a_word_in_braces_where_a_number_is_wanted_is_refused() -> None:
-    with pytest.raises(FoldlineError, match=r"folds.count is 'three'; it must be of type integer"):
-        complete(with_preset(example(), {"folds": {"count": "three"}}, SCHEMA), SCHEMA)
+def test_a_module_takes_the_command_line_values_of_its_section() -> None:
+    main_config = {"skin": {"folds": {"count": 2}}, "theirs": 1}
+    command_line = {"skin": {"folds": {"count": "3"}}}
 
+    def section(config: dict[str, Any]) -> Any:
+        return command_line_section(config, main_config=main_config, command_line=command_line)
 
-def test_the_reserved_names_are_those_that_are_written() -> None:
-    assert set(RESERVED) == {*INVENTORY, *FOLDS, *feature_kinds([], labeled=True)}
-
-
-def test_an_unknown_preset_is_refused() -> None:
-    with pytest.raises(FoldlineError, match="preset is 'slow'; presets has quick"):
-        with_preset(example(presets={"quick": {}}, preset="slow"), {}, SCHEMA)
-
-
-@pytest.mark.parametrize("name", ["config", "melanoma", "ham10000", "hpa"])
-def test_every_configuration_is_whole_with_each_of_its_presets(name: str) -> None:
-    config = yaml.safe_load((CONFIG / f"{name}.yaml").read_text())
-    for preset in [None, *config.get("presets", {})]:
-        check_combinations(complete(with_preset({**config, "preset": preset}, {}, SCHEMA), SCHEMA))
-
-
-def test_the_melanoma_preset_has_the_numbers_of_the_notebook() -> None:
-    """Rows 5 to 12."""
-    config = yaml.safe_load((CONFIG / "melanoma.yaml").read_text())
-    found = complete(with_preset({**config, "preset": ["records", "seed"]}, {}, SCHEMA), SCHEMA)
-    model = found["models"]["b3"]
-    augment = model["augment"]
-    assert [augment[key] for key in ("hue", "saturation", "contrast", "brightness")] == [0.01, 0.3, 0.2, 0.1]
-    assert [augment[key] for key in ("rotation", "shear", "zoom")] == [[15, 180], [5, 2], [0.1, 0.125]]
-    assert [384 * share for share in augment["shift"]] == pytest.approx([16, 8], rel=1e-4)
-    assert (augment["quarter_turns"], augment["cutmix"]["probability"]) == (False, 0)
-    loss = {"name": "focal", "gamma": 2, "alpha": 0.8, "label_smoothing": 0, "hard_labels": True, "reduction": "sum"}
-    assert model["loss"] == loss
-    assert [(layer["units"], layer["dropout"]) for layer in model["hidden"]] == [(512, 0.2), (182, 0.3)]
-    assert (model["metadata_units"], model["dropout"], model["backbone"]) == ([50], 0, "efficientnet-b3")
-    assert [model[key] for key in ("learning_rate", "batch_size", "epochs", "image_size")] == [0.001, 128, 15, 384]
-    assert model["early_stopping"] == {"patience": 5, "min_delta": 0.0001, "monitor": "auc"}
-    plateau = [model["schedule"][key] for key in ("name", "factor", "patience", "min_delta", "warmup_epochs")]
-    assert plateau == ["plateau", 0.4, 2, 0.0001, 0]
-    assert (found["folds"]["method"], found["folds"]["count"], found["folds"]["seed"]) == ("files", 5, 333)
-    assert (found["prediction"]["views"], model["select_epoch"], model["seed"]) == (1, "best", 333)
-
-
-ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"], "exclusive": "Negative"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"dataset__labels": {"kind": "several"}}, ["dataset.labels.kind is 'several'", "'multilabel'"]),
-        ({"dataset__labels": {"kind": "multilabel"}}, ["name at least two classes in dataset.labels.classes"]),
-        ({"dataset__labels": {"classes": ["a", "b"]}}, ["dataset.labels.kind is binary"]),
-        ({"dataset__labels": {**ATLAS, "exclusive": "None"}}, ["dataset.labels.exclusive is 'None'", "a, b, c"]),
-        ({"dataset__labels": {**ATLAS, "classes": ["image_name", "Negative"]}}, ["the name of the id column"]),
-        ({"dataset__submission": {"class": "d"}, "dataset__labels": ATLAS}, ["submission.class is 'd'", "a, b, c"]),
-        ({"dataset__submission": {"form": "labels"}}, ["dataset.submission.form is 'labels'", "'columns'"]),
-        (
-            {"dataset__submission": {"column": "x"}, "dataset__labels": ATLAS},
-            ["dataset.submission.column is 'x'", "a column for each class"],
-        ),
-        ({"class_weights": {"method": "capped", "rank": 3}}, ["class_weights.rank is 3", "there are 2 classes"]),
-        ({"evaluation": {"threshold": "best"}}, ["evaluation.threshold is 'best'", "best_f1"]),
-        ({"evaluation": {"threshold": 1.5}}, ["evaluation.threshold is 1.5"]),
-    ],
-)
-def test_labels_that_cannot_be(changes: dict[str, Any], words: list[str]) -> None:
-    message = refusal(example(dataset__example=None, **changes))
-    for word in words:
-        assert word in message
-
-
-def test_the_example_has_its_own_labels_and_submission() -> None:
-    assert "dataset.example has labels of 0 and 1" in refusal(example(dataset__labels=ATLAS))
-    assert "dataset.example has labels of 0 and 1" in refusal(example(dataset__submission={"column": "p"}))
-
-
-def test_columns_of_the_submission() -> None:
-    def columns(labels: dict[str, Any], **submission: Any) -> list[str]:
-        config = complete(
-            example(dataset__example=None, dataset__labels=labels, dataset__submission=submission), SCHEMA
-        )
-        check_combinations(config)
-        return submission_columns(config["dataset"])
-
-    one_of = {"kind": "multiclass", "classes": ["mole", "melanoma"]}
-    assert columns({}) == ["target"]
-    assert columns({}, column="p") == ["p"]
-    assert columns(ATLAS) == ATLAS["classes"]
-    assert columns(ATLAS, form="labels") == ["target"]
-    assert columns(ATLAS, form="labels", column="Predicted") == ["Predicted"]
-    assert columns(one_of) == ["mole", "melanoma"]
-    assert columns(one_of, **{"class": "melanoma"}) == ["target"]
-
-
-def test_rare_classes_among_others_are_no_error() -> None:
-    rows = [Row(2 + i, f"s{i}", "1000" if i else "0100", f"s{i}", ()) for i in range(6)]
-    data = RawData({"train": [Sample(row, "", 0) for row in rows], "test": []}, [], written=True)
-    check_data(complete(example(dataset__labels=ATLAS), SCHEMA), data)
-    single = complete(example(dataset__labels=ATLAS, dataset__submission={"class": "b"}), SCHEMA)
-    with pytest.raises(FoldlineError, match="has 1 rows with label 1 of b; take fewer folds"):
-        check_data(single, data)
-
-
-def test_the_atlas_preset_has_the_numbers_of_the_notebook() -> None:
-    """Rows 15, 16, 18 to 21 and 23."""
-    config = yaml.safe_load((CONFIG / "hpa.yaml").read_text())
-    found = complete(with_preset({**config, "preset": "seed"}, {}, SCHEMA), SCHEMA)
-    labels, model = found["dataset"]["labels"], found["models"]["b0"]
-    assert (labels["kind"], labels["separator"], len(labels["classes"]), labels["classes"][18]) == (
-        *("multilabel", "|"),
-        *(19, "Negative"),
-    )
-    assert (found["class_weights"]["method"], found["class_weights"]["rank"]) == ("capped", 4)
-    assert (model["backbone"], model["weights"], model["dropout"]) == ("keras-efficientnet-b0", "imagenet", 0.5)
-    assert (model["loss"]["name"], model["loss"]["label_smoothing"]) == ("cross_entropy", 0)
-    assert (model["early_stopping"]["monitor"], model["early_stopping"]["patience"]) == ("loss", 10)
-    assert [model[key] for key in ("image_size", "batch_size", "epochs")] == [224, 64 * 8, 150]
-    augment = model["augment"]
-    assert [augment[key] for key in ("flip_horizontal", "flip_vertical", "quarter_turns")] == [True] * 3
-    assert [augment[key] for key in ("contrast", "brightness")] == [0.1, 0.075]
-    rate = make_schedule(
-        model["schedule"], learning_rate=model["learning_rate"], epochs=model["epochs"], steps_per_epoch=1
-    ).rate
-    policy = [1e-5, 4e-5, 7e-5, 1e-4, 1e-4, 9e-5 * 0.9**2 + 1e-5, 9e-5 * 0.9**3 + 1e-5]
-    assert [rate(epoch) for epoch in range(7)] == pytest.approx(policy)
-    corrected = complete(config, SCHEMA)["models"]["b0"]["schedule"]
-    assert (corrected["decay_from"], corrected["stepped"]) == ("hold", False)
+    assert section(main_config) is command_line
+    assert section(main_config["skin"]) == {"folds": {"count": "3"}}
+    assert section({"folds": {"count": 2}}) == {}

@@ -38,12 +38,14 @@ def surveyed(config: dict[str, Any], folder: Path, *, count: int = 4) -> tuple[d
     indexer = DataIndexer(config, folder=folder, pinned=None, record_tables=str(folder / "raw"))
     data_index = indexer.read()
     told = facts(data_index, count)
-    indexer.keep(data_index)
+    indexer.store(data_index)
     return told, indexer._data is not None
 
 
 def facts(data_index: DataIndex, count: int) -> dict[str, Any]:
-    splits = {name: (split.image_bytes.tolist(), split.cut(count)) for name, split in data_index.splits.items()}
+    splits = {
+        name: (split.image_bytes.tolist(), split.shard_digests(count)) for name, split in data_index.splits.items()
+    }
     return {"splits": splits, **{name: value for name, value in vars(data_index).items() if name != "splits"}}
 
 

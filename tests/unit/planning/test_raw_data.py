@@ -13,8 +13,9 @@ from fixtures.settings import dataset_settings
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
+from foldline.planning.dataset_section import columns_of
 from foldline.planning.image_digests import DigestCache
-from foldline.planning.raw_data import RawData, columns_of, read_raw_data
+from foldline.planning.raw_data import RawData, read_raw_data
 
 
 @pytest.fixture
@@ -54,12 +55,12 @@ def test_only_changed_files_are_read_again(tmp_path: Path, monkeypatch: pytest.M
     for path in paths:
         Path(path).write_text(Path(path).name)
     cache = DigestCache(tmp_path / "cache.tsv")
-    before = cache.of(paths, where="ab".__getitem__)
+    before = cache.contents(paths, row_of="ab".__getitem__)
     cache.save()
     read_paths = []
     monkeypatch.setattr("foldline.planning.image_digests.sha256_of_file", lambda path: read_paths.append(path) or "new")
     os.utime(paths[0], (1, 1))
-    after = DigestCache(tmp_path / "cache.tsv").of(paths, where="ab".__getitem__)
+    after = DigestCache(tmp_path / "cache.tsv").contents(paths, row_of="ab".__getitem__)
     assert read_paths == [paths[0]]
     assert after == [("new", 1), before[1]]
 
@@ -72,14 +73,16 @@ def test_a_missing_image_is_named_with_its_row(dataset: dict[str, Any]) -> None:
 
 def test_an_id_in_both_parts_is_refused(dataset: dict[str, Any]) -> None:
     rewrite(Path(dataset["root"]) / "test.csv", lambda rows: [*rows, ["s001", "arm"]])
-    with pytest.raises(FoldlineError, match="s001 stand in the train and in the test table"):
+    with pytest.raises(
+        FoldlineError, match=r"train\.csv, line 3 and .*test\.csv, line 6: id s001 in both the train and the test table"
+    ):
         read(dataset)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda rows: rows[:-1], r"1 ids of the test table are not in it \(s011\)"),
+        (lambda rows: rows[:-1], r"1 ids of the test table are missing \(s011\)"),
         (lambda rows: [*rows, ["x", "0"]], r"1 ids are not in the test table \(x\)"),
         (lambda rows: [*rows, rows[-1]], "id s011 more than once"),
         (lambda rows: [["image_name", "label"], *rows[1:]], "columns image_name, label"),
@@ -152,11 +155,11 @@ def test_external_rows_are_a_part_like_the_training_rows(with_external: dict[str
         ("1,arm,e9,p9", r"old\.csv, line 5: id 'e9': image .*e9\.png does not exist"),
         (
             "1,arm,s001,p9",
-            r"s001 stand in the train and in the external table \(.*train\.csv, line 3 and .*, line 5",
+            r"train\.csv, line 3 and .*old\.csv, line 5: id s001 in both the train and the external table",
         ),
         (
             "1,arm,s009,p9",
-            r"s009 stand in the test and in the external table \(.*test\.csv, line 3 and .*, line 5",
+            r"test\.csv, line 3 and .*old\.csv, line 5: id s009 in both the test and the external table",
         ),
     ],
 )
@@ -252,14 +255,16 @@ def test_records_and_tables_go_together(records: dict[str, Any], with_external: 
 
 
 def test_a_pattern_without_files_is_refused(records: dict[str, Any]) -> None:
-    words = r"dataset\.train_records: no file matches .*records/none\*\.tfrec; mend it or dataset\.root"
+    words = r"dataset\.train_records: no file matches .*records/none\*\.tfrec; correct the pattern or dataset\.root"
     with pytest.raises(FoldlineError, match=words):
         read({**records, "train_records": ["train*.tfrec", "none*.tfrec"]})
 
 
 def test_an_id_in_train_and_test_records_is_refused(records: dict[str, Any]) -> None:
     write_tfrecord(Path(records["root"]) / "test01.tfrec", examples(1, first=3, labeled=False))
-    with pytest.raises(FoldlineError, match=r"ISIC_0003 stand in the train and in the test table \(.*, line 5 and"):
+    with pytest.raises(
+        FoldlineError, match=r"train\.csv, line 5 and .*: id ISIC_0003 in both the train and the test table"
+    ):
         read(records)
 
 
@@ -271,5 +276,5 @@ def test_records_of_two_files_must_agree(records: dict[str, Any]) -> None:
 
 def test_packages_that_records_need_are_named(records: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "foldline.tfrecords.record_index", None)
-    with pytest.raises(FoldlineError, match=r"dataset\.train_records: .* with google-crc32c and pillow"):
+    with pytest.raises(FoldlineError, match=r"dataset\.train_records: .* needs google-crc32c and pillow"):
         read(records)

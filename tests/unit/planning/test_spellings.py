@@ -50,7 +50,7 @@ def plan_of(config: dict[str, Any]) -> WorkflowPlan:
     rows = [Row(2 + number, f"image_{number}", str(number % 2), f"group_{number}", ()) for number in range(12)]
     samples = [Sample(row, content="", bytes=1000) for row in rows]
     data = RawData({"train": samples, "test": samples}, ["id", "target"], True, {"train": "a.csv", "test": "b.csv"})
-    return make_plan(completed, DataIndex.of(data))
+    return make_plan(completed, DataIndex.from_raw_data(data))
 
 
 def keys(config: dict[str, Any]) -> list[str]:
@@ -143,7 +143,7 @@ def test_json_and_the_command_line_spell_the_same_value() -> None:
 
 
 def test_the_fold_of_an_override_has_one_spelling() -> None:
-    with pytest.raises(FoldlineError, match=r"config: models\.m\.fold_overrides\.03 "):
+    with pytest.raises(FoldlineError, match=r"config: models\.m\.fold_overrides\.03: "):
         complete(config_with("models.m.fold_overrides", "{'03': {seed: 7}}"), SCHEMA)
 
 

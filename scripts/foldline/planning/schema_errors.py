@@ -1,0 +1,132 @@
+"""Errors of the schema in one line for the reader: the key, its value, what is allowed, what to do."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jsonschema import ValidationError
+
+from foldline.errors import listing
+
+BOUNDS = {
+    "minimum": "at least",
+    "maximum": "at most",
+    "exclusiveMinimum": "more than",
+    "exclusiveMaximum": "less than",
+}
+# What the types of the schema are called in YAML, and an example of each.
+TYPES: dict[str, tuple[str, Any]] = {
+    "integer": ("a whole number", 3),
+    "number": ("a number", 0.5),
+    "string": ("a text", "abc"),
+    "boolean": ("true or false", None),
+    "array": ("a list", "[a, b]"),
+    "object": ("a mapping", "{a: 1}"),
+    "null": ("null", None),
+}
+# What the patterns of the schema mean, with an example of each.
+PATTERNS = {
+    r"\{id\}": "write {id} where the path has the id of the sample, such as images/{id}.jpg",
+    r"^[^{}]*(\{id\}[^{}]*\{channel\}|\{channel\}[^{}]*\{id\})[^{}]*$": (
+        "write {id} and {channel} once each, such as '{id}_{channel}'"
+    ),
+    r"^[a-z0-9][a-z0-9_-]*$": "use lowercase letters, digits, _ and -, with a letter or digit first, such as b0-big",
+    r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "use letters, digits, _ and -, with a letter or digit first, such as red",
+    r"^(0|[1-9][0-9]*)$": "use the number of a fold, counted from 0, such as 2",
+    r"^best_f1$": "set it to a number from 0 to 1 such as 0.5, or to best_f1",
+}
+# What to do about an empty value.
+MINIMA = {
+    "minLength": "write a text, or remove the key",
+    "minItems": "list at least {}",
+    "minProperties": "add at least {}",
+}
+
+
+def error_message(error: ValidationError) -> str:
+    """One line about an error of the schema."""
+    validator, limit, schema, instance = _parts(error)
+    key, value = _key(error.absolute_path), _shown(instance)
+    match validator:
+        case "additionalProperties":
+            return _unknown_key(schema, instance, key)
+        case "required":
+            return _missing_key(schema, instance, key)
+        case "enum":
+            return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}"
+        case "type":
+            return f"config: {key or 'the file'} is {value}; set it to {_type_words(schema, instance)}"
+        case "pattern" if "propertyNames" in error.absolute_schema_path:
+            return f"config: {_inside(key)}{instance}: this name is not allowed; {PATTERNS[limit]}"
+        case "pattern":
+            return f"config: {key} is {value}; {PATTERNS[limit]}"
+        case "maxItems":
+            return f"config: {key} has {len(instance)} entries; list at most {limit}"
+        case "uniqueItems":
+            return f"config: {key} is {value}; list every entry once"
+    if validator in BOUNDS:
+        return f"config: {key} is {value}; set it to {BOUNDS[validator]} {limit}"
+    if validator in MINIMA:
+        return f"config: {key} is empty; {MINIMA[validator].format('one entry' if limit == 1 else f'{limit} entries')}"
+    return f"config: {key or 'the file'}: {error.message}"
+
+
+def _parts(error: ValidationError) -> tuple[str, Any, Any, Any]:
+    """Keyword of the schema that failed, its value, the schema around it, and the value that it does not allow."""
+    return str(error.validator), error.validator_value, error.schema, error.instance
+
+
+def _unknown_key(schema: Mapping[str, Any], value: Mapping[str, Any], key: str) -> str:
+    known = sorted(schema["properties"])
+    unknown = next(name for name in value if name not in known)
+    close = difflib.get_close_matches(unknown, known, n=1)
+    hint = f" Did you mean {_inside(key)}{close[0]}?" if close else ""
+    return (
+        f"config: {_inside(key)}{unknown} is not a known key.{hint} Rename or remove it; known keys"
+        f"{f' of {key}' if key else ''}: {listing(known, limit=40)}"
+    )
+
+
+def _missing_key(schema: Mapping[str, Any], value: Mapping[str, Any], key: str) -> str:
+    missing = next(name for name in schema["required"] if name not in value)
+    meaning = " ".join(schema["properties"][missing].get("description", "").split())
+    return f"config: {_inside(key)}{missing} is missing; set it. {meaning}".rstrip()
+
+
+def _type_words(schema: Mapping[str, Any], value: Any) -> str:
+    """The allowed types with examples: "a text such as abc, or null"."""
+    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    hint = "; YAML reads 1e-3 as text, write 1.0e-3" if _is_number(value) else ""
+    return ", or ".join(_with_example(name, schema) for name in types) + hint
+
+
+def _with_example(name: str, schema: Mapping[str, Any]) -> str:
+    words, example = TYPES[name]
+    if name in ("integer", "number"):
+        example = schema.get("default") or max(example, schema.get("minimum", example))
+    return words if example is None else f"{words} such as {example}"
+
+
+def _key(path: Iterable[str | int]) -> str:
+    """A path in a configuration as readers write it: models.b0.augment.rotation[1]."""
+    return "".join(f"[{name}]" if isinstance(name, int) else f".{name}" for name in path).removeprefix(".")
+
+
+def _inside(key: str) -> str:
+    return f"{key}." if key else ""
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return repr(value)
+
+
+def _is_number(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,165 @@
+"""Values of a configuration that do not fit together are refused in one line with a remedy."""
+
+import re
+from typing import Any
+
+import pytest
+from fixtures.example_config import SCHEMA, example_config
+from foldline.errors import FoldlineError
+from foldline.io.tables import FOLDS, INVENTORY
+from foldline.planning.config_checks import RESERVED, check_combinations
+from foldline.planning.configuration import complete
+from foldline.tfrecords.shards import feature_kinds
+
+ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"], "exclusive": "Negative"}
+
+
+def check(**changes: Any) -> None:
+    check_combinations(complete(example_config(**changes), SCHEMA))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"dataset__metadata_columns": ["width", "cell_type"]},
+            "dataset.metadata_columns has 'width', the name of a column that Foldline writes; rename the column",
+        ),
+        ({"dataset__group_column": "image_name"}, "dataset names column 'image_name' twice;"),
+        (
+            {"dataset__record_features": {"age": "Age"}},
+            "dataset.record_features has 'age', which is not a column of this config (image_name, target, cell_type)",
+        ),
+        (
+            {"dataset__train_images": None},
+            "neither of dataset.train_images and dataset.train_records are set; set one of them, dataset.train_images "
+            "to a path such as images/{id}.jpg, or dataset.train_records to a list such as [train*.tfrec]",
+        ),
+        (
+            {"dataset__test_records": ["a*.tfrec"]},
+            "both of dataset.test_images and dataset.test_records are set; set one of them",
+        ),
+        (
+            {"dataset__metadata": {"age": {"kind": "numeric"}}},
+            "dataset.metadata has 'age', which is not one of dataset.metadata_columns [cell_type]; add it there",
+        ),
+        (
+            {"dataset__metadata": {"cell_type": {"kind": "categorical"}}},
+            "dataset.metadata.cell_type.vocabulary is [], but kind is categorical; list all values of the column",
+        ),
+        (
+            {"dataset__metadata": {"cell_type": {"kind": "numeric", "vocabulary": ["mono"]}}},
+            "dataset.metadata.cell_type.vocabulary is [mono], but kind is numeric; remove it, or set kind to",
+        ),
+        (
+            {"dataset__root": "gs://bucket/data"},
+            "dataset.root is 'gs://bucket/data', but dataset.example is written to a local folder; set dataset.root",
+        ),
+        (
+            {"dataset__external": {"table": "old.csv", "images": "old/{id}.png"}},
+            "dataset.example writes its own tables; remove dataset.external, and set dataset.sample_submission to",
+        ),
+        ({"dataset__sample_submission": None}, "dataset.example writes its own tables;"),
+        ({"dataset__labels": ATLAS}, "dataset.example has labels of 0 and 1 and its own sample submission; remove"),
+        ({"dataset__submission": {"column": "p"}}, "dataset.example has labels of 0 and 1 and its own sample"),
+        (
+            {
+                "dataset__channels": ["red"],
+                "dataset__train_images": "{id}_{channel}",
+                "dataset__test_images": "{id}_{channel}",
+            },
+            "dataset.example has RGB images; remove dataset.channels, or set dataset.example to null",
+        ),
+        (
+            {"folds__stratify_by": ["age"]},
+            "folds.stratify_by[0] is 'age', which is not one of dataset.metadata_columns [cell_type]; add it there",
+        ),
+        (
+            {"folds__method": "files"},
+            "folds.method is 'files', which needs dataset.train_records and no dataset.channels; set folds.method to",
+        ),
+        (
+            {"class_weights": {"method": "capped", "rank": 3}},
+            "class_weights.rank is 3, but there are 2 classes; set it to 2 or less",
+        ),
+        (
+            {"models": {"blend": {"backbone": "efficientnet-b0", "image_size": 64}}},
+            "models.blend: 'blend' is the name of another column of the OOF table; rename the model",
+        ),
+        (
+            {"models__lite0__inputs": ["metadata"]},
+            "models.lite0.inputs has metadata, but dataset.metadata is empty; set how models read the columns",
+        ),
+        (
+            {"models__lite0__augment": {"cutmix": {"probability": 0.7}, "mixup": {"probability": 0.6}}},
+            "models.lite0.augment: cutmix.probability and mixup.probability add up to 1.3; lower them to a sum of at",
+        ),
+        (
+            {"models__lite0__backbone": None},
+            "models.lite0.backbone is null, but models.lite0.inputs has image; set a backbone such as efficientnet-b0",
+        ),
+        (
+            {
+                "dataset__metadata": {"cell_type": {"kind": "numeric"}},
+                "models__lite0__inputs": ["metadata"],
+            },
+            "models.lite0.backbone is 'efficientnet-lite0', but models.lite0.inputs has no image; set backbone to null",
+        ),
+        ({"models__lite0__backbone": "resnet50"}, "models.lite0: no backbone 'resnet50'"),
+        (
+            {"models__lite0__weights": "noisy-student"},
+            "models.lite0: efficientnet-lite0 has no weights 'noisy-student'",
+        ),
+        (
+            {"models__lite0__weights": "absent.h5"},
+            "models.lite0.weights is 'absent.h5', and there is no such file; correct the path, relative to the working",
+        ),
+        (
+            {"models__lite0__fold_overrides": {5: {"seed": 1}}},
+            "models.lite0.fold_overrides has fold 5, but folds are 0 to 4; remove it, or set folds.count to 6 or more",
+        ),
+    ],
+)
+def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(FoldlineError, match=f"^config: {re.escape(message)}") as caught:
+        check(**changes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset__labels": {"kind": "multilabel"}}, "at least two classes"),
+        ({"dataset__labels": {"classes": ["a", "b"]}}, "dataset.labels.kind is binary"),
+        ({"dataset__labels": {**ATLAS, "exclusive": "None"}}, "dataset.labels.exclusive is 'None'"),
+        (
+            {"dataset__labels": {**ATLAS, "classes": ["image_name", "Negative"]}},
+            "dataset.labels.classes has 'image_name', the name of dataset.id_column; rename the class",
+        ),
+        (
+            {"dataset__submission": {"class": "d"}, "dataset__labels": ATLAS},
+            "dataset.submission.class is 'd', which is not a class; set it to one of a, b, c, Negative, or to null",
+        ),
+        (
+            {"dataset__submission": {"form": "labels"}},
+            "dataset.submission.form is 'labels', which submits the predicted classes of a sample, but there is only "
+            "one class; set dataset.submission.form to 'columns'",
+        ),
+        (
+            {"dataset__submission": {"form": "labels", "class": "a"}, "dataset__labels": ATLAS},
+            "dataset.submission.form is 'labels', which submits the predicted classes of a sample, but "
+            "dataset.submission.class is set; set dataset.submission.form to 'columns'",
+        ),
+        (
+            {"dataset__submission": {"column": "x"}, "dataset__labels": ATLAS},
+            "dataset.submission.column is 'x', but this submission has a column for each class; set it to null",
+        ),
+    ],
+)
+def test_labels_and_submission_must_fit_together(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(FoldlineError, match=f"^config: .*{re.escape(message)}"):
+        check(dataset__example=None, **changes)
+
+
+def test_reserved_names_are_the_columns_and_features_that_foldline_writes() -> None:
+    assert set(RESERVED) == {*INVENTORY, *FOLDS, *feature_kinds([], labeled=True)}

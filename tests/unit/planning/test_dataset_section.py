@@ -1,0 +1,67 @@
+"""Look-ups in the `dataset` section: splits, tables, images and columns."""
+
+from typing import Any
+
+import pytest
+from fixtures.settings import dataset_settings
+from foldline.dataset.labels import BINARY_LABELS, MULTICLASS
+from foldline.planning.dataset_section import (
+    ImageTable,
+    columns_of,
+    image_pattern,
+    image_table,
+    record_patterns,
+    scored_classes_of,
+    splits_of,
+    submission_columns,
+)
+
+ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"]}
+MOLES = {"kind": "multiclass", "classes": ["mole", "melanoma"]}
+
+
+@pytest.mark.parametrize(
+    ("labels", "submission", "columns", "scored"),
+    [
+        ({}, {}, ["target"], ["target"]),
+        ({}, {"column": "p"}, ["p"], ["target"]),
+        (ATLAS, {}, ATLAS["classes"], ATLAS["classes"]),
+        (ATLAS, {"form": "labels"}, ["target"], ATLAS["classes"]),
+        (ATLAS, {"form": "labels", "column": "Predicted"}, ["Predicted"], ATLAS["classes"]),
+        (MOLES, {}, ["mole", "melanoma"], ["mole", "melanoma"]),
+        (MOLES, {"class": "melanoma"}, ["target"], ["melanoma"]),
+    ],
+)
+def test_columns_of_the_submission_and_scored_classes(
+    labels: dict[str, Any], submission: dict[str, Any], columns: list[str], scored: list[str]
+) -> None:
+    dataset = dataset_settings(labels=labels, submission=submission)
+    assert submission_columns(dataset) == columns
+    assert scored_classes_of(dataset) == scored
+
+
+def test_a_split_has_a_table_and_images_or_record_patterns() -> None:
+    dataset = dataset_settings(
+        root="gs://bucket/skin",
+        train_records=["train*.tfrec"],
+        test_images="test/{id}.jpg",
+        external={"table": "/old.csv", "images": "old/{id}.jpg"},
+    )
+    assert splits_of(dataset) == ["train", "test", "external"]
+    assert splits_of(dataset_settings()) == ["train", "test"]
+    assert [record_patterns(dataset, split) for split in splits_of(dataset)] == [["train*.tfrec"], None, None]
+    assert [image_table(dataset, split) for split in splits_of(dataset)] == [
+        None,
+        ImageTable("gs://bucket/skin/test.csv", "gs://bucket/skin/test/{id}.jpg"),
+        ImageTable("/old.csv", "gs://bucket/skin/old/{id}.jpg"),
+    ]
+    assert [image_pattern(dataset, split) for split in splits_of(dataset)] == [None, "test/{id}.jpg", "old/{id}.jpg"]
+
+
+def test_only_labeled_splits_have_target_and_group() -> None:
+    dataset = dataset_settings(group_column="patient", metadata_columns=["age"], labels=MOLES)
+    train, test = columns_of(dataset, "train"), columns_of(dataset, "test")
+    assert (train.target, train.group, train.labels.kind) == ("target", "patient", MULTICLASS)
+    assert columns_of(dataset, "external") == train
+    assert (test.id, test.target, test.group, test.labels) == ("id", None, None, BINARY_LABELS)
+    assert test.metadata == train.metadata == ("age",)
