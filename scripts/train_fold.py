@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.label_arrays import label_array
-from foldline.dataset.metadata import fit_encoding
+from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
 from foldline.inference.forward_pass import make_forward
 from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
@@ -107,7 +107,8 @@ def train_fold(
     source = open_shards(shards, manifests, image_size=settings["image_size"])
     for split, rows in table.groupby("split"):
         check_ids(source.split(str(split)), list(rows["id"]))
-    encoding = fit_encoding(metadata_columns, {name: list(training[name]) for name in metadata_columns})
+    configs = {name: MetadataColumnConfig.from_config(section) for name, section in metadata_columns.items()}
+    encoding = fit_encoding(configs, {name: list(training[name]) for name in metadata_columns})
     input_spec = input_spec_of(settings, encoding)
     weighing = read_json(class_weights)
     seed = settings["seed"] + fold

@@ -1,1 +1,1 @@
-"""What the user brings: sample table, labels, channels, metadata, submission form; and what a model reads of it."""
+"""The user's data: sample table, labels, channels, metadata and submission form, and the input spec of a model."""

@@ -1,6 +1,6 @@
-"""Order and shards of rows by the hash of their ids: a shuffle that every machine repeats, row by row.
+"""Order and shard of a row by the hash of its id: a shuffle that every machine repeats.
 
-A row's shard depends on its id alone, so a row more or less changes one shard.
+The shard of a row depends on its id alone, so a new or removed row changes one shard.
 """
 
 import hashlib
@@ -9,15 +9,12 @@ from collections.abc import Sequence
 
 
 def id_hash(name: str) -> int:
-    """Where an id stands on the circle of 2**64 places: the first 8 bytes of its SHA-256, big-endian.
-
-    The order by id_hash is a shuffle that every machine repeats.
-    """
+    """Hash of an id: the first 8 bytes of its SHA-256, big-endian, in [0, 2**64)."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def shard_index(name: str, count: int) -> int:
-    """Which of `count` buckets an id falls into, in 0..count-1; it does not depend on the other ids."""
+    """Shard of an id among `count` shards, in 0..count-1; it does not depend on other ids."""
     return id_hash(name) * count >> 64
 
 
@@ -33,9 +30,13 @@ def shard_numbers(name: str) -> tuple[int, int]:
 
 
 def shards_within(shard: str, finer: Sequence[str]) -> list[str]:
-    """Those of the shards of a finer cut, in order, whose rows are rows of `shard`.
+    """The shards of a finer partition, in order, whose rows are rows of `shard`.
 
-    Both counts are powers of two, so each finer shard lies within one coarser shard.
+    Both counts are powers of two, so each finer shard is part of one coarser shard.
+
+    Args:
+        shard: name of the coarser shard.
+        finer: sorted names of the finer shards; some may be missing.
     """
     if not finer:
         return []

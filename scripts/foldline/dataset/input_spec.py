@@ -1,4 +1,4 @@
-"""What a model reads of a row: image size, channels and metadata; no image is decoded here."""
+"""The input spec of a model: image size, channels and metadata that it reads from a row."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ from foldline.dataset.metadata import Encoding
 
 # Inputs of a network.
 IMAGE, METADATA = "image", "metadata"
-# Draws of the color jitter, which the device applies; beside the inputs of the network in a training batch.
+# Parameters of the color jitter, which the device applies; beside the inputs of the network in a training batch.
 COLOR = "color"
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a model sees of a row.
+    """What a model reads from a row.
 
     Attributes:
-        image_size: edge S of the images in pixels; None for a model without images.
-        encoding: how metadata become a vector; without columns for a model of images alone.
-        channels: names of the channels that the model sees, in its order; none for RGB images.
+        image_size: side S of the square images in pixels; None for a model without images.
+        encoding: encoding of the metadata as a vector; without columns for a model of images alone.
+        channels: names of the channels that the model reads, in its order; empty for RGB images.
     """
 
     image_size: int | None
@@ -26,6 +26,6 @@ class InputSpec:
     channels: tuple[str, ...] = ()
 
     def columns(self) -> list[str]:
-        """Features of a record that are read beside its id and target."""
+        """Features of a record to read beside its id and target."""
         images = [] if self.image_size is None else image_features(self.channels)
         return images + [column.name for column in self.encoding.columns]

@@ -1,12 +1,14 @@
-"""Metadata columns as numbers for a model: scaled by the training rows of a fold, or by the words of a vocabulary.
+"""Encode metadata columns as numbers for a model.
 
-Standard library only: the process that builds the DAG checks values here too.
+Numeric columns are scaled by the training rows of a fold, categorical ones are one-hot encoded by a vocabulary.
+
+Standard library only, because the process that builds the DAG imports it.
 """
 
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from foldline.errors import FoldlineError, listing
@@ -15,52 +17,83 @@ NUMERIC, CATEGORICAL = "numeric", "categorical"
 
 
 @dataclass(frozen=True)
-class Column:
-    """How one column becomes numbers.
+class MetadataColumnConfig:
+    """How to read a metadata column: an entry of the section `dataset.metadata` of the configuration.
 
-    A numeric column gives (x - mean) / deviation and 0, or 0 and 1 where it is missing. A categorical one gives a 1 at
-    the place of its word, the last place being that of a missing value.
+    Attributes:
+        kind: "numeric" or "categorical".
+        vocabulary: all values of a categorical column.
+        missing: texts that mean "missing"; an empty text always does.
+    """
+
+    kind: str
+    vocabulary: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @classmethod
+    def from_config(cls, section: Mapping[str, Any]) -> "MetadataColumnConfig":
+        """Column from a completed entry of `dataset.metadata`."""
+        return cls(section["kind"], tuple(section["vocabulary"]), tuple(section["missing"]))
+
+    def is_missing(self, text: str) -> bool:
+        """Whether a text means "missing"."""
+        return text == "" or text in self.missing
+
+    def problem(self, text: str) -> str:
+        """Why a value cannot be encoded, as the end of an error message; "" if it can."""
+        if self.is_missing(text):
+            return ""
+        if self.kind == CATEGORICAL:
+            known = text in self.vocabulary
+            return "" if known else f"is {text!r}, not in the vocabulary {listing(self.vocabulary, limit=20)}"
+        try:
+            finite = math.isfinite(float(text))
+        except ValueError:
+            finite = False
+        return "" if finite else f"is {text!r}, not a finite number"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column(MetadataColumnConfig):
+    """The encoding of one column.
+
+    A numeric column gives two numbers: (x - mean) / deviation and 0, or 0 and 1 for a missing value. A categorical one
+    gives one number for each word of the vocabulary and one for a missing value: 1 for the value, 0 for all others.
 
     Attributes:
         name: the column.
-        kind: "numeric" or "categorical".
-        vocabulary: words of a categorical column.
-        missing: texts that mean missing, "" among them.
         mean: mean of a numeric column over the training rows of a fold.
-        deviation: its standard deviation there; 1 where all values are equal.
+        deviation: its standard deviation over them; 1 if all values are equal.
     """
 
     name: str
-    kind: str
-    vocabulary: tuple[str, ...]
-    missing: tuple[str, ...]
     mean: float = 0.0
     deviation: float = 1.0
 
     @property
     def width(self) -> int:
-        """How many numbers it gives."""
+        """Count of numbers."""
         return 2 if self.kind == NUMERIC else len(self.vocabulary) + 1
 
     def encode(self, text: str) -> list[float]:
-        """Numbers of a value.
+        """Numbers of a value, (width,).
 
         Raises:
-            FoldlineError: it is no number, or no word of the vocabulary.
+            FoldlineError: the value is not a number, or not in the vocabulary.
         """
-        problem = problem_of(text, {"kind": self.kind, "vocabulary": self.vocabulary, "missing": self.missing})
+        problem = self.problem(text)
         if problem:
             raise FoldlineError(f"column {self.name}: a value {problem}")
-        absent = text in self.missing
+        missing = self.is_missing(text)
         if self.kind == NUMERIC:
-            return [0.0, 1.0] if absent else [(float(text) - self.mean) / self.deviation, 0.0]
-        place = len(self.vocabulary) if absent else self.vocabulary.index(text)
-        return [float(place == index) for index in range(self.width)]
+            return [0.0, 1.0] if missing else [(float(text) - self.mean) / self.deviation, 0.0]
+        one = len(self.vocabulary) if missing else self.vocabulary.index(text)
+        return [float(one == index) for index in range(self.width)]
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """How the metadata of a sample become one vector.
+    """The encoding of the metadata of a sample as one vector.
 
     Attributes:
         columns: the columns, in the order of the vector.
@@ -74,7 +107,7 @@ class Encoding:
         return sum(column.width for column in self.columns)
 
     def encode(self, values: Mapping[str, str]) -> list[float]:
-        """Vector of a sample from the texts of its columns; see `Column.encode`."""
+        """Vector of a sample, (width,), from the texts of its columns; errors as `Column.encode`."""
         return [number for column in self.columns for number in column.encode(values[column.name])]
 
     def as_json(self) -> list[dict[str, Any]]:
@@ -92,44 +125,43 @@ class Encoding:
         )
 
 
-def fit_encoding(read: Mapping[str, Mapping[str, Any]], values: Mapping[str, Sequence[str]]) -> Encoding:
-    """Fit the scales of numeric columns.
+def fit_encoding(configs: Mapping[str, MetadataColumnConfig], values: Mapping[str, Sequence[str]]) -> Encoding:
+    """Fit the mean and standard deviation of numeric columns.
 
     Args:
-        read: the `dataset.metadata` section of the config: kind, vocabulary and missing of each column.
-        values: texts of each column, (n_samples,), the training rows of a fold and no others.
+        configs: how to read each column, by name.
+        values: texts of each column, (n_samples,), by name: the training rows of a fold and no others.
 
     Returns:
         The encoding; mean and population standard deviation are over the values that are not missing.
 
     Raises:
-        FoldlineError: a column is absent, or a numeric one has no value at all.
+        FoldlineError: a column is absent, or a numeric one has only missing values.
     """
     columns = []
-    for name, how in read.items():
+    for name, config in configs.items():
         if name not in values:
-            raise FoldlineError(f"no metadata column {name!r}; there are {listing(sorted(values)) or 'none'}")
-        missing = tuple(dict.fromkeys(["", *how["missing"]]))
-        column = Column(name, how["kind"], tuple(how["vocabulary"]), missing)
-        if column.kind == NUMERIC:
-            numbers = [float(text) for text in values[name] if text not in missing]
-            if not numbers:
-                raise FoldlineError(f"metadata column {name!r} has no value in the training rows; leave it out")
-            deviation = statistics.pstdev(numbers)
-            column = replace(column, mean=statistics.fmean(numbers), deviation=deviation if deviation > 0 else 1.0)
-        columns.append(column)
+            raise FoldlineError(f"no metadata column {name!r}; the table has {listing(sorted(values)) or 'none'}")
+        mean, deviation = _fit_scale(name, config, values[name]) if config.kind == NUMERIC else (0.0, 1.0)
+        missing = tuple(dict.fromkeys(["", *config.missing]))
+        columns.append(
+            Column(
+                name=name,
+                kind=config.kind,
+                vocabulary=config.vocabulary,
+                missing=missing,
+                mean=mean,
+                deviation=deviation,
+            )
+        )
     return Encoding(tuple(columns))
 
 
-def problem_of(text: str, read: Mapping[str, Any]) -> str:
-    """What keeps a value from being read by a `dataset.metadata` entry; "" if nothing does."""
-    if text == "" or text in read["missing"]:
-        return ""
-    if read["kind"] == CATEGORICAL:
-        known = text in read["vocabulary"]
-        return "" if known else f"is {text!r}, not in the vocabulary {listing(list(read['vocabulary']), limit=20)}"
-    try:
-        finite = math.isfinite(float(text))
-    except ValueError:
-        finite = False
-    return "" if finite else f"is {text!r}, not a finite number"
+def _fit_scale(name: str, config: MetadataColumnConfig, texts: Sequence[str]) -> tuple[float, float]:
+    numbers = [float(text) for text in texts if not config.is_missing(text)]
+    if not numbers:
+        raise FoldlineError(
+            f"metadata column {name!r} has only missing values in the training rows; remove it from dataset.metadata"
+        )
+    deviation = statistics.pstdev(numbers)
+    return statistics.fmean(numbers), deviation if deviation > 0 else 1.0

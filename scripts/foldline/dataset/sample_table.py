@@ -1,6 +1,6 @@
-"""The user's table, read and checked: one row per sample, sorted into buckets that stay put when other rows change.
+"""Read and check the user's table: one row per sample.
 
-Standard library only, for a table on a local disk: the process that builds the DAG reads the table here too.
+Standard library only for a table on a local disk, because the process that builds the DAG imports it.
 """
 
 import csv
@@ -14,19 +14,19 @@ from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 
 MISSING = ("", "na", "nan", "null", "none")
-# Column of a table that says itself where the image of each row is.
+# Column of a table that names the image of each row itself.
 PATH = "path"
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table mean what.
+    """The meaning of the columns of a table.
 
     Attributes:
         id: column of the sample's name.
         target: column of the label; None for a test table.
-        group: column whose equal values must stay in one fold; None: every sample is a group of its own.
-        metadata: further columns that travel with the sample.
+        group: column whose equal values must stay in one fold; None if every sample is a group of its own.
+        metadata: other columns that are carried along.
         labels: how the target column writes labels.
     """
 
@@ -37,7 +37,7 @@ class Columns:
     labels: Labels = BINARY_LABELS
 
     def names(self) -> list[str]:
-        """The columns that must be in the table."""
+        """Columns that the table must have."""
         return [name for name in (self.id, self.target, self.group, *self.metadata) if name]
 
 
@@ -46,11 +46,11 @@ class Row:
     """One sample of a table.
 
     Attributes:
-        line: its line in the file, the header being line 1.
+        line: its line in the file; the header is line 1.
         id: the sample's name, unique in the table.
         target: label code (see `labels`), "0" or "1" of a binary task; "" in a test table.
-        group: value of the group column; the id where there is no group column.
-        metadata: values of the metadata columns as text, "" where missing.
+        group: value of the group column; the id if there is no group column.
+        metadata: values of the metadata columns as text, "" if missing.
     """
 
     line: int
@@ -65,32 +65,30 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
 
     Args:
         path: path or URL of the table.
-        columns: which columns mean what.
+        columns: the meaning of its columns.
 
     Raises:
-        FoldlineError: the file or a column is absent, the file is no CSV in UTF-8, an id is empty, repeated or cannot
-            be a file name, a label is not allowed, a group is empty, or a line has another number of cells than the
-            header.
+        FoldlineError: the file or a column is absent; the file is not CSV in UTF-8; an id is empty, repeated or not
+            allowed in a file name; a label is not allowed; a group is empty; or a line has a wrong number of cells.
     """
     path = str(path)
     try:
         if not storage.is_file(path):
-            raise FoldlineError(f"{path}: no such table; give its place below dataset.root in the config")
+            raise FoldlineError(f"{path}: no such table; give its path relative to dataset.root in the config")
         rows = _read(path, columns)
     except OSError as error:
-        raise FoldlineError(f"{path}: the table cannot be read ({error}); check who may read it") from error
+        raise FoldlineError(f"{path}: the table cannot be read ({error}); check its read permission") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise FoldlineError(f"{path}: not a CSV table in UTF-8 ({error}); save it as one") from error
     if not rows:
-        raise FoldlineError(f"{path}: the table has a header and no rows")
-    first_line: dict[str, int] = {}
+        raise FoldlineError(f"{path}: the table has a header and no rows; add a row for each sample")
+    line_of: dict[str, int] = {}
     for row in rows:
-        if row.id in first_line:
+        if row.id in line_of:
             raise FoldlineError(
-                f"{path}: id {row.id!r} stands in line {first_line[row.id]} and again in line {row.line}; "
-                "ids must be unique"
+                f"{path}: id {row.id!r} occurs in line {line_of[row.id]} and in line {row.line}; ids must be unique"
             )
-        first_line[row.id] = row.line
+        line_of[row.id] = row.line
     return rows
 
 
@@ -102,38 +100,38 @@ def _read(path: str, columns: Columns) -> list[Row]:
         if absent:
             raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {listing(header, limit=30)}")
         if len(set(header)) < len(header):
-            raise FoldlineError(f"{path}: a column name occurs twice in {listing(header, limit=30)}")
-        place = {name: header.index(name) for name in columns.names()}
-        return [_row(path, reader.line_num, cells, header, place, columns) for cells in reader if cells]
+            raise FoldlineError(f"{path}: a column name occurs twice in {listing(header, limit=30)}; rename a column")
+        index_of = {name: header.index(name) for name in columns.names()}
+        return [_parse_line(path, reader.line_num, cells, len(header), index_of, columns) for cells in reader if cells]
 
 
-def _row(
-    path: str, line: int, cells: Sequence[str], header: Sequence[str], place: dict[str, int], columns: Columns
+def _parse_line(
+    path: str, line: int, cells: Sequence[str], width: int, index_of: Mapping[str, int], columns: Columns
 ) -> Row:
     where = f"{path}, line {line}"
-    if len(cells) != len(header):
-        raise FoldlineError(f"{where}: {len(cells)} cells where the header has {len(header)}")
-    return checked_row(where, line, {name: cells[index] for name, index in place.items()}, columns)
+    if len(cells) != width:
+        raise FoldlineError(f"{where}: {len(cells)} cells, but the header has {width}; mend the line")
+    return parse_row(where, line, {name: cells[index] for name, index in index_of.items()}, columns)
 
 
-def checked_row(
+def parse_row(
     where: str, line: int, cells: Mapping[str, str], columns: Columns, *, kind: Literal["column", "feature"] = "column"
 ) -> Row:
-    """Make a row of its texts.
+    """Make a row from the texts of its cells.
 
     Args:
-        where: what to call it in an error.
+        where: name of the row in an error message.
         line: see `Row`.
-        cells: text of every column of `columns.names()`; white space around it does not count.
-        columns: which of them mean what.
-        kind: what they are called in an error.
+        cells: text of every column of `columns.names()`; white space around it is ignored.
+        columns: the meaning of the columns.
+        kind: name of a column in an error message.
 
     Raises:
-        FoldlineError: the id is empty or cannot be a file name, the label is not allowed, or the group is empty.
+        FoldlineError: the id is empty or not allowed in a file name, the label is not allowed, or the group is empty.
     """
     name = cells[columns.id].strip()
     if not name:
-        raise FoldlineError(f"{where}: the id ({kind} {columns.id}) is empty")
+        raise FoldlineError(f"{where}: the id ({kind} {columns.id}) is empty; give every sample an id")
     if any(character in name for character in "/\\\n\0") or name in (".", ".."):
         raise FoldlineError(f"{where}: id {name!r} cannot be part of a file name; rename the sample")
     target = ""
@@ -149,7 +147,7 @@ def checked_row(
         if group.lower() in MISSING:
             raise FoldlineError(
                 f"{where}: the group ({kind} {columns.group}) of id {name!r} is {group!r}; give every sample a group, "
-                "its own id if it stands alone, or set dataset.group_column to null"
+                "its own id if no other sample belongs to it, or set dataset.group_column to null"
             )
     metadata = (cells[column].strip() for column in columns.metadata)
     return Row(line, name, target, group, tuple("" if cell.lower() in MISSING else cell for cell in metadata))

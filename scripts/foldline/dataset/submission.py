@@ -1,6 +1,6 @@
 """The submission file: ids, row order and header of the sample submission, checked before it is written.
 
-Standard library only: the process that builds the DAG looks at the sample submission too.
+Standard library only, because the process that builds the DAG imports it.
 """
 
 import csv
@@ -18,23 +18,24 @@ LABELS = "labels"
 
 @dataclass(frozen=True)
 class SubmissionForm:
-    """Columns of a submission and what their cells hold; see `dataset.submission` in `config/config.schema.yaml`.
+    """Layout of the submission; see `dataset.submission` in `config/config.schema.yaml`.
 
     Attributes:
         id_column: column of the ids.
         columns: the other columns.
-        form: "columns", a score of one class per column, or `LABELS`, one column with the predicted classes.
-        separator: text between the classes of a cell; this and all that follow only for `LABELS`.
-        words: "names" or "numbers" of the classes, counted from 0.
-        threshold: lowest score that predicts a class, or "best_f1"; see `thresholds.class_thresholds`.
-        empty: whether a sample may have no class.
-        exclusive: class that excludes all others; None if there is none.
+        form: "columns" (one column of probabilities per class) or "labels" (one column of predicted classes). The
+            attributes below count for "labels" only.
+        separator: text between two classes.
+        words: "names" or "numbers" of classes.
+        threshold: probability from which a class counts as predicted, in [0, 1], or "best_f1".
+        empty: whether a cell may be empty; see `labels.Labels`.
+        exclusive: class that is never predicted together with another one; None if there is none.
     """
 
     id_column: str
     columns: tuple[str, ...]
     form: str
-    separator: str = " "
+    separator: str = "|"
     words: str = "names"
     threshold: float | str = 0.5
     empty: bool = False
@@ -42,25 +43,25 @@ class SubmissionForm:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """A sample submission: its header and, in its order, its ids."""
+class SampleSubmission:
+    """A sample submission: its header and its ids, in order."""
 
     id_column: str
     header: list[str]
     ids: list[str]
 
 
-def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str]) -> Sample:
-    """Read a sample submission (a path or URL); its values do not matter.
+def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str]) -> SampleSubmission:
+    """Read a sample submission; its values are ignored.
 
     Args:
-        path: the CSV file.
+        path: path or URL of the CSV file.
         id_column: column of the ids.
         columns: the other columns, in any order.
 
     Raises:
-        FoldlineError: no rows, an id is empty or repeated, a line has other cells than the header, or the columns are
-            others.
+        FoldlineError: the file has no rows or other columns, an id is empty or repeated, or a line has a wrong number
+            of cells.
     """
     with storage.open_text(path) as handle:
         reader = csv.reader(handle)
@@ -68,44 +69,44 @@ def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str]) -> 
         rows = [(reader.line_num, cells) for cells in reader if cells]
     check_header(path, header, id_column=id_column, columns=columns)
     if not rows:
-        raise FoldlineError(f"{path}: the sample submission has no rows")
-    place = header.index(id_column)
-    first_line: dict[str, int] = {}
+        raise FoldlineError(f"{path}: the sample submission has no rows; it needs one for each test id")
+    id_index = header.index(id_column)
+    line_of: dict[str, int] = {}
     for line, cells in rows:
         if len(cells) != len(header):
-            raise FoldlineError(f"{path}, line {line}: {len(cells)} cells where the header has {len(header)}")
-        name = cells[place].strip()
+            raise FoldlineError(f"{path}, line {line}: {len(cells)} cells, but the header has {len(header)}")
+        name = cells[id_index].strip()
         if not name:
             raise FoldlineError(f"{path}, line {line}: the id is empty")
-        if name in first_line:
-            raise FoldlineError(f"{path}: id {name!r} stands in line {first_line[name]} and again in line {line}")
-        first_line[name] = line
-    return Sample(id_column, header, list(first_line))
+        if name in line_of:
+            raise FoldlineError(f"{path}: id {name!r} occurs in line {line_of[name]} and in line {line}; keep one")
+        line_of[name] = line
+    return SampleSubmission(id_column, header, list(line_of))
 
 
 def check_header(path: str | Path, header: Sequence[str], *, id_column: str, columns: Sequence[str]) -> None:
-    """Refuse a sample submission of other columns than the submission will have.
+    """Refuse a sample submission whose columns are not those of the submission.
 
     Raises:
-        FoldlineError: a column is missing, foreign or there twice.
+        FoldlineError: a column is missing, unknown or repeated.
     """
     wanted = [id_column, *columns]
     if sorted(header) != sorted(wanted):
         raise FoldlineError(
-            f"{path}: columns {listing(list(header), limit=30) or 'none'}; a submission by this config has the columns "
-            f"{listing(wanted, limit=30)}"
+            f"{path}: the sample submission has the columns {listing(header, limit=30) or 'none'}, but this "
+            f"configuration submits {listing(wanted, limit=30)}; see dataset.id_column and dataset.submission"
         )
 
 
 def check_values(ids: Sequence[str], values: Sequence[Sequence[float]]) -> None:
-    """Check what is about to be written as a submission.
+    """Check the values of a submission before it is written.
 
     Args:
         ids: (n_samples,).
-        values: (n_samples, n_classes).
+        values: probabilities, (n_samples, n_classes).
 
     Raises:
-        FoldlineError: sizes do not fit, or a value is missing or not in [0, 1].
+        FoldlineError: sizes differ, or a value is NaN or not in [0, 1].
     """
     if len(values) != len(ids):
         raise FoldlineError(f"submission: values for {len(values)} of {len(ids)} ids")
@@ -114,14 +115,16 @@ def check_values(ids: Sequence[str], values: Sequence[Sequence[float]]) -> None:
         raise FoldlineError(f"submission: the value of id {listing(wrong)} is not in [0, 1]")
 
 
-def write_submission(path: str | Path, *, sample: Sample, columns: Sequence[str], cells: Sequence[Sequence]) -> None:
-    """Write a submission; every float is written with all its bits.
+def write_submission(
+    path: str | Path, *, sample: SampleSubmission, columns: Sequence[str], cells: Sequence[Sequence[float | str]]
+) -> None:
+    """Write a submission; floats are written exactly.
 
     Args:
-        path: where it goes.
+        path: the CSV file.
         sample: the sample submission.
         columns: the columns beside the id.
-        cells: value of each sample and column: (n_samples, n_columns), floats or texts.
+        cells: (n_samples, n_columns), numbers or texts.
     """
     with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foldline.dataset.metadata import problem_of
+from foldline.dataset.metadata import MetadataColumnConfig
 from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import class_names_of, scored_classes_of
 from foldline.planning.raw_data import RawData, Sample
@@ -29,9 +29,9 @@ def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int) ->
 def _check_metadata(dataset: Mapping[str, Any], split: str, samples: Sequence[Sample]) -> None:
     index_of = {name: index for index, name in enumerate(dataset["metadata_columns"])}
     for column, section in dataset["metadata"].items():
-        index = index_of[column]
+        index, config = index_of[column], MetadataColumnConfig.from_config(section)
         for sample in samples:
-            problem = problem_of(sample.row.metadata[index], section)
+            problem = config.problem(sample.row.metadata[index])
             if problem:
                 raise FoldlineError(
                     f"{split} table, line {sample.row.line}: {column} of id {sample.row.id!r} {problem}; correct the "

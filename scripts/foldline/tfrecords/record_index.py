@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from foldline.dataset.labels import BINARY
-from foldline.dataset.sample_table import PATH, Columns, checked_row
+from foldline.dataset.sample_table import PATH, Columns, parse_row
 from foldline.errors import FoldlineError, listing
 from foldline.images.headers import UnusableImageError, read_header
 from foldline.io import storage
@@ -271,7 +271,7 @@ def _indexed(place: str, number: int, offset: int, data: bytes, names: RecordNam
         cells[names.group] = _text(features, names.feature(names.group), "dataset.group_column", where)
     for column in names.metadata:
         cells[column] = _text(features, names.feature(column), "dataset.metadata_columns", where, required=False)
-    row = checked_row(f"{place}, record {number}", number, cells, names, kind="feature")
+    row = parse_row(f"{place}, record {number}", number, cells, names, kind="feature")
     image = _value(features, names.image, "dataset.image_feature", where)
     if not isinstance(image, bytes):
         raise FoldlineError(

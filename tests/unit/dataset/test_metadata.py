@@ -1,22 +1,23 @@
-"""Metadata as numbers: by the training rows, by the vocabulary, missing values marked; the same inside tf.data."""
+"""Encoded metadata: scaled by the training rows, one-hot by the vocabulary, and the same inside tf.data."""
 
 import numpy as np
 import pytest
-from foldline.dataset.metadata import Encoding, fit_encoding, problem_of
+from foldline.dataset.metadata import Encoding, MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
 from foldline.input_pipeline.metadata_tensors import metadata_vector
+from foldline.io.settings import build
 from foldline.runtime.tensorflow import tf
 
-READ = {
-    "age": {"kind": "numeric", "vocabulary": [], "missing": ["0"]},
-    "site": {"kind": "categorical", "vocabulary": ["arm", "leg", "torso"], "missing": ["-1"]},
+CONFIGS = {
+    "age": MetadataColumnConfig("numeric", (), ("0",)),
+    "site": MetadataColumnConfig("categorical", ("arm", "leg", "torso"), ("-1",)),
 }
 ROWS = {"age": ["40", "", "60.0", "50", "0"], "site": ["arm", "leg", "", "torso", "-1"]}
 
 
-def test_numbers_are_scaled_by_the_training_rows_and_missing_values_marked() -> None:
+def test_numbers_are_scaled_and_missing_values_are_marked() -> None:
     """Row 4 corrected: age scaled, missing flags, the vocabulary from the config."""
-    encoding = fit_encoding(READ, ROWS)
+    encoding = fit_encoding(CONFIGS, ROWS)
     deviation = np.std([40, 60, 50])
     expected = [
         [-10 / deviation, 0, 1, 0, 0, 0],
@@ -30,13 +31,18 @@ def test_numbers_are_scaled_by_the_training_rows_and_missing_values_marked() -> 
     assert encoding.width == 6
 
 
-def test_other_training_rows_scale_otherwise() -> None:
-    first, second = (fit_encoding(READ, {**ROWS, "age": ages}).columns[0] for ages in (["40", "60"], ["40", "80"]))
+def test_the_scale_depends_on_the_training_rows() -> None:
+    first, second = (fit_encoding(CONFIGS, {**ROWS, "age": ages}).columns[0] for ages in (["40", "60"], ["40", "80"]))
     assert (first.mean, second.mean) == (50, 60)
 
 
-def test_the_pipeline_gives_the_same_vectors() -> None:
-    encoding = fit_encoding(READ, ROWS)
+def test_a_column_config_is_read_from_the_configuration() -> None:
+    section = {"kind": "categorical", "vocabulary": ["arm", "leg", "torso"], "missing": ["-1"]}
+    assert MetadataColumnConfig.from_config(section) == build(MetadataColumnConfig, section) == CONFIGS["site"]
+
+
+def test_the_input_pipeline_encodes_the_same_vectors() -> None:
+    encoding = fit_encoding(CONFIGS, ROWS)
     rows = tf.data.Dataset.from_tensor_slices(ROWS)
     expected = [encoding.encode({name: ROWS[name][row] for name in ROWS}) for row in range(5)]
     found = [metadata_vector(row, encoding) for row in rows]
@@ -46,37 +52,37 @@ def test_the_pipeline_gives_the_same_vectors() -> None:
     assert inside[0].dtype == np.float32
 
 
-def test_an_encoding_goes_through_json() -> None:
-    encoding = fit_encoding(READ, ROWS)
+def test_an_encoding_is_read_back_from_json() -> None:
+    encoding = fit_encoding(CONFIGS, ROWS)
     assert Encoding.from_json(encoding.as_json()) == encoding
 
 
-def test_equal_numbers_are_not_divided_by_nothing() -> None:
-    assert fit_encoding(READ, {**ROWS, "age": ["7", "7"]}).columns[0].encode("7") == [0, 0]
+def test_equal_numbers_become_zero() -> None:
+    assert fit_encoding(CONFIGS, {**ROWS, "age": ["7", "7"]}).columns[0].encode("7") == [0, 0]
 
 
 @pytest.mark.parametrize(
-    ("text", "column", "said"),
+    ("text", "column", "words"),
     [
         ("old", "age", "'old', not a finite number"),
         ("inf", "age", "'inf'"),
         ("head", "site", "'head', not in the vocabulary"),
     ],
 )
-def test_what_cannot_be_read_is_told(text: str, column: str, said: str) -> None:
-    assert said in problem_of(text, READ[column])
+def test_invalid_values_are_reported(text: str, column: str, words: str) -> None:
+    assert words in CONFIGS[column].problem(text)
     with pytest.raises(FoldlineError, match=column):
-        fit_encoding(READ, ROWS).encode({"age": "1", "site": "arm", column: text})
+        fit_encoding(CONFIGS, ROWS).encode({"age": "1", "site": "arm", column: text})
 
 
-def test_a_stranger_inside_the_pipeline_is_an_error() -> None:
-    encoding = fit_encoding(READ, ROWS)
+def test_an_unknown_word_is_an_error_in_the_input_pipeline() -> None:
+    encoding = fit_encoding(CONFIGS, ROWS)
     with pytest.raises(tf.errors.InvalidArgumentError, match="site"):
         metadata_vector({"age": tf.constant("1"), "site": tf.constant("head")}, encoding)
 
 
-def test_absent_columns_and_columns_without_values_are_refused() -> None:
-    with pytest.raises(FoldlineError, match="no metadata column 'age'; there are site"):
-        fit_encoding(READ, {"site": ROWS["site"]})
-    with pytest.raises(FoldlineError, match="'age' has no value"):
-        fit_encoding(READ, {**ROWS, "age": ["", "0"]})
+def test_a_column_that_is_absent_or_has_no_values_is_refused() -> None:
+    with pytest.raises(FoldlineError, match="no metadata column 'age'; the table has site"):
+        fit_encoding(CONFIGS, {"site": ROWS["site"]})
+    with pytest.raises(FoldlineError, match="'age' has only missing values"):
+        fit_encoding(CONFIGS, {**ROWS, "age": ["", "0"]})

@@ -1,11 +1,11 @@
-"""The user's table is read as it stands, or refused with the line that is wrong."""
+"""The user's table is read, or an error names the line that is wrong; ids are hashed to shards."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from foldline.dataset.id_hash import id_hash, shard_index, shard_name, shard_numbers, shards_within
-from foldline.dataset.sample_table import Columns, Row, checked_row, read_rows
+from foldline.dataset.sample_table import Columns, Row, parse_row, read_rows
 from foldline.errors import FoldlineError
 
 COLUMNS = Columns(id="name", target="mark", group="patient", metadata=("sex", "age"))
@@ -18,7 +18,7 @@ def rows_of(folder: Path, text: str | bytes, columns: Columns = COLUMNS) -> list
     return read_rows(path, columns)
 
 
-def test_rows_come_by_column_name(tmp_path: Path) -> None:
+def test_rows_are_read_by_column_name(tmp_path: Path) -> None:
     found = rows_of(tmp_path, HEADER + "1,a, 50 ,p1,f,x\n0.0,b,NA,p1,None,\n1.0, c ,60,p2,,\n")
     assert found == [
         Row(2, "a", "1", "p1", ("f", "50")),
@@ -27,7 +27,7 @@ def test_rows_come_by_column_name(tmp_path: Path) -> None:
     ]
 
 
-def test_spreadsheets_may_have_saved_it(tmp_path: Path) -> None:
+def test_tables_saved_by_spreadsheets_are_read(tmp_path: Path) -> None:
     """A byte-order mark, carriage returns, quotes with a comma or a line break, an empty line at the end."""
     text = b'\xef\xbb\xbfname,mark,note\r\n"a,b",1,"two\nlines"\r\n\xc3\xa4,0,\r\n\r\n'
     found = rows_of(tmp_path, text, Columns(id="name", target="mark", group=None))
@@ -45,7 +45,7 @@ def test_a_test_table_has_no_target_and_no_group(tmp_path: Path) -> None:
         ("mark,name,age,sex\n1,a,5,f\n", "no column patient; the table has mark, name, age, sex"),
         ("mark,name,age,patient,sex,age\n", "a column name occurs twice in mark, name, age, patient, sex, age"),
         (HEADER, "the table has a header and no rows"),
-        (HEADER + "1,a,5,p,f,\n1,b,5,p,f\n", "line 3: 5 cells where the header has 6"),
+        (HEADER + "1,a,5,p,f,\n1,b,5,p,f\n", "line 3: 5 cells, but the header has 6"),
         (HEADER + "1,,5,p,f,\n", r"line 2: the id \(column name\) is empty"),
         (HEADER + "1, ,5,p,f,\n", "is empty"),
         (HEADER + "1,a/b,5,p,f,\n", "line 2: id 'a/b' cannot be part of a file name; rename the sample"),
@@ -59,42 +59,42 @@ def test_a_test_table_has_no_target_and_no_group(tmp_path: Path) -> None:
         (HEADER + "yes,a,5,p,f,\n", "label 'yes'"),
         (HEADER + "1,a,5,,f,\n", r"line 2: the group \(column patient\) of id 'a' is ''; give every sample a group"),
         (HEADER + "1,a,5,NaN,f,\n", "of id 'a' is 'NaN'"),
-        (HEADER + "1,a,5,p,f,\n1,b,5,p,f,\n0,a,5,p,f,\n", "id 'a' stands in line 2 and again in line 4"),
+        (HEADER + "1,a,5,p,f,\n1,b,5,p,f,\n0,a,5,p,f,\n", "id 'a' occurs in line 2 and in line 4"),
     ],
 )
-def test_wrong_tables_are_refused(text: str, words: str, tmp_path: Path) -> None:
+def test_invalid_tables_are_refused(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=words):
         rows_of(tmp_path, text)
 
 
-def test_a_table_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match=r"train\.csv: no such table; give its place below dataset\.root"):
+def test_a_missing_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=r"train\.csv: no such table; give its path relative to dataset\.root"):
         read_rows(tmp_path / "train.csv", COLUMNS)
 
 
-def test_positions_are_those_of_every_machine() -> None:
-    # The first 8 bytes of SHA-256("abc"), whose value stands in FIPS 180-2, appendix B.1.
+def test_an_id_hash_is_the_start_of_its_sha256() -> None:
+    # The first 8 bytes of SHA-256("abc"), whose value is in FIPS 180-2, appendix B.1.
     assert id_hash("abc") == 0xBA7816BF8F01CFEA
     assert id_hash("ä") != id_hash("a")
 
 
 @pytest.mark.parametrize("count", [1, 3, 16])
-def test_buckets_are_even_and_follow_the_positions(count: int) -> None:
+def test_shards_have_similar_sizes_and_follow_the_id_hash(count: int) -> None:
     names = [f"image_{number}" for number in range(3000)]
-    buckets = [shard_index(name, count) for name in names]
-    sizes = np.bincount(buckets, minlength=count)
+    shards = [shard_index(name, count) for name in names]
+    sizes = np.bincount(shards, minlength=count)
     assert len(sizes) == count
     assert sizes.min() > 0.7 * 3000 / count
     ordered = [shard_index(name, count) for name in sorted(names, key=id_hash)]
     assert ordered == sorted(ordered)
 
 
-def test_pieces_have_the_names_of_tensorflow() -> None:
+def test_shards_are_named_as_in_tensorflow() -> None:
     assert shard_name(3, 16) == "00003-of-00016"
     assert shard_numbers("00003-of-00016") == (3, 16)
 
 
-def test_a_finer_piece_lies_within_one_coarser_piece() -> None:
+def test_a_finer_shard_is_part_of_one_coarser_shard() -> None:
     finer = [shard_name(index, 8) for index in range(8)]
     assert shards_within("00001-of-00004", finer) == ["00002-of-00008", "00003-of-00008"]
     names = [f"image_{number}" for number in range(500)]
@@ -118,8 +118,8 @@ def test_a_table_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
         ({"patient": ""}, r"record 3: the group \(feature patient\) of id 'a' is ''"),
     ],
 )
-def test_rows_that_come_from_elsewhere_are_checked_the_same_way(change: dict[str, str], words: str) -> None:
+def test_features_of_a_record_are_checked_like_cells(change: dict[str, str], words: str) -> None:
     cells = {"name": " a ", "mark": "1.0", "patient": "p", "sex": "NA", "age": " 50"}
-    assert checked_row("f.tfrec, record 3", 3, cells, COLUMNS, kind="feature") == Row(3, "a", "1", "p", ("", "50"))
+    assert parse_row("f.tfrec, record 3", 3, cells, COLUMNS, kind="feature") == Row(3, "a", "1", "p", ("", "50"))
     with pytest.raises(FoldlineError, match=words):
-        checked_row("f.tfrec, record 3", 3, {**cells, **change}, COLUMNS, kind="feature")
+        parse_row("f.tfrec, record 3", 3, {**cells, **change}, COLUMNS, kind="feature")

@@ -16,7 +16,7 @@ SIZE = 16
 PLAIN = model_settings(augment=STILL)["augment"]
 TURNING = {**PLAIN, "flip_horizontal": True, "quarter_turns": True}
 IMAGES = InputSpec(SIZE, Encoding(()))
-SITE = Encoding((Column("site", "categorical", ("a", "b"), ("",)),))
+SITE = Encoding((Column("categorical", ("a", "b"), ("",), name="site"),))
 
 
 @pytest.fixture(scope="module")

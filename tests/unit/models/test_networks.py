@@ -2,13 +2,11 @@
 
 import pytest
 from fixtures.settings import model_settings
-from foldline.dataset.metadata import fit_encoding
+from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.models.networks import build_network, input_spec_of, outline
 from foldline.runtime.devices import use_device
 
-SITE = fit_encoding(
-    {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"], "missing": []}}, {"site": ["arm", "leg"]}
-)
+SITE = fit_encoding({"site": MetadataColumnConfig("categorical", ("arm", "leg"))}, {"site": ["arm", "leg"]})
 
 
 @pytest.mark.parametrize("backbone", ["efficientnet-lite0", "efficientnet-b0", "keras-efficientnet-b0"])

@@ -8,7 +8,7 @@ import pytest
 from fixtures.settings import model_settings
 from fixtures.shards import write_shards
 from foldline.dataset.input_spec import InputSpec
-from foldline.dataset.metadata import fit_encoding
+from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.inference.forward_pass import make_forward
 from foldline.input_pipeline.batches import ordered_batches, training_batches
 from foldline.models.networks import build_network, input_spec_of
@@ -52,7 +52,7 @@ def batches_of(folder: Path, input_spec: InputSpec) -> tuple[tf.data.Dataset, tf
 @pytest.mark.slow
 def test_the_training_step_and_the_forward_pass_compile(tmp_path: Path) -> None:
     """With colors changed on the device, dropout, soft labels, Adam and its averages, in bfloat16 as on a TPU."""
-    columns = {"site": {"kind": "categorical", "vocabulary": ["a", "b"], "missing": []}}
+    columns = {"site": MetadataColumnConfig("categorical", ("a", "b"))}
     input_spec = input_spec_of(SETTINGS, fit_encoding(columns, {"site": ["a", "b"]}))
     training, prediction = batches_of(tmp_path, input_spec)
     shapes = [spec.shape for spec in tf.nest.flatten(training.element_spec)]

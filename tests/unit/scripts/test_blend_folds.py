@@ -207,7 +207,7 @@ def test_many_classes_are_trained_and_one_is_submitted(one_of: Results, tmp_path
 
 
 def test_a_sample_of_other_columns_is_refused(several: Results, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="columns image_name, target; a submission by this config has the columns"):
+    with pytest.raises(FoldlineError, match="columns image_name, target, but this configuration submits"):
         blend_folds(
             **{
                 **several.blend_arguments(**outputs(tmp_path)),

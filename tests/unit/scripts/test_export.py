@@ -15,7 +15,7 @@ from fixtures.channels import CHANNELS, cells
 from fixtures.pictures import photograph, saved
 from fixtures.settings import model_settings
 from foldline.dataset.input_spec import InputSpec
-from foldline.dataset.metadata import Encoding, fit_encoding
+from foldline.dataset.metadata import Encoding, MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
 from foldline.evaluation.activations import probabilities
 from foldline.inference.saved_model import FILES, Member, Served
@@ -37,8 +37,7 @@ SETTINGS = {
     "a": model_settings(**TINY, channels=list(CHANNELS)),
     "b": model_settings(image_size=SIZE, inputs=["metadata"], metadata_units=[4]),
 }
-SITES = {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"], "missing": []}}
-SITE = fit_encoding(SITES, {"site": ["arm", "leg"]})
+SITE = fit_encoding({"site": MetadataColumnConfig("categorical", ("arm", "leg"))}, {"site": ["arm", "leg"]})
 
 # Loads each folder of the first argument, calls it with the inputs of the second, and says what it gives.
 SERVER = """
