@@ -22,11 +22,11 @@ def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int) ->
             all training rows, or of the rows with one label of the only class, or of the only submitted class.
     """
     for split, samples in data.splits.items():
-        _check_metadata(dataset, split, samples)
+        _check_metadata(dataset, data.tables[split], samples)
     _check_groups(dataset, data.splits["train"], fold_count)
 
 
-def _check_metadata(dataset: Mapping[str, Any], split: str, samples: Sequence[Sample]) -> None:
+def _check_metadata(dataset: Mapping[str, Any], table: str, samples: Sequence[Sample]) -> None:
     index_of = {name: index for index, name in enumerate(dataset["metadata_columns"])}
     for column, section in dataset["metadata"].items():
         index, config = index_of[column], MetadataColumnConfig.from_config(section)
@@ -34,7 +34,7 @@ def _check_metadata(dataset: Mapping[str, Any], split: str, samples: Sequence[Sa
             problem = config.problem(sample.row.metadata[index])
             if problem:
                 raise FoldlineError(
-                    f"{split} table, line {sample.row.line}: {column} of id {sample.row.id!r} {problem}; correct the "
+                    f"{table}, line {sample.row.line}: {column} of id {sample.row.id!r} {problem}; correct the "
                     f"row, or change dataset.metadata.{column} in the config"
                 )
 

@@ -24,7 +24,8 @@ def check(
         for number, (label, group) in enumerate(zip(labels, names, strict=True))
     ]
     test = [Sample(Row(2, "t0", "", "t0", (metadata,) if values else ()), "", 0)]
-    check_data(dataset, RawData({"train": train, "test": test}, [], written=True), fold_count=5)
+    tables = {"train": "train.csv", "test": "test.csv"}
+    check_data(dataset, RawData({"train": train, "test": test}, [], True, tables), fold_count=5)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,6 @@ def test_a_metadata_value_that_models_cannot_read_is_named() -> None:
     dataset = dataset_settings(metadata_columns=["age"], metadata={"age": {"kind": "numeric", "missing": ["?"]}})
     for readable in ("2.5", "", "?"):
         check(dataset, "0101010101", metadata=readable)
-    message = r"^test table, line 2: age of id 't0' .*'old'.*; correct the row, or change dataset\.metadata\.age in the"
+    message = r"^test\.csv, line 2: age of id 't0' .*'old'.*; correct the row, or change dataset\.metadata\.age in the"
     with pytest.raises(FoldlineError, match=message):
         check(dataset, "0101010101", metadata="old")
