@@ -6,7 +6,7 @@ from typing import Any
 
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Columns
-from foldline.dataset.submission import LABELS
+from foldline.dataset.submission import LABELS, SubmissionForm
 from foldline.io import storage
 
 TRAIN, TEST, EXTERNAL = "train", "test", "external"
@@ -80,3 +80,25 @@ def submission_columns(dataset: Mapping[str, Any]) -> list[str]:
     if form["form"] == LABELS or form["class"] is not None or len(class_names) == 1:
         return [str(form["column"] or dataset["target_column"])]
     return class_names
+
+
+def submission_form(dataset: Mapping[str, Any], *, threshold: float | str) -> SubmissionForm:
+    """Columns and cells of the submission.
+
+    Args:
+        dataset: the section.
+        threshold: `evaluation.threshold`; it counts only where the submission has predicted classes.
+    """
+    form, columns = dataset["submission"], tuple(submission_columns(dataset))
+    if form["form"] != LABELS:
+        return SubmissionForm(dataset["id_column"], columns, form["form"])
+    return SubmissionForm(
+        id_column=dataset["id_column"],
+        columns=columns,
+        form=form["form"],
+        separator=form["separator"],
+        words=form["words"],
+        threshold=threshold,
+        empty=dataset["labels"]["empty"],
+        exclusive=dataset["labels"]["exclusive"],
+    )

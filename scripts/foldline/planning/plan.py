@@ -5,15 +5,15 @@ that `workflow_plan.WorkflowPlan.add` makes of these decides whether the job is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from foldline.dataset.id_hash import shard_name, shard_numbers, shards_within
 from foldline.dataset.labels import Labels
-from foldline.dataset.submission import LABELS
 from foldline.io.files import sha256_of_file
 from foldline.planning.data_index import DataIndex, SplitIndex
-from foldline.planning.dataset_section import class_names_of, image_pattern, scored_classes_of, submission_columns
+from foldline.planning.dataset_section import class_names_of, image_pattern, scored_classes_of, submission_form
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
 ROWS_PER_SCAN = 5_000
@@ -247,13 +247,14 @@ class _Stages:
 
     def blend_folds(self, predictions: Sequence[Job], folds: Job) -> Job:
         """The job that blends the predictions into the OOF table and the submission."""
+        form = submission_form(self._dataset, threshold=self._config["evaluation"]["threshold"])
         return self._add(
             "blend_folds",
             settings={
                 **self._config["blend"],
                 **self._classes,
                 "scored_classes": self._scored_classes,
-                "submission_form": _submission_form(self._config),
+                "submission_form": {**asdict(form), "columns": list(form.columns)},
             },
             needs=[*predictions, folds],
             raw_digest=self._data_index.submission,
@@ -308,18 +309,6 @@ class _Stages:
     @property
     def _shard_bytes(self) -> float:
         return float(self._config["shards"]["megabytes"]) * 1e6
-
-
-def _submission_form(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Argument `submission_form` of the step `blend_folds`."""
-    dataset = config["dataset"]
-    form, labels = dataset["submission"], dataset["labels"]
-    columns = {"id_column": dataset["id_column"], "columns": submission_columns(dataset), "form": form["form"]}
-    if form["form"] != LABELS:
-        return columns
-    threshold = config["evaluation"]["threshold"]
-    cells = {"separator": form["separator"], "words": form["words"], "threshold": threshold}
-    return columns | cells | {name: labels[name] for name in ("empty", "exclusive")}
 
 
 def _shards_above(finer: Sequence[str], count: int) -> list[str]:

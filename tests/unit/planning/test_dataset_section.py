@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from fixtures.settings import dataset_settings
 from foldline.dataset.labels import BINARY_LABELS, MULTICLASS
+from foldline.dataset.submission import SubmissionForm
 from foldline.planning.dataset_section import (
     ImageTable,
     columns_of,
@@ -14,6 +15,7 @@ from foldline.planning.dataset_section import (
     scored_classes_of,
     splits_of,
     submission_columns,
+    submission_form,
 )
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"]}
@@ -38,6 +40,22 @@ def test_columns_of_the_submission_and_scored_classes(
     dataset = dataset_settings(labels=labels, submission=submission)
     assert submission_columns(dataset) == columns
     assert scored_classes_of(dataset) == scored
+
+
+def test_the_threshold_counts_only_in_a_submission_of_predicted_classes() -> None:
+    dataset = dataset_settings(labels={**ATLAS, "empty": True, "exclusive": "Negative"})
+    assert submission_form(dataset, threshold=0.3) == submission_form(dataset, threshold="best_f1")
+    dataset["submission"] |= {"form": "labels", "words": "names", "separator": " "}
+    assert submission_form(dataset, threshold="best_f1") == SubmissionForm(
+        id_column="id",
+        columns=("target",),
+        form="labels",
+        separator=" ",
+        words="names",
+        threshold="best_f1",
+        empty=True,
+        exclusive="Negative",
+    )
 
 
 def test_a_split_has_a_table_and_images_or_record_patterns() -> None:

@@ -1,0 +1,274 @@
+"""The plan has a job for each file that a run makes; its key changes with what defines the file, and with nothing else.
+
+`tests/workflow/test_stale.py` tells for each kind of edit which keys change. Here are the jobs, their needs, arguments
+and shards.
+"""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures.project import REPOSITORY
+from foldline.dataset.sample_table import Row
+from foldline.planning.configuration import complete, read_schema
+from foldline.planning.data_index import DataIndex
+from foldline.planning.plan import MOST_SHARDS, make_plan
+from foldline.planning.raw_data import RawData, Sample
+from foldline.planning.workflow_plan import Job, WorkflowPlan
+
+SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
+MODEL = {"backbone": "efficientnet-b0", "weights": "none"}
+CONFIG: dict[str, Any] = {
+    "dataset": {
+        "root": "data",
+        "id_column": "id",
+        "target_column": "sick",
+        "group_column": "patient",
+        "metadata_columns": ["age"],
+        "metadata": {"age": {"kind": "numeric"}},
+        "train_images": "images/{id}.png",
+        "test_images": "images/{id}.png",
+        "external": {"table": "old.csv", "images": "old/{id}.png"},
+    },
+    "folds": {"count": 2},
+    "models": {
+        "a": {**MODEL, "image_size": 64, "fold_overrides": {1: {"seed": 7}}},
+        "b": {**MODEL, "image_size": 32, "inputs": ["image", "metadata"]},
+    },
+}
+EXAMPLE = REPOSITORY / "workflow" / "examples" / "elpv.csv"
+
+
+def config_with(**sections: Any) -> dict[str, Any]:
+    """The configuration with other values in its sections; a section that is no mapping is replaced."""
+    changed = {**CONFIG, **{name: {**CONFIG.get(name, {}), **values} for name, values in sections.items()}}
+    return complete(changed, SCHEMA)
+
+
+def data_index(*, rows: int = 12, image_bytes: int = 1_000, external: bool = True) -> DataIndex:
+    """Index of training rows, half as many test rows, and three external ones."""
+
+    def samples(prefix: str, count: int) -> list[Sample]:
+        names = [f"{prefix}{number}" for number in range(count)]
+        return [Sample(Row(2, name, "1", name, ("50",)), f"sha256 of {name}", image_bytes) for name in names]
+
+    splits = {"train": samples("s", rows), "test": samples("t", rows // 2)}
+    if external:
+        splits["external"] = samples("e", 3)
+    tables = {split: f"data/{split}.csv" for split in splits}
+    return DataIndex.from_raw_data(RawData(splits, ["id", "sick"], True, tables, "data/sample_submission.csv"))
+
+
+@pytest.fixture(scope="module")
+def plan() -> WorkflowPlan:
+    return make_plan(config_with(), data_index())
+
+
+def job(plan: WorkflowPlan, name: str) -> Job:
+    (found,) = (job for job in plan.jobs if job.name == name)
+    return found
+
+
+def names(jobs: Any) -> set[str]:
+    return {job.name for job in jobs}
+
+
+def keys(plan: WorkflowPlan) -> dict[str, str]:
+    return {job.name: job.key for job in plan.jobs}
+
+
+def test_there_is_a_job_for_each_file_of_a_run(plan: WorkflowPlan) -> None:
+    assert Counter(job.rule for job in plan.jobs) == {
+        "scan_images": 3,
+        "audit_leaks": 3,
+        "make_folds": 1,
+        "shard_records": 6,
+        "class_weights": 2,
+        "train_fold": 4,
+        "predict_oof": 4,
+        "predict_test": 4,
+        "export_model": 4,
+        "blend_folds": 1,
+        "export_ensemble": 1,
+        "evaluate": 1,
+        "render_report": 1,
+    }
+    assert len(keys(plan)) == len(plan.jobs) == len({job.key for job in plan.jobs})
+
+
+def test_every_job_comes_after_the_jobs_it_needs(plan: WorkflowPlan) -> None:
+    planned: set[str] = set()
+    for job in plan.jobs:
+        assert names(job.needs) <= planned
+        planned.add(job.name)
+
+
+ONE = "00000-of-00001"
+SHARDS_OF = {split: f"shard_records shard={ONE} size=64 split={split}" for split in ("train", "external", "test")}
+FITTED = "train_fold fold=1 model=a"
+
+
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("audit_leaks split=train", {f"scan_images shard={ONE} split=train"}),
+        ("audit_leaks split=external", {f"scan_images shard={ONE} split={split}" for split in ("train", "external")}),
+        ("audit_leaks split=test", {f"scan_images shard={ONE} split={split}" for split in SHARDS_OF}),
+        (
+            "make_folds",
+            {
+                f"{kind}split={split}"
+                for kind in (f"scan_images shard={ONE} ", "audit_leaks ")
+                for split in ("train", "external")
+            },
+        ),
+        (SHARDS_OF["test"], {f"scan_images shard={ONE} split=test"}),
+        ("class_weights fold=1", {"make_folds"}),
+        (FITTED, {"make_folds", "class_weights fold=1", SHARDS_OF["train"], SHARDS_OF["external"]}),
+        ("predict_oof fold=1 model=a", {FITTED, "make_folds", SHARDS_OF["train"]}),
+        ("predict_test fold=1 model=a", {FITTED, SHARDS_OF["test"]}),
+        ("export_model fold=1 model=a", {FITTED}),
+        ("evaluate", {"blend_folds", "make_folds"}),
+    ],
+)
+def test_needs(plan: WorkflowPlan, name: str, needs: set[str]) -> None:
+    assert names(job(plan, name).needs) == needs
+
+
+def test_needs_of_jobs_that_join_all_models(plan: WorkflowPlan) -> None:
+    trained = {job.name for job in plan.jobs if job.rule == "train_fold"}
+    predicted = {job.name for job in plan.jobs if job.rule in ("predict_oof", "predict_test")}
+    assert names(job(plan, "blend_folds").needs) == predicted | {"make_folds"}
+    assert names(job(plan, "export_ensemble").needs) == trained | {"blend_folds"}
+    report = names(job(plan, "render_report").needs)
+    assert trained | {"blend_folds", "evaluate", "make_folds", "class_weights fold=0", SHARDS_OF["train"]} <= report
+    assert "shard_records shard=00000-of-00001 size=32 split=train" not in report
+
+
+def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: WorkflowPlan) -> None:
+    scan = plan.arguments[f"scan_images shard={ONE} split=external"]
+    assert {name: scan[name] for name in ("root", "table", "images", "id_column", "target_column", "group_column")} == {
+        "root": "data",
+        "table": "data/external.csv",
+        "images": "old/{id}.png",
+        "id_column": "id",
+        "target_column": "sick",
+        "group_column": "patient",
+    }
+    test = plan.arguments[f"scan_images shard={ONE} split=test"]
+    assert (test["target_column"], test["group_column"], test["labels"]) == (None, None, None)
+    assert plan.arguments["make_folds"] == {**config_with()["folds"], "class_names": ["sick"]}
+    blend = plan.arguments["blend_folds"]
+    assert blend["sample_submission"] == "data/sample_submission.csv"
+    assert (blend["activation"], blend["scored_classes"], blend["submission_form"]["columns"]) == (
+        "sigmoid",
+        ["sick"],
+        ["sick"],
+    )
+    assert plan.arguments["evaluate"]["metadata_columns"] == ["age"]
+
+
+def test_only_models_with_metadata_are_told_how_to_read_them(plan: WorkflowPlan) -> None:
+    columns = {model: plan.arguments[f"train_fold fold=0 model={model}"]["metadata_columns"] for model in "ab"}
+    assert columns == {"a": {}, "b": config_with()["dataset"]["metadata"]}
+
+
+def test_a_fold_is_trained_with_its_overrides(plan: WorkflowPlan) -> None:
+    seeds = [plan.arguments[f"train_fold fold={fold} model=a"]["settings"]["seed"] for fold in range(2)]
+    assert seeds == [333, 7]
+
+
+def test_a_model_reads_all_channels_unless_it_names_some() -> None:
+    images = {f"{split}_images": "{id}_{channel}.png" for split in ("train", "test")}
+    dataset = {"channels": ["red", "green"], **images, "external": None}
+    models = {"a": CONFIG["models"]["a"], "b": {**CONFIG["models"]["b"], "channels": ["green"]}}
+    plan = make_plan(config_with(dataset=dataset, models=models), data_index(external=False))
+    for rule in ("train_fold", "predict_test"):
+        channels = [plan.arguments[f"{rule} fold=0 model={model}"]["settings"]["channels"] for model in "ab"]
+        assert channels == [["red", "green"], ["green"]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dataset": {"root": "moved"}},
+        {"dataset": {"train_table": "other.csv"}},
+        {"dataset": {"train_images": "other/{id}.png"}},
+        {"checkpoints": {"folder": "gs://bucket/checkpoints"}},
+    ],
+)
+def test_where_files_are_stored_changes_arguments_and_no_key(plan: WorkflowPlan, change: dict[str, Any]) -> None:
+    moved = make_plan(config_with(**change), data_index())
+    assert keys(moved) == keys(plan)
+
+
+def test_runtime_arguments_reach_the_script(plan: WorkflowPlan) -> None:
+    moved = make_plan(config_with(dataset={"root": "moved"}, checkpoints={"folder": "there"}), data_index())
+    assert moved.arguments[SHARDS_OF["train"]]["root"] == "moved"
+    assert moved.arguments[FITTED]["checkpoints"]["folder"] == "there"
+
+
+def test_equal_jobs_of_two_plans_have_equal_keys(plan: WorkflowPlan) -> None:
+    assert keys(make_plan(config_with(), data_index())) == keys(plan)
+    without = keys(make_plan(config_with(dataset={"external": None}), data_index(external=False)))
+    assert f"scan_images shard={ONE} split=external" not in without
+    same = {name for name, key in without.items() if keys(plan)[name] == key}
+    kept = {f"{kind} split={split}" for kind in (f"scan_images shard={ONE}",) for split in ("train", "test")}
+    kept |= {f"shard_records shard={ONE} size={size} split={split}" for size in (32, 64) for split in ("train", "test")}
+    assert same == kept | {"audit_leaks split=train"}
+
+
+def test_the_code_of_a_script_counts(plan: WorkflowPlan, tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "scripts", tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    with (tmp_path / "scripts" / "evaluate.py").open("a") as handle:
+        handle.write("\nEDITED = 1\n")
+    edited = keys(make_plan(config_with(), data_index(), scripts=tmp_path / "scripts"))
+    assert {name for name, key in keys(plan).items() if edited[name] != key} == {"evaluate", "render_report"}
+
+
+def test_the_example_is_written_before_anything_is_scanned(plan: WorkflowPlan) -> None:
+    with_example = make_plan(config_with(), data_index(), pinned=EXAMPLE)
+    assert with_example.jobs[0].rule == "example_data"
+    assert job(with_example, f"scan_images shard={ONE} split=train").needs == (with_example.jobs[0],)
+    assert job(plan, f"scan_images shard={ONE} split=train").needs == ()
+
+
+@pytest.mark.parametrize(
+    ("rows", "image_bytes", "scans", "shards"),
+    [
+        (100, 1_000, 1, 1),
+        # 640 images of 1,638 bytes at 64 pixels are 1.05 MB.
+        (640, 10_000, 8, 1),
+        (1_280, 10_000, 16, 2),
+        (1_280, 1_000, 2, 1),
+        (40_000, 10_000, 64, MOST_SHARDS),
+        (40_000, 1, 16, 1),
+    ],
+)
+def test_shards_have_the_least_size_and_are_not_too_many(rows: int, image_bytes: int, scans: int, shards: int) -> None:
+    config = config_with(shards={"megabytes": 1}, dataset={"external": None})
+    plan = make_plan(config, data_index(rows=rows, image_bytes=image_bytes, external=False))
+    assert [len(plan.shards[name]) for name in ("scan/train", "shards/64/train")] == [scans, shards]
+    assert plan.megabytes["64/train"] == pytest.approx(rows * min(image_bytes, 0.4 * 64 * 64) / 1e6)
+
+
+def test_a_shard_needs_the_scans_that_hold_its_rows() -> None:
+    plan = make_plan(config_with(shards={"megabytes": 1}), data_index(rows=1_280, image_bytes=10_000))
+    needs = [
+        [need.wildcards["shard"] for need in job.needs]
+        for job in plan.jobs
+        if job.name.startswith("shard_records") and job.name.endswith("size=64 split=train")
+    ]
+    assert needs == [[f"{number:05d}-of-00016" for number in range(first, first + 8)] for first in (0, 8)]
+
+
+def test_a_stored_plan_has_everything_that_single_jobs_need(plan: WorkflowPlan, tmp_path: Path) -> None:
+    plan.keys = {"results/keys/evaluate.key": job(plan, "evaluate").key}
+    path = str(tmp_path / "keys" / "plan.json")
+    plan.save(path)
+    loaded = WorkflowPlan.load(path)
+    for name in ("shards", "megabytes", "tables", "arguments", "keys"):
+        assert getattr(loaded, name) == getattr(plan, name)
+    assert loaded.jobs == []
