@@ -1,13 +1,24 @@
-"""What is written down twice agrees: key table and schema, environments and lock, README and workflow."""
+"""What is written down twice agrees: documents and workflow, key tables and schema, environments and lock."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from fixtures.project import Project
+from fixtures.documents import Document
+from fixtures.project import REPOSITORY, Project
 from foldline.planning.config_reference import key_tables, keys_of, with_tables
-from foldline.planning.configuration import complete, read_schema
+from foldline.planning.configuration import read_schema
+
+README, CONFIG_README, DOCUMENTATION = (
+    Document(REPOSITORY / name) for name in ("README.md", "config/README.md", "workflow/documentation.md")
+)
+DOCUMENTS = (README, CONFIG_README, DOCUMENTATION)
+
+
+def document_name(document: object) -> str:
+    return document.path.relative_to(REPOSITORY).as_posix() if isinstance(document, Document) else ""
 
 
 def test_the_key_tables_are_those_of_the_schema(repository: Path) -> None:
@@ -104,9 +115,32 @@ def test_every_key_of_the_schema_has_a_description(repository: Path) -> None:
     assert [key.path for key in keys if not key.schema.get("description")] == []
 
 
-def test_the_example_in_the_config_readme_is_allowed(repository: Path) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", (repository / "config" / "README.md").read_text(), re.DOTALL)
-    complete(yaml.safe_load(blocks[0]), read_schema(repository / "config" / "config.schema.yaml"))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=document_name)
+def test_links_lead_somewhere(document: Document) -> None:
+    local = [link for link in document.links() if "://" not in link]
+    assert local
+    for link in local:
+        path, _, anchor = link.partition("#")
+        target = document.path.parent / path if path else document.path
+        assert target.exists(), link
+        assert not anchor or anchor in Document(target).anchors(), link
+
+
+@pytest.mark.parametrize("document", [CONFIG_README, DOCUMENTATION], ids=document_name)
+def test_the_table_of_contents_names_every_chapter(document: Document) -> None:
+    listed = re.findall(r"^- \[(.+)\]\(#(.+)\)$", document.text, re.MULTILINE)
+    headings = zip(document.headings(), document.anchors(), strict=True)
+    assert listed == [(title, anchor) for (level, title), anchor in headings if level == 2]
+
+
+def test_the_citation_names_this_version(repository: Path) -> None:
+    citation = yaml.safe_load((repository / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] == "software"
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert all(citation[key] for key in ("message", "title", "abstract"))
+    assert [sorted(author) for author in citation["authors"]] == [["name"]]
 
 
 def test_environments_pin_what_the_lock_pins(repository: Path) -> None:
@@ -160,12 +194,11 @@ def test_the_lock_has_hashes_and_no_address(repository: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_rule_graph_in_the_readme_is_the_workflow(repository: Path, new_project: Project) -> None:
+def test_the_rule_graph_in_the_documentation_is_the_workflow(new_project: Project) -> None:
     drawn = _edges(new_project.snakemake("--rulegraph", "mermaid-js").stdout) | {("data", "scan_images")}
-    readme = (repository / "README.md").read_text(encoding="utf-8")
-    picture = _edges(re.search(r"```mermaid\n(.*?)```", readme, re.DOTALL).group(1))
+    (mermaid,) = DOCUMENTATION.blocks("mermaid")
     # The picture leaves out what follows from the rest, and the rule `all`.
-    assert _closure(picture) == {(a, b) for a, b in _closure(drawn) if b != "all"}
+    assert _closure(_edges(mermaid)) == {(a, b) for a, b in _closure(drawn) if b != "all"}
 
 
 def _edges(mermaid: str) -> set[tuple[str, str]]:
