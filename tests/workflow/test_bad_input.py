@@ -62,9 +62,9 @@ def test_no_plan_is_made_of_bad_input(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", ["configuration", "data"])
-def test_snakemake_shows_one_line_and_builds_no_dag(new_project: Project, tmp_path: Path, part: str) -> None:
-    if part == "configuration":
+@pytest.mark.parametrize("where", ["configuration", "data"])
+def test_snakemake_shows_one_line_and_builds_no_dag(new_project: Project, tmp_path: Path, where: str) -> None:
+    if where == "configuration":
         change, message = {"folds": {"cuont": 3}}, "config: folds.cuont is not a known key."
     else:
         shutil.copytree(new_project.folder / "data", tmp_path / "data")

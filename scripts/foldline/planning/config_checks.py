@@ -25,7 +25,7 @@ def check_combinations(config: Mapping[str, Any]) -> None:
     """Raise an error if values of a completed configuration do not fit together.
 
     Raises:
-        FoldlineError: the first problem found.
+        FoldlineError: names the first problem.
     """
     dataset = config["dataset"]
     _check_columns(dataset)

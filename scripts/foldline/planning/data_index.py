@@ -234,11 +234,11 @@ class DataIndexer:
 
     def _read_sources(self, files: Mapping[str, ImageTable]) -> dict[str, Any]:
         """See `StoredIndex.sources`."""
-        paths = [Path(found.table) for found in files.values()]
+        paths = [Path(split.table) for split in files.values()]
         paths.append(Path(storage.join(self._dataset["root"], self._dataset["sample_submission"])))
         if self._dataset["channels"]:
             # There may be new files of a channel that is not in the configuration.
-            paths += [Path(found.images).parent for found in files.values()]
+            paths += [Path(split.images).parent for split in files.values()]
         stats = [path.stat() if path.exists() else None for path in paths]
         return {
             "dataset": digest_of(self._dataset),
@@ -267,8 +267,8 @@ def _local_files(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:
         return None
     files = {split: image_table(dataset, split) for split in splits_of(dataset)}
     local = {
-        split: found
-        for split, found in files.items()
-        if found is not None and not storage.is_url(found.table) and not storage.is_url(found.images)
+        split: table
+        for split, table in files.items()
+        if table is not None and not storage.is_url(table.table) and not storage.is_url(table.images)
     }
     return local if len(local) == len(files) and not storage.is_url(dataset["sample_submission"]) else None

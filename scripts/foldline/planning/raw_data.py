@@ -178,7 +178,7 @@ def _record_samples(dataset: Mapping[str, Any], split: str, table: str, cache: P
     names = RecordNames(**vars(columns), image=dataset["image_feature"], features=dataset["record_features"])
     indexed = index_files(_record_files(dataset, split), names, cache=cache)
     check_split(indexed)
-    in_files = {storage.relative(dataset["root"], file): found for file, found in indexed.items()}
+    in_files = {storage.relative(dataset["root"], file): content for file, content in indexed.items()}
     records: Mapping[str, Sequence[IndexedRecord | JoinedRecord]] = in_files
     if dataset["channels"]:
         records = join_channels(
@@ -188,7 +188,7 @@ def _record_samples(dataset: Mapping[str, Any], split: str, table: str, cache: P
             grouped=columns.group is not None,
         )
     write_split_table(table, records, names)
-    record_of = {record.id: (record, file) for file, found in records.items() for record in found}
+    record_of = {record.id: (record, file) for file, content in records.items() for record in content}
     samples = []
     # Rows come from the table, because the steps read it too.
     for row in read_rows(table, columns):

@@ -1,4 +1,4 @@
-"""The raw tables and images are read and checked once, and digests follow contents, not times."""
+"""Raw tables and images are read and checked once; digests depend on contents, not on times."""
 
 import csv
 import hashlib
@@ -71,7 +71,7 @@ def test_a_missing_image_is_named_with_its_row(dataset: dict[str, Any]) -> None:
         read(dataset)
 
 
-def test_an_id_in_both_parts_is_refused(dataset: dict[str, Any]) -> None:
+def test_an_id_in_two_splits_is_refused(dataset: dict[str, Any]) -> None:
     rewrite(Path(dataset["root"]) / "test.csv", lambda rows: [*rows, ["s001", "arm"]])
     with pytest.raises(
         FoldlineError, match=r"train\.csv, line 3 and .*test\.csv, line 6: id s001 in both the train and the test table"
@@ -89,13 +89,13 @@ def test_an_id_in_both_parts_is_refused(dataset: dict[str, Any]) -> None:
         (lambda rows: [[*row, "0"] for row in rows], "columns image_name, target, 0"),
     ],
 )
-def test_a_sample_submission_must_fit(dataset: dict[str, Any], change: Any, words: str) -> None:
+def test_a_sample_submission_must_match_the_test_table(dataset: dict[str, Any], change: Any, words: str) -> None:
     rewrite(Path(dataset["root"]) / "sample_submission.csv", change)
     with pytest.raises(FoldlineError, match=words):
         read(dataset)
 
 
-def test_facts_do_not_hold_the_line(dataset: dict[str, Any]) -> None:
+def test_facts_of_a_row_do_not_include_its_line(dataset: dict[str, Any]) -> None:
     before = sorted(sample.facts() for sample in read(dataset).splits["train"])
     rewrite(Path(dataset["root"]) / "train.csv", lambda rows: [rows[0], *reversed(rows[1:])])
     assert sorted(sample.facts() for sample in read(dataset).splits["train"]) == before
@@ -110,7 +110,7 @@ def test_tables_and_submission_are_the_users_own(dataset: dict[str, Any]) -> Non
     assert not (root / "raw").exists()
 
 
-def test_without_a_sample_submission_it_is_made_of_the_test_rows(dataset: dict[str, Any]) -> None:
+def test_a_sample_submission_is_written_from_the_test_rows_if_there_is_none(dataset: dict[str, Any]) -> None:
     root = Path(dataset["root"])
     rewrite(root / "test.csv", lambda rows: [rows[0], *reversed(rows[1:])])
     data = read({**dataset, "sample_submission": None})
@@ -123,7 +123,7 @@ def test_without_a_sample_submission_it_is_made_of_the_test_rows(dataset: dict[s
 
 @pytest.fixture
 def with_external(dataset: dict[str, Any]) -> dict[str, Any]:
-    """Three more labeled rows, whose images stand elsewhere."""
+    """Three more labeled rows, with images in another folder."""
     root = Path(dataset["root"])
     (root / "old").mkdir()
     lines = ["target,site,image_name,patient_id"]
@@ -134,7 +134,7 @@ def with_external(dataset: dict[str, Any]) -> dict[str, Any]:
     return {**dataset, "external": {"table": "old.csv", "images": "old/{id}.png"}}
 
 
-def test_external_rows_are_a_part_like_the_training_rows(with_external: dict[str, Any]) -> None:
+def test_external_rows_are_read_like_training_rows(with_external: dict[str, Any]) -> None:
     data = read(with_external)
     found = data.splits["external"]
     assert [(s.row.id, s.row.target, s.row.group, s.row.metadata) for s in found] == [
@@ -191,8 +191,8 @@ def records(tmp_path: Path) -> dict[str, Any]:
     )
 
 
-def test_records_are_a_part(records: dict[str, Any]) -> None:
-    """Rows 2 and 3: the data set stands in TFRecord files."""
+def test_a_split_can_be_ready_made_records(records: dict[str, Any]) -> None:
+    """Rows 2 and 3: the data set is in TFRecord files."""
     data, root = read(records), Path(records["root"])
     made = examples(12)
     samples = [*data.splits["train"], *data.splits["test"]]
@@ -210,7 +210,7 @@ def test_records_are_a_part(records: dict[str, Any]) -> None:
     assert data.submission == ["image_name", "target", *(f"ISIC_{number:04d}" for number in range(8, 12))]
 
 
-def test_records_in_other_files_are_the_same_data(records: dict[str, Any]) -> None:
+def test_records_that_moved_to_other_files_are_the_same_data(records: dict[str, Any]) -> None:
     before, root = read(records), Path(records["root"])
     facts = {split: [sample.facts() for sample in samples] for split, samples in before.splits.items()}
     for path in root.glob("*.tfrec"):
@@ -225,7 +225,7 @@ def test_records_in_other_files_are_the_same_data(records: dict[str, Any]) -> No
     assert {sample.file for sample in after.splits["train"]} == {f"train{number}.tfrec" for number in range(4)}
 
 
-def test_a_changed_record_changes_the_facts_of_its_row_only(records: dict[str, Any]) -> None:
+def test_a_changed_record_changes_only_the_facts_of_its_row(records: dict[str, Any]) -> None:
     before = read(records).splits["train"]
     changed = examples(3, first=5)
     changed[1]["sex"] = 1 - changed[1]["sex"]
@@ -237,14 +237,14 @@ def test_a_changed_record_changes_the_facts_of_its_row_only(records: dict[str, A
     ]
 
 
-def test_tables_of_records_are_left_alone_when_nothing_changed(records: dict[str, Any]) -> None:
+def test_unchanged_tables_of_records_are_not_written_again(records: dict[str, Any]) -> None:
     table = read(records).tables["train"]
     os.utime(table, ns=(1, 1))
     read(records)
     assert Path(table).stat().st_mtime_ns == 1
 
 
-def test_records_and_tables_go_together(records: dict[str, Any], with_external: dict[str, Any]) -> None:
+def test_one_split_can_have_records_and_another_images(records: dict[str, Any], with_external: dict[str, Any]) -> None:
     mixed = {**with_external, "test_records": [f"{records['root']}/test*.tfrec"], "test_images": None}
     with pytest.raises(FoldlineError, match=r"test00\.tfrec, record 1, id 'ISIC_0008': no feature 'site'"):
         read(mixed)
