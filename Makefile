@@ -1,22 +1,22 @@
-# Both commands do all their own set-up; nothing but Python 3.11 is needed.
+# `make submission` and `make test` install the locked packages first. They need Python 3.11 only.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The interpreter and the lock that the environment was made from; a change of either makes it anew.
+# Marks a finished environment. If the lock file changes, it is created again.
 READY := $(VENV)/ready
 
 .PHONY: submission test check config-reference environment
 
-submission: environment ## raw images to results/submission.csv, results/oof.csv and results/report.html
+submission: environment ## run the workflow: results/submission.csv, results/oof.csv, results/report.html
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores 4 results/submission.csv results/report.html
 
-test: environment ## all tests
+test: environment ## run all tests
 	PATH="$(abspath $(BIN)):$$PATH" python -m pytest
 
-check: environment ## formatting, lint, workflow lint
+check: environment ## check formatting, lint and types
 	PATH="$(abspath $(BIN)):$$PATH" pre-commit run --all-files
 
-config-reference: environment ## renew the key table in config/README.md from the schema
+config-reference: environment ## renew the key tables in config/README.md from the schema
 	PYTHONPATH=scripts $(BIN)/python -m foldline.planning.config_reference
 
 environment: $(READY)

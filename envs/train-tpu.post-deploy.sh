@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
-# Its requirement `tensorflow` is met by tensorflow-tpu.
+# tensorflow-tpu provides the package `tensorflow`, which tf-keras requires.
 set -euo pipefail
 python -m pip install --no-deps tf-keras==2.20.1
