@@ -133,6 +133,36 @@ def test_the_table_of_contents_names_every_chapter(document: Document) -> None:
     assert listed == [(title, anchor) for (level, title), anchor in headings if level == 2]
 
 
+@pytest.mark.parametrize("document", [*DOCUMENTS, Document(REPOSITORY / "CHANGELOG.md")], ids=document_name)
+def test_paths_in_the_text_exist(document: Document) -> None:
+    folders = r"(?:workflow|config|scripts|envs|tests)"
+    paths = re.findall(rf"`(?:python )?({folders}/[a-z_0-9./-]*)[^`]*`", document.prose())
+    assert paths
+    assert [path for path in paths if not (REPOSITORY / path).exists()] == []
+
+
+def test_the_readme_names_the_packages(repository: Path) -> None:
+    packages = re.findall(r"^\| .* \| `(\w+)/` \|$", README.text, re.MULTILINE)
+    assert len(packages) > 5
+    assert all((repository / "scripts" / "foldline" / name / "__init__.py").is_file() for name in packages)
+
+
+@pytest.mark.parametrize("document", [CONFIG_README, DOCUMENTATION], ids=document_name)
+def test_keys_in_the_text_are_known(document: Document, repository: Path) -> None:
+    schema = read_schema(repository / "config" / "config.schema.yaml")
+    keys = [key.path for key in keys_of(schema)]
+    named = re.findall(rf"`((?:{'|'.join(schema['properties'])})\.[\w.]+)`", document.prose())
+    assert named
+    # A section holds keys and is none itself.
+    assert [name for name in named if not any(f"{key}.".startswith(f"{name}.") for key in keys)] == []
+
+
+def test_the_documentation_describes_every_rule_of_the_graph() -> None:
+    (mermaid,) = DOCUMENTATION.blocks("mermaid")
+    described = re.findall(r"^\| `(\w+)` \|", DOCUMENTATION.text, re.MULTILINE)
+    assert set(described) == {name for edge in _edges(mermaid) for name in edge} - {"data"}
+
+
 def test_the_citation_names_this_version(repository: Path) -> None:
     citation = yaml.safe_load((repository / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
