@@ -2,17 +2,18 @@
 
 Inputs: weights and metadata (of every model and fold), recipe (of the blend).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
-Parameters: models (settings of `networks.build_network`, and inputs, by model), class_names, activation, views.
+Parameters: model_configs (`ModelConfig` by model), class_names, activation, views.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from foldline.errors import FoldlineError
 from foldline.inference.saved_model import Served, member_of, save
 from foldline.io.files import read_json
+from foldline.io.settings import build
+from foldline.models.model_config import ModelConfig
 from foldline.runtime.devices import use_device
 from foldline.step import step
 
@@ -26,7 +27,7 @@ def export_ensemble(
     recipe: str | Path,
     graph: str | Path,
     threads: int,
-    models: Mapping[str, Mapping[str, Any]],
+    model_configs: Mapping[str, ModelConfig],
     class_names: Sequence[str],
     activation: str,
     views: int,
@@ -39,7 +40,7 @@ def export_ensemble(
         recipe: description of the blend.
         graph: where the graph (saved_model.pb) goes; the other files stand beside it.
         threads: CPU threads.
-        models: settings of `networks.build_network`, and inputs, by model.
+        model_configs: settings of the network, by model.
         class_names: names of the classes.
         activation: how logits become probabilities; see `links.probabilities`.
         views: test-time augmentation, as in the predictions.
@@ -54,19 +55,20 @@ def export_ensemble(
             "each model by itself"
         )
     device = use_device("cpu", threads=threads)
-    members = {name: [] for name in models}
+    members = {name: [] for name in model_configs}
     for path, reading in zip(weights, metadata, strict=True):
         name = Path(path).parent.parent.name
         members[name].append(
-            member_of(path, reading, settings=models[name], class_count=len(class_names), device=device)
+            member_of(path, reading, model_config=model_configs[name], class_count=len(class_names), device=device)
         )
     save(
         Served(list(members.values()), views=views, activation=activation, class_names=class_names), Path(graph).parent
     )
-    logger.info("exported %d networks of %d models to %s", len(weights), len(models), Path(graph).parent)
+    logger.info("exported %d networks of %d models to %s", len(weights), len(model_configs), Path(graph).parent)
 
 
 if __name__ == "__main__":
+    settings = dict(snakemake.params.settings)
     with step(snakemake):
         export_ensemble(
             weights=snakemake.input.weights,
@@ -74,5 +76,6 @@ if __name__ == "__main__":
             recipe=snakemake.input.recipe,
             graph=snakemake.output.graph,
             threads=snakemake.threads,
-            **snakemake.params.settings,
+            model_configs={name: build(ModelConfig, config) for name, config in settings.pop("model_configs").items()},
+            **settings,
         )

@@ -2,15 +2,16 @@
 
 Inputs: weights and metadata (of the fold's model).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
-Parameters: settings (of `networks.build_network`, and inputs), class_names, activation, views.
+Parameters: model_config (`ModelConfig`), class_names, activation, views.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from foldline.inference.saved_model import Served, member_of, save
+from foldline.io.settings import build
+from foldline.models.model_config import ModelConfig
 from foldline.runtime.devices import use_device
 from foldline.step import step
 
@@ -23,7 +24,7 @@ def export_model(
     metadata: str | Path,
     graph: str | Path,
     threads: int,
-    settings: Mapping[str, Any],
+    model_config: ModelConfig,
     class_names: Sequence[str],
     activation: str,
     views: int,
@@ -39,7 +40,7 @@ def export_model(
         metadata: how that model reads metadata.
         graph: where the graph (saved_model.pb) goes; the other files stand beside it.
         threads: CPU threads.
-        settings: settings of `networks.build_network`, and inputs, of the model.
+        model_config: settings of the network.
         class_names: names of the classes.
         activation: how logits become probabilities; see `links.probabilities`.
         views: test-time augmentation, as in the predictions.
@@ -48,17 +49,19 @@ def export_model(
         FoldlineError: the weights do not fit.
     """
     device = use_device("cpu", threads=threads)
-    member = member_of(weights, metadata, settings=settings, class_count=len(class_names), device=device)
+    member = member_of(weights, metadata, model_config=model_config, class_count=len(class_names), device=device)
     save(Served([[member]], views=views, activation=activation, class_names=class_names), Path(graph).parent)
     logger.info("exported %s", Path(graph).parent)
 
 
 if __name__ == "__main__":
+    settings = dict(snakemake.params.settings)
     with step(snakemake):
         export_model(
             weights=snakemake.input.weights,
             metadata=snakemake.input.metadata,
             graph=snakemake.output.graph,
             threads=snakemake.threads,
-            **snakemake.params.settings,
+            model_config=build(ModelConfig, settings.pop("model_config")),
+            **settings,
         )

@@ -2,17 +2,18 @@
 
 Inputs: shards, manifests (of the test split), weights and metadata (of the fold's model).
 Outputs: predictions (one row per id and class of the test split).
-Parameters: settings (of `networks.build_network`, and inputs), class_names, activation, views, batch_size,
-    accelerator.
+Parameters: model_config (`ModelConfig`), prediction_config (`PredictionConfig`), class_names, activation, accelerator.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from foldline.inference.prediction_config import PredictionConfig
 from foldline.inference.tta import predict_shards, prediction_table
+from foldline.io.settings import build
 from foldline.io.tables import PREDICTIONS, write_table
+from foldline.models.model_config import ModelConfig
 from foldline.runtime.devices import use_device
 from foldline.step import step
 from foldline.tfrecords.open_shards import check_ids, check_read, open_shards
@@ -30,11 +31,10 @@ def predict_test(
     threads: int,
     model: str,
     fold: int,
-    settings: Mapping[str, Any],
+    model_config: ModelConfig,
+    prediction_config: PredictionConfig,
     class_names: Sequence[str],
     activation: str,
-    views: int,
-    batch_size: int,
     accelerator: str,
 ) -> None:
     """Write the probabilities of all test rows, sorted by id.
@@ -48,40 +48,43 @@ def predict_test(
         threads: CPU threads.
         model: name of the model.
         fold: the fold that the model did not see.
-        settings: settings of `networks.build_network`, and inputs, of the model.
+        model_config: settings of the network.
+        prediction_config: views of each image and images in a step.
         class_names: names of the classes.
         activation: how logits become probabilities; see `labels.Labels`.
-        views: test-time augmentation, 1, 2, 4 or 8 views of each image.
-        batch_size: images in a step, over all devices.
         accelerator: see `devices.use_device`.
 
     Raises:
         FoldlineError: the shards do not hold the rows of their manifests, or the weights do not fit.
     """
     device = use_device(accelerator, threads=threads)
-    source = open_shards(shards, manifests, image_size=settings["image_size"])
+    source = open_shards(shards, manifests, image_size=model_config.image_size)
     names, probabilities = predict_shards(
         source,
         None,
         weights=weights,
         metadata=metadata,
-        settings=settings,
+        model_config=model_config,
+        prediction_config=prediction_config,
         n_classes=len(class_names),
         activation=activation,
         device=device,
-        views=views,
-        batch_size=batch_size,
         labeled=False,
         threads=threads,
     )
     check_read(names, names, source="test split")
     check_ids(source, names)
-    result = prediction_table(names, probabilities, class_names=class_names, model=model, fold=fold, views=views)
+    result = prediction_table(
+        names, probabilities, class_names=class_names, model=model, fold=fold, views=prediction_config.views
+    )
     write_table(result, predictions, PREDICTIONS, key=("id", "class"))
-    logger.info("%s fold %d: predicted %d test rows from %d views each", model, fold, len(names), views)
+    logger.info(
+        "%s fold %d: predicted %d test rows from %d views each", model, fold, len(names), prediction_config.views
+    )
 
 
 if __name__ == "__main__":
+    settings = dict(snakemake.params.settings)
     with step(snakemake):
         predict_test(
             shards=snakemake.input.shards,
@@ -92,5 +95,7 @@ if __name__ == "__main__":
             threads=snakemake.threads,
             model=snakemake.wildcards.model,
             fold=int(snakemake.wildcards.fold),
-            **snakemake.params.settings,
+            model_config=build(ModelConfig, settings.pop("model_config")),
+            prediction_config=build(PredictionConfig, settings.pop("prediction_config")),
+            **settings,
         )

@@ -4,15 +4,15 @@ Inputs: shards, manifests (of the training and the external split, of the model'
     the fold).
 Outputs: weights, metadata (how the network reads metadata), history (one row per epoch), provenance (what the weights
     were made from), samples (picture of augmented images), events (for TensorBoard).
-Parameters: settings (the model's section of the config), metadata_columns (the `dataset.metadata` section, empty for a
-    model of images alone), class_names, activation, accelerator, checkpoints (where the training is kept, and how
-    often).
+Parameters: model_config (`ModelConfig`), training_config (`TrainingConfig`), metadata_columns (the `dataset.metadata`
+    section, empty for a model of images alone), class_names, activation, accelerator, checkpoints (`CheckpointConfig`).
 """
 
 import logging
 import platform
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from foldline.inference.forward_pass import make_forward
 from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
 from foldline.input_pipeline.preview import augmented_samples, no_samples
 from foldline.io.files import atomic_write, digest_of, read_json, sha256_of_file, write_json
+from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table, write_table
+from foldline.models.model_config import ModelConfig
 from foldline.models.networks import build_network, input_spec_of, outline
 from foldline.models.weights_file import save_weights
 from foldline.runtime.devices import Device, use_device
@@ -40,6 +42,7 @@ from foldline.training.loop import HISTORY, Plan, fit, images_per_second
 from foldline.training.losses import make_loss
 from foldline.training.schedules import make_schedule
 from foldline.training.state import State, kept_precision
+from foldline.training.training_config import CheckpointConfig, TrainingConfig
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +64,13 @@ def train_fold(
     threads: int,
     model: str,
     fold: int,
-    settings: Mapping[str, Any],
+    model_config: ModelConfig,
+    training_config: TrainingConfig,
     metadata_columns: Mapping[str, Mapping[str, Any]],
     class_names: Sequence[str],
     activation: str,
     accelerator: str,
-    checkpoints: Mapping[str, Any],
+    checkpoints: CheckpointConfig,
     key: str,
     when_built: Callable[[Callable[[], None]], None],
 ) -> None:
@@ -86,12 +90,13 @@ def train_fold(
         threads: CPU threads.
         model: name of the model.
         fold: the fold that is held out.
-        settings: the model's section of the config.
+        model_config: settings of the network.
+        training_config: settings of the training of this fold.
         metadata_columns: see `metadata.fit_encoding`.
         class_names: names of the classes.
         activation: how logits become probabilities; see `labels.Labels`.
         accelerator: see `devices.use_device`.
-        checkpoints: the `checkpoints` section of the config.
+        checkpoints: where and how often the training is saved.
         key: digest of all that defines the fold.
         when_built: takes what is to be done when the outputs count as built.
 
@@ -104,33 +109,33 @@ def train_fold(
     training, held_out = training_rows(table, fold), held_out_rows(table, fold)
     _check_labels(folds, held_out, fold, class_names)
     train_ids, validation_ids = list(training["id"]), list(held_out["id"])
-    source = open_shards(shards, manifests, image_size=settings["image_size"])
+    source = open_shards(shards, manifests, image_size=model_config.image_size)
     for split, rows in table.groupby("split"):
         check_ids(source.split(str(split)), list(rows["id"]))
     configs = {name: MetadataColumnConfig.from_config(section) for name, section in metadata_columns.items()}
     encoding = fit_encoding(configs, {name: list(training[name]) for name in metadata_columns})
-    input_spec = input_spec_of(settings, encoding)
+    input_spec = input_spec_of(model_config, encoding)
     weighing = read_json(class_weights)
-    seed = settings["seed"] + fold
-    loss = make_loss(settings["loss"], weighing["classes"], activation=activation)
+    seed = training_config.seed + fold
+    loss = make_loss(training_config.loss, weighing["classes"], activation=activation)
     kept = Checkpoints(
-        checkpoints["folder"],
+        checkpoints.folder,
         f"{model}.fold{fold}",
         key,
-        seconds=checkpoints["seconds"],
-        share=checkpoints["share"],
+        seconds=checkpoints.seconds,
+        share=checkpoints.share,
     )
     when_built(kept.remove)
 
     def network_in(precision: str) -> tf_keras.Model:
         tf_keras.utils.set_random_seed(seed % 2**32)
         return build_network(
-            settings,
+            model_config,
             input_spec,
-            weights=settings["weights"],
+            weights=training_config.weights,
             class_count=len(class_names),
             device=device,
-            trainable=settings["trainable"],
+            trainable=training_config.trainable,
             precision=precision,
         )
 
@@ -139,23 +144,23 @@ def train_fold(
             source,
             train_ids,
             input_spec=input_spec,
-            batch_size=settings["batch_size"],
-            epochs=settings["epochs"],
+            batch_size=training_config.batch_size,
+            epochs=training_config.epochs,
             seed=seed,
-            augmentation=settings["augment"],
+            augmentation=training_config.augment,
             threads=threads,
             first=first,
         )
 
     def plan_in(precision: Precision) -> Plan:
-        return _plan(settings, len(train_ids), activation, precision)
+        return _plan(training_config, len(train_ids), activation, precision)
 
     def speed_in(name: str) -> float:
         one = batches(0).take(1).cache().repeat()
         return images_per_second(network_in(name), one, plan=plan_in(Precision(name)), loss=loss, device=device)
 
     with reading(source):
-        precision = _precision(settings["precision"], input_spec, device, kept, speed_in)
+        precision = _precision(training_config.precision, input_spec, device, kept, speed_in)
     network, plan = network_in(precision.name), plan_in(precision)
     validation_batch = device.replicas * max(1, VALIDATION_BATCH // device.replicas)
     validation = ordered_batches(
@@ -194,7 +199,7 @@ def train_fold(
                 source.split("train"),
                 list(training.loc[training["split"] == "train", "id"]),
                 input_spec=input_spec,
-                augmentation=settings["augment"],
+                augmentation=training_config.augment,
                 seed=seed,
             )
     save_weights(network, weights)
@@ -208,7 +213,7 @@ def train_fold(
         {
             "model": model,
             "fold": fold,
-            "settings": dict(settings),
+            "settings": asdict(model_config) | asdict(training_config),
             "class_names": list(class_names),
             "activation": activation,
             "class_weights": weighing,
@@ -265,11 +270,11 @@ def _precision(
     return Precision(FLOAT32) if input_spec.image_size is None else fastest_precision(device, images_per_second)
 
 
-def _plan(settings: Mapping[str, Any], rows: int, activation: str, precision: Precision) -> Plan:
-    batch_size, epochs = settings["batch_size"], settings["epochs"]
+def _plan(config: TrainingConfig, rows: int, activation: str, precision: Precision) -> Plan:
+    batch_size, epochs = config.batch_size, config.epochs
     schedule = make_schedule(
-        settings["schedule"],
-        learning_rate=settings["learning_rate"],
+        config.schedule,
+        learning_rate=config.learning_rate,
         epochs=epochs,
         steps_per_epoch=rows / batch_size,
     )
@@ -279,12 +284,12 @@ def _plan(settings: Mapping[str, Any], rows: int, activation: str, precision: Pr
         epochs=epochs,
         schedule=schedule,
         activation=activation,
-        patience=settings["early_stopping"]["patience"],
-        min_delta=settings["early_stopping"]["min_delta"],
-        monitor=settings["early_stopping"]["monitor"],
-        select=settings["select_epoch"],
-        reduction=settings["loss"]["reduction"],
-        ema_decay=settings["ema_decay"],
+        patience=config.early_stopping.patience,
+        min_delta=config.early_stopping.min_delta,
+        monitor=config.early_stopping.monitor,
+        select=config.select_epoch,
+        reduction=config.loss.reduction,
+        ema_decay=config.ema_decay,
         precision=precision,
     )
 
@@ -309,6 +314,7 @@ def write_events(path: str | Path, result: State) -> None:
 
 
 if __name__ == "__main__":
+    settings = dict(snakemake.params.settings)
     with step(snakemake, resumable=True) as job:
         train_fold(
             shards=snakemake.input.shards,
@@ -326,5 +332,8 @@ if __name__ == "__main__":
             fold=int(snakemake.wildcards.fold),
             key=job.key,
             when_built=job.when_built,
-            **snakemake.params.settings,
+            model_config=build(ModelConfig, settings.pop("model_config")),
+            training_config=build(TrainingConfig, settings.pop("training_config")),
+            checkpoints=build(CheckpointConfig, settings.pop("checkpoints")),
+            **settings,
         )

@@ -35,7 +35,7 @@ BUFFER, BATCH, QUALITY = 2048, 16, 95
 CORE = 0
 PIPELINES = ("usual", "host", "device", "decode")
 SHUFFLES = ("usual-shuffle", "our-shuffle")
-SETTINGS = {
+CHANGES = {
     "flip_horizontal": True,
     "flip_vertical": True,
     "quarter_turns": False,
@@ -48,7 +48,6 @@ SETTINGS = {
     "saturation": 0.3,
     "contrast": 0.2,
     "brightness": 0.1,
-    "coarse_dropout": {"probability": 0, "holes": 8, "size": 0.1},
 }
 
 
@@ -135,17 +134,20 @@ def run_child(name: str, count: int, size: int, buffer: int, work: Path) -> None
 
 def ours(path: str, size: int, buffer: int, *, host: bool) -> object:
     """Our pipeline: encoded records are shuffled, pixels stay uint8."""
+    from foldline.input_pipeline.augment_config import AugmentConfig
     from foldline.input_pipeline.augmentation import augment
     from foldline.input_pipeline.color_jitter import apply_color_jitter, draw_color_jitter
     from foldline.input_pipeline.decode import decode_image
     from foldline.runtime.tensorflow import tf
 
+    config = AugmentConfig(**CHANGES)
+
     def finished(place: object, record: object) -> tuple:
         data, label = parsed(record)
         seed = tf.stack([tf.constant(1, tf.int64), place])
         image, draws = (
-            augment(decode_image([data], size, channels=3), seed, SETTINGS),
-            draw_color_jitter(seed, SETTINGS),
+            augment(decode_image([data], size, channels=3), seed, config),
+            draw_color_jitter(seed, config),
         )
         if host:
             return apply_color_jitter(image[tf.newaxis], draws[tf.newaxis])[0], label

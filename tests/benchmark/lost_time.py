@@ -16,7 +16,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(REPOSITORY / name) for name in ("tests", "workflow", "scripts")]
 
-from fixtures.settings import model_settings  # noqa: E402
+from fixtures.settings import fold_configs  # noqa: E402
 from fixtures.shards import write_shards  # noqa: E402
 from fixtures.training import FOLD, Fold, wait_until  # noqa: E402
 
@@ -25,12 +25,10 @@ DEFAULT = {"seconds": 60, "share": 0.01}
 
 def main(folder: Path, *, kills: int, image_size: int, batch_size: int) -> None:
     """Print the table."""
-    settings = model_settings(
+    configs = fold_configs(
         backbone="efficientnet-lite0", weights="none", image_size=image_size, batch_size=batch_size, epochs=10_000
     )
-    fold = Fold(
-        folder / "fold", write_shards(folder / "shards", rows=240, size=image_size), settings=settings, **DEFAULT
-    )
+    fold = Fold(folder / "fold", write_shards(folder / "shards", rows=240, size=image_size), configs, **DEFAULT)
     draw = random.Random(1)
     print("| kill | new start, s | trained, s | done again, s |\n|---:|---:|---:|---:|")
     for kill in range(kills):

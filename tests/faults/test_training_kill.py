@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from fixtures.settings import model_settings
+from fixtures.settings import fold_configs
 from fixtures.shards import write_shards
 from fixtures.training import PATIENCE_SECONDS, Fold, kill_when
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
-SETTINGS = model_settings(
+CONFIGS = fold_configs(
     backbone="efficientnet-lite0",
     weights="none",
     trainable="head",
@@ -31,7 +31,7 @@ SETTINGS = model_settings(
 
 def test_a_fold_that_was_killed_five_times_gives_the_predictions_of_an_unbroken_one(tmp_path: Path) -> None:
     data = write_shards(tmp_path / "shards")
-    unbroken, broken = (Fold(tmp_path / name, data, settings=SETTINGS) for name in ("unbroken", "broken"))
+    unbroken, broken = (Fold(tmp_path / name, data, CONFIGS) for name in ("unbroken", "broken"))
     assert unbroken.start().wait(PATIENCE_SECONDS) == 0
     assert not (unbroken.folder / "checkpoints" / "tiny.fold1.thekey").exists()
 

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from foldline.dataset.channels import image_features
 from foldline.dataset.input_spec import IMAGE, METADATA, InputSpec
@@ -16,6 +15,7 @@ from foldline.input_pipeline.decode import Inputs, decode_image
 from foldline.input_pipeline.metadata_tensors import metadata_vector
 from foldline.io.files import atomic_write, read_json
 from foldline.models.backbone_registry import NO_WEIGHTS
+from foldline.models.model_config import ModelConfig
 from foldline.models.networks import build_network, input_spec_of
 from foldline.models.weights_file import load_weights
 from foldline.runtime.devices import Device
@@ -39,11 +39,11 @@ class Member:
 
 
 def member_of(
-    weights: str | Path, metadata: str | Path, *, settings: Mapping[str, Any], class_count: int, device: Device
+    weights: str | Path, metadata: str | Path, *, model_config: ModelConfig, class_count: int, device: Device
 ) -> Member:
     """Read a stored network; arguments as for `prediction.predict_shards`."""
-    input_spec = input_spec_of(settings, Encoding.from_json(read_json(metadata)["columns"]))
-    network = build_network(settings, input_spec, weights=NO_WEIGHTS, class_count=class_count, device=device)
+    input_spec = input_spec_of(model_config, Encoding.from_json(read_json(metadata)["columns"]))
+    network = build_network(model_config, input_spec, weights=NO_WEIGHTS, class_count=class_count, device=device)
     load_weights(network, weights)
     return Member(network, input_spec)
 

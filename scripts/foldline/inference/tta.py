@@ -1,7 +1,7 @@
 """Probabilities from a trained network, averaged over views of each image; one code for validation, OOF and test."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,12 @@ from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
 from foldline.evaluation.activations import probabilities
 from foldline.inference.forward_pass import Forward, make_forward
+from foldline.inference.prediction_config import PredictionConfig
 from foldline.input_pipeline.batches import ordered_batches, reading
 from foldline.input_pipeline.decode import Inputs
 from foldline.io.files import read_json
 from foldline.io.tables import PREDICTIONS
+from foldline.models.model_config import ModelConfig
 from foldline.models.networks import build_network, input_spec_of
 from foldline.models.weights_file import load_weights
 from foldline.runtime.devices import Device
@@ -78,12 +80,11 @@ def predict_shards(
     *,
     weights: str,
     metadata: str,
-    settings: Mapping[str, Any],
+    model_config: ModelConfig,
+    prediction_config: PredictionConfig,
     n_classes: int,
     activation: str,
     device: Device,
-    views: int,
-    batch_size: int,
     labeled: bool,
     threads: int,
 ) -> tuple[list[str], np.ndarray]:
@@ -94,28 +95,28 @@ def predict_shards(
         ids: the rows wanted; None for all.
         weights: the network's weights file.
         metadata: JSON file of the network's `metadata.Encoding`.
-        settings: settings of `networks.build_network`.
+        model_config: settings of the network.
+        prediction_config: how rows are predicted.
         n_classes: number of classes.
         activation: how logits become probabilities; see `labels.Labels`.
         device: where to compute.
-        views: see `predict`.
-        batch_size: images in a step, over all replicas.
         labeled: whether the records carry labels.
         threads: CPU threads of the input pipeline.
 
     Returns:
         See `predict`.
     """
+    batch_size = prediction_config.batch_size
     device.check_batch_size(batch_size)
-    input_spec = input_spec_of(settings, Encoding.from_json(read_json(metadata)["columns"]))
-    network = build_network(settings, input_spec, weights="none", class_count=n_classes, device=device)
+    input_spec = input_spec_of(model_config, Encoding.from_json(read_json(metadata)["columns"]))
+    network = build_network(model_config, input_spec, weights="none", class_count=n_classes, device=device)
     load_weights(network, weights)
     batches = ordered_batches(
         shards, ids, input_spec=input_spec, batch_size=batch_size, labeled=labeled, threads=threads
     )
     with reading(shards):
         # A model without images would give the same logits for every view.
-        seen = views if input_spec.image_size is not None else 1
+        seen = prediction_config.views if input_spec.image_size is not None else 1
         return predict(make_forward(network, device, batch_size=batch_size), batches, views=seen, activation=activation)
 
 

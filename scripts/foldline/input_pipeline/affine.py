@@ -5,9 +5,10 @@ columns, both in pixels.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
+from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.runtime.tensorflow import tf
 
 AFFINE = ("rotation", "shear", "zoom", "shift")
@@ -43,44 +44,46 @@ class Changes(NamedTuple):
     place: tf.Tensor
 
 
-def move(image: tf.Tensor, seed: tf.Tensor, settings: Mapping[str, Any]) -> tf.Tensor:
+def move(image: tf.Tensor, seed: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
     """Flip, turn, rotate, shear, zoom, shift and crop an image, in this order, with one copy of its pixels.
 
     Args:
         image: (S, S, C), uint8.
         seed: (2,), int64.
-        settings: the `augment` section of a model's settings.
+        config: the `augment` section of a model.
 
     Returns:
         (S, S, C), uint8; places outside of the source take the nearest pixel of its edge. Flips and turns alone
         rearrange the pixels and lose none.
     """
-    changes = draw_changes(seed, settings)
-    if settings["crop"] < 1 or any(settings[name] for name in AFFINE):
+    changes = draw_changes(seed, config)
+    if config.crop < 1 or any(getattr(config, name) for name in AFFINE):
         return sample(image, inverse_map(changes, image.shape[0]))
     shape = image.shape
     for axis, name in enumerate(("flip_vertical", "flip_horizontal")):
-        if settings[name]:
+        if getattr(config, name):
             image = tf.cond(changes.mirrored[axis], lambda i=image, a=axis: tf.reverse(i, [a]), lambda i=image: i)
-    if settings["quarter_turns"]:
+    if config.quarter_turns:
         image = tf.image.rot90(image, changes.turns)
     return tf.ensure_shape(image, shape)
 
 
-def draw_changes(seed: tf.Tensor, settings: Mapping[str, Any]) -> Changes:
-    """Draw what is done to one image; what the settings switch off is drawn as no change."""
+def draw_changes(seed: tf.Tensor, config: AugmentConfig) -> Changes:
+    """Draw what is done to one image; what the config switches off is drawn as no change."""
     seeds = tf.random.split(tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64)), 2)
     uniform = tf.random.stateless_uniform([12], seeds[0])
     normal = tf.random.stateless_normal([6], seeds[1])
-    angles = [_deviation(settings[name], uniform[3 + place]) * normal[place] for place, name in enumerate(AFFINE[:2])]
+    angles = [
+        _deviation(getattr(config, name), uniform[3 + place]) * normal[place] for place, name in enumerate(AFFINE[:2])
+    ]
     return Changes(
-        mirrored=(uniform[:2] < 0.5) & [settings["flip_vertical"], settings["flip_horizontal"]],
-        turns=tf.cast(4 * uniform[2], tf.int32) * settings["quarter_turns"],
+        mirrored=(uniform[:2] < 0.5) & [config.flip_vertical, config.flip_horizontal],
+        turns=tf.cast(4 * uniform[2], tf.int32) * config.quarter_turns,
         rotation=angles[0] * (math.pi / 180),
         shear=angles[1] * (math.pi / 180),
-        zoom=tf.maximum(1 + _deviation(settings["zoom"], uniform[5:7]) * normal[2:4], LEAST_ZOOM),
-        shift=_deviation(settings["shift"], uniform[7:9]) * normal[4:6],
-        window=1 - (1 - settings["crop"]) * uniform[9],
+        zoom=tf.maximum(1 + _deviation(config.zoom, uniform[5:7]) * normal[2:4], LEAST_ZOOM),
+        shift=_deviation(config.shift, uniform[7:9]) * normal[4:6],
+        window=1 - (1 - config.crop) * uniform[9],
         place=uniform[10:12],
     )
 

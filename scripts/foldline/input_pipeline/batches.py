@@ -1,11 +1,11 @@
 """Shards as streams of images: rows chosen by the fold table before anything is decoded, order fixed by a seed."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from foldline.dataset.input_spec import COLOR, IMAGE, METADATA, InputSpec
 from foldline.errors import FoldlineError, listing, tensorflow_message
+from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.input_pipeline.augmentation import augment
 from foldline.input_pipeline.color_jitter import draw_color_jitter, has_color_jitter
 from foldline.input_pipeline.decode import Inputs, network_inputs
@@ -30,7 +30,7 @@ def training_batches(
     batch_size: int,
     epochs: int,
     seed: int,
-    augmentation: Mapping[str, Any],
+    augmentation: AugmentConfig,
     threads: int,
     first: int = 0,
 ) -> tf.data.Dataset:
@@ -46,7 +46,7 @@ def training_batches(
         batch_size: rows in a batch.
         epochs: passes over the rows.
         seed: of the order and of the augmentation.
-        augmentation: the `augment` section of a model's settings.
+        augmentation: the `augment` section of a model.
         threads: CPU threads that the stream may use.
         first: the batch to begin with; those before it are not decoded, and whole epochs before it not read.
 

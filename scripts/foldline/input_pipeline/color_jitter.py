@@ -7,11 +7,11 @@ The numbers are drawn with the images; the pixels may be changed there or on the
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.runtime.tensorflow import tf
 
 JITTER = ("hue", "saturation", "contrast", "brightness")
@@ -33,17 +33,17 @@ _FINE, _COARSE = 8192, 32
 _BLOCK = 8
 
 
-def has_color_jitter(settings: Mapping[str, Any]) -> bool:
-    """Whether the settings change colors at all."""
-    return any(settings[name] for name in JITTER)
+def has_color_jitter(config: AugmentConfig) -> bool:
+    """Whether the config changes colors at all."""
+    return any(getattr(config, name) for name in JITTER)
 
 
-def draw_color_jitter(seed: tf.Tensor, settings: Mapping[str, Any], channels: Sequence[str] = ()) -> tf.Tensor:
+def draw_color_jitter(seed: tf.Tensor, config: AugmentConfig, channels: Sequence[str] = ()) -> tf.Tensor:
     """Draw what is done to the colors of one image.
 
     Args:
         seed: (2,), int64.
-        settings: the `augment` section of a model's settings: hue in [0, 0.5], shares of the full circle; saturation,
+        config: the `augment` section of a model: hue in [0, 0.5], shares of the full circle; saturation,
             contrast and brightness in [0, 1].
         channels: names of the C channels; none for an RGB image.
 
@@ -51,7 +51,7 @@ def draw_color_jitter(seed: tf.Tensor, settings: Mapping[str, Any], channels: Se
         Of an RGB image (4,), float32: angle of the hue in radians, factor of the saturation, factor of the contrast,
         brightness added in levels of 0..255. Of channels (2, C): contrast and brightness of each.
     """
-    widths = [2 * math.pi * settings["hue"], settings["saturation"], settings["contrast"], 255 * settings["brightness"]]
+    widths = [2 * math.pi * config.hue, config.saturation, config.contrast, 255 * config.brightness]
     stream = tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64))
     if channels:
         numbers = tf.random.stateless_uniform([2, len(channels)], stream, -1.0, 1.0)

@@ -1,8 +1,8 @@
 """CutMix and MixUp: images of a batch that take a part of another one, and the same part of its labels and metadata."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.runtime.tensorflow import tf
 
 # Other modules draw from the same seeds under other numbers.
@@ -27,13 +27,13 @@ class Plan(NamedTuple):
     shares: tf.Tensor
 
 
-def has_mixing(settings: Mapping[str, Any]) -> bool:
-    """Whether the settings mix images at all."""
-    return bool(settings["cutmix"]["probability"] or settings["mixup"]["probability"])
+def has_mixing(config: AugmentConfig) -> bool:
+    """Whether the config mixes images at all."""
+    return bool(config.cutmix.probability or config.mixup.probability)
 
 
 def mix(
-    images: tf.Tensor, metadata: tf.Tensor | None, labels: tf.Tensor, seed: tf.Tensor, settings: Mapping[str, Any]
+    images: tf.Tensor, metadata: tf.Tensor | None, labels: tf.Tensor, seed: tf.Tensor, config: AugmentConfig
 ) -> tuple[tf.Tensor, tf.Tensor | None, tf.Tensor]:
     """Mix images of a batch with others of it.
 
@@ -42,25 +42,25 @@ def mix(
         metadata: (B, W), float32, or None.
         labels: (B, n_classes), float32.
         seed: (2,), int64; one for the batch.
-        settings: the `augment` section of a model's settings: cutmix and mixup, each with a probability, their sum at
+        config: the `augment` section of a model: cutmix and mixup, each with a probability, their sum at
             most 1, and alpha > 0.
 
     Returns:
         Images, metadata and labels as they came. A CutMix box holds the partner's pixels (Yun et al. 2019,
         arxiv.org/abs/1905.04899), MixUp blends all pixels, rounded (Zhang et al. 2017, arxiv.org/abs/1710.09412).
     """
-    plan = draw_plan(seed, tf.shape(images)[0], images.shape[1], settings)
+    plan = draw_plan(seed, tf.shape(images)[0], images.shape[1], config)
     mixed = images
-    if settings["cutmix"]["probability"]:
+    if config.cutmix.probability:
         rows = tf.where(plan.cut)[:, 0]
         mixed = _put(mixed, rows, _cut(*_pairs(images, plan, rows), tf.gather(plan.boxes, rows)))
-    if settings["mixup"]["probability"]:
+    if config.mixup.probability:
         rows = tf.where(plan.blended)[:, 0]
         mixed = _put(mixed, rows, _blend_images(*_pairs(images, plan, rows), tf.gather(plan.shares, rows)))
     return mixed, None if metadata is None else _blend(metadata, plan), _blend(labels, plan)
 
 
-def draw_plan(seed: tf.Tensor, count: tf.Tensor | int, size: int, settings: Mapping[str, Any]) -> Plan:
+def draw_plan(seed: tf.Tensor, count: tf.Tensor | int, size: int, config: AugmentConfig) -> Plan:
     """Draw what is mixed: whether and which, partners uniform in the batch, and how much.
 
     A box has its center uniform in the image and the side S sqrt(1 - b) with b from beta(alpha, alpha), and the edge
@@ -71,22 +71,22 @@ def draw_plan(seed: tf.Tensor, count: tf.Tensor | int, size: int, settings: Mapp
         seed: (2,), int64.
         count: images B in the batch.
         size: edge S in pixels.
-        settings: as for `mix`.
+        config: as for `mix`.
     """
     stream = tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64))
     seeds = tf.unstack(tf.random.split(stream, 5))
     decision = tf.random.stateless_uniform([count], seeds[0])
-    cutmix, mixup = settings["cutmix"], settings["mixup"]
-    cut = decision < cutmix["probability"]
-    blended = (decision < cutmix["probability"] + mixup["probability"]) & ~cut
+    cutmix, mixup = config.cutmix, config.mixup
+    cut = decision < cutmix.probability
+    blended = (decision < cutmix.probability + mixup.probability) & ~cut
 
-    side = size * tf.sqrt(1 - _beta(seeds[1], count, cutmix["alpha"]))
+    side = size * tf.sqrt(1 - _beta(seeds[1], count, cutmix.alpha))
     half = tf.cast(side, tf.int32)[:, tf.newaxis] // 2
     centers = tf.random.stateless_uniform([count, 2], seeds[2], maxval=size, dtype=tf.int32)
     starts, ends = tf.maximum(centers - half, 0), tf.minimum(centers + half, size)
     boxed = tf.cast(tf.reduce_prod(ends - starts, axis=1), tf.float32) / size**2
 
-    part = _beta(seeds[3], count, mixup["alpha"])
+    part = _beta(seeds[3], count, mixup.alpha)
     part = tf.minimum(part, 1 - part)
     return Plan(
         cut=cut,

@@ -1,8 +1,7 @@
 """A picture of training images as the network gets them: to see at a glance whether the augmentation goes too far."""
 
 import io
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -10,6 +9,7 @@ from PIL import Image
 from foldline.dataset.input_spec import IMAGE, InputSpec
 from foldline.dataset.metadata import Encoding
 from foldline.images.composite import composite
+from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.input_pipeline.augmentation import augment
 from foldline.input_pipeline.batches import ordered_batches
 from foldline.input_pipeline.color_jitter import apply_color_jitter, draw_color_jitter, has_color_jitter
@@ -23,7 +23,7 @@ SIDE, GAP = 128, 4
 
 
 def augmented_samples(
-    shards: Shards, ids: Sequence[str], *, input_spec: InputSpec, augmentation: Mapping[str, Any], seed: int
+    shards: Shards, ids: Sequence[str], *, input_spec: InputSpec, augmentation: AugmentConfig, seed: int
 ) -> bytes:
     """PNG of some images, one in each line: as it is first, then changed in different ways; channels in colors.
 
@@ -31,7 +31,7 @@ def augmented_samples(
         shards: shards that hold the images.
         ids: ids to choose from; the first ones are taken.
         input_spec: what the model sees; its images are shown.
-        augmentation: the `augment` section of a model's settings.
+        augmentation: the `augment` section of a model.
         seed: of the changes.
     """
     shown = sorted(ids)[:ROWS]
@@ -56,7 +56,7 @@ def no_samples() -> bytes:
     return _png(np.full((1, 1, 3), 255, np.uint8))
 
 
-def _changed(images: tf.Tensor, augmentation: Mapping[str, Any], seed: int, channels: Sequence[str]) -> tf.Tensor:
+def _changed(images: tf.Tensor, augmentation: AugmentConfig, seed: int, channels: Sequence[str]) -> tf.Tensor:
     """Images (n, S, S, C) after all steps of the training pipeline, in its order."""
     seeds = [tf.constant([seed, row], tf.int64) for row in range(len(images))]
     changed = tf.stack([augment(image, pair, augmentation) for image, pair in zip(images, seeds, strict=True)])

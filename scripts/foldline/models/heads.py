@@ -1,11 +1,11 @@
 """What turns a backbone's feature map, metadata, or both into logits."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from foldline.dataset.input_spec import IMAGE, METADATA
 from foldline.errors import FoldlineError
 from foldline.models.backbones import NORM_MOMENTUM
+from foldline.models.model_config import HiddenLayer
 from foldline.runtime.tensorflow import tf_keras
 
 
@@ -15,7 +15,7 @@ def build_model(
     metadata_width: int,
     class_count: int,
     metadata_units: Sequence[int],
-    hidden: Sequence[Mapping[str, Any]],
+    hidden: Sequence[HiddenLayer],
     dropout: float,
 ) -> tf_keras.Model:
     """Put a head on a backbone: mean over the map, metadata beside it, dense layers, dropout, logits.
@@ -25,7 +25,7 @@ def build_model(
         metadata_width: length W of the metadata vector; 0 for a model of images alone.
         class_count: number of classes, each a yes or no of its own.
         metadata_units: units of the dense layers of the metadata, each with batch normalization, then ReLU.
-        hidden: dense layers of the joined features: `units`, then ReLU, batch normalization and `dropout`.
+        hidden: dense layers of the joined features, each with ReLU, batch normalization and dropout.
         dropout: share of the last features that is dropped in training, in [0, 1).
 
     Returns:
@@ -51,9 +51,9 @@ def build_model(
         raise FoldlineError("a model needs images, metadata or both")
     features = layers.Concatenate(name="join")(joined) if len(joined) > 1 else joined[0]
     for number, layer in enumerate(hidden):
-        features = layers.Dense(layer["units"], activation="relu", name=f"hidden_{number}")(features)
+        features = layers.Dense(layer.units, activation="relu", name=f"hidden_{number}")(features)
         features = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"hidden_{number}_norm")(features)
-        features = layers.Dropout(layer["dropout"], name=f"hidden_{number}_dropout")(features)
+        features = layers.Dropout(layer.dropout, name=f"hidden_{number}_dropout")(features)
     features = layers.Dropout(dropout, name="dropout")(features)
     logits = layers.Dense(class_count, dtype="float32", name="logits")(features)
     return tf_keras.Model(inputs, logits)

@@ -1,6 +1,6 @@
 """A model's network from its settings, and what it sees of a row; one home for training and prediction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from foldline.dataset.input_spec import IMAGE, METADATA, InputSpec
@@ -8,6 +8,7 @@ from foldline.dataset.metadata import Encoding
 from foldline.models.backbones import build_backbone, freeze
 from foldline.models.channel_adaptation import RGB
 from foldline.models.heads import build_model
+from foldline.models.model_config import ModelConfig
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import FLOAT32, computing_in
 from foldline.runtime.tensorflow import tf_keras
@@ -15,18 +16,17 @@ from foldline.runtime.tensorflow import tf_keras
 IMAGE_BRANCH, METADATA_BRANCH, HEAD_BRANCH = range(3)
 
 
-def input_spec_of(settings: Mapping[str, Any], encoding: Encoding) -> InputSpec:
-    """What a model sees by its settings' inputs, image_size and channels; an encoding counts if it sees metadata."""
-    seen = settings["inputs"]
+def input_spec_of(config: ModelConfig, encoding: Encoding) -> InputSpec:
+    """What a model sees by its inputs, image_size and channels; an encoding counts if it sees metadata."""
     return InputSpec(
-        settings["image_size"] if IMAGE in seen else None,
-        encoding if METADATA in seen else Encoding(()),
-        tuple(settings["channels"]),
+        config.image_size if IMAGE in config.inputs else None,
+        encoding if METADATA in config.inputs else Encoding(()),
+        config.channels,
     )
 
 
 def build_network(
-    settings: Mapping[str, Any],
+    config: ModelConfig,
     input_spec: InputSpec,
     *,
     weights: str,
@@ -38,7 +38,7 @@ def build_network(
     """Build a network in the scope of a device's strategy.
 
     Args:
-        settings: backbone, image_size, metadata_units, hidden and dropout of the model.
+        config: settings of the network.
         input_spec: what it sees.
         weights: see `backbones.build_backbone`.
         class_count: number of classes.
@@ -54,7 +54,7 @@ def build_network(
         if input_spec.image_size is not None:
             with computing_in(precision):
                 backbone = build_backbone(
-                    settings["backbone"],
+                    config.backbone,
                     weights=weights,
                     image_size=input_spec.image_size,
                     channels=input_spec.channels or RGB,
@@ -64,9 +64,9 @@ def build_network(
             backbone,
             metadata_width=input_spec.encoding.width,
             class_count=class_count,
-            metadata_units=settings["metadata_units"],
-            hidden=settings["hidden"],
-            dropout=settings["dropout"],
+            metadata_units=config.metadata_units,
+            hidden=config.hidden,
+            dropout=config.dropout,
         )
     if device.replicas > 1:
         synchronize(network)

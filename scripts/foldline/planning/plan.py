@@ -5,13 +5,14 @@ that `workflow_plan.WorkflowPlan.add` makes of these decides whether the job is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from foldline.dataset.id_hash import shard_name, shard_numbers, shards_within
 from foldline.dataset.labels import Labels
 from foldline.io.files import sha256_of_file
+from foldline.models.model_config import ModelConfig
 from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.dataset_section import class_names_of, image_pattern, scored_classes_of, submission_form
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
@@ -22,7 +23,7 @@ ROWS_PER_SCAN = 5_000
 MOST_SHARDS = 32
 # Bytes per pixel of a JPEG of quality 95 (measured: 0.30 on dermoscopy, 0.45 on gray solar cells).
 JPEG_BYTES_PER_PIXEL = 0.4
-MODEL_KEYS_OF_PREDICTION = ("inputs", "backbone", "image_size", "channels", "metadata_units", "hidden", "dropout")
+MODEL_KEYS = tuple(field.name for field in fields(ModelConfig))
 
 
 def make_plan(
@@ -190,26 +191,32 @@ class _Stages:
         return {fold: self._add("class_weights", fold=fold, settings=settings, needs=[folds]) for fold in self._folds}
 
     def train_fold(
-        self, shards: Mapping[tuple[int, str], Sequence[Job]], folds: Job, weights: Mapping[int, Job]
+        self, shards: Mapping[tuple[int, str], Sequence[Job]], folds: Job, class_weights: Mapping[int, Job]
     ) -> dict[tuple[str, int], Job]:
         """Training jobs by model and fold."""
         trained = {}
         for model, fold in self._models_and_folds():
-            settings = self._fold_settings(model, fold)
-            weights_digest = _weights_digest(settings["weights"])
+            model_config, training_config = self._model_config(model), self._training_config(model, fold)
+            size, inputs = model_config["image_size"], model_config["inputs"]
+            labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
+            weights = training_config["weights"]
+            weights_digest = _weights_digest(weights)
             # The content of a weights file counts, not its path.
-            keyed = {**settings, "weights": Path(settings["weights"]).suffix} if weights_digest else settings
-            metadata_columns = self._dataset["metadata"] if "metadata" in settings["inputs"] else {}
-            labeled_shards = [job for split in self._labeled_splits for job in shards[settings["image_size"], split]]
+            keyed = training_config | {"weights": Path(weights).suffix} if weights_digest else training_config
             trained[model, fold] = self._add(
                 "train_fold",
                 model=model,
                 fold=fold,
-                settings={"settings": keyed, "metadata_columns": metadata_columns, **self._classes},
-                needs=[folds, weights[fold], *labeled_shards],
+                settings={
+                    "model_config": model_config,
+                    "training_config": keyed,
+                    "metadata_columns": self._dataset["metadata"] if "metadata" in inputs else {},
+                    **self._classes,
+                },
+                needs=[folds, class_weights[fold], *labeled_shards],
                 raw_digest=weights_digest,
                 runtime_arguments={
-                    "settings": settings,
+                    "training_config": training_config,
                     "accelerator": self._config["accelerator"],
                     "checkpoints": self._config["checkpoints"],
                 },
@@ -225,9 +232,10 @@ class _Stages:
         """Prediction jobs of all models and folds, for the held-out fold and for the test split."""
         predictions = []
         for model, fold in self._models_and_folds():
-            network = self._network(model, fold)
-            settings = {"settings": network, **self._classes, **self._config["prediction"]}
-            size = network["image_size"]
+            model_config = self._model_config(model)
+            size = model_config["image_size"]
+            prediction_config = self._config["prediction"]
+            settings = {"model_config": model_config, "prediction_config": prediction_config, **self._classes}
             needs_of = {
                 "predict_oof": [trained[model, fold], folds, *shards[size, "train"]],
                 "predict_test": [trained[model, fold], *shards[size, "test"]],
@@ -265,10 +273,11 @@ class _Stages:
         """The jobs that export each model and the ensemble; no other job needs them."""
         common = {**self._classes, "views": self._config["prediction"]["views"]}
         for model, fold in self._models_and_folds():
-            settings = {"settings": self._network(model, fold), **common}
+            settings = {"model_config": self._model_config(model), **common}
             self._add("export_model", model=model, fold=fold, settings=settings, needs=[trained[model, fold]])
-        networks = {model: self._network(model, self._folds[-1]) for model in self._config["models"]}
-        self._add("export_ensemble", settings={"models": networks, **common}, needs=[*trained.values(), blend])
+        model_configs = {model: self._model_config(model) for model in self._config["models"]}
+        settings = {"model_configs": model_configs, **common}
+        self._add("export_ensemble", settings=settings, needs=[*trained.values(), blend])
 
     def evaluate(self, blend: Job, folds: Job) -> Job:
         """The job that scores the OOF table."""
@@ -294,17 +303,17 @@ class _Stages:
     def _models_and_folds(self) -> Iterable[tuple[str, int]]:
         return [(model, fold) for model in self._config["models"] for fold in self._folds]
 
-    def _fold_settings(self, model: str, fold: int) -> dict[str, Any]:
-        """Settings of one model and fold, the overrides of the fold applied."""
+    def _model_config(self, model: str) -> dict[str, Any]:
+        """Settings of a model that are fields of `ModelConfig`; a prediction depends on no others."""
         section = self._config["models"][model]
-        settings = {key: value for key, value in section.items() if key != "fold_overrides"}
-        settings |= section["fold_overrides"].get(str(fold), {})
+        settings = {key: section[key] for key in MODEL_KEYS}
         return settings | {"channels": section["channels"] or self._dataset["channels"]}
 
-    def _network(self, model: str, fold: int) -> dict[str, Any]:
-        """Settings that define the network and its inputs; a prediction depends on no others."""
-        settings = self._fold_settings(model, fold)
-        return {key: settings[key] for key in MODEL_KEYS_OF_PREDICTION}
+    def _training_config(self, model: str, fold: int) -> dict[str, Any]:
+        """The other settings of a model, with the overrides of a fold; the fields of `TrainingConfig`."""
+        section = self._config["models"][model]
+        settings = {key: value for key, value in section.items() if key not in (*MODEL_KEYS, "fold_overrides")}
+        return settings | section["fold_overrides"].get(str(fold), {})
 
     @property
     def _shard_bytes(self) -> float:

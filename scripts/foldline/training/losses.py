@@ -8,14 +8,15 @@ import numpy as np
 from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError
 from foldline.runtime.tensorflow import tf
+from foldline.training.training_config import LossConfig
 
 # Least distance of a probability from 1 in the focal loss of exclusive classes.
 TINY = 1e-7
 Loss = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
 
-def make_loss(settings: Mapping[str, Any], class_weights: Sequence[Mapping[str, Any]], *, activation: str) -> Loss:
-    """Loss by the `loss` section of a model's settings.
+def make_loss(config: LossConfig, class_weights: Sequence[Mapping[str, Any]], *, activation: str) -> Loss:
+    """Loss by the `loss` section of a model.
 
     Where each class is a yes or no ("sigmoid"), with p = sigmoid(logit) and the label y smoothed to y (1 - s) + s / 2,
     a class contributes
@@ -31,7 +32,7 @@ def make_loss(settings: Mapping[str, Any], class_weights: Sequence[Mapping[str, 
     and a sample has the sum over its classes.
 
     Args:
-        settings: name ("cross_entropy" or "focal"), label_smoothing s in [0, 1), gamma >= 0, alpha in [0, 1];
+        config: name ("cross_entropy" or "focal"), label_smoothing s in [0, 1), gamma >= 0, alpha in [0, 1];
             hard_labels, whether a label between 0 and 1 (after smoothing) counts as nothing.
         class_weights: for each class the mapping with `positive_weight` w1 and `negative_weight` w0.
         activation: "sigmoid" or "softmax".
@@ -45,12 +46,12 @@ def make_loss(settings: Mapping[str, Any], class_weights: Sequence[Mapping[str, 
     """
     positive = np.array([[weights["positive_weight"] for weights in class_weights]], np.float32)
     negative = np.array([[weights["negative_weight"] for weights in class_weights]], np.float32)
-    smoothing, gamma = settings["label_smoothing"], settings["gamma"]
-    if settings["name"] not in ("cross_entropy", "focal"):
-        raise FoldlineError(f"no loss {settings['name']!r}; there are cross_entropy and focal")
-    focal, hard, exclusive = settings["name"] == "focal", settings["hard_labels"], activation == SOFTMAX
+    smoothing, gamma = config.label_smoothing, config.gamma
+    if config.name not in ("cross_entropy", "focal"):
+        raise FoldlineError(f"no loss {config.name!r}; there are cross_entropy and focal")
+    focal, hard, exclusive = config.name == "focal", config.hard_labels, activation == SOFTMAX
     if focal and not exclusive:
-        positive, negative = positive * settings["alpha"], negative * (1 - settings["alpha"])
+        positive, negative = positive * config.alpha, negative * (1 - config.alpha)
     spread = smoothing / (len(class_weights) if exclusive else 2)
 
     def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

@@ -1,11 +1,11 @@
 """The learning rate as a function of the training step, and of how the validation goes."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from foldline.errors import FoldlineError
+from foldline.training.training_config import ScheduleConfig
 
 SCHEDULES = ("constant", "cosine", "exponential", "plateau")
 # What can be watched: the AUC on the fold held out, or the loss of the training rows, as a score that rises.
@@ -70,10 +70,8 @@ class Schedule:
             self.progress.waited = 0
 
 
-def make_schedule(
-    settings: Mapping[str, Any], *, learning_rate: float, epochs: int, steps_per_epoch: float
-) -> Schedule:
-    """Schedule by the `schedule` section of a model's settings.
+def make_schedule(config: ScheduleConfig, *, learning_rate: float, epochs: int, steps_per_epoch: float) -> Schedule:
+    """Schedule by the `schedule` section of a model.
 
     Over the warm-up the rate rises linearly from `initial_fraction` of its highest value, over the hold it stays. Then
     it is constant; or falls as half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983) to `final_fraction` of
@@ -82,7 +80,7 @@ def make_schedule(
     each time that `patience` epochs brought no better validation AUC ("plateau").
 
     Args:
-        settings: name, one of `SCHEDULES`; warmup_epochs, hold_epochs >= 0; initial_fraction, final_fraction in [0, 1];
+        config: name, one of `SCHEDULES`; warmup_epochs, hold_epochs >= 0; initial_fraction, final_fraction in [0, 1];
             decay in (0, 1]; decay_from; stepped, whether the rate changes between epochs only; factor in (0, 1),
             patience >= 1, min_delta >= 0 and monitor of "plateau".
         learning_rate: highest rate.
@@ -95,23 +93,23 @@ def make_schedule(
     Raises:
         FoldlineError: no schedule of this name, or warm-up and hold are longer than the training.
     """
-    name = settings["name"]
+    name = config.name
     if name not in SCHEDULES:
         raise FoldlineError(f"no schedule {name!r}; there are {', '.join(SCHEDULES)}")
-    rising, held = settings["warmup_epochs"], settings["warmup_epochs"] + settings["hold_epochs"]
+    rising, held = config.warmup_epochs, config.warmup_epochs + config.hold_epochs
     if held > epochs:
         raise FoldlineError(
-            f"schedule.warmup_epochs {rising} and hold_epochs {settings['hold_epochs']} are more than {epochs} epochs"
+            f"schedule.warmup_epochs {rising:g} and hold_epochs {config.hold_epochs:g} are more than {epochs} epochs"
         )
-    start = settings["initial_fraction"]
-    decay_start = rising if settings["decay_from"] == "warmup" else held
+    start = config.initial_fraction
+    decay_start = rising if config.decay_from == "warmup" else held
     # A smooth warm-up begins one step above its start, so that no step has a rate of zero.
-    ahead = 0 if settings["stepped"] else 1 / steps_per_epoch
-    last = (epochs - 1) if settings["stepped"] else epochs - 1 / steps_per_epoch
+    ahead = 0 if config.stepped else 1 / steps_per_epoch
+    last = (epochs - 1) if config.stepped else epochs - 1 / steps_per_epoch
 
     def planned(step: int) -> float:
         done = step / steps_per_epoch
-        if settings["stepped"]:
+        if config.stepped:
             done = math.floor(done + 1e-9)
         if done < rising:
             risen = (done + ahead) / (rising + ahead)
@@ -119,10 +117,10 @@ def make_schedule(
         if done < held or name in ("constant", "plateau") or last <= held:
             return learning_rate
         if name == "exponential":
-            return learning_rate * (start + (1 - start) * settings["decay"] ** (done - decay_start))
+            return learning_rate * (start + (1 - start) * config.decay ** (done - decay_start))
         fallen = min(1.0, (done - held) / (last - held))
-        share = settings["final_fraction"] + (1 - settings["final_fraction"]) * (1 + math.cos(math.pi * fallen)) / 2
+        share = config.final_fraction + (1 - config.final_fraction) * (1 + math.cos(math.pi * fallen)) / 2
         return learning_rate * share
 
-    factor = settings["factor"] if name == "plateau" else 1.0
-    return Schedule(planned, factor, settings["patience"], Progress(settings["min_delta"], settings["monitor"]))
+    factor = config.factor if name == "plateau" else 1.0
+    return Schedule(planned, factor, config.patience, Progress(config.min_delta, config.monitor))

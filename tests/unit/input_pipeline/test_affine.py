@@ -1,24 +1,19 @@
 """Moved pixels against slow, obvious NumPy twins, eager and inside tf.data; what is drawn, over many seeds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from foldline.input_pipeline.affine import LEAST_ZOOM, Changes, draw_changes, inverse_map, move, sample
+from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.runtime.tensorflow import tf
 
-OFF = {
-    "flip_horizontal": False,
-    "flip_vertical": False,
-    "quarter_turns": False,
-    "rotation": [],
-    "shear": [],
-    "zoom": [],
-    "shift": [],
-    "crop": 1.0,
-}
-TURNED = {**OFF, "flip_horizontal": True, "flip_vertical": True, "quarter_turns": True}
+OFF = AugmentConfig()
+TURNED = AugmentConfig(flip_horizontal=True, flip_vertical=True, quarter_turns=True)
 # 16 and 8 pixels at 384 px.
-MIXTURES = {"rotation": [15, 180], "shear": [5, 2], "zoom": [0.1, 0.125], "shift": [0.041667, 0.020833]}
-ALL = {**TURNED, **MIXTURES, "crop": 0.7}
+MIXTURES = {"rotation": (15, 180), "shear": (5, 2), "zoom": (0.1, 0.125), "shift": (0.041667, 0.020833)}
+CROP = {"crop": 0.7}
+ALL = replace(TURNED, **MIXTURES, **CROP)
 SEEDS = [(number, 7) for number in range(8)]
 
 
@@ -41,9 +36,9 @@ def changes(**given: object) -> Changes:
     return Changes(**{name: tf.constant(value) for name, value in {**none, **given}.items()})
 
 
-def drawn(settings: dict, count: int = 4000) -> Changes:
+def drawn(config: AugmentConfig, count: int = 4000) -> Changes:
     """Changes of many seeds, stacked."""
-    seeds = tf.data.Dataset.range(count).map(lambda number: draw_changes(tf.stack([number, 1]), settings))
+    seeds = tf.data.Dataset.range(count).map(lambda number: draw_changes(tf.stack([number, 1]), config))
     return next(seeds.batch(count).as_numpy_iterator())
 
 
@@ -85,15 +80,17 @@ def turned(image: np.ndarray, one: Changes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [12, 13])
-@pytest.mark.parametrize("settings", [ALL, *({**OFF, name: ALL[name]} for name in [*MIXTURES, "crop"])])
-def test_moved_pixels_are_those_of_the_twin_eager_and_in_a_pipeline(settings: dict, size: int) -> None:
+@pytest.mark.parametrize(
+    "config", [ALL, *(AugmentConfig(**{name: value}) for name, value in (MIXTURES | CROP).items())]
+)
+def test_moved_pixels_are_those_of_the_twin_eager_and_in_a_pipeline(config: AugmentConfig, size: int) -> None:
     """Row 6."""
     image = picture(size)
-    eager = np.stack([move(tf.constant(image), tf.constant(seed), settings) for seed in SEEDS])
-    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: move(tf.constant(image), seed, settings))
+    eager = np.stack([move(tf.constant(image), tf.constant(seed), config) for seed in SEEDS])
+    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: move(tf.constant(image), seed, config))
     np.testing.assert_array_equal(eager, np.stack(list(pipeline.as_numpy_iterator())))
     for seed, found in zip(SEEDS, eager, strict=True):
-        one = draw_changes(tf.constant(seed), settings)
+        one = draw_changes(tf.constant(seed), config)
         inverse = exact_map(one, size)
         np.testing.assert_allclose(inverse_map(one, size), inverse, atol=2e-5)
         expected, clear = moved(image, inverse)
@@ -117,9 +114,9 @@ def test_flips_and_turns_rearrange_the_pixels_on_both_paths(size: int) -> None:
 @pytest.mark.parametrize("channels", [1, 4])
 def test_any_number_of_channels(channels: int) -> None:
     image = picture(12, channels)
-    for settings in (TURNED, ALL):
-        found = move(tf.constant(image), tf.constant(SEEDS[0]), settings)
-        planes = [move(tf.constant(image[..., [c]]), tf.constant(SEEDS[0]), settings) for c in range(channels)]
+    for config in (TURNED, ALL):
+        found = move(tf.constant(image), tf.constant(SEEDS[0]), config)
+        planes = [move(tf.constant(image[..., [c]]), tf.constant(SEEDS[0]), config) for c in range(channels)]
         np.testing.assert_array_equal(found, np.concatenate(planes, axis=2))
 
 
@@ -184,7 +181,7 @@ def test_the_draws_are_mixtures_of_two_normals() -> None:
 
 
 def test_windows_are_uniform_and_stay_inside() -> None:
-    found = drawn({**OFF, "crop": 0.6})
+    found = drawn(AugmentConfig(crop=0.6))
     for values, low in ((found.window, 0.6), (found.place[:, 0], 0.0), (found.place[:, 1], 0.0)):
         assert np.all((values >= low) & (values <= 1))
         np.testing.assert_allclose(
@@ -198,5 +195,5 @@ def test_windows_are_uniform_and_stay_inside() -> None:
 
 
 def test_a_wide_zoom_stays_finite() -> None:
-    found = drawn({**OFF, "zoom": [0.8]}, 500)
+    found = drawn(AugmentConfig(zoom=(0.8,)), 500)
     assert found.zoom.min() == np.float32(LEAST_ZOOM)

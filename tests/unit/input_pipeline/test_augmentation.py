@@ -1,23 +1,26 @@
 """Augmentation as a whole, and coarse dropout against a slow NumPy twin, eager and inside tf.data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from foldline.input_pipeline import affine as geometry
+from foldline.input_pipeline.augment_config import AugmentConfig, CoarseDropoutConfig
 from foldline.input_pipeline.augmentation import augment, coarse_dropout
 from foldline.runtime.tensorflow import tf
 
-DROPOUT = {"probability": 1.0, "holes": 3, "size": 0.3}
-SETTINGS = {
-    "flip_horizontal": True,
-    "flip_vertical": True,
-    "quarter_turns": True,
-    "rotation": [15, 180],
-    "shear": [5, 2],
-    "zoom": [0.1, 0.125],
-    "shift": [0.041667, 0.020833],
-    "crop": 0.8,
-    "coarse_dropout": DROPOUT,
-}
+DROPOUT = CoarseDropoutConfig(probability=1.0, holes=3, size=0.3)
+CONFIG = AugmentConfig(
+    flip_horizontal=True,
+    flip_vertical=True,
+    quarter_turns=True,
+    rotation=(15, 180),
+    shear=(5, 2),
+    zoom=(0.1, 0.125),
+    shift=(0.041667, 0.020833),
+    crop=0.8,
+    coarse_dropout=DROPOUT,
+)
 SEEDS = [(number, 7) for number in range(12)]
 
 
@@ -26,10 +29,10 @@ def picture(size: int = 12, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(3).integers(1, 256, (size, size, channels), dtype=np.uint8)
 
 
-def dropped(seeds: list, settings: dict, size: int = 12) -> np.ndarray:
+def dropped(seeds: list, config: CoarseDropoutConfig, size: int = 12) -> np.ndarray:
     """Which pixels of an image each seed drops; (seeds, size, size)."""
     image = tf.constant(picture(size))
-    pipeline = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: coarse_dropout(image, seed, settings))
+    pipeline = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: coarse_dropout(image, seed, config))
     found = np.stack(list(pipeline.as_numpy_iterator()))
     gone = (found == 0).any(axis=3)
     np.testing.assert_array_equal(found, np.where(gone[..., None], 0, picture(size)))
@@ -49,24 +52,26 @@ def square(center: tuple[int, int], side: int, size: int) -> np.ndarray:
 @pytest.mark.parametrize("channels", [3, 4])
 def test_equal_eager_and_in_a_pipeline_and_with_equal_seeds_only(channels: int) -> None:
     image = tf.constant(picture(12, channels))
-    eager = [augment(image, tf.constant(seed, tf.int64), SETTINGS).numpy() for seed in SEEDS]
-    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: augment(image, seed, SETTINGS))
+    eager = [augment(image, tf.constant(seed, tf.int64), CONFIG).numpy() for seed in SEEDS]
+    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: augment(image, seed, CONFIG))
     assert pipeline.element_spec == tf.TensorSpec((12, 12, channels), tf.uint8)
     np.testing.assert_array_equal(eager, list(pipeline.as_numpy_iterator()))
-    np.testing.assert_array_equal(eager[1], augment(image, tf.constant(SEEDS[1]), SETTINGS))
+    np.testing.assert_array_equal(eager[1], augment(image, tf.constant(SEEDS[1]), CONFIG))
     assert len({found.tobytes() for found in eager}) == len(SEEDS)
 
 
 def test_dropout_comes_after_the_geometry() -> None:
     image, seed = tf.constant(picture()), tf.constant(SEEDS[0], tf.int64)
-    expected = coarse_dropout(geometry.move(image, seed, SETTINGS), seed, DROPOUT)
-    np.testing.assert_array_equal(augment(image, seed, SETTINGS), expected)
+    expected = coarse_dropout(geometry.move(image, seed, CONFIG), seed, DROPOUT)
+    np.testing.assert_array_equal(augment(image, seed, CONFIG), expected)
 
 
 @pytest.mark.parametrize("size", [12, 13])
 def test_a_hole_is_one_of_the_clipped_squares(size: int) -> None:
     squares = {square((row, column), 4, size).tobytes() for row in range(size) for column in range(size)}
-    found = dropped([(number, 1) for number in range(2000)], {"probability": 1.0, "holes": 1, "size": 0.3}, size)
+    found = dropped(
+        [(number, 1) for number in range(2000)], CoarseDropoutConfig(probability=1.0, holes=1, size=0.3), size
+    )
     seen = [gone.tobytes() for gone in found]
     assert set(seen) <= squares
     assert len(set(seen)) > 0.95 * len(squares)
@@ -74,7 +79,7 @@ def test_a_hole_is_one_of_the_clipped_squares(size: int) -> None:
 
 def test_several_holes_are_drawn_apart() -> None:
     """Eight holes of one pixel in 144 hit on average 144 (1 - (143/144)**8) = 7.81 pixels; +- 5 sigma of 0.42."""
-    found = dropped([(number, 2) for number in range(500)], {"probability": 1.0, "holes": 8, "size": 0.05})
+    found = dropped([(number, 2) for number in range(500)], CoarseDropoutConfig(probability=1.0, holes=8, size=0.05))
     counts = found.sum(axis=(1, 2))
     assert counts.mean() == pytest.approx(7.81, abs=5 * 0.42 / np.sqrt(500))
     chance = found.mean(axis=0)
@@ -83,6 +88,6 @@ def test_several_holes_are_drawn_apart() -> None:
 
 @pytest.mark.parametrize("probability", [0, 0.3, 1.0])
 def test_its_probability(probability: float) -> None:
-    found = dropped([(number, 3) for number in range(1000)], {**DROPOUT, "probability": probability})
+    found = dropped([(number, 3) for number in range(1000)], replace(DROPOUT, probability=probability))
     spread = 5 * np.sqrt(probability * (1 - probability) / 1000)
     assert found.any(axis=(1, 2)).mean() == pytest.approx(probability, abs=spread)

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures.settings import STILL, model_settings
+from fixtures.settings import augment_config
 from fixtures.shards import ShardSet, cut_last_record, write_shards
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Column, Encoding
 from foldline.errors import FoldlineError
+from foldline.input_pipeline.augment_config import AugmentConfig, CutMixConfig
 from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
 from foldline.tfrecords.open_shards import check_ids, check_read, open_shards
 
 SIZE = 16
-PLAIN = model_settings(augment=STILL)["augment"]
-TURNING = {**PLAIN, "flip_horizontal": True, "quarter_turns": True}
+PLAIN = AugmentConfig()
+TURNING = AugmentConfig(flip_horizontal=True, quarter_turns=True)
 IMAGES = InputSpec(SIZE, Encoding(()))
 SITE = Encoding((Column("categorical", ("a", "b"), ("",), name="site"),))
 
@@ -90,7 +91,7 @@ def test_order_follows_the_seed_and_the_epoch(data: ShardSet) -> None:
 @pytest.mark.parametrize("first", [1, 4, 5, 9])
 def test_a_stream_can_begin_at_any_batch(data: ShardSet, first: int) -> None:
     """Epochs of 30 rows in batches of 7: batch 4 holds rows of two epochs, 5 is the first one whole in the second."""
-    changes = model_settings(augment={"brightness": 0.1, "cutmix": {"probability": 0.8}})["augment"]
+    changes = augment_config(brightness=0.1, cutmix={"probability": 0.8})
     whole, labels = stream(data, epochs=3, batch_size=7, changes=changes)
     images, rest = stream(data, epochs=3, batch_size=7, changes=changes, first=first)
     np.testing.assert_array_equal(rest, labels[7 * first :])
@@ -109,7 +110,7 @@ def test_augmentation_follows_the_seed_and_the_place(data: ShardSet) -> None:
 
 def test_color_travels_as_draws_and_metadata_as_a_vector(data: ShardSet) -> None:
     """Row 4: image and metadata go in together."""
-    inputs, _ = stream(data, changes={**PLAIN, "contrast": 0.2}, input_spec=InputSpec(SIZE, SITE), batch_size=6)
+    inputs, _ = stream(data, changes=AugmentConfig(contrast=0.2), input_spec=InputSpec(SIZE, SITE), batch_size=6)
     assert {name: (values.shape, values.dtype) for name, values in inputs.items()} == {
         "image": ((60, SIZE, SIZE, 3), np.uint8),
         "metadata": ((60, 3), np.float32),
@@ -121,7 +122,7 @@ def test_color_travels_as_draws_and_metadata_as_a_vector(data: ShardSet) -> None
 
 def test_a_model_without_images_decodes_none(data: ShardSet) -> None:
     inputs, labels = stream(
-        data, input_spec=InputSpec(None, SITE), changes={**PLAIN, "cutmix": {"probability": 1, "alpha": 1}}
+        data, input_spec=InputSpec(None, SITE), changes=AugmentConfig(cutmix=CutMixConfig(probability=1.0))
     )
     assert set(inputs) == {"metadata"}
     assert labels.sum() > 0
@@ -129,7 +130,7 @@ def test_a_model_without_images_decodes_none(data: ShardSet) -> None:
 
 def test_mixing_changes_images_and_labels_of_a_batch(data: ShardSet) -> None:
     """Row 7: CutMix reaches the batches, and its labels are soft."""
-    changes = {**PLAIN, "cutmix": {"probability": 1, "alpha": 1.0}}
+    changes = AugmentConfig(cutmix=CutMixConfig(probability=1.0))
     images, labels = stream(data, changes=changes, batch_size=10)
     again, _ = stream(data, changes=changes, batch_size=10)
     np.testing.assert_array_equal(images, again)

@@ -4,13 +4,16 @@ import colorsys
 
 import numpy as np
 import pytest
+from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.input_pipeline.color_jitter import apply_color_jitter, draw_color_jitter, has_color_jitter
 from foldline.runtime.tensorflow import tf
 
-OFF = {"hue": 0, "saturation": 0, "contrast": 0, "brightness": 0}
+OFF = AugmentConfig()
 # The melanoma notebook's ranges.
-SETTINGS = {"hue": 0.01, "saturation": 0.3, "contrast": 0.2, "brightness": 0.1}
-WIDE = {"hue": 0.5, "saturation": 1.0, "contrast": 1.0, "brightness": 1.0}
+RANGES = {"hue": 0.01, "saturation": 0.3, "contrast": 0.2, "brightness": 0.1}
+CONFIG = AugmentConfig(**RANGES)
+EACH = [AugmentConfig(**{name: value}) for name, value in RANGES.items()]
+WIDE = AugmentConfig(hue=0.5, saturation=1.0, contrast=1.0, brightness=1.0)
 NONE = np.array([[0, 1, 1, 0]], np.float32)
 
 
@@ -18,8 +21,8 @@ def pictures(count: int, size: int = 12) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-def drawn(settings: dict, count: int) -> np.ndarray:
-    seeds = tf.data.Dataset.range(count).map(lambda number: draw_color_jitter(tf.stack([number, 5]), settings))
+def drawn(config: AugmentConfig, count: int) -> np.ndarray:
+    seeds = tf.data.Dataset.range(count).map(lambda number: draw_color_jitter(tf.stack([number, 5]), config))
     return np.stack(list(seeds.as_numpy_iterator()))
 
 
@@ -38,10 +41,10 @@ def twin(image: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [12, 13])
-@pytest.mark.parametrize("settings", [SETTINGS, WIDE, *({**OFF, name: SETTINGS[name]} for name in SETTINGS)])
-def test_changed_pixels_are_those_of_the_twin(settings: dict, size: int) -> None:
+@pytest.mark.parametrize("config", [CONFIG, WIDE, *EACH])
+def test_changed_pixels_are_those_of_the_twin(config: AugmentConfig, size: int) -> None:
     """Row 5."""
-    images, draws = pictures(6, size), drawn(settings, 6)
+    images, draws = pictures(6, size), drawn(config, 6)
     found = apply_color_jitter(tf.constant(images), tf.constant(draws)).numpy()
     assert found.dtype == np.uint8
     for image, one, changed in zip(images, draws, found, strict=True):
@@ -50,7 +53,7 @@ def test_changed_pixels_are_those_of_the_twin(settings: dict, size: int) -> None
 
 
 def test_one_by_one_in_a_pipeline_and_in_a_compiled_batch_the_pixels_are_equal() -> None:
-    images, draws = pictures(40), drawn(SETTINGS, 40)
+    images, draws = pictures(40), drawn(CONFIG, 40)
     batch = tf.function(apply_color_jitter)(tf.constant(images), tf.constant(draws)).numpy()
     pipeline = tf.data.Dataset.from_tensor_slices((images, draws)).map(
         lambda image, one: apply_color_jitter(image[tf.newaxis], one[tf.newaxis])[0]
@@ -93,7 +96,7 @@ def test_hue_saturation_and_contrast_mean_what_their_names_say() -> None:
 
 
 def test_the_draws_fill_their_ranges_evenly_and_apart() -> None:
-    draws = drawn(SETTINGS, 4000)
+    draws = drawn(CONFIG, 4000)
     assert draws.dtype == np.float32
     for values, middle, width in zip(draws.T, NONE[0], (2 * np.pi * 0.01, 0.3, 0.2, 25.5), strict=True):
         places = (values - middle) / width
@@ -105,15 +108,15 @@ def test_the_draws_fill_their_ranges_evenly_and_apart() -> None:
 
 def test_equal_seeds_draw_equally_and_others_differ() -> None:
     first, *others = (
-        draw_color_jitter(tf.constant(seed), SETTINGS).numpy().tobytes() for seed in [(5, 6), (6, 5), (5, 7)]
+        draw_color_jitter(tf.constant(seed), CONFIG).numpy().tobytes() for seed in [(5, 6), (6, 5), (5, 7)]
     )
-    assert first == draw_color_jitter(tf.constant([5, 6], tf.int64), SETTINGS).numpy().tobytes()
+    assert first == draw_color_jitter(tf.constant([5, 6], tf.int64), CONFIG).numpy().tobytes()
     assert len({first, *others}) == 3
 
 
 def test_color_is_on_with_any_of_its_settings() -> None:
     assert not has_color_jitter(OFF)
-    assert all(has_color_jitter({**OFF, name: SETTINGS[name]}) for name in OFF)
+    assert all(has_color_jitter(config) for config in EACH)
 
 
 CHANNELS = ("red", "green", "blue", "yellow", "far red")
@@ -123,10 +126,8 @@ def channel_pictures(count: int, size: int = 12) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (count, size, size, len(CHANNELS)), dtype=np.uint8)
 
 
-def channel_draws(settings: dict, count: int) -> np.ndarray:
-    seeds = tf.data.Dataset.range(count).map(
-        lambda number: draw_color_jitter(tf.stack([number, 5]), settings, CHANNELS)
-    )
+def channel_draws(config: AugmentConfig, count: int) -> np.ndarray:
+    seeds = tf.data.Dataset.range(count).map(lambda number: draw_color_jitter(tf.stack([number, 5]), config, CHANNELS))
     return np.stack(list(seeds.as_numpy_iterator()))
 
 
@@ -159,7 +160,7 @@ def test_a_channel_is_never_mixed_with_another() -> None:
 
 
 def test_draws_of_channels_fill_their_ranges_apart() -> None:
-    draws = channel_draws(SETTINGS, 2000)
+    draws = channel_draws(CONFIG, 2000)
     assert draws.shape == (2000, 2, len(CHANNELS))
     places = (draws - [[1.0], [0.0]]) / [[0.2], [25.5]]
     assert np.abs(places).max() <= 1 + 1e-5

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
+from foldline.input_pipeline.augment_config import AugmentConfig, CutMixConfig, MixUpConfig
 from foldline.input_pipeline.mixup import Plan, draw_plan, has_mixing, mix
 from foldline.runtime.tensorflow import tf
 
 SIZE, COUNT = 12, 10
-OFF = {"cutmix": {"probability": 0, "alpha": 1.0}, "mixup": {"probability": 0, "alpha": 0.2}}
-CUTMIX = {**OFF, "cutmix": {"probability": 1.0, "alpha": 1.0}}
-MIXUP = {**OFF, "mixup": {"probability": 1.0, "alpha": 1.0}}
-BOTH = {"cutmix": {"probability": 0.4, "alpha": 1.0}, "mixup": {"probability": 0.4, "alpha": 0.2}}
+OFF = AugmentConfig()
+CUTMIX = AugmentConfig(cutmix=CutMixConfig(probability=1.0, alpha=1.0))
+MIXUP = AugmentConfig(mixup=MixUpConfig(probability=1.0, alpha=1.0))
+BOTH = AugmentConfig(cutmix=CutMixConfig(probability=0.4, alpha=1.0), mixup=MixUpConfig(probability=0.4, alpha=0.2))
 SEEDS = [(number, 7) for number in range(12)]
 
 
@@ -20,21 +21,21 @@ def batch(channels: int = 3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return images, random.normal(size=(COUNT, 9)).astype(np.float32), np.eye(COUNT, dtype=np.float32)
 
 
-def mixed(settings: dict, *splits: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+def mixed(config: AugmentConfig, *splits: np.ndarray) -> list[tuple[np.ndarray, ...]]:
     """The batch as every seed mixes it inside tf.data."""
     splits = tuple(tf.constant(split) for split in splits)
-    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: mix(*splits, seed, settings))
+    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: mix(*splits, seed, config))
     return list(pipeline.as_numpy_iterator())
 
 
-def drawn(settings: dict, count: int = 20000) -> Plan:
+def drawn(config: AugmentConfig, count: int = 20000) -> Plan:
     """The plan of one large batch."""
-    return Plan(*(split.numpy() for split in draw_plan(tf.constant([1, 2]), count, SIZE, settings)))
+    return Plan(*(split.numpy() for split in draw_plan(tf.constant([1, 2]), count, SIZE, config)))
 
 
-def twin(splits: tuple[np.ndarray, ...], seed: tuple[int, int], settings: dict) -> tuple[np.ndarray, ...]:
+def twin(splits: tuple[np.ndarray, ...], seed: tuple[int, int], config: AugmentConfig) -> tuple[np.ndarray, ...]:
     """Image by image and pixel by pixel."""
-    plan = Plan(*(split.numpy() for split in draw_plan(tf.constant(seed), COUNT, SIZE, settings)))
+    plan = Plan(*(split.numpy() for split in draw_plan(tf.constant(seed), COUNT, SIZE, config)))
     images, metadata, labels = (split.copy() for split in splits)
     for row in range(COUNT):
         other, share = int(plan.partners[row]), np.float32(plan.shares[row])
@@ -52,13 +53,13 @@ def twin(splits: tuple[np.ndarray, ...], seed: tuple[int, int], settings: dict) 
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-@pytest.mark.parametrize("settings", [OFF, CUTMIX, MIXUP, BOTH])
-def test_eager_and_in_a_pipeline_it_is_its_twin(settings: dict, channels: int) -> None:
+@pytest.mark.parametrize("config", [OFF, CUTMIX, MIXUP, BOTH])
+def test_eager_and_in_a_pipeline_it_is_its_twin(config: AugmentConfig, channels: int) -> None:
     """Row 7, of RGB images and of four channels."""
     splits = batch(channels)
-    for seed, found in list(zip(SEEDS, mixed(settings, *splits), strict=True))[:4]:
-        eager = mix(*(tf.constant(split) for split in splits), tf.constant(seed), settings)
-        for one, same, expected in zip(found, eager, twin(splits, seed, settings), strict=True):
+    for seed, found in list(zip(SEEDS, mixed(config, *splits), strict=True))[:4]:
+        eager = mix(*(tf.constant(split) for split in splits), tf.constant(seed), config)
+        for one, same, expected in zip(found, eager, twin(splits, seed, config), strict=True):
             assert one.dtype == expected.dtype
             np.testing.assert_array_equal(one, same)
             np.testing.assert_allclose(one, expected, rtol=1e-6, atol=1e-6)
@@ -116,7 +117,7 @@ def test_equal_seeds_mix_equally_and_others_differ() -> None:
 
 @pytest.mark.parametrize(("first", "second"), [(0.3, 0.0), (0.0, 0.3), (0.3, 0.5), (0.7, 0.3)])
 def test_each_has_its_probability_and_none_is_both(first: float, second: float) -> None:
-    plan = drawn({"cutmix": {"probability": first, "alpha": 1.0}, "mixup": {"probability": second, "alpha": 0.2}})
+    plan = drawn(AugmentConfig(cutmix=CutMixConfig(first), mixup=MixUpConfig(second)))
     for chosen, probability in ((plan.cut, first), (plan.blended, second)):
         assert chosen.mean() == pytest.approx(probability, abs=5 * np.sqrt(probability * (1 - probability) / 20000))
     assert not (plan.cut & plan.blended).any()
@@ -132,7 +133,7 @@ def test_partners_are_uniform_in_the_batch() -> None:
 @pytest.mark.parametrize("alpha", [0.001, 0.2, 1.0, 4.0])
 def test_shares_come_from_a_beta_distribution(alpha: float) -> None:
     """A folded share has the second moment about 1/2 of the beta, 1 / (4 (2 alpha + 1))."""
-    plan = drawn({**OFF, "mixup": {"probability": 1.0, "alpha": alpha}})
+    plan = drawn(AugmentConfig(mixup=MixUpConfig(probability=1.0, alpha=alpha)))
     assert np.all((plan.shares >= 0) & (plan.shares <= 0.5))
     assert np.mean((plan.shares - 0.5) ** 2) == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.03)
 

@@ -4,7 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
-from fixtures.settings import model_settings
+from fixtures.settings import augment_config
 from fixtures.shards import picture, write_shards
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Encoding
@@ -12,9 +12,7 @@ from foldline.input_pipeline.preview import COLUMNS, GAP, ROWS, augmented_sample
 from foldline.tfrecords.open_shards import open_shards
 from PIL import Image
 
-CHANGES = model_settings(
-    augment={"rotation": [15.0], "contrast": 0.2, "brightness": 0.1, "cutmix": {"probability": 0.5}}
-)["augment"]
+CHANGES = augment_config(rotation=[15.0], contrast=0.2, brightness=0.1, cutmix={"probability": 0.5})
 
 
 def pixels(png: bytes) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from foldline.errors import FoldlineError
 from foldline.models.heads import build_model
+from foldline.models.model_config import HiddenLayer
 from foldline.runtime.tensorflow import tf_keras
 
 
@@ -23,7 +24,7 @@ def test_without_hidden_layers_it_is_a_linear_map_of_the_mean() -> None:
 
 def test_the_head_of_the_notebook() -> None:
     """Rows 4 and 9: 9 tabular values through 50 units, joined, 512 and 182 units with batch norm and dropout."""
-    hidden = [{"units": 512, "dropout": 0.2}, {"units": 182, "dropout": 0.3}]
+    hidden = [HiddenLayer(512, 0.2), HiddenLayer(182, 0.3)]
     model = build_model(backbone(), metadata_width=9, class_count=1, metadata_units=[50], hidden=hidden, dropout=0.0)
     assert model.get_layer("metadata_0").get_weights()[0].shape == (9, 50)
     assert model.get_layer("join").output_shape == (None, 4 + 50)

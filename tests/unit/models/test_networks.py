@@ -1,7 +1,7 @@
 """The outline of a network: stages by size, nothing lost, whatever the backbone is made of."""
 
 import pytest
-from fixtures.settings import model_settings
+from fixtures.settings import model_config
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.models.networks import build_network, input_spec_of, outline
 from foldline.runtime.devices import use_device
@@ -12,7 +12,7 @@ SITE = fit_encoding({"site": MetadataColumnConfig("categorical", ("arm", "leg"))
 @pytest.mark.parametrize("backbone", ["efficientnet-lite0", "efficientnet-b0", "keras-efficientnet-b0"])
 def test_stages_follow_the_size_of_the_picture(backbone: str) -> None:
     """Row 25."""
-    settings = model_settings(
+    config = model_config(
         backbone=backbone,
         image_size=64,
         channels=["a", "b"],
@@ -20,9 +20,9 @@ def test_stages_follow_the_size_of_the_picture(backbone: str) -> None:
         metadata_units=[5],
         hidden=[{"units": 7, "dropout": 0.1}],
     )
-    input_spec = input_spec_of(settings, SITE)
+    input_spec = input_spec_of(config, SITE)
     network = build_network(
-        settings, input_spec, weights="none", class_count=3, device=use_device("cpu", threads=1), trainable="all"
+        config, input_spec, weights="none", class_count=3, device=use_device("cpu", threads=1), trainable="all"
     )
     stages = outline(network)
     shapes = [stage["shape"] for stage in stages if not stage["metadata"]]

@@ -176,7 +176,7 @@ def test_only_models_with_metadata_are_told_how_to_read_them(plan: WorkflowPlan)
 
 
 def test_a_fold_is_trained_with_its_overrides(plan: WorkflowPlan) -> None:
-    seeds = [plan.arguments[f"train_fold fold={fold} model=a"]["settings"]["seed"] for fold in range(2)]
+    seeds = [plan.arguments[f"train_fold fold={fold} model=a"]["training_config"]["seed"] for fold in range(2)]
     assert seeds == [333, 7]
 
 
@@ -186,7 +186,7 @@ def test_a_model_reads_all_channels_unless_it_names_some() -> None:
     models = {"a": CONFIG["models"]["a"], "b": {**CONFIG["models"]["b"], "channels": ["green"]}}
     plan = make_plan(config_with(dataset=dataset, models=models), data_index(external=False))
     for rule in ("train_fold", "predict_test"):
-        channels = [plan.arguments[f"{rule} fold=0 model={model}"]["settings"]["channels"] for model in "ab"]
+        channels = [plan.arguments[f"{rule} fold=0 model={model}"]["model_config"]["channels"] for model in "ab"]
         assert channels == [["red", "green"], ["green"]]
 
 

@@ -3,9 +3,11 @@
 import pytest
 import yaml
 from fixtures.example_config import CONFIG_FOLDER, SCHEMA
+from foldline.io.settings import build
 from foldline.planning.config_checks import check_combinations
 from foldline.planning.configuration import complete, with_preset
 from foldline.training.schedules import make_schedule
+from foldline.training.training_config import ScheduleConfig
 
 
 @pytest.mark.parametrize("name", ["config", "melanoma", "ham10000", "hpa"])
@@ -54,9 +56,8 @@ def test_the_atlas_preset_has_the_numbers_of_the_notebook() -> None:
     augment = model["augment"]
     assert [augment[key] for key in ("flip_horizontal", "flip_vertical", "quarter_turns")] == [True] * 3
     assert [augment[key] for key in ("contrast", "brightness")] == [0.1, 0.075]
-    rate = make_schedule(
-        model["schedule"], learning_rate=model["learning_rate"], epochs=model["epochs"], steps_per_epoch=1
-    ).rate
+    schedule = build(ScheduleConfig, model["schedule"])
+    rate = make_schedule(schedule, learning_rate=model["learning_rate"], epochs=model["epochs"], steps_per_epoch=1).rate
     policy = [1e-5, 4e-5, 7e-5, 1e-4, 1e-4, 9e-5 * 0.9**2 + 1e-5, 9e-5 * 0.9**3 + 1e-5]
     assert [rate(epoch) for epoch in range(7)] == pytest.approx(policy)
     corrected = complete(config, SCHEMA)["models"]["b0"]["schedule"]

@@ -161,4 +161,4 @@ def test_the_content_of_a_weights_file_counts_and_not_its_path(tmp_path: Path, m
     assert len(set(map(tuple, same.values()))) == 1
     assert different != same["w.h5"]
     for path, plan in plans.items():
-        assert plan.arguments["train_fold fold=0 model=m"]["settings"]["weights"] == path
+        assert plan.arguments["train_fold fold=0 model=m"]["training_config"]["weights"] == path

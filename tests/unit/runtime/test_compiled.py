@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.settings import model_settings
+from fixtures.settings import fold_configs
 from fixtures.shards import write_shards
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
@@ -17,11 +17,12 @@ from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.tfrecords.open_shards import open_shards
 from foldline.training.loop import make_step
 from foldline.training.losses import make_loss
+from foldline.training.training_config import LossConfig
 
 BATCH = 4
-LOSS = {"name": "focal", "label_smoothing": 0.1, "gamma": 2.0, "alpha": 0.5, "hard_labels": False}
+LOSS = LossConfig("focal", label_smoothing=0.1, gamma=2.0, alpha=0.5, hard_labels=False, reduction="mean")
 EVEN = {"positive_weight": 1.0, "negative_weight": 1.0}
-SETTINGS = model_settings(
+MODEL, TRAINING = fold_configs(
     backbone="efficientnet-lite0",
     trainable="upper",
     inputs=["image", "metadata"],
@@ -42,10 +43,10 @@ SETTINGS = model_settings(
 def batches_of(folder: Path, input_spec: InputSpec) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     """Batches of a training and of a prediction."""
     data = write_shards(folder)
-    shards = open_shards(data.paths, data.manifests, image_size=SETTINGS["image_size"])
+    shards = open_shards(data.paths, data.manifests, image_size=MODEL.image_size)
     given: dict[str, Any] = {"input_spec": input_spec, "batch_size": BATCH, "threads": 1}
     ids = data.ids(1, held_out=False)
-    training = training_batches(shards, ids, epochs=2, seed=1, augmentation=SETTINGS["augment"], **given)
+    training = training_batches(shards, ids, epochs=2, seed=1, augmentation=TRAINING.augment, **given)
     return training, ordered_batches(shards, data.ids(1, held_out=True), labeled=True, **given)
 
 
@@ -53,7 +54,7 @@ def batches_of(folder: Path, input_spec: InputSpec) -> tuple[tf.data.Dataset, tf
 def test_the_training_step_and_the_forward_pass_compile(tmp_path: Path) -> None:
     """With colors changed on the device, dropout, soft labels, Adam and its averages, in bfloat16 as on a TPU."""
     columns = {"site": MetadataColumnConfig("categorical", ("a", "b"))}
-    input_spec = input_spec_of(SETTINGS, fit_encoding(columns, {"site": ["a", "b"]}))
+    input_spec = input_spec_of(MODEL, fit_encoding(columns, {"site": ["a", "b"]}))
     training, prediction = batches_of(tmp_path, input_spec)
     shapes = [spec.shape for spec in tf.nest.flatten(training.element_spec)]
     assert len(shapes) == 4
@@ -61,7 +62,7 @@ def test_the_training_step_and_the_forward_pass_compile(tmp_path: Path) -> None:
 
     device = Device("tpu", "the test", tf.distribute.get_strategy())
     network = build_network(
-        SETTINGS,
+        MODEL,
         input_spec,
         weights="none",
         class_count=1,

@@ -4,7 +4,7 @@ import logging
 
 import numpy as np
 import pytest
-from fixtures.settings import model_settings
+from fixtures.settings import model_config
 from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
 from foldline.models.networks import build_network, input_spec_of
@@ -18,10 +18,10 @@ def device(kind: str = "cpu") -> Device:
 
 
 def test_the_backbone_computes_in_halves_and_the_rest_does_not() -> None:
-    settings = model_settings(backbone="efficientnet-lite0", hidden=[{"units": 4}])
+    config = model_config(backbone="efficientnet-lite0", hidden=[{"units": 4}])
     network = build_network(
-        settings,
-        input_spec_of(settings, Encoding(())),
+        config,
+        input_spec_of(config, Encoding(())),
         weights="none",
         class_count=2,
         device=device(),

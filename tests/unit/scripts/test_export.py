@@ -13,7 +13,7 @@ from export_ensemble import export_ensemble
 from export_model import export_model
 from fixtures.channels import CHANNELS, cells
 from fixtures.pictures import photograph, saved
-from fixtures.settings import model_settings
+from fixtures.settings import model_config
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Encoding, MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
@@ -33,9 +33,9 @@ pytestmark = pytest.mark.slow
 SIZE, ROWS, VIEWS = 32, 3, 2
 CLASSES = ["er", "golgi"]
 TINY = {"backbone": "efficientnet-lite0", "weights": "none", "image_size": SIZE}
-SETTINGS = {
-    "a": model_settings(**TINY, channels=list(CHANNELS)),
-    "b": model_settings(image_size=SIZE, inputs=["metadata"], metadata_units=[4]),
+MODELS = {
+    "a": model_config(**TINY, channels=list(CHANNELS)),
+    "b": model_config(image_size=SIZE, inputs=["metadata"], metadata_units=[4]),
 }
 SITE = fit_encoding({"site": MetadataColumnConfig("categorical", ("arm", "leg"))}, {"site": ["arm", "leg"]})
 
@@ -68,10 +68,10 @@ def images() -> np.ndarray:
 
 def store(folder: Path, name: str, fold: int) -> tuple[Path, Path, np.ndarray]:
     """Weights and encoding of a network from its seed; and its probabilities of the images, (ROWS, classes)."""
-    input_spec = input_spec_of(SETTINGS[name], SITE)
+    input_spec = input_spec_of(MODELS[name], SITE)
     tf_keras.utils.set_random_seed(100 * fold + len(name))
     device = use_device("cpu", threads=1)
-    network = build_network(SETTINGS[name], input_spec, weights="none", class_count=len(CLASSES), device=device)
+    network = build_network(MODELS[name], input_spec, weights="none", class_count=len(CLASSES), device=device)
     # Random networks hardly tell images apart; a larger last layer does.
     network.get_layer("logits").kernel.assign(30 * network.get_layer("logits").kernel)
     place = folder / "models" / name / f"fold{fold}"
@@ -101,14 +101,14 @@ def test_plain_tensorflow_serves_a_fold_and_the_ensemble(tmp_path: Path) -> None
     weights, metadata, _ = stored["a", 0]
     common = {"class_names": CLASSES, "activation": "sigmoid", "views": VIEWS, "threads": 1}
     one, all_of_them = tmp_path / "export" / "a" / "fold0", tmp_path / "export" / "ensemble"
-    export_model(weights=weights, metadata=metadata, graph=one / FILES[-1], settings=SETTINGS["a"], **common)
+    export_model(weights=weights, metadata=metadata, graph=one / FILES[-1], model_config=MODELS["a"], **common)
     write_json(tmp_path / "blend.json", {"rule": "mean"})
     export_ensemble(
         weights=[paths[0] for paths in stored.values()],
         metadata=[paths[1] for paths in stored.values()],
         recipe=tmp_path / "blend.json",
         graph=all_of_them / FILES[-1],
-        models=SETTINGS,
+        model_configs=MODELS,
         **common,
     )
     assert sorted(path.relative_to(one).as_posix() for path in one.rglob("*") if path.is_file()) == sorted(FILES)
@@ -127,7 +127,7 @@ def test_a_blend_by_ranks_is_refused(tmp_path: Path) -> None:
     write_json(tmp_path / "blend.json", {"rule": "rank_mean"})
     settings = {"weights": [], "metadata": [], "recipe": tmp_path / "blend.json", "graph": tmp_path / "g", "threads": 1}
     with pytest.raises(FoldlineError, match=r"the blend is by rank_mean, and a single image has no rank"):
-        export_ensemble(**settings, models={}, class_names=CLASSES, activation="sigmoid", views=1)
+        export_ensemble(**settings, model_configs={}, class_names=CLASSES, activation="sigmoid", views=1)
 
 
 def means_of(channels: tuple[str, ...], size: int = SIZE) -> Member:

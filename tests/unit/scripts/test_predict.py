@@ -5,8 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.settings import model_config
 from fixtures.shards import ShardSet, write_shards
 from foldline.errors import FoldlineError
+from foldline.inference.prediction_config import PredictionConfig
 from foldline.io.files import write_json
 from foldline.io.tables import FOLDS, PREDICTIONS, read_table, write_table
 from foldline.models.backbones import build_backbone
@@ -16,23 +18,13 @@ from foldline.runtime.tensorflow import tf_keras
 from predict_oof import predict_oof
 from predict_test import predict_test
 
-SETTINGS = {
-    "inputs": ["image"],
-    "backbone": "efficientnet-lite0",
-    "image_size": 32,
-    "channels": [],
-    "metadata_units": [],
-    "hidden": [],
-    "dropout": 0.2,
-}
 COMMON = {
     "threads": 2,
     "model": "tiny",
     "fold": 2,
-    "settings": SETTINGS,
+    "model_config": model_config(backbone="efficientnet-lite0", metadata_units=[]),
     "class_names": ["sick"],
     "activation": "sigmoid",
-    "batch_size": 4,
     "accelerator": "cpu",
 }
 
@@ -70,7 +62,7 @@ def run_oof(data: ShardSet, weights: Path, predictions: Path, *, views: int = 1,
         weights=weights,
         metadata=weights.with_name("metadata.json"),
         predictions=predictions,
-        views=views,
+        prediction_config=PredictionConfig(views, batch_size=4),
         **COMMON,
     )
 
@@ -92,7 +84,7 @@ def test_the_test_part_is_predicted_whole(test_part: ShardSet, weights: Path, tm
         weights=weights,
         metadata=weights.with_name("metadata.json"),
         predictions=tmp_path / "test.csv",
-        views=1,
+        prediction_config=PredictionConfig(views=1, batch_size=4),
         **COMMON,
     )
     table = read_table(tmp_path / "test.csv", PREDICTIONS, key=("id", "class"))
@@ -123,7 +115,7 @@ def test_a_repeated_test_row_is_refused(test_part: ShardSet, weights: Path, tmp_
             weights=weights,
             metadata=weights.with_name("metadata.json"),
             predictions=tmp_path / "test.csv",
-            views=1,
+            prediction_config=PredictionConfig(views=1, batch_size=4),
             **COMMON,
         )
 

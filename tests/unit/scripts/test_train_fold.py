@@ -1,8 +1,9 @@
 """A fold is trained: its files say what went in, and equal settings give equal weights."""
 
+import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fixtures.settings import model_settings
+from fixtures.settings import fold_configs
 from fixtures.shards import ShardSet, cut_last_record, write_shards
 from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
@@ -19,28 +20,29 @@ from foldline.io.tables import read_table
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.checkpoints import Checkpoints
 from foldline.training.loop import HISTORY
+from foldline.training.training_config import CheckpointConfig
 from PIL import Image
 from tensorflow.core.util import event_pb2
 from train_fold import train_fold
 
-SETTINGS = model_settings(
-    backbone="efficientnet-lite0",
-    weights="none",
-    trainable="upper",
-    metadata_units=[4],
-    epochs=2,
-    batch_size=8,
-    schedule={"warmup_epochs": 0.5, "final_fraction": 0.1},
-    augment={
+SETTINGS: dict[str, Any] = {
+    "backbone": "efficientnet-lite0",
+    "weights": "none",
+    "trainable": "upper",
+    "metadata_units": [4],
+    "epochs": 2,
+    "batch_size": 8,
+    "schedule": {"warmup_epochs": 0.5, "final_fraction": 0.1},
+    "augment": {
         "rotation": [15, 180],
         "brightness": 0.1,
         "contrast": 0.1,
         "coarse_dropout": {"probability": 0.5, "holes": 2},
         "cutmix": {"probability": 0.3},
     },
-    ema_decay=0.9,
-    seed=11,
-)
+    "ema_decay": 0.9,
+    "seed": 11,
+}
 
 
 @dataclass
@@ -53,6 +55,7 @@ class Trained:
 
 def run(data: ShardSet, folder: Path, *, fold: int = 1, columns: dict[str, Any] | None = None, **changes: Any) -> None:
     built: list[Callable[[], None]] = []
+    model_config, training_config = fold_configs(**{**SETTINGS, **changes})
     train_fold(
         shards=data.paths,
         manifests=data.manifests,
@@ -67,12 +70,13 @@ def run(data: ShardSet, folder: Path, *, fold: int = 1, columns: dict[str, Any] 
         threads=2,
         model="tiny",
         fold=fold,
-        settings={**SETTINGS, **changes},
+        model_config=model_config,
+        training_config=training_config,
         metadata_columns=columns or {},
         class_names=["sick"],
         activation="sigmoid",
         accelerator="cpu",
-        checkpoints={"folder": str(folder / "checkpoints"), "seconds": 0, "share": 1},
+        checkpoints=CheckpointConfig(str(folder / "checkpoints"), seconds=0, share=1),
         key="key",
         when_built=built.append,
     )
@@ -102,7 +106,9 @@ def test_the_history_has_a_row_for_each_epoch(trained: Trained) -> None:
 def test_the_provenance_says_what_went_in(trained: Trained) -> None:
     told = read_json(trained.folder / "provenance.json")
     data = trained.data
-    assert told["settings"] == SETTINGS
+    model_config, training_config = fold_configs(**SETTINGS)
+    wanted = json.dumps(asdict(model_config) | asdict(training_config))
+    assert told["settings"] == json.loads(wanted)
     assert told["train_ids_sha256"] == digest_of(data.ids(1, held_out=False))
     assert told["validation_ids_sha256"] == digest_of(data.ids(1, held_out=True))
     assert (told["train_rows"], told["validation_rows"]) == (30, 15)

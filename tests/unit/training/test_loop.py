@@ -25,10 +25,11 @@ from foldline.training.losses import make_loss
 from foldline.training.schedules import Progress, Schedule
 from foldline.training.snapshot_file import parse_snapshot
 from foldline.training.state import State
+from foldline.training.training_config import LossConfig
 
 WEIGHTS = [{"positive_weight": 1.0, "negative_weight": 1.0}]
 BCE = make_loss(
-    {"name": "cross_entropy", "label_smoothing": 0, "gamma": 0.0, "alpha": 0.5, "hard_labels": False},
+    LossConfig("cross_entropy", label_smoothing=0.0, gamma=0.0, alpha=0.5, hard_labels=False, reduction="mean"),
     WEIGHTS,
     activation="sigmoid",
 )

@@ -1,15 +1,18 @@
 """Losses against their formulas in NumPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from foldline.errors import FoldlineError
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.losses import make_loss
+from foldline.training.training_config import LossConfig
 
 LABELS = np.array([[0.0], [1.0], [0.3], [1.0]], np.float32)
 LOGITS = np.array([[0.5], [-2.0], [1.5], [30.0]], np.float32)
 WEIGHTS = [{"positive_weight": 3.0, "negative_weight": 0.5}]
-BCE = {"name": "cross_entropy", "label_smoothing": 0.0, "gamma": 2.0, "alpha": 0.8, "hard_labels": False}
+BCE = LossConfig("cross_entropy", label_smoothing=0.0, gamma=2.0, alpha=0.8, hard_labels=False, reduction="mean")
 
 
 def by_formula(labels, logits, *, smoothing=0.0, gamma=0.0, yes=3.0, no=0.5):
@@ -20,7 +23,7 @@ def by_formula(labels, logits, *, smoothing=0.0, gamma=0.0, yes=3.0, no=0.5):
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_bce_is_its_formula(smoothing: float) -> None:
-    loss = make_loss({**BCE, "label_smoothing": smoothing}, WEIGHTS, activation="sigmoid")(
+    loss = make_loss(replace(BCE, label_smoothing=smoothing), WEIGHTS, activation="sigmoid")(
         tf.constant(LABELS), tf.constant(LOGITS)
     )
     np.testing.assert_allclose(loss[:3], by_formula(LABELS, LOGITS, smoothing=smoothing)[:3], rtol=1e-5)
@@ -28,7 +31,7 @@ def test_bce_is_its_formula(smoothing: float) -> None:
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0])
 def test_focal_is_its_formula_on_soft_labels(gamma: float) -> None:
-    loss = make_loss({**BCE, "name": "focal", "gamma": gamma}, WEIGHTS, activation="sigmoid")(
+    loss = make_loss(replace(BCE, name="focal", gamma=gamma), WEIGHTS, activation="sigmoid")(
         tf.constant(LABELS), tf.constant(LOGITS)
     )
     expected = by_formula(LABELS, LOGITS, gamma=gamma, yes=3.0 * 0.8, no=0.5 * 0.2)
@@ -40,7 +43,7 @@ def test_sure_and_wrong_is_finite_and_so_is_its_slope(name: str) -> None:
     logits = tf.constant([[-200.0], [200.0]])
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        loss = make_loss({**BCE, "name": name}, WEIGHTS, activation="sigmoid")(tf.constant([[1.0], [0.0]]), logits)
+        loss = make_loss(replace(BCE, name=name), WEIGHTS, activation="sigmoid")(tf.constant([[1.0], [0.0]]), logits)
     assert np.isfinite(loss).all()
     assert (loss.numpy() > 1).all()
     assert np.isfinite(tape.gradient(loss, logits)).all()
@@ -55,8 +58,8 @@ def test_a_sample_has_the_mean_over_its_classes() -> None:
 
 def test_hard_labels_are_those_of_the_notebook() -> None:
     """Row 8: gamma 2, alpha .8, and a label that is neither 0 nor 1 counts as nothing."""
-    settings = {**BCE, "name": "focal", "hard_labels": True}
-    loss = make_loss(settings, [{"positive_weight": 1.0, "negative_weight": 1.0}], activation="sigmoid")
+    config = replace(BCE, name="focal", hard_labels=True)
+    loss = make_loss(config, [{"positive_weight": 1.0, "negative_weight": 1.0}], activation="sigmoid")
     p = 1 / (1 + np.exp(-LOGITS.astype(float)))
     pt_1, pt_0 = np.where(LABELS == 1, p, 1), np.where(LABELS == 0, p, 0)
     expected = -(0.8 * (1 - pt_1) ** 2 * np.log(pt_1) + 0.2 * pt_0**2 * np.log(1 - pt_0))
@@ -67,7 +70,7 @@ def test_hard_labels_are_those_of_the_notebook() -> None:
 
 def test_an_unknown_loss_is_refused() -> None:
     with pytest.raises(FoldlineError, match="'hinge'"):
-        make_loss({**BCE, "name": "hinge"}, WEIGHTS, activation="sigmoid")
+        make_loss(replace(BCE, name="hinge"), WEIGHTS, activation="sigmoid")
 
 
 def several(*, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -84,7 +87,7 @@ def plain(count: int) -> list[dict]:
 def test_several_labels_have_the_smoothed_binary_cross_entropy_of_keras(smoothing: float) -> None:
     """Row 20."""
     labels, logits = several()
-    loss = make_loss({**BCE, "label_smoothing": smoothing}, plain(19), activation="sigmoid")
+    loss = make_loss(replace(BCE, label_smoothing=smoothing), plain(19), activation="sigmoid")
     theirs = tf_keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
     np.testing.assert_allclose(loss(tf.constant(labels), tf.constant(logits)), theirs(labels, logits), rtol=1e-5)
 
@@ -106,7 +109,7 @@ def test_the_weight_of_a_class_is_in_the_loss_of_every_row() -> None:
 def test_one_class_of_several_has_the_cross_entropy_of_keras_on_soft_labels(smoothing: float) -> None:
     _, logits = several()
     labels = np.random.default_rng(1).dirichlet(np.ones(19), 12).astype(np.float32)
-    loss = make_loss({**BCE, "label_smoothing": smoothing}, plain(19), activation="softmax")
+    loss = make_loss(replace(BCE, label_smoothing=smoothing), plain(19), activation="softmax")
     theirs = tf_keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing, reduction="none")
     np.testing.assert_allclose(loss(tf.constant(labels), tf.constant(logits)), theirs(labels, logits), rtol=1e-5)
 
@@ -117,11 +120,11 @@ def test_focal_of_one_class_is_its_formula_and_has_a_slope_at_both_ends(gamma: f
     logits[0] = 200 * np.eye(19)[3]
     labels = np.eye(19, dtype=np.float32)[np.arange(12) % 5 + 3]
     weights = [{"positive_weight": 1 + k / 19, "negative_weight": 1.0} for k in range(19)]
-    settings = {**BCE, "name": "focal", "gamma": gamma}
+    config = replace(BCE, name="focal", gamma=gamma)
     given = tf.constant(logits)
     with tf.GradientTape() as tape:
         tape.watch(given)
-        found = make_loss(settings, weights, activation="softmax")(tf.constant(labels), given)
+        found = make_loss(config, weights, activation="softmax")(tf.constant(labels), given)
     p = np.exp(logits.astype(float)) / np.exp(logits.astype(float)).sum(axis=1, keepdims=True)
     weight = np.array([row["positive_weight"] for row in weights])
     expected = -(weight * labels * (1 - p) ** gamma * np.log(p)).sum(axis=1)

@@ -1,23 +1,24 @@
 """Learning rates over the steps of a training."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
-from fixtures.settings import model_settings
+from fixtures.settings import training_config
 from foldline.errors import FoldlineError
 from foldline.training.schedules import make_schedule
 
-COSINE = model_settings(schedule={"warmup_epochs": 1, "final_fraction": 0.1})["schedule"]
+COSINE = training_config(schedule={"warmup_epochs": 1, "final_fraction": 0.1}).schedule
 # The policy of the protein-atlas notebook: 1e-5 to 1e-4 in 3 epochs, 2 epochs of hold, then down by .9 an epoch.
-POLICY = {
-    **COSINE,
-    "name": "exponential",
-    "warmup_epochs": 3,
-    "initial_fraction": 0.1,
-    "hold_epochs": 2,
-    "stepped": True,
-    "decay_from": "warmup",
-}
+POLICY = replace(
+    COSINE,
+    name="exponential",
+    warmup_epochs=3,
+    initial_fraction=0.1,
+    hold_epochs=2,
+    stepped=True,
+    decay_from="warmup",
+)
 
 
 def test_cosine_rises_falls_and_ends_where_it_says() -> None:
@@ -32,19 +33,19 @@ def test_cosine_rises_falls_and_ends_where_it_says() -> None:
 
 
 def test_warm_up_is_a_straight_line_from_above_zero() -> None:
-    rate = make_schedule({**COSINE, "warmup_epochs": 0.5}, learning_rate=1.0, epochs=2, steps_per_epoch=8).rate
+    rate = make_schedule(replace(COSINE, warmup_epochs=0.5), learning_rate=1.0, epochs=2, steps_per_epoch=8).rate
     assert [rate(step) for step in range(5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
 
 
 def test_constant_stays() -> None:
     rate = make_schedule(
-        {**COSINE, "name": "constant", "warmup_epochs": 0}, learning_rate=0.2, epochs=3, steps_per_epoch=4
+        replace(COSINE, name="constant", warmup_epochs=0), learning_rate=0.2, epochs=3, steps_per_epoch=4
     ).rate
     assert {rate(step) for step in range(12)} == {0.2}
 
 
 def test_a_single_step_has_the_highest_rate() -> None:
-    rate = make_schedule({**COSINE, "warmup_epochs": 0}, learning_rate=0.2, epochs=1, steps_per_epoch=1).rate
+    rate = make_schedule(replace(COSINE, warmup_epochs=0), learning_rate=0.2, epochs=1, steps_per_epoch=1).rate
     assert rate(0) == 0.2
 
 
@@ -69,7 +70,7 @@ def test_the_policy_of_the_notebook_is_met_epoch_by_epoch() -> None:
 def test_the_corrected_policy_has_no_jump() -> None:
     """Row 21, corrected: the decay begins where the hold ends."""
     smooth = make_schedule(
-        {**POLICY, "stepped": False, "decay_from": "hold"}, learning_rate=1.0, epochs=15, steps_per_epoch=50
+        replace(POLICY, stepped=False, decay_from="hold"), learning_rate=1.0, epochs=15, steps_per_epoch=50
     )
     rates = [smooth.rate(step) for step in range(750)]
     assert max(abs(after - before) for before, after in itertools.pairwise(rates)) < 0.01
@@ -83,7 +84,7 @@ def test_the_corrected_policy_has_no_jump() -> None:
 def test_a_plateau_lowers_the_rate_when_patience_ends() -> None:
     """Row 11: factor .4, patience 2, min delta 1e-4."""
     schedule = make_schedule(
-        {**COSINE, "name": "plateau", "warmup_epochs": 0}, learning_rate=1.0, epochs=9, steps_per_epoch=1
+        replace(COSINE, name="plateau", warmup_epochs=0), learning_rate=1.0, epochs=9, steps_per_epoch=1
     )
     rates = []
     for auc in (0.7, 0.8, 0.80005, 0.79, 0.8001, 0.8002, 0.9, 0.1):
@@ -103,4 +104,4 @@ def test_only_a_plateau_listens_to_the_validation() -> None:
 @pytest.mark.parametrize("changes", [{"name": "steps"}, {"warmup_epochs": 6}])
 def test_what_cannot_be_is_refused(changes: dict) -> None:
     with pytest.raises(FoldlineError):
-        make_schedule({**COSINE, **changes}, learning_rate=0.2, epochs=5, steps_per_epoch=4)
+        make_schedule(replace(COSINE, **changes), learning_rate=0.2, epochs=5, steps_per_epoch=4)
