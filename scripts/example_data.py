@@ -1,12 +1,12 @@
-"""Write the embedded example as a user would bring data of their own: three tables and a folder of images.
+"""Write the embedded example as a user would provide data: three tables and a folder of images.
 
-Inputs: the pinned table of the example's rows and digests.
-Outputs: train.csv, test.csv, sample_submission.csv and, beside them, images/ID.png, byte for byte the photographs of
-    the package `elpv-dataset` (Buerhop-Lutz et al., 2018; Deitsch et al., 2019 and 2021; CC BY-NC-SA 4.0).
-Parameters: example.
+Inputs: pinned, the table of the example's rows and digests.
+Outputs: train, test, submission (CSV tables) and, beside them, images/ID.png: the unchanged photographs of the package
+    `elpv-dataset` (Buerhop-Lutz et al., 2018; Deitsch et al., 2019 and 2021; CC BY-NC-SA 4.0).
+Parameters: example, the name of the example.
 
-A cell is labeled 1 when its probability of a defect is above one half. A fifth of the cells of each stated probability
-and type, chosen by the hash of their ids, is the test split; its labels are left out.
+A cell has label 1 if the probability of a defect is above one half. The test split is a fifth of the cells of each
+probability and type, chosen by id hash; its labels are left out.
 """
 
 import csv
@@ -15,7 +15,9 @@ import importlib.util
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from foldline.dataset.id_hash import id_hash
 from foldline.errors import FoldlineError
@@ -24,75 +26,101 @@ from foldline.step import step
 
 logger = logging.getLogger(__name__)
 
-PINNED_COLUMNS = ("split", "id", "target", "cell_type", "bytes", "sha256")
+EXAMPLE = "elpv"
 DEFECT_PROBABILITY = 0.5
 TEST_SHARE = 0.2
 
 
-def example_data(
-    *, pinned: str | Path, train: str | Path, test: str | Path, submission: str | Path, example: str
-) -> None:
-    """Copy the photographs beside the tables, write the tables, and compare all with the pinned digests.
+@dataclass(frozen=True)
+class Outputs:
+    """Tables that the step writes; the images are in the folder `images` beside `train`."""
+
+    train: str | Path
+    test: str | Path
+    submission: str | Path
+
+
+class Cell(NamedTuple):
+    """A row of the pinned table as texts; the target is "" in the test split, bytes and SHA-256 are of the PNG."""
+
+    split: str
+    id: str
+    target: str
+    cell_type: str
+    bytes: str
+    sha256: str
+
+
+def example_data(*, pinned: str | Path, outputs: Outputs, example: str) -> None:
+    """Write the tables and copy the photographs, after comparing them with the pinned digests.
+
+    Args:
+        pinned: table of the expected rows and digests.
+        outputs: the tables to write.
+        example: name of the example; "elpv" is the only one.
 
     Raises:
-        FoldlineError: the package is not installed, or holds other data than the pinned table says.
+        FoldlineError: the package is not installed, or its data differ from the pinned table.
     """
-    if example != "elpv":
-        raise FoldlineError(f"dataset.example is {example!r}; the only example is elpv")
+    if example != EXAMPLE:
+        raise FoldlineError(f"dataset.example is {example!r}; the only example is {EXAMPLE}")
     package = package_folder()
-    images = Path(train).parent / "images"
-    images.mkdir(parents=True, exist_ok=True)
-    rows = rows_of(package)
+    cells = cells_of(package)
     with Path(pinned).open(newline="", encoding="utf-8") as handle:
-        expected = [tuple(cells[name] for name in PINNED_COLUMNS) for cells in csv.DictReader(handle)]
-    if rows != expected:
-        raise FoldlineError(f"the package elpv-dataset holds other data than {pinned} says; install the locked version")
-    for _, name, *_ in rows:
-        with atomic_write(images / f"{name}.png") as handle:
-            handle.write((package / "images" / f"{name}.png").read_bytes())
-    chosen = {split: [row for row in rows if row[0] == split] for split in ("train", "test")}
-    _write(train, ("image_name", "cell_type", "target"), [(row[1], row[3], row[2]) for row in chosen["train"]])
-    _write(test, ("image_name", "cell_type"), [(row[1], row[3]) for row in chosen["test"]])
-    _write(submission, ("image_name", "target"), [(row[1], "0") for row in chosen["test"]])
-    logger.info("wrote %d training and %d test photographs", len(chosen["train"]), len(chosen["test"]))
+        expected = [Cell(*(row[name] for name in Cell._fields)) for row in csv.DictReader(handle)]
+    if cells != expected:
+        raise FoldlineError(f"the data of the package elpv-dataset differ from {pinned}; install the locked version")
+    images = Path(outputs.train).parent / "images"
+    for cell in cells:
+        with atomic_write(images / f"{cell.id}.png") as handle:
+            handle.write((package / "images" / f"{cell.id}.png").read_bytes())
+    train = [cell for cell in cells if cell.split == "train"]
+    test = [cell for cell in cells if cell.split == "test"]
+    columns = ("image_name", "cell_type", "target")
+    _write_table(outputs.train, columns, [(cell.id, cell.cell_type, cell.target) for cell in train])
+    _write_table(outputs.test, columns[:2], [(cell.id, cell.cell_type) for cell in test])
+    _write_table(outputs.submission, ("image_name", "target"), [(cell.id, "0") for cell in test])
+    logger.info("wrote %d training and %d test photographs", len(train), len(test))
 
 
 def package_folder() -> Path:
     """Folder of labels.csv and images/ of the installed package."""
-    found = importlib.util.find_spec("elpv_dataset")
-    if found is None or found.origin is None:
-        raise FoldlineError("the package elpv-dataset is not installed; it is in envs/requirements.lock")
-    return Path(found.origin).parent / "data"
+    spec = importlib.util.find_spec("elpv_dataset")
+    if spec is None or spec.origin is None:
+        raise FoldlineError(
+            "the package elpv-dataset is not installed; install it in the version of envs/requirements.lock"
+        )
+    return Path(spec.origin).parent / "data"
 
 
 def labels_of(package: Path) -> list[tuple[str, str, float]]:
-    """Id, cell type and probability of a defect of every photograph, the held-out ones too, sorted by id."""
+    """Id, cell type and probability of a defect of every photograph, test split included, sorted by id."""
     lines = (package / "labels.csv").read_text(encoding="utf-8").splitlines()
-    cells = [line.split() for line in lines if line.strip()]
-    return sorted((Path(path).stem, kind, float(probability)) for path, probability, kind in cells)
+    fields = [line.split() for line in lines if line.strip()]
+    return sorted((Path(path).stem, kind, float(probability)) for path, probability, kind in fields)
 
 
-def held_out(labels: Sequence[tuple[str, str, float]]) -> set[str]:
-    """Ids of the test split: of each probability and type the first fifth in the order of `rows.id_hash`."""
+def held_out_ids(labels: Sequence[tuple[str, str, float]]) -> set[str]:
+    """Ids of the test split: of each probability and type the first fifth, in the order of the id hash."""
     strata = defaultdict(list)
     for name, kind, probability in labels:
         strata[kind, probability].append(name)
     return {name for names in strata.values() for name in sorted(names, key=id_hash)[: round(TEST_SHARE * len(names))]}
 
 
-def rows_of(package: Path) -> list[tuple[str, ...]]:
-    """One tuple of texts in the order of `PINNED_COLUMNS` for every photograph; labels of test rows are ""."""
+def cells_of(package: Path) -> list[Cell]:
+    """All photographs, the training split first, each split sorted by id."""
     labels = labels_of(package)
-    test = held_out(labels)
-    rows = []
+    test = held_out_ids(labels)
+    cells = []
     for name, kind, probability in labels:
         content = (package / "images" / f"{name}.png").read_bytes()
         split, target = ("test", "") if name in test else ("train", str(int(probability > DEFECT_PROBABILITY)))
-        rows.append((split, name, target, kind, str(len(content)), hashlib.sha256(content).hexdigest()))
-    return sorted(rows, key=lambda row: (row[0] == "test", row[1]))
+        cells.append(Cell(split, name, target, kind, str(len(content)), hashlib.sha256(content).hexdigest()))
+    return sorted(cells, key=lambda cell: (cell.split == "test", cell.id))
 
 
-def _write(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _write_table(path: str | Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(header)
@@ -103,8 +131,8 @@ if __name__ == "__main__":
     with step(snakemake):
         example_data(
             pinned=snakemake.input.pinned,
-            train=snakemake.output.train,
-            test=snakemake.output.test,
-            submission=snakemake.output.submission,
+            outputs=Outputs(
+                train=snakemake.output.train, test=snakemake.output.test, submission=snakemake.output.submission
+            ),
             **snakemake.params.settings,
         )

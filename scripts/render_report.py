@@ -23,7 +23,7 @@ from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Prove
 from foldline.report.page import page
 from foldline.report.run import Run, check_run, fold_of, model_and_fold
 from foldline.step import step
-from foldline.tfrecords.shards import read_manifest
+from foldline.tfrecords.manifests import read_manifest
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ def render_report(
     pairs = oof.pairs()
     pairs = pairs[pairs["class"].isin(run.metrics.scored_classes)]
     errors = largest_errors(pairs, wrong_images)
-    channels = read_manifest(inputs.manifests[0])["channels"]
+    channels = read_manifest(inputs.manifests[0]).channels
     examples = rows_of_every_label(run.scored, CHANNEL_EXAMPLES if channels else RGB_EXAMPLES)
     data = FigureData(
         pairs=pairs,

@@ -1,16 +1,15 @@
-"""Cut the images to one size and pack them into a shard, so that training reads one file and decodes small pictures.
+"""Resize the images and pack them into a shard, so that training reads one file and decodes small images.
 
-Inputs: shards of the inventory that hold the rows of the shard; the images or ready-made TFRecord files, which are not
-    inputs of the rule.
-Outputs: records, a TFRecord file (`foldline.records`); manifest, what is in it.
-Parameters: root (the dataset's folder), channels (of a sample, none for RGB images), image_feature (feature of the
-    image in ready-made records), table (of the places of ready-made records), aspect ("stretch", "crop" or "pad"),
-    jpeg_quality, metadata_columns.
+Inputs: inventory (its shards that hold the rows of this shard); the images or ready-made TFRecord files are not inputs
+    of the rule.
+Outputs: records, a TFRecord file (see `foldline.tfrecords.records`); manifest, its description.
+Parameters: settings, see `ShardConfig`.
 """
 
 import functools
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -18,127 +17,131 @@ from foldline.dataset.channels import image_features, image_paths
 from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
 from foldline.errors import FoldlineError
 from foldline.io.files import digest_of
+from foldline.io.settings import build
 from foldline.io.storage import join
 from foldline.io.tables import INVENTORY, read_table
 from foldline.io.workers import ordered_map
 from foldline.step import step
-from foldline.tfrecords.image_sources import Source, pictures_of
-from foldline.tfrecords.record_index import read_locations
-from foldline.tfrecords.shards import Record, encode_record, feature_kinds, write_manifest, write_records
+from foldline.tfrecords.image_sources import SampleImages, record_images
+from foldline.tfrecords.manifests import Manifest, write_manifest
+from foldline.tfrecords.record_files import write_records
+from foldline.tfrecords.record_tables import read_locations
+from foldline.tfrecords.records import Record, encode_record, feature_kinds
+from foldline.tfrecords.shard_config import ShardConfig
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that the step writes: the TFRecord file, and its manifest after it."""
+
+    records: str | Path
+    manifest: str | Path
 
 
 def shard_records(
     *,
     inventory: Sequence[str | Path],
-    records: str | Path,
-    manifest: str | Path,
-    threads: int,
+    outputs: Outputs,
     split: str,
     shard: str,
-    root: str | Path,
-    channels: Sequence[str],
-    image_feature: str,
     size: int,
-    aspect: str,
-    jpeg_quality: int,
-    metadata_columns: Sequence[str],
-    table: str | Path | None = None,
+    config: ShardConfig,
+    threads: int,
 ) -> None:
-    """Write one shard and, after it, its manifest.
+    """Write one shard and its manifest.
 
-    The bytes depend on the rows, the images and the settings only, not on `threads`.
+    The bytes depend on rows, images and settings only, not on `threads`.
 
     Args:
-        inventory: tables that hold the rows of the shard, among others or not.
-        records: where the TFRecord file goes. Its records are ordered by `rows.id_hash` of their ids.
-        manifest: where the manifest goes.
-        threads: processes that decode and encode images.
-        split: "train", "external" (records carry a target) or "test".
-        shard: which rows, "00003-of-00016": those whose id falls into that bucket.
-        root: folder or URL of the dataset.
-        channels: names of the channels, each a feature of a record; none where a sample is one RGB image.
-        image_feature: feature of the image in ready-made records. An image that has the wanted size is handed on
-            byte by byte, others are cut to it.
-        size: side of the square pictures, in pixels.
-        aspect: see `images.record_image`.
-        jpeg_quality: in 1..100.
-        metadata_columns: columns of the inventory that records carry as text.
-        table: the table made of ready-made TFRecord files, which knows where each record is now: records that move to
-            other files change nothing else, so the inventory may be older. None for image files.
+        inventory: tables that hold the rows of the shard, and maybe others.
+        outputs: the files to write; records are in the order of the id hash.
+        split: "train", "external" (records have a target) or "test".
+        shard: name of the shard, "00003-of-00016"; it holds the rows whose id hash falls into it.
+        size: side of the square images in pixels.
+        config: how to make the records.
+        threads: number of processes that decode and encode images.
 
     Raises:
         FoldlineError: an image has a problem, is damaged, or has changed since the inventory was made.
     """
-    labeled = split != "test"
-    kinds = feature_kinds(metadata_columns, labeled, channels)
+    kinds = feature_kinds(config.metadata_columns, split != "test", config.channels)
     rows = rows_of_shard(inventory, shard)
-    moved = read_locations(table) if table else {}
-    sources = [_source(row.id, moved.get(row.id, row.path), row.sha256, root, channels) for row in rows.itertuples()]
-    cut = functools.partial(
-        pictures_of, image_feature=image_feature, size=size, aspect=aspect, jpeg_quality=jpeg_quality
-    )
-
-    def encoded() -> Iterator[bytes]:
-        for row, pictures in zip(rows.to_dict("records"), ordered_map(cut, sources, workers=threads), strict=True):
-            images = dict(zip(image_features(channels), pictures, strict=True))
-            metadata = {name: row[name] for name in metadata_columns}
-            yield encode_record(Record(row["id"], row["group"], images, row["target"], metadata))
-
-    written = write_records(records, encoded())
-    write_manifest(
-        manifest,
-        {
-            "split": split,
-            "shard": shard,
-            "records": written.records,
-            "ids_sha256": digest_of(list(rows["id"])),
-            "sha256": written.sha256,
-            "bytes": written.bytes,
-            "image_size": size,
-            "channels": list(channels),
-            "classes": max(map(len, rows["target"]), default=0),
-            "settings": {"aspect": aspect, "jpeg_quality": jpeg_quality, "metadata_columns": list(metadata_columns)},
-            "features": kinds,
+    written = write_records(outputs.records, _encoded_records(rows, size, config, threads))
+    manifest = Manifest(
+        split=split,
+        shard=shard,
+        records=written.records,
+        ids_sha256=digest_of(list(rows["id"])),
+        sha256=written.sha256,
+        bytes=written.bytes,
+        image_size=size,
+        channels=config.channels,
+        classes=max(map(len, rows["target"]), default=0),
+        settings={
+            "aspect": config.aspect,
+            "jpeg_quality": config.jpeg_quality,
+            "metadata_columns": config.metadata_columns,
         },
+        features=kinds,
     )
+    write_manifest(outputs.manifest, manifest)
     logger.info("%s %s at %d pixels: %d records, %d bytes", split, shard, size, written.records, written.bytes)
 
 
-def _source(name: str, path: str, sha256: str, root: str | Path, channels: Sequence[str]) -> Source:
-    return Source(name, tuple(join(root, place) for place in image_paths(path, channels)), sha256)
-
-
 def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
-    """Rows of the inventory that fall into a shard, ordered by `rows.id_hash` of their ids.
+    """Rows of the inventory that belong to a shard, in the order of the id hash.
 
     Raises:
         FoldlineError: the image of a row has a problem.
     """
     index, count = shard_numbers(shard)
-    kept = []
-    for path in inventory:
-        table = read_table(path, INVENTORY)
-        kept.append(table[[shard_index(name, count) == index for name in table["id"]]])
-    rows = pd.concat(kept, ignore_index=True)
-    for row in rows[rows["problem"] != ""].itertuples():
+    tables = (read_table(path, INVENTORY) for path in inventory)
+    inside = [table[[shard_index(name, count) == index for name in table["id"]]] for table in tables]
+    rows = pd.concat(inside, ignore_index=True)
+    unusable = rows[rows["problem"] != ""]
+    if len(unusable):
+        row = unusable.iloc[0]
         raise FoldlineError(
-            f"{row.path}: image of id {row.id} cannot be used: {row.problem}; mend or replace the file, or remove its "
-            "row from the table"
+            f"{row['path']}: image of id {row['id']} cannot be used: {row['problem']}; mend or replace the file, or "
+            "remove its row from the table"
         )
     return rows.sort_values("id", key=lambda names: names.map(id_hash), ignore_index=True)
+
+
+def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads: int) -> Iterator[bytes]:
+    locations = read_locations(config.table) if config.table else {}
+    sources = [
+        _sample_images(row["id"], locations.get(row["id"], row["path"]), row["sha256"], config)
+        for row in rows.to_dict("records")
+    ]
+    resize = functools.partial(
+        record_images,
+        image_feature=config.image_feature,
+        size=size,
+        aspect=config.aspect,
+        jpeg_quality=config.jpeg_quality,
+    )
+    features = image_features(config.channels)
+    for row, resized in zip(rows.to_dict("records"), ordered_map(resize, sources, workers=threads), strict=True):
+        images = dict(zip(features, resized, strict=True))
+        metadata = {name: row[name] for name in config.metadata_columns}
+        yield encode_record(Record(row["id"], row["group"], images, row["target"], metadata))
+
+
+def _sample_images(name: str, path: str, sha256: str, config: ShardConfig) -> SampleImages:
+    return SampleImages(name, tuple(join(config.root, one) for one in image_paths(path, config.channels)), sha256)
 
 
 if __name__ == "__main__":
     with step(snakemake):
         shard_records(
             inventory=snakemake.input.inventory,
-            records=snakemake.output.records,
-            manifest=snakemake.output.manifest,
-            threads=snakemake.threads,
+            outputs=Outputs(records=snakemake.output.records, manifest=snakemake.output.manifest),
             split=snakemake.wildcards.split,
             shard=snakemake.wildcards.shard,
             size=int(snakemake.wildcards.size),
-            **snakemake.params.settings,
+            config=build(ShardConfig, snakemake.params.settings),
+            threads=snakemake.threads,
         )

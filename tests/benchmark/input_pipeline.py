@@ -57,7 +57,8 @@ def write_images(path: Path, count: int, size: int, folder: Path | None) -> None
     from fixtures.pictures import photograph
     from foldline.dataset.channels import IMAGE
     from foldline.tfrecords.example_proto import encode_example
-    from foldline.tfrecords.shards import TARGET, write_records
+    from foldline.tfrecords.record_files import write_records
+    from foldline.tfrecords.records import TARGET
 
     if folder is None:
         pictures = [photograph(size, size, seed=seed) for seed in range(min(count, 64))]
@@ -205,7 +206,7 @@ def parsed(record: object) -> tuple:
     """Bytes of the image, and label, of a record."""
     from foldline.dataset.channels import IMAGE
     from foldline.runtime.tensorflow import tf
-    from foldline.tfrecords.shards import TARGET
+    from foldline.tfrecords.records import TARGET
 
     features = {IMAGE: tf.io.FixedLenFeature([], tf.string), TARGET: tf.io.FixedLenFeature([], tf.int64)}
     row = tf.io.parse_single_example(record, features)

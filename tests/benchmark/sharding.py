@@ -1,12 +1,12 @@
-"""CPU time of cutting large images into a shard: `shard_records` against the usual loop, side by side.
+"""CPU time of sharding large images: `shard_records` against the usual loop, one after the other.
 
 Run as python tests/benchmark/sharding.py IMAGE_FOLDER [--count 300] [--size 384] [--channels red green blue yellow].
-The images of the folder are repeated to `count` under ids of their own; with `--channels` they are samples of gray
-files ID_CHANNEL.png, and each image is a sample with all its channels. The loop decodes whole images with OpenCV,
-averages over areas, encodes JPEG 95 and writes with TensorFlow, image by image. Each runs as a process of its own, once
-with `count` images and once with a fifth of them, so that start-up shows. Printed are images per CPU-second of the
-whole process and its children, the same without start-up, the largest resident set of a process, and the likeness to
-whole decode and area average without any JPEG, in dB (PSNR, mean over the images of the folder).
+The images of the folder are repeated until there are `count`, each with its own id; with `--channels`, the folder holds
+samples of gray files ID_CHANNEL.png. The loop decodes full images with OpenCV, averages over areas, encodes JPEG 95 and
+writes with TensorFlow, image by image. Each method runs in its own process, once with `count` images and once with a
+fifth of them, so that start-up time can be subtracted. The output lists images per CPU-second of the process and its
+children, the same without start-up, the largest resident set of a process, and the PSNR in dB against a full decode and
+area averages without JPEG (mean over the images of the folder).
 """
 
 import argparse
@@ -34,7 +34,7 @@ from foldline.dataset.channels import CHANNEL, image_features, image_paths, join
 from foldline.io.files import sha256_of_file  # noqa: E402
 from foldline.io.tables import INVENTORY, write_table  # noqa: E402
 from foldline.tfrecords.example_proto import decode_example  # noqa: E402
-from foldline.tfrecords.shards import read_records  # noqa: E402
+from foldline.tfrecords.record_files import read_records  # noqa: E402
 
 QUALITY = 95
 THREADS = 2
@@ -42,12 +42,15 @@ THREADS = 2
 OURS = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
-from shard_records import shard_records
+from foldline.tfrecords.shard_config import ShardConfig
+from shard_records import Outputs, shard_records
 inventory, images, records, size, *channels = sys.argv[1:]
 shard_records(
-    inventory=[inventory], records=records, manifest=records + ".json", threads={THREADS}, split="train",
-    shard="00000-of-00001", root=images, size=int(size), aspect="stretch", jpeg_quality={QUALITY}, metadata_columns=[],
-    channels=channels, image_feature="image",
+    inventory=[inventory], outputs=Outputs(records, records + ".json"), split="train", shard="00000-of-00001",
+    size=int(size), threads={THREADS}, config=ShardConfig(
+        root=images, channels=tuple(channels), image_feature="image", aspect="stretch", jpeg_quality={QUALITY},
+        metadata_columns=(),
+    ),
 )
 """
 LOOP = f"""
@@ -73,7 +76,7 @@ with tf.io.TFRecordWriter(records) as writer:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run cost: CPU seconds with all children, wall seconds, largest resident set of its processes in MB."""
+    """Cost of a run: CPU seconds with all children, wall seconds, largest resident set of its processes in MB."""
 
     cpu: float
     wall: float
@@ -82,7 +85,7 @@ class Cost:
 
 
 def run(code: str, arguments: list[str]) -> Cost:
-    """Run Python code in a process of its own and measure it and its children."""
+    """Run Python code in a new process and measure it and its children."""
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-c", code, *arguments])
     peaks: dict[int, int] = {}
@@ -92,7 +95,7 @@ def run(code: str, arguments: list[str]) -> Cost:
     process.returncode = os.waitstatus_to_exitcode(status)
     watcher.join()
     if process.returncode:
-        raise SystemExit(f"a run ended with {process.returncode}")
+        raise SystemExit(f"a run exited with {process.returncode}")
     main = peaks.pop(process.pid)
     return Cost(
         usage.ru_utime + usage.ru_stime, time.monotonic() - started, main / 1e6, max(peaks.values(), default=0) / 1e6
@@ -100,7 +103,7 @@ def run(code: str, arguments: list[str]) -> Cost:
 
 
 def _watch(pid: int, peaks: dict[int, int]) -> None:
-    """Keep the largest resident set in bytes of each process of a tree until its root ends."""
+    """Record the largest resident set in bytes of each process of a tree until its root exits."""
     try:
         root = psutil.Process(pid)
         while root.status() != psutil.STATUS_ZOMBIE:
@@ -115,7 +118,7 @@ def _watch(pid: int, peaks: dict[int, int]) -> None:
 
 
 def samples_of(folder: Path, channels: Sequence[str]) -> list[list[Path]]:
-    """Files of each sample of a folder, sorted: one, or one of each channel."""
+    """Sorted files of each sample of a folder: one, or one for each channel."""
     files = sorted(path for path in folder.iterdir() if path.is_file())
     if not channels:
         return [[path] for path in files]
@@ -124,7 +127,7 @@ def samples_of(folder: Path, channels: Sequence[str]) -> list[list[Path]]:
 
 
 def write_inventory(folder: Path, work: Path, count: int, channels: Sequence[str]) -> Path:
-    """Repeat the samples of a folder to `count` ids below `work`; return the inventory table."""
+    """Repeat the samples of a folder until there are `count` ids in `work`; return the inventory table."""
     samples = samples_of(folder, channels)
     (work / "images").mkdir(exist_ok=True)
     digests = {files[0]: joint_digest([sha256_of_file(path) for path in files]) for files in samples}
@@ -132,9 +135,9 @@ def write_inventory(folder: Path, work: Path, count: int, channels: Sequence[str
     for number, files in zip(range(count), itertools.cycle(samples), strict=False):
         name = f"{number:05d}"
         path = f"{name}_{CHANNEL}.png" if channels else name + files[0].suffix
-        for link, file in zip(image_paths(path, channels), files, strict=True):
-            if not (work / "images" / link).exists():
-                (work / "images" / link).symlink_to(file.resolve())
+        for name_of_link, file in zip(image_paths(path, channels), files, strict=True):
+            if not (work / "images" / name_of_link).exists():
+                (work / "images" / name_of_link).symlink_to(file.resolve())
         size = sum(file.stat().st_size for file in files)
         rows.append((name, "0", name, path, size, digests[files[0]], 0, 0, "", ""))
     table = work / f"inventory{count}.csv"
@@ -142,8 +145,8 @@ def write_inventory(folder: Path, work: Path, count: int, channels: Sequence[str
     return table
 
 
-def likeness(records: Path, images: Path, size: int, distinct: int, channels: Sequence[str]) -> tuple[float, float]:
-    """Mean and least PSNR in dB of the first `distinct` ids against whole decode and area average."""
+def similarity(records: Path, images: Path, size: int, distinct: int, channels: Sequence[str]) -> tuple[float, float]:
+    """Mean and least PSNR in dB of the first `distinct` ids against full decode and area average."""
     decibels = []
     for data in read_records(records):
         features = decode_example(data)
@@ -160,7 +163,7 @@ def likeness(records: Path, images: Path, size: int, distinct: int, channels: Se
 
 
 def compare(folder: Path, count: int, size: int, channels: Sequence[str]) -> None:
-    """Run both and print the table."""
+    """Run both methods and print their costs."""
     work = Path(tempfile.mkdtemp(prefix="foldline-sharding-"))
     try:
         few = max(1, count // 5)
@@ -172,13 +175,13 @@ def compare(folder: Path, count: int, size: int, channels: Sequence[str]) -> Non
             for number in (few, count):
                 table = write_inventory(folder, work, number, channels)
                 costs[number] = run(code, [str(table), str(work / "images"), str(records), str(size), *channels])
-            whole, short = costs[count], costs[few]
-            rates[name] = (count / whole.cpu, (count - few) / (whole.cpu - short.cpu))
-            mean, least = likeness(records, work / "images", size, distinct, channels)
+            long, short = costs[count], costs[few]
+            rates[name] = (count / long.cpu, (count - few) / (long.cpu - short.cpu))
+            mean, least = similarity(records, work / "images", size, distinct, channels)
             print(
                 f"{name:14} {rates[name][0]:6.1f} images per CPU-second, {rates[name][1]:6.1f} without start-up; "
-                f"{whole.cpu:.1f} s CPU, {whole.wall:.1f} s wall; main process {whole.main_mb:.0f} MB, "
-                f"worker {whole.worker_mb:.0f} MB; {mean:.2f} dB, at least {least:.2f} dB"
+                f"{long.cpu:.1f} s CPU, {long.wall:.1f} s wall; main process {long.main_mb:.0f} MB, "
+                f"worker {long.worker_mb:.0f} MB; {mean:.2f} dB, at least {least:.2f} dB"
             )
         ratios = [ours / loop for ours, loop in zip(rates["shard_records"], rates["loop"], strict=True)]
         print(f"ratio          {ratios[0]:.2f} per CPU-second, {ratios[1]:.2f} without start-up")
@@ -192,5 +195,5 @@ if __name__ == "__main__":
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--channels", nargs="+", default=[])
-    given = parser.parse_args()
-    compare(given.folder, given.count, given.size, given.channels)
+    arguments = parser.parse_args()
+    compare(arguments.folder, arguments.count, arguments.size, arguments.channels)

@@ -1,4 +1,4 @@
-"""Tables, images and TFRecords in a bucket are read in place; its listing decides what is stale."""
+"""Tables, images and TFRecords are read from a bucket; its listing decides what is stale."""
 
 import csv
 import shutil
@@ -13,8 +13,7 @@ from fixtures.buckets import Bucket
 from fixtures.images import write_config, write_dataset
 from fixtures.project import Project, copy_workflow
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
-from foldline.dataset.id_hash import shard_index as shard
-from foldline.dataset.id_hash import shard_name
+from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.planning.image_digests import BucketListings
@@ -25,7 +24,7 @@ SHARD = "results/shards/32/train/00000-of-00002.tfrec"
 
 
 def project_in(folder: Path, change: Mapping[str, Any]) -> Project:
-    """The tiny project without its data, the `dataset` section changed."""
+    """The tiny project without data and with a changed `dataset` section."""
     copy_workflow(folder)
     path = folder / "config" / "config.yaml"
     write_config(path)
@@ -35,7 +34,7 @@ def project_in(folder: Path, change: Mapping[str, Any]) -> Project:
     return Project(folder)
 
 
-def test_images_in_a_bucket_are_cut_to_the_shards_of_local_ones(bucket: Bucket, tmp_path: Path) -> None:
+def test_images_in_a_bucket_give_the_same_shards_as_local_ones(bucket: Bucket, tmp_path: Path) -> None:
     write_dataset(tmp_path / "data")
     bucket.upload(tmp_path / "data", "skin")
     targets = ("results/folds.csv", SHARD)
@@ -52,7 +51,7 @@ def test_images_in_a_bucket_are_cut_to_the_shards_of_local_ones(bucket: Bucket, 
     before = project.stale()
     bucket.write("skin/images/s000.png", bucket.read("skin/images/s001.png"))
     scans = {name for name in project.stale() - before if name.startswith("scan_images")}
-    assert scans == {f"scan_images/train/{shard_name(shard('s000', 4), 4)}"}
+    assert scans == {f"scan_images/train/{shard_name(shard_index('s000', 4), 4)}"}
 
     bucket.delete("skin/images/s000.png")
     done = project.snakemake("-n", check=False)
@@ -60,8 +59,8 @@ def test_images_in_a_bucket_are_cut_to_the_shards_of_local_ones(bucket: Bucket, 
     assert missing in done.stdout + done.stderr
 
 
-def test_records_in_a_bucket_are_read_in_place(bucket: Bucket, tmp_path: Path) -> None:
-    """Row 2: TFRecords from `gs://`, by a pattern below the root and by one of their own."""
+def test_records_in_a_bucket_are_read_without_copies(bucket: Bucket, tmp_path: Path) -> None:
+    """Row 2: TFRecords from `gs://`, by a pattern relative to the root and by a URL."""
     (tmp_path / "records").mkdir()
     write_tfrecord(tmp_path / "records" / "train00.tfrec", examples(16, size=32))
     write_tfrecord(tmp_path / "records" / "test00.tfrec", examples(4, first=16, size=32, labeled=False))
@@ -87,7 +86,7 @@ def test_records_in_a_bucket_are_read_in_place(bucket: Bucket, tmp_path: Path) -
         assert next(csv.DictReader(handle))["path"].startswith("train00.tfrec#")
 
 
-def test_a_listing_tells_contents_without_reading(bucket: Bucket) -> None:
+def test_a_listing_has_checksums_and_sizes(bucket: Bucket) -> None:
     for path in ("images/a/1.png", "images/b/1.png", "else/1.png"):
         bucket.write(path, b"one")
     urls = [bucket.url(f"images/{name}/1.png") for name in "ab"]
@@ -98,11 +97,11 @@ def test_a_listing_tells_contents_without_reading(bucket: Bucket) -> None:
     assert listings.file_names(bucket.url("images/a")) == ["1.png"]
     with pytest.raises(FoldlineError, match=r"row 2: image gs://.*/images/c/1\.png does not exist"):
         BucketListings().contents([urls[0], bucket.url("images/c/1.png")], row_of=["row 1", "row 2"].__getitem__)
-    with pytest.raises(FoldlineError, match=r"gs://no-such-bucket/a cannot be listed: .*; check the address"):
+    with pytest.raises(FoldlineError, match=r"gs://no-such-bucket/a cannot be listed: .*; check the URL"):
         storage.list_objects("gs://no-such-bucket/a")
 
 
-def test_an_object_is_written_once(bucket: Bucket) -> None:
+def test_an_unchanged_object_is_not_written_again(bucket: Bucket) -> None:
     url = bucket.url("table.csv")
     storage.write_if_changed(url, b"1")
     before = storage.size_and_version(url)

@@ -8,7 +8,7 @@ import yaml
 from fixtures.channels import CHANNELS, dataset_section, write_channels
 from fixtures.project import Project, copy_workflow
 from fixtures.tfrecords import write_tfrecord
-from foldline.tfrecords.shards import read_manifest
+from foldline.tfrecords.manifests import read_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ def test_files_and_records_become_the_same_shard(project: Project) -> None:
     configure(project)
     project.snakemake("results/folds.csv", str(SHARD))
     from_files = (project.folder / SHARD).read_bytes()
-    assert read_manifest((project.folder / SHARD).with_suffix(".json"))["channels"] == list(CHANNELS)
+    assert read_manifest((project.folder / SHARD).with_suffix(".json")).channels == CHANNELS
     assert len((project.folder / "results" / "folds.csv").read_text().splitlines()) == 25
     shutil.rmtree(project.folder / "results")
     records = {

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from example_data import DEFECT_PROBABILITY, example_data, labels_of, package_folder
+from example_data import DEFECT_PROBABILITY, Outputs, example_data, labels_of, package_folder
 from foldline.errors import FoldlineError
 from sklearn.metrics import roc_auc_score
 
 
 def write(folder: Path, pinned: Path) -> None:
-    paths = {name: folder / f"{name}.csv" for name in ("train", "test", "submission")}
-    example_data(pinned=pinned, **paths, example="elpv")
+    outputs = Outputs(*(folder / f"{name}.csv" for name in ("train", "test", "submission")))
+    example_data(pinned=pinned, outputs=outputs, example="elpv")
 
 
 def test_the_example_is_written_as_a_user_would_bring_it(repository: Path, tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_other_data_than_pinned_are_refused(repository: Path, tmp_path: Path) ->
     pinned = tmp_path / "pinned.csv"
     text = (repository / "workflow" / "examples" / "elpv.csv").read_text()
     pinned.write_text(text.replace("train,cell0001,1", "train,cell0001,0"))
-    with pytest.raises(FoldlineError, match="elpv-dataset holds other data"):
+    with pytest.raises(FoldlineError, match="the data of the package elpv-dataset differ"):
         write(tmp_path, pinned)
 
 

@@ -8,7 +8,9 @@ import pytest
 import yaml
 from fixtures.project import Project, copy_workflow
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
-from foldline.tfrecords.shards import decode_record, read_manifest, read_records
+from foldline.tfrecords.manifests import read_manifest
+from foldline.tfrecords.record_files import read_records
+from foldline.tfrecords.records import decode_record
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +56,7 @@ def rows() -> dict[str, dict]:
 def test_records_come_out_as_the_same_rows(project: Project) -> None:
     """Rows 2 and 3: written by TensorFlow's own writer, read back without encoding an image again."""
     path = project.folder / "results" / "shards" / str(SIZE) / "train" / "00000-of-00001.tfrec"
-    kinds = read_manifest(path.with_suffix(".json"))["features"]
+    kinds = read_manifest(path.with_suffix(".json")).features
     found = {record.id: record for record in (decode_record(data, kinds) for data in read_records(path))}
     expected = rows()
     assert set(found) == set(expected)

@@ -12,7 +12,7 @@ from foldline.input_pipeline.decode import Inputs, network_inputs
 from foldline.input_pipeline.mixup import has_mixing, mix
 from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.open_shards import Shards
-from foldline.tfrecords.shards import BYTES, ID, INTEGER, TARGET, feature_kinds
+from foldline.tfrecords.records import BYTES, ID, INTEGER, TARGET, feature_kinds
 
 # Encoded records that wait to be shuffled take about this much memory.
 SHUFFLE_BYTES = 256 << 20

@@ -162,13 +162,8 @@ def _record_samples(dataset: Mapping[str, Any], split: str, table: str, cache: P
     # Imported here: without TFRecord files Snakemake's Python needs none of these packages, and starts faster.
     try:
         from foldline.tfrecords.channel_join import JoinedRecord, join_channels
-        from foldline.tfrecords.record_index import (
-            IndexedRecord,
-            RecordNames,
-            check_split,
-            index_files,
-            write_split_table,
-        )
+        from foldline.tfrecords.record_index import IndexedRecord, RecordNames, index_files
+        from foldline.tfrecords.record_tables import check_split, write_split_table
     except ImportError as error:
         raise FoldlineError(
             f"dataset.{split}_records: the Python that runs Snakemake needs google-crc32c and pillow to read TFRecord "

@@ -13,7 +13,9 @@ from foldline.errors import FoldlineError, listing
 from foldline.evaluation.oof import BLEND
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
-from foldline.tfrecords.shards import check_shards, decode_record, read_records
+from foldline.tfrecords.open_shards import check_shards
+from foldline.tfrecords.record_files import read_records
+from foldline.tfrecords.records import decode_record
 
 
 def largest_errors(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -64,12 +66,12 @@ def read_images(
     """
     images: dict[str, npt.NDArray[np.uint8]] = {}
     for path, manifest in zip(shards, check_shards(shards, manifests), strict=True):
-        index, count = shard_numbers(manifest["shard"])
+        index, count = shard_numbers(manifest.shard)
         wanted = {name for name in ids if shard_index(name, count) == index}
         for data in read_records(path) if wanted else ():
-            record = decode_record(data, manifest["features"], manifest["channels"])
+            record = decode_record(data, manifest.features, manifest.channels)
             if record.id in wanted:
-                planes = [decode_pixels(record.images[name]) for name in image_features(manifest["channels"])]
+                planes = [decode_pixels(record.images[name]) for name in image_features(manifest.channels)]
                 images[record.id] = np.concatenate(planes, axis=2)
                 wanted.discard(record.id)
             if not wanted:

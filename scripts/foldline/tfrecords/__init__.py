@@ -1,1 +1,1 @@
-"""TFRecord files: our shards, and those that users bring."""
+"""TFRecord files: Foldline's shards with their manifests, and ready-made files of users."""

@@ -1,4 +1,4 @@
-"""Ready-made records of single channels, joined to samples by the id in their names, never by their order."""
+"""Join ready-made records of single channels to samples, by the id in their names and never by their order."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,116 +11,118 @@ from foldline.tfrecords.record_index import IndexedRecord
 
 @dataclass(frozen=True)
 class JoinedRecord:
-    """A sample whose channels stand in records of their own.
+    """A sample with one record for each channel.
 
     Attributes:
         id: the sample's name.
-        target: as every record has it; "" in a test split.
-        group: as every record has it; the sample's id where there is none.
-        metadata: as every record has them.
-        places: place of the record of each channel, in the order of the channels.
+        target: label code of every record; "" in a test split.
+        group: group of every record; the sample's id if there is none.
+        metadata: metadata of every record.
+        locations: location of the record of each channel, in the order of the channels.
         sha256: `channels.joint_digest` of the images.
-        bytes: size of the images together.
+        bytes: total size of the images.
     """
 
     id: str
     target: str
     group: str
     metadata: tuple[str, ...]
-    places: tuple[str, ...]
+    locations: tuple[str, ...]
     sha256: str
     bytes: int
 
-    def place(self, _file: str) -> str:
-        """Place in the table of a split."""
-        return PATH_SEPARATOR.join(self.places)
+    def location(self, _file: str) -> str:
+        """Path column of the table of a split."""
+        return PATH_SEPARATOR.join(self.locations)
 
 
 @dataclass(frozen=True)
-class _Found:
-    """A record with its file."""
-
+class _RecordInFile:
     file: str
     record: IndexedRecord
 
     @property
     def where(self) -> str:
+        """Name of the record in an error message."""
         return f"{self.file}, record {self.record.number}, id {self.record.id!r}"
 
 
 def join_channels(
     files: Mapping[str, Sequence[IndexedRecord]], *, channels: Sequence[str], record_name: str, grouped: bool
 ) -> dict[str, list[JoinedRecord]]:
-    """Put the records of a split together.
+    """Join the records of a split.
 
     Args:
-        files: records of each file by what the table calls it, their ids unique.
+        files: records by the name of their file in the table; ids must be unique.
         channels: names of the channels that every sample has.
-        record_name: how the id of a record is made of {id} and {channel}.
+        record_name: form of the id of a record, with `{id}` and `{channel}`.
         grouped: whether records have a group of their own.
 
     Returns:
         Samples by the file of their first channel.
 
     Raises:
-        FoldlineError: the id of a record is made otherwise or of an unknown channel, a sample lacks a channel, or its
+        FoldlineError: the id of a record has another form or an unknown channel, a sample lacks a channel, or its
             records differ in label, group or metadata.
     """
     forms = {
         channel: re.compile(re.escape(record_name.replace(CHANNEL, channel)).replace(re.escape("{id}"), "(.+)"))
         for channel in channels
     }
-    samples: dict[str, dict[str, _Found]] = {}
+    samples: dict[str, dict[str, _RecordInFile]] = {}
     for file, records in files.items():
         if PATH_SEPARATOR in file:
-            raise FoldlineError(f"{file}: the name of a file of records cannot hold {PATH_SEPARATOR!r}; rename it")
+            raise FoldlineError(
+                f"{file}: the name of a TFRecord file must not contain {PATH_SEPARATOR!r}; rename the file"
+            )
         for record in records:
-            found = _Found(file, record)
+            entry = _RecordInFile(file, record)
             matches = ((channel, form.fullmatch(record.id)) for channel, form in forms.items())
             channel, match = next((pair for pair in matches if pair[1]), ("", None))
             if match is None:
                 raise FoldlineError(
-                    f"{found.where}: the id is not {record_name} (dataset.record_name) with one of the channels "
-                    f"{listing(channels, limit=20)}; name the channel in dataset.channels, or leave the record out"
+                    f"{entry.where}: the id does not have the form {record_name} (dataset.record_name) with one of the "
+                    f"channels {listing(channels, limit=20)}; add the channel to dataset.channels, or remove the record"
                 )
-            samples.setdefault(match[1], {})[channel] = found
+            samples.setdefault(match[1], {})[channel] = entry
     joined: dict[str, list[JoinedRecord]] = {}
     for name, sample in samples.items():
-        made = _joined(name, sample, channels, record_name, grouped=grouped)
-        joined.setdefault(sample[channels[0]].file, []).append(made)
+        record_of_sample = _join(name, sample, channels, record_name, grouped=grouped)
+        joined.setdefault(sample[channels[0]].file, []).append(record_of_sample)
     return joined
 
 
-def _joined(
-    name: str, found: Mapping[str, _Found], channels: Sequence[str], record_name: str, *, grouped: bool
+def _join(
+    name: str, entries: Mapping[str, _RecordInFile], channels: Sequence[str], record_name: str, *, grouped: bool
 ) -> JoinedRecord:
-    first = next(iter(found.values()))
-    absent = [channel for channel in channels if channel not in found]
+    first = next(iter(entries.values()))
+    absent = [channel for channel in channels if channel not in entries]
     if absent:
         wanted = record_name.replace("{id}", name).replace(CHANNEL, absent[0])
         raise FoldlineError(
             f"{first.where}: its sample has no record of channel {listing(absent, limit=20)} ({wanted!r} is in no "
-            "file); fetch the file that lacks it, or leave the sample out"
+            "file); download the missing file, or remove the sample"
         )
-    facts = _facts(first.record, grouped)
-    for other in found.values():
-        if _facts(other.record, grouped) != facts:
+    shared = _shared_values(first.record, grouped)
+    for other in entries.values():
+        values = _shared_values(other.record, grouped)
+        if values != shared:
             raise FoldlineError(
-                f"{other.where}: label, group or metadata {_facts(other.record, grouped)} differ from {facts} of "
-                f"{first.where}; the records of one sample must agree"
+                f"{other.where}: label, group or metadata {values} differ from {shared} of {first.where}; the records "
+                "of one sample must agree"
             )
-    records = [found[channel] for channel in channels]
+    ordered = [entries[channel] for channel in channels]
     return JoinedRecord(
         id=name,
         target=first.record.target,
         group=first.record.group if grouped else name,
         metadata=first.record.metadata,
-        places=tuple(one.record.place(one.file) for one in records),
-        sha256=joint_digest([one.record.sha256 for one in records]),
-        bytes=sum(one.record.bytes for one in records),
+        locations=tuple(entry.record.location(entry.file) for entry in ordered),
+        sha256=joint_digest([entry.record.sha256 for entry in ordered]),
+        bytes=sum(entry.record.bytes for entry in ordered),
     )
 
 
-def _facts(record: IndexedRecord, grouped: bool) -> tuple[str, ...]:
-    """What the records of one sample have in common."""
+def _shared_values(record: IndexedRecord, grouped: bool) -> tuple[str, ...]:
+    """Values that all records of a sample must have in common."""
     return (record.target, *([record.group] if grouped else []), *record.metadata)

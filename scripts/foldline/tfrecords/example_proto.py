@@ -1,22 +1,34 @@
-"""The few lines of protocol buffers that tf.train.Example needs.
+"""Serialize and parse tf.train.Example without TensorFlow or protobuf.
 
-Example is features (1): Features; Features is a map (1) of name (1) to Feature (2); Feature is one of a list of bytes
-(1), of floats (2) or of integers (3), each list with its values in field 1. Wire format:
+Example is features (1): Features; Features is a map (1) of name (1) to Feature (2); Feature is a list of bytes (1), of
+floats (2) or of integers (3), each with its values in field 1. Wire format:
 protobuf.dev/programming-guides/encoding.
 """
 
 import struct
 from collections.abc import Iterator, Mapping
 from ctypes import c_float
+from typing import NamedTuple
 
 from foldline.errors import FoldlineError
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 BYTES_LIST, FLOAT_LIST, INT64_LIST = 1, 2, 3
 
+Values = list[bytes] | list[int] | list[float]
+
+
+class _Field(NamedTuple):
+    """A field of a message: `integer` is the value of a varint, `data` the content of any other wire type."""
+
+    number: int
+    wire: int
+    integer: int
+    data: bytes
+
 
 def encode_example(values: Mapping[str, bytes | list[int]]) -> bytes:
-    """Serialize a value of bytes or a list of integers per feature, features in the order of the mapping.
+    """Serialize one value of bytes or a list of integers per feature, in the order of the mapping.
 
     Args:
         values: bytes, or integers in [-2**63, 2**63), by feature name.
@@ -27,28 +39,28 @@ def encode_example(values: Mapping[str, bytes | list[int]]) -> bytes:
     return _field(1, entries)
 
 
-def decode_example(data: bytes) -> dict[str, list[bytes] | list[int] | list[float]]:
-    """Read all features of a serialized tf.train.Example.
+def decode_example(data: bytes) -> dict[str, Values]:
+    """Parse all features of a serialized tf.train.Example.
 
     Raises:
-        FoldlineError: the bytes are no such message.
+        FoldlineError: the bytes are not a serialized tf.train.Example.
     """
     try:
-        features: dict[str, list[bytes] | list[int] | list[float]] = {}
+        features: dict[str, Values] = {}
         for _, entries in _length_fields(data, {1}):
             for _, entry in _length_fields(entries, {1}):
-                parts = dict(_length_fields(entry, {1, 2}))
-                features[parts.get(1, b"").decode()] = _values(parts.get(2, b""))
+                item = dict(_length_fields(entry, {1, 2}))
+                features[item.get(1, b"").decode()] = _values(item.get(2, b""))
     except (IndexError, UnicodeDecodeError, struct.error) as error:
-        raise FoldlineError(f"a record of {len(data)} bytes is no tf.train.Example: {error}") from error
+        raise FoldlineError(f"a record of {len(data)} bytes is not a tf.train.Example: {error}") from error
     return features
 
 
 def float32_text(value: float) -> str:
-    """The shortest text, as `repr` writes it, that stands for the same float32: 0.1, 45.0, 1e+20.
+    """The shortest text, as `repr` writes it, that rounds to this float32: 0.1, 45.0, 1e+20.
 
     Args:
-        value: a float32, as `decode_example` gives it.
+        value: a float32, as `decode_example` returns it.
     """
     for digits in range(1, 9):
         short = float(f"{value:.{digits}g}")
@@ -76,65 +88,67 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _values(feature: bytes) -> list[bytes] | list[int] | list[float]:
-    """Values of a Feature message; numbers may stand packed in one field or in a field each."""
+def _values(feature: bytes) -> Values:
+    """Values of a Feature message; numbers are packed in one field, or in one field each."""
     for kind, content in _length_fields(feature, {BYTES_LIST, FLOAT_LIST, INT64_LIST}):
-        fields = [(wire, value) for number, wire, value in _fields(content) if number == 1]
+        fields = [field for field in _fields(content) if field.number == 1]
         if kind == BYTES_LIST:
-            return [value for wire, value in fields if wire == LENGTH]
+            return [field.data for field in fields if field.wire == LENGTH]
         if kind == FLOAT_LIST:
-            if any(wire == VARINT for wire, _ in fields):
+            if any(field.wire == VARINT for field in fields):
                 raise IndexError("an integer in a list of floats")
-            packed = b"".join(value for _, value in fields)
+            packed = b"".join(field.data for field in fields)
             return [number for (number,) in struct.iter_unpack("<f", packed)]
         integers: list[int] = []
-        for wire, value in fields:
-            integers.extend([value] if wire == VARINT else _varints(value))
+        for field in fields:
+            integers.extend([field.integer] if field.wire == VARINT else _varints(field.data))
         return [number - (1 << 64) if number >= 1 << 63 else number for number in integers]
     return []
 
 
 def _varints(data: bytes) -> Iterator[int]:
-    place = 0
-    while place < len(data):
-        value, place = _read_varint(data, place)
+    start = 0
+    while start < len(data):
+        value, start = _read_varint(data, start)
         yield value
 
 
-def _length_fields(data: bytes, wanted: set[int]) -> Iterator[tuple[int, bytes]]:
-    for number, wire, value in _fields(data):
-        if number in wanted and wire == LENGTH:
-            yield number, value
+def _length_fields(data: bytes, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
+    """Yield number and content of the length-delimited fields with these numbers."""
+    for field in _fields(data):
+        if field.number in numbers and field.wire == LENGTH:
+            yield field.number, field.data
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int, int | bytes]]:
-    """Yield number, wire type and value of every field of a message; fixed-width values as their bytes."""
-    place = 0
-    while place < len(data):
-        key, place = _read_varint(data, place)
+def _fields(data: bytes) -> Iterator[_Field]:
+    """Yield every field of a message; fixed-width values as their bytes."""
+    start = 0
+    while start < len(data):
+        key, start = _read_varint(data, start)
         wire = key & 7
         if wire == VARINT:
-            value, place = _read_varint(data, place)
-            yield key >> 3, wire, value
+            value, start = _read_varint(data, start)
+            yield _Field(key >> 3, wire, value, b"")
             continue
         if wire == LENGTH:
-            length, place = _read_varint(data, place)
+            length, start = _read_varint(data, start)
         elif wire in (FIXED64, FIXED32):
             length = 8 if wire == FIXED64 else 4
         else:
-            raise IndexError(f"wire type {wire} at byte {place}")
-        if place + length > len(data):
-            raise IndexError(f"a field ends behind the message at byte {place}")
-        yield key >> 3, wire, data[place : place + length]
-        place += length
+            raise IndexError(f"wire type {wire} at byte {start}")
+        if start + length > len(data):
+            raise IndexError(f"a field extends beyond the message at byte {start}")
+        yield _Field(key >> 3, wire, 0, data[start : start + length])
+        start += length
 
 
-def _read_varint(data: bytes, place: int) -> tuple[int, int]:
+def _read_varint(data: bytes, start: int) -> tuple[int, int]:
+    """Value of the varint at `start`, and the index behind it."""
     value = shift = 0
     while True:
-        byte = data[place]
-        place += 1
+        byte = data[start]
+        start += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, place
+            return value, start
         shift += 7

@@ -1,13 +1,12 @@
-"""What worker processes do with the images of one sample: say all that is to be known, or make a record's pictures.
+"""The images of one sample, as worker processes read them: scanned for the inventory, or resized for a record.
 
-The place of an image is the path or URL of its file, or FILE#OFFSET+LENGTH where it stands in a ready-made TFRecord
-file.
+The path of an image is the path or URL of its file, or FILE#OFFSET+LENGTH for a ready-made record.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError
@@ -16,124 +15,138 @@ from foldline.images.headers import UnusableImageError, read_header
 from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
 from foldline.images.resizing import record_image
 from foldline.io.storage import read
-from foldline.tfrecords.record_index import RecordLocation, image_at
+from foldline.tfrecords.record_location import RecordLocation, read_image
 
 
 @dataclass(frozen=True)
-class Source:
-    """The images of a sample as the inventory knows them.
+class SampleImages:
+    """The images of a sample, from its row of the inventory.
 
     Attributes:
         id: id of the sample.
-        places: places of the images as they can be opened.
+        paths: path of each image, joined to the root of the dataset.
         sha256: `channels.joint_digest` of their bytes.
     """
 
     id: str
-    places: tuple[str, ...]
+    paths: tuple[str, ...]
     sha256: str
 
 
-@dataclass(frozen=True)
-class Look:
-    """One image that was looked at; what could not be found out is 0, "" or None.
+@dataclass
+class _ScannedImage:
+    """The scan of one image; values are 0, "" or None as far as a problem kept them from being read.
 
     Attributes:
         bytes: size of the image.
         sha256: hex SHA-256 of its bytes.
         width: pixels, after EXIF orientation.
         height: pixels, after EXIF orientation.
-        picture: its pixels, maybe reduced.
-        problem: "" or the reason why it cannot be used.
+        picture: its pixels, maybe at a reduced scale.
+        problem: why the image cannot be used; "" if it can.
     """
 
     bytes: int = 0
     sha256: str = ""
     width: int = 0
     height: int = 0
-    picture: Picture | None = None
+    picture: Picture | None = field(default=None, repr=False)
     problem: str = ""
 
 
-def inspect(places: Sequence[str], *, image_feature: str, gray: bool) -> dict[str, str | int]:
+def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> dict[str, str | int]:
     """Read and decode the images of a sample.
 
     Args:
-        places: where they are, as they can be opened.
+        paths: path of each image, joined to the root of the dataset.
         image_feature: feature of the image in ready-made records.
-        gray: whether each is one channel, so that color is a problem, and so is another size than the first one's.
+        gray: whether each image is one channel; then a color image is a problem, and so is an image of another size.
 
     Returns:
-        bytes of all and their joint sha256; width and height in pixels after EXIF orientation; perceptual_hash;
-        problem, "" or the reason why the first bad one of several images, then named, cannot be used. What could not
-        be found out is 0 or "".
+        Cells of the inventory: bytes (total) and sha256 (joint); width and height in pixels after EXIF orientation;
+        perceptual_hash; and problem, "" or why the first unusable image, named if there are several, cannot be used.
+        Cells that could not be determined are 0 or "".
     """
-    looks = [_look(place, image_feature, gray) for place in places]
-    first = looks[0]
+    scanned = [_scan(path, image_feature, gray) for path in paths]
+    first = scanned[0]
     problem = ""
-    for place, look in zip(places, looks, strict=True):
-        told = look.problem
-        if not told and (look.width, look.height) != (first.width, first.height):
-            told = f"{look.width} x {look.height} pixels where {_name(places[0])} has {first.width} x {first.height}"
-        if told:
-            problem = told if len(places) == 1 else f"{_name(place)}: {told}"
+    for path, image in zip(paths, scanned, strict=True):
+        problem = image.problem
+        if not problem and (image.width, image.height) != (first.width, first.height):
+            problem = f"{image.width} x {image.height} pixels, but {_name(paths[0])} has {first.width} x {first.height}"
+        if problem:
+            problem = problem if len(paths) == 1 else f"{_name(path)}: {problem}"
             break
     return {
-        "bytes": sum(look.bytes for look in looks),
-        "sha256": joint_digest([look.sha256 for look in looks]) if all(look.sha256 for look in looks) else "",
+        "bytes": sum(image.bytes for image in scanned),
+        "sha256": joint_digest([image.sha256 for image in scanned]) if all(image.sha256 for image in scanned) else "",
         "width": first.width,
         "height": first.height,
-        "perceptual_hash": "" if problem else perceptual_hash([look.picture for look in looks if look.picture]),
+        "perceptual_hash": "" if problem else perceptual_hash([one.picture for one in scanned if one.picture]),
         "problem": problem,
     }
 
 
-def _look(place: str, image_feature: str, gray: bool) -> Look:
-    facts: dict[str, str | int] = {}
+def _scan(path: str, image_feature: str, gray: bool) -> _ScannedImage:
+    image = _ScannedImage()
     try:
-        data = _bytes_at(place, image_feature)
-        facts |= {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        data = _read(path, image_feature)
+        image.bytes, image.sha256 = len(data), hashlib.sha256(data).hexdigest()
         header = read_header(data)
-        facts |= {"width": header.width, "height": header.height}
+        image.width, image.height = header.width, header.height
         picture = decode(data, header, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
     except FileNotFoundError:
-        return Look(**facts, problem="missing: no such file")
+        image.problem = "missing: no such file"
     except OSError as error:
-        return Look(**facts, problem=f"unreadable: {error.strerror or error}")
+        image.problem = f"unreadable: {error.strerror or error}"
     except UnusableImageError as error:
-        return Look(**facts, problem=str(error))
-    if gray and picture.pixels.shape[2] != 1:
-        return Look(**facts, problem="a color image where the image of a channel is gray; save it with one channel")
-    return Look(**facts, picture=picture)
+        image.problem = str(error)
+    else:
+        if gray and picture.pixels.shape[2] != 1:
+            image.problem = "a color image, but the image of a channel is gray; save it with one channel"
+        else:
+            image.picture = picture
+    return image
 
 
-def pictures_of(source: Source, *, image_feature: str, size: int, aspect: str, jpeg_quality: int) -> list[bytes]:
-    """Make the pictures of a record from the images of a sample; see `inspect` and `images.record_image`.
+def record_images(
+    source: SampleImages, *, image_feature: str, size: int, aspect: str, jpeg_quality: int
+) -> list[bytes]:
+    """Make the images of a record from the images of a sample.
+
+    Args:
+        source: the images.
+        image_feature: feature of the image in ready-made records.
+        size: side of the square images in pixels.
+        aspect: see `resizing.record_image`.
+        jpeg_quality: in 1..100.
+
+    Returns:
+        The bytes of a JPEG or PNG for each image.
 
     Raises:
-        FoldlineError: an image cannot be read or is damaged, or they are not those of the inventory.
+        FoldlineError: an image cannot be read or is damaged, or the images differ from the inventory.
     """
-    images, pictures = [], []
-    for place in source.places:
-        with _naming(place, source.id):
-            images.append(_bytes_at(place, image_feature))
-    found = joint_digest([hashlib.sha256(data).hexdigest() for data in images])
-    if found != source.sha256:
+    images, resized = [], []
+    for path in source.paths:
+        with _named_errors(path, source.id):
+            images.append(_read(path, image_feature))
+    digest = joint_digest([hashlib.sha256(data).hexdigest() for data in images])
+    if digest != source.sha256:
         raise FoldlineError(
-            f"{', '.join(source.places)}: image of id {source.id} has changed since it was scanned (SHA-256 "
-            f"{found[:12]}, then {source.sha256[:12]}); leave the images alone while the workflow runs, and run it "
-            "again"
+            f"{', '.join(source.paths)}: image of id {source.id} has changed since it was scanned (SHA-256 "
+            f"{digest[:12]}, then {source.sha256[:12]}); do not change images while the workflow runs, and run it again"
         )
-    for place, data in zip(source.places, images, strict=True):
-        with _naming(place, source.id):
-            pictures.append(record_image(data, size=size, aspect=aspect, jpeg_quality=jpeg_quality))
-    return pictures
+    for path, data in zip(source.paths, images, strict=True):
+        with _named_errors(path, source.id):
+            resized.append(record_image(data, size=size, aspect=aspect, jpeg_quality=jpeg_quality))
+    return resized
 
 
 @contextmanager
-def _naming(place: str, name: str) -> Iterator[None]:
-    """Name the image and its sample in what is raised for it."""
-    where = f"{place}: image of id {name}"
+def _named_errors(path: str, name: str) -> Iterator[None]:
+    """Name the image and its sample in errors."""
+    where = f"{path}: image of id {name}"
     try:
         yield
     except OSError as error:
@@ -146,10 +159,10 @@ def _naming(place: str, name: str) -> Iterator[None]:
         ) from error
 
 
-def _name(place: str) -> str:
-    return place.rsplit("/", 1)[-1]
+def _name(path: str) -> str:
+    return path.rsplit("/", 1)[-1]
 
 
-def _bytes_at(place: str, image_feature: str) -> bytes:
-    record = RecordLocation.parse(place)
-    return read(place) if record is None else image_at(record, image_feature)
+def _read(path: str, image_feature: str) -> bytes:
+    location = RecordLocation.parse(path)
+    return read(path) if location is None else read_image(location, image_feature)

@@ -1,34 +1,18 @@
-"""Samples of several gray channels from their files to a batch: one record each, and every odd file named."""
+"""Samples of several gray channels, from their files to a batch: one record each, and errors name the odd file."""
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
-from fixtures.channels import CHANNELS, cells, dataset_section, write_channels
+from fixtures.channel_steps import batch, configuration, read, records_in, scan, shard
+from fixtures.channels import CHANNELS, cells, write_channels
 from fixtures.pictures import photograph, saved
-from fixtures.project import REPOSITORY
 from foldline.dataset.channels import image_features, image_paths, joint_digest
-from foldline.dataset.id_hash import shard_name
-from foldline.dataset.input_spec import InputSpec
-from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
-from foldline.input_pipeline.batches import ordered_batches, reading
-from foldline.io.tables import INVENTORY, read_table
-from foldline.planning.config_checks import check_combinations
-from foldline.planning.configuration import complete, read_schema
-from foldline.planning.raw_data import RawData, read_raw_data
-from foldline.tfrecords.open_shards import open_shards
-from foldline.tfrecords.shards import Record, decode_record, read_manifest, read_records
-from scan_images import scan_images
-from shard_records import shard_records
-
-ONE = shard_name(0, 1)
-SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
+from foldline.tfrecords.manifests import read_manifest
 
 
 @pytest.fixture
@@ -38,71 +22,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def configuration(root: Path, model: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    settings = {"backbone": "efficientnet-lite0", "weights": "none", "image_size": 32, **(model or {})}
-    config = complete({"dataset": dataset_section(root, **changes), "models": {"m": settings}}, SCHEMA)
-    check_combinations(config)
-    return config
-
-
-def read(root: Path, **changes: Any) -> RawData:
-    dataset = configuration(root, **changes)["dataset"]
-    return read_raw_data(dataset, cache=root / "cache.tsv", pinned=None, record_tables=root / "raw")
-
-
-def scan(root: Path, **changes: Any) -> pd.DataFrame:
-    arguments = {"images": "train/{id}_{channel}.png", "table": root / "train.csv", "channels": CHANNELS, **changes}
-    scan_images(
-        inventory=root / "inventory.csv",
-        threads=1,
-        shard=ONE,
-        split="train",
-        root=root,
-        image_feature="image",
-        id_column="id",
-        target_column="target",
-        group_column=None,
-        metadata_columns=[],
-        labels=None,
-        **arguments,
-    )
-    return read_table(root / "inventory.csv", INVENTORY)
-
-
-def shard(root: Path, name: str = "shard", **changes: Any) -> Path:
-    arguments = {"size": 32, "threads": 1, "channels": CHANNELS, **changes}
-    shard_records(
-        inventory=[root / "inventory.csv"],
-        records=root / f"{name}.tfrec",
-        manifest=root / f"{name}.json",
-        split="train",
-        shard=ONE,
-        root=root,
-        image_feature="image",
-        aspect="stretch",
-        jpeg_quality=95,
-        metadata_columns=[],
-        **arguments,
-    )
-    return root / f"{name}.tfrec"
-
-
-def records_in(path: Path) -> list[Record]:
-    manifest = read_manifest(path.with_suffix(".json"))
-    return [decode_record(data, manifest["features"], manifest["channels"]) for data in read_records(path)]
-
-
-def batch(path: Path, channels: tuple[str, ...], size: int = 32, count: int = 64) -> dict[str, np.ndarray]:
-    """Images of all samples by id, as a model sees them."""
-    shards = open_shards([path], [path.with_suffix(".json")], image_size=size)
-    input_spec = InputSpec(size, Encoding(()), channels)
-    with reading(shards):
-        batches = list(ordered_batches(shards, None, input_spec=input_spec, batch_size=count, labeled=True, threads=1))
-    names, inputs, _ = batches[0]
-    return {name.decode(): image for name, image in zip(names.numpy(), inputs["image"].numpy(), strict=True)}
-
-
-def test_images_of_a_sample_and_where_they_are() -> None:
+def test_paths_and_features_of_the_images_of_a_sample() -> None:
     assert image_features([]) == ["image"]
     assert image_features(["red", "blue"]) == ["red", "blue"]
     assert image_paths("a/b_{channel}.png", []) == ["a/b_{channel}.png"]
@@ -112,7 +32,7 @@ def test_images_of_a_sample_and_where_they_are() -> None:
     assert joint_digest(["x", "y"]) != joint_digest(["y", "x"])
 
 
-def test_every_channel_is_among_the_facts_of_its_sample(root: Path) -> None:
+def test_a_changed_channel_changes_its_sample(root: Path) -> None:
     """Row 17: four gray files are one sample."""
     before = read(root).splits["train"]
     files = [root / "train" / f"s001_{channel}.png" for channel in CHANNELS]
@@ -124,19 +44,19 @@ def test_every_channel_is_among_the_facts_of_its_sample(root: Path) -> None:
     assert changed == ["s001"]
 
 
-def test_a_missing_channel_is_named(root: Path) -> None:
+def test_a_missing_channel_is_reported(root: Path) -> None:
     (root / "train" / "s003_yellow.png").unlink()
     with pytest.raises(FoldlineError, match=r"train\.csv, line 5: id 's003': image .*s003_yellow\.png does not exist"):
         read(root)
 
 
 @pytest.mark.parametrize("form", ["train/{id}_{channel}.png", "train/{channel}-{id}.png"])
-def test_a_file_of_an_unknown_channel_is_named(root: Path, form: str) -> None:
+def test_a_file_of_an_unknown_channel_is_reported(root: Path, form: str) -> None:
     for path in (root / "train").iterdir():
         name, channel = path.stem.split("_")
         path.rename(root / form.format(id=name, channel=channel))
     read(root, train_images=form)
-    # Neither of these is a file of a sample of the table.
+    # Neither of these files belongs to a sample of the table.
     (root / form.format(id="s999", channel="pink")).write_bytes(b"")
     (root / "train" / "notes.txt").write_bytes(b"")
     read(root, train_images=form)
@@ -145,12 +65,12 @@ def test_a_file_of_an_unknown_channel_is_named(root: Path, form: str) -> None:
         read(root, train_images=form)
 
 
-def test_channels_in_folders_of_their_own(root: Path) -> None:
+def test_channels_may_be_in_separate_folders(root: Path) -> None:
     for path in (root / "train").glob("*.png"):
         name, channel = path.stem.split("_")
-        (root / "by" / channel).mkdir(parents=True, exist_ok=True)
-        path.rename(root / "by" / channel / f"{name}.png")
-    assert len(read(root, train_images="by/{channel}/{id}.png").splits["train"]) == 24
+        (root / "folders" / channel).mkdir(parents=True, exist_ok=True)
+        path.rename(root / "folders" / channel / f"{name}.png")
+    assert len(read(root, train_images="folders/{channel}/{id}.png").splits["train"]) == 24
 
 
 def test_the_inventory_has_one_row_per_sample(root: Path) -> None:
@@ -164,13 +84,13 @@ def test_the_inventory_has_one_row_per_sample(root: Path) -> None:
     assert table["perceptual_hash"].is_unique
 
 
-def test_a_channel_of_another_size_or_in_color_is_named(root: Path) -> None:
+def test_a_channel_of_another_size_or_in_color_is_a_problem(root: Path) -> None:
     (root / "train" / "s001_green.png").write_bytes(saved(photograph(30, 32, 1), "PNG"))
     (root / "train" / "s002_yellow.png").write_bytes(saved(photograph(32, 32, 3), "PNG"))
     (root / "train" / "s003_blue.png").write_bytes(b"text")
     problems = scan(root).set_index("id")["problem"]
-    assert problems["s001"] == "s001_green.png: 32 x 30 pixels where s001_red.png has 32 x 32"
-    assert problems["s002"].startswith("s002_yellow.png: a color image where the image of a channel is gray")
+    assert problems["s001"] == "s001_green.png: 32 x 30 pixels, but s001_red.png has 32 x 32"
+    assert problems["s002"].startswith("s002_yellow.png: a color image, but the image of a channel is gray")
     assert problems["s003"].startswith("s003_blue.png: not a readable")
     assert (problems.drop(["s001", "s002", "s003"]) == "").all()
     with pytest.raises(FoldlineError, match=r"image of id s001 cannot be used: s001_green\.png: 32 x 30 pixels"):
@@ -178,10 +98,10 @@ def test_a_channel_of_another_size_or_in_color_is_named(root: Path) -> None:
 
 
 def test_a_record_holds_all_channels_of_its_id(root: Path) -> None:
-    """Row 17: one record per sample; files that fit are handed on, 16 bits become 8."""
+    """Row 17: one record per sample; files that fit are not changed, 16 bits become 8."""
     scan(root)
     path = shard(root)
-    assert read_manifest(path.with_suffix(".json"))["channels"] == list(CHANNELS)
+    assert read_manifest(path.with_suffix(".json")).channels == CHANNELS
     for record in records_in(path):
         assert list(record.images) == list(CHANNELS)
         wanted = cells(int(record.id[1:]), int(record.id[1:]) % 2)
@@ -195,7 +115,7 @@ def test_a_record_holds_all_channels_of_its_id(root: Path) -> None:
     assert path.read_bytes() == shard(root, "two", threads=2).read_bytes()
 
 
-def test_a_model_sees_the_channels_that_it_names(root: Path) -> None:
+def test_a_model_reads_the_channels_that_it_names(root: Path) -> None:
     """Row 17: with yellow or without, in the model's order."""
     scan(root)
     path = shard(root)
@@ -210,14 +130,14 @@ def test_a_model_sees_the_channels_that_it_names(root: Path) -> None:
         batch(path, ("pink",))
 
 
-def test_channels_are_cut_to_size_alike(root: Path) -> None:
+def test_all_channels_are_resized(root: Path) -> None:
     scan(root)
     for name, image in batch(shard(root, size=48), CHANNELS, 48).items():
         wanted = cells(int(name[1:]), int(name[1:]) % 2)
         assert np.abs(image[::3, ::3].astype(int) - wanted[::2, ::2]).mean() < 25
 
 
-def test_a_changed_channel_is_refused(root: Path) -> None:
+def test_a_channel_that_changed_after_the_scan_is_refused(root: Path) -> None:
     scan(root)
     (root / "train" / "s001_green.png").write_bytes(saved(photograph(32, 32, 1), "PNG"))
     with pytest.raises(FoldlineError, match=r"s001_green\.png, .*: image of id s001 has changed since it was scanned"):
@@ -241,6 +161,6 @@ def test_a_changed_channel_is_refused(root: Path) -> None:
         ({"channels": ["a/b"]}, {}, "dataset.channels\\[0\\] is 'a/b'; use letters, digits, _ and -"),
     ],
 )
-def test_configurations_that_cannot_be(root: Path, changes: dict, model: dict, words: str) -> None:
+def test_contradictory_configurations_are_refused(root: Path, changes: dict, model: dict, words: str) -> None:
     with pytest.raises(FoldlineError, match=words):
         configuration(root, model, **changes)

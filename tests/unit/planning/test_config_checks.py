@@ -9,7 +9,7 @@ from foldline.errors import FoldlineError
 from foldline.io.tables import FOLDS, INVENTORY
 from foldline.planning.config_checks import RESERVED, check_combinations
 from foldline.planning.configuration import complete
-from foldline.tfrecords.shards import feature_kinds
+from foldline.tfrecords.records import feature_kinds
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"], "exclusive": "Negative"}
 

@@ -1,8 +1,10 @@
-"""The scan as a step: one true row per image, whatever is wrong with it."""
+"""The scan of images: one row per sample, with its problem if its image cannot be used."""
 
 import csv
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,25 +12,30 @@ import pytest
 from fixtures.pictures import photograph, saved
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
+from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
 from foldline.images.decoding import Picture, decode
 from foldline.images.headers import read_header
 from foldline.images.perceptual_hash import perceptual_hash
 from foldline.io.tables import INVENTORY, read_table
-from foldline.tfrecords.record_index import RecordNames, index_file, write_split_table
+from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_tables import write_split_table
 from PIL import Image
 from scan_images import scan_images
 
 NAMES = [f"s {number}" for number in range(12)]
-COLUMNS = {
-    "id_column": "name",
-    "target_column": "sick",
-    "labels": None,
-    "group_column": "patient",
-    "metadata_columns": ["site"],
-    "channels": [],
-    "image_feature": "image",
-}
+CONFIG = ScanConfig(
+    root="",
+    table="",
+    images="pictures/{id}.png",
+    channels=(),
+    image_feature="image",
+    id_column="name",
+    target_column="sick",
+    group_column="patient",
+    metadata_columns=("site",),
+    labels=None,
+)
 ONE = shard_name(0, 1)
 
 
@@ -44,14 +51,16 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def scan(folder: Path, name: str = "inventory.csv", **changes: object) -> pd.DataFrame:
-    arguments = {"threads": 1, "shard": ONE, "split": "train", "root": folder, "table": folder / "train.csv"}
-    arguments |= {"images": "pictures/{id}.png", "inventory": folder / name, **COLUMNS, **changes}
-    scan_images(**arguments)
+def scan(
+    folder: Path, name: str = "inventory.csv", *, shard: str = ONE, threads: int = 1, **changes: Any
+) -> pd.DataFrame:
+    config = replace(CONFIG, **{"root": str(folder), "table": str(folder / "train.csv"), **changes})
+    split = "train" if config.target_column else "test"
+    scan_images(inventory=folder / name, split=split, shard=shard, config=config, threads=threads)
     return read_table(folder / name, INVENTORY)
 
 
-def test_rows_say_what_is_there(root: Path) -> None:
+def test_a_row_describes_its_image(root: Path) -> None:
     table = scan(root)
     assert list(table.columns) == [*INVENTORY, "site"]
     assert list(table["id"]) == sorted(NAMES)
@@ -71,47 +80,47 @@ def test_rows_say_what_is_there(root: Path) -> None:
     }
 
 
-def test_processes_do_not_change_the_bytes(root: Path) -> None:
+def test_the_number_of_processes_does_not_change_the_bytes(root: Path) -> None:
     (root / "pictures" / "s 2.png").write_bytes(b"")
     scan(root, "one.csv")
     scan(root, "two.csv", threads=2)
     assert (root / "one.csv").read_bytes() == (root / "two.csv").read_bytes()
 
 
-def test_pieces_hold_every_row_once(root: Path) -> None:
+def test_shards_hold_every_row_once(root: Path) -> None:
     shards = [scan(root, f"{index}.csv", shard=shard_name(index, 4)) for index in range(4)]
     assert sorted(pd.concat(shards)["id"]) == sorted(NAMES)
     for index, shard in enumerate(shards):
         assert {shard_index(name, 4) for name in shard["id"]} <= {index}
 
 
-def test_a_piece_without_rows(root: Path) -> None:
+def test_a_shard_without_rows_is_an_empty_table(root: Path) -> None:
     empty = next(shard_name(index, 64) for index in range(64) if index not in {shard_index(name, 64) for name in NAMES})
     assert len(scan(root, shard=empty)) == 0
 
 
-def test_a_test_table_has_no_target(root: Path) -> None:
-    table = scan(root, split="test", target_column=None, group_column=None)
+def test_a_test_inventory_has_no_target(root: Path) -> None:
+    table = scan(root, target_column=None, group_column=None)
     assert set(table["target"]) == {""}
     assert list(table["group"]) == list(table["id"])
 
 
-def test_sizes_are_upright(root: Path) -> None:
+def test_sizes_are_those_of_the_upright_image(root: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     pixels = photograph(20, 30, seed=1)
-    turned = saved(pixels, "PNG", exif=exif.tobytes())
-    (root / "pictures" / "s 1.png").write_bytes(turned)
+    oriented = saved(pixels, "PNG", exif=exif.tobytes())
+    (root / "pictures" / "s 1.png").write_bytes(oriented)
     row = scan(root).set_index("id").loc["s 1"]
     assert (row["width"], row["height"]) == (20, 30)
     assert row["perceptual_hash"] == perceptual_hash([Picture.whole(np.rot90(pixels, -1).copy())])
 
 
-def test_problems_are_told_and_do_not_stop_the_scan(root: Path) -> None:
+def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:
     folder = root / "pictures"
-    whole = (folder / "s 1.png").read_bytes()
+    intact = (folder / "s 1.png").read_bytes()
     (folder / "s 0.png").unlink()
-    (folder / "s 1.png").write_bytes(whole[:-5])
+    (folder / "s 1.png").write_bytes(intact[:-5])
     (folder / "s 2.png").write_bytes(b"")
     (folder / "s 3.png").write_bytes(b"a text")
     (folder / "s 4.png").unlink()
@@ -123,28 +132,28 @@ def test_problems_are_told_and_do_not_stop_the_scan(root: Path) -> None:
     table = scan(root).set_index("id")
     problems = table["problem"]
     assert problems["s 0"] == "missing: no such file"
-    assert problems["s 1"] == "damaged: the PNG file is cut"
+    assert problems["s 1"] == "damaged: the PNG file is truncated"
     assert problems["s 2"] == "empty file"
     assert problems["s 3"].startswith("not a readable")
     assert problems["s 4"] == "unreadable: Is a directory"
     assert problems["s 5"] == "animated: 2 frames"
     assert problems["s 6"].startswith("damaged: ")
     assert (problems[[f"s {number}" for number in range(7, 12)]] == "").all()
-    assert table.loc["s 1", "sha256"] == hashlib.sha256(whole[:-5]).hexdigest()
+    assert table.loc["s 1", "sha256"] == hashlib.sha256(intact[:-5]).hexdigest()
     assert table.loc["s 6", ["width", "height"]].tolist() == [64, 64]
     lengths = table["perceptual_hash"].str.len()
     assert set(lengths[problems == ""]) == {64}
     assert set(lengths[problems != ""]) == {0}
 
 
-def test_a_metadata_column_cannot_take_the_name_of_another(root: Path) -> None:
+def test_a_metadata_column_with_the_name_of_another_is_refused(root: Path) -> None:
     with pytest.raises(FoldlineError, match="metadata column width: the inventory has a column of that name"):
-        scan(root, metadata_columns=["site", "width"])
+        scan(root, metadata_columns=("site", "width"))
 
 
 @pytest.fixture
-def records(tmp_path: Path) -> dict[str, object]:
-    """Six records in two files, and the arguments that scan them."""
+def records(tmp_path: Path) -> dict[str, Any]:
+    """Six records in two files; the fields of a `ScanConfig` that scans them."""
     names = RecordNames("image_name", "target", "patient_id", tuple(METADATA), image="picture")
     root = tmp_path / "records"
     root.mkdir()
@@ -153,12 +162,12 @@ def records(tmp_path: Path) -> dict[str, object]:
         made = [{**features, "picture": features["image"]} for features in examples(3, first=first)]
         files[name] = index_file(write_tfrecord(root / name, [{**one, "image": b""} for one in made]), names)
     write_split_table(tmp_path / "raw.csv", files, names)
-    columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group, "labels": None}
-    columns |= {"metadata_columns": METADATA, "channels": [], "image_feature": names.image}
-    return {"root": root, "table": tmp_path / "raw.csv", "images": None, **columns}
+    columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group}
+    columns |= {"metadata_columns": tuple(METADATA), "image_feature": names.image}
+    return {"root": str(root), "table": str(tmp_path / "raw.csv"), "images": None, **columns}
 
 
-def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, object]) -> None:
+def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, Any]) -> None:
     """Row 3: image, name, target and metadata of a ready-made record."""
     table = scan(tmp_path, **records)
     assert list(table.columns) == [*INVENTORY, *METADATA]
@@ -175,25 +184,25 @@ def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, objec
     assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "inventory.csv").read_bytes()
 
 
-def test_problems_of_records_are_told(tmp_path: Path, records: dict[str, object]) -> None:
-    path = records["root"] / "a.tfrec"
+def test_problems_of_records_are_listed(tmp_path: Path, records: dict[str, Any]) -> None:
+    path = Path(records["root"]) / "a.tfrec"
     data = bytearray(path.read_bytes())
     data[100] ^= 1
     path.write_bytes(data[:-10])
-    (records["root"] / "b.tfrec").unlink()
+    (Path(records["root"]) / "b.tfrec").unlink()
     assert list(scan(tmp_path, **records)["problem"]) == [
         *["missing: no such file"] * 3,
-        "damaged: the record does not fit its checksum",
+        "damaged: the record does not match its checksum",
         "",
-        "damaged: no record of this length stands there; the file is another or is cut",
+        "damaged: no record of this length is there; the file has changed or is truncated",
     ]
 
 
-def test_a_table_may_say_itself_where_images_are(root: Path) -> None:
+def test_a_table_may_name_the_paths_of_its_images(root: Path) -> None:
     lines = [f"{name},{number % 2},p,arm,pictures/{name}.png" for number, name in enumerate(NAMES)]
     (root / "paths.csv").write_text("\n".join(["name,sick,patient,site,path", *lines]))
-    told = scan(root, table=root / "paths.csv", images=None)
-    by_pattern = scan(root, table=root / "paths.csv")
-    pd.testing.assert_frame_equal(told, by_pattern)
+    by_path = scan(root, table=str(root / "paths.csv"), images=None)
+    by_pattern = scan(root, table=str(root / "paths.csv"))
+    pd.testing.assert_frame_equal(by_path, by_pattern)
     with pytest.raises(FoldlineError, match=r"train\.csv: no column path; the table has name, sick"):
         scan(root, images=None)

@@ -1,5 +1,6 @@
-"""Sharding as a step: which records, in which order, the same bytes every time, and what it refuses."""
+"""Shards: their records and order, equal bytes every time, and refused images."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,25 +9,27 @@ import pytest
 from fixtures.pictures import photograph, saved
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import id_hash, shard_index, shard_name
+from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
 from foldline.images.resizing import record_image
 from foldline.io.files import digest_of, sha256_of_file
 from foldline.io.tables import INVENTORY, write_table
-from foldline.tfrecords.record_index import RecordNames, index_file, write_split_table
-from foldline.tfrecords.shards import Record, check_shards, decode_record, feature_kinds, read_manifest, read_records
+from foldline.tfrecords.manifests import Manifest, read_manifest
+from foldline.tfrecords.open_shards import check_shards
+from foldline.tfrecords.record_files import read_records
+from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_tables import write_split_table
+from foldline.tfrecords.records import Record, decode_record, feature_kinds
+from foldline.tfrecords.shard_config import ShardConfig
 from scan_images import scan_images
-from shard_records import shard_records
+from shard_records import Outputs, shard_records
 
 NAMES = [f"s{number}" for number in range(20)]
-SETTINGS = {
-    "aspect": "crop",
-    "jpeg_quality": 90,
-    "metadata_columns": ["site"],
-    "channels": [],
-    "image_feature": "image",
-}
+CONFIG = ShardConfig(
+    root="", channels=(), image_feature="image", aspect="crop", jpeg_quality=90, metadata_columns=("site",)
+)
 ONE = shard_name(0, 1)
 
 
@@ -49,21 +52,34 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def shard(root: Path, name: str = "shard", **changes: object) -> Path:
-    arguments = {"threads": 1, "split": "train", "shard": ONE, "size": 24, **SETTINGS, **changes}
-    inventory = [root / "inventory0.csv", root / "inventory1.csv"]
+def shard(
+    root: Path,
+    name: str = "shard",
+    *,
+    split: str = "train",
+    shard: str = ONE,
+    size: int = 24,
+    threads: int = 1,
+    **changes: Any,
+) -> Path:
     shard_records(
-        inventory=inventory, records=root / f"{name}.tfrec", manifest=root / f"{name}.json", root=root, **arguments
+        inventory=[root / "inventory0.csv", root / "inventory1.csv"],
+        outputs=Outputs(root / f"{name}.tfrec", root / f"{name}.json"),
+        split=split,
+        shard=shard,
+        size=size,
+        config=replace(CONFIG, root=str(root), **changes),
+        threads=threads,
     )
     return root / f"{name}.tfrec"
 
 
 def records_in(path: Path) -> list[Record]:
-    kinds = read_manifest(path.with_suffix(".json"))["features"]
+    kinds = read_manifest(path.with_suffix(".json")).features
     return [decode_record(data, kinds) for data in read_records(path)]
 
 
-def test_a_record_holds_the_row_and_the_picture(root: Path) -> None:
+def test_a_record_holds_its_row_and_image(root: Path) -> None:
     records = {record.id: record for record in records_in(shard(root))}
     assert set(records) == set(NAMES)
     image = record_image((root / "s7.jpg").read_bytes(), size=24, aspect="crop", jpeg_quality=90)
@@ -74,7 +90,7 @@ def test_a_record_holds_the_row_and_the_picture(root: Path) -> None:
         assert pixels.shape == (24, 24, 3 if name == "s5" else 1)
 
 
-def test_records_are_in_the_order_of_their_positions(root: Path) -> None:
+def test_records_are_in_the_order_of_the_id_hash(root: Path) -> None:
     names = [record.id for record in records_in(shard(root))]
     assert names == sorted(NAMES, key=id_hash)
     assert names != sorted(NAMES)
@@ -82,38 +98,38 @@ def test_records_are_in_the_order_of_their_positions(root: Path) -> None:
 
 def test_a_test_shard_has_no_target(root: Path) -> None:
     path = shard(root, split="test")
-    assert read_manifest(path.with_suffix(".json"))["features"] == feature_kinds(["site"], False)
+    assert read_manifest(path.with_suffix(".json")).features == feature_kinds(["site"], False)
     assert {record.target for record in records_in(path)} == {""}
 
 
-def test_pieces_hold_every_row_once(root: Path) -> None:
+def test_shards_hold_every_row_once(root: Path) -> None:
     paths = [shard(root, f"shard{index}", shard=shard_name(index, 4)) for index in range(4)]
     names = [[record.id for record in records_in(path)] for path in paths]
     assert sorted(name for some in names for name in some) == sorted(NAMES)
     for index, some in enumerate(names):
         assert {shard_index(name, 4) for name in some} == {index}
     manifests = check_shards(paths, [path.with_suffix(".json") for path in paths])
-    assert sum(manifest["records"] for manifest in manifests) == 20
+    assert sum(manifest.records for manifest in manifests) == 20
 
 
-def test_the_manifest_says_what_is_in_the_shard(root: Path) -> None:
+def test_the_manifest_describes_the_shard(root: Path) -> None:
     path = shard(root)
-    assert read_manifest(path.with_suffix(".json")) == {
-        "split": "train",
-        "shard": ONE,
-        "records": 20,
-        "ids_sha256": digest_of([record.id for record in records_in(path)]),
-        "sha256": sha256_of_file(path),
-        "bytes": path.stat().st_size,
-        "image_size": 24,
-        "channels": [],
-        "classes": 1,
-        "settings": {name: SETTINGS[name] for name in ("aspect", "jpeg_quality", "metadata_columns")},
-        "features": feature_kinds(["site"], True),
-    }
+    assert read_manifest(path.with_suffix(".json")) == Manifest(
+        split="train",
+        shard=ONE,
+        records=20,
+        ids_sha256=digest_of([record.id for record in records_in(path)]),
+        sha256=sha256_of_file(path),
+        bytes=path.stat().st_size,
+        image_size=24,
+        channels=(),
+        classes=1,
+        settings={"aspect": "crop", "jpeg_quality": 90, "metadata_columns": ["site"]},
+        features=feature_kinds(["site"], True),
+    )
 
 
-def test_the_same_bytes_again_and_with_any_number_of_processes(root: Path) -> None:
+def test_the_number_of_processes_does_not_change_the_bytes(root: Path) -> None:
     paths = [shard(root, "one"), shard(root, "again"), shard(root, "two", threads=2), shard(root, "five", threads=5)]
     for suffix in (".tfrec", ".json"):
         assert len({path.with_suffix(suffix).read_bytes() for path in paths}) == 1
@@ -125,16 +141,16 @@ def test_other_settings_give_other_bytes(root: Path) -> None:
         shard(root, "aspect", aspect="pad"),
         shard(root, "quality", jpeg_quality=50),
         shard(root, "size", size=25),
-        shard(root, "columns", metadata_columns=[]),
+        shard(root, "columns", metadata_columns=()),
     ]
     assert len({path.read_bytes() for path in paths}) == len(paths)
 
 
-def test_a_piece_without_rows_is_an_empty_shard(root: Path) -> None:
+def test_a_shard_without_rows_is_an_empty_file(root: Path) -> None:
     taken = {shard_index(name, 256) for name in NAMES}
     path = shard(root, shard=shard_name(next(index for index in range(256) if index not in taken), 256))
     assert path.read_bytes() == b""
-    assert check_shards([path], [path.with_suffix(".json")])[0]["records"] == 0
+    assert check_shards([path], [path.with_suffix(".json")])[0].records == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -156,7 +172,7 @@ def test_a_damaged_image_is_refused(root: Path, threads: int) -> None:
     assert not list(root.glob("*shard*"))
 
 
-def test_an_absent_image_is_refused(root: Path) -> None:
+def test_a_missing_image_is_refused(root: Path) -> None:
     (root / "s3.jpg").unlink()
     with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be read: No such file"):
         shard(root)
@@ -181,7 +197,7 @@ def test_the_manifest_appears_after_the_shard(root: Path, monkeypatch: pytest.Mo
     assert not (root / "shard.json").exists()
 
 
-def test_pictures_of_the_right_size_are_handed_on(root: Path) -> None:
+def test_images_of_the_right_size_are_unchanged(root: Path) -> None:
     for number, name in enumerate(NAMES):
         (root / f"{name}.jpg").write_bytes(saved(photograph(24, 24, 1, seed=number), "JPEG"))
     for index in range(2):
@@ -193,12 +209,12 @@ def test_pictures_of_the_right_size_are_handed_on(root: Path) -> None:
 
 def test_external_rows_have_a_target(root: Path) -> None:
     path = shard(root, split="external")
-    assert read_manifest(path.with_suffix(".json"))["split"] == "external"
+    assert read_manifest(path.with_suffix(".json")).split == "external"
     assert {record.target for record in records_in(path)} == {"0", "1"}
 
 
 class ReadyMade:
-    """Twelve ready-made records in three files of a folder, with the steps from there to shards."""
+    """Twelve ready-made records in three files of a folder, and the steps that make shards of them."""
 
     def __init__(self, folder: Path, *, labeled: bool = True, **values: Any):
         self.folder, self.labeled = folder, labeled
@@ -209,7 +225,7 @@ class ReadyMade:
         self.write({f"{number}-7.tfrec": self.made[number::3] for number in range(3)})
 
     def write(self, files: dict[str, list[dict[str, Any]]]) -> None:
-        """Put records into files in place of the files that are there, and write their table."""
+        """Replace all TFRecord files, and write their table."""
         for path in self.folder.glob("*.tfrec"):
             path.unlink()
         paths = {name: write_tfrecord(self.folder / name, made) for name, made in files.items()}
@@ -219,46 +235,40 @@ class ReadyMade:
 
     def scan(self) -> None:
         """Write the inventory."""
-        scan_images(
-            inventory=self.folder / "inventory.csv",
-            threads=1,
-            shard=ONE,
-            split=self.split,
-            root=self.folder,
-            table=self.folder / "raw.csv",
+        config = ScanConfig(
+            root=str(self.folder),
+            table=str(self.folder / "raw.csv"),
             images=None,
-            channels=[],
+            channels=(),
             image_feature="image",
             id_column="image_name",
             target_column=self.names.target,
             group_column=self.names.group,
-            metadata_columns=METADATA,
+            metadata_columns=tuple(METADATA),
             labels=None,
         )
+        scan_images(inventory=self.folder / "inventory.csv", split=self.split, shard=ONE, config=config, threads=1)
 
-    def shard(self, *, size: int = 24, table: Path | None = None) -> list[Record]:
+    def shard(self, *, size: int = 24, table: str | None = None) -> list[Record]:
         """Write two shards and read them back, sorted by id."""
         found = []
         for index in range(2):
             path = self.folder / f"{index}.shard"
             shard_records(
                 inventory=[self.folder / "inventory.csv"],
-                records=path,
-                manifest=path.with_suffix(".json"),
-                threads=1,
+                outputs=Outputs(path, path.with_suffix(".json")),
                 split=self.split,
                 shard=shard_name(index, 2),
-                root=self.folder,
                 size=size,
-                table=table,
-                **{**SETTINGS, "metadata_columns": METADATA},
+                config=replace(CONFIG, root=str(self.folder), metadata_columns=tuple(METADATA), table=table),
+                threads=1,
             )
             found += records_in(path)
         return sorted(found, key=lambda record: record.id)
 
 
 @pytest.mark.parametrize("labeled", [True, False])
-def test_ready_made_records_come_through_unchanged(labeled: bool, tmp_path: Path) -> None:
+def test_ready_made_records_are_sharded_unchanged(labeled: bool, tmp_path: Path) -> None:
     """Rows 2 and 3: TensorFlow's records in, ours out: same rows, same targets and metadata, the same image bytes."""
     ready = ReadyMade(tmp_path, labeled=labeled)
     ready.scan()
@@ -274,14 +284,14 @@ def test_ready_made_records_come_through_unchanged(labeled: bool, tmp_path: Path
     ]
 
 
-def test_metadata_of_other_kinds_come_through(tmp_path: Path) -> None:
+def test_metadata_of_other_kinds_are_sharded_as_text(tmp_path: Path) -> None:
     ready = ReadyMade(tmp_path, age_approx=0.1, sex=b"female", anatom_site_general_challenge=None)
     ready.scan()
     wanted = {"age_approx": "0.1", "sex": "female", "anatom_site_general_challenge": ""}
     assert [record.metadata for record in ready.shard()] == [wanted] * 12
 
 
-def test_ready_made_records_are_cut_to_another_size(tmp_path: Path) -> None:
+def test_ready_made_records_are_resized(tmp_path: Path) -> None:
     ready = ReadyMade(tmp_path)
     ready.scan()
     for record, features in zip(ready.shard(size=16), ready.made, strict=True):
@@ -290,14 +300,14 @@ def test_ready_made_records_are_cut_to_another_size(tmp_path: Path) -> None:
         assert read_header(made).width == 16
 
 
-def test_records_that_moved_to_other_files_are_found_by_their_table(tmp_path: Path) -> None:
+def test_records_that_moved_to_other_files_are_read_by_their_table(tmp_path: Path) -> None:
     ready = ReadyMade(tmp_path)
     ready.scan()
     before = ready.shard()
     ready.write({"one.tfrec": ready.made[::-1]})
     with pytest.raises(FoldlineError, match=r"[012]-7\.tfrec#\d+\+\d+: image of id ISIC_\d+ cannot be read"):
         ready.shard()
-    assert ready.shard(table=tmp_path / "raw.csv") == before
+    assert ready.shard(table=str(tmp_path / "raw.csv")) == before
 
 
 def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
@@ -316,4 +326,4 @@ def test_a_changed_record_is_refused(tmp_path: Path) -> None:
     ready.made[4]["image"] = ready.made[5]["image"]
     ready.write({"one.tfrec": ready.made})
     with pytest.raises(FoldlineError, match=r"one\.tfrec#.*: image of id ISIC_0004 has changed since it was scanned"):
-        ready.shard(table=tmp_path / "raw.csv")
+        ready.shard(table=str(tmp_path / "raw.csv"))

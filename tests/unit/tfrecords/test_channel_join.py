@@ -1,4 +1,4 @@
-"""Records of single channels are joined by the id in their names; what does not fit is named, never shifted."""
+"""Records of single channels are joined by the id in their names; a missing record is reported, never shifted."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.channel_steps import RECORD_KEYS, batch, read, records_in, scan, shard
 from fixtures.channels import CHANNELS, cells, write_channels
 from fixtures.pictures import photograph, saved
 from fixtures.tfrecords import write_tfrecord
@@ -13,9 +14,8 @@ from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError
 from foldline.tfrecords.channel_join import JoinedRecord, join_channels
 from foldline.tfrecords.example_proto import decode_example
+from foldline.tfrecords.record_files import read_records
 from foldline.tfrecords.record_index import RecordNames, index_files
-from foldline.tfrecords.shards import read_records
-from unit.dataset.test_channels import batch, read, records_in, scan, shard
 
 NAMES = RecordNames("image_name", "target", None, ())
 FORM = "{id}_{channel}"
@@ -47,28 +47,28 @@ def flat(joined: dict[str, list[JoinedRecord]]) -> dict[str, JoinedRecord]:
     return {record.id: record for records in joined.values() for record in records}
 
 
-def test_records_are_joined_whatever_their_order_and_files(tmp_path: Path) -> None:
+def test_records_are_joined_in_any_order_and_from_any_file(tmp_path: Path) -> None:
     """Row 17: one record per channel."""
     records = channel_records()
     order = np.random.default_rng(1).permutation(len(records))
-    shuffled = [records[place] for place in order]
-    whole, parted = flat(join(tmp_path / "a", records)), flat(join(tmp_path / "b", shuffled[:11], shuffled[11:]))
-    assert list(whole) == [f"s{number:03d}" for number in range(8)]
-    for name, sample in whole.items():
+    shuffled = [records[index] for index in order]
+    joined, split = flat(join(tmp_path / "a", records)), flat(join(tmp_path / "b", shuffled[:11], shuffled[11:]))
+    assert list(joined) == [f"s{number:03d}" for number in range(8)]
+    for name, sample in joined.items():
         assert (sample.target, sample.group) == (str(int(name[1:]) % 2), name)
-        other = parted[name]
+        other = split[name]
         assert (other.sha256, other.bytes, other.target) == (sample.sha256, sample.bytes, sample.target)
-    assert len({sample.sha256 for sample in whole.values()}) == 8
-    assert all(place.startswith(("0.tfrec#", "1.tfrec#")) for place in parted["s003"].places)
-    assert parted["s003"].place("any").count("|") == 3
+    assert len({sample.sha256 for sample in joined.values()}) == 8
+    assert all(location.startswith(("0.tfrec#", "1.tfrec#")) for location in split["s003"].locations)
+    assert split["s003"].location("any").count("|") == 3
 
 
 @pytest.mark.parametrize("form", ["{channel}-{id}", "well {id} of {channel}.png"])
-def test_names_may_be_made_otherwise(form: str, tmp_path: Path) -> None:
+def test_record_names_may_have_another_form(form: str, tmp_path: Path) -> None:
     assert len(flat(join(tmp_path, channel_records(form=form), form=form))) == 8
 
 
-def test_a_missing_partner_is_named(tmp_path: Path) -> None:
+def test_a_missing_channel_is_reported(tmp_path: Path) -> None:
     records = channel_records()
     del records[4 * 2 + 1]
     words = (
@@ -78,8 +78,10 @@ def test_a_missing_partner_is_named(tmp_path: Path) -> None:
         join(tmp_path, records)
 
 
-def test_a_foreign_channel_is_named(tmp_path: Path) -> None:
-    words = r"0\.tfrec, record 4, id 's000_yellow': the id is not \{id\}_\{channel\} .* one of the channels red, gr"
+def test_an_unknown_channel_is_reported(tmp_path: Path) -> None:
+    words = (
+        r"record 4, id 's000_yellow': the id does not have the form \{id\}_\{channel\} .* channels red, green, blue;"
+    )
     with pytest.raises(FoldlineError, match=words):
         join(tmp_path, channel_records(), channels=CHANNELS[:3])
 
@@ -104,22 +106,13 @@ def root(tmp_path: Path) -> Path:
             records.append({"image": path.read_bytes(), "image_name": path.stem.encode(), **labels})
         order = np.random.default_rng(2).permutation(len(records))
         for number in range(3):
-            write_tfrecord(tmp_path / f"{split}{number}.tfrec", [records[place] for place in order[number::3]])
+            write_tfrecord(tmp_path / f"{split}{number}.tfrec", [records[index] for index in order[number::3]])
     return tmp_path
-
-
-RECORDS = {
-    "train_images": None,
-    "test_images": None,
-    "train_records": ["train*.tfrec"],
-    "test_records": ["test*.tfrec"],
-    "record_features": {"id": "image_name"},
-}
 
 
 def test_files_and_records_of_the_same_images_are_the_same_data(root: Path) -> None:
     """Row 17: shards of PNG files and of records of single channels hold the same pixels."""
-    from_files, from_records = read(root), read(root, **RECORDS)
+    from_files, from_records = read(root), read(root, **RECORD_KEYS)
     for split, samples in from_files.splits.items():
         others = {sample.row.id: sample.facts() for sample in from_records.splits[split]}
         assert {sample.row.id: sample.facts() for sample in samples} == others
@@ -134,15 +127,15 @@ def test_files_and_records_of_the_same_images_are_the_same_data(root: Path) -> N
         np.testing.assert_array_equal(image, cells(int(name[1:]), int(name[1:]) % 2))
 
 
-def test_records_that_are_there_twice_or_differ_in_size_are_named(root: Path) -> None:
+def test_repeated_records_and_other_sizes_are_reported(root: Path) -> None:
     twice = {"image": saved(photograph(32, 32, 1), "PNG"), "image_name": b"s001_red", "target": b"1"}
     write_tfrecord(root / "train3.tfrec", [twice])
-    with pytest.raises(FoldlineError, match=r"train3\.tfrec, record 1: id 's001_red' stands in .*train\d\.tfrec"):
-        read(root, **RECORDS)
+    with pytest.raises(FoldlineError, match=r"train3\.tfrec, record 1: id 's001_red' is also in .*train\d\.tfrec"):
+        read(root, **RECORD_KEYS)
     larger = {"image": saved(photograph(40, 32, 1), "PNG"), "image_name": b"s099_red", "target": b"1"}
     write_tfrecord(root / "train3.tfrec", [larger])
     with pytest.raises(FoldlineError, match=r"train3\.tfrec, record 1: the image of id 's099_red' is 32 x 40 pixels"):
-        read(root, **RECORDS)
+        read(root, **RECORD_KEYS)
 
 
 def test_a_record_in_color_is_a_problem_of_its_sample(root: Path) -> None:
@@ -150,15 +143,14 @@ def test_a_record_in_color_is_a_problem_of_its_sample(root: Path) -> None:
     records = [{name: values[0] for name, values in decode_example(data).items()} for data in read_records(path)]
     records[0]["image"] = saved(photograph(32, 32, 3), "PNG")
     write_tfrecord(path, records)
-    table = scan(root, images=None, table=read(root, **RECORDS).tables["train"])
+    table = scan(root, images=None, table=read(root, **RECORD_KEYS).tables["train"])
     wrong = table[table["problem"] != ""]
     assert list(wrong["id"]) == [records[0]["image_name"].decode().split("_")[0]]
     assert wrong["problem"].iloc[0].startswith("train0.tfrec#12+")
     assert joint_digest(["a", "b"]) not in set(table["sha256"])
 
 
-def test_columns_must_be_there_to_be_renamed(root: Path) -> None:
-    with pytest.raises(
-        FoldlineError, match=r"dataset\.record_features names column 'ID'; the columns in use are id, target"
-    ):
+def test_an_unknown_column_cannot_be_renamed(root: Path) -> None:
+    words = r"dataset\.record_features has 'ID', which is not a column of this config \(id, target\)"
+    with pytest.raises(FoldlineError, match=words):
         read(root, record_features={"ID": "image_name"})

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.channel_steps import RECORD_KEYS, batch, read, scan, shard
 from fixtures.pictures import saved
 from fixtures.tfrecords import write_tfrecord
 from foldline.errors import FoldlineError
 from foldline.evaluation.metrics import plain_scores
 from foldline.runtime.tensorflow import tf, tf_keras
-from unit.dataset.test_channels import batch, read, scan, shard
-from unit.tfrecords.test_channel_join import RECORDS
 
 CHANNELS = ("red", "green", "blue", "yellow")
 COUNT, EDGE, FOLDS = 240, 32, 3
@@ -100,7 +99,7 @@ def labels_of(names: list[str]) -> np.ndarray:
 @pytest.mark.slow
 def test_channels_joined_by_id_are_learned_and_a_lost_record_is_never_a_shift(root: Path) -> None:
     """Row 17: the same records, joined by id and by order, with one record removed."""
-    data = read(root, **RECORDS)
+    data = read(root, **RECORD_KEYS)
     scan(root, images=None, table=data.tables["train"])
     joined = batch(shard(root, table=data.tables["train"]), CHANNELS, count=COUNT)
     names = sorted(joined)
@@ -118,4 +117,4 @@ def test_channels_joined_by_id_are_learned_and_a_lost_record_is_never_a_shift(ro
     assert len(names) == COUNT - 1
     assert learned(images, labels) < labels.mean(axis=0).mean() + 0.15
     with pytest.raises(FoldlineError, match=r"id 's001_red': its sample has no record of channel green"):
-        read(root, **RECORDS)
+        read(root, **RECORD_KEYS)

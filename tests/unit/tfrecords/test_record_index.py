@@ -1,4 +1,4 @@
-"""Ready-made TFRecord files are read as TensorFlow wrote them, or refused with the file and the record."""
+"""Ready-made TFRecord files are read as TensorFlow wrote them, or an error names the file and the record."""
 
 import hashlib
 import io
@@ -23,17 +23,10 @@ from foldline.images.headers import UnusableImageError
 from foldline.io import storage
 from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.example_proto import decode_example, float32_text
-from foldline.tfrecords.record_index import (
-    RecordLocation,
-    RecordNames,
-    check_split,
-    image_at,
-    index_file,
-    index_files,
-    read_locations,
-    write_split_table,
-)
-from foldline.tfrecords.shards import write_records
+from foldline.tfrecords.record_files import write_records
+from foldline.tfrecords.record_index import RecordNames, index_file, index_files
+from foldline.tfrecords.record_location import RecordLocation, read_image
+from foldline.tfrecords.record_tables import check_split, read_locations, write_split_table
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
 UNLABELED = RecordNames("image_name", None, None, tuple(METADATA))
@@ -41,26 +34,26 @@ UNLABELED = RecordNames("image_name", None, None, tuple(METADATA))
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Five records; the file's name says 99."""
+    """Five records in a file with 99 in its name."""
     return write_tfrecord(tmp_path / "train00-99.tfrec", examples(5))
 
 
 def changed(path: Path, change: Callable[[bytearray], Any]) -> Path:
     data = bytearray(path.read_bytes())
-    found = change(data)
-    path.write_bytes(data if found is None else found)
+    new = change(data)
+    path.write_bytes(data if new is None else new)
     return path
 
 
-def flip(place: int) -> Callable[[bytearray], None]:
+def flip(index: int) -> Callable[[bytearray], None]:
     def change(data: bytearray) -> None:
-        data[place] ^= 1
+        data[index] ^= 1
 
     return change
 
 
-def test_every_record_is_found_where_tensorflow_wrote_it(file: Path) -> None:
-    """Row 3: the features of the melanoma records; a wrong count in the file's name says nothing."""
+def test_every_record_is_indexed_as_tensorflow_wrote_it(file: Path) -> None:
+    """Row 3: the features of the melanoma records; a wrong count in the file's name is ignored."""
     data, written = file.read_bytes(), list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
     found = index_file(file, NAMES)
     assert [data[record.offset : record.offset + record.length] for record in found] == written
@@ -73,7 +66,7 @@ def test_every_record_is_found_where_tensorflow_wrote_it(file: Path) -> None:
         assert (record.bytes, record.width, record.height) == (len(features["image"]), 24, 24)
 
 
-def test_a_test_part_has_no_target_and_every_record_is_its_own_group(tmp_path: Path) -> None:
+def test_records_of_a_test_split_have_no_target_and_no_group(tmp_path: Path) -> None:
     found = index_file(write_tfrecord(tmp_path / "test.tfrec", examples(3, labeled=False)), UNLABELED)
     assert [(record.target, record.group) for record in found] == [("", record.id) for record in found]
 
@@ -98,7 +91,7 @@ def test_metadata_become_text(value: Any, text: str, tmp_path: Path) -> None:
     assert index_file(path, NAMES)[0].metadata[1] == text
 
 
-def test_labels_groups_and_ids_of_other_kinds(tmp_path: Path) -> None:
+def test_labels_groups_and_ids_of_other_kinds_become_text(tmp_path: Path) -> None:
     other = {"image_name": 17, "target": 1.0, "patient_id": b"p 1"}
     (record,) = index_file(write_tfrecord(tmp_path / "one.tfrec", [{**examples(1)[0], **other}]), NAMES)
     assert (record.id, record.target, record.group) == ("17", "1", "p 1")
@@ -116,24 +109,24 @@ def test_floats_have_the_shortest_text_of_their_32_bits() -> None:
 
 
 @pytest.mark.parametrize("compression", ["GZIP", "ZLIB"])
-def test_a_compressed_file_is_called_so(compression: str, tmp_path: Path) -> None:
+def test_a_compressed_file_is_reported(compression: str, tmp_path: Path) -> None:
     path = write_tfrecord(tmp_path / "train.tfrec", examples(2), compression=compression)
-    with pytest.raises(FoldlineError, match=r"train\.tfrec: the file is compressed \(gzip or zlib\); unpack it"):
+    with pytest.raises(FoldlineError, match=r"train\.tfrec: the file is compressed \(gzip or zlib\); decompress it"):
         index_file(path, NAMES)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (flip(8), "record 1 has a length that does not fit its checksum"),
-        (flip(0), "record 1 has a length that does not fit its checksum"),
-        (flip(500), "record 1 does not fit its checksum"),
-        (flip(-1), "record 5 does not fit its checksum"),
-        (lambda data: data[:-1], "record 5 is cut; fetch"),
-        (lambda data: data[:5], "record 1 is cut in its header"),
-        (lambda data: data + b"\0\0\0", "record 6 is cut in its header"),
+        (flip(8), "record 1 has a length that does not match its checksum"),
+        (flip(0), "record 1 has a length that does not match its checksum"),
+        (flip(500), "record 1 does not match its checksum"),
+        (flip(-1), "record 5 does not match its checksum"),
+        (lambda data: data[:-1], "record 5 is truncated; download"),
+        (lambda data: data[:5], "record 1 is truncated in its header"),
+        (lambda data: data + b"\0\0\0", "record 6 is truncated in its header"),
         (lambda data: b"", "the file is empty"),
-        (lambda data: b"image_name,target\n", "record 1 has a length that does not fit its checksum"),
+        (lambda data: b"image_name,target\n", "record 1 has a length that does not match its checksum"),
     ],
 )
 def test_damaged_files_are_refused(change: Any, words: str, file: Path) -> None:
@@ -141,7 +134,7 @@ def test_damaged_files_are_refused(change: Any, words: str, file: Path) -> None:
         index_file(changed(file, change), NAMES)
 
 
-def test_an_absent_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=r"none\.tfrec cannot be read: No such file"):
         index_file(tmp_path / "none.tfrec", NAMES)
 
@@ -165,10 +158,10 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (without("target"), r"id 'ISIC_0001': no feature 'target' \(dataset\.target_column\)"),
         (without("patient_id"), r"no feature 'patient_id' \(dataset\.group_column\)"),
         (without("sex"), r"no feature 'sex' \(dataset\.metadata_columns\)"),
-        (with_value(image=3), "id 'ISIC_0001': feature 'image' holds a number and no image"),
-        (with_value(image=b"text"), "feature 'image' is no JPEG or PNG: not a readable"),
-        (with_value(image=saved(photograph(8, 8), "WEBP")), "feature 'image' is a WEBP and no JPEG or PNG"),
-        (with_value(image=None), r"feature 'image' \(dataset\.image_feature\) holds 0 values where one is needed"),
+        (with_value(image=3), "id 'ISIC_0001': feature 'image' holds a number, not an image"),
+        (with_value(image=b"text"), "feature 'image' is not a JPEG or PNG: not a readable"),
+        (with_value(image=saved(photograph(8, 8), "WEBP")), "feature 'image' is a WEBP, not a JPEG or PNG"),
+        (with_value(image=None), r"feature 'image' \(dataset\.image_feature\) holds 0 values, but needs one"),
         (with_value(target=2), r"label '2' \(feature target\) of id 'ISIC_0001' is not 0 or 1"),
         (with_value(target=b"malignant"), "label 'malignant'"),
         (with_value(target=None), "'target' .* holds 0 values"),
@@ -176,24 +169,24 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (with_value(patient_id=b"NA"), r"the group \(feature patient_id\) of id 'ISIC_0001' is 'NA'"),
         (with_value(image_name=b""), r"the id \(feature image_name\) is empty"),
         (with_value(image_name=b"a/b"), "id 'a/b' cannot be part of a file name"),
-        (with_value(image_name=b"\xff"), r"feature 'image_name' \(dataset\.id_column\) is no text in UTF-8"),
+        (with_value(image_name=b"\xff"), r"feature 'image_name' \(dataset\.id_column\) is not text in UTF-8"),
     ],
 )
-def test_wrong_records_are_refused(change: Any, words: str, tmp_path: Path) -> None:
+def test_invalid_records_are_refused(change: Any, words: str, tmp_path: Path) -> None:
     first, second = examples(2)
     path = write_tfrecord(tmp_path / "train.tfrec", [first, change(second)])
     with pytest.raises(FoldlineError, match=rf"train\.tfrec, record 2.*{words}"):
         index_file(path, NAMES)
 
 
-def test_a_record_that_is_no_example_is_refused(tmp_path: Path) -> None:
+def test_a_record_that_is_not_an_example_is_refused(tmp_path: Path) -> None:
     write_records(tmp_path / "train.tfrec", [b"\x0a\xff"])
-    with pytest.raises(FoldlineError, match=r"record 1: a record of 2 bytes is no tf\.train\.Example"):
+    with pytest.raises(FoldlineError, match=r"record 1: a record of 2 bytes is not a tf\.train\.Example"):
         index_file(tmp_path / "train.tfrec", NAMES)
 
 
-def test_an_integer_among_floats_is_no_example() -> None:
-    """Feature a with a float list whose value is a varint; then with a float in four bytes."""
+def test_an_integer_in_a_list_of_floats_is_refused() -> None:
+    """A float list with a varint, then one with a float in four bytes."""
     head = bytes.fromhex("0a0b0a090a01611204")
     with pytest.raises(FoldlineError, match="an integer in a list of floats"):
         decode_example(head + bytes.fromhex("12020801"))
@@ -201,12 +194,12 @@ def test_an_integer_among_floats_is_no_example() -> None:
     assert decode_example(packed) == {"a": [0.5]}
 
 
-def test_an_id_in_two_files_is_refused_with_both_places(tmp_path: Path) -> None:
+def test_an_id_in_two_files_is_refused(tmp_path: Path) -> None:
     files = {
         "a.tfrec": index_file(write_tfrecord(tmp_path / "a.tfrec", examples(3)), NAMES),
         "b.tfrec": index_file(write_tfrecord(tmp_path / "b.tfrec", examples(3, first=2)), NAMES),
     }
-    words = r"b\.tfrec, record 1: id 'ISIC_0002' stands in a\.tfrec, record 3 too; ids must be unique"
+    words = r"b\.tfrec, record 1: id 'ISIC_0002' is also in a\.tfrec, record 3; ids must be unique"
     with pytest.raises(FoldlineError, match=words):
         check_split(files)
 
@@ -217,14 +210,14 @@ def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:
         "b.tfrec": index_file(write_tfrecord(tmp_path / "b.tfrec", examples(2, first=3, size=32)), NAMES),
     }
     words = (
-        r"b\.tfrec, record 1: the image of id 'ISIC_0003' is 32 x 32 pixels where that of a\.tfrec, record 1 is 24 x 24"
+        r"b\.tfrec, record 1: the image of id 'ISIC_0003' is 32 x 32 pixels, but that of a\.tfrec, record 1 is 24 x 24"
     )
     with pytest.raises(FoldlineError, match=words):
         check_split(files)
     check_split({"a.tfrec": files["a.tfrec"]})
 
 
-def test_the_table_of_a_part_is_sorted_and_written_once(tmp_path: Path) -> None:
+def test_the_table_of_a_split_is_sorted_and_written_once(tmp_path: Path) -> None:
     table = tmp_path / "raw" / "train.csv"
     later = index_file(write_tfrecord(tmp_path / "a.tfrec", examples(2, first=2)), NAMES)
     early = index_file(write_tfrecord(tmp_path / "b.tfrec", examples(2)), NAMES)
@@ -243,7 +236,7 @@ def test_the_table_of_a_part_is_sorted_and_written_once(tmp_path: Path) -> None:
     assert len(table.read_text().splitlines()) == 3
 
 
-def test_a_feature_cannot_have_the_name_of_the_column_of_places(tmp_path: Path) -> None:
+def test_a_feature_with_the_name_of_the_path_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match="feature 'path': the table of the records has a column of that name"):
         write_split_table(tmp_path / "train.csv", {}, RecordNames("image_name", None, None, ("path",)))
 
@@ -252,51 +245,51 @@ def test_only_new_and_changed_files_are_read(tmp_path: Path, monkeypatch: pytest
     files = [str(write_tfrecord(tmp_path / f"{number}.tfrec", examples(2, first=2 * number))) for number in range(3)]
     cache = tmp_path / "cache"
     before = index_files(files[:2], NAMES, cache=cache)
-    read = []
+    read: list[str] = []
     monkeypatch.setattr(
         "foldline.tfrecords.record_index.index_file",
-        lambda place, names: read.append(place) or index_file(place, names),
+        lambda path, names: read.append(path) or index_file(path, names),
     )
     os.utime(files[1], ns=(1, 1))
     after = index_files(files, NAMES, cache=cache)
     assert sorted(read) == files[1:]
     assert list(after) == files
-    assert {place: after[place] for place in files[:2]} == before
+    assert {path: after[path] for path in files[:2]} == before
     assert index_files(files, NAMES, cache=cache) == after
     assert len(read) == 2
     index_files(files, UNLABELED, cache=cache)
     assert len(read) == 5
 
 
-def test_places_of_records_are_texts() -> None:
-    place = RecordLocation("gs://bucket/train#1.tfrec", 12, 400)
-    assert str(place) == "gs://bucket/train#1.tfrec#12+400"
-    assert RecordLocation.parse(str(place)) == place
+def test_a_location_is_parsed_from_its_text() -> None:
+    location = RecordLocation("gs://bucket/train#1.tfrec", 12, 400)
+    assert str(location) == "gs://bucket/train#1.tfrec#12+400"
+    assert RecordLocation.parse(str(location)) == location
     assert [RecordLocation.parse(text) for text in ("images/a.png", "a#1", "#1+2", "a#1+2.png")] == [None] * 4
 
 
-def test_an_image_is_read_from_its_place(file: Path) -> None:
+def test_an_image_is_read_from_its_location(file: Path) -> None:
     for record, features in zip(index_file(file, NAMES), examples(5), strict=True):
-        assert image_at(RecordLocation(str(file), record.offset, record.length), "image") == features["image"]
+        assert read_image(RecordLocation(str(file), record.offset, record.length), "image") == features["image"]
 
 
-def test_what_is_no_such_record_is_refused(file: Path) -> None:
+def test_a_location_without_such_a_record_is_refused(file: Path) -> None:
     third = index_file(file, NAMES)[2]
-    place = RecordLocation(str(file), third.offset, third.length)
+    location = RecordLocation(str(file), third.offset, third.length)
     for wrong in (
-        RecordLocation(place.file, place.offset + 1, place.length),
-        RecordLocation(place.file, place.offset, place.length - 1),
-        RecordLocation(place.file, place.offset + 10**6, place.length),
+        RecordLocation(location.file, location.offset + 1, location.length),
+        RecordLocation(location.file, location.offset, location.length - 1),
+        RecordLocation(location.file, location.offset + 10**6, location.length),
     ):
-        with pytest.raises(UnusableImageError, match="no record of this length stands there"):
-            image_at(wrong, "image")
+        with pytest.raises(UnusableImageError, match="no record of this length is there"):
+            read_image(wrong, "image")
     with pytest.raises(UnusableImageError, match="the record has no image in a feature 'picture'"):
-        image_at(place, "picture")
+        read_image(location, "picture")
     with pytest.raises(UnusableImageError, match="the record has no image in a feature 'sex'"):
-        image_at(place, "sex")
+        read_image(location, "sex")
     changed(file, flip(third.offset + 40))
-    with pytest.raises(UnusableImageError, match="the record does not fit its checksum"):
-        image_at(place, "image")
+    with pytest.raises(UnusableImageError, match="the record does not match its checksum"):
+        read_image(location, "image")
 
 
 def test_files_are_found_by_pattern(tmp_path: Path) -> None:
@@ -312,9 +305,9 @@ def test_files_are_found_by_pattern(tmp_path: Path) -> None:
     assert storage.find_files(root, "*.none") == []
 
 
-def test_places_below_a_root_are_told_by_their_path_there(tmp_path: Path) -> None:
-    for place in ("a.tfrec", "more/a.tfrec", "gs://bucket/a.tfrec", "/elsewhere/a.tfrec"):
-        assert storage.relative(tmp_path, storage.join(tmp_path, place)) == place
+def test_paths_are_joined_to_a_root_and_made_relative_again(tmp_path: Path) -> None:
+    for path in ("a.tfrec", "more/a.tfrec", "gs://bucket/a.tfrec", "/elsewhere/a.tfrec"):
+        assert storage.relative(tmp_path, storage.join(tmp_path, path)) == path
     assert storage.relative("data", "data/a.tfrec") == "a.tfrec"
 
 
@@ -352,7 +345,7 @@ class Bucket:
         return self.files[name][start:end]
 
 
-def test_records_in_a_bucket_are_read_as_local_ones(
+def test_records_in_a_bucket_are_read_like_local_ones(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Row 2: records read from `gs://`; the bucket is a stand-in."""
@@ -364,7 +357,7 @@ def test_records_in_a_bucket_are_read_as_local_ones(
     indexed = index_files(found, NAMES, cache=tmp_path)
     assert indexed[found[0]] == index_file(file, NAMES)
     second = indexed[found[1]][1]
-    assert image_at(RecordLocation(found[1], second.offset, second.length), "image") == examples(2)[1]["image"]
+    assert read_image(RecordLocation(found[1], second.offset, second.length), "image") == examples(2)[1]["image"]
     bucket.files["bucket/a.tfrec"] = b""
     with pytest.raises(FoldlineError, match=r"gs://bucket/a\.tfrec: the file is empty"):
         index_files(found, NAMES, cache=tmp_path)
@@ -372,7 +365,7 @@ def test_records_in_a_bucket_are_read_as_local_ones(
         index_file("gs://bucket/c.tfrec", NAMES)
 
 
-def test_reading_records_needs_no_tensorflow(repository: Path) -> None:
+def test_the_index_imports_neither_tensorflow_nor_numpy(repository: Path) -> None:
     code = (
         "import sys; import foldline.tfrecords.record_index; print(*(name for name in sys.modules if '.' not in name))"
     )
@@ -381,7 +374,7 @@ def test_reading_records_needs_no_tensorflow(repository: Path) -> None:
     assert not {"tensorflow", "pandas", "numpy", "fsspec"} & set(answer.stdout.split())
 
 
-def test_labels_of_records_are_text_numbers_or_a_yes_or_no_for_each_class(tmp_path: Path) -> None:
+def test_labels_of_records_are_text_class_numbers_or_one_bit_for_each_class(tmp_path: Path) -> None:
     """Row 15: a text of class numbers, as the public records of the protein atlas have it, and integers."""
     labels = Labels("multilabel", ("red", "green", "blue", "Negative"), exclusive="Negative", empty=True)
     names = RecordNames("image_name", "target", None, (), labels=labels)
@@ -398,6 +391,6 @@ def test_labels_of_records_are_text_numbers_or_a_yes_or_no_for_each_class(tmp_pa
     assert [row.target for row in read_rows(tmp_path / "train.csv", columns)] == list(cells.values())
     write_tfrecord(path, [made[0] | {"target": b"0|3"}])
     with pytest.raises(
-        FoldlineError, match=r"record 1: label '0\|3' \(feature target\) of id .* has 'Negative' beside"
+        FoldlineError, match=r"record 1: label '0\|3' \(feature target\) of id .* contains 'Negative' together"
     ):
         index_file(path, names)

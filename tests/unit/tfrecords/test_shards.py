@@ -1,27 +1,22 @@
-"""The record format: ours against TensorFlow's in both directions, and refusal of every damaged file."""
+"""Records, files and manifests of shards: agreement with TensorFlow in both directions, and damaged files."""
 
 import json
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from foldline.errors import FoldlineError
 from foldline.io.files import sha256_of_file
 from foldline.tfrecords import example_proto as protobuf
-from foldline.tfrecords.shards import (
-    Record,
-    check_shards,
-    count_records,
-    decode_record,
-    encode_record,
-    feature_kinds,
-    read_manifest,
-    read_records,
-    write_manifest,
-    write_records,
-)
+from foldline.tfrecords.manifests import Manifest, read_manifest, write_manifest
+from foldline.tfrecords.open_shards import check_shards
+from foldline.tfrecords.record_files import count_records, read_records, write_records
+from foldline.tfrecords.records import FeatureKind, Record, decode_record, encode_record, feature_kinds
 
 METADATA = ["sex", "Ort"]
 RECORDS = [
@@ -30,7 +25,7 @@ RECORDS = [
     Record("c", "patient 1", {"image": bytes(range(256)) * 500}, "1", {"sex": "male", "Ort": "arm"}),
 ]
 
-# Reads the records of one file, writes them to another with its own writer, and says what it read.
+# Reads the records of one file, writes them to another with TensorFlow's writer, and prints what it read.
 TENSORFLOW = """
 import json, sys
 import tensorflow as tf
@@ -66,24 +61,24 @@ def write(path: Path, records: list[Record] = RECORDS) -> Path:
     return path
 
 
-def manifest_of(path: Path, **changes: object) -> dict[str, object]:
-    manifest = {
-        "split": "train",
-        "shard": "00000-of-00001",
-        "records": len(RECORDS),
-        "ids_sha256": "",
-        "sha256": sha256_of_file(path),
-        "bytes": path.stat().st_size,
-        "image_size": 32,
-        "channels": [],
-        "classes": 1,
-        "settings": {},
-        "features": feature_kinds(METADATA, True),
-    }
-    return {**manifest, **changes}
+def manifest_of(path: Path, **changes: Any) -> Manifest:
+    manifest = Manifest(
+        split="train",
+        shard="00000-of-00001",
+        records=len(RECORDS),
+        ids_sha256="",
+        sha256=sha256_of_file(path),
+        bytes=path.stat().st_size,
+        image_size=32,
+        channels=("red", "blue"),
+        classes=1,
+        settings={},
+        features=feature_kinds(METADATA, True),
+    )
+    return replace(manifest, **changes)
 
 
-def write_shard(folder: Path, name: str = "shard", **changes: object) -> tuple[Path, Path]:
+def write_shard(folder: Path, name: str = "shard", **changes: Any) -> tuple[Path, Path]:
     path = write(folder / f"{name}.tfrec")
     manifest = folder / f"{name}.json"
     write_manifest(manifest, manifest_of(path, **changes))
@@ -91,7 +86,7 @@ def write_shard(folder: Path, name: str = "shard", **changes: object) -> tuple[P
 
 
 @pytest.mark.slow
-def test_tensorflow_and_we_read_each_other(tmp_path: Path) -> None:
+def test_tensorflow_reads_our_records_and_we_read_its_own(tmp_path: Path) -> None:
     ours, theirs = write(tmp_path / "ours.tfrec"), tmp_path / "theirs.tfrec"
     kinds = feature_kinds(METADATA, True)
     command = [sys.executable, "-c", TENSORFLOW, str(ours), str(theirs), json.dumps(kinds)]
@@ -112,7 +107,7 @@ def test_tensorflow_and_we_read_each_other(tmp_path: Path) -> None:
     assert numbers == {"negative": [-1, 0, 2**62, -(2**63)], "real": [0.5, -2.0], "none": []}
 
 
-def test_records_come_back(tmp_path: Path) -> None:
+def test_records_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "shard.tfrec"
     written = write_records(path, map(encode_record, RECORDS))
     assert (written.records, written.bytes, written.sha256) == (3, path.stat().st_size, sha256_of_file(path))
@@ -127,13 +122,13 @@ def test_a_test_record_has_no_target() -> None:
     assert decode_record(data, feature_kinds([], False)) == record
 
 
-def test_features_stand_in_the_order_of_their_names() -> None:
+def test_features_are_sorted_by_name() -> None:
     data = encode_record(RECORDS[0])
-    places = [data.index(name.encode() + b"\x12") for name in sorted(feature_kinds(METADATA, True))]
-    assert places == sorted(places)
+    offsets = [data.index(name.encode() + b"\x12") for name in sorted(feature_kinds(METADATA, True))]
+    assert offsets == sorted(offsets)
 
 
-def test_features_of_a_record() -> None:
+def test_a_record_has_the_features_of_feature_kinds() -> None:
     expected = {"image": "bytes", "image_name": "bytes", "patient_id": "bytes", "target": "int64", "sex": "bytes"}
     assert feature_kinds(["sex"], True) == expected
     assert feature_kinds(["sex"], False) == {name: kind for name, kind in expected.items() if name != "target"}
@@ -141,7 +136,7 @@ def test_features_of_a_record() -> None:
 
 
 @pytest.mark.parametrize("labeled", [True, False])
-def test_a_metadata_column_cannot_take_the_name_of_a_feature(labeled: bool) -> None:
+def test_a_metadata_column_with_the_name_of_a_feature_is_refused(labeled: bool) -> None:
     with pytest.raises(FoldlineError, match="metadata column target: records have a feature of that name"):
         feature_kinds(["sex", "target"], labeled)
 
@@ -149,54 +144,53 @@ def test_a_metadata_column_cannot_take_the_name_of_a_feature(labeled: bool) -> N
 @pytest.mark.parametrize(
     ("kinds", "reason"),
     [
-        (feature_kinds([*METADATA, "age"], True), "'age' must hold one value of kind bytes and holds 0"),
+        (feature_kinds([*METADATA, "age"], True), "'age' must hold one value of kind bytes, but holds 0"),
         (
             {**feature_kinds(METADATA, True), "sex": "int64"},
-            r"'sex' must hold one value of kind int64 .* of \['bytes",
+            r"'sex' must hold one value of kind int64, but holds 1 of \['bytes'\]",
         ),
     ],
 )
-def test_a_record_with_other_features_is_refused(kinds: dict[str, str], reason: str) -> None:
+def test_a_record_with_other_features_is_refused(kinds: dict[str, FeatureKind], reason: str) -> None:
     with pytest.raises(FoldlineError, match=reason):
         decode_record(encode_record(RECORDS[0]), kinds)
 
 
-def test_a_file_without_records(tmp_path: Path) -> None:
+def test_a_file_without_records_is_empty(tmp_path: Path) -> None:
     path = write(tmp_path / "empty.tfrec", [])
     assert path.read_bytes() == b""
     assert list(read_records(path)) == []
     assert count_records(path) == 0
 
 
-def test_a_cut_file_is_refused_wherever_it_is_cut(tmp_path: Path) -> None:
+def test_a_file_truncated_anywhere_is_refused(tmp_path: Path) -> None:
     small = [RECORDS[0], RECORDS[1]]
-    whole = write(tmp_path / "whole.tfrec", small).read_bytes()
-    ends = {0, len(whole)}
-    ends.add(16 + struct.unpack("<Q", whole[:8])[0])
+    intact = write(tmp_path / "intact.tfrec", small).read_bytes()
+    ends = {0, len(intact), 16 + struct.unpack("<Q", intact[:8])[0]}
     cut = tmp_path / "cut.tfrec"
-    for length in range(len(whole)):
-        cut.write_bytes(whole[:length])
+    for length in range(len(intact)):
+        cut.write_bytes(intact[:length])
         if length in ends:
             assert len(list(read_records(cut))) == count_records(cut) < 2
             continue
         for read in (lambda: list(read_records(cut)), lambda: count_records(cut)):
-            with pytest.raises(FoldlineError, match=r"cut.tfrec: record [12] is cut"):
+            with pytest.raises(FoldlineError, match=r"cut.tfrec: record [12] is truncated"):
                 read()
 
 
 def test_every_flipped_bit_is_refused(tmp_path: Path) -> None:
-    whole = write(tmp_path / "whole.tfrec", [RECORDS[0]]).read_bytes()
+    intact = write(tmp_path / "intact.tfrec", [RECORDS[0]]).read_bytes()
     broken = tmp_path / "broken.tfrec"
-    for place in range(len(whole)):
-        data = bytearray(whole)
-        data[place] ^= 1 << place % 8
+    for index in range(len(intact)):
+        data = bytearray(intact)
+        data[index] ^= 1 << index % 8
         broken.write_bytes(data)
-        with pytest.raises(FoldlineError, match=r"broken.tfrec: record 1 .*build it again"):
+        with pytest.raises(FoldlineError, match=r"broken.tfrec: record 1 .*run the workflow again"):
             list(read_records(broken))
 
 
-def test_a_writer_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    def records() -> object:
+def test_a_failed_write_leaves_no_file(tmp_path: Path) -> None:
+    def records() -> Iterator[bytes]:
         yield encode_record(RECORDS[0])
         raise FoldlineError("an image is damaged")
 
@@ -205,34 +199,34 @@ def test_a_writer_that_fails_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_shards_that_fit_their_manifests(tmp_path: Path) -> None:
+def test_shards_that_agree_with_their_manifests_are_accepted(tmp_path: Path) -> None:
     shards = [write_shard(tmp_path, name) for name in ("one", "two")]
     manifests = check_shards(*zip(*shards, strict=True))
-    assert [manifest["records"] for manifest in manifests] == [3, 3]
+    assert [manifest.records for manifest in manifests] == [3, 3]
     assert check_shards([], []) == []
 
 
-def test_a_shard_cut_between_records_is_refused(tmp_path: Path) -> None:
+def test_a_shard_truncated_between_records_is_refused(tmp_path: Path) -> None:
     path, manifest = write_shard(tmp_path)
     data = path.read_bytes()
     first = 16 + struct.unpack("<Q", data[:8])[0]
     path.write_bytes(data[:first])
-    with pytest.raises(FoldlineError, match=rf"shard.tfrec: {first} bytes where the manifest says {len(data)}"):
+    with pytest.raises(FoldlineError, match=rf"shard.tfrec: {first} bytes, but the manifest says {len(data)}"):
         check_shards([path], [manifest])
 
 
 def test_a_shard_with_another_count_is_refused(tmp_path: Path) -> None:
     path, manifest = write_shard(tmp_path, records=4)
-    with pytest.raises(FoldlineError, match="3 records where the manifest says 4"):
+    with pytest.raises(FoldlineError, match="3 records, but the manifest says 4"):
         check_shards([path], [manifest])
 
 
-def test_absent_files_are_refused(tmp_path: Path) -> None:
+def test_missing_files_are_refused(tmp_path: Path) -> None:
     path, manifest = write_shard(tmp_path)
     path.unlink()
     with pytest.raises(FoldlineError, match="no such shard"):
         check_shards([path], [manifest])
-    with pytest.raises(FoldlineError, match="a shard without its manifest is not finished"):
+    with pytest.raises(FoldlineError, match="no such manifest, so its shard is incomplete"):
         check_shards([path], [tmp_path / "other.json"])
 
 
@@ -243,14 +237,13 @@ def test_shards_that_differ_are_refused(tmp_path: Path, change: dict[str, object
         check_shards(*zip(*shards, strict=True))
 
 
-def test_a_manifest_is_checked_when_written_and_when_read(tmp_path: Path) -> None:
+def test_a_manifest_is_read_back_and_checked(tmp_path: Path) -> None:
     path = write(tmp_path / "shard.tfrec")
-    manifest = manifest_of(path)
-    for wrong in ({**manifest, "records": "3"}, {**manifest, "more": 1}, {"records": 3}):
-        with pytest.raises(FoldlineError, match="manifest key"):
-            write_manifest(tmp_path / "shard.json", wrong)
-        (tmp_path / "shard.json").write_text(json.dumps(wrong))
-        with pytest.raises(FoldlineError, match="manifest key"):
-            read_manifest(tmp_path / "shard.json")
-    write_manifest(tmp_path / "shard.json", manifest)
-    assert read_manifest(tmp_path / "shard.json") == manifest
+    manifest = tmp_path / "shard.json"
+    write_manifest(manifest, manifest_of(path))
+    assert read_manifest(manifest) == manifest_of(path)
+    content = json.loads(manifest.read_text())
+    for wrong in ({**content, "records": "3"}, {**content, "more": 1}, {"records": 3}):
+        manifest.write_text(json.dumps(wrong))
+        with pytest.raises(FoldlineError, match=r"shard\.json: manifest key .* is missing, unknown or of a wrong type"):
+            read_manifest(manifest)

@@ -1,0 +1,47 @@
+"""Settings of the scan: where the images of a split are, and how to read its table."""
+
+from dataclasses import dataclass
+
+from foldline.dataset.labels import BINARY_LABELS, Labels
+from foldline.dataset.sample_table import PATH, Columns
+
+
+@dataclass(frozen=True)
+class ScanConfig:
+    """Images and table of one split; see `dataset` in `config/config.schema.yaml`.
+
+    Attributes:
+        root: folder or URL of the dataset.
+        table: path or URL of the user's table, or of the table of ready-made records.
+        images: path of an image, relative to `root`, with `{id}` for the sample's id and `{channel}` for the channel's
+            name. None if the table has a column `path`: paths relative to `root`, or FILE#OFFSET+LENGTH of records,
+            joined by `channels.PATH_SEPARATOR` if there are several.
+        channels: names of the channels, each a gray image; empty if a sample is one RGB image.
+        image_feature: feature of the image in ready-made records.
+        id_column: column of the sample's name.
+        target_column: column of the label; None in the test split.
+        group_column: column whose equal values belong together; None if there is none.
+        metadata_columns: other columns to carry along, as text.
+        labels: how the target column writes labels; None in the test split.
+    """
+
+    root: str
+    table: str
+    images: str | None
+    channels: tuple[str, ...]
+    image_feature: str
+    id_column: str
+    target_column: str | None
+    group_column: str | None
+    metadata_columns: tuple[str, ...]
+    labels: Labels | None
+
+    def columns(self) -> Columns:
+        """Columns to read from the table; the last metadata column is `path` if the table names the images."""
+        return Columns(
+            id=self.id_column,
+            target=self.target_column,
+            group=self.group_column,
+            metadata=self.metadata_columns if self.images else (*self.metadata_columns, PATH),
+            labels=self.labels or BINARY_LABELS,
+        )

@@ -1,0 +1,112 @@
+"""Read and write TFRecord files without TensorFlow.
+
+A record is its length (8 bytes), a checksum of the length, its bytes, and a checksum of them. See
+tensorflow.org/tutorials/load_data/tfrecord.
+"""
+
+import hashlib
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+import google_crc32c
+
+from foldline.errors import FoldlineError
+from foldline.io.files import atomic_write
+
+HEADER_BYTES, CHECKSUM_BYTES = 12, 4
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A TFRecord file that was just written: number of records, size in bytes, hex SHA-256."""
+
+    records: int
+    bytes: int
+    sha256: str
+
+
+def write_records(path: str | Path, records: Iterable[bytes]) -> WrittenFile:
+    """Write serialized records as a TFRecord file, which appears when it is complete."""
+    count = size = 0
+    digest = hashlib.sha256()
+    with atomic_write(path) as handle:
+        for data in records:
+            length = struct.pack("<Q", len(data))
+            for block in (length + checksum(length), data, checksum(data)):
+                handle.write(block)
+                digest.update(block)
+                size += len(block)
+            count += 1
+    return WrittenFile(count, size, digest.hexdigest())
+
+
+def read_records(path: str | Path) -> Iterator[bytes]:
+    """Yield the serialized records of a TFRecord file.
+
+    Raises:
+        FoldlineError: the file is truncated, or a length or a record does not match its checksum.
+    """
+    with Path(path).open("rb") as handle:
+        for _, _, data in framed_records(handle, partial(_broken, path)):
+            yield data
+
+
+def framed_records(handle: IO[bytes], broken: Callable[[int, str], FoldlineError]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield number (from 1), offset in bytes and serialized bytes of each record.
+
+    Args:
+        handle: a TFRecord file, at byte 0.
+        broken: makes the error from the number of a record and the problem.
+    """
+    offset = 0
+    for number, length in _lengths(handle, broken):
+        data = handle.read(length + CHECKSUM_BYTES)
+        if len(data) < length + CHECKSUM_BYTES:
+            raise broken(number, "is truncated")
+        if checksum(data[:length]) != data[length:]:
+            raise broken(number, "does not match its checksum")
+        offset += HEADER_BYTES
+        yield number, offset, data[:length]
+        offset += length + CHECKSUM_BYTES
+
+
+def count_records(path: str | Path) -> int:
+    """Count the records of a TFRecord file from their lengths; their bytes are not read.
+
+    Raises:
+        FoldlineError: the file is truncated, or a length does not match its checksum.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    number = 0
+    with path.open("rb") as handle:
+        for number, length in _lengths(handle, partial(_broken, path)):
+            if handle.seek(length + CHECKSUM_BYTES, 1) > size:
+                raise _broken(path, number, "is truncated")
+    return number
+
+
+def checksum(data: bytes) -> bytes:
+    """Masked CRC-32C, little-endian: the CRC rotated right by 15 bits plus a constant."""
+    crc = google_crc32c.value(data)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
+
+
+def _lengths(handle: IO[bytes], broken: Callable[[int, str], FoldlineError]) -> Iterator[tuple[int, int]]:
+    """Yield number (from 1) and length in bytes of each record, with the handle at the first byte of the record."""
+    number = 0
+    while header := handle.read(HEADER_BYTES):
+        number += 1
+        if len(header) < HEADER_BYTES:
+            raise broken(number, "is truncated in its header")
+        if checksum(header[:8]) != header[8:]:
+            raise broken(number, "has a length that does not match its checksum")
+        yield number, struct.unpack("<Q", header[:8])[0]
+
+
+def _broken(path: str | Path, number: int, problem: str) -> FoldlineError:
+    return FoldlineError(f"{path}: record {number} {problem}; remove the file and run the workflow again")

@@ -1,0 +1,74 @@
+"""Tables of ready-made records: one row per sample, with the location of its records in the column `path`."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from foldline.dataset.sample_table import PATH
+from foldline.errors import FoldlineError
+from foldline.io import storage
+from foldline.tfrecords.channel_join import JoinedRecord
+from foldline.tfrecords.record_index import IndexedRecord, RecordNames
+
+
+def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
+    """Compare the records of a split with each other.
+
+    Args:
+        files: records by the path of their file.
+
+    Raises:
+        FoldlineError: two records have the same id, or images of different sizes.
+    """
+    where_of: dict[str, str] = {}
+    size, first = None, ""
+    for file, records in files.items():
+        for record in records:
+            where = f"{file}, record {record.number}"
+            if record.id in where_of:
+                raise FoldlineError(f"{where}: id {record.id!r} is also in {where_of[record.id]}; ids must be unique")
+            where_of[record.id] = where
+            if size is None:
+                size, first = (record.width, record.height), where
+            if (record.width, record.height) != size:
+                raise FoldlineError(
+                    f"{where}: the image of id {record.id!r} is {record.width} x {record.height} pixels, but that of "
+                    f"{first} is {size[0]} x {size[1]}; the images of a split must have one size"
+                )
+
+
+def write_split_table(
+    path: str | Path, files: Mapping[str, Sequence[IndexedRecord | JoinedRecord]], names: RecordNames
+) -> None:
+    """Write the samples of a split as a table, sorted by id; a file with the same content is not touched.
+
+    Args:
+        path: path or URL of the CSV table: id, target and group if `names` has them, metadata, and last the column
+            `path` with the location of the record.
+        files: records, or joined ones, by the name of their file in the table.
+        names: the features that were read; the columns have the names of `names.names()`.
+
+    Raises:
+        FoldlineError: a feature has the name of the column `path`.
+    """
+    header = [*names.names(), PATH]
+    if PATH in header[:-1]:
+        raise FoldlineError(
+            f"feature {PATH!r}: the table of the records has a column of that name; remove the feature from the config"
+        )
+    lines = []
+    for file, records in files.items():
+        for record in records:
+            labels = [names.labels.text(record.target)] if names.target else []
+            labels += [record.group] if names.group else []
+            lines.append([record.id, *labels, *record.metadata, record.location(file)])
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([header, *sorted(lines)])
+    storage.write_if_changed(path, text.getvalue().encode())
+
+
+def read_locations(path: str | Path) -> dict[str, str]:
+    """Location of the records of each sample by id, from a table of `write_split_table`."""
+    with storage.open_text(path) as handle:
+        return {cells[0]: cells[-1] for cells in csv.reader(handle)}

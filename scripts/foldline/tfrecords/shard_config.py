@@ -1,0 +1,27 @@
+"""Settings of the shards: how images are resized, and what records hold."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ShardConfig:
+    """How to make the records of one split; see `shards` and `dataset` in `config/config.schema.yaml`.
+
+    Attributes:
+        root: folder or URL of the dataset.
+        channels: names of the channels, each a feature of a record; empty if a sample is one RGB image.
+        image_feature: feature of the image in ready-made records.
+        aspect: "stretch", "crop" or "pad"; see `images.resizing.record_image`.
+        jpeg_quality: in 1..100.
+        metadata_columns: columns of the inventory that records hold as text.
+        table: table of the ready-made records with their present locations, so that records that moved to other files
+            change nothing else; None for image files.
+    """
+
+    root: str
+    channels: tuple[str, ...]
+    image_feature: str
+    aspect: str
+    jpeg_quality: int
+    metadata_columns: tuple[str, ...]
+    table: str | None = None
