@@ -1,7 +1,7 @@
 """The plan has a job for each file that a run makes; its key changes with what defines the file, and with nothing else.
 
-`tests/workflow/test_stale.py` checks which keys each kind of edit changes. Here are the jobs, their needs, arguments and
-shards.
+`tests/workflow/test_stale.py` checks which keys each kind of edit changes. Here are the jobs, their needs, arguments
+and shards.
 """
 
 import shutil
@@ -42,9 +42,10 @@ EXAMPLE = REPOSITORY / "workflow" / "examples" / "elpv.csv"
 
 
 def config_with(**sections: Any) -> dict[str, Any]:
-    """The configuration with other values in its sections; a section that is no mapping is replaced."""
-    changed = {**CONFIG, **{name: {**CONFIG.get(name, {}), **values} for name, values in sections.items()}}
-    return complete(changed, SCHEMA)
+    """The configuration with other values in its sections; `models` are replaced."""
+    models = sections.pop("models", CONFIG["models"])
+    changed = {name: {**CONFIG.get(name, {}), **values} for name, values in sections.items()}
+    return complete({**CONFIG, **changed, "models": models}, SCHEMA)
 
 
 def data_index(*, rows: int = 12, image_bytes: int = 1_000, external: bool = True) -> DataIndex:
@@ -241,19 +242,21 @@ def test_the_example_is_written_before_anything_is_scanned(plan: WorkflowPlan) -
     ("rows", "image_bytes", "scans", "shards"),
     [
         (100, 1_000, 1, 1),
-        # 640 images of 1,638 bytes at 64 pixels are 1.05 MB.
-        (640, 10_000, 8, 1),
-        (1_280, 10_000, 16, 2),
-        (1_280, 1_000, 2, 1),
-        (40_000, 10_000, 64, MOST_SHARDS),
-        (40_000, 1, 16, 1),
+        # 12 images of 104,858 bytes at 512 pixels are 1.26 MB; their files have 2.4 MB.
+        (12, 200_000, 4, 1),
+        (24, 100_000, 4, 2),
+        (400, 100_000, 2 * MOST_SHARDS, MOST_SHARDS),
+        (2_000, 100_000, 2 * MOST_SHARDS, MOST_SHARDS),
+        # A scan has 5,000 rows at most.
+        (11_000, 1, 4, 1),
     ],
 )
 def test_shards_have_the_least_size_and_are_not_too_many(rows: int, image_bytes: int, scans: int, shards: int) -> None:
-    config = config_with(shards={"megabytes": 1}, dataset={"external": None})
+    models = {"a": {**MODEL, "image_size": 512}}
+    config = config_with(shards={"megabytes": 1}, dataset={"external": None}, models=models)
     plan = make_plan(config, data_index(rows=rows, image_bytes=image_bytes, external=False))
-    assert [len(plan.shards[name]) for name in ("scan/train", "shards/64/train")] == [scans, shards]
-    assert plan.megabytes["64/train"] == pytest.approx(rows * min(image_bytes, 0.4 * 64 * 64) / 1e6)
+    assert [len(plan.shards[name]) for name in ("scan/train", "shards/512/train")] == [scans, shards]
+    assert plan.megabytes["512/train"] == pytest.approx(rows * min(image_bytes, 0.4 * 512 * 512) / 1e6)
 
 
 def test_a_shard_needs_the_scans_that_hold_its_rows() -> None:
