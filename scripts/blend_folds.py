@@ -1,147 +1,187 @@
-"""Join the predictions of all folds and models into one out-of-fold table and one submission.
+"""Merge the predictions of all folds and models into one out-of-fold table and one submission.
 
-Inputs: oof_predictions and test_predictions (a table per model and fold), folds.
-Outputs: oof (one row per train id, none per external one), submission, recipe (JSON: how the models
-    were blended and why).
-Parameters: method, class_names, scored_classes (those that the blend is chosen by), activation, submission_form,
-    sample_submission (raw table, so no input: its digest is in the key).
+Inputs: oof_predictions and test_predictions (a table per model and fold), folds (fold table).
+Outputs: oof (a row per train id, none per external id), submission, recipe (JSON: how the models were blended and why).
+Parameters: the fields of `BlendConfig`; sample_submission, a raw table whose digest is in the key of the job, so it is
+    no input.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from foldline.dataset.label_arrays import label_array
-from foldline.dataset.submission import LABELS, check_values, read_sample, write_submission
+from foldline.dataset.submission import LABELS, Sample, check_values, read_sample, write_submission
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.blending import blend, choose_rule, merge_oof, merge_test
+from foldline.evaluation.blending import BlendConfig, MergedPredictions, blend, choose_rule, merge_oof, merge_test
 from foldline.evaluation.oof import BLEND, Oof, write_oof
 from foldline.evaluation.thresholds import class_thresholds, predicted_classes
 from foldline.io.files import write_json
+from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
 from foldline.splits.fold_membership import scored_rows
 from foldline.step import step
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-def blend_folds(
-    *,
-    oof_predictions: Sequence[str | Path],
-    test_predictions: Sequence[str | Path],
-    folds: str | Path,
-    sample_submission: str | Path,
-    oof: str | Path,
-    submission: str | Path,
-    recipe: str | Path,
-    method: str,
-    class_names: Sequence[str],
-    scored_classes: Sequence[str],
-    activation: str,
-    submission_form: Mapping[str, Any],
-) -> None:
-    """Merge, blend and write; everything is checked before the first file is written.
+@dataclass(frozen=True)
+class Inputs:
+    """Tables that are read.
 
-    The test prediction of a model is the mean over its folds. The rule of the blend is chosen on out-of-fold rows.
-
-    Args:
+    Attributes:
         oof_predictions: held-out predictions (`tables.PREDICTIONS`) of every model and fold.
         test_predictions: predictions of the test rows of every model and fold.
         folds: fold table; its external rows are not scored.
-        sample_submission: CSV whose header, ids and row order the submission takes.
-        oof: where the out-of-fold table goes.
-        submission: where the submission goes.
-        recipe: where the blend's description goes.
-        method: "mean", "rank_mean" or "best".
-        class_names: (n_classes,).
-        scored_classes: the classes by whose mean AUC the rule is chosen.
-        activation: see `labels.Labels`.
-        submission_form: id_column and columns of the submission, and form: "columns", the score of the class in each
-            column, which are `scored_classes`; or "labels", one column of the classes of a sample, with separator,
-            words ("names" or "numbers"), threshold, empty and exclusive; see `thresholds`.
+        sample_submission: CSV file whose header, ids and row order the submission takes; a path or URL.
+    """
+
+    oof_predictions: Sequence[str | Path]
+    test_predictions: Sequence[str | Path]
+    folds: str | Path
+    sample_submission: str | Path
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that are written.
+
+    Attributes:
+        oof: out-of-fold table.
+        submission: submission.
+        recipe: description of the blend, JSON.
+    """
+
+    oof: str | Path
+    submission: str | Path
+    recipe: str | Path
+
+
+def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
+    """Merge, blend and write; everything is checked before the first file is written.
+
+    The test prediction of a model is the mean over its folds. Out-of-fold rows alone decide the blend rule.
+
+    Args:
+        inputs: tables to read.
+        outputs: files to write.
+        config: how predictions are blended and submitted.
 
     Raises:
         FoldlineError: predictions, fold table and sample submission do not fit together.
     """
-    table = scored_rows(read_table(folds, FOLDS))
-    labels = label_array(list(table["target"]), class_names)
-    columns = submission_form["columns"]
-    sample = read_sample(sample_submission, id_column=submission_form["id_column"], columns=columns)
+    table = scored_rows(read_table(inputs.folds, FOLDS))
+    labels = label_array(list(table["target"]), config.class_names)
+    form = config.submission_form
+    sample = read_sample(inputs.sample_submission, id_column=form.id_column, columns=form.columns)
     fold_of = dict(zip(table["id"], table["fold"], strict=True))
-    held_out = merge_oof(oof_predictions, fold_of=fold_of, class_names=class_names)
-    tested = merge_test(test_predictions, ids=sample.ids, folds=sorted(set(fold_of.values())), class_names=class_names)
-    if held_out.models != tested.models:
-        odd = sorted(set(held_out.models) ^ set(tested.models))
-        raise FoldlineError(f"model {listing(odd)} has either out-of-fold or test predictions, not both")
+    folds = sorted(set(fold_of.values()))
+    held_out = merge_oof(inputs.oof_predictions, fold_of=fold_of, class_names=config.class_names)
+    test = merge_test(inputs.test_predictions, ids=sample.ids, folds=folds, class_names=config.class_names)
+    _check_same_models(held_out, test)
+
+    rule, scores = choose_rule(held_out.probabilities[..., config.scored], labels[:, config.scored], config.method)
+    test_scores = blend(test.probabilities, rule)
+    check_values(sample.ids, test_scores)
+    model_scores = dict(zip(held_out.models, held_out.probabilities, strict=True))
+    oof = Oof(
+        class_names=list(config.class_names),
+        ids=held_out.ids,
+        folds=table["fold"].to_numpy(),
+        labels=labels,
+        scores={**model_scores, BLEND: blend(held_out.probabilities, rule)},
+    )
+    write_oof(outputs.oof, oof)
+    thresholds = _write_submission(outputs.submission, sample, test_scores, oof, config)
+    recipe = {
+        "method": config.method,
+        "rule": rule,
+        "metric": f"pooled OOF ROC AUC of {listing(list(config.scored_classes))}",
+        "scores": scores,
+        "models": held_out.models,
+        "views": held_out.views,
+        "folds": len(folds),
+        "oof_rows": len(labels),
+        "test_rows": len(sample.ids),
+        "submission_thresholds": thresholds,
+    }
+    write_json(outputs.recipe, recipe)
+    areas = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
+    logger.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(held_out.models), rule, areas)
+    logger.info("%d out-of-fold rows, %d rows in the submission", len(labels), len(sample.ids))
+
+
+def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> None:
+    """Refuse models that have one kind of predictions only, or other views on the test rows."""
+    unmatched = sorted(set(held_out.models) ^ set(test.models))
+    if unmatched:
+        raise FoldlineError(
+            f"model {listing(unmatched)} has either out-of-fold or test predictions, not both; run the workflow again"
+        )
     for model, views in held_out.views.items():
-        if tested.views[model] != views:
+        if test.views[model] != views:
             raise FoldlineError(
-                f"model {model}: {views} views out of fold, {tested.views[model]} on the test rows; the out-of-fold "
-                "score would not tell what the submission is worth"
+                f"model {model}: {views} views out of fold, {test.views[model]} on the test rows, so the out-of-fold "
+                "score does not hold for the submission; run the workflow again"
             )
-    places = [list(class_names).index(name) for name in scored_classes]
-    rule, scores = choose_rule(held_out.probabilities[..., places], labels[:, places], method)
-    values = blend(tested.probabilities, rule)
-    check_values(sample.ids, values)
-    blended = blend(held_out.probabilities, rule)
-    held_out_table = Oof(
-        list(class_names),
-        list(table["id"]),
-        table["fold"].to_numpy(),
-        labels,
-        {**dict(zip(held_out.models, held_out.probabilities, strict=True)), BLEND: blended},
-    )
-    told = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
-    log.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(held_out.models), rule, told)
-    write_oof(oof, held_out_table)
-    if submission_form["form"] == LABELS:
-        thresholds = class_thresholds(labels, blended, submission_form["threshold"])
-        cells = _label_texts(values, thresholds, submission_form, class_names, activation)
-    else:
-        thresholds, cells = None, values[:, places].tolist()
-    write_submission(submission, sample=sample, columns=columns, cells=cells)
-    write_json(
-        recipe,
-        {
-            "method": method,
-            "rule": rule,
-            "metric": f"pooled OOF ROC AUC of {listing(list(scored_classes))}",
-            "scores": scores,
-            "models": held_out.models,
-            "views": held_out.views,
-            "folds": len(set(fold_of.values())),
-            "oof_rows": len(labels),
-            "test_rows": len(sample.ids),
-            "submission_thresholds": thresholds,
-        },
-    )
-    log.info("%d out-of-fold rows, %d rows to submit", len(labels), len(sample.ids))
 
 
-def _label_texts(
-    values: np.ndarray,
-    thresholds: Sequence[float],
-    form: Mapping[str, Any],
-    class_names: Sequence[str],
-    activation: str,
-) -> list[list[str]]:
-    """The one cell of each sample: its classes, joined."""
-    exclusive = list(class_names).index(form["exclusive"]) if form["exclusive"] else None
-    called = predicted_classes(values, thresholds, activation=activation, empty=form["empty"], exclusive=exclusive)
-    words = class_names if form["words"] == "names" else [str(number) for number in range(len(class_names))]
-    return [[form["separator"].join(words[number] for number in numbers)] for numbers in called]
+def _write_submission(
+    path: str | Path, sample: Sample, scores: npt.NDArray[np.float64], oof: Oof, config: BlendConfig
+) -> list[float] | None:
+    """Write the submission.
+
+    Args:
+        path: where it is written.
+        sample: the sample submission.
+        scores: blended scores of the test rows, (n_samples, n_classes).
+        oof: out-of-fold table, from whose blend thresholds are computed.
+        config: how predictions are submitted.
+
+    Returns:
+        Thresholds of the predicted classes, (n_classes,); None for a submission of scores.
+    """
+    form = config.submission_form
+    if form.form != LABELS:
+        cells = scores[:, config.scored].tolist()
+        write_submission(path, sample=sample, columns=form.columns, cells=cells)
+        return None
+    thresholds = class_thresholds(oof.labels, oof.scores[BLEND], form.threshold)
+    write_submission(
+        path, sample=sample, columns=form.columns, cells=[[text] for text in _class_texts(scores, thresholds, config)]
+    )
+    return thresholds
+
+
+def _class_texts(scores: npt.NDArray[np.float64], thresholds: Sequence[float], config: BlendConfig) -> list[str]:
+    """Join the predicted classes of each sample, (n_samples,)."""
+    form = config.submission_form
+    predictions = predicted_classes(
+        scores,
+        thresholds,
+        activation=config.activation,
+        empty=form.empty,
+        exclusive=config.class_names.index(form.exclusive) if form.exclusive else None,
+    )
+    words = config.class_names if form.words == "names" else [str(number) for number in range(len(config.class_names))]
+    return [form.separator.join(words[number] for number in numbers) for numbers in predictions]
 
 
 if __name__ == "__main__":
     with step(snakemake):
+        settings = dict(snakemake.params.settings)
         blend_folds(
-            oof_predictions=snakemake.input.oof_predictions,
-            test_predictions=snakemake.input.test_predictions,
-            folds=snakemake.input.folds,
-            oof=snakemake.output.oof,
-            submission=snakemake.output.submission,
-            recipe=snakemake.output.recipe,
-            **snakemake.params.settings,
+            Inputs(
+                oof_predictions=snakemake.input.oof_predictions,
+                test_predictions=snakemake.input.test_predictions,
+                folds=snakemake.input.folds,
+                sample_submission=settings.pop("sample_submission"),
+            ),
+            Outputs(
+                oof=snakemake.output.oof, submission=snakemake.output.submission, recipe=snakemake.output.recipe
+            ),
+            build(BlendConfig, settings),
         )

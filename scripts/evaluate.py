@@ -1,143 +1,130 @@
-"""Say how good the models and their blend are on rows they were not trained on, and how sure that is.
+"""Score the models and their blend on rows they were not trained on, with confidence intervals.
 
-Inputs: oof (out-of-fold table), folds (groups and metadata columns).
+Inputs: oof (out-of-fold table), folds (fold table: groups and metadata columns).
 Outputs: metrics (JSON; a value that is not defined is null, with the reason).
-Parameters: class_names, scored_classes (those whose mean is the score), activation, threshold, confidence,
-    bootstrap_draws, seed, metadata_columns.
+Parameters: the fields of `EvaluationConfig`.
 """
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from foldline.dataset.label_arrays import label_array
-from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.blending import rule_of
-from foldline.evaluation.metrics import CALIBRATION_BINS
+from foldline.evaluation.blending import detect_rule
+from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.oof import BLEND, Oof, read_oof
-from foldline.evaluation.scores import Settings, column_scores
+from foldline.evaluation.results import ClassCounts, ColumnScores
+from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import write_json
+from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
+from foldline.splits.fold_audit import groups_per_label
 from foldline.splits.fold_membership import scored_rows
-from foldline.splits.group_folds import groups_with
 from foldline.step import step
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-def evaluate(
-    *,
-    oof: str | Path,
-    folds: str | Path,
-    metrics: str | Path,
-    class_names: Sequence[str],
-    scored_classes: Sequence[str],
-    activation: str,
-    threshold: float | str,
-    confidence: float,
-    bootstrap_draws: int,
-    seed: int,
-    metadata_columns: Sequence[str],
-) -> None:
-    """Score every model column and the blend of the out-of-fold table.
+def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config: EvaluationConfig) -> None:
+    """Score every model and the blend of an out-of-fold table.
 
     Args:
         oof: out-of-fold table; all scores are computed from its rows.
         folds: fold table, whose train rows must have the same ids, folds and targets.
-        metrics: where the JSON file goes.
-        class_names: (n_classes,).
-        scored_classes: the classes over whose scores the mean is taken.
-        activation: see `labels.Labels`.
-        threshold: see `evaluation.Settings`, as for the rest.
-        confidence: coverage of the intervals, in (0, 1).
-        bootstrap_draws: draws of whole groups behind the intervals.
-        seed: seed of the draws.
-        metadata_columns: columns of the fold table whose values are scored as subgroups.
+        metrics: where the JSON file is written.
+        config: what is scored, and how.
 
     Raises:
-        FoldlineError: the two tables do not hold the same rows, a metadata column is missing, or the blend is not
-            that of the model columns.
+        FoldlineError: the tables have different rows, a metadata column is missing, or the blend does not follow from
+            the model columns.
     """
-    table = read_oof(oof, class_names)
-    rows = _rows_of(table, scored_rows(read_table(folds, FOLDS)), oof, folds, metadata_columns)
-    rule = rule_of(np.stack([table.scores[name] for name in table.models]), table.scores[BLEND])
-    settings = Settings(
-        threshold=threshold,
-        confidence=confidence,
-        draws=bootstrap_draws,
-        seed=seed,
-        one_class=activation == SOFTMAX,
-        scored=scored_classes,
-    )
+    table = read_oof(oof, config.class_names)
+    rows = scored_rows(read_table(folds, FOLDS))
+    _check_columns(rows, config.metadata_columns, folds)
+    rows = _align_rows(rows, table, oof, folds)
+    rule = detect_rule(np.stack([table.scores[name] for name in table.models]), table.scores[BLEND])
     scores = column_scores(
         table,
         groups=list(rows["group"]),
-        metadata={name: rows[name] for name in metadata_columns},
+        metadata={name: rows[name] for name in config.metadata_columns},
         # Ranks order the samples; they are no probabilities, and their distance from a label means nothing.
-        ranks=[BLEND] if rule == "rank_mean" else [],
-        settings=settings,
+        rank_columns=[BLEND] if rule == "rank_mean" else [],
+        config=config,
     )
-    for column, score in scores.items():
-        area = score["auc"]
-        reach = "no interval" if area["low"] is None else f"{area['low']:.4f} to {area['high']:.4f}"
-        log.info("%s: pooled ROC AUC %.4f (%s)", column, area["value"], reach)
-    count = int(rows["fold"].nunique())
+    _log_scores(scores)
+    n_folds = int(rows["fold"].nunique())
     write_json(
         metrics,
         {
             "rows": len(rows),
             "groups": int(rows["group"].nunique()),
-            "folds": count,
+            "folds": n_folds,
             "blend_rule": rule,
-            "confidence": confidence,
-            "bootstrap_draws": bootstrap_draws,
-            "seed": seed,
-            "threshold": threshold,
+            "confidence": config.confidence,
+            "bootstrap_draws": config.bootstrap_draws,
+            "seed": config.seed,
+            "threshold": config.threshold,
             "calibration_bins": CALIBRATION_BINS,
-            "scored_classes": list(scored_classes),
-            "classes": _classes(table, list(rows["group"]), count),
-            "models": scores,
+            "scored_classes": config.scored_classes,
+            "classes": [asdict(counts) for counts in _class_counts(table, list(rows["group"]), n_folds)],
+            "models": {column: score.as_json() for column, score in scores.items()},
         },
     )
 
 
-def _classes(table: Oof, groups: Sequence[str], count: int) -> list[dict[str, Any]]:
-    """Counts of every class; a rare one has one of its labels in fewer groups than there are folds."""
+def _check_columns(rows: pd.DataFrame, metadata_columns: Sequence[str], folds: str | Path) -> None:
+    missing = [name for name in metadata_columns if name not in rows.columns]
+    if missing:
+        raise FoldlineError(
+            f"{folds}: no column {listing(missing)}; the table has {listing(list(rows.columns))}; remove the file and "
+            "run the workflow again"
+        )
+
+
+def _align_rows(rows: pd.DataFrame, table: Oof, oof: str | Path, folds: str | Path) -> pd.DataFrame:
+    """Sort rows of the fold table as the out-of-fold table, which must have the same ids, folds and targets."""
+    unmatched = sorted(set(table.ids) ^ set(rows["id"]))
+    if unmatched:
+        raise FoldlineError(f"{oof}: id {listing(unmatched)} is only in it or only in {folds}; run the workflow again")
+    rows = rows.set_index("id").loc[table.ids].reset_index()
+    labels = label_array(list(rows["target"]), table.class_names)
+    differences = {"fold": table.folds != rows["fold"], "target": (table.labels != labels).any(axis=1)}
+    for name, differs in differences.items():
+        if differs.any():
+            ids = listing(list(rows.loc[differs, "id"]))
+            raise FoldlineError(f"{oof}: {name} of id {ids} differs from {folds}; run the workflow again")
+    return rows
+
+
+def _class_counts(table: Oof, groups: Sequence[str], n_folds: int) -> list[ClassCounts]:
+    """Count the rows and groups of every class; a rare one has a label in fewer groups than there are folds."""
     return [
-        {
-            "name": name,
-            "positives": int(labels.sum()),
-            "negatives": int((labels == 0).sum()),
-            "positive_groups": int(positives),
-            "rare": bool(min(negatives, positives) < count),
-        }
+        ClassCounts(
+            name=name,
+            positives=int(labels.sum()),
+            negatives=int((labels == 0).sum()),
+            positive_groups=int(positives),
+            rare=bool(min(negatives, positives) < n_folds),
+        )
         for name, labels, (negatives, positives) in zip(
-            table.class_names, table.labels.T, groups_with(groups, table.labels), strict=True
+            table.class_names, table.labels.T, groups_per_label(groups, table.labels), strict=True
         )
     ]
 
 
-def _rows_of(
-    table: Oof, folds: pd.DataFrame, oof: str | Path, where: str | Path, metadata_columns: Sequence[str]
-) -> pd.DataFrame:
-    """Rows of the fold table in the order of the out-of-fold table, which must be the same rows."""
-    absent = [name for name in metadata_columns if name not in folds.columns]
-    if absent:
-        raise FoldlineError(f"{where}: no column {listing(absent)}; the table has {listing(list(folds.columns))}")
-    odd = sorted(set(table.ids) ^ set(folds["id"]))
-    if odd:
-        raise FoldlineError(f"id {listing(odd)} stands in only one of {oof} and {where}; run the workflow again")
-    folds = folds.set_index("id").loc[table.ids].reset_index()
-    labels = label_array(list(folds["target"]), table.class_names)
-    wrong = {"fold": table.folds != folds["fold"], "target": (table.labels != labels).any(axis=1)}
-    for name, differ in wrong.items():
-        if differ.any():
-            raise FoldlineError(f"{oof}: {name} of id {listing(list(folds.loc[differ, 'id']))} is not that of {where}")
-    return folds
+def _log_scores(scores: dict[str, ColumnScores]) -> None:
+    for column, score in scores.items():
+        if score.auc.value is None:
+            logger.info("%s: no pooled ROC AUC (%s)", column, score.auc.reason)
+        elif score.auc.low is None:
+            logger.info("%s: pooled ROC AUC %.4f (no interval)", column, score.auc.value)
+        else:
+            area = score.auc
+            logger.info("%s: pooled ROC AUC %.4f (%.4f to %.4f)", column, area.value, area.low, area.high)
 
 
 if __name__ == "__main__":
@@ -146,5 +133,5 @@ if __name__ == "__main__":
             oof=snakemake.input.oof,
             folds=snakemake.input.folds,
             metrics=snakemake.output.metrics,
-            **snakemake.params.settings,
+            config=build(EvaluationConfig, snakemake.params.settings),
         )

@@ -1,37 +1,53 @@
-"""From logits to probabilities: of each class by itself, or of classes of which a sample has one."""
+"""Activations: probabilities of logits, per class (sigmoid) or over classes that exclude each other (softmax)."""
 
 import numpy as np
+import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
 
+FloatArray = npt.NDArray[np.float64]
 
-def probabilities(logits: np.ndarray, activation: str) -> np.ndarray:
-    """Probabilities of logits, float64, without overflow at either end.
+
+def probabilities(logits: npt.NDArray[np.floating], activation: str) -> FloatArray:
+    """Compute the probabilities of logits without overflow for large absolute values.
 
     Args:
         logits: (..., n_classes).
         activation: "sigmoid", or "softmax", whose probabilities of a sample sum to 1.
+
+    Returns:
+        float64 in [0, 1], shape as `logits`.
     """
     logits = np.asarray(logits, np.float64)
-    return np.exp(ordering(logits, activation)) if activation == SOFTMAX else (1 + np.tanh(logits / 2)) / 2
+    if activation == SOFTMAX:
+        return np.asarray(np.exp(ordering(logits, activation)))
+    return np.asarray((1 + np.tanh(logits / 2)) / 2)
 
 
-def ordering(logits: np.ndarray, activation: str) -> np.ndarray:
-    """Scores that order samples as their probabilities do, also where those are rounded to 0 or 1.
+def ordering(logits: npt.NDArray[np.floating], activation: str) -> npt.NDArray[np.floating]:
+    """Compute scores that order samples as their probabilities do, even where those are rounded to 0 or 1.
 
-    Logits themselves for "sigmoid", log-probabilities for "softmax"; shapes as in `probabilities`.
+    Args:
+        logits: (..., n_classes).
+        activation: see `probabilities`.
+
+    Returns:
+        The logits for "sigmoid", log-probabilities for "softmax"; shape as `logits`.
     """
     if activation != SOFTMAX:
         return logits
     shifted = np.asarray(logits, np.float64) - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def accuracy(labels: np.ndarray, logits: np.ndarray, activation: str) -> float:
-    """Share of samples whose class has the highest logit ("softmax"), or of classes called right at 0.5 ("sigmoid").
+def accuracy(labels: npt.NDArray[np.number], logits: npt.NDArray[np.floating], activation: str) -> float:
+    """Compute the share of correct predictions, in [0, 1].
+
+    A prediction is the class with the highest logit of a sample for "softmax", and whether the probability of a class
+    is above 0.5 for "sigmoid".
 
     Args:
-        labels: (n_samples, n_classes).
+        labels: 0 or 1, (n_samples, n_classes).
         logits: (n_samples, n_classes).
         activation: see `probabilities`.
     """

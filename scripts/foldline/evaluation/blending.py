@@ -1,41 +1,71 @@
-"""Predictions of folds and models, merged strictly and blended."""
+"""Merge the predictions of folds and models strictly, and blend them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from foldline.dataset.submission import SubmissionForm
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.roc_auc import macro_auc
 from foldline.io.tables import PREDICTIONS, read_tables
 
+FloatArray = npt.NDArray[np.float64]
+
 RULES = ("mean", "rank_mean")
 METHODS = (*RULES, "best")
+RUN_AGAIN = "run the workflow again"
 
 
 @dataclass(frozen=True)
-class Merged:
+class BlendConfig:
+    """How predictions are blended and submitted; see `blend` in `config/config.schema.yaml`.
+
+    Attributes:
+        method: "mean", "rank_mean" or "best"; see `choose_rule`.
+        class_names: (n_classes,).
+        scored_classes: the classes whose mean AUC decides the rule, and which have columns in the submission.
+        activation: see `labels.Labels`.
+        submission_form: columns of the submission and what their cells hold.
+    """
+
+    method: str
+    class_names: tuple[str, ...]
+    scored_classes: tuple[str, ...]
+    activation: str
+    submission_form: SubmissionForm
+
+    @property
+    def scored(self) -> list[int]:
+        """Numbers of the scored classes."""
+        return [self.class_names.index(name) for name in self.scored_classes]
+
+
+@dataclass(frozen=True)
+class MergedPredictions:
     """Predictions of all models for the same samples.
 
     Attributes:
-        models: names, sorted, (n_models,).
-        ids: names of the samples in order, (n_samples,).
+        models: names of the models, sorted, (n_models,).
+        ids: ids of the samples in order, (n_samples,).
         probabilities: (n_models, n_samples, n_classes), in [0, 1].
-        views: views that each model's predictions are the mean of.
+        views: model -> number of views that its predictions average.
     """
 
     models: list[str]
     ids: list[str]
-    probabilities: np.ndarray
+    probabilities: FloatArray
     views: dict[str, int]
 
 
-def merge_oof(paths: Sequence[str | Path], *, fold_of: Mapping[str, int], class_names: Sequence[str]) -> Merged:
-    """Put the predictions of the held-out rows of all folds together.
+def merge_oof(
+    paths: Sequence[str | Path], *, fold_of: Mapping[str, int], class_names: Sequence[str]
+) -> MergedPredictions:
+    """Merge the predictions of the held-out rows of all folds.
 
     Args:
         paths: prediction tables of every model and fold.
@@ -46,27 +76,28 @@ def merge_oof(paths: Sequence[str | Path], *, fold_of: Mapping[str, int], class_
         Predictions in the order of `fold_of`.
 
     Raises:
-        FoldlineError: an id is missing, foreign, predicted twice or by the model of another fold; a class is missing
-            or foreign; a probability is out of [0, 1]; a model's view counts differ.
+        FoldlineError: an id is missing, foreign, predicted twice or predicted by the model of another fold; a class is
+            missing or foreign; a probability is not in [0, 1]; the view counts of a model differ.
     """
-    table = _read(paths, key=("model", "id", "class"), class_names=class_names)
-    where = "out-of-fold predictions"
+    table = _read_predictions(paths, key=("model", "id", "class"), class_names=class_names)
+    title = "out-of-fold predictions"
     for model, rows in table.groupby("model"):
-        _compare_folds(set(rows["fold"]), set(fold_of.values()), f"{where} of model {model}")
-        _compare_ids(set(rows["id"]), fold_of, f"{where} of model {model}", "the train rows of the fold table")
-        strangers = rows.loc[rows["fold"] != rows["id"].map(fold_of), "id"].unique()
-        if len(strangers):
+        where = f"{title} of model {model}"
+        _compare_folds(set(rows["fold"]), set(fold_of.values()), where)
+        _compare_ids(set(rows["id"]), fold_of, where, "the train rows of the fold table")
+        other_fold = rows.loc[rows["fold"] != rows["id"].map(dict(fold_of)), "id"].unique()
+        if len(other_fold):
             raise FoldlineError(
-                f"{where} of model {model}: id {listing(list(strangers))} predicted by the model of another fold than "
-                "the fold table's; run the workflow again"
+                f"{where}: id {listing(list(other_fold))} predicted by the model of another fold than in the fold "
+                f"table; {RUN_AGAIN}"
             )
-    return _merged(table, list(fold_of), class_names, where)
+    return _merge(table, list(fold_of), class_names, title)
 
 
 def merge_test(
     paths: Sequence[str | Path], *, ids: Sequence[str], folds: Sequence[int], class_names: Sequence[str]
-) -> Merged:
-    """Mean over the folds of the predictions of the test rows, per model.
+) -> MergedPredictions:
+    """Merge the predictions of the test rows: the mean over the folds of each model.
 
     Args:
         paths: prediction tables of every model and fold.
@@ -78,130 +109,147 @@ def merge_test(
         Predictions in the order of `ids`.
 
     Raises:
-        FoldlineError: as for `merge_oof`; also where a model lacks a fold or has one too many.
+        FoldlineError: as for `merge_oof`; also if a model lacks a fold or has an additional one.
     """
-    table = _read(paths, key=("model", "fold", "id", "class"), class_names=class_names)
-    where = "test predictions"
+    table = _read_predictions(paths, key=("model", "fold", "id", "class"), class_names=class_names)
+    title = "test predictions"
     for model, rows in table.groupby("model"):
-        _compare_folds(set(rows["fold"]), set(folds), f"{where} of model {model}")
-        for fold, part in rows.groupby("fold"):
-            _compare_ids(set(part["id"]), set(ids), f"{where} of model {model}, fold {fold}", "the sample submission")
-    return _merged(table, list(ids), class_names, where)
+        where = f"{title} of model {model}"
+        _compare_folds(set(rows["fold"]), set(folds), where)
+        for fold, fold_rows in rows.groupby("fold"):
+            _compare_ids(set(fold_rows["id"]), set(ids), f"{where}, fold {fold}", "the sample submission")
+    return _merge(table, list(ids), class_names, title)
 
 
-def _read(paths: Sequence[str | Path], *, key: Sequence[str], class_names: Sequence[str]) -> pd.DataFrame:
+def _read_predictions(paths: Sequence[str | Path], *, key: Sequence[str], class_names: Sequence[str]) -> pd.DataFrame:
     if not paths:
-        raise FoldlineError("no predictions to blend; name a model in the config")
+        raise FoldlineError("no predictions to blend; add a model to models in the config")
     table = read_tables(paths, PREDICTIONS, key=key)
     foreign = sorted(set(table["class"]) - set(class_names))
     if foreign:
-        raise FoldlineError(f"predictions of class {listing(foreign)}; the classes are {listing(list(class_names))}")
-    wrong = table[~table["probability"].between(0, 1)]
-    if len(wrong):
-        first = wrong.iloc[0]
+        raise FoldlineError(
+            f"predictions: class {listing(foreign)} is not one of the classes {listing(list(class_names))}; {RUN_AGAIN}"
+        )
+    invalid = table[~table["probability"].between(0, 1)]
+    if len(invalid):
+        first = invalid.iloc[0]
         raise FoldlineError(
             f"predictions of model {first['model']}, fold {first['fold']}: probability {first['probability']} of id "
-            f"{first['id']} is not in [0, 1]; in all {len(wrong)} such, of id {listing(list(wrong['id'].unique()))}"
+            f"{first['id']} is not in [0, 1]; {len(invalid)} probabilities in total, of id "
+            f"{listing(list(invalid['id'].unique()))}; remove the predictions of that fold and {RUN_AGAIN}"
         )
     return table
 
 
-def _compare_folds(found: set[int], known: set[int], where: str) -> None:
-    missing = [str(fold) for fold in sorted(known - found)]
+def _compare_folds(actual: set[int], expected: set[int], where: str) -> None:
+    missing = [str(fold) for fold in sorted(expected - actual)]
     if missing:
-        raise FoldlineError(f"{where}: fold {listing(missing)} is missing; run the workflow again")
-    foreign = [str(fold) for fold in sorted(found - known)]
+        raise FoldlineError(f"{where}: fold {listing(missing)} is missing; {RUN_AGAIN}")
+    foreign = [str(fold) for fold in sorted(actual - expected)]
     if foreign:
-        raise FoldlineError(f"{where}: fold {listing(foreign)} is not in the fold table; run the workflow again")
+        raise FoldlineError(f"{where}: fold {listing(foreign)} is not in the fold table; {RUN_AGAIN}")
 
 
-def _compare_ids(found: set[str], known: Mapping[str, Any] | set[str], where: str, source: str) -> None:
-    foreign = sorted(name for name in found if name not in known)
+def _compare_ids(actual: Collection[str], expected: Collection[str], where: str, source: str) -> None:
+    foreign = sorted(name for name in actual if name not in expected)
     if foreign:
-        raise FoldlineError(f"{where}: id {listing(foreign)} is not in {source}")
-    missing = sorted(name for name in known if name not in found)
+        raise FoldlineError(f"{where}: id {listing(foreign)} is not in {source}; {RUN_AGAIN}")
+    missing = sorted(name for name in expected if name not in actual)
     if missing:
-        raise FoldlineError(f"{where}: {len(missing)} ids of {source} missing: {listing(missing)}")
+        raise FoldlineError(f"{where}: {len(missing)} ids of {source} are missing: {listing(missing)}; {RUN_AGAIN}")
 
 
-def _merged(table: pd.DataFrame, ids: list[str], class_names: Sequence[str], where: str) -> Merged:
-    """Arrays from a table whose ids are checked; rows of several folds for one id are averaged."""
+def _merge(table: pd.DataFrame, ids: list[str], class_names: Sequence[str], title: str) -> MergedPredictions:
+    """Convert a table whose ids are checked to arrays; rows of several folds for one id are averaged."""
     models = sorted(table["model"].unique())
-    views: dict[str, int] = {}
-    for model, rows in table.groupby("model"):
-        counts = sorted(rows["views"].unique())
-        if len(counts) > 1:
-            raise FoldlineError(f"{where} of model {model} mix view counts {listing([str(count) for count in counts])}")
-        views[model] = int(counts[0])
-        expected = len(rows[["fold", "id"]].drop_duplicates()) * len(class_names)
-        if len(rows) != expected:
-            classes = rows.groupby("id")["class"].nunique()
-            names = sorted(classes.index[classes < len(class_names)]) or sorted(rows["id"].unique())
-            raise FoldlineError(f"{where} of model {model}: a class is missing for id {listing(names)}")
+    views = {}
+    for model in models:
+        rows, where = table[table["model"] == model], f"{title} of model {model}"
+        views[model] = _view_count(rows, where)
+        _check_classes(rows, class_names, where)
     order = {name: number for number, name in enumerate(ids)}
     column = {name: number for number, name in enumerate(class_names)}
     table = table.assign(row=table["id"].map(order), column=table["class"].map(column))
     table = table.sort_values(["model", "row", "column", "fold"], kind="stable")
     shape = (len(models), len(ids), len(class_names), -1)
-    # Summed fold after fold: the mean of the same files has the same bits everywhere.
-    values = table["probability"].to_numpy().reshape(shape)
-    mean = sum(values[..., fold] for fold in range(values.shape[3])) / values.shape[3]
-    return Merged(models, ids, mean, views)
+    values = table["probability"].to_numpy(np.float64).reshape(shape)
+    return MergedPredictions(models, ids, _mean(np.moveaxis(values, 3, 0)), views)
 
 
-def scaled_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks in (0, 1): (rank - 1/2) / n_samples, ranks counted from 1 and averaged over ties.
+def _view_count(rows: pd.DataFrame, where: str) -> int:
+    counts = sorted(rows["views"].unique())
+    if len(counts) > 1:
+        raise FoldlineError(f"{where} mix view counts {listing([str(count) for count in counts])}; {RUN_AGAIN}")
+    return int(counts[0])
+
+
+def _check_classes(rows: pd.DataFrame, class_names: Sequence[str], where: str) -> None:
+    if len(rows) == len(rows[["fold", "id"]].drop_duplicates()) * len(class_names):
+        return
+    classes = rows.groupby("id")["class"].nunique()
+    names = sorted(classes.index[classes < len(class_names)]) or sorted(rows["id"].unique())
+    raise FoldlineError(f"{where}: a class is missing for id {listing(names)}; {RUN_AGAIN}")
+
+
+def scaled_ranks(values: FloatArray) -> FloatArray:
+    """Compute ranks in (0, 1): (rank - 1/2) / n_samples, counted from 1, where ties have their mean rank.
 
     Args:
         values: (n_samples,).
     """
     _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = np.cumsum(counts)
-    return ((last - (counts - 1) / 2) - 0.5)[index] / len(values)
+    return np.asarray(((last - (counts - 1) / 2) - 0.5)[index] / len(values))
 
 
-def blend(probabilities: np.ndarray, rule: str) -> np.ndarray:
-    """Join models with equal weights.
+def blend(probabilities: FloatArray, rule: str) -> FloatArray:
+    """Blend models with equal weights.
 
     Args:
         probabilities: (n_models, n_samples, n_classes).
-        rule: "mean", or "rank_mean", the mean of `scaled_ranks` among these samples, which is a score for ordering
-            and no probability.
+        rule: "mean", or "rank_mean", the mean of `scaled_ranks` among these samples, which orders the samples but is
+            no probability.
 
     Returns:
         (n_samples, n_classes), in [0, 1].
     """
     if rule == "rank_mean":
         probabilities = np.stack([np.stack([scaled_ranks(row) for row in model.T], axis=1) for model in probabilities])
-    return sum(probabilities) / len(probabilities)
+    return _mean(probabilities)
 
 
-def choose_rule(probabilities: np.ndarray, labels: np.ndarray, method: str) -> tuple[str, dict[str, float]]:
-    """Which rule to blend by, from the out-of-fold rows alone.
+def _mean(arrays: FloatArray) -> FloatArray:
+    """Mean over the first axis, summed one array after the other, so that its bits are the same on every machine."""
+    total = np.zeros(arrays.shape[1:])
+    for array in arrays:
+        total = total + array
+    return np.asarray(total / len(arrays))
+
+
+def choose_rule(probabilities: FloatArray, labels: npt.NDArray[np.int64], method: str) -> tuple[str, dict[str, float]]:
+    """Choose the blend rule from out-of-fold rows.
 
     Args:
-        probabilities: out of fold, (n_models, n_samples, n_classes).
+        probabilities: out-of-fold, (n_models, n_samples, n_classes).
         labels: 0 or 1, (n_samples, n_classes).
-        method: "mean", "rank_mean", or "best": the one with the higher pooled ROC AUC, mean over the classes that have
-            both labels; "mean" when they are equal.
+        method: "mean", "rank_mean", or "best": the rule with the higher pooled ROC AUC, averaged over the classes that
+            have both labels; "mean" if both are equal.
 
     Returns:
-        The rule, and the score of either.
+        The rule, and the score of each rule.
 
     Raises:
-        FoldlineError: unknown method.
+        FoldlineError: the method is unknown.
     """
     if method not in METHODS:
         raise FoldlineError(f"blend.method is {method!r}; allowed: {listing(list(METHODS))}")
-    scores = {}
-    for rule in RULES:
-        scores[rule] = macro_auc(labels, blend(probabilities, rule))
+    scores = {rule: macro_auc(labels, blend(probabilities, rule)) for rule in RULES}
     best = "rank_mean" if scores["rank_mean"] > scores["mean"] else "mean"
     return (best if method == "best" else method), scores
 
 
-def rule_of(probabilities: np.ndarray, blended: np.ndarray) -> str:
-    """Which rule made a blend, by making it again.
+def detect_rule(probabilities: FloatArray, blended: FloatArray) -> str:
+    """Detect the rule of a blend by blending again.
 
     Args:
         probabilities: (n_models, n_samples, n_classes).
@@ -211,9 +259,10 @@ def rule_of(probabilities: np.ndarray, blended: np.ndarray) -> str:
         FoldlineError: no rule gives this blend.
     """
     for rule in RULES:
-        # Tables keep all bits; the tolerance is for a file that passed through another program.
+        # The table stores all bits; the tolerance is for a file that another program has rewritten.
         if np.allclose(blend(probabilities, rule), blended, rtol=0, atol=1e-9):
             return rule
     raise FoldlineError(
-        f"column {BLEND} is no {listing(list(RULES))} of the model columns; remove the file and run the workflow again"
+        f"OOF table: column {BLEND} is neither the mean nor the rank_mean of the model columns; remove the file and "
+        f"{RUN_AGAIN}"
     )

@@ -1,10 +1,11 @@
-"""The out-of-fold table: what every model and the blend say about rows that they did not see."""
+"""The out-of-fold (OOF) table: scores of every model and of the blend for rows that they were not trained on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from foldline.errors import FoldlineError, listing
@@ -20,7 +21,7 @@ class Oof:
 
     Attributes:
         class_names: (n_classes,).
-        ids: names of the samples, (n_samples,).
+        ids: ids of the samples, (n_samples,).
         folds: fold of each sample, int64, (n_samples,).
         labels: 0 or 1, int64, (n_samples, n_classes).
         scores: each model in order, then the blend -> scores in [0, 1], (n_samples, n_classes).
@@ -28,9 +29,9 @@ class Oof:
 
     class_names: list[str]
     ids: list[str]
-    folds: np.ndarray
-    labels: np.ndarray
-    scores: Mapping[str, np.ndarray]
+    folds: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    scores: Mapping[str, npt.NDArray[np.float64]]
 
     @property
     def models(self) -> list[str]:
@@ -38,7 +39,7 @@ class Oof:
         return [name for name in self.scores if name != BLEND]
 
     def pairs(self) -> pd.DataFrame:
-        """A row for each sample and class: id, fold, class, target, and a column for each model and the blend."""
+        """Convert to a row per sample and class: id, fold, class, target, and a column per model and for the blend."""
         n_classes = len(self.class_names)
         table = {
             "id": np.repeat(np.array(self.ids, dtype=object), n_classes),
@@ -50,47 +51,59 @@ class Oof:
 
 
 def class_columns(name: str, class_names: Sequence[str]) -> list[str]:
-    """Columns of a model, the blend or the target: NAME/CLASS for each class, NAME alone where there is one class."""
+    """Name the columns of a model, the blend or the target: NAME/CLASS per class, or NAME if there is one class."""
     return [name] if len(class_names) == 1 else [f"{name}/{class_name}" for class_name in class_names]
 
 
 def write_oof(path: str | Path, oof: Oof) -> None:
-    """Write the table: id, fold, the targets, then the scores of each model and of the blend.
+    """Write the table: id, fold, the targets, the scores of each model, and those of the blend.
 
     Raises:
-        FoldlineError: a model is named like another column.
+        FoldlineError: a model has the name of another column.
     """
     taken = sorted(name for name in oof.models if name in (*KEYS, TARGET))
     if taken:
-        raise FoldlineError(f"model {listing(taken)} has the name of a column of the OOF table; rename the model")
-    columns = {"id": oof.ids, "fold": oof.folds}
+        raise FoldlineError(
+            f"models: {listing(taken)} is the name of a column of the OOF table; rename the model in the config"
+        )
+    columns = {"id": np.array(oof.ids, dtype=object), "fold": oof.folds}
     for name, values in ((TARGET, oof.labels), *oof.scores.items()):
         columns.update(zip(class_columns(name, oof.class_names), values.T, strict=True))
-    write_table(pd.DataFrame(columns), path, _kinds(list(oof.scores), oof.class_names))
+    write_table(pd.DataFrame(columns), path, _column_types(list(oof.scores), oof.class_names))
 
 
 def read_oof(path: str | Path, class_names: Sequence[str]) -> Oof:
-    """Read the out-of-fold table.
+    """Read the table.
 
     Raises:
-        FoldlineError: a column is absent or a value missing, a label is not 0 or 1, or a score is not in [0, 1].
+        FoldlineError: a column or a value is missing, a label is not 0 or 1, or a score is not in [0, 1].
     """
     header = list(pd.read_csv(path, nrows=0, dtype=str).columns)
     models = list(dict.fromkeys(name.partition("/")[0] for name in header))
     models = [name for name in models if name not in (*KEYS, TARGET, BLEND)]
-    table = read_table(path, _kinds([*models, BLEND], class_names))
-    values = {name: table[class_columns(name, class_names)].to_numpy() for name in (TARGET, *models, BLEND)}
-    for name, numbers in values.items():
-        right = np.isin(numbers, (0, 1)) if name == TARGET else (numbers >= 0) & (numbers <= 1)
-        wrong = list(table.loc[~right.all(axis=1), "id"])
-        if wrong:
-            limits = "0 or 1" if name == TARGET else "in [0, 1]"
-            raise FoldlineError(f"{path}: column {name} is not {limits} for id {listing(wrong)}")
-    labels = values.pop(TARGET)
-    return Oof(list(class_names), list(table["id"]), table["fold"].to_numpy(), labels, values)
+    table = read_table(path, _column_types([*models, BLEND], class_names))
+    ids = list(table["id"])
+    labels = table[class_columns(TARGET, class_names)].to_numpy()
+    _check_range(path, TARGET, ids, np.isin(labels, (0, 1)), "0 or 1")
+    scores = {}
+    for name in [*models, BLEND]:
+        values = table[class_columns(name, class_names)].to_numpy()
+        _check_range(path, name, ids, (values >= 0) & (values <= 1), "in [0, 1]")
+        scores[name] = values
+    return Oof(list(class_names), ids, table["fold"].to_numpy(), labels, scores)
 
 
-def _kinds(names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
-    """Columns of the table and their types, in order."""
-    kinds = {**KEYS, **dict.fromkeys(class_columns(TARGET, class_names), INTEGER)}
-    return kinds | {column: REAL for name in names for column in class_columns(name, class_names)}
+def _check_range(path: str | Path, name: str, ids: Sequence[str], valid: npt.NDArray[np.bool_], allowed: str) -> None:
+    """Raise an error that names the ids whose values are not all valid, (n_samples, n_classes)."""
+    invalid = [ids[number] for number in np.flatnonzero(~valid.all(axis=1)).tolist()]
+    if invalid:
+        raise FoldlineError(
+            f"{path}: column {name} is not {allowed} for id {listing(invalid)}; remove the file and run the workflow "
+            "again"
+        )
+
+
+def _column_types(names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
+    """List the columns of the table, in order, with their types."""
+    types = {**KEYS, **dict.fromkeys(class_columns(TARGET, class_names), INTEGER)}
+    return types | {column: REAL for name in names for column in class_columns(name, class_names)}

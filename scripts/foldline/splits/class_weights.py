@@ -1,90 +1,130 @@
 """Weights of the labels of each class in the loss, from the training rows of one fold."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
 
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
 METHODS = ("none", "balanced", "capped", "effective_number")
 
 
-def label_weights(
-    labels: np.ndarray, *, method: str, rank: int, beta: float, class_names: Sequence[str], activation: str
-) -> list[dict[str, Any]]:
-    """Weights of positives and negatives of each class.
+@dataclass(frozen=True)
+class ClassWeightsConfig:
+    """How labels are weighted; see `class_weights` in `config/config.schema.yaml`.
 
-    "none" weighs all by 1. "balanced" weighs by n / (k n_label): where each class is a yes or no of its own, k is 2 and
-    both labels of a class sum to n / 2 (King and Zeng, Logistic Regression in Rare Events Data, 2001); where a row has
-    one class, k is the number of classes that have rows (scikit-learn's class_weight="balanced").
+    Attributes:
+        method: one of `METHODS`; see `label_weights`.
+        rank: rank of the count that is the threshold of "capped", counted from 1.
+        beta: parameter of "effective_number", in [0, 1).
+        class_names: (n_classes,).
+        activation: see `labels.Labels`; with "softmax" each row has exactly one class.
+    """
 
-    The others weigh a class as a whole, by its n_c rows; the classes of a binary task are its two labels. "capped" is
-    min(1, t / n_c) with t the `rank`-th smallest of the counts above 0. "effective_number" is 1 / E with
-    E = (1 - beta^n_c) / (1 - beta), times a factor that makes the mean of the weights 1 (Cui et al. 2019,
-    arxiv.org/abs/1901.05555). A class without rows weighs 1.
+    method: str
+    rank: int
+    beta: float
+    class_names: tuple[str, ...]
+    activation: str
+
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """Rows of one class and their weights in the loss.
+
+    Attributes:
+        name: name of the class.
+        positives: rows with the class.
+        negatives: rows without it.
+        positive_weight: weight of a positive.
+        negative_weight: weight of a negative.
+    """
+
+    name: str
+    positives: int
+    negatives: int
+    positive_weight: float
+    negative_weight: float
+
+
+def label_weights(labels: IntArray, config: ClassWeightsConfig) -> list[ClassWeights]:
+    """Compute the weights of positives and negatives of each class.
+
+    "none": all weights are 1. "balanced": n / (k n_label). If rows can have any number of classes, k is 2 and both
+    labels of a class sum to n / 2 (King and Zeng, Logistic Regression in Rare Events Data, 2001); if each row has
+    exactly one class, k is the number of classes with rows (scikit-learn's class_weight="balanced").
+
+    The other methods weight a class as a whole, by its n_c rows; the classes of a binary task are its two labels.
+    "capped": min(1, t / n_c), where t is the `rank`-th smallest of the counts above 0. "effective_number": 1 / E with
+    E = (1 - beta^n_c) / (1 - beta), scaled to a mean of 1 over the classes (Cui et al. 2019,
+    arxiv.org/abs/1901.05555). A class without rows has the weight 1.
 
     Args:
-        labels: 0 or 1, (n_samples, n_classes), the training rows of a fold and no others.
-        method: one of `METHODS`.
-        rank: counted from 1.
-        beta: in [0, 1).
-        class_names: (n_classes,).
-        activation: see `labels.Labels`.
+        labels: 0 or 1, of the training rows of a fold and no others, (n_samples, n_classes).
+        config: how labels are weighted.
 
     Returns:
-        One dict a class: name, positives, negatives (rows), positive_weight, negative_weight.
+        Weights of each class, in order.
 
     Raises:
-        FoldlineError: unknown method, no rows, or the only class lacks a positive or a negative.
+        FoldlineError: the method is unknown, or the only class has no positive or no negative.
     """
-    if method not in METHODS:
-        raise FoldlineError(f"class_weights.method is {method!r}; allowed: {listing(list(METHODS))}")
-    if labels.shape[1] != len(class_names):
-        raise FoldlineError(f"{labels.shape[1]} columns of labels for {len(class_names)} classes")
+    if config.method not in METHODS:
+        raise FoldlineError(f"class_weights.method is {config.method!r}; allowed: {listing(list(METHODS))}")
+    if labels.shape[1] != len(config.class_names):
+        raise FoldlineError(
+            f"class weights: {labels.shape[1]} columns of labels for {len(config.class_names)} classes; run the "
+            "workflow again"
+        )
     counts = np.stack([(labels == 0).sum(axis=0), (labels == 1).sum(axis=0)], axis=1)
     if len(counts) == 1:
-        for number, word in zip(counts[0], ("negative", "positive"), strict=True):
-            if number == 0:
-                raise FoldlineError(
-                    f"class {class_names[0]}: no {word} among {len(labels)} training rows; lower folds.count"
-                )
-    weights = _weights(counts, method=method, rank=rank, beta=beta, activation=activation)
+        _check_both_labels(counts[0], config.class_names[0])
+    rows = zip(config.class_names, counts.tolist(), _weights(counts, config).tolist(), strict=True)
     return [
-        {
-            "name": name,
-            "positives": int(positives),
-            "negatives": int(negatives),
-            "positive_weight": float(positive_weight),
-            "negative_weight": float(negative_weight),
-        }
-        for name, (negatives, positives), (negative_weight, positive_weight) in zip(
-            class_names, counts, weights, strict=True
-        )
+        ClassWeights(name, positives, negatives, positive_weight, negative_weight)
+        for name, (negatives, positives), (negative_weight, positive_weight) in rows
     ]
 
 
-def _weights(counts: np.ndarray, *, method: str, rank: int, beta: float, activation: str) -> np.ndarray:
-    """Weights of negatives and positives, (n_classes, 2), by counts of the same shape."""
-    if method == "none":
+def _check_both_labels(counts: IntArray, class_name: str) -> None:
+    """Refuse training rows without a negative or a positive; `counts` holds both numbers."""
+    for number, word in zip(counts, ("negative", "positive"), strict=True):
+        if number == 0:
+            raise FoldlineError(f"class {class_name}: no {word} among {counts.sum()} training rows; lower folds.count")
+
+
+def _weights(counts: IntArray, config: ClassWeightsConfig) -> FloatArray:
+    """Compute weights of negatives and positives, (n_classes, 2), from counts of the same shape."""
+    if config.method == "none":
         return np.ones(counts.shape)
-    if method == "balanced" and activation != SOFTMAX:
-        return _of_present(counts, lambda present: counts.sum(axis=1, keepdims=True) / (2 * present))
-    # The rows of each class; of a binary task both labels are classes.
+    if config.method == "balanced" and config.activation != SOFTMAX:
+        return _apply(counts, lambda present: counts.sum(axis=1, keepdims=True) / (2 * present))
+    # The rows of each class; both labels of a binary task are classes.
     rows = counts if len(counts) == 1 else counts[:, 1:]
-    if method == "balanced":
-        weights = _of_present(rows, lambda present: rows.sum() / ((rows > 0).sum() * present))
-    elif method == "capped":
-        present = np.sort(rows[rows > 0])
-        threshold = present[min(rank, len(present)) - 1]
-        weights = _of_present(rows, lambda present: np.minimum(1, threshold / present))
+    if config.method == "balanced":
+        weights = _apply(rows, lambda present: rows.sum() / ((rows > 0).sum() * present))
+    elif config.method == "capped":
+        ascending = np.sort(rows[rows > 0])
+        threshold = ascending[min(config.rank, len(ascending)) - 1]
+        weights = _apply(rows, lambda present: np.minimum(1, threshold / present))
     else:
-        weights = _of_present(rows, lambda present: (1 - beta) / -np.expm1(present * np.log(beta)) if beta else 1.0)
+        weights = _apply(rows, lambda present: _inverse_effective_number(present, config.beta))
         weights = np.where(rows > 0, weights / weights[rows > 0].mean(), weights)
     return np.broadcast_to(weights, counts.shape)
 
 
-def _of_present(counts: np.ndarray, formula: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    """Weights by a formula of the counts, 1 where a count is 0."""
+def _inverse_effective_number(counts: IntArray, beta: float) -> FloatArray:
+    if beta == 0:
+        return np.ones(counts.shape)
+    return np.asarray((1 - beta) / -np.expm1(counts * np.log(beta)))
+
+
+def _apply(counts: IntArray, formula: Callable[[IntArray], FloatArray]) -> FloatArray:
+    """Compute weights by a formula of the counts; 1 where a count is 0."""
     return np.where(counts > 0, formula(np.maximum(counts, 1)), 1.0)

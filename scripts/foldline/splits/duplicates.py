@@ -1,66 +1,85 @@
-"""Images that stand in the data twice: exact copies, near copies, and the groups that copies tie together."""
+"""Duplicate images, exact and near, and the groups that duplicates merge."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from foldline.errors import FoldlineError
 from foldline.images.perceptual_hash import hash_array
 from foldline.io.tables import LEAKS
-from foldline.splits.hamming_search import close_pairs
+from foldline.splits.hamming_search import near_pairs
+
+IntArray = npt.NDArray[np.int64]
 
 EXACT, NEAR = "exact", "near"
+REFUSE, REPORT = "error", "report"
 
 
-def find_leaks(
+@dataclass(frozen=True)
+class LeakConfig:
+    """How duplicates are found; see `leaks` in `config/config.schema.yaml`.
+
+    Attributes:
+        near_duplicate_bits: images are near duplicates if their perceptual hashes differ in at most this many of 256
+            bits, in 0..64; None for exact duplicates only.
+        contradictory_labels: what happens to duplicates with different labels: `REFUSE` or `REPORT`.
+    """
+
+    near_duplicate_bits: int | None
+    contradictory_labels: str
+
+
+def find_duplicates(
     inventory: pd.DataFrame, others: Mapping[str, pd.DataFrame], *, split: str, near_bits: int | None
 ) -> pd.DataFrame:
-    """List the pairs of images of which at least one is of this split and which show the same.
+    """List the pairs of images that show the same and of which at least one is in this split.
 
-    Copies of one file are listed against the first of them, not each against each, and so are images of one hash: n
-    equal images give n - 1 pairs, which tie all of them together. First is the smallest id, `others` before this split
-    and in their order.
+    Copies of one file are listed against the first of them instead of each against each, and so are images with the
+    same hash: n equal images give n - 1 pairs, which connect all of them. The images are ordered by split, `others`
+    first and in their order, then by id.
 
     Args:
         inventory: rows of this split, with the columns id, target, sha256, perceptual_hash.
-        others: split -> its rows, columns as `inventory`: what this split is compared with beside itself.
+        others: split -> its rows, with the same columns: what this split is compared with, besides itself.
         split: name of this split.
-        near_bits: images are near copies when their perceptual hashes differ in at most so many bits, mirrored and
-            turned images included; None: exact copies only.
+        near_bits: see `LeakConfig.near_duplicate_bits`; rotated and mirrored images count as near duplicates too.
 
     Returns:
-        Table of `tables.LEAKS`, sorted by id, other_split, other_id. Of two images of this split, `id` is the smaller
-        id; of an image of this split and one of another, `id` is that of this split.
+        Table of `tables.LEAKS`, sorted by id, other_split, other_id. `id` is in this split; if both images are, it is
+        the smaller id.
     """
     splits = {**others, split: inventory}
     images = pd.concat([rows.sort_values("id").assign(split=name) for name, rows in splits.items()], ignore_index=True)
-    begin = len(images) - len(inventory)
+    own_start = len(images) - len(inventory)
     first = _first_equal(images["sha256"])
     copies = np.flatnonzero(first != np.arange(len(images)))
-    pairs = [_pairs(first[copies], copies, EXACT, 0)]
+    pairs = [_pair_table(first[copies], copies, EXACT, 0)]
     if near_bits is not None:
-        distinct = np.flatnonzero(first == np.arange(len(images)))
-        first = distinct[_first_equal(images.loc[distinct, "perceptual_hash"])]
-        pairs.append(_pairs(first[first != distinct], distinct[first != distinct], NEAR, 0))
-        pairs.append(_near_pairs(images["perceptual_hash"], distinct[first == distinct], begin, near_bits))
-    return _table(images, pd.concat(pairs, ignore_index=True), begin)
+        files = np.flatnonzero(first == np.arange(len(images)))
+        first = files[_first_equal(images.loc[files, "perceptual_hash"])]
+        same_hash = first != files
+        pairs.append(_pair_table(first[same_hash], files[same_hash], NEAR, 0))
+        pairs.append(_near_pairs(images["perceptual_hash"], files[~same_hash], own_start, near_bits))
+    return _leak_table(images, pd.concat(pairs, ignore_index=True), own_start)
 
 
 def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Group of every id after groups that share a duplicate have become one.
+    """Merge the groups that share a duplicate.
 
     Args:
         groups: group of each id, (n_samples,).
-        ids: the ids, unique, (n_samples,).
+        ids: unique ids, (n_samples,).
         pairs: duplicates as (id, other id).
 
     Returns:
-        Group per id, (n_samples,): the smallest name among the groups that are tied together, directly or by way of
+        Group of each id, (n_samples,): the smallest name among the groups that are connected, directly or by way of
         others.
 
     Raises:
-        FoldlineError: a pair names an id that is not in `ids`.
+        FoldlineError: a pair has an id that is not in `ids`.
     """
     group_of = dict(zip(ids, groups, strict=True))
     parent = {group: group for group in group_of.values()}
@@ -75,50 +94,58 @@ def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tup
         for name in pair:
             if name not in group_of:
                 raise FoldlineError(
-                    f"the duplicate pair {pair[0]}, {pair[1]} names the id {name!r}, which is not in the table; "
-                    "build the leak audit again"
+                    f"leaks table: id {name!r} of the pair {pair[0]}, {pair[1]} is not in the inventory; run the "
+                    "workflow again"
                 )
         first, second = (root(group_of[name]) for name in pair)
         parent[max(first, second)] = min(first, second)
     return [root(group) for group in groups]
 
 
-def _first_equal(values: pd.Series) -> np.ndarray:
-    """Position of the first value that equals each value; int64, (n_values,)."""
+def _first_equal(values: pd.Series) -> IntArray:
+    """Find the index of the first value that equals each value, (n_values,)."""
     codes, _ = pd.factorize(values)
     _, first = np.unique(codes, return_index=True)
-    return first[codes]
+    return np.asarray(first[codes])
 
 
-def _pairs(first: np.ndarray, second: np.ndarray, kind: str, distance: np.ndarray | int) -> pd.DataFrame:
+def _pair_table(first: IntArray, second: IntArray, kind: str, distance: IntArray | int) -> pd.DataFrame:
+    """Make a table of pairs of image numbers, the smaller number first."""
     return pd.DataFrame({"first": first, "second": second, "kind": kind, "distance": distance})
 
 
-def _near_pairs(hashes: pd.Series, distinct: np.ndarray, begin: int, limit: int) -> pd.DataFrame:
-    """Pairs of the images at the positions `distinct`, at least one of them at or behind `begin`."""
-    own, others = distinct[distinct >= begin], distinct[distinct < begin]
-    places = np.concatenate([own, others])
-    arrays = hash_array(list(hashes[places]))
-    found = close_pairs(arrays[: len(own)], arrays, limit=limit, same=True)
-    both = np.sort(places[found[:, :2]], axis=1)
-    return _pairs(both[:, 0], both[:, 1], NEAR, found[:, 2])
+def _near_pairs(hashes: pd.Series, distinct: IntArray, own_start: int, limit: int) -> pd.DataFrame:
+    """Find near pairs among images of distinct hashes.
+
+    Args:
+        hashes: hash of every image, (n_images,).
+        distinct: numbers of the images to compare, (n_distinct,).
+        own_start: number of the first image of the own split; pairs of two images before it are not searched.
+        limit: most bits in which the hashes of a pair differ.
+    """
+    own, others = distinct[distinct >= own_start], distinct[distinct < own_start]
+    numbers = np.concatenate([own, others])
+    arrays = hash_array(list(hashes[numbers]))
+    pairs = near_pairs(arrays[: len(own)], arrays, limit=limit, left_is_start_of_right=True)
+    images = np.sort(numbers[pairs[:, :2]], axis=1)
+    return _pair_table(images[:, 0], images[:, 1], NEAR, pairs[:, 2])
 
 
-def _table(images: pd.DataFrame, pairs: pd.DataFrame, begin: int) -> pd.DataFrame:
-    """Name the images of the pairs of positions (first before second) and drop pairs of two images of `others`."""
-    pairs = pairs[pairs["second"] >= begin]
-    across = pairs["first"] < begin
-    one = images.loc[pairs["second"].where(across, pairs["first"])].reset_index(drop=True)
-    other = images.loc[pairs["first"].where(across, pairs["second"])].reset_index(drop=True)
-    same_label = np.where(one["target"] == other["target"], "yes", "no")
+def _leak_table(images: pd.DataFrame, pairs: pd.DataFrame, own_start: int) -> pd.DataFrame:
+    """Convert pairs of image numbers to `tables.LEAKS`, without the pairs of two images of other splits."""
+    pairs = pairs[pairs["second"] >= own_start]
+    across_splits = pairs["first"] < own_start
+    image = images.loc[pairs["second"].where(across_splits, pairs["first"])].reset_index(drop=True)
+    other = images.loc[pairs["first"].where(across_splits, pairs["second"])].reset_index(drop=True)
+    same_label = np.where(image["target"] == other["target"], "yes", "no")
     table = pd.DataFrame(
         {
-            "id": one["id"],
+            "id": image["id"],
             "other_id": other["id"],
             "other_split": other["split"],
             "kind": pairs["kind"].to_numpy(),
             "distance": pairs["distance"].to_numpy(np.int64),
-            "same_label": np.where(one["target"] == "", "", same_label),
+            "same_label": np.where(image["target"] == "", "", same_label),
         },
         columns=list(LEAKS),
     )

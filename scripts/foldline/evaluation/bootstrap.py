@@ -1,0 +1,124 @@
+"""Bootstrap values of all score columns, from the same draws."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foldline.evaluation.metrics import METRICS, SortedRows, sort_rows, weighted_roc_auc, weighted_scores
+from foldline.evaluation.score_columns import ScoreColumn
+from foldline.evaluation.subgroups import MetadataColumn
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ColumnDraws:
+    """Bootstrap values of one column; NaN where a value is not defined.
+
+    Attributes:
+        metrics: metric -> (n_classes, n_draws).
+        subgroups: metadata column -> mean ROC AUC of each subgroup, (n_subgroups, n_draws).
+        top_accuracy: (n_draws,); None unless each sample has exactly one class.
+    """
+
+    metrics: dict[str, FloatArray]
+    subgroups: dict[str, FloatArray]
+    top_accuracy: FloatArray | None
+
+    @classmethod
+    def concatenate(cls, blocks: Sequence["ColumnDraws"]) -> "ColumnDraws":
+        """Join blocks of draws."""
+        top_accuracy = [block.top_accuracy for block in blocks if block.top_accuracy is not None]
+        return cls(
+            metrics={name: np.hstack([block.metrics[name] for block in blocks]) for name in blocks[0].metrics},
+            subgroups={name: np.hstack([block.subgroups[name] for block in blocks]) for name in blocks[0].subgroups},
+            top_accuracy=np.concatenate(top_accuracy) if top_accuracy else None,
+        )
+
+
+def draw_scores(
+    columns: Mapping[str, ScoreColumn], metadata: Mapping[str, MetadataColumn], weights: Iterable[FloatArray]
+) -> dict[str, ColumnDraws]:
+    """Compute the bootstrap values of every column.
+
+    Args:
+        columns: the columns, by name.
+        metadata: subgroups, by metadata column.
+        weights: blocks of draws, (n_block_draws, n_samples) each; see `bootstrap_weights`.
+    """
+    prepared = {name: _SortedColumn.of(column, metadata) for name, column in columns.items()}
+    blocks: dict[str, list[ColumnDraws]] = {name: [] for name in columns}
+    for block in weights:
+        for name, column in prepared.items():
+            blocks[name].append(column.draw(block))
+    return {name: ColumnDraws.concatenate(column_blocks) for name, column_blocks in blocks.items()}
+
+
+def mean_of_defined(values: FloatArray) -> FloatArray:
+    """Compute the mean over the classes that are defined in a draw; NaN if none is.
+
+    Args:
+        values: (n_classes, n_draws), NaN where not defined.
+
+    Returns:
+        (n_draws,).
+    """
+    defined = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(defined, values, 0).sum(axis=0) / defined.sum(axis=0))
+
+
+@dataclass(frozen=True)
+class _SortedColumn:
+    """A column whose rows are sorted once for all draws.
+
+    Attributes:
+        classes: rows of each class, (n_classes,).
+        subgroups: metadata column -> rows of each subgroup and of each of its classes.
+        top_correct: 1 where the class with the highest score is the class of the sample, (n_samples,).
+    """
+
+    classes: list[SortedRows]
+    subgroups: dict[str, list[list[SortedRows]]]
+    top_correct: FloatArray | None
+
+    @classmethod
+    def of(cls, column: ScoreColumn, metadata: Mapping[str, MetadataColumn]) -> "_SortedColumn":
+        labels, scores, top_correct = column.labels.T, column.scores.T, column.top_correct
+        return cls(
+            classes=[
+                sort_rows(*rows, threshold=threshold)
+                for *rows, threshold in zip(labels, scores, column.thresholds, strict=True)
+            ],
+            subgroups={
+                name: [
+                    [sort_rows(labels[number], scores[number], mask=subgroup.mask) for number in subgroup.classes]
+                    for subgroup in metadata_column.subgroups
+                ]
+                for name, metadata_column in metadata.items()
+            },
+            top_correct=None if top_correct is None else top_correct.astype(np.float64),
+        )
+
+    def draw(self, weights: FloatArray) -> ColumnDraws:
+        """Compute the values of a block of draws, (n_draws, n_samples)."""
+        by_class = [weighted_scores(rows, weights) for rows in self.classes]
+        return ColumnDraws(
+            metrics={name: np.stack([values[name] for values in by_class]) for name in METRICS},
+            subgroups={
+                name: np.array([_mean_auc(classes, weights) for classes in subgroups]).reshape(-1, len(weights))
+                for name, subgroups in self.subgroups.items()
+            },
+            top_accuracy=None if self.top_correct is None else _weighted_mean(self.top_correct, weights),
+        )
+
+
+def _weighted_mean(values: FloatArray, weights: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("dn,n->d", weights, values) / weights.sum(axis=1))
+
+
+def _mean_auc(classes: Sequence[SortedRows], weights: FloatArray) -> FloatArray:
+    """Mean ROC AUC over the classes of a subgroup, (n_draws,)."""
+    return mean_of_defined(np.stack([weighted_roc_auc(rows, weights) for rows in classes]))

@@ -1,0 +1,66 @@
+"""Columns of scores, one per model and one for the blend, with all that their evaluation needs."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foldline.dataset.labels import SOFTMAX
+from foldline.evaluation.oof import Oof
+from foldline.evaluation.thresholds import class_thresholds
+
+
+@dataclass(frozen=True)
+class ScoreColumn:
+    """Scores of one model or of the blend.
+
+    Attributes:
+        labels: 0 or 1, (n_samples, n_classes).
+        scores: in [0, 1], (n_samples, n_classes).
+        folds: fold of each sample, (n_samples,).
+        thresholds: lowest score that predicts each class, (n_classes,).
+        are_ranks: whether the scores are ranks, which have no probability metrics.
+        one_class_per_sample: whether each sample has exactly one class.
+    """
+
+    labels: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+    folds: npt.NDArray[np.int64]
+    thresholds: list[float]
+    are_ranks: bool
+    one_class_per_sample: bool
+
+    @property
+    def top_correct(self) -> npt.NDArray[np.bool_] | None:
+        """Whether the class with the highest score is the class of the sample, (n_samples,).
+
+        None unless each sample has exactly one class.
+        """
+        if not self.one_class_per_sample:
+            return None
+        return np.asarray(self.scores.argmax(axis=1) == self.labels.argmax(axis=1))
+
+
+def score_columns(
+    oof: Oof, *, threshold: float | str, rank_columns: Collection[str], activation: str
+) -> dict[str, ScoreColumn]:
+    """List the columns of an out-of-fold table.
+
+    Args:
+        oof: the table.
+        threshold: a number for all classes or "best_f1"; see `class_thresholds`.
+        rank_columns: names of the columns whose scores are ranks.
+        activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
+    """
+    return {
+        name: ScoreColumn(
+            labels=oof.labels,
+            scores=scores,
+            folds=oof.folds,
+            thresholds=class_thresholds(oof.labels, scores, threshold),
+            are_ranks=name in rank_columns,
+            one_class_per_sample=activation == SOFTMAX,
+        )
+        for name, scores in oof.scores.items()
+    }
