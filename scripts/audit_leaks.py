@@ -1,9 +1,8 @@
-"""Find images that stand in the data twice, so that no copy is trained on and scored, and no label contradicts itself.
+"""Find duplicate images, so that no copy of a scored image is trained on and no labels contradict each other.
 
-Inputs: inventory tables of the split; of train for the splits external and test, and of external for the split test.
-Outputs: leaks, a table of pairs (`tables.LEAKS`); without pairs it has a header only.
-Parameters: split; near_duplicate_bits, how many of the 256 bits of the perceptual hash may differ, or None for exact
-copies only; contradictory_labels, "error" or "report".
+Inputs: inventory (tables of the split), train (tables, for the splits external and test), external (for test).
+Outputs: leaks, a table of pairs (`tables.LEAKS`); only a header if there are none.
+Parameters: split; the fields of `LeakConfig`.
 """
 
 import logging
@@ -12,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 from foldline.errors import FoldlineError, listing
+from foldline.io.settings import build
 from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
-from foldline.splits.duplicates import EXACT, find_leaks
+from foldline.splits.duplicates import EXACT, REFUSE, LeakConfig, find_duplicates
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -27,54 +27,58 @@ def audit_leaks(
     others: Mapping[str, Sequence[str | Path]],
     leaks: str | Path,
     split: str,
-    near_duplicate_bits: int | None,
-    contradictory_labels: str,
+    config: LeakConfig,
 ) -> None:
-    """Write the pairs of images that are copies of each other.
+    """Write the pairs of duplicate images.
 
     Args:
         inventory: inventory tables of this split.
-        others: split -> its inventory tables, maybe none: the splits that this one is compared with beside itself.
+        others: split -> its inventory tables, possibly none: the splits that this one is compared with, besides itself.
         leaks: where the table of pairs is written.
         split: "train", "external" or "test".
-        near_duplicate_bits: in 0..64, or None for exact copies only.
-        contradictory_labels: "error" refuses copies with different labels, "report" lists them in the table only.
+        config: how duplicates are found, and whether contradictory labels are an error.
 
     Raises:
-        FoldlineError: an image has a problem, or copies have different labels and `contradictory_labels` is "error".
+        FoldlineError: an image has a problem, or duplicates have different labels and that is an error.
     """
     images = read_tables(inventory, INVENTORY)
     compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items() if paths}
-    check_images(pd.concat([images, *compared.values()]))
-    pairs = find_leaks(images, compared, split=split, near_bits=near_duplicate_bits)
-    check_labels(pairs, refuse=contradictory_labels == "error")
+    _check_images(pd.concat([images, *compared.values()]))
+    pairs = find_duplicates(images, compared, split=split, near_bits=config.near_duplicate_bits)
+    _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
     write_table(pairs, leaks, LEAKS, key=KEY)
     exact = int((pairs["kind"] == EXACT).sum())
-    logger.info("%s: %d images, %d exact and %d near pairs", split, len(images), exact, len(pairs) - exact)
+    logger.info(
+        "%s: %d images, %d pairs of exact duplicates, %d of near duplicates",
+        split,
+        len(images),
+        exact,
+        len(pairs) - exact,
+    )
 
 
-def check_images(images: pd.DataFrame) -> None:
-    """Refuse images with a problem, all of them in one message."""
+def _check_images(images: pd.DataFrame) -> None:
+    """Refuse images with a problem, all in one message."""
     broken = images[images["problem"] != ""]
     if len(broken):
         reasons = [f"{row.id} ({row.path}): {row.problem}" for row in broken.itertuples()]
         raise FoldlineError(
-            f"{len(broken)} of {len(images)} images cannot be used; mend or replace the files, or remove their rows "
+            f"{len(broken)} of {len(images)} images cannot be used; repair or replace the files, or remove their rows "
             f"from the table: {listing(reasons, limit=50)}"
         )
 
 
-def check_labels(pairs: pd.DataFrame, *, refuse: bool) -> None:
-    """Refuse, or log, copies whose labels differ."""
-    wrong = pairs[pairs["same_label"] == "no"]
-    if not len(wrong):
+def _check_labels(pairs: pd.DataFrame, *, refuse: bool) -> None:
+    """Refuse, or log, duplicates with different labels."""
+    contradictory = pairs[pairs["same_label"] == "no"]
+    if not len(contradictory):
         return
-    names = [f"{row.id} and {row.other_id} ({row.kind}, {row.distance} bits)" for row in wrong.itertuples()]
-    message = f"{len(wrong)} pairs of images show the same and have different labels: {listing(names)}"
+    names = [f"{row.id} and {row.other_id} ({row.kind}, {row.distance} bits)" for row in contradictory.itertuples()]
+    message = f"{len(contradictory)} pairs of images show the same but have different labels: {listing(names)}"
     if refuse:
         raise FoldlineError(
-            f"{message}; correct the labels or remove the rows; where they are different samples, lower "
-            "leaks.near_duplicate_bits; to go on all the same, set leaks.contradictory_labels to report"
+            f"{message}; correct the labels or remove the rows; if they show different samples, lower "
+            "leaks.near_duplicate_bits; to accept them, set leaks.contradictory_labels to report"
         )
     logger.warning("%s", message)
 
@@ -86,5 +90,5 @@ if __name__ == "__main__":
             others={"train": snakemake.input.train, "external": snakemake.input.external},
             leaks=snakemake.output.leaks,
             split=snakemake.wildcards.split,
-            **snakemake.params.settings,
+            config=build(LeakConfig, snakemake.params.settings),
         )

@@ -180,8 +180,6 @@ if __name__ == "__main__":
                 folds=snakemake.input.folds,
                 sample_submission=settings.pop("sample_submission"),
             ),
-            Outputs(
-                oof=snakemake.output.oof, submission=snakemake.output.submission, recipe=snakemake.output.recipe
-            ),
+            Outputs(oof=snakemake.output.oof, submission=snakemake.output.submission, recipe=snakemake.output.recipe),
             build(BlendConfig, settings),
         )

@@ -1,68 +1,56 @@
-"""Weigh the labels for the loss of one fold, from the rows that the fold trains on.
+"""Weight the labels for the loss of one fold, by the rows that the fold trains on.
 
-Inputs: folds.
+Inputs: folds (fold table).
 Outputs: weights (JSON: method, and per class the counts and weights).
-Parameters: fold, method, rank, beta, class_names, activation.
+Parameters: fold; the fields of `ClassWeightsConfig`.
 """
 
 import logging
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from foldline.dataset.label_arrays import label_array
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import write_json
+from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
-from foldline.splits.class_weights import label_weights
+from foldline.splits.class_weights import ClassWeightsConfig, label_weights
 from foldline.splits.fold_membership import scored_rows, training_rows
 from foldline.step import step
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
-def class_weights(
-    *,
-    folds: str | Path,
-    weights: str | Path,
-    fold: int,
-    method: str,
-    rank: int,
-    beta: float,
-    class_names: Sequence[str],
-    activation: str,
-) -> None:
+def class_weights(*, folds: str | Path, weights: str | Path, fold: int, config: ClassWeightsConfig) -> None:
     """Write the label weights of a fold, from its training rows, external ones included.
 
     Args:
         folds: fold table.
-        weights: where the JSON file goes.
-        fold: the fold held out; its rows, and external rows that are tied to them, do not count.
-        method: see `weights.label_weights`, as for the rest.
-        rank: of the count that is the threshold of "capped".
-        beta: of "effective_number".
-        class_names: names of the classes, (n_classes,).
-        activation: see `labels.Labels`.
+        weights: where the JSON file is written.
+        fold: the fold that is held out; its rows, and the external rows that it withholds, do not count.
+        config: how labels are weighted.
 
     Raises:
-        FoldlineError: the fold is not in the table, or the only class lacks a label in the training rows.
+        FoldlineError: the fold is not in the table, or the only class has no positive or no negative.
     """
     table = read_table(folds, FOLDS)
     present = sorted(scored_rows(table)["fold"].unique())
     if fold not in present:
-        raise FoldlineError(f"{folds}: no fold {fold}; the table has {listing([str(number) for number in present])}")
-    labels = label_array(list(training_rows(table, fold)["target"]), class_names)
-    classes = label_weights(labels, method=method, rank=rank, beta=beta, class_names=class_names, activation=activation)
+        numbers = listing([str(number) for number in present])
+        raise FoldlineError(f"{folds}: no fold {fold}; the table has {numbers}; run the workflow again")
+    labels = label_array(list(training_rows(table, fold)["target"]), config.class_names)
+    classes = label_weights(labels, config)
     for row in classes:
-        log.info(
-            "fold %d, class %s: %d positives of weight %.4f, %d negatives of weight %.4f",
+        logger.info(
+            "fold %d, class %s: %d positives with weight %.4f, %d negatives with weight %.4f",
             fold,
-            row["name"],
-            row["positives"],
-            row["positive_weight"],
-            row["negatives"],
-            row["negative_weight"],
+            row.name,
+            row.positives,
+            row.positive_weight,
+            row.negatives,
+            row.negative_weight,
         )
-    write_json(weights, {"method": method, "classes": classes})
+    write_json(weights, {"method": config.method, "classes": [asdict(row) for row in classes]})
 
 
 if __name__ == "__main__":
@@ -71,5 +59,5 @@ if __name__ == "__main__":
             folds=snakemake.input.folds,
             weights=snakemake.output.weights,
             fold=int(snakemake.wildcards.fold),
-            **snakemake.params.settings,
+            config=build(ClassWeightsConfig, snakemake.params.settings),
         )

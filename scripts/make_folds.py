@@ -1,13 +1,14 @@
-"""Decide once, for every model, which fold each training sample belongs to.
+"""Assign a fold to every training row, once for all models.
 
-Inputs: inventory (shards of the train split), leaks (duplicate pairs within it), external_inventory and external_leaks
-    (the same of the external split, duplicates of train rows included; none where there is no such split).
+Inputs: inventory (tables of the train split), leaks (duplicates in it), external_inventory and external_leaks (the same
+    for the external split, duplicates of train rows included; none without such a split).
 Outputs: folds (table id -> fold with group, target, split and the metadata columns).
-Parameters: method, count, seed, stratify_by, class_names.
+Parameters: the fields of `FoldsConfig`.
 """
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,157 +16,151 @@ import pandas as pd
 from foldline.dataset.label_arrays import label_array
 from foldline.dataset.labels import is_code
 from foldline.errors import FoldlineError, listing
+from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 from foldline.splits.duplicates import merged_groups
+from foldline.splits.file_folds import assign_folds_by_files
+from foldline.splits.fold_audit import IntArray, Samples, groups_per_label
 from foldline.splits.fold_membership import EXTERNAL, NO_FOLD, TRAIN
-from foldline.splits.group_folds import assign_folds, assign_folds_by_files, external_folds, groups_with
+from foldline.splits.folds_config import FILES, METHODS, FoldsConfig
+from foldline.splits.group_folds import assign_folds, external_folds
 from foldline.step import step
 
-log = logging.getLogger(__name__)
-
-METHODS = ("grouped", "files")
+logger = logging.getLogger(__name__)
 
 
-def make_folds(
-    *,
-    inventory: Sequence[str | Path],
-    leaks: str | Path,
-    external_inventory: Sequence[str | Path],
-    external_leaks: Sequence[str | Path],
-    folds: str | Path,
-    method: str,
-    count: int,
-    seed: int,
-    stratify_by: Sequence[str],
-    class_names: Sequence[str],
-) -> None:
+@dataclass(frozen=True)
+class Inputs:
+    """Tables that are read.
+
+    Attributes:
+        inventory: tables of the train images (`tables.INVENTORY` and metadata columns).
+        leaks: table of the duplicates in the train split; their groups are merged.
+        external_inventory: tables of the external images, with the same columns; may be empty.
+        external_leaks: tables of the duplicates of external images; may be empty.
+    """
+
+    inventory: Sequence[str | Path]
+    leaks: str | Path
+    external_inventory: Sequence[str | Path]
+    external_leaks: Sequence[str | Path]
+
+
+def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
     """Write the fold table of the train and external rows, sorted by id.
 
-    External rows tie groups of train rows together; they count neither for the size of a fold nor for its labels. Of
-    several classes the rare ones, which cannot be in every fold, are told in the log.
+    External rows can merge groups of train rows; they count neither for the size of a fold nor for its labels. Rare
+    classes, which cannot be in every fold, are logged.
 
     Args:
-        inventory: tables of the train images (`tables.INVENTORY` and metadata columns).
-        leaks: table of duplicate pairs; pairs within the train split tie groups together.
-        external_inventory: tables of the external images, with the same columns; may be empty.
-        external_leaks: tables of the duplicate pairs of external images, which tie groups too; may be empty.
-        folds: where the fold table goes. Its `group` is the group after duplicates were tied together.
-        method: "grouped" spreads whole groups evenly, "files" gives each record file a fold.
-        count: number of folds.
-        seed: seed of the split.
-        stratify_by: metadata columns spread evenly over the folds, jointly with the target; method "grouped" only.
-        class_names: (n_classes,).
+        inputs: tables to read.
+        folds: where the fold table is written; its `group` is the group after merging.
+        config: how folds are assigned.
 
     Raises:
         FoldlineError: a label or a column is missing, or the data cannot fill the folds.
     """
-    if method not in METHODS:
-        raise FoldlineError(f"folds.method is {method!r}; allowed: {listing(list(METHODS))}")
-    samples = _read_part(inventory, class_names)
-    metadata = [name for name in samples.columns if name not in INVENTORY]
-    _check_columns(metadata, stratify_by)
-    external = samples.iloc[:0]
-    if external_inventory:
-        external = _read_part(external_inventory, class_names)[list(samples.columns)]
-    pairs = read_table(leaks, LEAKS, key=("id", "other_id"))
-    if external_inventory:
-        pairs = pd.concat([pairs, read_tables(external_leaks, LEAKS, key=("id", "other_split", "other_id"))])
-    pairs = pairs[pairs["other_split"].isin([TRAIN, EXTERNAL])]
-    every = pd.concat([samples.assign(split=TRAIN), external.assign(split=EXTERNAL)], ignore_index=True)
-    groups = merged_groups(list(every["group"]), list(every["id"]), zip(pairs["id"], pairs["other_id"], strict=True))
-    own, foreign = groups[: len(samples)], groups[len(samples) :]
-    labels = label_array(list(samples["target"]), class_names)
-    placed = _assign(samples, own, labels, method=method, count=count, seed=seed, stratify_by=stratify_by)
-    table = every[["id", "split", "target", *metadata]].assign(
-        group=groups,
-        fold=np.concatenate([placed, external_folds(foreign, groups=own, folds=placed)]),
+    if config.method not in METHODS:
+        raise FoldlineError(f"folds.method is {config.method!r}; allowed: {listing(list(METHODS))}")
+    train = _read_inventory(inputs.inventory, config.class_names)
+    metadata = [name for name in train.columns if name not in INVENTORY]
+    _check_columns(metadata, config.stratify_by)
+    external = train.iloc[:0]
+    if inputs.external_inventory:
+        external = _read_inventory(inputs.external_inventory, config.class_names)[list(train.columns)]
+    rows = pd.concat([train.assign(split=TRAIN), external.assign(split=EXTERNAL)], ignore_index=True)
+    pairs = _read_pairs(inputs)
+    groups = merged_groups(list(rows["group"]), list(rows["id"]), pairs)
+    labels = label_array(list(train["target"]), config.class_names)
+    samples = Samples(list(train["id"]), groups[: len(train)], labels)
+    train_folds = _assign(samples, train, config)
+    other_folds = external_folds(groups[len(train) :], groups=samples.groups, folds=train_folds)
+    table = rows[["id", "split", "target", *metadata]].assign(
+        group=groups, fold=np.concatenate([train_folds, other_folds])
     )
-    merged = samples["group"].nunique() - len(set(own))
-    log.info(
-        "%d rows in %d groups (%d groups joined another through %d duplicate pairs)",
-        len(own),
-        len(set(own)),
-        merged,
+    n_groups = len(set(samples.groups))
+    logger.info(
+        "%d rows in %d groups (%d groups merged into others by %d pairs of duplicates)",
+        len(train),
+        n_groups,
+        train["group"].nunique() - n_groups,
         len(pairs),
     )
-    _log_folds(table, class_names)
-    _log_rare(own, labels, count, class_names)
+    _log_folds(table, config.class_names)
+    _log_rare_classes(samples, config)
     write_table(table.sort_values("id"), folds, FOLDS)
 
 
-def _read_part(paths: Sequence[str | Path], class_names: Sequence[str]) -> pd.DataFrame:
+def _read_inventory(paths: Sequence[str | Path], class_names: Sequence[str]) -> pd.DataFrame:
     table = read_tables(paths, INVENTORY)
-    known = [is_code(target, len(class_names)) for target in table["target"]]
-    unlabeled = [name for name, good in zip(table["id"], known, strict=True) if not good]
+    labeled = [is_code(target, len(class_names)) for target in table["target"]]
+    unlabeled = [name for name, valid in zip(table["id"], labeled, strict=True) if not valid]
     if unlabeled:
         raise FoldlineError(
-            f"{Path(paths[0]).parent}: target of id {listing(unlabeled)} is no 0 or 1 for each of "
-            f"{len(class_names)} classes"
+            f"{Path(paths[0]).parent}: target of id {listing(unlabeled)} is not a 0 or 1 for each of "
+            f"{len(class_names)} classes; remove the inventory and run the workflow again"
         )
     return table
 
 
+def _read_pairs(inputs: Inputs) -> list[tuple[str, str]]:
+    """Read the duplicates among train and external rows, as (id, other id)."""
+    pairs = read_table(inputs.leaks, LEAKS, key=("id", "other_id"))
+    if inputs.external_inventory:
+        external = read_tables(inputs.external_leaks, LEAKS, key=("id", "other_split", "other_id"))
+        pairs = pd.concat([pairs, external])
+    pairs = pairs[pairs["other_split"].isin([TRAIN, EXTERNAL])]
+    return list(zip(pairs["id"], pairs["other_id"], strict=True))
+
+
 def _check_columns(metadata: Sequence[str], stratify_by: Sequence[str]) -> None:
-    absent = [name for name in stratify_by if name not in metadata]
-    if absent:
+    missing = [name for name in stratify_by if name not in metadata]
+    if missing:
         raise FoldlineError(
-            f"folds.stratify_by names {listing(absent)}, which is not among dataset.metadata_columns: "
-            f"{listing(list(metadata)) or 'none'}"
+            f"folds.stratify_by: {listing(missing)} is not one of dataset.metadata_columns "
+            f"({listing(list(metadata)) or 'none'}); add it there"
         )
     taken = sorted(set(metadata) & set(FOLDS))
     if taken:
         raise FoldlineError(
-            f"dataset.metadata_columns names {listing(taken)}, which is a column of the fold table; rename the column"
+            f"dataset.metadata_columns: {listing(taken)} is a column of the fold table; rename the column in your table"
         )
 
 
-def _assign(
-    samples: pd.DataFrame,
-    groups: Sequence[str],
-    labels: np.ndarray,
-    *,
-    method: str,
-    count: int,
-    seed: int,
-    stratify_by: Sequence[str],
-) -> np.ndarray:
-    """Fold of each train row, int64, (n_samples,)."""
-    common = {"ids": list(samples["id"]), "groups": groups, "labels": labels, "count": count, "seed": seed}
-    if method == "files":
-        if stratify_by:
-            log.warning("folds.method is files: folds.stratify_by (%s) has no effect", listing(list(stratify_by)))
-        return assign_folds_by_files(**common, paths=list(samples["path"]))
-    strata = samples[["target", *stratify_by]].agg("\0".join, axis=1)
-    return assign_folds(**common, strata=list(strata))
+def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntArray:
+    """Assign a fold to each train row, (n_samples,)."""
+    if config.method == FILES:
+        if config.stratify_by:
+            names = listing(list(config.stratify_by))
+            logger.warning("folds.method is files, so folds.stratify_by (%s) has no effect", names)
+        return assign_folds_by_files(samples, list(train["path"]), count=config.count, seed=config.seed)
+    strata = train[["target", *config.stratify_by]].agg("\0".join, axis=1)
+    return assign_folds(samples, list(strata), count=config.count, seed=config.seed)
 
 
 def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
     external = table[table["split"] == EXTERNAL]
     for fold, rows in table[table["split"] == TRAIN].groupby("fold"):
         positives = label_array(list(rows["target"]), class_names).sum(axis=0)
-        log.info(
-            "fold %d: %d rows in %d groups; positives: %s",
-            fold,
-            len(rows),
-            rows["group"].nunique(),
-            ", ".join(f"{name} {number}" for name, number in zip(class_names, positives, strict=True)),
-        )
+        counts = ", ".join(f"{name} {number}" for name, number in zip(class_names, positives, strict=True))
+        logger.info("fold %d: %d rows in %d groups; positives: %s", fold, len(rows), rows["group"].nunique(), counts)
     if len(external):
-        tied = (external["fold"] != NO_FOLD).sum()
-        log.info("%d external rows, %d of them withheld while a fold is held out", len(external), tied)
+        withheld = (external["fold"] != NO_FOLD).sum()
+        logger.info("%d external rows, %d of them withheld while a fold is held out", len(external), withheld)
 
 
-def _log_rare(groups: Sequence[str], labels: np.ndarray, count: int, class_names: Sequence[str]) -> None:
+def _log_rare_classes(samples: Samples, config: FoldsConfig) -> None:
+    counts = zip(config.class_names, groups_per_label(samples.groups, samples.labels), strict=True)
     rare = [
         f"{name} ({positives} with it, {negatives} without)"
-        for name, (negatives, positives) in zip(class_names, groups_with(groups, labels), strict=True)
-        if min(negatives, positives) < count
+        for name, (negatives, positives) in counts
+        if min(negatives, positives) < config.count
     ]
     if rare:
-        log.warning(
-            "%d classes are in too few groups for %d folds, so some folds have no AUC of them: %s",
+        logger.warning(
+            "%d classes are in too few groups for %d folds, so some folds have no AUC of them; groups: %s",
             len(rare),
-            count,
+            config.count,
             listing(rare, limit=50),
         )
 
@@ -173,10 +168,12 @@ def _log_rare(groups: Sequence[str], labels: np.ndarray, count: int, class_names
 if __name__ == "__main__":
     with step(snakemake):
         make_folds(
-            inventory=snakemake.input.inventory,
-            leaks=snakemake.input.leaks,
-            external_inventory=snakemake.input.external_inventory,
-            external_leaks=snakemake.input.external_leaks,
-            folds=snakemake.output.folds,
-            **snakemake.params.settings,
+            Inputs(
+                inventory=snakemake.input.inventory,
+                leaks=snakemake.input.leaks,
+                external_inventory=snakemake.input.external_inventory,
+                external_leaks=snakemake.input.external_leaks,
+            ),
+            snakemake.output.folds,
+            build(FoldsConfig, snakemake.params.settings),
         )

@@ -9,8 +9,6 @@ from foldline.evaluation.calibration import ReliabilityBin
 RANKS = "a blend of ranks is no probability"
 UNDEFINED = "not defined: these rows have one label only"
 UNSTABLE = "no interval: not defined in more than a tenth of the draws"
-# Key of the top accuracy, which exists only if each sample has exactly one class.
-TOP = "top_accuracy"
 
 
 @dataclass(frozen=True)
@@ -193,10 +191,10 @@ class ColumnScores(MetricScores):
     classes: tuple[ClassScores, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Convert to mappings and lists; without `TOP` if there is no top accuracy."""
+        """Convert to mappings and lists, without the key `top_accuracy` if there is none."""
         content = asdict(self)
         if self.top_accuracy is None:
-            del content[TOP]
+            del content["top_accuracy"]
         return content
 
 
