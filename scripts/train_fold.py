@@ -29,7 +29,7 @@ from foldline.io.files import atomic_write, digest_of, read_json, sha256_of_file
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table, write_table
 from foldline.models.model_config import ModelConfig
-from foldline.models.networks import build_network, input_spec_of, outline
+from foldline.models.networks import build_network, input_spec_of, network_stages
 from foldline.models.weights_file import save_weights
 from foldline.runtime.devices import Device, use_device
 from foldline.runtime.precision import AUTO, FLOAT32, Precision, check_precision, fastest_precision
@@ -133,7 +133,7 @@ def train_fold(
             model_config,
             input_spec,
             weights=training_config.weights,
-            class_count=len(class_names),
+            n_classes=len(class_names),
             device=device,
             trainable=training_config.trainable,
             precision=precision,
@@ -227,7 +227,7 @@ def train_fold(
             "precision": precision.name,
             "precision_trial": precision.trial,
             "parameters": network.count_params(),
-            "outline": outline(network),
+            "stages": [asdict(stage) for stage in network_stages(network)],
             "trained_parameters": int(sum(np.prod(variable.shape) for variable in network.trainable_variables)),
             "epochs_run": len(result.history),
             "selected_epoch": result.selected_epoch,

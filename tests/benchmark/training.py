@@ -37,7 +37,7 @@ from foldline.training.training_config import LossConfig
 from foldline.training.loop import make_step
 use_device("cpu", threads=1)
 backbone = build_backbone("keras-efficientnet-b0", weights="none", image_size=size)
-network = build_model(backbone, metadata_width=0, class_count=1, metadata_units=[], hidden=[], dropout=0.2)
+network = build_model(backbone, metadata_width=0, n_classes=1, metadata_units=[], hidden=[], dropout=0.2)
 config = LossConfig("cross_entropy", label_smoothing=0, gamma=0, alpha=0.5, hard_labels=False, reduction="mean")
 loss = make_loss(config, [dict(positive_weight=1.0, negative_weight=1.0)], activation="sigmoid")
 optimizer = tf_keras.optimizers.Adam(1e-3)

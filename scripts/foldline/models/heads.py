@@ -1,4 +1,4 @@
-"""What turns a backbone's feature map, metadata, or both into logits."""
+"""The head of a network: from the features of a backbone, metadata, or both to logits."""
 
 from collections.abc import Sequence
 
@@ -13,24 +13,24 @@ def build_model(
     backbone: tf_keras.Model | None,
     *,
     metadata_width: int,
-    class_count: int,
+    n_classes: int,
     metadata_units: Sequence[int],
     hidden: Sequence[HiddenLayer],
     dropout: float,
 ) -> tf_keras.Model:
-    """Put a head on a backbone: mean over the map, metadata beside it, dense layers, dropout, logits.
+    """Add a head to a backbone: global average pooling, joined metadata, dense layers, dropout, logits.
 
     Args:
-        backbone: from images to a feature map (batch, h, w, channels); None for a model of metadata alone.
+        backbone: model from images to features (batch, h, w, n_features); None for a model of metadata alone.
         metadata_width: length W of the metadata vector; 0 for a model of images alone.
-        class_count: number of classes, each a yes or no of its own.
+        n_classes: number of classes, one logit each.
         metadata_units: units of the dense layers of the metadata, each with batch normalization, then ReLU.
         hidden: dense layers of the joined features, each with ReLU, batch normalization and dropout.
         dropout: share of the last features that is dropped in training, in [0, 1).
 
     Returns:
-        Model from {"image": (batch, S, S, C), "metadata": (batch, W)}, or one of them, to logits (batch, class_count),
-        float32 also where the rest computes in halves.
+        Model from {"image": (batch, S, S, C), "metadata": float32 (batch, W)}, or one of these, to logits, (batch,
+        n_classes), float32 even if the backbone computes in 16 bits.
 
     Raises:
         FoldlineError: there is neither a backbone nor metadata.
@@ -48,12 +48,12 @@ def build_model(
             features = layers.ReLU(name=f"metadata_{number}_relu")(features)
         joined.append(features)
     if not joined:
-        raise FoldlineError("a model needs images, metadata or both")
+        raise FoldlineError("a model needs images, metadata or both; set inputs to image, metadata, or both")
     features = layers.Concatenate(name="join")(joined) if len(joined) > 1 else joined[0]
     for number, layer in enumerate(hidden):
         features = layers.Dense(layer.units, activation="relu", name=f"hidden_{number}")(features)
         features = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"hidden_{number}_norm")(features)
         features = layers.Dropout(layer.dropout, name=f"hidden_{number}_dropout")(features)
     features = layers.Dropout(dropout, name="dropout")(features)
-    logits = layers.Dense(class_count, dtype="float32", name="logits")(features)
+    logits = layers.Dense(n_classes, dtype="float32", name="logits")(features)
     return tf_keras.Model(inputs, logits)

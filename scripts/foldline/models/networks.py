@@ -1,23 +1,31 @@
-"""A model's network from its settings, and what it sees of a row; one home for training and prediction."""
+"""Build the network of a model from its settings, for training and prediction alike."""
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 
 from foldline.dataset.input_spec import IMAGE, METADATA, InputSpec
 from foldline.dataset.metadata import Encoding
+from foldline.errors import FoldlineError
 from foldline.models.backbones import build_backbone, freeze
 from foldline.models.channel_adaptation import RGB
 from foldline.models.heads import build_model
 from foldline.models.model_config import ModelConfig
+from foldline.models.stage import Stage
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import FLOAT32, computing_in
 from foldline.runtime.tensorflow import tf_keras
 
-IMAGE_BRANCH, METADATA_BRANCH, HEAD_BRANCH = range(3)
+# Sections of a network of `heads.build_model`, in the order of its figure.
+IMAGE_SECTION, METADATA_SECTION, HEAD_SECTION = range(3)
 
 
 def input_spec_of(config: ModelConfig, encoding: Encoding) -> InputSpec:
-    """What a model sees by its inputs, image_size and channels; an encoding counts if it sees metadata."""
+    """What a model reads from a row.
+
+    Args:
+        config: settings of the model.
+        encoding: encoding of the metadata; ignored if the model does not read metadata.
+    """
     return InputSpec(
         config.image_size if IMAGE in config.inputs else None,
         encoding if METADATA in config.inputs else Encoding(()),
@@ -30,7 +38,7 @@ def build_network(
     input_spec: InputSpec,
     *,
     weights: str,
-    class_count: int,
+    n_classes: int,
     device: Device,
     trainable: str = "all",
     precision: str = FLOAT32,
@@ -39,19 +47,25 @@ def build_network(
 
     Args:
         config: settings of the network.
-        input_spec: what it sees.
-        weights: see `backbones.build_backbone`.
-        class_count: number of classes.
-        device: where it will compute.
-        trainable: see `backbones.freeze`.
-        precision: what the backbone computes in, see `precision.CANDIDATES`; variables and the head are float32.
+        input_spec: what it reads from a row.
+        weights: initial weights of the backbone; see `backbones.build_backbone`.
+        n_classes: number of classes.
+        device: device that it will run on.
+        trainable: layers of the backbone to train; see `backbones.freeze`.
+        precision: number format of the backbone, see `precision.CANDIDATES`; variables and the head are float32.
 
     Returns:
-        See `heads.build_model`.
+        Model from {"image": uint8 (batch, S, S, C), "metadata": float32 (batch, W)}, or one of these, to logits,
+        float32 (batch, n_classes).
+
+    Raises:
+        FoldlineError: the backbone, its weights or `trainable` do not exist or do not fit.
     """
     with device.strategy.scope():
         backbone = None
         if input_spec.image_size is not None:
+            if config.backbone is None:
+                raise FoldlineError("a model that reads images has no backbone; set its backbone")
             with computing_in(precision):
                 backbone = build_backbone(
                     config.backbone,
@@ -63,7 +77,7 @@ def build_network(
         network = build_model(
             backbone,
             metadata_width=input_spec.encoding.width,
-            class_count=class_count,
+            n_classes=n_classes,
             metadata_units=config.metadata_units,
             hidden=config.hidden,
             dropout=config.dropout,
@@ -74,53 +88,63 @@ def build_network(
 
 
 def synchronize(network: tf_keras.Model) -> None:
-    """Let trained batch normalization take mean and variance of the whole batch, not of each replica's part of it.
+    """Make trained batch normalization use mean and variance of the whole batch, not of the rows of each replica.
 
-    So a training depends on its batch size alone, and not on how many devices share it.
+    A training then depends on its batch size only, not on the number of devices that share it.
     """
-    for layer in _flat(network):
+    for layer in _flat_layers(network):
         if isinstance(layer, tf_keras.layers.BatchNormalization) and layer.trainable:
-            # The fused kernel sees one device only.
+            # The fused kernel computes on one device only.
             layer.synchronized, layer.fused = True, False
 
 
-def outline(network: tf_keras.Model) -> list[dict[str, Any]]:
-    """Stages of a network from its input to its logits, for a picture of it.
+@dataclass
+class _StageCounts:
+    """A stage that is being counted: layers of one section whose outputs have one resolution."""
 
-    Layers of images are one stage while the image keeps its size, others while their output keeps its length; the
-    small side branches of squeeze and excitation, and padding, count for the stage that they are in.
+    section: int
+    resolution: tuple[int, ...]
+    shape: tuple[int, ...]
+    layers: int = 0
+    parameters: int = 0
 
-    Returns:
-        For each stage `shape` of its last output, without the batch: (height, width, channels) or (units,); `layers`
-        and `parameters`, how many it has; and `metadata`, whether it is one of metadata alone.
+
+def network_stages(network: tf_keras.Model) -> list[Stage]:
+    """Stages of a network of `heads.build_model` from its inputs to its logits.
+
+    Image layers belong to one stage while the resolution stays the same, other layers while the length of their output
+    does. Squeeze-and-excitation branches and padding count for the stage that they are in.
     """
-    stages: list[dict[str, Any]] = []
-    for layer in sorted(_flat(network), key=_branch):
-        shape, branch = list(layer.output.shape[1:]), _branch(layer)
-        kept = shape[:-1] if len(shape) > 1 else shape
-        side = "_se_" in layer.name or isinstance(layer, tf_keras.layers.ZeroPadding2D)
-        if not side and (not stages or stages[-1]["kept"] != (branch, kept)):
-            stages.append({"kept": (branch, kept), "layers": 0, "parameters": 0, "metadata": branch == METADATA_BRANCH})
-        last = stages[-1]
-        last["layers"] += 1
-        last["parameters"] += layer.count_params()
-        if not side:
-            last["shape"] = shape
-    return [{name: value for name, value in stage.items() if name != "kept"} for stage in stages]
+    stages: list[_StageCounts] = []
+    for layer in sorted(_flat_layers(network), key=_section):
+        shape, section = tuple(layer.output.shape[1:]), _section(layer)
+        resolution = shape[:-1] if len(shape) > 1 else shape
+        auxiliary = "_se_" in layer.name or isinstance(layer, tf_keras.layers.ZeroPadding2D)
+        if not auxiliary and (not stages or (stages[-1].section, stages[-1].resolution) != (section, resolution)):
+            stages.append(_StageCounts(section, resolution, shape))
+        stage = stages[-1]
+        stage.layers += 1
+        stage.parameters += layer.count_params()
+        if not auxiliary:
+            stage.shape = shape
+    return [
+        Stage(stage.shape, stage.layers, stage.parameters, metadata=stage.section == METADATA_SECTION)
+        for stage in stages
+    ]
 
 
-def _flat(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
-    """Layers of a model, those of a model inside of it in its place, without their own input."""
+def _flat_layers(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
+    """Layers of a model in order; a nested model is replaced by its layers, without its input layer."""
     for layer in model.layers:
         if isinstance(layer, tf_keras.Model):
-            yield from (inner for inner in _flat(layer) if not isinstance(inner, tf_keras.layers.InputLayer))
+            yield from (inner for inner in _flat_layers(layer) if not isinstance(inner, tf_keras.layers.InputLayer))
         else:
             yield layer
 
 
-def _branch(layer: tf_keras.layers.Layer) -> int:
-    """Which part of a network of `build_model` a layer is in, by the order of the parts."""
+def _section(layer: tf_keras.layers.Layer) -> int:
+    """Section of a network of `heads.build_model` that a layer belongs to."""
     if layer.name.startswith(METADATA):
-        return METADATA_BRANCH
+        return METADATA_SECTION
     of_image = len(layer.output.shape) > 2 or layer.name == "pool" or "_se_" in layer.name
-    return IMAGE_BRANCH if of_image else HEAD_BRANCH
+    return IMAGE_SECTION if of_image else HEAD_SECTION

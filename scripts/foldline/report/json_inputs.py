@@ -12,6 +12,7 @@ from cattrs import BaseValidationError, Converter, transform_error
 
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import read_json
+from foldline.models.stage import Stage
 
 Content = TypeVar("Content")
 _CONVERTER = Converter()
@@ -216,23 +217,13 @@ class TrainedModelSettings:
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Layers of a network whose output has one resolution; see `networks.outline`."""
-
-    shape: tuple[int, ...]
-    layers: int
-    parameters: int
-    metadata: bool
-
-
-@dataclass(frozen=True)
 class Provenance:
     """What the weights of one fold were made from."""
 
     device: str
     replicas: int
     settings: TrainedModelSettings
-    outline: tuple[Stage, ...]
+    stages: tuple[Stage, ...]
 
 
 def read_content(cls: type[Content], path: str | Path) -> Content:

@@ -13,8 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from foldline.dataset.label_arrays import label_array
 from foldline.images.composite import composite
+from foldline.models.stage import Stage
 from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
-from foldline.report.json_inputs import ClassWeight, Stage
+from foldline.report.json_inputs import ClassWeight
 from foldline.splits.fold_membership import external_rows, scored_rows
 
 LABEL_STYLES = (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s"))

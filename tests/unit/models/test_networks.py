@@ -1,16 +1,26 @@
-"""The outline of a network: stages by size, nothing lost, whatever the backbone is made of."""
+"""Networks from their settings, and the stages that the report draws."""
+
+from dataclasses import replace
 
 import pytest
 from fixtures.settings import model_config
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
-from foldline.models.networks import build_network, input_spec_of, outline
+from foldline.errors import FoldlineError
+from foldline.models.networks import build_network, input_spec_of, network_stages
 from foldline.runtime.devices import use_device
 
 SITE = fit_encoding({"site": MetadataColumnConfig("categorical", ("arm", "leg"))}, {"site": ["arm", "leg"]})
 
 
+def test_a_model_reads_only_its_inputs() -> None:
+    image = input_spec_of(model_config(inputs=["image"], image_size=64, channels=["a", "b"]), SITE)
+    assert (image.image_size, image.channels, image.encoding.width) == (64, ("a", "b"), 0)
+    metadata = input_spec_of(model_config(inputs=["metadata"]), SITE)
+    assert (metadata.image_size, metadata.encoding) == (None, SITE)
+
+
 @pytest.mark.parametrize("backbone", ["efficientnet-lite0", "efficientnet-b0", "keras-efficientnet-b0"])
-def test_stages_follow_the_size_of_the_picture(backbone: str) -> None:
+def test_stages_follow_the_resolution_of_the_image(backbone: str) -> None:
     """Row 25."""
     config = model_config(
         backbone=backbone,
@@ -22,13 +32,20 @@ def test_stages_follow_the_size_of_the_picture(backbone: str) -> None:
     )
     input_spec = input_spec_of(config, SITE)
     network = build_network(
-        config, input_spec, weights="none", class_count=3, device=use_device("cpu", threads=1), trainable="all"
+        config, input_spec, weights="none", n_classes=3, device=use_device("cpu", threads=1), trainable="all"
     )
-    stages = outline(network)
-    shapes = [stage["shape"] for stage in stages if not stage["metadata"]]
-    assert shapes[0] == [64, 64, 2]
+    stages = network_stages(network)
+    shapes = [stage.shape for stage in stages if not stage.metadata]
+    assert shapes[0] == (64, 64, 2)
     assert [shape[0] for shape in shapes if len(shape) == 3] == [64, 32, 16, 8, 4, 2]
-    assert shapes[-4:] == [[1280], [1285], [7], [3]]
-    assert [stage["shape"] for stage in stages if stage["metadata"]] == [[3], [5]]
-    assert sum(stage["parameters"] for stage in stages) == network.count_params()
-    assert sum(stage["layers"] for stage in stages) > 100
+    assert shapes[-4:] == [(1280,), (1285,), (7,), (3,)]
+    assert [stage.shape for stage in stages if stage.metadata] == [(3,), (5,)]
+    assert sum(stage.parameters for stage in stages) == network.count_params()
+    assert sum(stage.layers for stage in stages) > 100
+
+
+def test_a_model_of_images_without_backbone_is_an_error() -> None:
+    config = replace(model_config(inputs=["image"]), backbone=None)
+    device = use_device("cpu", threads=1)
+    with pytest.raises(FoldlineError, match="has no backbone; set its backbone"):
+        build_network(config, input_spec_of(config, SITE), weights="none", n_classes=1, device=device)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from foldline.dataset.label_arrays import label_codes
 from foldline.evaluation.metrics import reliability
+from foldline.models.stage import Stage
 from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import DPI, WIDTH, png_bytes, shortened, style
-from foldline.report.json_inputs import ClassWeight, ReliabilityBin, Stage
+from foldline.report.json_inputs import ClassWeight, ReliabilityBin
 from foldline.report.score_plots import ScoredImage
 from foldline.report.training_plots import LabeledImage
 from matplotlib.figure import Figure

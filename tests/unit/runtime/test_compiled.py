@@ -65,7 +65,7 @@ def test_the_training_step_and_the_forward_pass_compile(tmp_path: Path) -> None:
         MODEL,
         input_spec,
         weights="none",
-        class_count=1,
+        n_classes=1,
         device=device,
         trainable="upper",
         precision="mixed_bfloat16",

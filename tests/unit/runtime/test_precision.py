@@ -23,7 +23,7 @@ def test_the_backbone_computes_in_halves_and_the_rest_does_not() -> None:
         config,
         input_spec_of(config, Encoding(())),
         weights="none",
-        class_count=2,
+        n_classes=2,
         device=device(),
         precision="mixed_bfloat16",
     )

@@ -71,7 +71,7 @@ def store(folder: Path, name: str, fold: int) -> tuple[Path, Path, np.ndarray]:
     input_spec = input_spec_of(MODELS[name], SITE)
     tf_keras.utils.set_random_seed(100 * fold + len(name))
     device = use_device("cpu", threads=1)
-    network = build_network(MODELS[name], input_spec, weights="none", class_count=len(CLASSES), device=device)
+    network = build_network(MODELS[name], input_spec, weights="none", n_classes=len(CLASSES), device=device)
     # Random networks hardly tell images apart; a larger last layer does.
     network.get_layer("logits").kernel.assign(30 * network.get_layer("logits").kernel)
     place = folder / "models" / name / f"fold{fold}"

@@ -32,7 +32,7 @@ COMMON = {
 def network(**changes) -> tf_keras.Model:
     tf_keras.utils.set_random_seed(8)
     backbone = build_backbone("efficientnet-lite0", weights="none", image_size=32)
-    head = {"metadata_width": 0, "class_count": 1, "metadata_units": [], "hidden": [], "dropout": 0.0}
+    head = {"metadata_width": 0, "n_classes": 1, "metadata_units": [], "hidden": [], "dropout": 0.0}
     return build_model(backbone, **{**head, **changes})
 
 
@@ -131,7 +131,7 @@ def test_weights_round_trip_and_others_are_refused(weights: Path, tmp_path: Path
     save_weights(second, tmp_path / "same.weights.h5")
     assert (tmp_path / "same.weights.h5").read_bytes() == weights.read_bytes()
     with pytest.raises(FoldlineError, match="not the weights of this network"):
-        load_weights(network(class_count=2), weights)
+        load_weights(network(n_classes=2), weights)
     shutil.copy(weights, tmp_path / "cut.weights.h5")
     with (tmp_path / "cut.weights.h5").open("r+b") as handle:
         handle.truncate(5000)

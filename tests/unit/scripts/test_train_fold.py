@@ -118,8 +118,8 @@ def test_the_provenance_says_what_went_in(trained: Trained) -> None:
     assert told["epochs_run"] == told["selected_epoch"] == 2
     assert 0 < told["trained_parameters"] < told["parameters"]
     assert told["versions"]["tensorflow"] == tf.__version__
-    assert told["outline"][0]["shape"] == [32, 32, 3]
-    assert sum(stage["parameters"] for stage in told["outline"]) == told["parameters"]
+    assert told["stages"][0]["shape"] == [32, 32, 3]
+    assert sum(stage["parameters"] for stage in told["stages"]) == told["parameters"]
 
 
 def test_the_samples_are_a_grid(trained: Trained) -> None:

@@ -360,7 +360,7 @@ def backward_convolutions(trainable: str) -> int:
     """How many convolutions the backward pass of a step has."""
     backbone = build_backbone("efficientnet-lite0", weights="none", image_size=32)
     freeze(backbone, trainable=trainable)
-    network = build_model(backbone, metadata_width=0, class_count=1, metadata_units=[], hidden=[], dropout=0.2)
+    network = build_model(backbone, metadata_width=0, n_classes=1, metadata_units=[], hidden=[], dropout=0.2)
     step = tf.function(make_step(network, tf_keras.optimizers.SGD(0.1), BCE, batch_size=2))
     graph = step.get_concrete_function({"image": tf.zeros((2, 32, 32, 3), tf.uint8)}, tf.zeros((2, 1))).graph
     return sum("Backprop" in operation.type for operation in graph.get_operations())
