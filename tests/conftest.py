@@ -4,6 +4,7 @@ Rows that tests name are the numbered capabilities of the two public notebooks w
 the melanoma notebook, 15 to 26 of the protein-atlas one.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,22 @@ import pytest
 from fixtures.forked import SERVER
 from fixtures.images import write_config, write_dataset
 from fixtures.project import REPOSITORY, Project, copy_workflow
+
+# As many processes as cores run tests; none of them needs threads of its own, nor do the programs that they start.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file, and all tests of the finished project, in one of pytest-xdist's processes.
+
+    So each of them is made once: the finished project, and what the tests of a file share.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            shared = "finished_project" in item.fixturenames
+            item.add_marker(pytest.mark.xdist_group("finished" if shared else item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)

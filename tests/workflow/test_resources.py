@@ -2,13 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from fixtures.forked import SERVER
 from fixtures.project import REPOSITORY, Project, with_environment
 
 NAMED = ("threads", "mem_mb", "runtime", "disk_mb")
@@ -19,10 +18,10 @@ PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profile
 
 def asked(project: Project, *arguments: str) -> dict[str, dict[str, Any]]:
     """What the jobs of a dry run ask for, by their rules; jobs of one rule may differ, the last one is given."""
-    command = [sys.executable, str(REPOSITORY / "tests" / "fixtures" / "jobs.py"), "-n", *arguments, "--", *TARGETS]
-    done = subprocess.run(
-        command, cwd=project.folder, env=with_environment(), capture_output=True, text=True, check=True
-    )
+    program = REPOSITORY / "tests" / "fixtures" / "jobs.py"
+    words = ["-n", *arguments, "--", *TARGETS]
+    done = SERVER.run(program, words, folder=project.folder, environment=with_environment())
+    assert done.returncode == 0, done.stderr
     jobs = [json.loads(line.removeprefix("JOB ")) for line in done.stdout.splitlines() if line.startswith("JOB ")]
     return {job["rule"]: job for job in jobs}
 

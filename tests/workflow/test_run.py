@@ -41,7 +41,7 @@ def test_external_rows_are_trained_on_and_never_scored(results: Path) -> None:
     assert external.loc["e000", "fold"] == folds.loc["s000", "fold"]
     assert set(external["fold"].drop("e000")) == {-1}
     assert not pd.read_csv(results / "oof.csv")["id"].str.startswith("e").any()
-    for fold in range(3):
+    for fold in range(2):
         told = json.loads((results / "models" / "a" / f"fold{fold}" / "provenance.json").read_text())
         rows = folds[(folds["split"] == "train") & (folds["fold"] != fold)]
         assert told["train_rows"] == len(rows) + 8 - (fold == external.loc["e000", "fold"])
@@ -67,7 +67,7 @@ def test_a_second_run_has_nothing_to_do(finished_project: Project) -> None:
 
 def test_every_job_left_a_log_and_a_benchmark(finished_project: Project) -> None:
     built = names(finished_project.folder / "results" / "keys", ".built")
-    assert len(built) > 30
+    assert len(built) > 25
     assert names(finished_project.folder / "logs", ".log") == built
     assert names(finished_project.folder / "benchmarks", ".tsv") == built
 
