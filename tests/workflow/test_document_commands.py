@@ -56,6 +56,7 @@ def test_a_configuration_is_allowed(block: str) -> None:
     for preset in [None, *config.get("presets", {})]:
         completed = complete(with_preset(config, {"preset": preset}, SCHEMA), SCHEMA)
         check_combinations(completed)
+        assert completed["models"]
 
 
 def test_both_documents_begin_with_the_same_configuration() -> None:

@@ -26,16 +26,13 @@ def oof_rows(model: str = "a") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(PREDICTIONS))
 
 
-def test_rows(model: str = "a") -> pd.DataFrame:
+def predicted_rows(model: str = "a") -> pd.DataFrame:
     rows = [
         (name, "mark", 0.1 + 0.2 * int(name[1]) + 0.04 * fold, model, fold, 4)
         for fold in (0, 1)
         for name in sorted(TEST_IDS)
     ]
     return pd.DataFrame(rows, columns=list(PREDICTIONS))
-
-
-test_rows.__test__ = False
 
 
 def merged_oof(folder: Path, *tables: pd.DataFrame):
@@ -68,7 +65,7 @@ def test_out_of_fold_rows_come_in_the_order_of_the_folds(tmp_path: Path) -> None
 
 def test_a_test_prediction_is_the_mean_over_the_folds(tmp_path: Path) -> None:
     """Row 13."""
-    found = merged_test(tmp_path, test_rows())
+    found = merged_test(tmp_path, predicted_rows())
     assert found.ids == TEST_IDS
     assert found.probabilities[0, :, 0] == pytest.approx([0.52, 0.12, 0.32])
 
@@ -116,7 +113,7 @@ def test_out_of_fold_rows_that_do_not_fit(change, words: str, tmp_path: Path) ->
 )
 def test_test_rows_that_do_not_fit(change, words: str, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=words):
-        merged_test(tmp_path, test_rows("b"), change(test_rows("a")))
+        merged_test(tmp_path, predicted_rows("b"), change(predicted_rows("a")))
 
 
 def test_a_class_that_is_missing_for_an_id(tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ from foldline.training.training_config import ScheduleConfig
 def test_every_configuration_is_valid_with_each_of_its_presets(name: str) -> None:
     config = yaml.safe_load((CONFIG_FOLDER / f"{name}.yaml").read_text())
     for preset in [None, *config.get("presets", {})]:
-        check_combinations(complete(with_preset({**config, "preset": preset}, {}, SCHEMA), SCHEMA))
+        completed = complete(with_preset({**config, "preset": preset}, {}, SCHEMA), SCHEMA)
+        check_combinations(completed)
+        assert completed["models"]
 
 
 def test_the_melanoma_preset_has_the_numbers_of_the_notebook() -> None:

@@ -40,5 +40,6 @@ def test_started_programs_do_not_keep_the_lock(tmp_path: Path) -> None:
 
 def test_the_same_process_may_lock_again(tmp_path: Path) -> None:
     first, second = hold(tmp_path / "run.lock"), hold(tmp_path / "run.lock")
+    assert f"process {os.getpid()} on" in (tmp_path / "run.lock").read_text()
     os.close(second)
     os.close(first)

@@ -28,7 +28,7 @@ def train(tmp_path: Path) -> list[Path]:
 
 
 @pytest.fixture
-def test_part(tmp_path: Path) -> Path:
+def unlabeled(tmp_path: Path) -> Path:
     return write_inventory(tmp_path / "3.csv", [("z", "", "sha z", "ffff0001"), ("y", "", "sha d", "0")])
 
 
@@ -44,8 +44,8 @@ def test_pairs_within_train(train: list[Path], tmp_path: Path) -> None:
     read_table(tmp_path / "leaks.csv", LEAKS, key=("id", "other_id"))
 
 
-def test_pairs_of_the_test_part(train: list[Path], test_part: Path, tmp_path: Path) -> None:
-    pairs = audit([test_part], tmp_path / "leaks.csv", others={"train": train, "external": []}, split="test")
+def test_pairs_of_the_test_part(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
+    pairs = audit([unlabeled], tmp_path / "leaks.csv", others={"train": train, "external": []}, split="test")
     assert pairs == [
         ("y", "d", "train", "exact", 0, ""),
         ("z", "b", "train", "near", 1, ""),
@@ -69,10 +69,10 @@ def test_pairs_of_the_external_part(train: list[Path], tmp_path: Path) -> None:
     assert not (tmp_path / "refused.csv").exists()
 
 
-def test_pairs_of_test_and_external_images(train: list[Path], test_part: Path, tmp_path: Path) -> None:
+def test_pairs_of_test_and_external_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
     external = write_inventory(tmp_path / "4.csv", [("x", "0", "sha z", "ffff0001"), ("w", "0", "sha w", "1234")])
     others = {"train": train, "external": [external]}
-    pairs = audit([test_part], tmp_path / "leaks.csv", others=others, split="test", near_duplicate_bits=None)
+    pairs = audit([unlabeled], tmp_path / "leaks.csv", others=others, split="test", near_duplicate_bits=None)
     assert pairs == [("y", "d", "train", "exact", 0, ""), ("z", "x", "external", "exact", 0, "")]
 
 
@@ -99,11 +99,11 @@ def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, ca
     assert "1 pairs of images show the same and have different labels" in caplog.text
 
 
-def test_all_images_with_a_problem_are_in_one_message(test_part: Path, tmp_path: Path) -> None:
+def test_all_images_with_a_problem_are_in_one_message(unlabeled: Path, tmp_path: Path) -> None:
     rows = [(name, "0", f"sha {name}", "1") for name in "abc"]
     broken = write_inventory(tmp_path / "broken.csv", rows, problem=["damaged: cut", "", "missing: no such file"])
     reason = r"2 of 3 images cannot be used; .*: a \(a.png\): damaged: cut, c \(c.png\): missing: no such file$"
     with pytest.raises(FoldlineError, match=reason):
         audit([broken], tmp_path / "leaks.csv")
     with pytest.raises(FoldlineError, match="2 of 5 images cannot be used"):
-        audit([test_part], tmp_path / "leaks.csv", others={"train": [broken]}, split="test")
+        audit([unlabeled], tmp_path / "leaks.csv", others={"train": [broken]}, split="test")

@@ -50,7 +50,7 @@ def train(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
 
 
 @pytest.fixture(scope="module")
-def test_part(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
+def unlabeled(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
     return write_shards(tmp_path_factory.mktemp("test"), rows=10, count=1, labeled=False)
 
 
@@ -77,10 +77,10 @@ def test_a_fold_is_predicted_whole_and_alone(train: ShardSet, weights: Path, tmp
     assert (tmp_path / "oof.csv").read_bytes() == (tmp_path / "again.csv").read_bytes()
 
 
-def test_the_test_part_is_predicted_whole(test_part: ShardSet, weights: Path, tmp_path: Path) -> None:
+def test_the_test_part_is_predicted_whole(unlabeled: ShardSet, weights: Path, tmp_path: Path) -> None:
     predict_test(
-        shards=test_part.paths,
-        manifests=test_part.manifests,
+        shards=unlabeled.paths,
+        manifests=unlabeled.manifests,
         weights=weights,
         metadata=weights.with_name("metadata.json"),
         predictions=tmp_path / "test.csv",
@@ -88,7 +88,7 @@ def test_the_test_part_is_predicted_whole(test_part: ShardSet, weights: Path, tm
         **COMMON,
     )
     table = read_table(tmp_path / "test.csv", PREDICTIONS, key=("id", "class"))
-    assert list(table["id"]) == sorted(test_part.rows["id"])
+    assert list(table["id"]) == sorted(unlabeled.rows["id"])
 
 
 @pytest.mark.parametrize("change", ["missing", "foreign"])
@@ -106,11 +106,11 @@ def test_other_rows_than_the_fold_table_has_are_refused(
     assert not (tmp_path / "oof.csv").exists()
 
 
-def test_a_repeated_test_row_is_refused(test_part: ShardSet, weights: Path, tmp_path: Path) -> None:
-    manifest = test_part.manifests[0]
+def test_a_repeated_test_row_is_refused(unlabeled: ShardSet, weights: Path, tmp_path: Path) -> None:
+    manifest = unlabeled.manifests[0]
     with pytest.raises(FoldlineError, match="10 repeated ids"):
         predict_test(
-            shards=test_part.paths * 2,
+            shards=unlabeled.paths * 2,
             manifests=[manifest, manifest],
             weights=weights,
             metadata=weights.with_name("metadata.json"),
