@@ -70,4 +70,4 @@ def test_a_run_ends_in_the_bucket(machine: Project, bucket: Bucket) -> None:
 def test_a_prefix_that_is_no_bucket_is_refused(machine: Project) -> None:
     arguments = ["--default-storage-provider", "gcs", "--default-storage-prefix", "runs/skin"]
     done = machine.snakemake("-n", *arguments, "--storage-gcs-project", "foldline", check=False)
-    assert "--default-storage-prefix 'runs/skin': results stand on a disk" in done.stdout + done.stderr
+    assert "--default-storage-prefix runs/skin: results can be on a disk" in done.stdout + done.stderr

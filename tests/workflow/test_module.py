@@ -43,6 +43,67 @@ rule count_rows:
     shell:
         "wc -l < {{input}} > {{output}}"
 """
+HOST_MODULES = ("keys", "plan", "configuration", "evaluate", "run")
+HOST = """
+configfile: "config.yaml"
+
+{before}
+
+module foldline:
+    snakefile:
+        "{clone}/workflow/Snakefile"
+    config:
+        config["skin"]
+    prefix:
+        "skin"
+
+use rule * from foldline as skin_*
+
+{after}
+
+rule host:
+    input:
+        rules.skin_blend_folds.output.submission,
+    output:
+        [name_of_host_module() for name_of_host_module in functions],
+    default_target: True
+    shell:
+        "touch {{output}}"
+"""
+IMPORTS = """
+import keys
+import plan
+from configuration import name_of_module as name_in_configuration
+from evaluate import name_of_module as name_in_evaluate
+import run
+
+functions = [
+    keys.name_of_module, plan.name_of_module, name_in_configuration, name_in_evaluate, run.name_of_module
+]
+"""
+TWO_MODULES = """
+configfile: "config.yaml"
+
+module one:
+    snakefile:
+        "{first}/workflow/Snakefile"
+    config:
+        config["skin"]
+    prefix:
+        "one"
+
+use rule * from one as one_*
+
+module other:
+    snakefile:
+        "{second}/workflow/Snakefile"
+    config:
+        config["skin"]
+    prefix:
+        "other"
+
+use rule * from other as other_*
+"""
 DEPLOYED = """
 configfile: "config/config.yaml"
 
@@ -136,3 +197,41 @@ def test_a_source_that_is_not_on_the_disk_is_refused(deployed: Project, clone: P
     done = deployed.snakemake("-n", check=False)
     assert done.returncode == 1
     assert "clone the repository and give the path of its workflow/Snakefile" in done.stdout + done.stderr
+
+
+@pytest.fixture
+def host(clone: Path, tmp_path: Path) -> Project:
+    """A folder of another workflow, with the configuration for this one; its Snakefile is up to the test."""
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"skin": settings(clone)}))
+    return Project(tmp_path)
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_a_host_may_have_modules_with_the_names_of_ours(order: str, host: Project, clone: Path) -> None:
+    for name in HOST_MODULES:
+        (host.folder / f"{name}.py").write_text(f"def name_of_module():\n    return 'from-host-{name}'\n")
+    places = {"before": "", "after": ""} | {order: IMPORTS}
+    (host.folder / "Snakefile").write_text(HOST.format(clone=clone, **places))
+    jobs = host.snakemake("-n").stdout
+    for name in HOST_MODULES:
+        assert f"from-host-{name}" in jobs
+    assert "skin_train_fold" in jobs
+
+
+def test_two_modules_of_one_clone_run_side_by_side(host: Project, clone: Path) -> None:
+    (host.folder / "Snakefile").write_text(TWO_MODULES.format(first=clone, second=clone))
+    jobs = host.snakemake("-n", "one/results/submission.csv", "other/results/submission.csv").stdout
+    for name in ("one", "other"):
+        assert f"{name}_train_fold" in jobs
+        assert f"Blend the models into {name}/results/oof.csv and {name}/results/submission.csv." in jobs
+
+
+def test_modules_of_two_clones_are_refused(host: Project, clone: Path, tmp_path: Path) -> None:
+    copy_workflow(tmp_path / "second")
+    (host.folder / "Snakefile").write_text(TWO_MODULES.format(first=clone, second=tmp_path / "second"))
+    done = host.snakemake("-n", check=False)
+    assert done.returncode == 1
+    message = next(line for line in (done.stdout + done.stderr).splitlines() if "another clone" in line)
+    assert f"the library of another clone of Foldline ({clone}/scripts/foldline) is already loaded" in message
+    assert "load all modules from one clone" in message
+    assert "Traceback" not in done.stdout + done.stderr

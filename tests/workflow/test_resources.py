@@ -38,7 +38,7 @@ def test_every_rule_names_its_size(repository: Path) -> None:
     assert len(rules) == 14
     for name, text in rules.items():
         assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
-        assert re.search(r"^ +mem_mb=growing(_with_batches)?\(", text, re.MULTILINE), name
+        assert re.search(r"^ +mem_mb=mem_mb_(per_attempt|for_batches)\(", text, re.MULTILINE), name
         for resource in ("runtime", "disk_mb"):
             assert re.search(rf"^ +{resource}=", text, re.MULTILINE), f"{name}: {resource}"
         # In a job on another machine they would multiply those of the profile.

@@ -1,4 +1,4 @@
-# Fold predictions become the OOF table, the submission and their metrics.
+# From the predictions of all folds to the OOF table, the submission and the metrics.
 
 
 rule blend_folds:
@@ -21,13 +21,13 @@ rule blend_folds:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=mem_mb_per_attempt(1000),
         runtime=30,
         disk_mb=1000,
     params:
-        settings=settings_of("blend_folds"),
+        settings=job_arguments("blend_folds"),
     message:
-        "Blend {output.oof} and {output.submission}."
+        "Blend the models into {output.oof} and {output.submission}."
     script:
         "../../scripts/blend_folds.py"
 
@@ -49,12 +49,12 @@ rule evaluate:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=mem_mb_per_attempt(1000),
         runtime=30,
         disk_mb=1000,
     params:
-        settings=settings_of("evaluate"),
+        settings=job_arguments("evaluate"),
     message:
-        "Score the out-of-fold rows."
+        "Score the out-of-fold predictions."
     script:
         "../../scripts/evaluate.py"

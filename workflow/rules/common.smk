@@ -1,6 +1,5 @@
-# What all rules share: the completed configuration, the plan of jobs, and look-ups into it.
+# Shared by all rules: the completed configuration, the plan of the jobs, and functions that look things up in them.
 import sys
-from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
 from math import ceil
 from pathlib import Path
@@ -10,36 +9,35 @@ from snakemake.io import apply_wildcards, flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from snakemake.sourcecache import LocalSourceFile
 
-# Not the folder of the main Snakefile: this may be a module of another workflow.
+# The folder of this workflow, not of the main Snakefile, because this may be a module of another workflow.
 if not isinstance(workflow.current_basedir, LocalSourceFile):
     raise WorkflowError(
         f"{workflow.current_basedir}: Foldline's steps share a library, which Snakemake does not fetch with single "
         "files; clone the repository and give the path of its workflow/Snakefile"
     )
-WORKFLOW = Path(workflow.current_basedir).parent
+REPOSITORY = Path(workflow.current_basedir).parents[1]
 
 
-def load_library():
-    """Import the package `foldline` from beside the workflow, and nothing else.
+def load_library(folder):
+    """Import the package `foldline` from its folder.
 
-    `sys.path` stays as it is: a host workflow may have modules of the names of our scripts and packages.
+    `sys.path` does not change, because a host workflow may have modules with the names of our scripts.
     """
-    folder = WORKFLOW.parent / "scripts" / "foldline"
-    spec = spec_from_file_location("foldline", folder / "__init__.py", submodule_search_locations=[str(folder)])
-    sys.modules["foldline"] = module_from_spec(spec)
-    spec.loader.exec_module(sys.modules["foldline"])
+    if "foldline" not in sys.modules:
+        spec = spec_from_file_location("foldline", folder / "__init__.py", submodule_search_locations=[str(folder)])
+        sys.modules["foldline"] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules["foldline"])
+    elif (loaded := Path(sys.modules["foldline"].__file__).parent) != folder:
+        raise WorkflowError(
+            f"{workflow.current_basedir}: the library of another clone of Foldline ({loaded}) is already loaded; load "
+            "all modules from one clone"
+        )
 
 
-if "foldline" not in sys.modules:
-    load_library()
-elif Path(sys.modules["foldline"].__file__).parent != WORKFLOW.parent / "scripts" / "foldline":
-    raise WorkflowError(
-        f"{workflow.current_basedir}: another clone of Foldline is loaded already "
-        f"({sys.modules['foldline'].__file__}); take all modules of a workflow from one clone"
-    )
+load_library(REPOSITORY / "scripts" / "foldline")
 
-from foldline.dataset.id_hash import shards_within
 from foldline.errors import FoldlineError
+<<<<<<< HEAD
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys, run_lock
@@ -50,38 +48,69 @@ from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import RECORD_TABLES
 from foldline.planning.result_store import check_reach, results_of
 from foldline.planning.workflow_plan import WorkflowPlan, job_name
+=======
+from foldline.planning.job_keys import JobFiles
+from foldline.planning.run import Run, RunPaths, read_config
+
+# A configuration of the command line (--configfile) replaces the default one; they are not merged.
+if not workflow.config_settings.configfiles:
+
+    configfile: "config/config.yaml"
+>>>>>>> 5295839 (Move the logic of the rules into the library: Run, RunPaths and look-ups of WorkflowPlan; split job_keys.refresh)
 
 
-def within(path):
-    """A path of the working directory, below the `prefix` of the module that this workflow may be."""
-    return workflow.modifier.path_modifier.replace_prefix(str(path))
+# That of this workflow; once the Snakefile is read, `workflow.modifier` is that of the main workflow.
+path_modifier = workflow.modifier.path_modifier
 
 
-PLAN_FILE = within("results/keys/plan.json")
-OWN_FOLDER = Path(within(".foldline"))
-RUN_LOCK = OWN_FOLDER / "run.lock"
+def below_prefix(path):
+    """Put a path of the working directory below the prefix of the module that this workflow may be."""
+    return path_modifier.replace_prefix(str(path))
 
+
+PATHS = RunPaths(below_prefix, bucket=workflow.storage_settings.default_storage_prefix or "")
 
 try:
+<<<<<<< HEAD
     schema = read_schema(WORKFLOW.parent / "config" / "config.schema.yaml")
     main_config = workflow.modifier_stack[0].globals["config"]
     command_line = command_line_section(config, main_config=main_config, command_line=workflow.config_settings.config)
     config = complete(with_preset(config, command_line, schema), schema)
     check_combinations(config)
+=======
+    config = read_config(
+        config,
+        schema_path=REPOSITORY / "config" / "config.schema.yaml",
+        main_config=workflow.modifier_stack[0].globals["config"],
+        typed=workflow.config_settings.config,
+    )
+    config["checkpoints"]["folder"] = PATHS.checkpoint_folder(config["checkpoints"]["folder"])
+    EXAMPLE = config["dataset"]["example"]
+    PINNED_TABLE = REPOSITORY / "workflow" / "examples" / f"{EXAMPLE}.csv" if EXAMPLE else None
+    if workflow.is_main_process:
+        RUN = Run.prepare(
+            config,
+            PATHS,
+            pinned=PINNED_TABLE,
+            storage_settings=workflow.storage_settings,
+            storage_registry=workflow.storage_registry,
+        )
+    else:
+        RUN = Run.load(PATHS)
+>>>>>>> 5295839 (Move the logic of the rules into the library: Run, RunPaths and look-ups of WorkflowPlan; split job_keys.refresh)
 except FoldlineError as error:
     raise WorkflowError(str(error)) from None
 
-DATASET = Path(config["dataset"]["root"])
-EXAMPLE = config["dataset"]["example"]
-PINNED = WORKFLOW / "examples" / f"{EXAMPLE}.csv" if EXAMPLE else None
 FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 LABELED_SPLITS = ["train", "external"] if config["dataset"]["external"] else ["train"]
-# Chips that a job of training or prediction asks the scheduler for. "auto" asks for none and takes what it finds.
+LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
+# Chips that a job of training or prediction requests from the scheduler. "auto" requests none and takes what it finds.
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}
-# The conda environment of training, prediction and export: files are named before anybody looks for devices.
+# Conda environment of training, prediction and export. Its name is needed before any device is looked for.
 TRAINING_ENVIRONMENT = f"../../envs/train-{config['accelerator'].replace('auto', 'cpu')}.yaml"
+<<<<<<< HEAD
 LARGEST = max(model["image_size"] for model in config["models"].values())
 
 
@@ -116,6 +145,8 @@ else:
     # The disk of the starting process, if this one sees it, else the bucket of the results.
     PLAN = WorkflowPlan.load(PLAN_FILE if storage.is_file(PLAN_FILE) else kept(PLAN_FILE))
     job_keys.restore(PLAN.keys)
+=======
+>>>>>>> 5295839 (Move the logic of the rules into the library: Run, RunPaths and look-ups of WorkflowPlan; split job_keys.refresh)
 
 
 wildcard_constraints:
@@ -126,145 +157,114 @@ wildcard_constraints:
     model="|".join(MODELS),
 
 
+# Inputs and parameters of rules.
+
+
 def key_file(path):
-    """A key file: on the local disk, even where results are in a bucket.
+    """A key file, on the local disk even if results are in a bucket.
 
-    `local()` would keep the job on this machine as well, so the path only counts as one that got its storage already.
+    `local()` would also keep the job on this machine, so the path is only marked as one that has its storage already.
     """
-    return flag(within(path), PATH_MODIFIER_FLAG)
+    return flag(below_prefix(path), PATH_MODIFIER_FLAG)
 
 
-def settings_of(step):
-    """Parameter of a rule: the keyword arguments that the plan has for the job."""
-    return lambda wildcards: PLAN.arguments[job_name(step, dict(wildcards))]
+def job_arguments(rule_name):
+    """The keyword arguments of a job's script, from the plan."""
+    return lambda wildcards: RUN.plan.job_arguments(rule_name, dict(wildcards))
 
 
-def growing(mem_mb):
-    """Resource of a rule: this memory in MB, as much again with each attempt after one that failed."""
-    return lambda wildcards, attempt: mem_mb * attempt
+def example_table(key):
+    """A table of the example, named by its key of `dataset`; it is on the local disk, with the images beside it."""
+    return local(str(Path(config["dataset"]["root"]) / config["dataset"][key]))
 
 
-def growing_with_batches(mem_mb, *, per_megapixel, batch_size):
-    """Resource of a rule: as `growing`, and this memory in MB for each megapixel of a batch of images on a CPU.
-
-    `batch_size` gives the rows of a batch by the section of the model.
-    """
-
-    def asked(wildcards, attempt):
-        model = config["models"][wildcards.model]
-        return ceil(attempt * (mem_mb + per_megapixel * batch_size(model) * model["image_size"] ** 2 / 1e6))
-
-    return asked
+def table_of_split(wildcards):
+    """The table of the example. A user's own table is no input, because the keys contain its rows one by one."""
+    return example_table(f"{wildcards.split}_table") if EXAMPLE else []
 
 
-def room(megabytes):
-    """Disk in MB for shards of this expected size, which may be half as much again, and a GB for all else."""
-    return ceil(1000 + 1.5 * megabytes)
-
-
-def room_for(splits, size=None):
-    """Resource of a rule: disk in MB for the shards of some splits, of which jobs in a cloud have copies.
-
-    The image size is that of the wildcard `model` where none is given.
-    """
-
-    def disk_mb(wildcards):
-        pixels = size or config["models"][wildcards.model]["image_size"]
-        return room(sum(PLAN.megabytes[f"{pixels}/{split}"] for split in splits))
-
-    return disk_mb
-
-
-def room_of_shard(wildcards):
-    """Resource of a rule: disk in MB for one shard."""
-    cut = f"{wildcards.size}/{wildcards.split}"
-    return room(PLAN.megabytes[cut] / len(PLAN.shards[f"shards/{cut}"]))
-
-
-def table_of(split):
-    """The table of the example. A user's table is no input: its rows are in the keys, row by row."""
-    return example_table(f"{split}_table") if EXAMPLE else []
-
-
-def example_table(name):
-    """A table of the example. It stays on the local disk, with the images beside it."""
-    return local(str(DATASET / config["dataset"][name]))
-
-
-def inventory_of(split, shards=None):
-    """Pieces of the inventory of one split; all of them by default, none of a split that the data do not have."""
-    names = PLAN.shards.get(f"scan/{split}", []) if shards is None else shards
+def inventory(split, shard=None):
+    """The shards of the inventory of a split, or those that have the rows of one shard of images."""
+    names = RUN.plan.inventory_shards(split, shard=shard)
     return expand("results/inventory/{split}/{shard}.csv", split=split, shard=names)
 
 
-def inventory_of_shard(wildcards):
-    """The shards of the inventory whose rows are in a shard."""
-    shards = shards_within(wildcards.shard, PLAN.shards[f"scan/{wildcards.split}"])
-    return inventory_of(wildcards.split, shards)
-
-
-@cache
-def shards_of(size, split, suffix):
-    """The shards ("tfrec") or their manifests ("json") of one image size."""
-    shards = PLAN.shards[f"shards/{size}/{split}"]
-    return expand("results/shards/{size}/{split}/{shard}.{suffix}", size=size, split=split, shard=shards, suffix=suffix)
-
-
-def model_shards(splits, suffix):
-    """The shards of some splits, of the image size that belongs to the wildcard `model`."""
-    return lambda wildcards: [
-        shard for split in splits for shard in shards_of(config["models"][wildcards.model]["image_size"], split, suffix)
+def image_shards(size, splits, suffix):
+    """The shards ("tfrec") of some splits, or their manifests ("json"), with images of `size` pixels."""
+    return [
+        f"results/shards/{size}/{split}/{shard}.{suffix}"
+        for split in splits
+        for shard in RUN.plan.image_shards(size, split)
     ]
 
 
-def files_of(job):
-    """Files of a job, by the patterns of its rule."""
-    made_by = getattr(rules, job.rule)
+def model_shards(splits, suffix):
+    """The shards of some splits, or their manifests, with the image size of the wildcard `model`."""
+    return lambda wildcards: image_shards(config["models"][wildcards.model]["image_size"], splits, suffix)
+
+
+# Resources of rules.
+
+
+def mem_mb_per_attempt(mem_mb):
+    """Memory in MB that grows by the same amount with each attempt."""
+    return lambda wildcards, attempt: mem_mb * attempt
+
+
+def mem_mb_for_batches(mem_mb, *, mb_per_megapixel, batch_size):
+    """Memory in MB for batches of images on a CPU; it grows by the same amount with each attempt.
+
+    `batch_size` returns the number of images in a batch from the section of the model.
+    """
+
+    def memory(wildcards, attempt):
+        model = config["models"][wildcards.model]
+        megapixels = batch_size(model) * model["image_size"] ** 2 / 1e6
+        return ceil(attempt * (mem_mb + mb_per_megapixel * megapixels))
+
+    return memory
+
+
+def disk_mb_of_shards(splits):
+    """Disk in MB for the shards of some splits with the image size of the wildcard `model`."""
+    return lambda wildcards: RUN.plan.disk_mb(config["models"][wildcards.model]["image_size"], splits)
+
+
+# Start of a run.
+
+
+def job_files(job):
+    """The files of a job, from the patterns of its rule."""
+    job_rule = getattr(rules, job.rule)
     key, built, benchmark, *outputs = (
         Path(apply_wildcards(str(pattern), job.wildcards))
-        for pattern in (made_by.input.key, made_by.output.built, made_by.benchmark, *made_by.output)
+        for pattern in (job_rule.input.key, job_rule.output.built, job_rule.benchmark, *job_rule.output)
     )
-    return job_keys.Files(key, built, tuple(output for output in outputs if output != built), benchmark)
+    return JobFiles(key, built, tuple(output for output in outputs if output != built), benchmark)
 
 
-def refresh_keys():
-    """Write the key files and the plan; only the process that builds the DAG does."""
-    if workflow.is_main_process:
-        PLAN.keys = {str(files_of(job).key): job.key for job in PLAN.jobs}
-        PLAN.save(PLAN_FILE)
-        job_keys.refresh(
-            PLAN,
-            files_of,
-            results=RESULTS,
-            stale=lambda job: job.rule == "example_data" and not DATA_INDEX.written,
-        )
+def start_run():
+    """Keep other runs out of this working directory, and put the plan where all jobs can read it.
 
-
-def begin():
-    """Keep other runs out of this working directory until this one ends, and put the plan where all jobs can read it.
-
-    Only a run that does jobs begins, not a dry run. Jobs on machines that do not see this disk read the plan from the
-    bucket.
+    A run that executes jobs calls this; a dry run does not.
     """
-    if workflow.is_main_process:
-        try:
-            run_lock.hold(RUN_LOCK)
-        except FoldlineError as error:
-            raise WorkflowError(str(error)) from None
-    PLAN.save(kept(PLAN_FILE))
+    try:
+        RUN.start()
+    except FoldlineError as error:
+        raise WorkflowError(str(error)) from None
 
 
-def begin_with_main_workflow():
-    """As a module, begin when the main workflow does: Snakemake passes over the `onstart` of modules.
+def start_with_main_workflow():
+    """As a module, start when the main workflow does, because Snakemake ignores the `onstart` of modules.
 
-    An `onstart` behind the module in the main Snakefile takes the place of this one; it has to call `NAME.begin()`.
+    An `onstart` behind the module in the main Snakefile replaces this one; it has to call `NAME.start_run()`.
     """
     if workflow.modifier.is_main_snakefile():
         return
-    before = workflow._onstart
+    main_onstart = workflow._onstart
 
-    def begin_both(log):
-        begin()
-        before(log)
+    def start_both(log):
+        start_run()
+        main_onstart(log)
 
-    workflow._onstart = begin_both
+    workflow._onstart = start_both

@@ -1,11 +1,12 @@
-# From raw tables and images to shards, folds and class weights. Memory not noted was below .1 GB in the example.
+# From raw tables and images to shards, folds and class weights. Jobs without a note on memory took less than 0.1 GB in
+# the example.
 
 if EXAMPLE:
 
     rule example_data:
         input:
             key=key_file("results/keys/example_data.key"),
-            pinned=local(ancient(str(PINNED))),
+            pinned=local(ancient(str(PINNED_TABLE))),
         output:
             train=example_table("train_table"),
             test=example_table("test_table"),
@@ -20,13 +21,13 @@ if EXAMPLE:
             "../../envs/data.yaml"
         threads: 1
         resources:
-            mem_mb=growing(500),
+            mem_mb=mem_mb_per_attempt(500),
             runtime=10,
             disk_mb=1000,
         params:
-            settings=settings_of("example_data"),
+            settings=job_arguments("example_data"),
         message:
-            "Write the photographs and tables of the embedded example."
+            "Write the images and tables of the embedded example."
         script:
             "../../scripts/example_data.py"
 
@@ -34,7 +35,7 @@ if EXAMPLE:
 rule scan_images:
     input:
         key=key_file("results/keys/scan_images/{split}/{shard}.key"),
-        table=lambda wildcards: table_of(wildcards.split),
+        table=table_of_split,
     output:
         inventory="results/inventory/{split}/{shard}.csv",
         built="results/keys/scan_images/{split}/{shard}.built",
@@ -46,14 +47,14 @@ rule scan_images:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        # Measured: .2 GB and 3 s of CPU in the example; a worker holds one decoded image at a time.
-        mem_mb=growing(1000),
+        # Measured in the example: 0.2 GB and 3 CPU-s. A worker holds one decoded image at a time.
+        mem_mb=mem_mb_per_attempt(1000),
         runtime=60,
         disk_mb=1000,
     params:
-        settings=settings_of("scan_images"),
+        settings=job_arguments("scan_images"),
     message:
-        "Look at the {wildcards.split} images of shard {wildcards.shard}."
+        "Scan the {wildcards.split} images of shard {wildcards.shard}."
     script:
         "../../scripts/scan_images.py"
 
@@ -61,9 +62,9 @@ rule scan_images:
 rule audit_leaks:
     input:
         key=key_file("results/keys/audit_leaks/{split}.key"),
-        inventory=lambda wildcards: inventory_of(wildcards.split),
-        train=lambda wildcards: inventory_of("train") if wildcards.split != "train" else [],
-        external=lambda wildcards: inventory_of("external") if wildcards.split == "test" else [],
+        inventory=lambda wildcards: inventory(wildcards.split),
+        train=lambda wildcards: inventory("train") if wildcards.split != "train" else [],
+        external=lambda wildcards: inventory("external") if wildcards.split == "test" else [],
     output:
         leaks="results/leaks/{split}.csv",
         built="results/keys/audit_leaks/{split}.built",
@@ -76,13 +77,13 @@ rule audit_leaks:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=mem_mb_per_attempt(2000),
         runtime=60,
         disk_mb=1000,
     params:
-        settings=settings_of("audit_leaks"),
+        settings=job_arguments("audit_leaks"),
     message:
-        "Look for duplicates that would leak between folds or into the {wildcards.split} split."
+        "Find duplicates of {wildcards.split} images that would leak between folds or splits."
     script:
         "../../scripts/audit_leaks.py"
 
@@ -90,9 +91,9 @@ rule audit_leaks:
 rule make_folds:
     input:
         key=key_file("results/keys/make_folds.key"),
-        inventory=inventory_of("train"),
+        inventory=inventory("train"),
         leaks="results/leaks/train.csv",
-        external_inventory=inventory_of("external"),
+        external_inventory=inventory("external"),
         external_leaks=expand("results/leaks/{split}.csv", split=LABELED_SPLITS[1:]),
     output:
         folds="results/folds.csv",
@@ -106,22 +107,22 @@ rule make_folds:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=mem_mb_per_attempt(1000),
         runtime=30,
         disk_mb=1000,
     params:
-        settings=settings_of("make_folds"),
+        settings=job_arguments("make_folds"),
     message:
-        "Give every training row its fold, groups and duplicates together."
+        "Assign training rows to folds; groups and duplicates stay together."
     script:
         "../../scripts/make_folds.py"
 
 
-# A shard knows nothing of folds: readers pick the rows of a fold by their ids. So other folds cut nothing again.
+# Shards do not depend on folds, because readers select the rows of a fold by id: new folds make no shard stale.
 rule shard_records:
     input:
         key=key_file("results/keys/shard_records/{size}/{split}/{shard}.key"),
-        inventory=inventory_of_shard,
+        inventory=lambda wildcards: inventory(wildcards.split, wildcards.shard),
     output:
         records="results/shards/{size}/{split}/{shard}.tfrec",
         manifest="results/shards/{size}/{split}/{shard}.json",
@@ -130,20 +131,20 @@ rule shard_records:
         "logs/shard_records/{size}/{split}/{shard}.log",
     benchmark:
         "benchmarks/shard_records/{size}/{split}/{shard}.tsv"
-    # Before any fold: once folds hold all cores but one, a shard of another size finds no two to run on.
+    # Before any fold: once folds occupy all cores but one, no shard finds the two cores that it needs.
     priority: 2
     conda:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        # Measured: .2 GB and 3 s of CPU in the example; a worker holds one decoded image at a time.
-        mem_mb=growing(1000),
+        # Measured in the example: 0.2 GB and 3 CPU-s. A worker holds one decoded image at a time.
+        mem_mb=mem_mb_per_attempt(1000),
         runtime=120,
-        disk_mb=room_of_shard,
+        disk_mb=lambda wildcards: RUN.plan.disk_mb_of_shard(int(wildcards.size), wildcards.split),
     params:
-        settings=settings_of("shard_records"),
+        settings=job_arguments("shard_records"),
     message:
-        "Cut shard {wildcards.shard} of the {wildcards.split} images at {wildcards.size} pixels."
+        "Write shard {wildcards.shard} of the {wildcards.split} images at {wildcards.size} pixels."
     script:
         "../../scripts/shard_records.py"
 
@@ -164,12 +165,12 @@ rule class_weights:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        mem_mb=growing(500),
+        mem_mb=mem_mb_per_attempt(500),
         runtime=10,
         disk_mb=1000,
     params:
-        settings=settings_of("class_weights"),
+        settings=job_arguments("class_weights"),
     message:
-        "Weigh the labels by the training rows of fold {wildcards.fold}."
+        "Compute class weights from the training rows of fold {wildcards.fold}."
     script:
         "../../scripts/class_weights.py"

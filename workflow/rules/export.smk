@@ -1,4 +1,4 @@
-# SavedModels for others, made when they are asked for by name: no other rule needs them.
+# SavedModels for other programs. No other rule needs them: request them by file name.
 
 
 rule export_model:
@@ -20,11 +20,11 @@ rule export_model:
         TRAINING_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=growing(3000),
+        mem_mb=mem_mb_per_attempt(3000),
         runtime=60,
         disk_mb=2000,
     params:
-        settings=settings_of("export_model"),
+        settings=job_arguments("export_model"),
     message:
         "Export model {wildcards.model} of fold {wildcards.fold} as {output.graph}."
     script:
@@ -51,11 +51,11 @@ rule export_ensemble:
         TRAINING_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=growing(6000),
+        mem_mb=mem_mb_per_attempt(6000),
         runtime=120,
         disk_mb=10000,
     params:
-        settings=settings_of("export_ensemble"),
+        settings=job_arguments("export_ensemble"),
     message:
         "Export all folds of all models as {output.graph}."
     script:

@@ -1,5 +1,5 @@
-# Probabilities of every fold's model: for the fold it did not see, and for the test split.
-# Memory: measured with 64 rows, .9 GB for lite0 at 112 pixels, 1.7 for b0 at 224, 4.7 for b3 at 384.
+# Probabilities from the model of every fold, for the held-out fold and for the test split.
+# Memory measured with batches of 64: 0.9 GB for lite0 at 112 pixels, 1.7 GB for b0 at 224, 4.7 GB for b3 at 384.
 
 
 rule predict_oof:
@@ -21,17 +21,17 @@ rule predict_oof:
         TRAINING_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=growing_with_batches(
-            1500, per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
+        mem_mb=mem_mb_for_batches(
+            1500, mb_per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
         ),
         runtime=240,
-        disk_mb=room_for(["train"]),
+        disk_mb=disk_mb_of_shards(["train"]),
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:
-        settings=settings_of("predict_oof"),
+        settings=job_arguments("predict_oof"),
     message:
-        "Predict the rows of fold {wildcards.fold} with the model {wildcards.model} that did not see them."
+        "Predict the held-out fold {wildcards.fold} with model {wildcards.model}."
     script:
         "../../scripts/predict_oof.py"
 
@@ -54,15 +54,15 @@ rule predict_test:
         TRAINING_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=growing_with_batches(
-            1500, per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
+        mem_mb=mem_mb_for_batches(
+            1500, mb_per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
         ),
         runtime=240,
-        disk_mb=room_for(["test"]),
+        disk_mb=disk_mb_of_shards(["test"]),
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:
-        settings=settings_of("predict_test"),
+        settings=job_arguments("predict_test"),
     message:
         "Predict the test split with model {wildcards.model} of fold {wildcards.fold}."
     script:

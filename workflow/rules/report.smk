@@ -1,4 +1,4 @@
-# One page that shows it all; the same figures go into `snakemake --report`.
+# One page about the data, the training and the scores; `snakemake --report` shows the same figures.
 
 
 rule render_report:
@@ -8,7 +8,7 @@ rule render_report:
         metrics="results/metrics.json",
         recipe="results/blend.json",
         folds="results/folds.csv",
-        inventory=inventory_of("train"),
+        inventory=inventory("train"),
         train_leaks="results/leaks/train.csv",
         test_leaks="results/leaks/test.csv",
         external_leaks=expand("results/leaks/{split}.csv", split=LABELED_SPLITS[1:]),
@@ -16,8 +16,8 @@ rule render_report:
         histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),
         samples=expand("results/models/{model}/fold0/samples.png", model=MODELS_WITH_IMAGES),
         provenances=expand("results/models/{model}/fold{fold}/provenance.json", model=MODELS, fold=FOLDS),
-        shards=shards_of(LARGEST, "train", "tfrec"),
-        manifests=shards_of(LARGEST, "train", "json"),
+        shards=image_shards(LARGEST_SIZE, ["train"], "tfrec"),
+        manifests=image_shards(LARGEST_SIZE, ["train"], "json"),
     output:
         report="results/report.html",
         training_images=report(
@@ -55,12 +55,12 @@ rule render_report:
         "../../envs/report.yaml"
     threads: 1
     resources:
-        # Measured: .2 GB and 4 s of CPU in the example.
-        mem_mb=growing(2000),
+        # Measured in the example: 0.2 GB and 4 CPU-s.
+        mem_mb=mem_mb_per_attempt(2000),
         runtime=30,
-        disk_mb=room_for(["train"], size=LARGEST),
+        disk_mb=RUN.plan.disk_mb(LARGEST_SIZE, ["train"]),
     params:
-        settings=settings_of("render_report"),
+        settings=job_arguments("render_report"),
     message:
         "Render {output.report}."
     script:

@@ -1,4 +1,4 @@
-# One job per model and fold. One thread each: folds side by side use cores better than threads inside of one fold.
+# One job per model and fold, with one thread: folds side by side use cores better than threads within a fold.
 
 
 rule train_fold:
@@ -20,22 +20,23 @@ rule train_fold:
         "logs/train_fold/{model}/fold{fold}.log",
     benchmark:
         "benchmarks/train_fold/{model}/fold{fold}.tsv"
-    # Before any prediction: a fold that waits is the longest way to the end.
+    # Before any prediction: training is the longest path to the end.
     priority: 1
     conda:
         TRAINING_ENVIRONMENT
     threads: 1
     resources:
-        # Measured: 1.3 GB for lite0 at 112 pixels and 32 rows, 6.9 for b0 at 224 and 64, 10.3 for b3 at 384 and 16.
-        mem_mb=growing_with_batches(2000, per_megapixel=4000, batch_size=lambda model: model["batch_size"]),
-        # In minutes; it took one in the example. A fold that reaches the limit is kept and goes on when it is retried.
+        # Measured: 1.3 GB for lite0 at 112 pixels and batches of 32, 6.9 GB for b0 at 224 and 64, 10.3 GB for b3 at
+        # 384 and 16.
+        mem_mb=mem_mb_for_batches(2000, mb_per_megapixel=4000, batch_size=lambda model: model["batch_size"]),
+        # In minutes; the example takes one. A fold that reaches the limit saves a checkpoint and resumes when retried.
         runtime=1440,
-        disk_mb=room_for(LABELED_SPLITS),
+        disk_mb=disk_mb_of_shards(LABELED_SPLITS),
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:
-        settings=settings_of("train_fold"),
+        settings=job_arguments("train_fold"),
     message:
-        "Train model {wildcards.model} without fold {wildcards.fold}."
+        "Train model {wildcards.model} on all folds but fold {wildcards.fold}."
     script:
         "../../scripts/train_fold.py"

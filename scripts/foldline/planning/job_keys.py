@@ -1,12 +1,12 @@
-"""Key files: how the plan tells Snakemake, by mtime alone, exactly which jobs are stale.
+"""Key files tell Snakemake, by mtime alone, exactly which jobs are stale.
 
 Every rule has an input `key` and an output `built`. The process that builds the DAG writes the job's key into `key`; a
-step that ended well copied it to `built`. A job is fresh when `built` holds its present key and all its outputs are
-there: then its files are put into an order of mtimes in which nothing is newer than what was made of it, even if a copy
-from a bucket or a colleague mixed them. A stale job's key file is written anew, and Snakemake does the rest.
+step that ended well copies it to `built`. A job is fresh if `built` holds its current key and none of its outputs is
+missing. The files of fresh jobs get mtimes in the order of the DAG, because a copy from a bucket or a colleague may
+have mixed them up. The key file of a stale job is written anew, and Snakemake does the rest.
 
-Key files stand on the disk of that process, even where results are in a bucket. A machine that runs single jobs and
-does not see that disk writes them from the plan.
+Key files are on the local disk of the process that builds the DAG, even if results are in a bucket. A machine that runs
+single jobs and does not see that disk writes them from the plan.
 """
 
 import time
@@ -18,16 +18,18 @@ from foldline.io.files import atomic_write
 from foldline.planning.result_store import SECOND, LocalResults
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 
+_DISK = LocalResults()
+
 
 @dataclass(frozen=True)
-class Files:
+class JobFiles:
     """Files of a job.
 
     Attributes:
-        key: input file that holds the job's key.
-        built: output file that holds the key the outputs were built from.
+        key: input that holds the key of the job.
+        built: output that holds the key from which the outputs were built.
         outputs: the other outputs.
-        benchmark: the benchmark file; Snakemake looks at its mtime as at an output's, but it need not be there.
+        benchmark: benchmark file. Snakemake reads its mtime as that of an output, but it may be missing.
     """
 
     key: Path
@@ -38,69 +40,114 @@ class Files:
 
 def refresh(
     plan: WorkflowPlan,
-    files_of: Callable[[Job], Files],
-    *,
+    files_of: Callable[[Job], JobFiles],
     results: LocalResults,
-    stale: Callable[[Job], bool] = lambda job: False,
+    *,
+    is_forced: Callable[[Job], bool] = lambda job: False,
 ) -> list[Job]:
     """Bring the key files of all jobs up to date.
 
     Args:
-        plan: the plan, its jobs in order.
-        files_of: gives the files of a job.
+        plan: the plan.
+        files_of: returns the files of a job.
         results: where the results are.
-        stale: tells of jobs that are stale for another reason than their key.
+        is_forced: returns whether a job is stale for another reason than its key.
 
     Returns:
-        The jobs that are stale by themselves; jobs behind them run too.
+        The jobs that are stale themselves; the jobs that need them run too.
     """
-    found, disk = [], LocalResults()
+    stale: list[Job] = []
     newest_output: dict[str, int] = {}
     for job in plan.jobs:
         files = files_of(job)
-        mtimes = {path: results.mtime(path) for path in (files.built, *files.outputs)}
-        missing = None in mtimes.values()
-        if (benchmarked := results.mtime(files.benchmark)) is not None:
-            mtimes[files.benchmark] = benchmarked
-        if stale(job) or missing or not results.holds(files.built, job.key):
-            found.append(job)
-            # The second line makes the content new, else Snakemake takes equal bytes for an unchanged input. A job
-            # of which nothing is there runs anyway.
-            if set(mtimes.values()) != {None} or not disk.holds(files.key, job.key):
-                _write(files.key, f"{job.key}\nstale at {time.time_ns()}\n")
-            _order(results, mtimes, before=disk.mtime(files.key))
-            continue
-        if not disk.holds(files.key, job.key):
-            _write(files.key, f"{job.key}\n")
-        after = max((newest_output.get(need.name, 0) for need in job.needs), default=0)
-        for path in mtimes:
-            if mtimes[path] < after:
-                results.set_mtime(path, after)
-                mtimes[path] = after
-        newest_output[job.name] = max(mtimes.values())
-        _order(disk, {files.key: disk.mtime(files.key)}, before=min(mtimes.values()))
-    return found
+        mtimes = read_mtimes(files, results)
+        if is_forced(job) or not is_fresh(files, job.key, mtimes, results):
+            mark_stale(files, job.key, mtimes, results)
+            stale.append(job)
+        else:
+            newest_input = max((newest_output.get(need.name, 0) for need in job.needs), default=0)
+            newest_output[job.name] = order_mtimes(files, job.key, mtimes, results, newest_input=newest_input)
+    return stale
 
 
-def restore(keys: Mapping[str, str]) -> None:
-    """Write the key files that are not there.
+def read_mtimes(files: JobFiles, results: LocalResults) -> dict[Path, int]:
+    """Mtimes in ns of those outputs of a job that exist, `built` and the benchmark included."""
+    mtimes = {path: results.mtime(path) for path in (files.built, *files.outputs, files.benchmark)}
+    return {path: mtime for path, mtime in mtimes.items() if mtime is not None}
+
+
+def is_fresh(files: JobFiles, key: str, mtimes: Mapping[Path, int], results: LocalResults) -> bool:
+    """Whether all outputs of a job exist and were built from its current key.
 
     Args:
-        keys: the key of each job by the path of its key file.
+        files: files of the job.
+        key: current key of the job.
+        mtimes: see `read_mtimes`.
+        results: where the results are.
+    """
+    return all(path in mtimes for path in (files.built, *files.outputs)) and results.holds(files.built, key)
+
+
+def mark_stale(files: JobFiles, key: str, mtimes: Mapping[Path, int], results: LocalResults) -> None:
+    """Make Snakemake run a job: its key file gets new content and becomes newer than its outputs.
+
+    If no output exists, Snakemake runs the job anyway; then a key file that holds the current key is left alone.
+
+    Args:
+        files: files of the job.
+        key: current key of the job.
+        mtimes: see `read_mtimes`.
+        results: where the results are.
+    """
+    if mtimes or not _DISK.holds(files.key, key):
+        # Snakemake takes a newer file with equal content for unchanged, so the second line changes every time.
+        _write_key(files.key, f"{key}\nstale at {time.time_ns()}\n")
+    latest = files.key.stat().st_mtime_ns - SECOND
+    for path, mtime in mtimes.items():
+        # Clocks of other machines may be ahead.
+        if mtime > latest:
+            results.set_mtime(path, latest)
+
+
+def order_mtimes(
+    files: JobFiles, key: str, mtimes: Mapping[Path, int], results: LocalResults, *, newest_input: int
+) -> int:
+    """Make Snakemake leave a fresh job alone: its outputs become no older than its inputs.
+
+    Args:
+        files: files of the job.
+        key: current key of the job, which its key file holds afterwards.
+        mtimes: see `read_mtimes`.
+        results: where the results are.
+        newest_input: mtime in ns of the newest output of the jobs that this one needs; 0 if it needs none.
+
+    Returns:
+        Mtime in ns of the newest output.
+    """
+    if not _DISK.holds(files.key, key):
+        _write_key(files.key, f"{key}\n")
+    for path, mtime in mtimes.items():
+        if mtime < newest_input:
+            results.set_mtime(path, newest_input)
+    ordered = [max(mtime, newest_input) for mtime in mtimes.values()]
+    latest_key = min(ordered) - SECOND
+    if files.key.stat().st_mtime_ns > latest_key:
+        _DISK.set_mtime(files.key, latest_key)
+    return max(ordered)
+
+
+def write_missing_keys(keys: Mapping[str, str]) -> None:
+    """Write the key files that do not exist.
+
+    Args:
+        keys: the key of each job, by the path of its key file.
     """
     for path, key in keys.items():
         if not Path(path).is_file():
-            _write(Path(path), f"{key}\n")
+            _write_key(Path(path), f"{key}\n")
 
 
-def _order(results: LocalResults, mtimes: Mapping[Path, int | None], *, before: int) -> None:
-    """Put files a second before a moment, as clocks and roundings differ; files that are absent or older stay."""
-    for path, moment in mtimes.items():
-        if moment is not None and moment > before - SECOND:
-            results.set_mtime(path, before - SECOND)
-
-
-def _write(path: Path, text: str) -> None:
-    # One that is lost is written again: no need to wait for the disk thousands of times.
+def _write_key(path: Path, text: str) -> None:
+    # A key file that is lost is written again, so there is no need to wait for the disk thousands of times.
     with atomic_write(path, mode="w", sync=False, encoding="utf-8") as handle:
         handle.write(text)

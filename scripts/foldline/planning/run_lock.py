@@ -1,7 +1,7 @@
-"""One run at a time in a working directory, by a lock that ends with its process.
+"""One run at a time in a working directory: a lock that ends with its process.
 
-Snakemake's own lock is a file that stays when the process is killed, so that somebody has to remove it; the default
-profile switches it off.
+Snakemake's own lock is a file that stays when the process is killed, until somebody removes it; the default profile
+switches it off.
 """
 
 import fcntl
@@ -16,18 +16,18 @@ logger = logging.getLogger(__name__)
 
 
 def hold(path: str | Path) -> int:
-    """Lock a file until this process ends; the kernel frees it then, in whatever way it ends.
+    """Lock a file until this process ends; the kernel releases the lock then, even after kill -9.
 
-    A second lock by the same process is none: the first one counts.
+    A process that holds the lock may call this again.
 
     Args:
-        path: the file; made with its folder where it is not there.
+        path: the lock file; it is made with its folder if it does not exist.
 
     Returns:
-        The open file's descriptor, which started programs do not inherit.
+        Descriptor of the open file; started programs do not inherit it.
 
     Raises:
-        FoldlineError: another process has it.
+        FoldlineError: another process holds the lock.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,16 +36,16 @@ def hold(path: str | Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = os.read(descriptor, 1000).decode(errors="replace").strip() or "unknown"
+        holder = os.read(descriptor, 1000).decode(errors="replace").strip() or "unknown process"
         if holder == own:
             return descriptor
         os.close(descriptor)
         raise FoldlineError(
-            f"{path}: another run works in this directory ({holder}); wait for its end, or give this one a directory "
-            "of its own (--directory)"
+            f"{path}: another run works in this directory ({holder}); wait until it ends, or run in another directory "
+            "(--directory DIRECTORY)"
         ) from None
     except OSError as error:
-        logger.warning("%s cannot be locked (%s); make sure that one run at a time works here", path, error)
+        logger.warning("%s cannot be locked (%s); make sure that only one run works in this directory", path, error)
         return descriptor
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{own}\n".encode())

@@ -9,9 +9,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+from foldline.dataset.id_hash import shards_within
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning.code_digest import code_digest
@@ -106,6 +108,35 @@ class WorkflowPlan:
         self.arguments[job.name] = {**job.settings, **job.runtime_arguments}
         return job
 
+    def job_arguments(self, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+        """Keyword arguments of a job's script."""
+        return self.arguments[job_name(rule, wildcards)]
+
+    def inventory_shards(self, split: str, *, shard: str | None = None) -> list[str]:
+        """Names of the shards of the inventory of a split; an empty list if the data do not have the split.
+
+        Args:
+            split: the split.
+            shard: name of a shard of images; only the shards of the inventory that have its rows are returned.
+        """
+        names = self.shards.get(f"scan/{split}", [])
+        return names if shard is None else shards_within(shard, names)
+
+    def image_shards(self, size: int, split: str) -> list[str]:
+        """Names of the shards of a split with images of `size` pixels."""
+        return self.shards[f"shards/{size}/{split}"]
+
+    def disk_mb(self, size: int, splits: Sequence[str]) -> int:
+        """Disk in MB for a job that reads all shards of some splits with images of `size` pixels.
+
+        Jobs in a cloud have copies of the shards.
+        """
+        return _disk_mb(sum(self.megabytes[f"{size}/{split}"] for split in splits))
+
+    def disk_mb_of_shard(self, size: int, split: str) -> int:
+        """Disk in MB for a job that writes one shard of a split with images of `size` pixels."""
+        return _disk_mb(self.megabytes[f"{size}/{split}"] / len(self.image_shards(size, split)))
+
     def save(self, path: str) -> None:
         """Store everything but `jobs` at a path or URL; a file with the same content is left alone."""
         names = ("shards", "megabytes", "tables", "arguments", "keys")
@@ -121,3 +152,8 @@ class WorkflowPlan:
 @cache
 def _cached_code_digest(script: Path) -> str:
     return code_digest(script)
+
+
+def _disk_mb(megabytes: float) -> int:
+    """Disk in MB for shards of this expected size, which may be half as large again, and 1 GB for everything else."""
+    return ceil(1000 + 1.5 * megabytes)

@@ -1,87 +1,172 @@
-"""Key files speak to Snakemake by mtime: stale jobs get a newer one, fresh jobs an order in which nothing is newer."""
+"""Key files and mtimes: the key of a stale job is newer than its outputs, that of a fresh one is not."""
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
-from foldline.planning.job_keys import Files, refresh
-from foldline.planning.result_store import LocalResults
+from foldline.planning.job_keys import (
+    JobFiles,
+    is_fresh,
+    mark_stale,
+    order_mtimes,
+    read_mtimes,
+    refresh,
+    write_missing_keys,
+)
+from foldline.planning.result_store import SECOND, LocalResults
 from foldline.planning.workflow_plan import Job, WorkflowPlan
+
+RESULTS = LocalResults()
+FilesOf = Callable[[Job], JobFiles]
 
 
 @pytest.fixture
 def plan() -> WorkflowPlan:
+    """A job, and a second one that needs it."""
     first = Job("first", {}, {}, {}, (), "key-1")
     return WorkflowPlan(jobs=[first, Job("second", {}, {}, {}, (first,), "key-2")])
 
 
 @pytest.fixture
-def files_of(tmp_path: Path, plan: WorkflowPlan):
-    def files(job: Job) -> Files:
-        return Files(
-            *(tmp_path / f"{job.rule}.{name}" for name in ("key", "built")), (tmp_path / job.rule,), tmp_path / "b"
-        )
+def files_of(tmp_path: Path, plan: WorkflowPlan) -> FilesOf:
+    """Files of the jobs, all of which exist as after a run; no benchmarks."""
+
+    def files(job: Job) -> JobFiles:
+        key, built, output, benchmark = (tmp_path / f"{job.rule}.{name}" for name in ("key", "built", "csv", "tsv"))
+        return JobFiles(key, built, (output,), benchmark)
 
     for job in plan.jobs:
-        files(job).built.write_text(f"{job.key}\n")
         files(job).key.write_text(f"{job.key}\n")
+        files(job).built.write_text(f"{job.key}\n")
         files(job).outputs[0].write_text("x")
     return files
 
 
-def times(files: Files) -> tuple[int, int]:
-    return files.key.stat().st_mtime_ns, min(path.stat().st_mtime_ns for path in (files.built, *files.outputs))
+@pytest.fixture
+def files(plan: WorkflowPlan, files_of: FilesOf) -> JobFiles:
+    """Files of the first job, as after a run."""
+    return files_of(plan.jobs[0])
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_fresh_jobs_are_put_in_order(plan: WorkflowPlan, files_of, seed: int) -> None:
-    paths = [path for job in plan.jobs for path in (files_of(job).key, files_of(job).built, *files_of(job).outputs)]
-    for index, path in enumerate(paths):
-        os.utime(path, (1000 + index * (seed + 1) * 7 % 11, 1000 + index * (seed + 1) * 7 % 11))
-    assert refresh(plan, files_of, results=LocalResults()) == []
-    assert all(key <= output for key, output in map(times, map(files_of, plan.jobs)))
-    upstream, downstream = map(files_of, plan.jobs)
-    assert max(path.stat().st_mtime_ns for path in (upstream.built, *upstream.outputs)) <= times(downstream)[1]
+def mtime(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
-def test_another_key_makes_a_job_stale(plan: WorkflowPlan, files_of) -> None:
-    files_of(plan.jobs[1]).built.write_text("key-of-old\n")
-    assert refresh(plan, files_of, results=LocalResults()) == [plan.jobs[1]]
-    key, output = times(files_of(plan.jobs[1]))
-    assert key > output
-    assert files_of(plan.jobs[1]).key.read_text().startswith("key-2\n")
+def set_mtimes(mtimes: dict[Path, int]) -> None:
+    for path, value in mtimes.items():
+        os.utime(path, ns=(value, value))
+
+
+def outputs_of(files: JobFiles) -> list[Path]:
+    return [path for path in (files.built, *files.outputs, files.benchmark) if path.exists()]
+
+
+def test_a_job_with_all_outputs_and_the_current_key_is_fresh(files: JobFiles) -> None:
+    assert is_fresh(files, "key-1", read_mtimes(files, RESULTS), RESULTS)
+
+
+def test_a_benchmark_may_be_missing_and_counts_if_it_exists(files: JobFiles) -> None:
+    assert set(read_mtimes(files, RESULTS)) == {files.built, *files.outputs}
+    files.benchmark.write_text("s")
+    assert read_mtimes(files, RESULTS)[files.benchmark] == mtime(files.benchmark)
 
 
 @pytest.mark.parametrize("name", ["built", "outputs"])
-def test_a_missing_output_makes_a_job_stale(plan: WorkflowPlan, files_of, name: str) -> None:
-    files = files_of(plan.jobs[0])
+def test_a_job_with_a_missing_output_is_not_fresh(files: JobFiles, name: str) -> None:
     (files.built if name == "built" else files.outputs[0]).unlink()
+    assert not is_fresh(files, "key-1", read_mtimes(files, RESULTS), RESULTS)
+
+
+def test_a_job_built_from_another_key_is_not_fresh(files: JobFiles) -> None:
+    assert not is_fresh(files, "key-of-now", read_mtimes(files, RESULTS), RESULTS)
+
+
+def test_the_key_file_of_a_stale_job_gets_new_content_and_is_newer_than_outputs(files: JobFiles) -> None:
     before = files.key.read_text()
-    assert refresh(plan, files_of, results=LocalResults()) == [plan.jobs[0]]
+    mark_stale(files, "key-1", read_mtimes(files, RESULTS), RESULTS)
     # Snakemake takes a newer file with the same content for unchanged.
     assert files.key.read_text() != before
-
-
-def test_the_key_of_a_job_of_which_nothing_is_there_is_written_once(plan: WorkflowPlan, files_of) -> None:
-    files = files_of(plan.jobs[0])
-    files.built.unlink()
-    files.outputs[0].unlink()
-    before = files.key.stat().st_mtime_ns
-    assert refresh(plan, files_of, results=LocalResults()) == [plan.jobs[0]]
-    assert files.key.stat().st_mtime_ns == before
-    files.key.write_text("another\n")
-    refresh(plan, files_of, results=LocalResults())
     assert files.key.read_text().startswith("key-1\n")
+    assert mtime(files.key) > max(map(mtime, outputs_of(files)))
 
 
-def test_a_key_that_was_changed_and_changed_back_is_fresh(plan: WorkflowPlan, files_of) -> None:
-    files = files_of(plan.jobs[0])
-    files.key.write_text("key-of-an-edit-that-was-undone\n")
-    assert refresh(plan, files_of, results=LocalResults()) == []
-    assert files.key.read_text() == "key-1\n"
-    key, output = times(files)
-    assert key <= output
+def test_outputs_of_a_stale_job_from_the_future_become_older_than_its_key_file(files: JobFiles) -> None:
+    files.benchmark.write_text("s")
+    past, future = time.time_ns() - 10 * SECOND, time.time_ns() + 1000 * SECOND
+    set_mtimes({files.built: future, files.outputs[0]: past, files.benchmark: future})
+    mark_stale(files, "key-1", read_mtimes(files, RESULTS), RESULTS)
+    assert mtime(files.key) - mtime(files.built) >= SECOND
+    assert mtime(files.key) - mtime(files.benchmark) >= SECOND
+    assert mtime(files.outputs[0]) == past
 
 
-def test_other_reasons_count(plan: WorkflowPlan, files_of) -> None:
-    assert refresh(plan, files_of, results=LocalResults(), stale=lambda job: job.rule == "first") == [plan.jobs[0]]
+def test_without_outputs_a_key_file_is_written_only_if_it_lacks_the_key(files: JobFiles) -> None:
+    before = mtime(files.key)
+    mark_stale(files, "key-1", {}, RESULTS)
+    assert (files.key.read_text(), mtime(files.key)) == ("key-1\n", before)
+    mark_stale(files, "key-of-now", {}, RESULTS)
+    assert files.key.read_text().startswith("key-of-now\n")
+
+
+def test_outputs_of_a_fresh_job_become_as_new_as_its_newest_input(files: JobFiles) -> None:
+    set_mtimes({files.key: 100 * SECOND, files.built: 200 * SECOND, files.outputs[0]: 400 * SECOND})
+    newest = order_mtimes(files, "key-1", read_mtimes(files, RESULTS), RESULTS, newest_input=300 * SECOND)
+    assert [mtime(path) // SECOND for path in (files.key, files.built, files.outputs[0])] == [100, 300, 400]
+    assert newest == 400 * SECOND
+
+
+def test_the_key_file_of_a_fresh_job_becomes_older_than_its_oldest_output(files: JobFiles) -> None:
+    set_mtimes({files.key: 900 * SECOND, files.built: 200 * SECOND, files.outputs[0]: 400 * SECOND})
+    newest = order_mtimes(files, "key-1", read_mtimes(files, RESULTS), RESULTS, newest_input=0)
+    assert [mtime(path) // SECOND for path in (files.key, files.built, files.outputs[0])] == [199, 200, 400]
+    assert newest == 400 * SECOND
+
+
+def test_a_key_file_that_is_lost_or_from_an_edit_that_was_undone_gets_the_key(files: JobFiles) -> None:
+    for prepare in (files.key.unlink, lambda: files.key.write_text("key-of-an-edit\n")):
+        prepare()
+        order_mtimes(files, "key-1", read_mtimes(files, RESULTS), RESULTS, newest_input=0)
+        assert files.key.read_text() == "key-1\n"
+        assert mtime(files.key) < min(map(mtime, outputs_of(files)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_fresh_jobs_with_mtimes_in_any_order_are_put_in_the_order_of_the_dag(
+    plan: WorkflowPlan, files_of: FilesOf, seed: int
+) -> None:
+    paths = [path for job in plan.jobs for path in (files_of(job).key, *outputs_of(files_of(job)))]
+    seconds = np.random.default_rng(seed).permutation(len(paths))
+    set_mtimes({path: int(1000 + second) * SECOND for path, second in zip(paths, seconds, strict=True)})
+    assert refresh(plan, files_of, RESULTS) == []
+    upstream, downstream = map(files_of, plan.jobs)
+    for files in (upstream, downstream):
+        assert mtime(files.key) < min(map(mtime, outputs_of(files)))
+    assert max(map(mtime, outputs_of(upstream))) <= min(map(mtime, outputs_of(downstream)))
+
+
+def test_a_second_refresh_changes_no_mtime(plan: WorkflowPlan, files_of: FilesOf, tmp_path: Path) -> None:
+    refresh(plan, files_of, RESULTS)
+    before = {path: mtime(path) for path in tmp_path.iterdir()}
+    refresh(plan, files_of, RESULTS)
+    assert {path: mtime(path) for path in tmp_path.iterdir()} == before
+
+
+def test_only_the_jobs_that_are_stale_themselves_are_returned(plan: WorkflowPlan, files_of: FilesOf) -> None:
+    first, second = plan.jobs
+    files_of(second).built.write_text("key-of-old\n")
+    assert refresh(plan, files_of, RESULTS) == [second]
+    assert refresh(plan, files_of, RESULTS, is_forced=lambda job: job is first) == [first, second]
+    files_of(second).built.write_text("key-2\n")
+    assert refresh(plan, files_of, RESULTS, is_forced=lambda job: job is first) == [first]
+    for files, stale in ((files_of(first), True), (files_of(second), False)):
+        assert (mtime(files.key) > max(map(mtime, outputs_of(files)))) is stale
+
+
+def test_a_machine_without_key_files_writes_them_from_the_plan(tmp_path: Path) -> None:
+    (tmp_path / "there.key").write_text("as it was\n")
+    write_missing_keys({str(tmp_path / "keys" / "new.key"): "k", str(tmp_path / "there.key"): "other"})
+    assert (tmp_path / "keys" / "new.key").read_text() == "k\n"
+    assert (tmp_path / "there.key").read_text() == "as it was\n"

@@ -11,8 +11,8 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.io.storage import ObjectInfo
-from foldline.planning.job_keys import Files, refresh, restore
-from foldline.planning.result_store import BucketResults, LocalResults, check_reach, results_of
+from foldline.planning.job_keys import JobFiles, refresh
+from foldline.planning.result_store import BucketResults, LocalResults, check_data_is_visible, open_results
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 from snakemake_interface_executor_plugins.settings import SharedFSUsage
 
@@ -59,11 +59,11 @@ def refreshed(plan: WorkflowPlan, objects: dict[str, ObjectInfo], folder: Path, 
     provider = Provider()
     results = BucketResults(provider, URL)
 
-    def files_of(job: Job) -> Files:
+    def files_of(job: Job) -> JobFiles:
         outputs = (copy_of(f"{job.rule}.csv"),)
-        return Files(folder / f"{job.rule}.key", copy_of(f"{job.rule}.built"), outputs, copy_of(f"{job.rule}.tsv"))
+        return JobFiles(folder / f"{job.rule}.key", copy_of(f"{job.rule}.built"), outputs, copy_of(f"{job.rule}.tsv"))
 
-    stale = refresh(plan, files_of, results=results)
+    stale = refresh(plan, files_of, results)
     cache = SimpleNamespace(exists_in_storage={}, mtime={})
     asyncio.run(provider.get_storage_object_cls()().inventory(cache))
     return [job.rule for job in stale], cache
@@ -102,27 +102,20 @@ def test_a_clock_of_the_bucket_that_is_ahead_hides_no_stale_job(
     assert cache.mtime[str(copy_of("second.built"))].storage() < (tmp_path / "second.key").stat().st_mtime
 
 
-def test_a_machine_without_key_files_writes_them_from_the_plan(tmp_path: Path) -> None:
-    (tmp_path / "there.key").write_text("kept\n")
-    restore({str(tmp_path / "keys" / "new.key"): "k", str(tmp_path / "there.key"): "other"})
-    assert (tmp_path / "keys" / "new.key").read_text() == "k\n"
-    assert (tmp_path / "there.key").read_text() == "kept\n"
-
-
 @pytest.mark.parametrize(("provider", "prefix"), [("s3", "s3://bucket/run"), ("gcs", "run"), ("gcs", None)])
 def test_other_storage_is_refused(provider: str, prefix: str | None) -> None:
     storage = SimpleNamespace(default_storage_provider=provider, default_storage_prefix=prefix)
-    with pytest.raises(FoldlineError, match=r"results stand on a disk that all jobs see .* or in a bucket"):
-        results_of(storage, None)
+    with pytest.raises(FoldlineError, match=r"results can be on a disk that all jobs see .* or in a bucket"):
+        open_results(storage, None)
 
 
 def test_local_data_are_refused_where_jobs_do_not_see_them() -> None:
     apart = SimpleNamespace(shared_fs_usage=frozenset())
-    with pytest.raises(FoldlineError, match=r"dataset\.root is the local folder 'data', and jobs run on machines that"):
-        check_reach("data", apart)
-    check_reach("gs://bucket/data", apart)
-    check_reach("data", SimpleNamespace(shared_fs_usage=SharedFSUsage.all()))
+    with pytest.raises(FoldlineError, match=r"dataset\.root is the local folder 'data', but jobs run on machines that"):
+        check_data_is_visible("data", apart)
+    check_data_is_visible("gs://bucket/data", apart)
+    check_data_is_visible("data", SimpleNamespace(shared_fs_usage=SharedFSUsage.all()))
 
 
 def test_without_a_storage_provider_results_are_local() -> None:
-    assert type(results_of(SimpleNamespace(default_storage_provider=None), None)) is LocalResults
+    assert type(open_results(SimpleNamespace(default_storage_provider=None), None)) is LocalResults

@@ -1,0 +1,159 @@
+"""One run of the workflow: the paths of its own files, its plan, and the key files of its jobs.
+
+Snakemake reads the Snakefile in the process that builds the DAG and in every process that runs a single job. The first
+one makes the plan and stores it; the others load it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foldline.io import storage
+from foldline.io.files import digest_of
+from foldline.planning import job_keys, run_lock
+from foldline.planning.config_checks import check_combinations
+from foldline.planning.configuration import complete, read_schema, typed_part, with_preset
+from foldline.planning.data_index import DataIndexer
+from foldline.planning.job_keys import JobFiles
+from foldline.planning.plan import make_plan
+from foldline.planning.raw_data import RECORD_TABLES
+from foldline.planning.result_store import LocalResults, check_data_is_visible, open_results
+from foldline.planning.workflow_plan import Job, WorkflowPlan
+
+OWN_FOLDER = ".foldline"
+PLAN_FILE = "results/keys/plan.json"
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Paths of a run, which may be a module of another workflow and have its results in a bucket.
+
+    Attributes:
+        below_prefix: puts a path of the working directory below the prefix of the module.
+        bucket: URL of the folder in the bucket that holds the working directory; "" if results are on a disk.
+    """
+
+    below_prefix: Callable[[str], str]
+    bucket: str = ""
+
+    def beside_results(self, path: str) -> str:
+        """Path or URL of a file that the process that builds the DAG writes for all jobs."""
+        return storage.join(self.bucket, self.below_prefix(path))
+
+    def checkpoint_folder(self, folder: str) -> str:
+        """Path or URL of the folder for the checkpoints of this working directory.
+
+        Args:
+            folder: `checkpoints.folder` of the configuration. A relative path is beside the results. Others may use an
+                absolute one too, for models of the same names; so the working directory gets a subfolder there.
+        """
+        if storage.is_url(folder) or Path(folder).is_absolute():
+            return storage.join(folder, digest_of(storage.join(Path.cwd(), self.beside_results("results")))[:16])
+        return self.beside_results(folder)
+
+
+def read_config(
+    config: Mapping[str, Any], *, schema_path: Path, main_config: Mapping[str, Any], typed: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Complete and check a configuration.
+
+    Args:
+        config: configuration of the workflow.
+        schema_path: path of the schema.
+        main_config: configuration of the main workflow, which may have this one as a module.
+        typed: values of the command line (--config).
+
+    Raises:
+        FoldlineError: a key or value is not allowed, or values contradict each other.
+    """
+    schema = read_schema(schema_path)
+    typed = typed_part(config, whole=main_config, typed=typed)
+    completed = complete(with_preset(config, typed, schema), schema)
+    check_combinations(completed)
+    return completed
+
+
+@dataclass
+class Run:
+    """A run as one of its processes sees it.
+
+    Attributes:
+        plan: the plan.
+        paths: the paths.
+        results: where the results are; None in a process that runs a single job.
+        example_exists: whether the tables and images of the example exist; True for the user's own data.
+    """
+
+    plan: WorkflowPlan
+    paths: RunPaths
+    results: LocalResults | None = None
+    example_exists: bool = True
+
+    @classmethod
+    def prepare(
+        cls,
+        config: Mapping[str, Any],
+        paths: RunPaths,
+        *,
+        pinned: Path | None,
+        storage_settings: Any,
+        storage_registry: Any,
+    ) -> "Run":
+        """Read the data and make the plan, in the process that builds the DAG.
+
+        Args:
+            config: the completed configuration.
+            paths: the paths.
+            pinned: pinned table of the example; None for the user's own data.
+            storage_settings: Snakemake's storage settings.
+            storage_registry: Snakemake's registry of storage providers.
+
+        Raises:
+            FoldlineError: the data are wrong or do not fit the configuration, or a bucket cannot be read.
+        """
+        check_data_is_visible(config["dataset"]["root"], storage_settings)
+        results = open_results(storage_settings, storage_registry)
+        indexer = DataIndexer(
+            config,
+            folder=Path(paths.below_prefix(OWN_FOLDER)),
+            pinned=pinned,
+            record_tables=paths.beside_results(RECORD_TABLES),
+        )
+        data_index = indexer.read()
+        plan = make_plan(config, data_index, pinned=pinned)
+        indexer.keep(data_index)
+        return cls(plan, paths, results, example_exists=data_index.written)
+
+    @classmethod
+    def load(cls, paths: RunPaths) -> "Run":
+        """Load the plan in a process that runs a single job: from the disk, or from the bucket if it is not there."""
+        local = paths.below_prefix(PLAN_FILE)
+        run = cls(WorkflowPlan.load(local if storage.is_file(local) else paths.beside_results(PLAN_FILE)), paths)
+        job_keys.write_missing_keys(run.plan.keys)
+        return run
+
+    def refresh_keys(self, files_of: Callable[[Job], JobFiles]) -> None:
+        """Store the plan and bring the key files up to date; only the process that builds the DAG does."""
+        if self.results is None:
+            return
+        self.plan.keys = {str(files_of(job).key): job.key for job in self.plan.jobs}
+        self.plan.save(self.paths.below_prefix(PLAN_FILE))
+        job_keys.refresh(
+            self.plan,
+            files_of,
+            self.results,
+            is_forced=lambda job: job.rule == "example_data" and not self.example_exists,
+        )
+
+    def start(self) -> None:
+        """Keep other runs out of the working directory until this process ends, and store the plan beside the results.
+
+        Jobs on machines that do not see this disk load the plan from there.
+
+        Raises:
+            FoldlineError: another run works in this directory.
+        """
+        if self.results is not None:
+            run_lock.hold(Path(self.paths.below_prefix(OWN_FOLDER)) / "run.lock")
+        self.plan.save(self.paths.beside_results(PLAN_FILE))
