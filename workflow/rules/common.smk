@@ -37,18 +37,6 @@ def load_library(folder):
 load_library(REPOSITORY / "scripts" / "foldline")
 
 from foldline.errors import FoldlineError
-<<<<<<< HEAD
-from foldline.io import storage
-from foldline.io.files import digest_of
-from foldline.planning import job_keys, run_lock
-from foldline.planning.config_checks import check_combinations
-from foldline.planning.configuration import command_line_section, complete, read_schema, with_preset
-from foldline.planning.data_index import DataIndexer
-from foldline.planning.plan import make_plan
-from foldline.planning.raw_data import RECORD_TABLES
-from foldline.planning.result_store import check_reach, results_of
-from foldline.planning.workflow_plan import WorkflowPlan, job_name
-=======
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.run import Run, RunPaths, read_config
 
@@ -56,7 +44,6 @@ from foldline.planning.run import Run, RunPaths, read_config
 if not workflow.config_settings.configfiles:
 
     configfile: "config/config.yaml"
->>>>>>> 5295839 (Move the logic of the rules into the library: Run, RunPaths and look-ups of WorkflowPlan; split job_keys.refresh)
 
 
 # That of this workflow; once the Snakefile is read, `workflow.modifier` is that of the main workflow.
@@ -71,18 +58,11 @@ def below_prefix(path):
 PATHS = RunPaths(below_prefix, bucket=workflow.storage_settings.default_storage_prefix or "")
 
 try:
-<<<<<<< HEAD
-    schema = read_schema(WORKFLOW.parent / "config" / "config.schema.yaml")
-    main_config = workflow.modifier_stack[0].globals["config"]
-    command_line = command_line_section(config, main_config=main_config, command_line=workflow.config_settings.config)
-    config = complete(with_preset(config, command_line, schema), schema)
-    check_combinations(config)
-=======
     config = read_config(
         config,
         schema_path=REPOSITORY / "config" / "config.schema.yaml",
         main_config=workflow.modifier_stack[0].globals["config"],
-        typed=workflow.config_settings.config,
+        command_line=workflow.config_settings.config,
     )
     config["checkpoints"]["folder"] = PATHS.checkpoint_folder(config["checkpoints"]["folder"])
     EXAMPLE = config["dataset"]["example"]
@@ -97,7 +77,6 @@ try:
         )
     else:
         RUN = Run.load(PATHS)
->>>>>>> 5295839 (Move the logic of the rules into the library: Run, RunPaths and look-ups of WorkflowPlan; split job_keys.refresh)
 except FoldlineError as error:
     raise WorkflowError(str(error)) from None
 
@@ -110,43 +89,6 @@ LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}
 # Conda environment of training, prediction and export. Its name is needed before any device is looked for.
 TRAINING_ENVIRONMENT = f"../../envs/train-{config['accelerator'].replace('auto', 'cpu')}.yaml"
-<<<<<<< HEAD
-LARGEST = max(model["image_size"] for model in config["models"].values())
-
-
-def kept(path):
-    """Place of a file that the starting process writes for all jobs: beside the results."""
-    return storage.join(workflow.storage_settings.default_storage_prefix or "", path)
-
-
-def checkpoint_folder(folder):
-    """Folder or URL of the checkpoints of this working directory: beside the results, where a relative one is given.
-
-    An absolute one may be that of others too, whose models may have the same names.
-    """
-    if storage.is_url(folder) or Path(folder).is_absolute():
-        return storage.join(folder, digest_of(storage.join(Path.cwd(), kept(within("results"))))[:16])
-    return kept(within(folder))
-
-
-config["checkpoints"]["folder"] = checkpoint_folder(config["checkpoints"]["folder"])
-
-if workflow.is_main_process:
-    try:
-        check_reach(config["dataset"]["root"], workflow.storage_settings)
-        RESULTS = results_of(workflow.storage_settings, workflow.storage_registry)
-        indexer = DataIndexer(config, folder=OWN_FOLDER, pinned=PINNED, record_tables=kept(within(RECORD_TABLES)))
-        DATA_INDEX = indexer.read()
-        PLAN = make_plan(config, DATA_INDEX, pinned=PINNED)
-        indexer.store(DATA_INDEX)
-    except FoldlineError as error:
-        raise WorkflowError(str(error)) from None
-else:
-    # The disk of the starting process, if this one sees it, else the bucket of the results.
-    PLAN = WorkflowPlan.load(PLAN_FILE if storage.is_file(PLAN_FILE) else kept(PLAN_FILE))
-    job_keys.restore(PLAN.keys)
-=======
->>>>>>> 5295839 (Move the logic of the rules into the library: Run, RunPaths and look-ups of WorkflowPlan; split job_keys.refresh)
 
 
 wildcard_constraints:

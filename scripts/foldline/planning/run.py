@@ -13,7 +13,7 @@ from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys, run_lock
 from foldline.planning.config_checks import check_combinations
-from foldline.planning.configuration import complete, read_schema, typed_part, with_preset
+from foldline.planning.configuration import command_line_section, complete, read_schema, with_preset
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.plan import make_plan
@@ -54,7 +54,7 @@ class RunPaths:
 
 
 def read_config(
-    config: Mapping[str, Any], *, schema_path: Path, main_config: Mapping[str, Any], typed: Mapping[str, Any]
+    config: Mapping[str, Any], *, schema_path: Path, main_config: Mapping[str, Any], command_line: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Complete and check a configuration.
 
@@ -62,14 +62,14 @@ def read_config(
         config: configuration of the workflow.
         schema_path: path of the schema.
         main_config: configuration of the main workflow, which may have this one as a module.
-        typed: values of the command line (--config).
+        command_line: values of the command line (--config), which change `main_config`.
 
     Raises:
         FoldlineError: a key or value is not allowed, or values contradict each other.
     """
     schema = read_schema(schema_path)
-    typed = typed_part(config, whole=main_config, typed=typed)
-    completed = complete(with_preset(config, typed, schema), schema)
+    section = command_line_section(config, main_config=main_config, command_line=command_line)
+    completed = complete(with_preset(config, section, schema), schema)
     check_combinations(completed)
     return completed
 
@@ -122,7 +122,7 @@ class Run:
         )
         data_index = indexer.read()
         plan = make_plan(config, data_index, pinned=pinned)
-        indexer.keep(data_index)
+        indexer.store(data_index)
         return cls(plan, paths, results, example_exists=data_index.written)
 
     @classmethod

@@ -81,10 +81,10 @@ def test_working_directories_do_not_share_their_checkpoints(
 
 def test_a_configuration_is_completed_and_the_command_line_wins() -> None:
     config = safe_load((REPOSITORY / "config" / "config.yaml").read_text())
-    completed = read_config(config, schema_path=SCHEMA_PATH, main_config=config, typed={"folds": {"count": 3}})
+    completed = read_config(config, schema_path=SCHEMA_PATH, main_config=config, command_line={"folds": {"count": 3}})
     assert (completed["folds"]["count"], completed["folds"]["seed"]) == (3, 333)
     with pytest.raises(FoldlineError, match=r"folds\.count is 1"):
-        read_config(config, schema_path=SCHEMA_PATH, main_config=config, typed={"folds": {"count": 1}})
+        read_config(config, schema_path=SCHEMA_PATH, main_config=config, command_line={"folds": {"count": 1}})
 
 
 def test_a_job_loads_the_plan_and_writes_missing_key_files(plan: WorkflowPlan, paths: RunPaths, folder: Path) -> None:
@@ -135,7 +135,7 @@ def test_the_process_that_builds_the_dag_plans_all_jobs(folder: Path, paths: Run
     write_dataset(folder / "data")
     write_config(folder / "config.yaml", root=str(folder / "data"))
     given = safe_load((folder / "config.yaml").read_text())
-    config = read_config(given, schema_path=SCHEMA_PATH, main_config=given, typed={})
+    config = read_config(given, schema_path=SCHEMA_PATH, main_config=given, command_line={})
     settings = SimpleNamespace(shared_fs_usage=["input-output"], default_storage_provider=None)
     run = Run.prepare(config, paths, pinned=None, storage_settings=settings, storage_registry=None)
     assert {job.rule for job in run.plan.jobs} >= {"scan_images", "train_fold", "blend_folds", "export_ensemble"}
