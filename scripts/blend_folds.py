@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from foldline.dataset.label_arrays import label_array
-from foldline.dataset.submission import LABELS, Sample, check_values, read_sample, write_submission
+from foldline.dataset.submission import LABELS, SampleSubmission, check_values, read_sample, write_submission
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.blending import BlendConfig, MergedPredictions, blend, choose_rule, merge_oof, merge_test
 from foldline.evaluation.oof import BLEND, Oof, write_oof
@@ -130,7 +130,7 @@ def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> 
 
 
 def _write_submission(
-    path: str | Path, sample: Sample, scores: npt.NDArray[np.float64], oof: Oof, config: BlendConfig
+    path: str | Path, sample: SampleSubmission, scores: npt.NDArray[np.float64], oof: Oof, config: BlendConfig
 ) -> list[float] | None:
     """Write the submission.
 

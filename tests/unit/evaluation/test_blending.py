@@ -1,4 +1,4 @@
-"""Merging refuses what does not fit; blends are what they are called."""
+"""Predictions that do not belong together are not merged; blends follow their formulas."""
 
 from pathlib import Path
 
@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 from foldline.errors import FoldlineError
 from foldline.evaluation.blending import (
+    MergedPredictions,
     blend,
     choose_rule,
+    detect_rule,
     merge_oof,
     merge_test,
-    rule_of,
     scaled_ranks,
 )
 from foldline.io.tables import PREDICTIONS, write_table
@@ -35,16 +36,16 @@ def predicted_rows(model: str = "a") -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(PREDICTIONS))
 
 
-def merged_oof(folder: Path, *tables: pd.DataFrame):
+def merged_oof(folder: Path, *tables: pd.DataFrame) -> MergedPredictions:
     return merge_oof(written(folder, tables), fold_of=FOLD_OF, class_names=["mark"])
 
 
-def merged_test(folder: Path, *tables: pd.DataFrame):
+def merged_test(folder: Path, *tables: pd.DataFrame) -> MergedPredictions:
     return merge_test(written(folder, tables), ids=TEST_IDS, folds=[0, 1], class_names=["mark"])
 
 
 def written(folder: Path, tables: tuple[pd.DataFrame, ...]) -> list[Path]:
-    """One file per model and fold, the last fold first."""
+    """Write one file per model and fold, the last fold first."""
     paths = []
     for table in tables:
         for (model, fold), rows in sorted(table.groupby(["model", "fold"]), reverse=True):
@@ -53,7 +54,7 @@ def written(folder: Path, tables: tuple[pd.DataFrame, ...]) -> list[Path]:
     return paths
 
 
-def test_out_of_fold_rows_come_in_the_order_of_the_folds(tmp_path: Path) -> None:
+def test_out_of_fold_rows_are_in_the_order_of_the_fold_table(tmp_path: Path) -> None:
     found = merged_oof(tmp_path, oof_rows("b"), oof_rows("a").assign(probability=0.5))
     assert found.models == ["a", "b"]
     assert found.ids == list(FOLD_OF)
@@ -70,7 +71,7 @@ def test_a_test_prediction_is_the_mean_over_the_folds(tmp_path: Path) -> None:
     assert found.probabilities[0, :, 0] == pytest.approx([0.52, 0.12, 0.32])
 
 
-def test_classes_keep_their_order(tmp_path: Path) -> None:
+def test_classes_are_in_the_given_order(tmp_path: Path) -> None:
     table = pd.concat([oof_rows(), oof_rows().assign(**{"class": "spot"}, probability=0.9)])
     found = merge_oof(written(tmp_path, (table,)), fold_of=FOLD_OF, class_names=["spot", "mark"])
     assert found.probabilities[0, :, 0].tolist() == [0.9] * 4
@@ -80,7 +81,10 @@ def test_classes_keep_their_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda table: table[table["id"] != "i2"], "model a: 1 ids of the train rows of the fold table missing: i2"),
+        (
+            lambda table: table[table["id"] != "i2"],
+            "a: 1 ids of the train rows of the fold table are missing: i2",
+        ),
         (lambda table: table[table["fold"] != 1], "model a: fold 1 is missing"),
         (lambda table: table.assign(fold=[0, 1, 0, 2]), "model a: fold 2 is not in the fold table"),
         (
@@ -88,15 +92,15 @@ def test_classes_keep_their_order(tmp_path: Path) -> None:
             "model a: id x9 is not in the train rows of the fold table",
         ),
         (lambda table: table.assign(fold=[1, 0, 0, 1]), "model a: id i0, i1 predicted by the model of another fold"),
-        (lambda table: pd.concat([table, table[:1].assign(fold=1)]), "a/i0/mark more than once"),
+        (lambda table: pd.concat([table, table[:1].assign(fold=1)]), "a/i0/mark occurs more than once"),
         (lambda table: table.assign(probability=[0.1, 1.2, 0.3, 0.4]), r"probability 1\.2 of id i1 is not in \[0, 1\]"),
         (lambda table: table.assign(probability=[0.1, -0.2, 0.3, 0.4]), "of id i1 is not in"),
         (lambda table: table.assign(probability=[0.1, np.inf, 0.3, 0.4]), "of id i1 is not in"),
         (lambda table: table.assign(views=[4, 1, 4, 1]), "model a mix view counts 1, 4"),
-        (lambda table: table.assign(**{"class": "spot"}), "class spot; the classes are mark"),
+        (lambda table: table.assign(**{"class": "spot"}), "class spot is not one of the classes mark"),
     ],
 )
-def test_out_of_fold_rows_that_do_not_fit(change, words: str, tmp_path: Path) -> None:
+def test_out_of_fold_rows_that_do_not_fit_are_refused(change, words: str, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=words):
         merged_oof(tmp_path, oof_rows("b"), change(oof_rows("a")))
 
@@ -106,36 +110,36 @@ def test_out_of_fold_rows_that_do_not_fit(change, words: str, tmp_path: Path) ->
     [
         (lambda table: table[table["fold"] == 0], "model a: fold 1 is missing"),
         (lambda table: table.assign(fold=table["fold"] + 1), "model a: fold 0 is missing"),
-        (lambda table: table.drop(index=4), "model a, fold 1: 1 ids of the sample submission missing: t1"),
+        (lambda table: table.drop(index=4), "model a, fold 1: 1 ids of the sample submission are missing: t1"),
         (lambda table: table.replace({"id": {"t1": "i1"}}), "fold 0: id i1 is not in the sample submission"),
-        (lambda table: pd.concat([table, table[:1].assign(probability=1.0)]), "a/0/t0/mark more than once"),
+        (lambda table: pd.concat([table, table[:1].assign(probability=1.0)]), "a/0/t0/mark occurs more than once"),
     ],
 )
-def test_test_rows_that_do_not_fit(change, words: str, tmp_path: Path) -> None:
+def test_test_rows_that_do_not_fit_are_refused(change, words: str, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=words):
         merged_test(tmp_path, predicted_rows("b"), change(predicted_rows("a")))
 
 
-def test_a_class_that_is_missing_for_an_id(tmp_path: Path) -> None:
+def test_a_class_that_is_missing_for_an_id_is_refused(tmp_path: Path) -> None:
     spot = oof_rows().assign(**{"class": "spot"})
     table = pd.concat([oof_rows(), spot[spot["id"] != "i3"]])
     with pytest.raises(FoldlineError, match="a class is missing for id i3"):
         merge_oof(written(tmp_path, (table,)), fold_of=FOLD_OF, class_names=["mark", "spot"])
 
 
-def test_no_predictions_at_all() -> None:
+def test_no_predictions_are_refused() -> None:
     with pytest.raises(FoldlineError, match="no predictions to blend"):
         merge_oof([], fold_of=FOLD_OF, class_names=["mark"])
 
 
-def test_scaled_ranks_are_average_ranks_inside_of_the_unit_interval() -> None:
+def test_scaled_ranks_are_mean_ranks_within_the_unit_interval() -> None:
     values = np.round(np.random.default_rng(0).random(200), 1)
     assert scaled_ranks(values) == pytest.approx((rankdata(values) - 0.5) / 200)
     assert scaled_ranks(np.array([7.0])).tolist() == [0.5]
     assert 0 < scaled_ranks(values).min() < scaled_ranks(values).max() < 1
 
 
-def test_blends() -> None:
+def test_blends_are_means_of_scores_or_ranks() -> None:
     models = np.array([[[0.1], [0.2], [0.9]], [[0.3], [0.2], [0.1]]])
     assert blend(models, "mean")[:, 0] == pytest.approx([0.2, 0.2, 0.5])
     assert blend(models, "rank_mean")[:, 0] == pytest.approx([0.5, 0.5, 0.5])
@@ -144,7 +148,7 @@ def test_blends() -> None:
 
 @pytest.fixture
 def models() -> tuple[np.ndarray, np.ndarray]:
-    """A good model on a small scale and a bad one on a large scale: ranks blend them better."""
+    """Make a good model with a small range and a bad one with a large range, which ranks blend better."""
     random = np.random.default_rng(1)
     labels = random.integers(0, 2, (300, 1))
     good = 0.001 * (labels + random.normal(size=(300, 1))) + 0.1
@@ -152,7 +156,7 @@ def models() -> tuple[np.ndarray, np.ndarray]:
     return np.stack([good, bad]), labels
 
 
-def test_best_is_chosen_by_the_out_of_fold_score(models: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_out_of_fold_score_decides_the_best_rule(models: tuple[np.ndarray, np.ndarray]) -> None:
     rule, scores = choose_rule(*models, "best")
     assert rule == "rank_mean"
     assert scores["rank_mean"] > scores["mean"] + 0.05
@@ -163,9 +167,9 @@ def test_best_is_chosen_by_the_out_of_fold_score(models: tuple[np.ndarray, np.nd
 
 
 @pytest.mark.parametrize("rule", ["mean", "rank_mean"])
-def test_the_rule_of_a_blend_is_found_again(rule: str, models: tuple[np.ndarray, np.ndarray]) -> None:
+def test_the_rule_of_a_blend_is_detected(rule: str, models: tuple[np.ndarray, np.ndarray]) -> None:
     blended = blend(models[0], rule)
-    assert rule_of(models[0], blended) == rule
+    assert detect_rule(models[0], blended) == rule
     blended[3] += 0.001
-    with pytest.raises(FoldlineError, match="column blend is no mean, rank_mean of the model columns"):
-        rule_of(models[0], blended)
+    with pytest.raises(FoldlineError, match="column blend is neither the mean nor the rank_mean of the model columns"):
+        detect_rule(models[0], blended)

@@ -1,4 +1,4 @@
-"""The out-of-fold table comes back as it was, or is refused."""
+"""The out-of-fold table survives writing and reading, or is refused."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from foldline.errors import FoldlineError
 from foldline.evaluation.oof import Oof, class_columns, read_oof, write_oof
 
 
-def made(class_names: list[str], *, rows: int = 500, models: tuple[str, ...] = ("a", "b")) -> Oof:
+def random_oof(class_names: list[str], *, rows: int = 500, models: tuple[str, ...] = ("a", "b")) -> Oof:
     random = np.random.default_rng(0)
     shape = (rows, len(class_names))
     scores = {name: random.random(shape) * 10.0 ** random.integers(-20, 1, shape) for name in (*models, "blend")}
@@ -18,8 +18,8 @@ def made(class_names: list[str], *, rows: int = 500, models: tuple[str, ...] = (
 
 
 @pytest.mark.parametrize("class_names", [["mark"], ["Nuclear Membrane", "and/or, x"]])
-def test_the_table_keeps_every_bit(class_names: list[str], tmp_path: Path) -> None:
-    oof = made(class_names)
+def test_reading_returns_every_bit_that_was_written(class_names: list[str], tmp_path: Path) -> None:
+    oof = random_oof(class_names)
     write_oof(tmp_path / "oof.csv", oof)
     found = read_oof(tmp_path / "oof.csv", class_names)
     assert (found.ids, found.models) == (oof.ids, ["a", "b"])
@@ -29,23 +29,23 @@ def test_the_table_keeps_every_bit(class_names: list[str], tmp_path: Path) -> No
     assert all((found.scores[name] == oof.scores[name]).all() for name in oof.scores)
 
 
-def test_a_score_may_be_nothing_or_all(tmp_path: Path) -> None:
+def test_scores_of_0_and_1_are_valid(tmp_path: Path) -> None:
     oof = Oof(["mark"], ["i0", "i1"], np.arange(2), np.eye(2, 1, dtype=int), {"a": np.eye(2, 1), "blend": np.eye(2, 1)})
     write_oof(tmp_path / "oof.csv", oof)
     assert read_oof(tmp_path / "oof.csv", ["mark"]).scores["a"].tolist() == [[1.0], [0.0]]
 
 
-def test_columns_carry_the_class_where_there_are_several(tmp_path: Path) -> None:
-    write_oof(tmp_path / "one.csv", made(["mark"]))
+def test_columns_name_the_class_if_there_are_several(tmp_path: Path) -> None:
+    write_oof(tmp_path / "one.csv", random_oof(["mark"]))
     assert list(pd.read_csv(tmp_path / "one.csv")) == ["id", "fold", "target", "a", "b", "blend"]
-    write_oof(tmp_path / "two.csv", made(["x", "y"], models=("a",)))
+    write_oof(tmp_path / "two.csv", random_oof(["x", "y"], models=("a",)))
     columns = ["id", "fold", "target/x", "target/y", "a/x", "a/y", "blend/x", "blend/y"]
     assert list(pd.read_csv(tmp_path / "two.csv")) == columns
     assert class_columns("a", ["mark"]) == ["a"]
 
 
-def test_pairs_have_a_row_for_each_sample_and_class() -> None:
-    oof = made(["x", "y"], rows=5)
+def test_pairs_have_a_row_per_sample_and_class() -> None:
+    oof = random_oof(["x", "y"], rows=5)
     pairs = oof.pairs()
     assert list(pairs["id"]) == [name for name in oof.ids for _ in range(2)]
     assert list(pairs["class"]) == ["x", "y"] * 5
@@ -53,9 +53,9 @@ def test_pairs_have_a_row_for_each_sample_and_class() -> None:
     assert (pairs["target"].to_numpy().reshape(5, 2) == oof.labels).all()
 
 
-def test_a_model_named_like_a_column(tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="model target has the name of a column of the OOF table"):
-        write_oof(tmp_path / "oof.csv", made(["mark"], models=("target",)))
+def test_a_model_with_the_name_of_a_column_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="target is the name of a column of the OOF table; rename the model"):
+        write_oof(tmp_path / "oof.csv", random_oof(["mark"], models=("target",)))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_model_named_like_a_column(tmp_path: Path) -> None:
         ("i0,0,2,0.5,0.5", "column target is not 0 or 1 for id i0"),
     ],
 )
-def test_values_out_of_range_are_not_read(line: str, words: str, tmp_path: Path) -> None:
+def test_values_out_of_range_are_refused(line: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "oof.csv").write_text(f"id,fold,target,a,blend\n{line}\n")
     with pytest.raises(FoldlineError, match=words):
         read_oof(tmp_path / "oof.csv", ["mark"])

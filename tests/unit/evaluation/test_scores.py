@@ -1,13 +1,26 @@
-"""What is scored, and what is left out with a reason."""
+"""Scores of a column: against scikit-learn, with a reason for every value that is missing."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from foldline.evaluation.bootstrap import mean_of_defined
 from foldline.evaluation.oof import Oof
-from foldline.evaluation.scores import RANKS, UNSTABLE, Settings, column_scores
+from foldline.evaluation.results import RANKS, UNDEFINED, UNSTABLE, ColumnScores, Score
+from foldline.evaluation.scores import EvaluationConfig, column_scores
 from sklearn.metrics import roc_auc_score
 
-SETTINGS = Settings(threshold=0.5, confidence=0.9, draws=100, seed=1, one_class=False, scored=["mark"])
+CONFIG = EvaluationConfig(
+    class_names=("mark",),
+    scored_classes=("mark",),
+    activation="sigmoid",
+    threshold=0.5,
+    confidence=0.9,
+    bootstrap_draws=100,
+    seed=1,
+    metadata_columns=("site",),
+)
 
 
 @pytest.fixture
@@ -21,16 +34,13 @@ def table() -> pd.DataFrame:
             "group": [f"g{number // 2}" for number in range(400)],
             "target": target,
             "a": 1 / (1 + np.exp(-(random.normal(size=400) + target))),
-            "metadata/site": site,
+            "site": site,
         }
     )
 
 
-def scored(table: pd.DataFrame, **changes):
-    return all_scored(table, **changes)["a"]
-
-
-def all_scored(table: pd.DataFrame, *, columns=("a",), ranks=(), metadata_columns=("site",), settings=SETTINGS):
+def scores_of(table: pd.DataFrame, *, columns=("a",), rank_columns=(), config=CONFIG) -> dict[str, ColumnScores]:
+    """Score columns of one class."""
     oof = Oof(
         class_names=["mark"],
         ids=[f"i{number}" for number in table.index],
@@ -38,58 +48,104 @@ def all_scored(table: pd.DataFrame, *, columns=("a",), ranks=(), metadata_column
         labels=table[["target"]].to_numpy(),
         scores={name: table[[name]].to_numpy() for name in columns},
     )
-    metadata = {name: table[f"metadata/{name}"] for name in metadata_columns}
-    return column_scores(oof, groups=list(table["group"]), metadata=metadata, ranks=ranks, settings=settings)
+    metadata = {name: table[name] for name in config.metadata_columns}
+    return column_scores(oof, groups=list(table["group"]), metadata=metadata, rank_columns=rank_columns, config=config)
 
 
-def test_folds_mean_and_spread(table: pd.DataFrame) -> None:
-    found = scored(table)
+def test_folds_have_a_mean_and_a_standard_deviation(table: pd.DataFrame) -> None:
+    found = scores_of(table)["a"]
     values = [roc_auc_score(rows["target"], rows["a"]) for _, rows in table.groupby("fold")]
-    assert [row["auc"] for row in found["folds"]] == pytest.approx(values)
-    assert found["folds_mean"]["auc"] == pytest.approx(np.mean(values))
-    assert found["folds_sd"]["auc"] == pytest.approx(np.std(values, ddof=1))
-    assert found["auc"]["value"] == pytest.approx(roc_auc_score(table["target"], table["a"]))
-    assert found["pooled_minus_folds_mean"]["auc"] == pytest.approx(found["auc"]["value"] - np.mean(values))
-    assert found["auc"]["low"] < found["auc"]["value"] < found["auc"]["high"]
+    assert [row.auc for row in found.folds] == pytest.approx(values)
+    assert [(row.fold, row.rows, row.defined_classes) for row in found.folds] == [(fold, 100, 1) for fold in range(4)]
+    assert [row.positives for row in found.folds] == table.groupby("fold")["target"].sum().tolist()
+    assert found.folds_mean.auc == pytest.approx(np.mean(values))
+    assert found.folds_sd.auc == pytest.approx(np.std(values, ddof=1))
+    assert found.auc.value == pytest.approx(roc_auc_score(table["target"], table["a"]))
+    assert found.pooled_minus_folds_mean.auc == pytest.approx(found.auc.value - np.mean(values))
+    assert found.auc.low < found.auc.value < found.auc.high
 
 
-def test_folds_on_different_scales_show_in_the_difference(table: pd.DataFrame) -> None:
+def test_one_fold_has_no_standard_deviation(table: pd.DataFrame) -> None:
+    found = scores_of(table.assign(fold=0))["a"]
+    assert found.folds_mean.auc == found.auc.value
+    assert found.pooled_minus_folds_mean.auc == 0
+    assert found.folds_sd.auc is None
+
+
+def test_a_fold_with_one_label_leaves_the_mean_undefined(table: pd.DataFrame) -> None:
+    table.loc[table["fold"] == 2, "target"] = 0
+    found = scores_of(table)["a"]
+    assert [row.auc is None for row in found.folds] == [False, False, True, False]
+    assert [row.defined_classes for row in found.folds] == [1, 1, 0, 1]
+    assert (found.folds_mean.auc, found.folds_sd.auc, found.pooled_minus_folds_mean.auc) == (None, None, None)
+    assert found.folds_mean.accuracy is not None
+    (only,) = found.classes
+    assert (only.folds[2].auc, only.folds[2].reason) == (None, UNDEFINED)
+    assert only.folds[1].reason is None
+
+
+def test_folds_with_different_ranges_show_in_the_difference(table: pd.DataFrame) -> None:
     table["a"] = table["a"] / 4 + table["fold"] / 4 * 0.99
-    assert scored(table)["pooled_minus_folds_mean"]["auc"] < -0.1
+    assert scores_of(table)["a"].pooled_minus_folds_mean.auc < -0.1
 
 
-def test_subgroups_with_few_rows_of_a_label_are_counted_but_not_scored(table: pd.DataFrame) -> None:
-    split = scored(table)["subgroups"]["site"]
-    assert [row["value"] for row in split["values"]] == ["arm", "leg"]
-    rare = int((table["metadata/site"] == "rare").sum())
-    assert split["left_out"] == {"values": 1, "rows": rare, "reason": "fewer than 10 positives or negatives"}
-    arm = table[table["metadata/site"] == "arm"]
-    assert split["values"][0]["rows"] == len(arm)
-    assert split["values"][0]["positives"] == arm["target"].sum()
-    assert split["values"][0]["auc"]["value"] == pytest.approx(roc_auc_score(arm["target"], arm["a"]))
-    arm, leg, whole = split["values"][0]["auc"], split["values"][1]["auc"], scored(table)["auc"]
-    assert arm["low"] < arm["value"] < arm["high"]
-    assert min(arm["high"] - arm["low"], leg["high"] - leg["low"]) > whole["high"] - whole["low"]
+def test_subgroups_are_scored_with_their_rows(table: pd.DataFrame) -> None:
+    found = scores_of(table)["a"]
+    arm, leg = found.subgroups["site"].values
+    rows = table[table["site"] == "arm"]
+    assert (arm.value, arm.rows, arm.positives) == ("arm", len(rows), rows["target"].sum())
+    assert arm.auc.value == pytest.approx(roc_auc_score(rows["target"], rows["a"]))
+    assert arm.auc.low < arm.auc.value < arm.auc.high
+    assert min(row.auc.high - row.auc.low for row in (arm, leg)) > found.auc.high - found.auc.low
 
 
-def test_ranks_are_no_probabilities(table: pd.DataFrame) -> None:
-    found = scored(table, ranks=["a"])
+def test_ranks_have_no_probability_metrics(table: pd.DataFrame) -> None:
+    found = scores_of(table, rank_columns=["a"])["a"]
     for name in ("log_loss", "brier", "accuracy", "f1"):
-        assert found[name] == {"value": None, "low": None, "high": None, "reason": RANKS}
-        assert found["folds_mean"][name] is found["folds"][0][name] is None
-    assert found["calibration"] == {"error": None, "bins": [], "reason": RANKS}
-    assert found["auc"]["value"] == scored(table)["auc"]["value"]
+        assert getattr(found, name) == Score(None, None, None, RANKS)
+        assert getattr(found.folds_mean, name) is getattr(found.folds[0], name) is None
+        assert getattr(found.classes[0], name).reason == RANKS
+    assert (found.calibration.error, found.calibration.bins, found.calibration.reason) == (None, (), RANKS)
+    assert found.reason == RANKS
+    assert found.auc == scores_of(table)["a"].auc
 
 
-def test_an_interval_that_most_draws_do_not_have_is_left_out(table: pd.DataFrame) -> None:
+def test_an_interval_that_is_undefined_in_most_draws_is_left_out(table: pd.DataFrame) -> None:
     table["target"] = [1, 1] + [0] * 398
-    found = scored(table, metadata_columns=[])
-    assert found["auc"]["value"] is not None
-    assert (found["auc"]["low"], found["auc"]["reason"]) == (None, UNSTABLE)
-    assert found["accuracy"]["low"] is not None
+    found = scores_of(table, config=replace(CONFIG, metadata_columns=()))["a"]
+    assert found.auc.value is not None
+    assert (found.auc.low, found.auc.high, found.auc.reason) == (None, None, UNSTABLE)
+    assert found.accuracy.low is not None
 
 
-def test_columns_are_scored_on_the_same_draws(table: pd.DataFrame) -> None:
+def test_a_class_without_positives_has_no_auc(table: pd.DataFrame) -> None:
+    found = scores_of(table.assign(target=0))["a"]
+    assert found.auc == found.classes[0].auc == Score(None, None, None, UNDEFINED)
+
+
+def test_all_columns_have_the_same_draws(table: pd.DataFrame) -> None:
     table["b"] = table["a"]
-    both = all_scored(table, columns=("a", "b"))
+    both = scores_of(table, columns=("a", "b"))
     assert both["a"] == both["b"]
+
+
+def test_the_top_accuracy_needs_exactly_one_class_per_sample(table: pd.DataFrame) -> None:
+    assert scores_of(table)["a"].top_accuracy is None
+    assert "top_accuracy" not in scores_of(table)["a"].as_json()
+    labels = np.eye(2, dtype=int)[table["target"]]
+    scores = np.stack([1 - table["a"], table["a"]], axis=1)
+    config = replace(CONFIG, class_names=("no", "yes"), scored_classes=("yes",), activation="softmax")
+    oof = Oof(["no", "yes"], [f"i{n}" for n in table.index], table["fold"].to_numpy(), labels, {"a": scores})
+    arguments = {"groups": list(table["group"]), "metadata": {}, "config": config}
+    found = column_scores(oof, rank_columns=(), **arguments)["a"]
+    assert found.top_accuracy.value == pytest.approx(((table["a"] > 0.5) == table["target"]).mean())
+    assert found.top_accuracy.low < found.top_accuracy.value < found.top_accuracy.high
+    assert found.as_json()["top_accuracy"]["value"] == found.top_accuracy.value
+    ranks = column_scores(oof, rank_columns=("a",), **arguments)["a"]
+    assert ranks.top_accuracy == Score(None, None, None, RANKS)
+
+
+def test_the_mean_over_classes_leaves_out_undefined_ones() -> None:
+    values = np.array([[0.2, np.nan, 0.4], [0.6, 0.5, np.nan], [np.nan] * 3])
+    assert mean_of_defined(values) == pytest.approx([0.4, 0.5, 0.4])
+    assert np.isnan(mean_of_defined(values[2:])).all()

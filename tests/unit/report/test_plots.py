@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from foldline.dataset.label_arrays import label_codes
-from foldline.evaluation.metrics import reliability
+from foldline.evaluation.calibration import reliability_bins
 from foldline.models.stage import Stage
 from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import DPI, WIDTH, png_bytes, shortened, style
@@ -56,8 +56,8 @@ def test_curves_end_where_they_must(table: pd.DataFrame) -> None:
 
 
 def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
-    rows = reliability(table["target"].to_numpy(), table["a"].to_numpy())
-    bins = {"a": [ReliabilityBin(**row) for row in rows]}
+    rows = reliability_bins(table["target"].to_numpy(), table["a"].to_numpy())
+    bins = {"a": [ReliabilityBin(**vars(row)) for row in rows]}
     with style():
         figure = score_plots.calibration(bins, {"a": "a"})
         points = figure.axes[0].lines[1].get_xydata()

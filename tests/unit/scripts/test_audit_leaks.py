@@ -1,5 +1,6 @@
-"""The leak audit as a step: its table, and what it refuses."""
+"""The table of duplicates, and what the audit refuses."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +8,7 @@ import pytest
 from audit_leaks import audit_leaks
 from foldline.errors import FoldlineError
 from foldline.io.tables import INVENTORY, LEAKS, read_table, write_table
+from foldline.splits.duplicates import LeakConfig
 
 KEY = ("id", "other_split", "other_id")
 
@@ -32,19 +34,28 @@ def unlabeled(tmp_path: Path) -> Path:
     return write_inventory(tmp_path / "3.csv", [("z", "", "sha z", "ffff0001"), ("y", "", "sha d", "0")])
 
 
-def audit(inventory: list[Path], leaks: Path, **changes: object) -> list[tuple[object, ...]]:
-    settings = {"others": {}, "split": "train", "near_duplicate_bits": 4, "contradictory_labels": "report", **changes}
-    audit_leaks(inventory=inventory, leaks=leaks, **settings)
+def audit(
+    inventory: list[Path],
+    leaks: Path,
+    *,
+    others: Mapping[str, list[Path]] | None = None,
+    split: str = "train",
+    near_duplicate_bits: int | None = 4,
+    contradictory_labels: str = "report",
+) -> list[tuple[object, ...]]:
+    """Write the table of duplicates and read its rows."""
+    config = LeakConfig(near_duplicate_bits, contradictory_labels)
+    audit_leaks(inventory=inventory, others=others or {}, leaks=leaks, split=split, config=config)
     return list(read_table(leaks, LEAKS, key=KEY).itertuples(index=False, name=None))
 
 
-def test_pairs_within_train(train: list[Path], tmp_path: Path) -> None:
+def test_train_images_are_compared_with_each_other(train: list[Path], tmp_path: Path) -> None:
     pairs = audit(train, tmp_path / "leaks.csv")
     assert pairs == [("a", "d", "train", "near", 4, "no"), ("b", "c", "train", "exact", 0, "yes")]
     read_table(tmp_path / "leaks.csv", LEAKS, key=("id", "other_id"))
 
 
-def test_pairs_of_the_test_part(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
+def test_test_images_are_compared_with_train_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
     pairs = audit([unlabeled], tmp_path / "leaks.csv", others={"train": train, "external": []}, split="test")
     assert pairs == [
         ("y", "d", "train", "exact", 0, ""),
@@ -52,12 +63,12 @@ def test_pairs_of_the_test_part(train: list[Path], unlabeled: Path, tmp_path: Pa
     ]
 
 
-def test_pairs_of_the_external_part(train: list[Path], tmp_path: Path) -> None:
+def test_external_images_are_compared_with_train_images(train: list[Path], tmp_path: Path) -> None:
     rows = [("x", "0", "sha x", "ffff0000"), ("w", "1", "sha w", "1234"), ("v", "1", "sha w", "1234")]
     external = write_inventory(tmp_path / "4.csv", rows)
     pairs = audit([external], tmp_path / "leaks.csv", others={"train": train, "external": []}, split="external")
     assert pairs == [("v", "w", "external", "exact", 0, "yes"), ("x", "b", "train", "near", 0, "no")]
-    reason = r"1 pairs of images show the same and have different labels: x and b \(near, 0 bits\); correct the labels"
+    reason = r"1 pairs of images show the same but have different labels: x and b \(near, 0 bits\); correct the labels"
     with pytest.raises(FoldlineError, match=reason):
         audit(
             [external],
@@ -69,25 +80,25 @@ def test_pairs_of_the_external_part(train: list[Path], tmp_path: Path) -> None:
     assert not (tmp_path / "refused.csv").exists()
 
 
-def test_pairs_of_test_and_external_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
+def test_test_images_are_compared_with_external_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
     external = write_inventory(tmp_path / "4.csv", [("x", "0", "sha z", "ffff0001"), ("w", "0", "sha w", "1234")])
     others = {"train": train, "external": [external]}
     pairs = audit([unlabeled], tmp_path / "leaks.csv", others=others, split="test", near_duplicate_bits=None)
     assert pairs == [("y", "d", "train", "exact", 0, ""), ("z", "x", "external", "exact", 0, "")]
 
 
-def test_exact_copies_only(train: list[Path], tmp_path: Path) -> None:
+def test_near_duplicates_can_be_ignored(train: list[Path], tmp_path: Path) -> None:
     pairs = audit(train, tmp_path / "leaks.csv", near_duplicate_bits=None)
     assert [row[:2] for row in pairs] == [("b", "c")]
 
 
-def test_without_pairs_there_is_a_header(train: list[Path], tmp_path: Path) -> None:
+def test_without_duplicates_there_is_a_header_only(train: list[Path], tmp_path: Path) -> None:
     assert audit(train[:1], tmp_path / "leaks.csv") == []
     assert (tmp_path / "leaks.csv").read_text() == ",".join(LEAKS) + "\n"
 
 
 def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> None:
-    reason = r"1 pairs of images show the same and have different labels: a and d \(near, 4 bits\); correct the labels"
+    reason = r"1 pairs of images show the same but have different labels: a and d \(near, 4 bits\); correct the labels"
     with pytest.raises(FoldlineError, match=reason):
         audit(train, tmp_path / "leaks.csv", contradictory_labels="error")
     assert not (tmp_path / "leaks.csv").exists()
@@ -96,10 +107,10 @@ def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> 
 
 def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     audit(train, tmp_path / "leaks.csv")
-    assert "1 pairs of images show the same and have different labels" in caplog.text
+    assert "1 pairs of images show the same but have different labels" in caplog.text
 
 
-def test_all_images_with_a_problem_are_in_one_message(unlabeled: Path, tmp_path: Path) -> None:
+def test_one_message_names_all_images_with_a_problem(unlabeled: Path, tmp_path: Path) -> None:
     rows = [(name, "0", f"sha {name}", "1") for name in "abc"]
     broken = write_inventory(tmp_path / "broken.csv", rows, problem=["damaged: cut", "", "missing: no such file"])
     reason = r"2 of 3 images cannot be used; .*: a \(a.png\): damaged: cut, c \(c.png\): missing: no such file$"

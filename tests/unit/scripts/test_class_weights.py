@@ -1,4 +1,4 @@
-"""The weights of a fold come from the rows it trains on, and from no others."""
+"""The weights of a fold depend on the rows it trains on, and on no others."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from class_weights import class_weights
 from foldline.errors import FoldlineError
 from foldline.io.tables import FOLDS, write_table
+from foldline.splits.class_weights import ClassWeightsConfig
 
 
 def written(path: Path, target: list[int], fold: list[int], split: list[str]) -> Path:
@@ -26,20 +27,12 @@ def folds(tmp_path: Path) -> Path:
 
 def weights(folds: Path, fold: int, method: str = "balanced") -> dict:
     path = folds.with_name("weights.json")
-    class_weights(
-        folds=folds,
-        weights=path,
-        fold=fold,
-        method=method,
-        rank=4,
-        beta=0.9,
-        class_names=["mark"],
-        activation="sigmoid",
-    )
+    config = ClassWeightsConfig(method=method, rank=4, beta=0.9, class_names=("mark",), activation="sigmoid")
+    class_weights(folds=folds, weights=path, fold=fold, config=config)
     return json.loads(path.read_text())
 
 
-def test_the_rows_held_out_do_not_count(folds: Path) -> None:
+def test_held_out_rows_do_not_count(folds: Path) -> None:
     assert weights(folds, 0) == {
         "method": "balanced",
         "classes": [
@@ -55,7 +48,7 @@ def test_the_rows_held_out_do_not_count(folds: Path) -> None:
     assert [weights(folds, fold)["classes"][0]["positives"] for fold in (1, 2)] == [4, 4]
 
 
-def test_external_rows_count_where_they_are_trained_on(tmp_path: Path) -> None:
+def test_external_rows_count_if_they_are_trained_on(tmp_path: Path) -> None:
     split = ["train"] * 4 + ["external"] * 4
     folds = written(tmp_path / "f.csv", [1, 0, 1, 0, 1, 1, 0, 1], [0, 0, 1, 1, 0, 0, 1, -1], split)
     counts = [weights(folds, fold)["classes"][0] for fold in (0, 1)]
@@ -64,11 +57,11 @@ def test_external_rows_count_where_they_are_trained_on(tmp_path: Path) -> None:
         weights(folds, -1)
 
 
-def test_none_still_counts(folds: Path) -> None:
+def test_the_method_none_counts_the_rows_too(folds: Path) -> None:
     found = weights(folds, 1, "none")["classes"][0]
     assert (found["positives"], found["negatives"], found["positive_weight"]) == (4, 2, 1.0)
 
 
-def test_a_fold_that_is_not_there(folds: Path) -> None:
+def test_a_fold_that_is_not_in_the_table_is_refused(folds: Path) -> None:
     with pytest.raises(FoldlineError, match="no fold 3; the table has 0, 1, 2"):
         weights(folds, 3)

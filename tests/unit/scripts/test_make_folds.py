@@ -1,6 +1,7 @@
-"""The fold table: duplicates tie groups together, external rows follow, the bytes depend on the rows alone."""
+"""The fold table: duplicates merge groups, external rows follow, and the bytes depend on the rows alone."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ import pandas as pd
 import pytest
 from foldline.errors import FoldlineError
 from foldline.io.tables import INVENTORY, LEAKS, write_table
-from make_folds import make_folds
+from foldline.splits.folds_config import FoldsConfig
+from make_folds import Inputs, make_folds
 
 ROWS = 60
 
@@ -35,7 +37,7 @@ def inventory() -> pd.DataFrame:
 
 
 def external_of(*rows: tuple[str, str]) -> pd.DataFrame:
-    """Positive external rows of id and group."""
+    """Make positive external rows from ids and groups."""
     table = pd.DataFrame(rows, columns=["id", "group"])
     table = table.assign(target="1", path=table["id"], bytes=1, sha256=table["id"], width=1, height=1)
     return table.assign(perceptual_hash="", problem="", site="leg")
@@ -55,22 +57,23 @@ def written(
     *,
     external: pd.DataFrame | None = None,
     external_pairs: list[tuple[str, str, str]] = (),
-    **settings,
+    **changes: object,
 ) -> Path:
+    """Write inventories, one per shard, and pairs of duplicates; then the fold table, whose path is returned."""
     folder.mkdir(exist_ok=True)
     paths = [folder / f"shard{number}.csv" for number in range(len(shards))]
     for path, shard in zip(paths, shards, strict=True):
         write_table(shard, path, INVENTORY)
     if external is not None:
         write_table(external, folder / "external.csv", INVENTORY)
-    make_folds(
+    inputs = Inputs(
         inventory=paths,
         leaks=write_pairs(folder / "leaks.csv", pairs),
         external_inventory=[] if external is None else [folder / "external.csv"],
         external_leaks=[] if external is None else [write_pairs(folder / "external_leaks.csv", external_pairs)],
-        folds=folder / "folds.csv",
-        **{"method": "grouped", "count": 3, "seed": 7, "stratify_by": ["site"], "class_names": ["sick"], **settings},
     )
+    config = FoldsConfig(method="grouped", count=3, seed=7, stratify_by=("site",), class_names=("sick",))
+    make_folds(inputs, folder / "folds.csv", replace(config, **changes))
     return folder / "folds.csv"
 
 
@@ -85,54 +88,56 @@ def test_the_table_has_every_row_once_with_its_metadata(inventory: pd.DataFrame,
     assert sorted(table["fold"].unique()) == ["0", "1", "2"]
 
 
-def test_metadata_are_spread_over_the_folds(inventory: pd.DataFrame, tmp_path: Path) -> None:
+def test_metadata_values_are_spread_over_the_folds(inventory: pd.DataFrame, tmp_path: Path) -> None:
     inventory["site"] = ["arm", "arm", "arm", "leg"] * 15
     inventory["group"] = inventory["id"]
     table = pd.read_csv(written(tmp_path, [inventory]))
     assert set(table[table["site"] == "leg"].groupby("fold").size()) == {5}
 
 
-def test_the_bytes_do_not_depend_on_pieces_and_their_order(inventory: pd.DataFrame, tmp_path: Path) -> None:
+def test_the_bytes_do_not_depend_on_shards_and_their_order(inventory: pd.DataFrame, tmp_path: Path) -> None:
     whole = written(tmp_path / "whole", [inventory]).read_bytes()
     shuffled = inventory.sample(frac=1, random_state=3)
     assert written(tmp_path / "cut", [shuffled[40:], shuffled[:40]]).read_bytes() == whole
     assert written(tmp_path / "seed", [inventory], seed=8).read_bytes() != whole
 
 
-def test_duplicates_tie_their_groups_together(inventory: pd.DataFrame, tmp_path: Path, caplog) -> None:
+def test_duplicates_merge_their_groups(inventory: pd.DataFrame, tmp_path: Path, caplog) -> None:
     caplog.set_level(logging.INFO)
     path = written(tmp_path, [inventory], [("s00", "s59", "train"), ("s58", "s30", "train")])
     table = pd.read_csv(path, dtype=str).set_index("id")
-    tied = ["s00", "s01", "s30", "s31", "s58", "s59"]
-    assert set(table.loc[tied, "group"]) == {"p00"}
-    assert table.loc[tied, "fold"].nunique() == 1
-    assert "60 rows in 28 groups (2 groups joined another through 2 duplicate pairs)" in caplog.text
+    merged = ["s00", "s01", "s30", "s31", "s58", "s59"]
+    assert set(table.loc[merged, "group"]) == {"p00"}
+    assert table.loc[merged, "fold"].nunique() == 1
+    assert "60 rows in 28 groups (2 groups merged into others by 2 pairs of duplicates)" in caplog.text
     assert caplog.text.count("positives: sick ") == 3
 
 
-def test_pairs_with_test_images_tie_nothing(inventory: pd.DataFrame, tmp_path: Path) -> None:
+def test_duplicates_of_test_images_merge_no_groups(inventory: pd.DataFrame, tmp_path: Path) -> None:
     path = written(tmp_path, [inventory], [("s00", "s59", "test")])
     assert pd.read_csv(path)["group"].nunique() == 30
 
 
-def test_a_column_that_did_not_travel_cannot_stratify(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match=r"stratify_by names sex, .* dataset.metadata_columns: site"):
-        written(tmp_path, [inventory], stratify_by=["sex"])
+def test_a_missing_column_cannot_stratify(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(
+        FoldlineError, match=r"stratify_by: sex is not one of dataset.metadata_columns \(site\); add it"
+    ):
+        written(tmp_path, [inventory], stratify_by=("sex",))
 
 
-def test_a_row_without_label_is_named(inventory: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_unlabeled_row_is_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
     inventory.loc[5, "target"] = ""
-    with pytest.raises(FoldlineError, match="target of id s05 is no 0 or 1 for each of 1 classes"):
+    with pytest.raises(FoldlineError, match="target of id s05 is not a 0 or 1 for each of 1 classes"):
         written(tmp_path, [inventory])
 
 
-def test_nothing_is_written_when_the_folds_cannot_be_filled(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="30 groups cannot fill 31 folds"):
+def test_nothing_is_written_if_the_folds_cannot_be_filled(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="count is 31, but there are 30 groups"):
         written(tmp_path, [inventory], count=31)
     assert not (tmp_path / "folds.csv").exists()
 
 
-def test_external_rows_follow_their_group_or_their_duplicates(
+def test_external_rows_have_the_fold_of_their_group_or_duplicates(
     inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -151,8 +156,8 @@ def test_external_rows_follow_their_group_or_their_duplicates(
     assert "5 external rows, 3 of them withheld while a fold is held out" in caplog.text
 
 
-def test_external_rows_count_for_no_fold(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    """They tie no two groups together here, so the train rows have the folds that they have alone."""
+def test_external_rows_do_not_count_for_the_size_of_a_fold(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    """They merge no groups here, so the train rows have the same folds as without them."""
     alone = pd.read_csv(written(tmp_path / "alone", [inventory]), dtype=str).set_index("id")["fold"]
     external = external_of(*((f"e{number:03d}", "p00") for number in range(200)))
     table = pd.read_csv(written(tmp_path / "more", [inventory], external=external), dtype=str).set_index("id")
@@ -160,34 +165,36 @@ def test_external_rows_count_for_no_fold(inventory: pd.DataFrame, tmp_path: Path
     assert set(table.loc[external["id"], "fold"]) == {alone["s00"]}
 
 
-def test_a_chain_through_external_rows_ties_train_groups_together(inventory: pd.DataFrame, tmp_path: Path) -> None:
+def test_duplicates_of_external_rows_merge_train_groups(inventory: pd.DataFrame, tmp_path: Path) -> None:
     alone = pd.read_csv(written(tmp_path / "alone", [inventory]), dtype=str).set_index("id")["fold"]
     other = next(name for name in alone.index if alone[name] != alone["s00"])
     pairs = [("e0", "s00", "train"), ("e0", "e1", "external"), ("e1", other, "train")]
     arguments = {"external": external_of(("e0", "e0"), ("e1", "e1")), "external_pairs": pairs}
-    fold = pd.read_csv(written(tmp_path / "tied", [inventory], **arguments), dtype=str).set_index("id")["fold"]
+    fold = pd.read_csv(written(tmp_path / "merged", [inventory], **arguments), dtype=str).set_index("id")["fold"]
     assert fold["s00"] == fold[other] == fold["e0"] == fold["e1"]
 
 
-def test_an_external_row_with_the_id_of_a_train_row(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="id s05 more than once"):
+def test_an_external_row_with_the_id_of_a_train_row_is_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="id s05 occurs more than once"):
         written(tmp_path, [inventory], external=external_of(("s05", "x")))
 
 
-def test_an_external_row_without_label_is_named(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="target of id e0 is no 0 or 1 for each"):
+def test_an_unlabeled_external_row_is_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match="target of id e0 is not a 0 or 1 for each"):
         written(tmp_path, [inventory], external=external_of(("e0", "x")).assign(target=""))
 
 
 @pytest.fixture
 def recorded(inventory: pd.DataFrame) -> pd.DataFrame:
-    """The rows in six record files of ten, whole groups in each, and both labels."""
-    places = [f"records/train{number // 10}.tfrec#{number % 10 * 100}+90" for number in range(ROWS)]
-    return inventory.assign(path=places, target=[str(number % 2) for number in range(ROWS)])
+    """The rows in six record files of ten, each with whole groups and both labels."""
+    paths = [f"records/train{number // 10}.tfrec#{number % 10 * 100}+90" for number in range(ROWS)]
+    return inventory.assign(path=paths, target=[str(number % 2) for number in range(ROWS)])
 
 
-def test_folds_of_record_files(recorded: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Row 12; an external row needs no file, and is withheld with the file of the row that it copies."""
+def test_the_rows_of_a_record_file_have_the_same_fold(
+    recorded: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Row 12; an external row needs no file, and is withheld with the file of its duplicate."""
     external = {"external": external_of(("e0", "e0"), ("e1", "e1")), "external_pairs": [("e0", "s25", "train")]}
     table = pd.read_csv(written(tmp_path, [recorded], method="files", **external), dtype=str).set_index("id")
     own = table[table["split"] == "train"]
@@ -195,11 +202,11 @@ def test_folds_of_record_files(recorded: pd.DataFrame, tmp_path: Path, caplog: p
     assert list(own.groupby("fold").size()) == [20, 20, 20]
     assert table.loc["e0", "fold"] == table.loc["s25", "fold"]
     assert table.loc["e1", "fold"] == "-1"
-    assert "folds.stratify_by (site) has no effect" in caplog.text
+    assert "so folds.stratify_by (site) has no effect" in caplog.text
 
 
 def test_duplicates_in_files_of_two_folds_are_refused(recorded: pd.DataFrame, tmp_path: Path) -> None:
-    """Also where they are tied by way of an external row only."""
+    """Also if only an external row connects them."""
     fold = pd.read_csv(written(tmp_path / "apart", [recorded], method="files")).set_index("id")["fold"]
     other = next(name for name in fold.index if fold[name] != fold["s00"])
     names = rf"group p00 \(id s00 of records/train0.tfrec in fold \d, id {other} of records/train\d.tfrec in fold \d\)"
@@ -209,18 +216,20 @@ def test_duplicates_in_files_of_two_folds_are_refused(recorded: pd.DataFrame, tm
         "external": external_of(("e0", "e0")),
         "external_pairs": [("e0", "s00", "train"), ("e0", other, "train")],
     }
-    with pytest.raises(FoldlineError, match="lie in more than one fold: group e0"):
+    with pytest.raises(FoldlineError, match="are in more than one fold: group e0"):
         written(tmp_path / "chain", [recorded], method="files", **chain)
     assert not (tmp_path / "chain" / "folds.csv").exists()
 
 
-def test_folds_of_files_without_record_files(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match=r"id s00, s01, .* and 50 more came from no record file"):
+def test_rows_outside_of_record_files_and_unknown_methods_are_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=r"id s00, s01, .* and 50 more is in no record file"):
         written(tmp_path, [inventory], method="files")
     with pytest.raises(FoldlineError, match=r"folds.method is 'best'; allowed: grouped, files"):
         written(tmp_path, [inventory], method="best")
 
 
-def test_a_metadata_column_named_like_a_column_of_the_table(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="metadata_columns names split, which is a column of the fold table"):
+def test_a_metadata_column_with_the_name_of_a_column_of_the_table_is_refused(
+    inventory: pd.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(FoldlineError, match="metadata_columns: split is a column of the fold table"):
         written(tmp_path, [inventory.assign(split="arm")])

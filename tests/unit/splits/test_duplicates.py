@@ -1,4 +1,4 @@
-"""Copies among images, and the groups that copies tie together."""
+"""Exact and near duplicates among images, and the groups that they merge."""
 
 import itertools
 from collections.abc import Sequence
@@ -7,13 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from foldline.errors import FoldlineError
-from foldline.splits.duplicates import find_leaks, merged_groups
+from foldline.splits.duplicates import find_duplicates, merged_groups
 
 
 def image(name: str, *, sha: str | None = None, bits: Sequence[int] = (), target: str = "0") -> dict[str, str]:
-    """A row of an inventory: its own file unless `sha` says otherwise; a hash of its own, with `bits` flipped.
+    """Make a row of an inventory.
 
-    The hash of its own comes from the first letter of the name.
+    Args:
+        name: the id; its first letter decides the perceptual hash.
+        sha: digest of the file; None for a file that no other image has.
+        bits: bits of the hash that are flipped.
+        target: the label code.
     """
     value = int.from_bytes(np.random.default_rng(ord(name[0])).bytes(32), "big") >> 1
     for bit in bits:
@@ -29,31 +33,31 @@ def leaks_of(
     train: pd.DataFrame, test: pd.DataFrame | None = None, *, bits: int | None = 12
 ) -> list[tuple[str, str, str, str, int, str]]:
     if test is None:
-        table = find_leaks(train, {}, split="train", near_bits=bits)
+        table = find_duplicates(train, {}, split="train", near_bits=bits)
     else:
-        table = find_leaks(test, {"train": train}, split="test", near_bits=bits)
+        table = find_duplicates(test, {"train": train}, split="test", near_bits=bits)
     return list(table.itertuples(index=False, name=None))
 
 
-def test_exact_copies() -> None:
+def test_exact_duplicates_are_found_with_and_without_near_ones() -> None:
     train = inventory(image("b", sha="x"), image("a", sha="x", target="1"), image("c"))
     train["perceptual_hash"] = [train["perceptual_hash"][0]] * 2 + [train["perceptual_hash"][2]]
     assert leaks_of(train) == [("a", "b", "train", "exact", 0, "no")]
     assert leaks_of(train, bits=None) == [("a", "b", "train", "exact", 0, "no")]
 
 
-def test_near_copies_within_the_limit() -> None:
+def test_near_duplicates_are_found_within_the_limit() -> None:
     train = inventory(image("a1"), image("a2", bits=range(12)), image("b1"), image("b2", bits=range(13)))
     assert leaks_of(train) == [("a1", "a2", "train", "near", 12, "yes")]
     assert [row[:2] for row in leaks_of(train, bits=13)] == [("a1", "a2"), ("b1", "b2")]
     assert leaks_of(train, bits=None) == []
 
 
-def test_equal_hashes_of_different_files_are_near() -> None:
+def test_different_files_with_equal_hashes_are_near_duplicates() -> None:
     assert leaks_of(inventory(image("a2"), image("a1")), bits=0) == [("a1", "a2", "train", "near", 0, "yes")]
 
 
-def test_many_copies_are_tied_to_the_first() -> None:
+def test_all_duplicates_are_listed_against_the_first() -> None:
     train = inventory(
         *(image(f"a{number}", sha="x") for number in range(4)), image("a4"), image("a5"), image("a6", bits=[3])
     )
@@ -61,7 +65,7 @@ def test_many_copies_are_tied_to_the_first() -> None:
     assert pairs == [("a0", f"a{number}") for number in range(1, 7)]
 
 
-def test_test_images_against_train_and_test() -> None:
+def test_test_images_are_compared_with_train_and_test() -> None:
     train = inventory(image("a1"), image("a2"), image("b1", bits=[1]), image("c1", sha="x", target="1"))
     test = inventory(
         image("a3", bits=[5], target=""),
@@ -78,15 +82,15 @@ def test_test_images_against_train_and_test() -> None:
     ]
 
 
-def test_pairs_name_the_part_of_the_other_image() -> None:
-    """A copy in two splits is listed against the first of them; pairs of two other splits are not listed."""
+def test_pairs_name_the_split_of_the_other_image() -> None:
+    """A duplicate in two splits is listed against the first; pairs of images of two other splits are not listed."""
     train, external = (
         inventory(image("a2"), image("b2", sha="x"), image("c1")),
         inventory(image("a1"), image("c0"), image("d0")),
     )
     test = inventory(image("a0"), image("b1", sha="x"), image("d1"), image("e0"))
     test["target"], test.loc[1, "perceptual_hash"] = "", train.loc[1, "perceptual_hash"]
-    pairs = find_leaks(test, {"train": train, "external": external}, split="test", near_bits=4)
+    pairs = find_duplicates(test, {"train": train, "external": external}, split="test", near_bits=4)
     assert list(pairs.itertuples(index=False, name=None)) == [
         ("a0", "a2", "train", "near", 0, ""),
         ("b1", "b2", "train", "exact", 0, ""),
@@ -94,10 +98,10 @@ def test_pairs_name_the_part_of_the_other_image() -> None:
     ]
 
 
-def test_external_images_against_train_and_each_other() -> None:
+def test_external_images_are_compared_with_train_and_each_other() -> None:
     train = inventory(image("a1"), image("a2"), image("b1", target="1"))
     external = inventory(image("a0"), image("b0", bits=[3]), image("c1"), image("c0", bits=[1, 2]))
-    pairs = find_leaks(external, {"train": train}, split="external", near_bits=4)
+    pairs = find_duplicates(external, {"train": train}, split="external", near_bits=4)
     assert list(pairs.itertuples(index=False, name=None)) == [
         ("a0", "a1", "train", "near", 0, "yes"),
         ("b0", "b1", "train", "near", 1, "no"),
@@ -105,11 +109,11 @@ def test_external_images_against_train_and_each_other() -> None:
     ]
 
 
-def test_an_id_may_be_in_both_parts() -> None:
+def test_an_id_may_be_in_two_splits() -> None:
     assert leaks_of(inventory(image("a")), inventory(image("a", target=""))) == [("a", "a", "train", "exact", 0, "")]
 
 
-def test_no_images_no_pairs() -> None:
+def test_without_images_there_are_no_pairs() -> None:
     assert leaks_of(inventory()) == []
     assert leaks_of(inventory(image("a")), inventory()) == []
 
@@ -123,7 +127,7 @@ def test_labels_are_compared() -> None:
     ]
 
 
-def test_pairs_tie_together_what_comparing_all_ties_together() -> None:
+def test_pairs_merge_the_same_groups_as_comparing_all_images() -> None:
     random = np.random.default_rng(5)
     rows = []
     for number in range(120):
@@ -144,8 +148,8 @@ def test_pairs_tie_together_what_comparing_all_ties_together() -> None:
     assert 1 < len(set(merged_groups(names, names, listed))) < 100
 
 
-def components_one_by_one(groups: Sequence[str], ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
-    """Spread the smallest name along pairs and groups until nothing changes: slow and obvious."""
+def merged_by_propagation(groups: Sequence[str], ids: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[str]:
+    """Propagate the smallest name along pairs and groups until nothing changes: slow and obvious."""
     label = dict(zip(ids, groups, strict=True))
     changed = True
     while changed:
@@ -160,7 +164,7 @@ def components_one_by_one(groups: Sequence[str], ids: Sequence[str], pairs: Sequ
     return [label[name] for name in ids]
 
 
-def test_groups_are_merged() -> None:
+def test_groups_that_share_a_duplicate_have_the_smallest_name() -> None:
     assert merged_groups(["c", "b", "a", "d", "a"], list("12345"), [("1", "2"), ("3", "2")]) == [
         "a",
         "a",
@@ -173,16 +177,16 @@ def test_groups_are_merged() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_groups_are_merged_as_one_by_one(seed: int) -> None:
+def test_groups_are_merged_as_by_slow_propagation(seed: int) -> None:
     random = np.random.default_rng(seed)
     ids = [f"i{number}" for number in range(80)]
     groups = [f"g{random.integers(50)}" for _ in ids]
     pairs = [tuple(random.choice(ids, 2, replace=False)) for _ in range(25)]
     found = merged_groups(groups, ids, pairs)
-    assert found == components_one_by_one(groups, ids, pairs)
+    assert found == merged_by_propagation(groups, ids, pairs)
     assert found == merged_groups(groups, ids, [pair[::-1] for pair in reversed(pairs)])
 
 
 def test_a_pair_with_an_unknown_id_is_refused() -> None:
-    with pytest.raises(FoldlineError, match="names the id 'z', which is not in the table"):
+    with pytest.raises(FoldlineError, match="id 'z' of the pair 1, z is not in the inventory"):
         merged_groups(["a"], ["1"], [("1", "z")])

@@ -1,0 +1,40 @@
+"""Reliability bins and the expected calibration error: against counting by hand and scikit-learn."""
+
+import numpy as np
+import pytest
+from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
+from foldline.evaluation.intervals import wilson_interval
+from sklearn.calibration import calibration_curve
+
+
+def test_bins_are_counted_by_hand() -> None:
+    labels = np.array([0, 1, 1, 0, 1])
+    scores = np.array([0.0, 0.1, 0.19, 0.95, 1.0])
+    bins = reliability_bins(labels, scores, bins=10)
+    assert [row.rows for row in bins] == [1, 2, 0, 0, 0, 0, 0, 0, 0, 2]
+    assert [row.positives for row in bins] == [0, 2, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert [(row.low, row.high) for row in bins[:2]] == [(0, 0.1), (0.1, 0.2)]
+    assert bins[1].mean_score == pytest.approx(0.145)
+    assert [bins[number].positive_share for number in (0, 1, 2, 9)] == [0, 1, None, 0.5]
+    assert (bins[9].share_low, bins[9].share_high) == wilson_interval(1, 2)
+    assert (bins[2].mean_score, bins[2].share_low, bins[2].share_high) == (None, None, None)
+    expected = (1 * 0 + 2 * abs(0.145 - 1) + 2 * abs(0.975 - 0.5)) / 5
+    assert expected_calibration_error(bins) == pytest.approx(expected)
+
+
+def test_filled_bins_are_those_of_scikit_learn() -> None:
+    random = np.random.default_rng(2)
+    scores = random.random(500) ** 3
+    labels = (random.random(500) < scores).astype(int)
+    shares, means = calibration_curve(labels, scores, n_bins=10)
+    filled = [row for row in reliability_bins(labels, scores) if row.rows]
+    assert [row.positive_share for row in filled] == pytest.approx(list(shares))
+    assert [row.mean_score for row in filled] == pytest.approx(list(means))
+
+
+def test_calibrated_scores_have_a_small_error() -> None:
+    random = np.random.default_rng(0)
+    scores = random.random(20_000)
+    labels = (random.random(20_000) < scores).astype(int)
+    assert expected_calibration_error(reliability_bins(labels, scores)) < 0.02
+    assert expected_calibration_error(reliability_bins(labels, scores**3)) > 0.1

@@ -1,0 +1,31 @@
+"""Which rows a fold trains on, holds out and scores."""
+
+import pandas as pd
+import pytest
+from foldline.splits.fold_membership import external_rows, held_out_rows, scored_rows, training_rows
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Two folds of train rows, an external row in each of them, and one in no fold; unsorted."""
+    rows = [
+        ("d", 0, "train"),
+        ("a", 1, "train"),
+        ("z", 0, "external"),
+        ("c", 0, "train"),
+        ("b", 1, "train"),
+        ("x", -1, "external"),
+        ("y", 1, "external"),
+    ]
+    return pd.DataFrame(rows, columns=["id", "fold", "split"])
+
+
+def test_rows_are_trained_on_held_out_or_withheld(table: pd.DataFrame) -> None:
+    assert [list(training_rows(table, fold)["id"]) for fold in (0, 1)] == [["a", "b", "x", "y"], ["c", "d", "x", "z"]]
+    assert [list(held_out_rows(table, fold)["id"]) for fold in (0, 1)] == [["c", "d"], ["a", "b"]]
+    assert list(scored_rows(table)["id"]) == ["a", "b", "c", "d"]
+    assert list(external_rows(table)["id"]) == ["x", "y", "z"]
+
+
+def test_selected_rows_are_numbered_from_0(table: pd.DataFrame) -> None:
+    assert list(scored_rows(table).index) == [0, 1, 2, 3]
