@@ -1,4 +1,4 @@
-"""The jobs and what each of them waits for: as the golden file says, and as the plan of keys believes."""
+"""The jobs and the jobs that each needs are those of the golden file, and those of which the plan makes the keys."""
 
 import re
 from pathlib import Path
@@ -13,13 +13,13 @@ from foldline.planning.raw_data import read_raw_data
 from foldline.planning.workflow_plan import Job
 from yaml import safe_load
 
-# Made only when asked for, so that no run of the whole has them.
+# Only made on request, so no run of the default targets has them.
 EXPORTS = ("export_model", "export_ensemble")
 GOLDEN = Path(__file__).parent / "golden_dag.txt"
 
 
 def snakemake_edges(project: Project) -> dict[str, set[str]]:
-    """For each job the jobs whose outputs it takes, by what Snakemake says."""
+    """For each job the jobs whose outputs it reads, from Snakemake's summary."""
     table = project.snakemake("--detailed-summary").stdout.splitlines()
     start = next(number for number, line in enumerate(table) if line.startswith("output_file\t"))
     header = table[start].split("\t")
@@ -27,7 +27,7 @@ def snakemake_edges(project: Project) -> dict[str, set[str]]:
     made_by: dict[str, str] = {}
     inputs: dict[str, set[str]] = {}
     outputs_of_job: list[str] = []
-    for row in rows:  # the outputs of a job stand together, `built` is the last of them
+    for row in rows:  # the rows of a job follow each other, `built` is its last output
         outputs_of_job.append(row["output_file"])
         if row["output_file"].endswith(".built"):
             name = row["output_file"].removeprefix("results/keys/").removesuffix(".built")
@@ -61,7 +61,7 @@ def test_keys_follow_the_edges_of_the_dag(finished_project: Project, tmp_path: P
 
 
 @pytest.mark.slow
-def test_exports_wait_for_what_their_keys_are_made_of(new_project: Project) -> None:
+def test_exports_need_the_jobs_that_their_keys_are_made_of(new_project: Project) -> None:
     targets = ["results/export/a/fold1/saved_model.pb", "results/export/ensemble/saved_model.pb"]
     drawn = new_project.snakemake("--rulegraph", "mermaid-js", *targets).stdout
     names = dict(re.findall(r"(\w+)\[(\w+)\]", drawn))

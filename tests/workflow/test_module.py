@@ -1,4 +1,4 @@
-"""The workflow as a module of another one, below a prefix with other rule names, and deployed as three lines."""
+"""The workflow as a module of another one, with a prefix and renamed rules, and deployed in a few lines."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ rule all:
         "rows.txt",
 
 onstart:
-    print("the other workflow begins")
+    print("the other workflow starts")
 
 module foldline:
     snakefile:
@@ -132,7 +132,7 @@ def settings(clone: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def other(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
-    """Another workflow that has this one as a module, after a run, and what that run printed."""
+    """A workflow that has this one as a module, after a run, and the output of that run."""
     folder = tmp_path_factory.mktemp("other")
     (folder / "Snakefile").write_text(OTHER.format(clone=clone))
     (folder / "config.yaml").write_text(yaml.safe_dump({"skin": settings(clone), "theirs": 1}))
@@ -142,7 +142,7 @@ def other(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Projec
 
 @pytest.fixture
 def deployed(clone: Path, tmp_path: Path) -> Project:
-    """A folder with a configuration and the few lines that name the workflow."""
+    """A folder with a configuration and a Snakefile of a few lines."""
     (tmp_path / "config").mkdir()
     (tmp_path / "workflow").mkdir()
     (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(settings(clone)))
@@ -152,7 +152,7 @@ def deployed(clone: Path, tmp_path: Path) -> Project:
 
 
 def test_a_module_runs_within_its_prefix(other: tuple[Project, str]) -> None:
-    project, told = other
+    project, printed = other
     assert (project.folder / "rows.txt").read_text().strip() == "7"
     assert (project.folder / "skin" / "results" / "submission.csv").is_file()
     assert not (project.folder / "skin" / "results" / "report.html").exists()
@@ -161,20 +161,20 @@ def test_a_module_runs_within_its_prefix(other: tuple[Project, str]) -> None:
     }
     assert not (project.folder / ".foldline").exists()
     assert list((project.folder / "skin" / ".foldline" / "checkpoints").iterdir()) == []
-    # Both began: the main workflow, and the module, which keeps other runs out.
-    assert "the other workflow begins" in told
+    # Both started: the main workflow, and the module, which keeps other runs out.
+    assert "the other workflow starts" in printed
     assert (project.folder / "skin" / ".foldline" / "run.lock").is_file()
     assert "Nothing to be done" in project.snakemake().stderr
 
 
-def test_results_of_a_module_are_done_in_a_deployed_folder(
+def test_results_of_a_module_are_fresh_in_a_deployed_folder(
     other: tuple[Project, str], deployed: Project, clone: Path
 ) -> None:
-    """They were trained elsewhere, below a prefix: the same definitions, the same keys."""
+    """They were made in another folder, with a prefix; the keys are equal because the definitions are."""
     assert {"train_fold/m/fold0", "render_report"} <= deployed.stale()
     for name in ("results", "benchmarks"):
         shutil.copytree(other[0].folder / "skin" / name, deployed.folder / name, dirs_exist_ok=True)
-    # Not needed for the submission, at which the other run ended.
+    # The other run made the submission only, which does not need these.
     assert deployed.stale() == {"audit_leaks/test", "evaluate", "render_report"}
     profile = ["--workflow-profile", str(clone / "workflow" / "profiles" / "default")]
     deployed.snakemake(*profile)
@@ -188,7 +188,7 @@ def test_results_of_a_module_are_done_in_a_deployed_folder(
     )
 
 
-def test_a_source_that_is_not_on_the_disk_is_refused(deployed: Project, clone: Path) -> None:
+def test_a_workflow_that_is_not_on_the_disk_is_refused(deployed: Project, clone: Path) -> None:
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
         who = ["-c", "user.name=nobody", "-c", "user.email=nobody@example.org"]
         subprocess.run(["git", *who, *command], cwd=clone, check=True)

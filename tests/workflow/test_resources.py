@@ -1,4 +1,4 @@
-"""What jobs ask for: every rule names its size, memory grows with the attempt, profiles say the rest and why."""
+"""Resources of jobs: every rule names its own, memory grows with the attempt, profiles give reasons for the rest."""
 
 import json
 import re
@@ -16,8 +16,8 @@ TARGETS = ["all", "results/export/ensemble/saved_model.pb", "results/export/a/fo
 PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))
 
 
-def asked(project: Project, *arguments: str) -> dict[str, dict[str, Any]]:
-    """What the jobs of a dry run ask for, by their rules; jobs of one rule may differ, the last one is given."""
+def resources_of_jobs(project: Project, *arguments: str) -> dict[str, dict[str, Any]]:
+    """Resources of the jobs of a dry run, by rule; those of the last job if the jobs of a rule differ."""
     program = REPOSITORY / "tests" / "fixtures" / "jobs.py"
     words = ["-n", *arguments, "--", *TARGETS]
     done = SERVER.run(program, words, folder=project.folder, environment=with_environment())
@@ -33,7 +33,7 @@ def rules_of(repository: Path) -> dict[str, str]:
     return dict(zip(found[::2], found[1::2], strict=True))
 
 
-def test_every_rule_names_its_size(repository: Path) -> None:
+def test_every_rule_names_its_resources(repository: Path) -> None:
     rules = rules_of(repository)
     assert len(rules) == 14
     for name, text in rules.items():
@@ -41,13 +41,13 @@ def test_every_rule_names_its_size(repository: Path) -> None:
         assert re.search(r"^ +mem_mb=mem_mb_(per_attempt|for_batches)\(", text, re.MULTILINE), name
         for resource in ("runtime", "disk_mb"):
             assert re.search(rf"^ +{resource}=", text, re.MULTILINE), f"{name}: {resource}"
-        # In a job on another machine they would multiply those of the profile.
+        # In a job on another machine they would multiply the retries of the profile.
         assert "retries:" not in text, name
 
 
 @pytest.mark.slow
-def test_what_a_job_asks_for_follows_the_configuration(new_project: Project) -> None:
-    jobs = asked(new_project, "--cores", "4")
+def test_resources_follow_the_configuration(new_project: Project) -> None:
+    jobs = resources_of_jobs(new_project, "--cores", "4")
     assert set(jobs) == {*rules_of(REPOSITORY), "all"} - {"example_data"}
     assert [name for name, job in jobs.items() if name != "all" and not set(NAMED) <= set(job)] == []
     # Batches of 16 and of 64 images of 32 pixels.
@@ -55,7 +55,7 @@ def test_what_a_job_asks_for_follows_the_configuration(new_project: Project) -> 
     assert {name for name, job in jobs.items() if "gpu" in job} == ON_CHIPS
     assert not any(job.get("gpu") or job.get("tpu") for job in jobs.values())
     config = ["--config", "accelerator=gpu"]
-    changed = asked(new_project, "--cores", "4", *config)
+    changed = resources_of_jobs(new_project, "--cores", "4", *config)
     assert {name for name, job in changed.items() if job.get("gpu") == 1 and job["tpu"] == 0} == ON_CHIPS
     # A GB, and the few kB of the shards.
     assert {changed[rule]["disk_mb"] for rule in (*ON_CHIPS, "shard_records", "render_report")} == {1001}
@@ -63,7 +63,7 @@ def test_what_a_job_asks_for_follows_the_configuration(new_project: Project) -> 
 
 @pytest.mark.slow
 def test_one_fold_owns_the_chips_of_a_tpu_vm(new_project: Project) -> None:
-    jobs = asked(new_project, "--profile", "workflow/profiles/tpu-vm", "--cores", "6")
+    jobs = resources_of_jobs(new_project, "--profile", "workflow/profiles/tpu-vm", "--cores", "6")
     assert {name: job["threads"] for name, job in jobs.items() if job.get("tpu") == 1} == dict.fromkeys(ON_CHIPS, 6)
     assert yaml.safe_load((REPOSITORY / "workflow/profiles/tpu-vm/profile.yaml").read_text())["resources"] == ["tpu=1"]
 
@@ -76,7 +76,7 @@ def test_every_entry_of_a_profile_has_a_reason(profile: str) -> None:
     assert [lines[number] for number in entries if not lines[number - 1].startswith("#")] == []
 
 
-def test_profiles_size_only_rules_that_are_there(repository: Path) -> None:
+def test_profiles_name_only_rules_that_exist(repository: Path) -> None:
     rules = set(rules_of(repository))
     assert {"default", "googlebatch", "kubernetes", "slurm", "tpu-vm"} == set(PROFILES)
     for profile in PROFILES:

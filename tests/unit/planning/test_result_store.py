@@ -1,4 +1,4 @@
-"""Results in a bucket are known by one listing, and Snakemake is told what stands in it."""
+"""One listing of a bucket tells which results are fresh, and answers Snakemake's questions about its objects."""
 
 import asyncio
 import base64
@@ -21,7 +21,7 @@ URL = "gs://bucket/run"
 
 
 class Provider:
-    """The split of a storage provider of Snakemake that is used."""
+    """The attributes of a Snakemake storage provider that are used."""
 
     local_prefix = COPIES
 
@@ -35,7 +35,7 @@ def content_of(text: str) -> str:
 
 @pytest.fixture
 def objects() -> dict[str, ObjectInfo]:
-    """Two jobs that ended well, each with an output; the upstream one's was copied last."""
+    """Two jobs that ended well, each with an output; that of the upstream job was copied last."""
     found = {}
     for number, rule in enumerate(("first", "second")):
         found[f"{URL}/{rule}.built"] = ObjectInfo(6, content_of(f"key-{rule}\n"), 2_000_000_000)
@@ -54,7 +54,7 @@ def copy_of(name: str) -> Path:
 
 
 def refreshed(plan: WorkflowPlan, objects: dict[str, ObjectInfo], folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The stale jobs, and what Snakemake's cache of file facts holds after it asked for an inventory."""
+    """The stale jobs, and Snakemake's cache of file facts after it requested an inventory."""
     monkeypatch.setattr(storage, "list_objects", lambda prefix: objects)
     provider = Provider()
     results = BucketResults(provider, URL)
@@ -69,7 +69,7 @@ def refreshed(plan: WorkflowPlan, objects: dict[str, ObjectInfo], folder: Path, 
     return [job.rule for job in stale], cache
 
 
-def test_a_bucket_in_any_order_of_times_is_fresh(
+def test_a_bucket_with_mtimes_in_any_order_is_fresh(
     plan: WorkflowPlan, objects: dict[str, ObjectInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale, cache = refreshed(plan, objects, tmp_path, monkeypatch)
@@ -82,7 +82,7 @@ def test_a_bucket_in_any_order_of_times_is_fresh(
     assert cache.exists_in_storage[str(copy_of("first.tsv"))] is False
 
 
-def test_another_key_or_a_missing_object_is_stale(
+def test_a_job_with_another_key_or_a_missing_object_is_stale(
     plan: WorkflowPlan, objects: dict[str, ObjectInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects[f"{URL}/second.built"] = ObjectInfo(6, content_of("key-of-old\n"), 2_000_000_000)
@@ -93,7 +93,7 @@ def test_another_key_or_a_missing_object_is_stale(
     assert cache.mtime[str(copy_of("second.csv"))].storage() < (tmp_path / "second.key").stat().st_mtime
 
 
-def test_a_clock_of_the_bucket_that_is_ahead_hides_no_stale_job(
+def test_a_bucket_whose_clock_is_ahead_hides_no_stale_job(
     plan: WorkflowPlan, objects: dict[str, ObjectInfo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     objects[f"{URL}/second.built"] = ObjectInfo(6, content_of("key-of-old\n"), 9_000_000_000_000_000_000)
@@ -109,7 +109,7 @@ def test_other_storage_is_refused(provider: str, prefix: str | None) -> None:
         open_results(storage, None)
 
 
-def test_local_data_are_refused_where_jobs_do_not_see_them() -> None:
+def test_local_data_that_jobs_do_not_see_are_refused() -> None:
     apart = SimpleNamespace(shared_fs_usage=frozenset())
     with pytest.raises(FoldlineError, match=r"dataset\.root is the local folder 'data', but jobs run on machines that"):
         check_data_is_visible("data", apart)

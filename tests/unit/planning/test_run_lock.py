@@ -1,4 +1,4 @@
-"""A second run in the same directory is refused, and a lock whose process was killed is none."""
+"""A second run in the same directory is refused; the lock of a killed process is released."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ sys.stdin.read()
 """
 
 
-def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+def test_a_lock_is_released_when_its_process_ends(tmp_path: Path) -> None:
     path = tmp_path / "work" / "run.lock"
     folders = [str(REPOSITORY / "scripts")]
     command = [sys.executable, "-c", CODE, str(path), *folders]
@@ -32,7 +32,7 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     os.close(hold(path))
 
 
-def test_started_programs_do_not_keep_the_lock(tmp_path: Path) -> None:
+def test_started_programs_do_not_inherit_the_lock(tmp_path: Path) -> None:
     descriptor = hold(tmp_path / "run.lock")
     assert not os.get_inheritable(descriptor)
     os.close(descriptor)
