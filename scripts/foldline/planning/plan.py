@@ -313,7 +313,8 @@ class _Stages:
         """The other settings of a model, with the overrides of a fold; the fields of `TrainingConfig`."""
         section = self._config["models"][model]
         settings = {key: value for key, value in section.items() if key not in (*MODEL_KEYS, "fold_overrides")}
-        return settings | section["fold_overrides"].get(str(fold), {})
+        overrides: dict[str, Any] = section["fold_overrides"].get(str(fold), {})
+        return settings | overrides
 
     @property
     def _shard_bytes(self) -> float:

@@ -57,30 +57,7 @@ def test_complete_does_not_change_its_argument() -> None:
             {"models__lite0__fold_overrides": {1: {"image_size": 64}}},
             "config: models.lite0.fold_overrides.1.image_size is not a known key. Did you mean",
         ),
-        ({"folds__count": "five"}, "config: folds.count is 'five'; set it to a whole number such as 5"),
         ({"folds__count": 1}, "config: folds.count is 1; set it to at least 2"),
-        ({"folds": None}, "config: folds is null; set it to a mapping such as {a: 1}"),
-        (
-            {"dataset__metadata_columns": "age"},
-            "config: dataset.metadata_columns is 'age'; set it to a list such as [a, b]",
-        ),
-        (
-            {"dataset__group_column": 3},
-            "config: dataset.group_column is 3; set it to a text such as abc, or null",
-        ),
-        (
-            {"models__lite0__augment__flip_vertical": "yes"},
-            "config: models.lite0.augment.flip_vertical is 'yes'; set it to true or false",
-        ),
-        (
-            {"models__lite0__image_size": None},
-            "config: models.lite0.image_size is null; set it to a whole number such as 32",
-        ),
-        (
-            {"models__lite0__learning_rate": "1e-3"},
-            "config: models.lite0.learning_rate is '1e-3'; set it to a number such as 0.5; YAML reads 1e-3 as text, "
-            "write 1.0e-3",
-        ),
         ({"models__lite0__dropout": 1}, "config: models.lite0.dropout is 1; set it to less than 1"),
         (
             {"models__lite0__augment": {"rotation": [-5]}},
@@ -130,6 +107,34 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     with pytest.raises(FoldlineError, match=f"^{re.escape(message)}") as caught:
         complete(example_config(**changes), SCHEMA)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"folds__count": "five"}, "folds.count is 'five'; set it to a whole number such as 5"),
+        ({"folds__count": 2.5}, "folds.count is 2.5; set it to a whole number such as 5"),
+        ({"folds": None}, "folds is null; set it to a mapping such as {a: 1}"),
+        ({"dataset__metadata_columns": "age"}, "dataset.metadata_columns is 'age'; set it to a list such as [a, b]"),
+        ({"dataset__group_column": 3}, "dataset.group_column is 3; set it to a text such as abc, or null"),
+        (
+            {"models__lite0__augment__flip_vertical": "yes"},
+            "models.lite0.augment.flip_vertical is 'yes'; set it to true or false",
+        ),
+        (
+            {"models__lite0__image_size": None},
+            "models.lite0.image_size is null; set it to a whole number such as 32",
+        ),
+        (
+            {"models__lite0__learning_rate": "1e-3"},
+            "models.lite0.learning_rate is '1e-3'; set it to a number such as 0.5; YAML reads 1e-3 as text, write "
+            "1.0e-3",
+        ),
+    ],
+)
+def test_a_wrong_type_is_named_in_words_with_an_example(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(FoldlineError, match=f"^config: {re.escape(message)}$"):
+        complete(example_config(**changes), SCHEMA)
 
 
 def test_a_missing_key_is_named_with_its_meaning() -> None:

@@ -171,7 +171,7 @@ def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: W
     assert plan.arguments["evaluate"]["metadata_columns"] == ["age"]
 
 
-def test_only_models_with_metadata_are_told_how_to_read_them(plan: WorkflowPlan) -> None:
+def test_only_models_with_metadata_get_metadata_columns(plan: WorkflowPlan) -> None:
     columns = {model: plan.arguments[f"train_fold fold=0 model={model}"]["metadata_columns"] for model in "ab"}
     assert columns == {"a": {}, "b": config_with()["dataset"]["metadata"]}
 
