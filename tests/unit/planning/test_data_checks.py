@@ -48,7 +48,7 @@ def test_rare_classes_among_several_are_allowed() -> None:
     with pytest.raises(FoldlineError, match="only 1 row with label 1 of b; add training data"):
         check(dataset_settings(labels=ATLAS, submission={"class": "b"}), labels)
     two_classes = {"kind": "multiclass", "classes": ["a", "b"]}
-    with pytest.raises(FoldlineError, match="only 2 rows with label 1 of b; set folds.count to 2 or less"):
+    with pytest.raises(FoldlineError, match=r"only 2 rows with label 1 of b; set folds\.count to 2 or less"):
         check(dataset_settings(labels=two_classes, submission={"class": "b"}), ["01", "01", *(["10"] * 5)])
 
 
