@@ -1,4 +1,4 @@
-"""Give the whole ensemble away: one SavedModel whose probabilities are those of the submission.
+"""Export the whole ensemble as one SavedModel, whose probabilities are those of the submission.
 
 Inputs: weights and metadata (of every model and fold), recipe (of the blend).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
@@ -8,10 +8,13 @@ Parameters: model_configs (`ModelConfig` by model), class_names, activation, vie
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from foldline.errors import FoldlineError
-from foldline.inference.saved_model import Served, member_of, save
+from foldline.inference.saved_model import ServingModule, save
+from foldline.inference.trained_model import LoadedNetwork, TrainedModel, load_network
 from foldline.io.files import read_json
+from foldline.io.result_paths import model_and_fold
 from foldline.io.settings import build
 from foldline.models.model_config import ModelConfig
 from foldline.runtime.devices import use_device
@@ -21,61 +24,65 @@ logger = logging.getLogger(__name__)
 
 
 def export_ensemble(
-    *,
-    weights: Sequence[str | Path],
-    metadata: Sequence[str | Path],
-    recipe: str | Path,
-    graph: str | Path,
-    threads: int,
-    model_configs: Mapping[str, ModelConfig],
-    class_names: Sequence[str],
-    activation: str,
-    views: int,
+    models: Sequence[TrainedModel], *, recipe: str | Path, graph: str | Path, views: int, threads: int
 ) -> None:
-    """Write the SavedModel of all networks; see `export_model` for what it takes and gives.
+    """Write the SavedModel of all networks; `ServingModule` describes its signature.
 
     Args:
-        weights: files FOLDER/{model}/fold{fold}/FILE, all folds of all models.
-        metadata: how each of these models reads metadata, in the same order.
+        models: all folds of all models.
         recipe: description of the blend.
-        graph: where the graph (saved_model.pb) goes; the other files stand beside it.
+        graph: file of the graph (saved_model.pb) to write; the other files are written to its folder.
+        views: number of views of each image to average, as in the predictions.
         threads: CPU threads.
-        model_configs: settings of the network, by model.
-        class_names: names of the classes.
-        activation: how logits become probabilities; see `links.probabilities`.
-        views: test-time augmentation, as in the predictions.
 
     Raises:
-        FoldlineError: the blend is by ranks, the models take images of different sizes, or weights do not fit.
+        FoldlineError: the blend is a mean of ranks, the models read images of different sizes, or weights do not fit.
     """
     rule = read_json(recipe)["rule"]
     if rule != "mean":
         raise FoldlineError(
-            f"{recipe}: the blend is by {rule}, and a single image has no rank; set blend.method to mean, or export "
+            f"{recipe}: the blend rule is {rule}, but a single image has no rank; set blend.method to mean, or export "
             "each model by itself"
         )
     device = use_device("cpu", threads=threads)
-    members = {name: [] for name in model_configs}
-    for path, reading in zip(weights, metadata, strict=True):
-        name = Path(path).parent.parent.name
-        members[name].append(
-            member_of(path, reading, model_config=model_configs[name], class_count=len(class_names), device=device)
-        )
-    save(
-        Served(list(members.values()), views=views, activation=activation, class_names=class_names), Path(graph).parent
+    networks: dict[str, list[LoadedNetwork]] = {}
+    for model in models:
+        networks.setdefault(model.name, []).append(load_network(model, device))
+    first = models[0]
+    module = ServingModule(
+        list(networks.values()), views=views, activation=first.activation, class_names=first.class_names
     )
-    logger.info("exported %d networks of %d models to %s", len(weights), len(model_configs), Path(graph).parent)
+    save(module, Path(graph).parent)
+    logger.info("exported %d networks of %d models to %s", len(models), len(networks), Path(graph).parent)
+
+
+def trained_models(
+    weights: Sequence[str | Path], metadata: Sequence[str | Path], settings: Mapping[str, Any]
+) -> list[TrainedModel]:
+    """Models and folds from the paths of their files.
+
+    Args:
+        weights: files FOLDER/{model}/fold{fold}/FILE.
+        metadata: JSON file with the encoding of the metadata of each, in the same order.
+        settings: model_configs, class_names and activation, as this step gets them.
+    """
+    configs = {name: build(ModelConfig, config) for name, config in settings["model_configs"].items()}
+    models = []
+    for path, encoding in zip(weights, metadata, strict=True):
+        name, fold = model_and_fold(path)
+        models.append(
+            TrainedModel(name, fold, path, encoding, configs[name], settings["class_names"], settings["activation"])
+        )
+    return models
 
 
 if __name__ == "__main__":
-    settings = dict(snakemake.params.settings)
+    settings = snakemake.params.settings
     with step(snakemake):
         export_ensemble(
-            weights=snakemake.input.weights,
-            metadata=snakemake.input.metadata,
+            trained_models(snakemake.input.weights, snakemake.input.metadata, settings),
             recipe=snakemake.input.recipe,
             graph=snakemake.output.graph,
+            views=settings["views"],
             threads=snakemake.threads,
-            model_configs={name: build(ModelConfig, config) for name, config in settings.pop("model_configs").items()},
-            **settings,
         )

@@ -15,13 +15,14 @@ from pathlib import Path
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.oof import read_oof
 from foldline.io.files import atomic_write
+from foldline.io.result_paths import fold_of, model_and_fold
 from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
 from foldline.report.captions import CAPTIONS
 from foldline.report.figures import FigureData, draw_figures
 from foldline.report.images import decode_pixels, largest_errors, read_images, rows_of_every_label
 from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, read_content
 from foldline.report.page import page
-from foldline.report.run import Run, check_run, fold_of, model_and_fold
+from foldline.report.run import Run, check_run
 from foldline.step import step
 from foldline.tfrecords.manifests import read_manifest
 

@@ -1,31 +1,47 @@
-"""Logits of a network on any device; apart from test-time augmentation, whose change trains nothing again."""
+"""Logits of a network on any device.
+
+A module of its own, because training uses it too: changes of test-time augmentation then retrain nothing.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
+from foldline.input_pipeline.decode import Inputs
 from foldline.runtime.devices import Device
 from foldline.runtime.tensorflow import tf, tf_keras
 
-Forward = Callable[[dict[str, tf.Tensor]], np.ndarray]
+Forward = Callable[[Inputs], npt.NDArray[np.float32]]
 
 
 def make_forward(model: tf_keras.Model, device: Device, *, batch_size: int) -> Forward:
-    """Function of a network's inputs, each (n, ...) with n <= batch_size, that gives logits, float32 (n, n_classes)."""
+    """Compile the forward pass of a network.
 
-    def computed(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    Args:
+        model: the network.
+        device: device to compute on.
+        batch_size: maximum number of rows in a batch.
+
+    Returns:
+        Function from the inputs of a batch, each (n, ...) with n <= `batch_size`, to logits, float32 (n, n_classes).
+    """
+
+    def replica_logits(inputs: Inputs) -> tf.Tensor:
         return device.strategy.run(model, args=(device.spread(inputs),), kwargs={"training": False})
 
-    compute = tf.function(computed, reduce_retracing=True)
+    compiled = tf.function(replica_logits, reduce_retracing=True)
 
-    def forward(inputs: dict[str, tf.Tensor]) -> np.ndarray:
+    def forward(inputs: Inputs) -> npt.NDArray[np.float32]:
         count = len(next(iter(inputs.values())))
         if device.wants_full_batches:
             inputs = {name: _padded(values, batch_size - count) for name, values in inputs.items()}
-        return device.gather(compute(inputs))[:count]
+        logits: npt.NDArray[np.float32] = device.gather(compiled(inputs))[:count]
+        return logits
 
     return forward
 
 
 def _padded(values: tf.Tensor, rows: int) -> tf.Tensor:
+    """The values of a batch with `rows` rows of zeros appended."""
     return tf.pad(values, [[0, rows], *([0, 0] for _ in values.shape[1:])])

@@ -1,133 +1,135 @@
-"""Trained networks as one function of encoded images, which plain TensorFlow can load and call."""
+"""Export trained networks as a SavedModel that plain TensorFlow loads: encoded images in, probabilities out."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from foldline.dataset.channels import image_features
 from foldline.dataset.input_spec import IMAGE, METADATA, InputSpec
 from foldline.dataset.labels import SOFTMAX
-from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError, listing
-from foldline.inference.tta import view
+from foldline.inference.trained_model import LoadedNetwork
+from foldline.inference.tta import view_of_inputs
 from foldline.input_pipeline.decode import Inputs, decode_image
 from foldline.input_pipeline.metadata_tensors import metadata_vector
-from foldline.io.files import atomic_write, read_json
-from foldline.models.backbone_registry import NO_WEIGHTS
-from foldline.models.model_config import ModelConfig
-from foldline.models.networks import build_network, input_spec_of
-from foldline.models.weights_file import load_weights
-from foldline.runtime.devices import Device
-from foldline.runtime.tensorflow import tf, tf_keras
+from foldline.io.files import atomic_write
+from foldline.runtime.tensorflow import tf
 
-# Files of a SavedModel, the last one last: without it there is none.
+# Files of a SavedModel. The graph is written last: a folder without it is not a SavedModel.
 FILES = (
     "variables/variables.data-00000-of-00001",
     "variables/variables.index",
     "fingerprint.pb",
     "saved_model.pb",
 )
+# Decoded images of a batch by their channels.
+ImageCache = dict[tuple[str, ...], tf.Tensor]
 
 
-@dataclass(frozen=True)
-class Member:
-    """The network of one fold, and what it sees of a sample."""
+class ServingModule(tf.Module):
+    """The networks of all folds of some models as one function, without Keras.
 
-    network: tf_keras.Model
-    input_spec: InputSpec
+    `serve` takes a batch of strings, (n,), by feature: the JPEG or PNG file of the image as `image`, or of each channel
+    by the name of the channel, and metadata values by the name of their column. It returns `probabilities`, float32
+    (n, n_classes), and `classes`, string (n_classes,).
+    """
 
-
-def member_of(
-    weights: str | Path, metadata: str | Path, *, model_config: ModelConfig, class_count: int, device: Device
-) -> Member:
-    """Read a stored network; arguments as for `prediction.predict_shards`."""
-    input_spec = input_spec_of(model_config, Encoding.from_json(read_json(metadata)["columns"]))
-    network = build_network(model_config, input_spec, weights=NO_WEIGHTS, class_count=class_count, device=device)
-    load_weights(network, weights)
-    return Member(network, input_spec)
-
-
-class Served(tf.Module):
-    """Networks of the folds of some models as one function; it keeps their variables and needs no Keras."""
-
-    def __init__(self, models: Sequence[Sequence[Member]], *, views: int, activation: str, class_names: Sequence[str]):
+    def __init__(
+        self, models: Sequence[Sequence[LoadedNetwork]], *, views: int, activation: str, class_names: Sequence[str]
+    ):
         """Wrap networks.
 
         Args:
-            models: the folds of each model.
-            views: views of each image, as in `prediction.predict`.
-            activation: see `links.probabilities`.
+            models: for each model, its networks of all folds.
+            views: number of views of each image to average, as in `tta.predict`.
+            activation: how logits become probabilities; see `activations.probabilities`.
             class_names: (n_classes,).
 
         Raises:
-            FoldlineError: the models see images of different sizes, which one encoded image cannot be.
+            FoldlineError: the models read images of different sizes, but an encoded image has one size.
         """
         super().__init__()
-        members = [member for folds in models for member in folds]
-        sizes = sorted({member.input_spec.image_size for member in members} - {None})
+        networks = [network for folds in models for network in folds]
+        sizes = sorted({each.input_spec.image_size for each in networks if each.input_spec.image_size is not None})
         if len(sizes) > 1:
             raise FoldlineError(
-                f"models of {listing([f'{size} px' for size in sizes])} take different images; export each by itself"
+                f"the models read images of different sizes ({listing([f'{size} px' for size in sizes])}), but an "
+                "exported ensemble takes one size; export each model by itself"
             )
-        self.kept = [member.network.weights for member in members]
-        features = sorted({name for member in members for name in member.input_spec.columns()})
-        serve = tf.function(lambda **texts: _served(models, texts, views, activation, class_names), autograph=False)
-        self.serve = serve.get_concrete_function(
+        # The module tracks the variables alone: to save the networks too, it would need Keras where it is loaded.
+        self.network_variables = [each.network.weights for each in networks]
+        features = sorted({name for each in networks for name in each.input_spec.columns()})
+
+        def serve(**encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+            probabilities = _ensemble_probabilities(models, encoded, views, activation)
+            return {"probabilities": probabilities, "classes": tf.constant(list(class_names))}
+
+        self.serve = tf.function(serve, autograph=False).get_concrete_function(
             **{name: tf.TensorSpec([None], tf.string, name=name) for name in features}
         )
 
 
-def save(served: Served, folder: str | Path) -> None:
-    """Write `FILES` of a SavedModel into a folder, the last one last."""
-    with tempfile.TemporaryDirectory() as aside:
-        tf.saved_model.save(served, aside, signatures=served.serve)
+def save(module: ServingModule, folder: str | Path) -> None:
+    """Write `FILES` of a SavedModel into a folder, the graph last."""
+    with tempfile.TemporaryDirectory() as temporary:
+        tf.saved_model.save(module, temporary, signatures=module.serve)
         for name in FILES:
             with atomic_write(Path(folder) / name) as handle:
-                handle.write((Path(aside) / name).read_bytes())
+                handle.write((Path(temporary) / name).read_bytes())
 
 
-def _served(
-    models: Sequence[Sequence[Member]], texts: Inputs, views: int, activation: str, class_names: Sequence[str]
-) -> dict[str, tf.Tensor]:
-    """Mean over models of the mean over folds of the mean over views of probabilities; and names of the classes."""
-    decoded: dict[tuple[str, ...], tf.Tensor] = {}
+def _ensemble_probabilities(
+    models: Sequence[Sequence[LoadedNetwork]], encoded: Inputs, views: int, activation: str
+) -> tf.Tensor:
+    """Mean over models of the mean over folds of the mean over views: float32, (n, n_classes)."""
+    images: ImageCache = {}
     means = []
     for folds in models:
-        parts = [
-            _probabilities(member, _inputs(member.input_spec, texts, decoded), views, activation) for member in folds
+        of_folds = [
+            _mean_over_views(each, _network_inputs(each.input_spec, encoded, images), views, activation)
+            for each in folds
         ]
-        means.append(tf.add_n(parts) / len(parts))
-    return {"probabilities": tf.add_n(means) / len(means), "classes": tf.constant(list(class_names))}
+        means.append(tf.add_n(of_folds) / len(of_folds))
+    return tf.add_n(means) / len(means)
 
 
-def _inputs(input_spec: InputSpec, texts: Inputs, decoded: dict[tuple[str, ...], tf.Tensor]) -> Inputs:
-    """Inputs of a network for a batch; what `InputSpec.inputs` gives, each image decoded once for all networks."""
+def _network_inputs(input_spec: InputSpec, encoded: Inputs, images: ImageCache) -> Inputs:
+    """Inputs of a network for a batch, as `decode.network_inputs` gives them for a row.
+
+    Args:
+        input_spec: what the network reads.
+        encoded: strings, (n,), by feature.
+        images: decoded images by their channels; images that it lacks are added, so that each is decoded once.
+    """
     inputs = {}
     if input_spec.image_size is not None:
-        if input_spec.channels not in decoded:
-            count = 1 if input_spec.channels else 3
-            features = [texts[name] for name in image_features(input_spec.channels)]
-            shape = (input_spec.image_size, input_spec.image_size, count * len(features))
-            decoded[input_spec.channels] = tf.map_fn(
-                lambda images: decode_image(images, input_spec.image_size, channels=count),
-                features,
-                fn_output_signature=tf.TensorSpec(shape, tf.uint8),
-            )
-        inputs[IMAGE] = decoded[input_spec.channels]
+        if input_spec.channels not in images:
+            images[input_spec.channels] = _decode_batch(input_spec.channels, input_spec.image_size, encoded)
+        inputs[IMAGE] = images[input_spec.channels]
     if input_spec.encoding.width:
-        columns = {column.name: texts[column.name] for column in input_spec.encoding.columns}
         inputs[METADATA] = tf.map_fn(
             lambda row: metadata_vector(row, input_spec.encoding),
-            columns,
+            {column.name: encoded[column.name] for column in input_spec.encoding.columns},
             fn_output_signature=tf.TensorSpec((input_spec.encoding.width,), tf.float32),
         )
     return inputs
 
 
-def _probabilities(member: Member, inputs: Mapping[str, tf.Tensor], views: int, activation: str) -> tf.Tensor:
-    # A model without images would give the same for every view.
-    seen = range(views) if IMAGE in inputs else range(1)
-    turned = [{**inputs, IMAGE: view(inputs[IMAGE], number)} if IMAGE in inputs else inputs for number in seen]
-    turn_into = tf.nn.softmax if activation == SOFTMAX else tf.sigmoid
-    return tf.add_n([turn_into(member.network(one, training=False)) for one in turned]) / len(turned)
+def _decode_batch(channels: tuple[str, ...], image_size: int, encoded: Inputs) -> tf.Tensor:
+    """Images of a batch: uint8, (n, S, S, C)."""
+    planes = 1 if channels else 3
+    features = [encoded[name] for name in image_features(channels)]
+    return tf.map_fn(
+        lambda row: decode_image(row, image_size, channels=planes),
+        features,
+        fn_output_signature=tf.TensorSpec((image_size, image_size, planes * len(features)), tf.uint8),
+    )
+
+
+def _mean_over_views(loaded: LoadedNetwork, inputs: Inputs, views: int, activation: str) -> tf.Tensor:
+    """Mean probabilities of one network over the views of each image: float32, (n, n_classes)."""
+    activate = tf.nn.softmax if activation == SOFTMAX else tf.sigmoid
+    # All views of a model without images are equal.
+    numbers = range(views if IMAGE in inputs else 1)
+    of_views = [activate(loaded.network(view_of_inputs(inputs, number), training=False)) for number in numbers]
+    return tf.add_n(of_views) / len(of_views)

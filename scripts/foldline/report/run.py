@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
@@ -63,24 +62,6 @@ class Run:
             if model in models
         }
         return ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in sorted(kinds))
-
-
-def fold_of(path: str | Path) -> int:
-    """Fold from the name of a file or folder: fold3 or fold3.json is 3.
-
-    Raises:
-        FoldlineError: the name is not that of a fold.
-    """
-    name = Path(path).stem
-    if not name.startswith("fold") or not name[4:].isdecimal():
-        raise FoldlineError(f"{path}: {name!r} is not the name of a fold; it must look like fold3")
-    return int(name[4:])
-
-
-def model_and_fold(path: str | Path) -> tuple[str, int]:
-    """Model and fold from the path of a file: FOLDER/{model}/fold{fold}/FILE."""
-    folder = Path(path).parent
-    return folder.parent.name, fold_of(folder)
 
 
 def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: Iterable[tuple[str, int]]) -> None:

@@ -8,20 +8,13 @@ from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.evaluation.oof import read_oof
 from foldline.report.json_inputs import BlendRecipe, Metrics, read_content
-from foldline.report.run import check_run, fold_of, model_and_fold
+from foldline.report.run import check_run
 from render_report import read_run
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return write_scores(write_results(tmp_path_factory.mktemp("results")))
-
-
-def test_paths_name_model_and_fold() -> None:
-    assert model_and_fold("results/models/b3-384/fold12/history.csv") == ("b3-384", 12)
-    assert fold_of("results/class_weights/fold3.json") == 3
-    with pytest.raises(FoldlineError, match="'part3' is not the name of a fold; it must look like fold3"):
-        fold_of("part3.json")
 
 
 def test_json_files_are_read_with_types(results: Results) -> None:

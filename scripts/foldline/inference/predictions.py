@@ -1,0 +1,150 @@
+"""Predict rows of shards with a trained model, and write the table of predictions."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from foldline.inference.forward_pass import make_forward
+from foldline.inference.prediction_config import PredictionConfig
+from foldline.inference.trained_model import TrainedModel, load_network
+from foldline.inference.tta import predict
+from foldline.input_pipeline.batches import ordered_batches, reading
+from foldline.io.tables import PREDICTIONS, write_table
+from foldline.runtime.devices import Device, use_device
+from foldline.tfrecords.open_shards import Shards, check_ids, check_read, open_shards
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ShardFiles:
+    """Shards of one split: TFRecord files, and the manifest of each in the same order."""
+
+    paths: Sequence[str | Path]
+    manifests: Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class RowSelection:
+    """Rows to predict.
+
+    Attributes:
+        name: name of the selection in messages, such as "fold 2".
+        ids: ids of the rows; None for all rows of the shards.
+        split_ids: ids of all rows that the shards must hold; None if only the manifests know them.
+    """
+
+    name: str
+    ids: Sequence[str] | None = None
+    split_ids: Sequence[str] | None = None
+
+
+def write_predictions(
+    model: TrainedModel,
+    shard_files: ShardFiles,
+    rows: RowSelection,
+    predictions: str | Path,
+    *,
+    config: PredictionConfig,
+    accelerator: str,
+    threads: int,
+) -> None:
+    """Predict rows of shards and write a table with one row per id and class.
+
+    Args:
+        model: the model of a fold.
+        shard_files: shards that hold the rows.
+        rows: the rows to predict.
+        predictions: file to write, columns `tables.PREDICTIONS`, sorted by id and class.
+        config: views of each image and images per step.
+        accelerator: see `devices.use_device`.
+        threads: CPU threads.
+
+    Raises:
+        FoldlineError: a row is missing, repeated or unexpected, a shard is damaged, or the weights do not fit.
+    """
+    device = use_device(accelerator, threads=threads)
+    shards = open_shards(shard_files.paths, shard_files.manifests, image_size=model.config.image_size)
+    if rows.split_ids is not None:
+        check_ids(shards, rows.split_ids)
+    ids, probabilities = predict_rows(model, shards, rows.ids, config=config, device=device, threads=threads)
+    check_read(ids, ids if rows.ids is None else rows.ids, source=rows.name)
+    if rows.split_ids is None:
+        check_ids(shards, ids)
+    table = prediction_table(ids, probabilities, model=model, views=config.views)
+    write_table(table, predictions, PREDICTIONS, key=("id", "class"))
+    logger.info(
+        "model %s of fold %d: predicted %d rows of the %s from %d views each",
+        model.name,
+        model.fold,
+        len(ids),
+        rows.name,
+        config.views,
+    )
+
+
+def predict_rows(
+    model: TrainedModel,
+    shards: Shards,
+    ids: Sequence[str] | None,
+    *,
+    config: PredictionConfig,
+    device: Device,
+    threads: int,
+) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Predict rows of shards with a trained model.
+
+    Args:
+        model: the model.
+        shards: shards that hold the rows.
+        ids: ids of the rows; None for all.
+        config: views of each image and images per step.
+        device: device to compute on.
+        threads: CPU threads of the input pipeline.
+
+    Returns:
+        Ids and probabilities; see `tta.predict`.
+
+    Raises:
+        FoldlineError: a shard cannot be read, the weights do not fit, or the batch size does not fit the device.
+    """
+    device.check_batch_size(config.batch_size)
+    loaded = load_network(model, device)
+    batches = ordered_batches(
+        shards, ids, input_spec=loaded.input_spec, batch_size=config.batch_size, labeled=False, threads=threads
+    )
+    # All views of a model without images have the same logits.
+    views = config.views if loaded.input_spec.image_size is not None else 1
+    forward = make_forward(loaded.network, device, batch_size=config.batch_size)
+    with reading(shards):
+        return predict(forward, batches, views=views, activation=model.activation)
+
+
+def prediction_table(
+    ids: Sequence[str], probabilities: npt.NDArray[np.float64], *, model: TrainedModel, views: int
+) -> pd.DataFrame:
+    """Table of predictions with one row per id and class, sorted by both; columns `tables.PREDICTIONS`.
+
+    Args:
+        ids: (n_samples,).
+        probabilities: (n_samples, n_classes), in [0, 1].
+        model: the model that predicted them.
+        views: number of views that each probability averages.
+    """
+    n_classes = len(model.class_names)
+    table = pd.DataFrame(
+        {
+            "id": np.repeat(np.array(ids, dtype=object), n_classes),
+            "class": np.tile(np.array(model.class_names, dtype=object), len(ids)),
+            "probability": probabilities.ravel(),
+            "model": model.name,
+            "fold": np.full(probabilities.size, model.fold, np.int64),
+            "views": np.full(probabilities.size, views, np.int64),
+        }
+    )
+    return table[list(PREDICTIONS)].sort_values(["id", "class"], ignore_index=True)

@@ -1,0 +1,59 @@
+"""The trained model of one fold: its files and settings, and its network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from foldline.dataset.input_spec import InputSpec
+from foldline.dataset.metadata import Encoding
+from foldline.io.files import read_json
+from foldline.models.backbone_registry import NO_WEIGHTS
+from foldline.models.model_config import ModelConfig
+from foldline.models.networks import build_network, input_spec_of
+from foldline.models.weights_file import load_weights
+from foldline.runtime.devices import Device
+from foldline.runtime.tensorflow import tf_keras
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model that was trained without one fold.
+
+    Attributes:
+        name: name of the model.
+        fold: the fold that it was not trained on.
+        weights: weights file of the network.
+        metadata: JSON file with the encoding of the metadata that the network reads.
+        config: settings of the network.
+        class_names: names of the classes, (n_classes,).
+        activation: how logits become probabilities; see `activations.probabilities`.
+    """
+
+    name: str
+    fold: int
+    weights: str | Path
+    metadata: str | Path
+    config: ModelConfig
+    class_names: Sequence[str]
+    activation: str
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network with its weights, and what it reads from a row."""
+
+    network: tf_keras.Model
+    input_spec: InputSpec
+
+
+def load_network(model: TrainedModel, device: Device) -> LoadedNetwork:
+    """Build the network of a trained model and load its weights.
+
+    Raises:
+        FoldlineError: the weights do not fit.
+    """
+    input_spec = input_spec_of(model.config, Encoding.from_json(read_json(model.metadata)["columns"]))
+    n_classes = len(model.class_names)
+    network = build_network(model.config, input_spec, weights=NO_WEIGHTS, n_classes=n_classes, device=device)
+    load_weights(network, model.weights)
+    return LoadedNetwork(network, input_spec)
