@@ -94,5 +94,5 @@ def test_a_cut_file_is_named_before_the_dag(project: Project, tmp_path: Path) ->
     finally:
         path.write_bytes(whole)
     output = done.stdout + done.stderr
-    assert f"train01-999.tfrec, record {ROWS} is cut" in output
+    assert f"train01-999.tfrec, record {ROWS} is truncated" in output
     assert "Building DAG" not in output
