@@ -23,7 +23,7 @@ from foldline.dataset.label_arrays import label_array
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
 from foldline.inference.forward_pass import make_forward
-from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
+from foldline.input_pipeline.batches import TrainingStream, ordered_batches, reading, training_batches
 from foldline.input_pipeline.preview import augmented_samples, no_samples
 from foldline.io.files import atomic_write, digest_of, read_json, sha256_of_file, write_json
 from foldline.io.settings import build
@@ -140,17 +140,15 @@ def train_fold(
         )
 
     def batches(first: int) -> tf.data.Dataset:
-        return training_batches(
-            source,
-            train_ids,
+        stream = TrainingStream(
             input_spec=input_spec,
             batch_size=training_config.batch_size,
             epochs=training_config.epochs,
             seed=seed,
-            augmentation=training_config.augment,
+            augment=training_config.augment,
             threads=threads,
-            first=first,
         )
+        return training_batches(source, train_ids, stream, first=first)
 
     def plan_in(precision: Precision) -> Plan:
         return _plan(training_config, len(train_ids), activation, precision)
@@ -199,7 +197,7 @@ def train_fold(
                 source.split("train"),
                 list(training.loc[training["split"] == "train", "id"]),
                 input_spec=input_spec,
-                augmentation=training_config.augment,
+                augment=training_config.augment,
                 seed=seed,
             )
     save_weights(network, weights)

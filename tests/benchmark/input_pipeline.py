@@ -1,18 +1,18 @@
-"""Images per second of the training input on one core, and memory of its shuffling: ours against the usual way.
+"""Images per second of the training input on one core, and memory of its shuffling: Foldline against the usual way.
 
 Run as python tests/benchmark/input_pipeline.py [COUNT] [SIZE] [--folder JPEGS] [--rounds 3] [--only speed|memory].
-COUNT images (default 2048) of SIZE pixels (default 384), noise of the spectrum of photographs or the JPEGs of a folder,
-go into one TFRecord file. Each pipeline reads it in a process of its own that is bound to one core, round after round:
+COUNT images (default 2048) of SIZE pixels (default 384), noise with the spectrum of photographs or the JPEGs of a
+folder, are written to one TFRecord file. Each pipeline reads it in its own process on one core, round after round:
 
-usual    as a notebook of the melanoma competition does it: decode to float, flips, hue, saturation, contrast,
+usual    the pipeline of a notebook of the melanoma competition: decode to float, flips, hue, saturation, contrast,
          brightness, rotation with shear, zoom and shift by gather_nd; shuffle(2048) of decoded floats
-host     ours with the same changes, colors in the pipeline
-device   ours, colors left to the device: the pipeline draws their numbers
+host     Foldline with the same augmentation, colors in the pipeline
+device   Foldline, colors left to the device: the pipeline draws their parameters
 decode   decoding alone
 
-Printed are images per second of the core's time (median of the rounds and their range), ratios to the usual way, and
-the largest resident set. Then, without any changes of images, the memory of the shuffle buffer alone: the largest
-resident set with a buffer of 2048 elements less that with a buffer of one.
+The output lists images per second of the core's time (median of the rounds and their range), ratios to the usual way,
+and the largest resident set; then, without augmentation, the memory of the shuffle buffer: the largest resident set
+with a buffer of 2048 elements minus that with a buffer of one.
 """
 
 import argparse
@@ -35,7 +35,7 @@ BUFFER, BATCH, QUALITY = 2048, 16, 95
 CORE = 0
 PIPELINES = ("usual", "host", "device", "decode")
 SHUFFLES = ("usual-shuffle", "our-shuffle")
-CHANGES = {
+AUGMENT = {
     "flip_horizontal": True,
     "flip_vertical": True,
     "quarter_turns": False,
@@ -52,7 +52,7 @@ CHANGES = {
 
 
 def write_images(path: Path, count: int, size: int, folder: Path | None) -> None:
-    """Write records with an image and a target; 64 pictures at most, repeated."""
+    """Write records with an image and a target; at most 64 different pictures, repeated."""
     import cv2
     from fixtures.pictures import photograph
     from foldline.dataset.channels import IMAGE
@@ -74,16 +74,16 @@ def write_images(path: Path, count: int, size: int, folder: Path | None) -> None
 
 
 def measure(work: Path, name: str, count: int, size: int, buffer: int = BUFFER) -> dict[str, float]:
-    """Run a pipeline over all records in a process of its own."""
+    """Run a pipeline over all records in a new process."""
     arguments = ["--child", name, str(count), str(size), str(buffer), str(work)]
     done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(f"{name} ended with {done.returncode}:\n{done.stderr}")
+        raise SystemExit(f"{name} exited with {done.returncode}:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def compare_speed(work: Path, count: int, size: int, rounds: int) -> None:
-    """Run all pipelines in turns and print their rates."""
+    """Run all pipelines in turn and print their rates."""
     found: dict[str, list[dict[str, float]]] = {name: [] for name in PIPELINES}
     for _ in range(rounds):
         for name in PIPELINES:
@@ -104,13 +104,13 @@ def compare_memory(work: Path, count: int, size: int) -> None:
     for name in SHUFFLES:
         full, single = (measure(work, name, count, size, buffer)["peak"] for buffer in (BUFFER, 1))
         buffers[name] = full - single
-        print(f"{name:13} {min(BUFFER, count)} elements: {buffers[name]:7.1f} MB ({full:.0f} less {single:.0f} MB)")
+        print(f"{name:13} {min(BUFFER, count)} elements: {buffers[name]:7.1f} MB ({full:.0f} minus {single:.0f} MB)")
     print(f"ratio         {buffers['our-shuffle'] / buffers['usual-shuffle']:.3f}")
 
 
 def run_child(name: str, count: int, size: int, buffer: int, work: Path) -> None:
     """Read all records through one pipeline; print images per CPU-second and the largest resident set in MB."""
-    # Before TensorFlow is imported: it sizes its pools by the cores that it may use.
+    # Before TensorFlow is imported, which sizes its thread pools by the allowed cores.
     os.sched_setaffinity(0, {CORE})
     path = str(work / "images.tfrec")
     build: Callable[..., object] = {
@@ -121,58 +121,56 @@ def run_child(name: str, count: int, size: int, buffer: int, work: Path) -> None
         "usual-shuffle": usual_shuffle,
         "our-shuffle": decoded,
     }[name]
-    # The first iterator pays for what TensorFlow sets up once.
+    # The first iterator includes one-time work of TensorFlow.
     for _ in build(path, size, 1).take(2):
         pass
     started = time.process_time()
     seen = sum(int(batch[0].shape[0]) for batch in build(path, size, buffer))
     seconds = time.process_time() - started
     if seen != count:
-        raise SystemExit(f"{name} gave {seen} of {count} images")
+        raise SystemExit(f"{name} read {seen} of {count} images")
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     print(json.dumps({"rate": seen / seconds, "peak": int(status["VmHWM"].split()[0]) * 1024 / 1e6}))
 
 
 def ours(path: str, size: int, buffer: int, *, host: bool) -> object:
-    """Our pipeline: encoded records are shuffled, pixels stay uint8."""
+    """Foldline's pipeline: shuffles encoded records; pixels stay uint8."""
     from foldline.input_pipeline.augment_config import AugmentConfig
-    from foldline.input_pipeline.augmentation import augment
+    from foldline.input_pipeline.augmentation import augment_image
     from foldline.input_pipeline.color_jitter import apply_color_jitter, draw_color_jitter
     from foldline.input_pipeline.decode import decode_image
     from foldline.runtime.tensorflow import tf
 
-    config = AugmentConfig(**CHANGES)
+    config = AugmentConfig(**AUGMENT)
 
-    def finished(place: object, record: object) -> tuple:
+    def augmented_row(index: object, record: object) -> tuple:
         data, label = parsed(record)
-        seed = tf.stack([tf.constant(1, tf.int64), place])
-        image, draws = (
-            augment(decode_image([data], size, channels=3), seed, config),
-            draw_color_jitter(seed, config),
-        )
+        seed = tf.stack([tf.constant(1, tf.int64), index])
+        image = augment_image(decode_image([data], size, channels=3), seed, config)
+        jitter = draw_color_jitter(seed, config)
         if host:
-            return apply_color_jitter(image[tf.newaxis], draws[tf.newaxis])[0], label
-        return image, draws, label
+            return apply_color_jitter(image[tf.newaxis], jitter[tf.newaxis])[0], label
+        return image, jitter, label
 
     rows = tf.data.TFRecordDataset(path).shuffle(buffer, seed=1).enumerate()
-    return rows.map(finished, num_parallel_calls=1).batch(BATCH).prefetch(2).with_options(our_options())
+    return rows.map(augmented_row, num_parallel_calls=1).batch(BATCH).prefetch(2).with_options(our_options())
 
 
 def decoded(path: str, size: int, buffer: int) -> object:
-    """Our pipeline without any change of images."""
+    """Foldline's pipeline without augmentation."""
     from foldline.input_pipeline.decode import decode_image
     from foldline.runtime.tensorflow import tf
 
-    def finished(record: object) -> tuple:
+    def decoded_row(record: object) -> tuple:
         data, label = parsed(record)
         return decode_image([data], size, channels=3), label
 
-    rows = tf.data.TFRecordDataset(path).shuffle(buffer, seed=1).map(finished, num_parallel_calls=1)
+    rows = tf.data.TFRecordDataset(path).shuffle(buffer, seed=1).map(decoded_row, num_parallel_calls=1)
     return rows.batch(BATCH).prefetch(2).with_options(our_options())
 
 
 def usual_shuffle(path: str, size: int, buffer: int) -> object:
-    """The usual pipeline without any change of images."""
+    """The usual pipeline without augmentation."""
     from foldline.runtime.tensorflow import tf
 
     rows = tf.data.TFRecordDataset(path).map(
@@ -191,15 +189,15 @@ def usual(path: str, size: int, buffer: int) -> object:
     rows = tf.data.TFRecordDataset(path, num_parallel_reads=auto).with_options(options)
     rows = rows.map(lambda record: usual_row(record, size), num_parallel_calls=auto)
     rows = rows.map(usual_colors, num_parallel_calls=auto)
-    rows = rows.map(lambda image, label: (usual_move(image, size), label), num_parallel_calls=auto)
+    rows = rows.map(lambda image, label: (usual_affine(image, size), label), num_parallel_calls=auto)
     return rows.shuffle(buffer).batch(BATCH).prefetch(auto)
 
 
 def our_options() -> object:
-    """What `datasets` sets for one thread."""
-    from foldline.input_pipeline import batches as datasets
+    """The options of Foldline's batches for one thread."""
+    from foldline.input_pipeline import batches
 
-    return datasets._options(1)
+    return batches._options(1)
 
 
 def parsed(record: object) -> tuple:
@@ -234,7 +232,7 @@ def usual_colors(image: object, label: object) -> tuple:
     return tf.image.random_brightness(image, 0.1), label
 
 
-def usual_move(image: object, size: int) -> object:
+def usual_affine(image: object, size: int) -> object:
     """Rotation, shear, zoom and shift of one image."""
     from foldline.runtime.tensorflow import tf
 
@@ -252,16 +250,16 @@ def usual_move(image: object, size: int) -> object:
         return tf.reshape(tf.concat(values, axis=0), [3, 3])
 
     cos, sin = tf.cos(rotation), tf.sin(rotation)
-    turned = matrix(cos, sin, zero, -sin, cos, zero, zero, zero, one)
+    rotated = matrix(cos, sin, zero, -sin, cos, zero, zero, zero, one)
     sheared = matrix(one, tf.sin(shear), zero, zero, tf.cos(shear), zero, zero, zero, one)
     zoomed = matrix(one / height_zoom, zero, zero, zero, one / width_zoom, zero, zero, zero, one)
     shifted = matrix(one, zero, height_shift, zero, one, width_shift, zero, zero, one)
-    whole = (turned @ sheared) @ (zoomed @ shifted)
+    inverse = (rotated @ sheared) @ (zoomed @ shifted)
 
     x = tf.repeat(tf.range(size // 2, -size // 2, -1), size)
     y = tf.tile(tf.range(-size // 2, size // 2), [size])
     index = tf.cast(tf.stack([x, y, tf.ones([size * size], tf.int32)]), tf.float32)
-    source = tf.clip_by_value(tf.cast(whole @ index, tf.int32), -size // 2 + size % 2 + 1, size // 2)
+    source = tf.clip_by_value(tf.cast(inverse @ index, tf.int32), -size // 2 + size % 2 + 1, size // 2)
     source = tf.stack([size // 2 - source[0], size // 2 - 1 + source[1]])
     return tf.reshape(tf.gather_nd(image, tf.transpose(source)), [size, size, 3])
 
@@ -278,14 +276,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("speed", "memory"))
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="foldline-input-"))
     try:
-        write_images(work / "images.tfrec", given.count, given.size, given.folder)
-        if given.only != "memory":
-            compare_speed(work, given.count, given.size, given.rounds)
-        if given.only != "speed":
-            compare_memory(work, given.count, given.size)
+        write_images(work / "images.tfrec", arguments.count, arguments.size, arguments.folder)
+        if arguments.only != "memory":
+            compare_speed(work, arguments.count, arguments.size, arguments.rounds)
+        if arguments.only != "speed":
+            compare_memory(work, arguments.count, arguments.size)
     finally:
         shutil.rmtree(work)
 

@@ -1,1 +1,1 @@
-"""Shards to batches of augmented images."""
+"""From shards to batches of augmented images."""

@@ -1,11 +1,17 @@
-"""Settings of the augmentation; see `models.MODEL.augment` in `config/config.schema.yaml` for units and ranges."""
+"""Settings of the augmentation; see `models.MODEL.augment` in `config/config.schema.yaml`."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class CoarseDropoutConfig:
-    """Black squares: share of images that get them, how many, and their side as a share of the image's side."""
+    """Black squares.
+
+    Attributes:
+        probability: share of the images that are changed, in [0, 1].
+        holes: number of squares, at least 1.
+        size: side of a square as a share of the image's side, in (0, 1].
+    """
 
     probability: float = 0.0
     holes: int = 8
@@ -14,7 +20,12 @@ class CoarseDropoutConfig:
 
 @dataclass(frozen=True)
 class CutMixConfig:
-    """A box from another image of the batch: share of images, and alpha of the beta distribution of the area."""
+    """A box from another image of the batch.
+
+    Attributes:
+        probability: share of the images that are changed, in [0, 1].
+        alpha: of the beta distribution of the area of the box, above 0.
+    """
 
     probability: float = 0.0
     alpha: float = 1.0
@@ -22,7 +33,12 @@ class CutMixConfig:
 
 @dataclass(frozen=True)
 class MixUpConfig:
-    """Mean with another image of the batch: share of images, and alpha of the beta distribution of the weight."""
+    """Weighted mean with another image of the batch.
+
+    Attributes:
+        probability: share of the images that are changed, in [0, 1]; with that of CutMix at most 1.
+        alpha: of the beta distribution of the other image's weight, above 0.
+    """
 
     probability: float = 0.0
     alpha: float = 0.2

@@ -1,4 +1,4 @@
-"""From the features of a parsed record to the inputs of a network."""
+"""Make the inputs of a network from the features of a parsed record."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ Inputs = dict[str, tf.Tensor]
 
 
 def network_inputs(row: Mapping[str, tf.Tensor], input_spec: InputSpec) -> Inputs:
-    """The network's inputs: "image", uint8 (S, S, C), and "metadata", float32 (W,), each if the model reads it."""
+    """The inputs "image", uint8 (S, S, C), and "metadata", float32 (W,), each if the model reads it."""
     inputs = {}
     if input_spec.image_size is not None:
         images = [row[name] for name in image_features(input_spec.channels)]
@@ -22,17 +22,17 @@ def network_inputs(row: Mapping[str, tf.Tensor], input_spec: InputSpec) -> Input
 
 
 def decode_image(data: Sequence[tf.Tensor], image_size: int, *, channels: int) -> tf.Tensor:
-    """Decode the JPEGs or PNGs of a sample, all of the right size.
+    """Decode the JPEGs or PNGs of a sample.
 
     Args:
-        data: string, (), each; the bytes of the images.
-        image_size: edge S that the images must have, in pixels.
-        channels: of each image: 3, and gray images have three equal channels, or 1.
+        data: the bytes of each image: string, ().
+        image_size: side S of every image in pixels.
+        channels: channels of each image: 3 (a gray image becomes three equal channels) or 1.
 
     Returns:
         uint8, (S, S, C), the channels of all images in order.
     """
-    # decode_jpeg knows PNG too. The accurate transform gives the pixels that other decoders give.
+    # decode_jpeg decodes PNG too. The accurate transform gives the pixels of other decoders.
     images = [tf.io.decode_jpeg(one, channels=channels, dct_method="INTEGER_ACCURATE") for one in data]
     image = images[0] if len(images) == 1 else tf.concat(images, axis=-1)
     return tf.ensure_shape(image, (image_size, image_size, channels * len(images)))

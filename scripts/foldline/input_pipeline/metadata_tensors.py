@@ -1,4 +1,4 @@
-"""Metadata vectors inside the input pipeline: what `metadata.Encoding.encode` gives, from the texts of a record."""
+"""Encode metadata inside the input pipeline, with the results of `metadata.Encoding.encode`."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ from foldline.runtime.tensorflow import tf
 
 
 def metadata_vector(row: Mapping[str, tf.Tensor], encoding: Encoding) -> tf.Tensor:
-    """Vector of a record.
+    """Metadata vector of a record.
 
     Args:
-        row: features of the record; those that are the columns of the encoding are strings, ().
-        encoding: how they become numbers.
+        row: features of the record; the columns of the encoding are strings, ().
+        encoding: the encoding.
 
     Returns:
         float32, (encoding.width,).
@@ -20,13 +20,13 @@ def metadata_vector(row: Mapping[str, tf.Tensor], encoding: Encoding) -> tf.Tens
 
 
 def _numbers(text: tf.Tensor, column: Column) -> tf.Tensor:
-    absent = tf.reduce_any(text == tf.constant(list(column.missing)))
+    missing = tf.reduce_any(text == tf.constant(list(column.missing)))
     if column.kind == NUMERIC:
-        number = tf.strings.to_number(tf.where(absent, "0", text), tf.float32)
+        number = tf.strings.to_number(tf.where(missing, "0", text), tf.float32)
         scaled = (number - column.mean) / column.deviation
-        return tf.stack([tf.where(absent, 0.0, scaled), tf.cast(absent, tf.float32)])
-    known = text == tf.constant(list(column.vocabulary))
-    places = tf.concat([known & ~absent, absent[tf.newaxis]], axis=0)
-    message = f"{column.name}: a value that is not in the vocabulary"
-    with tf.control_dependencies([tf.debugging.assert_equal(tf.reduce_any(places), True, message)]):
-        return tf.cast(places, tf.float32)
+        return tf.stack([tf.where(missing, 0.0, scaled), tf.cast(missing, tf.float32)])
+    equal = text == tf.constant(list(column.vocabulary))
+    one_hot = tf.concat([equal & ~missing, missing[tf.newaxis]], axis=0)
+    message = f"{column.name}: a value is not in the vocabulary"
+    with tf.control_dependencies([tf.debugging.assert_equal(tf.reduce_any(one_hot), True, message)]):
+        return tf.cast(one_hot, tf.float32)

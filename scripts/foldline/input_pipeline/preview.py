@@ -1,16 +1,17 @@
-"""A picture of training images as the network gets them: to see at a glance whether the augmentation goes too far."""
+"""A grid of augmented training images, as the network reads them, to see whether the augmentation is too strong."""
 
 import io
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from foldline.dataset.input_spec import IMAGE, InputSpec
 from foldline.dataset.metadata import Encoding
 from foldline.images.composite import composite
 from foldline.input_pipeline.augment_config import AugmentConfig
-from foldline.input_pipeline.augmentation import augment
+from foldline.input_pipeline.augmentation import augment_image
 from foldline.input_pipeline.batches import ordered_batches
 from foldline.input_pipeline.color_jitter import apply_color_jitter, draw_color_jitter, has_color_jitter
 from foldline.input_pipeline.mixup import has_mixing, mix
@@ -18,36 +19,35 @@ from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.open_shards import Shards
 
 ROWS, COLUMNS = 4, 8
-# Side of a picture at most, and the gap between two, in pixels.
-SIDE, GAP = 128, 4
+# Largest side of an image in the grid, and the gap between two, in pixels.
+MAX_SIDE, GAP = 128, 4
 
 
 def augmented_samples(
-    shards: Shards, ids: Sequence[str], *, input_spec: InputSpec, augmentation: AugmentConfig, seed: int
+    shards: Shards, ids: Sequence[str], *, input_spec: InputSpec, augment: AugmentConfig, seed: int
 ) -> bytes:
-    """PNG of some images, one in each line: as it is first, then changed in different ways; channels in colors.
+    """PNG of some images, one per row: first unchanged, then augmented in different ways; channels in colors.
 
     Args:
-        shards: shards that hold the images.
-        ids: ids to choose from; the first ones are taken.
-        input_spec: what the model sees; its images are shown.
-        augmentation: the `augment` section of a model.
-        seed: of the changes.
+        shards: shards with the images.
+        ids: ids to choose from; the first ones in sorted order are shown.
+        input_spec: what the model reads, images among it.
+        augment: the augmentation.
+        seed: of the augmentation.
     """
+    if input_spec.image_size is None:
+        return no_samples()
     shown = sorted(ids)[:ROWS]
-    input_spec = InputSpec(input_spec.image_size, Encoding(()), input_spec.channels)
-    batches = ordered_batches(shards, shown, input_spec=input_spec, batch_size=ROWS, labeled=True, threads=1)
+    images_only = InputSpec(input_spec.image_size, Encoding(()), input_spec.channels)
+    batches = ordered_batches(shards, shown, input_spec=images_only, batch_size=ROWS, labeled=True, threads=1)
     images = tf.concat([inputs[IMAGE] for _, inputs, _ in batches], axis=0)
-    columns = [
-        images,
-        *(_changed(images, augmentation, seed + column, input_spec.channels) for column in range(1, COLUMNS)),
-    ]
-    edge = min(SIDE, input_spec.image_size)
-    grid = np.full((len(images) * (edge + GAP) - GAP, COLUMNS * (edge + GAP) - GAP, 3), 255, np.uint8)
-    for place, column in enumerate(columns):
-        for line, picture in enumerate(composite(column.numpy(), input_spec.channels)):
-            row, left = line * (edge + GAP), place * (edge + GAP)
-            grid[row : row + edge, left : left + edge] = np.asarray(Image.fromarray(picture).resize((edge, edge)))
+    columns = [images, *(_augment(images, augment, seed + column, input_spec.channels) for column in range(1, COLUMNS))]
+    side = min(MAX_SIDE, input_spec.image_size)
+    grid = np.full((len(images) * (side + GAP) - GAP, COLUMNS * (side + GAP) - GAP, 3), 255, np.uint8)
+    for column, pictures in enumerate(columns):
+        for row, picture in enumerate(composite(pictures.numpy(), input_spec.channels)):
+            top, left = row * (side + GAP), column * (side + GAP)
+            grid[top : top + side, left : left + side] = np.asarray(Image.fromarray(picture).resize((side, side)))
     return _png(grid)
 
 
@@ -56,20 +56,19 @@ def no_samples() -> bytes:
     return _png(np.full((1, 1, 3), 255, np.uint8))
 
 
-def _changed(images: tf.Tensor, augmentation: AugmentConfig, seed: int, channels: Sequence[str]) -> tf.Tensor:
-    """Images (n, S, S, C) after all steps of the training pipeline, in its order."""
+def _augment(images: tf.Tensor, augment: AugmentConfig, seed: int, channels: Sequence[str]) -> tf.Tensor:
+    """All steps of the training pipeline on images (n, S, S, C), in its order."""
     seeds = [tf.constant([seed, row], tf.int64) for row in range(len(images))]
-    changed = tf.stack([augment(image, pair, augmentation) for image, pair in zip(images, seeds, strict=True)])
-    if has_mixing(augmentation):
-        changed, _, _ = mix(changed, None, tf.zeros([len(images), 1]), seeds[0], augmentation)
-    if has_color_jitter(augmentation):
-        changed = apply_color_jitter(
-            changed, tf.stack([draw_color_jitter(pair, augmentation, channels) for pair in seeds])
-        )
-    return changed
+    augmented = tf.stack([augment_image(image, pair, augment) for image, pair in zip(images, seeds, strict=True)])
+    if has_mixing(augment):
+        augmented, _, _ = mix(augmented, None, tf.zeros([len(images), 1]), seeds[0], augment)
+    if has_color_jitter(augment):
+        jitter = tf.stack([draw_color_jitter(pair, augment, channels) for pair in seeds])
+        augmented = apply_color_jitter(augmented, jitter)
+    return augmented
 
 
-def _png(pixels: np.ndarray) -> bytes:
+def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
     handle = io.BytesIO()
     Image.fromarray(pixels).save(handle, "PNG")
     return handle.getvalue()

@@ -1,19 +1,26 @@
-"""Moved pixels against slow, obvious NumPy twins, eager and inside tf.data; what is drawn, over many seeds."""
+"""The random affine transform against slow, obvious NumPy references; its parameters over many seeds."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from foldline.input_pipeline.affine import LEAST_ZOOM, Changes, draw_changes, inverse_map, move, sample
+from foldline.input_pipeline.affine import (
+    MIN_ZOOM,
+    AffineParameters,
+    draw_affine,
+    inverse_affine,
+    random_affine,
+    resample,
+)
 from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.runtime.tensorflow import tf
 
 OFF = AugmentConfig()
-TURNED = AugmentConfig(flip_horizontal=True, flip_vertical=True, quarter_turns=True)
+FLIPS = AugmentConfig(flip_horizontal=True, flip_vertical=True, quarter_turns=True)
 # 16 and 8 pixels at 384 px.
 MIXTURES = {"rotation": (15, 180), "shear": (5, 2), "zoom": (0.1, 0.125), "shift": (0.041667, 0.020833)}
 CROP = {"crop": 0.7}
-ALL = replace(TURNED, **MIXTURES, **CROP)
+ALL = replace(FLIPS, **MIXTURES, **CROP)
 SEEDS = [(number, 7) for number in range(8)]
 
 
@@ -21,156 +28,161 @@ def picture(size: int = 12, channels: int = 3) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (size, size, channels), dtype=np.uint8)
 
 
-def changes(**given: object) -> Changes:
-    """Changes of which only these do something."""
-    none = {
-        "mirrored": [False, False],
-        "turns": 0,
+def parameters(**given: object) -> AffineParameters:
+    """Parameters of the identity except for these."""
+    identity = {
+        "flips": [False, False],
+        "quarter_turns": 0,
         "rotation": 0.0,
         "shear": 0.0,
         "zoom": [1.0, 1.0],
         "shift": [0.0, 0.0],
-        "window": 1.0,
-        "place": [0.5, 0.5],
+        "crop_size": 1.0,
+        "crop_position": [0.5, 0.5],
     }
-    return Changes(**{name: tf.constant(value) for name, value in {**none, **given}.items()})
+    return AffineParameters(**{name: tf.constant(value) for name, value in {**identity, **given}.items()})
 
 
-def drawn(config: AugmentConfig, count: int = 4000) -> Changes:
-    """Changes of many seeds, stacked."""
-    seeds = tf.data.Dataset.range(count).map(lambda number: draw_changes(tf.stack([number, 1]), config))
+def drawn(config: AugmentConfig, count: int = 4000) -> AffineParameters:
+    """Parameters of many seeds, stacked."""
+    seeds = tf.data.Dataset.range(count).map(lambda number: draw_affine(tf.stack([number, 1]), config))
     return next(seeds.batch(count).as_numpy_iterator())
 
 
-def exact_map(one: Changes, size: int) -> np.ndarray:
-    """The map as a product of 3 x 3 matrices in float64, from the source outwards."""
-    one = Changes(*(np.asarray(split, np.float64) for split in one))
-    flips = np.diag([*np.where(one.mirrored > 0, -1, 1), 1])
-    quarter = np.linalg.matrix_power(np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]]), int(one.turns))
+def exact_inverse(one: AffineParameters, size: int) -> np.ndarray:
+    """The inverse as a product of 3 x 3 matrices in float64, starting with the source."""
+    one = AffineParameters(*(np.asarray(value, np.float64) for value in one))
+    flips = np.diag([*np.where(one.flips > 0, -1, 1), 1])
+    quarter = np.linalg.matrix_power(np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]]), int(one.quarter_turns))
     rotation = np.eye(3)
     rotation[:2, :2] = [[np.cos(one.rotation), np.sin(one.rotation)], [-np.sin(one.rotation), np.cos(one.rotation)]]
     shear = np.array([[1, np.sin(one.shear), 0], [0, np.cos(one.shear), 0], [0, 0, 1]])
     zoom = np.diag([*(1 / one.zoom), 1])
-    shift, crop = np.eye(3), np.diag([one.window, one.window, 1])
+    shift, crop = np.eye(3), np.diag([one.crop_size, one.crop_size, 1])
     shift[:2, 2] = one.shift * size
-    crop[:2, 2] = (1 - one.window) * (one.place - 0.5) * size
+    crop[:2, 2] = (1 - one.crop_size) * (one.crop_position - 0.5) * size
     return (flips @ quarter @ rotation @ shear @ zoom @ shift @ crop)[:2]
 
 
-def moved(image: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The moved image pixel by pixel, and which pixels lie clear of the middle between two source pixels."""
+def resampled(image: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The transformed image pixel by pixel, and which of its pixels are not halfway between two source pixels."""
     size = len(image)
-    middle = (size - 1) / 2
+    center = (size - 1) / 2
     result, clear = np.empty_like(image), np.empty((size, size), bool)
     for row in range(size):
         for column in range(size):
-            x, y = inverse @ [middle - row, column - middle, 1]
-            source = np.array([middle - x, middle + y])
+            x, y = inverse @ [center - row, column - center, 1]
+            source = np.array([center - x, center + y])
             clear[row, column] = np.all(np.abs(source % 1 - 0.5) > 1e-4)
             nearest = np.clip(np.floor(source + 0.5), 0, size - 1).astype(int)
             result[row, column] = image[tuple(nearest)]
     return result, clear
 
 
-def turned(image: np.ndarray, one: Changes) -> np.ndarray:
-    """Flips and quarter turns by NumPy's own names for them."""
-    image = np.flipud(image) if one.mirrored[0] else image
-    image = np.fliplr(image) if one.mirrored[1] else image
-    return np.rot90(image, int(one.turns))
+def flipped(image: np.ndarray, one: AffineParameters) -> np.ndarray:
+    """Flips and quarter turns by NumPy."""
+    image = np.flipud(image) if one.flips[0] else image
+    image = np.fliplr(image) if one.flips[1] else image
+    return np.rot90(image, int(one.quarter_turns))
 
 
 @pytest.mark.parametrize("size", [12, 13])
 @pytest.mark.parametrize(
     "config", [ALL, *(AugmentConfig(**{name: value}) for name, value in (MIXTURES | CROP).items())]
 )
-def test_moved_pixels_are_those_of_the_twin_eager_and_in_a_pipeline(config: AugmentConfig, size: int) -> None:
+def test_pixels_equal_the_reference_eagerly_and_in_a_pipeline(config: AugmentConfig, size: int) -> None:
     """Row 6."""
     image = picture(size)
-    eager = np.stack([move(tf.constant(image), tf.constant(seed), config) for seed in SEEDS])
-    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: move(tf.constant(image), seed, config))
+    eager = np.stack([random_affine(tf.constant(image), tf.constant(seed), config) for seed in SEEDS])
+    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(
+        lambda seed: random_affine(tf.constant(image), seed, config)
+    )
     np.testing.assert_array_equal(eager, np.stack(list(pipeline.as_numpy_iterator())))
     for seed, found in zip(SEEDS, eager, strict=True):
-        one = draw_changes(tf.constant(seed), config)
-        inverse = exact_map(one, size)
-        np.testing.assert_allclose(inverse_map(one, size), inverse, atol=2e-5)
-        expected, clear = moved(image, inverse)
+        one = draw_affine(tf.constant(seed), config)
+        inverse = exact_inverse(one, size)
+        np.testing.assert_allclose(inverse_affine(one, size), inverse, atol=2e-5)
+        expected, clear = resampled(image, inverse)
         assert clear.mean() > 0.95
         np.testing.assert_array_equal(found[clear], expected[clear])
 
 
 @pytest.mark.parametrize("size", [12, 13])
-def test_flips_and_turns_rearrange_the_pixels_on_both_paths(size: int) -> None:
+def test_flips_and_turns_rearrange_the_pixels_exactly(size: int) -> None:
     """Row 5."""
     image = picture(size)
-    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: move(tf.constant(image), seed, TURNED))
+    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(
+        lambda seed: random_affine(tf.constant(image), seed, FLIPS)
+    )
     for seed, mapped in zip(SEEDS, pipeline.as_numpy_iterator(), strict=True):
-        one = draw_changes(tf.constant(seed), TURNED)
-        expected = turned(image, one)
+        one = draw_affine(tf.constant(seed), FLIPS)
+        expected = flipped(image, one)
         np.testing.assert_array_equal(mapped, expected)
-        np.testing.assert_array_equal(move(tf.constant(image), tf.constant(seed), TURNED), expected)
-        np.testing.assert_array_equal(sample(tf.constant(image), inverse_map(one, size)), expected)
+        np.testing.assert_array_equal(random_affine(tf.constant(image), tf.constant(seed), FLIPS), expected)
+        np.testing.assert_array_equal(resample(tf.constant(image), inverse_affine(one, size)), expected)
 
 
 @pytest.mark.parametrize("channels", [1, 4])
-def test_any_number_of_channels(channels: int) -> None:
+def test_channels_are_transformed_alike(channels: int) -> None:
     image = picture(12, channels)
-    for config in (TURNED, ALL):
-        found = move(tf.constant(image), tf.constant(SEEDS[0]), config)
-        planes = [move(tf.constant(image[..., [c]]), tf.constant(SEEDS[0]), config) for c in range(channels)]
+    for config in (FLIPS, ALL):
+        found = random_affine(tf.constant(image), tf.constant(SEEDS[0]), config)
+        planes = [random_affine(tf.constant(image[..., [c]]), tf.constant(SEEDS[0]), config) for c in range(channels)]
         np.testing.assert_array_equal(found, np.concatenate(planes, axis=2))
 
 
-def test_off_is_off() -> None:
+def test_the_default_config_changes_nothing() -> None:
     for seed in SEEDS[:4]:
-        np.testing.assert_array_equal(move(tf.constant(picture()), tf.constant(seed), OFF), picture())
+        np.testing.assert_array_equal(random_affine(tf.constant(picture()), tf.constant(seed), OFF), picture())
 
 
-def test_the_directions() -> None:
-    """Positive angles turn to the right, positive shifts move the content down and left, a zoom over 1 enlarges."""
+def test_transforms_have_their_documented_directions() -> None:
+    """A positive angle turns clockwise, a positive shift moves the content down and left, a zoom over 1 enlarges."""
     dot = np.zeros((9, 9, 1), np.uint8)
     dot[2, 4] = 255
-    places = {}
+    dots = {}
     for name, given in {
         "rotation": {"rotation": np.float32(np.pi / 2)},
         "shift": {"shift": [2 / 9, 1 / 9]},
         "zoom": {"zoom": [2.0, 1.0]},
     }.items():
-        found = sample(tf.constant(dot), inverse_map(changes(**given), 9)).numpy()[..., 0]
-        places[name] = np.argwhere(found).mean(axis=0).round().astype(int).tolist()
-    assert places == {"rotation": [4, 6], "shift": [4, 3], "zoom": [0, 4]}
+        found = resample(tf.constant(dot), inverse_affine(parameters(**given), 9)).numpy()[..., 0]
+        dots[name] = np.argwhere(found).mean(axis=0).round().astype(int).tolist()
+    assert dots == {"rotation": [4, 6], "shift": [4, 3], "zoom": [0, 4]}
 
 
-def test_outside_lies_the_edge() -> None:
+def test_pixels_outside_repeat_the_edge() -> None:
     image = picture()
-    found = sample(tf.constant(image), inverse_map(changes(shift=[0.25, 0.0]), 12))
+    found = resample(tf.constant(image), inverse_affine(parameters(shift=[0.25, 0.0]), 12))
     np.testing.assert_array_equal(found, np.concatenate([image[:1]] * 3 + [image[:9]]))
 
 
-def test_equal_seeds_move_equally_and_others_differ() -> None:
+def test_equal_seeds_give_equal_images_and_others_differ() -> None:
     same, *others = (
-        move(tf.constant(picture()), tf.constant(seed), ALL).numpy().tobytes() for seed in [(5, 6), (6, 5), (5, 7)]
+        random_affine(tf.constant(picture()), tf.constant(seed), ALL).numpy().tobytes()
+        for seed in [(5, 6), (6, 5), (5, 7)]
     )
-    assert same == move(tf.constant(picture()), tf.constant([5, 6], tf.int64), ALL).numpy().tobytes()
+    assert same == random_affine(tf.constant(picture()), tf.constant([5, 6], tf.int64), ALL).numpy().tobytes()
     assert len({same, *others}) == 3
 
 
-def test_the_flips_and_turns_are_independent_and_fair() -> None:
-    """Row 18: the two flips do not fire together; each of the 16 combinations has 1/16 of 4000 seeds, +- 5 sigma."""
-    found = drawn(TURNED)
-    combinations = found.mirrored[:, 0] * 8 + found.mirrored[:, 1] * 4 + found.turns
+def test_flips_and_turns_are_independent_and_uniform() -> None:
+    """Row 18: the two flips are independent; each of the 16 combinations has 1/16 of 4000 seeds, +- 5 sigma."""
+    found = drawn(FLIPS)
+    combinations = found.flips[:, 0] * 8 + found.flips[:, 1] * 4 + found.quarter_turns
     assert np.all(np.abs(np.bincount(combinations, minlength=16) - 250) < 5 * np.sqrt(250))
 
 
-def test_the_draws_are_mixtures_of_two_normals() -> None:
-    """Row 6: standard deviation, and the fourth moment, which tells a mixture from one normal; each in 5 %."""
+def test_parameters_are_mixtures_of_two_normals() -> None:
+    """Row 6: the standard deviation, and the fourth moment, which a single normal does not have."""
     found = drawn(ALL, 20000)
-    splits = {
+    drawn_values = {
         "rotation": np.degrees(found.rotation),
         "shear": np.degrees(found.shear),
         "zoom": found.zoom - 1,
         "shift": found.shift,
     }
-    for name, values in splits.items():
+    for name, values in drawn_values.items():
         squares = np.square(MIXTURES[name])
         assert np.std(values) == pytest.approx(np.sqrt(np.mean(squares)), rel=0.05)
         assert np.mean(values**4) == pytest.approx(3 * np.mean(squares**2), rel=0.15)
@@ -180,20 +192,20 @@ def test_the_draws_are_mixtures_of_two_normals() -> None:
         assert abs(np.corrcoef(np.square(pair - pair.mean(axis=0)).T)[0, 1]) < 0.03
 
 
-def test_windows_are_uniform_and_stay_inside() -> None:
+def test_crops_are_uniform_and_inside_the_image() -> None:
     found = drawn(AugmentConfig(crop=0.6))
-    for values, low in ((found.window, 0.6), (found.place[:, 0], 0.0), (found.place[:, 1], 0.0)):
+    for values, low in ((found.crop_size, 0.6), *((position, 0.0) for position in found.crop_position.T)):
         assert np.all((values >= low) & (values <= 1))
         np.testing.assert_allclose(
             np.quantile(values, [0.25, 0.5, 0.75]), np.interp([1, 2, 3], [0, 4], [low, 1]), atol=0.03
         )
     size = 20
-    for place in ([0.0, 0.0], [1.0, 1.0], [0.0, 1.0]):
-        inverse = inverse_map(changes(window=0.5, place=place), size).numpy()
+    for position in ([0.0, 0.0], [1.0, 1.0], [0.0, 1.0]):
+        inverse = inverse_affine(parameters(crop_size=0.5, crop_position=position), size).numpy()
         corners = np.array([[9.5, -9.5, 1], [-9.5, 9.5, 1]]) @ inverse.T
         assert np.all(np.abs(corners) <= 10)
 
 
-def test_a_wide_zoom_stays_finite() -> None:
+def test_a_wide_zoom_has_a_minimum() -> None:
     found = drawn(AugmentConfig(zoom=(0.8,)), 500)
-    assert found.zoom.min() == np.float32(LEAST_ZOOM)
+    assert found.zoom.min() == np.float32(MIN_ZOOM)

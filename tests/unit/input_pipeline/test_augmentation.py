@@ -1,12 +1,12 @@
-"""Augmentation as a whole, and coarse dropout against a slow NumPy twin, eager and inside tf.data."""
+"""Augmentation of an image, and coarse dropout against a slow NumPy reference, eagerly and inside tf.data."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from foldline.input_pipeline import affine as geometry
+from foldline.input_pipeline.affine import random_affine
 from foldline.input_pipeline.augment_config import AugmentConfig, CoarseDropoutConfig
-from foldline.input_pipeline.augmentation import augment, coarse_dropout
+from foldline.input_pipeline.augmentation import augment_image, coarse_dropout
 from foldline.runtime.tensorflow import tf
 
 DROPOUT = CoarseDropoutConfig(probability=1.0, holes=3, size=0.3)
@@ -25,12 +25,12 @@ SEEDS = [(number, 7) for number in range(12)]
 
 
 def picture(size: int = 12, channels: int = 3) -> np.ndarray:
-    """No value is 0, so that dropped ones can be told."""
+    """No value is 0, unlike dropped pixels."""
     return np.random.default_rng(3).integers(1, 256, (size, size, channels), dtype=np.uint8)
 
 
-def dropped(seeds: list, config: CoarseDropoutConfig, size: int = 12) -> np.ndarray:
-    """Which pixels of an image each seed drops; (seeds, size, size)."""
+def dropped(seeds: list[tuple[int, int]], config: CoarseDropoutConfig, size: int = 12) -> np.ndarray:
+    """Whether each seed drops each pixel of an image: bool, (seeds, size, size)."""
     image = tf.constant(picture(size))
     pipeline = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: coarse_dropout(image, seed, config))
     found = np.stack(list(pipeline.as_numpy_iterator()))
@@ -40,7 +40,7 @@ def dropped(seeds: list, config: CoarseDropoutConfig, size: int = 12) -> np.ndar
 
 
 def square(center: tuple[int, int], side: int, size: int) -> np.ndarray:
-    """One hole, pixel by pixel."""
+    """One hole, pixel by pixel; bool, (size, size)."""
     inside = np.zeros((size, size), bool)
     for row in range(center[0] - side // 2, center[0] - side // 2 + side):
         for column in range(center[1] - side // 2, center[1] - side // 2 + side):
@@ -50,20 +50,20 @@ def square(center: tuple[int, int], side: int, size: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_equal_eager_and_in_a_pipeline_and_with_equal_seeds_only(channels: int) -> None:
+def test_equal_seeds_give_equal_images_eagerly_and_in_a_pipeline(channels: int) -> None:
     image = tf.constant(picture(12, channels))
-    eager = [augment(image, tf.constant(seed, tf.int64), CONFIG).numpy() for seed in SEEDS]
-    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: augment(image, seed, CONFIG))
+    eager = [augment_image(image, tf.constant(seed, tf.int64), CONFIG).numpy() for seed in SEEDS]
+    pipeline = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda seed: augment_image(image, seed, CONFIG))
     assert pipeline.element_spec == tf.TensorSpec((12, 12, channels), tf.uint8)
     np.testing.assert_array_equal(eager, list(pipeline.as_numpy_iterator()))
-    np.testing.assert_array_equal(eager[1], augment(image, tf.constant(SEEDS[1]), CONFIG))
+    np.testing.assert_array_equal(eager[1], augment_image(image, tf.constant(SEEDS[1]), CONFIG))
     assert len({found.tobytes() for found in eager}) == len(SEEDS)
 
 
-def test_dropout_comes_after_the_geometry() -> None:
+def test_dropout_follows_the_affine_transform() -> None:
     image, seed = tf.constant(picture()), tf.constant(SEEDS[0], tf.int64)
-    expected = coarse_dropout(geometry.move(image, seed, CONFIG), seed, DROPOUT)
-    np.testing.assert_array_equal(augment(image, seed, CONFIG), expected)
+    expected = coarse_dropout(random_affine(image, seed, CONFIG), seed, DROPOUT)
+    np.testing.assert_array_equal(augment_image(image, seed, CONFIG), expected)
 
 
 @pytest.mark.parametrize("size", [12, 13])
@@ -77,8 +77,8 @@ def test_a_hole_is_one_of_the_clipped_squares(size: int) -> None:
     assert len(set(seen)) > 0.95 * len(squares)
 
 
-def test_several_holes_are_drawn_apart() -> None:
-    """Eight holes of one pixel in 144 hit on average 144 (1 - (143/144)**8) = 7.81 pixels; +- 5 sigma of 0.42."""
+def test_several_holes_are_independent() -> None:
+    """Eight holes of one pixel in 144 drop on average 144 (1 - (143/144)**8) = 7.81 pixels; +- 5 sigma of 0.42."""
     found = dropped([(number, 2) for number in range(500)], CoarseDropoutConfig(probability=1.0, holes=8, size=0.05))
     counts = found.sum(axis=(1, 2))
     assert counts.mean() == pytest.approx(7.81, abs=5 * 0.42 / np.sqrt(500))
@@ -87,7 +87,7 @@ def test_several_holes_are_drawn_apart() -> None:
 
 
 @pytest.mark.parametrize("probability", [0, 0.3, 1.0])
-def test_its_probability(probability: float) -> None:
+def test_the_probability_is_the_share_of_changed_images(probability: float) -> None:
     found = dropped([(number, 3) for number in range(1000)], replace(DROPOUT, probability=probability))
     spread = 5 * np.sqrt(probability * (1 - probability) / 1000)
     assert found.any(axis=(1, 2)).mean() == pytest.approx(probability, abs=spread)

@@ -1,6 +1,8 @@
-"""Streams of rows: every row once, folds apart, order by the seed, and damage noticed."""
+"""Batches: every row once per epoch, disjoint folds, order by the seed, and damaged shards."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Column, Encoding
 from foldline.errors import FoldlineError
 from foldline.input_pipeline.augment_config import AugmentConfig, CutMixConfig
-from foldline.input_pipeline.batches import ordered_batches, reading, training_batches
+from foldline.input_pipeline.batches import TrainingStream, ordered_batches, reading, training_batches
 from foldline.tfrecords.open_shards import check_ids, check_read, open_shards
 
 SIZE = 16
@@ -32,39 +34,34 @@ def stream(
     seed: int = 1,
     epochs: int = 2,
     batch_size: int = 5,
-    changes=PLAIN,
-    input_spec=IMAGES,
+    augment: AugmentConfig = PLAIN,
+    input_spec: InputSpec = IMAGES,
     first: int = 0,
-):
+) -> tuple[Any, np.ndarray]:
+    """Images (or all inputs by name, if there are others) and labels of all batches, joined."""
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     ids = data.ids(fold, held_out=False)
-    batches = training_batches(
-        shards,
-        ids,
-        input_spec=input_spec,
-        batch_size=batch_size,
-        epochs=epochs,
-        seed=seed,
-        augmentation=changes,
-        threads=2,
-        first=first,
+    plan = TrainingStream(
+        input_spec=input_spec, batch_size=batch_size, epochs=epochs, seed=seed, augment=augment, threads=2
     )
+    batches = training_batches(shards, ids, plan, first=first)
     with reading(shards):
         inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
     joined = {name: np.concatenate([batch[name] for batch in inputs]) for name in inputs[0]}
     return joined if input_spec is not IMAGES or "color" in joined else joined["image"], np.concatenate(labels)
 
 
-def validation(data: ShardSet, fold: int):
+def validation(data: ShardSet, fold: int) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Ids, images and labels of the held-out rows of a fold."""
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     ids = data.ids(fold, held_out=True)
     batches = ordered_batches(shards, ids, input_spec=IMAGES, batch_size=5, labeled=True, threads=2)
     names, inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
     images = np.concatenate([batch["image"] for batch in inputs])
-    return [name.decode() for split in names for name in split], images, np.concatenate(labels)
+    return [name.decode() for batch in names for name in batch], images, np.concatenate(labels)
 
 
-def test_every_epoch_holds_every_training_row_once(data: ShardSet) -> None:
+def test_every_epoch_contains_every_training_row_once(data: ShardSet) -> None:
     images, labels = stream(data, epochs=5, batch_size=6)
     numbers = images[:, 0, 0, 0]
     training = data.rows[data.rows["fold"] != 0]
@@ -75,13 +72,13 @@ def test_every_epoch_holds_every_training_row_once(data: ShardSet) -> None:
     np.testing.assert_array_equal(labels[:, 0], numbers % 3 == 0)
 
 
-def test_batches_are_full_and_cross_the_borders_of_epochs(data: ShardSet) -> None:
+def test_batches_are_full_and_may_contain_rows_of_two_epochs(data: ShardSet) -> None:
     images, _ = stream(data, epochs=2, batch_size=7)
     assert len(images) == 56  # 60 rows in two epochs, 8 full batches
     assert sorted(images[:30, 0, 0, 0]) == sorted(data.rows.loc[data.rows["fold"] != 0, "number"])
 
 
-def test_order_follows_the_seed_and_the_epoch(data: ShardSet) -> None:
+def test_the_order_depends_on_the_seed_and_the_epoch(data: ShardSet) -> None:
     first, again, other = (stream(data, seed=seed, batch_size=6)[0][:, 0, 0, 0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
@@ -89,18 +86,18 @@ def test_order_follows_the_seed_and_the_epoch(data: ShardSet) -> None:
 
 
 @pytest.mark.parametrize("first", [1, 4, 5, 9])
-def test_a_stream_can_begin_at_any_batch(data: ShardSet, first: int) -> None:
-    """Epochs of 30 rows in batches of 7: batch 4 holds rows of two epochs, 5 is the first one whole in the second."""
-    changes = augment_config(brightness=0.1, cutmix={"probability": 0.8})
-    whole, labels = stream(data, epochs=3, batch_size=7, changes=changes)
-    images, rest = stream(data, epochs=3, batch_size=7, changes=changes, first=first)
+def test_a_stream_can_start_at_any_batch(data: ShardSet, first: int) -> None:
+    """Epochs of 30 rows in batches of 7: batch 4 contains rows of two epochs, batch 5 of the second epoch only."""
+    augment = augment_config(brightness=0.1, cutmix={"probability": 0.8})
+    full, labels = stream(data, epochs=3, batch_size=7, augment=augment)
+    images, rest = stream(data, epochs=3, batch_size=7, augment=augment, first=first)
     np.testing.assert_array_equal(rest, labels[7 * first :])
     for name in ("image", "color"):
-        np.testing.assert_array_equal(images[name], whole[name][7 * first :])
+        np.testing.assert_array_equal(images[name], full[name][7 * first :])
 
 
-def test_augmentation_follows_the_seed_and_the_place(data: ShardSet) -> None:
-    first, again, other = (stream(data, seed=seed, changes=TURNING)[0] for seed in (1, 1, 2))
+def test_augmentation_depends_on_the_seed(data: ShardSet) -> None:
+    first, again, other = (stream(data, seed=seed, augment=TURNING)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     plain, _ = stream(data, seed=1)
@@ -108,9 +105,9 @@ def test_augmentation_follows_the_seed_and_the_place(data: ShardSet) -> None:
     assert changed.mean() > 0.5
 
 
-def test_color_travels_as_draws_and_metadata_as_a_vector(data: ShardSet) -> None:
-    """Row 4: image and metadata go in together."""
-    inputs, _ = stream(data, changes=AugmentConfig(contrast=0.2), input_spec=InputSpec(SIZE, SITE), batch_size=6)
+def test_batches_hold_color_parameters_and_metadata_vectors(data: ShardSet) -> None:
+    """Row 4: image and metadata are inputs together."""
+    inputs, _ = stream(data, augment=AugmentConfig(contrast=0.2), input_spec=InputSpec(SIZE, SITE), batch_size=6)
     assert {name: (values.shape, values.dtype) for name, values in inputs.items()} == {
         "image": ((60, SIZE, SIZE, 3), np.uint8),
         "metadata": ((60, 3), np.float32),
@@ -120,26 +117,26 @@ def test_color_travels_as_draws_and_metadata_as_a_vector(data: ShardSet) -> None
     assert len(np.unique(inputs["color"][:, 2])) > 50
 
 
-def test_a_model_without_images_decodes_none(data: ShardSet) -> None:
+def test_a_model_without_images_gets_metadata_only(data: ShardSet) -> None:
     inputs, labels = stream(
-        data, input_spec=InputSpec(None, SITE), changes=AugmentConfig(cutmix=CutMixConfig(probability=1.0))
+        data, input_spec=InputSpec(None, SITE), augment=AugmentConfig(cutmix=CutMixConfig(probability=1.0))
     )
     assert set(inputs) == {"metadata"}
     assert labels.sum() > 0
 
 
-def test_mixing_changes_images_and_labels_of_a_batch(data: ShardSet) -> None:
+def test_cutmix_changes_images_and_labels_of_a_batch(data: ShardSet) -> None:
     """Row 7: CutMix reaches the batches, and its labels are soft."""
-    changes = AugmentConfig(cutmix=CutMixConfig(probability=1.0))
-    images, labels = stream(data, changes=changes, batch_size=10)
-    again, _ = stream(data, changes=changes, batch_size=10)
+    augment = AugmentConfig(cutmix=CutMixConfig(probability=1.0))
+    images, labels = stream(data, augment=augment, batch_size=10)
+    again, _ = stream(data, augment=augment, batch_size=10)
     np.testing.assert_array_equal(images, again)
     assert ((labels > 0) & (labels < 1)).any()
     assert (images[..., 0].min(axis=(1, 2)) != images[..., 0].max(axis=(1, 2))).any()
 
 
-def test_folds_are_apart_and_complete(data: ShardSet) -> None:
-    seen = []
+def test_folds_are_disjoint_and_complete(data: ShardSet) -> None:
+    seen: list[str] = []
     for fold in range(3):
         names, images, labels = validation(data, fold)
         trained = set(stream(data, fold, epochs=1, batch_size=1)[0][:, 0, 0, 0])
@@ -152,7 +149,7 @@ def test_folds_are_apart_and_complete(data: ShardSet) -> None:
     assert sorted(seen) == sorted(data.rows["id"])
 
 
-def test_rows_without_labels(tmp_path: Path) -> None:
+def test_rows_without_labels_have_no_classes(tmp_path: Path) -> None:
     data = write_shards(tmp_path, rows=7, size=SIZE, labeled=False)
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     batches = list(ordered_batches(shards, None, input_spec=IMAGES, batch_size=4, labeled=False, threads=1))
@@ -161,14 +158,14 @@ def test_rows_without_labels(tmp_path: Path) -> None:
     check_ids(shards, list(data.rows["id"]))
 
 
-def test_a_cut_shard_is_noticed(tmp_path: Path) -> None:
+def test_a_truncated_shard_is_refused(tmp_path: Path) -> None:
     data = write_shards(tmp_path, size=SIZE)
     cut_last_record(data.paths[1])
     with pytest.raises(FoldlineError, match=r"00001-of-00002\.tfrec"):
         open_shards(data.paths, data.manifests, image_size=SIZE)
 
 
-def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
+def test_a_flipped_byte_is_refused(tmp_path: Path) -> None:
     data = write_shards(tmp_path, size=SIZE)
     content = bytearray(data.paths[0].read_bytes())
     content[200] ^= 1
@@ -179,32 +176,32 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
 
 
 def test_images_of_another_size_are_refused(data: ShardSet) -> None:
-    with pytest.raises(FoldlineError, match="images of 16 px, the model takes 32 px"):
+    with pytest.raises(FoldlineError, match="images of 16 px, but the model reads 32 px"):
         open_shards(data.paths, data.manifests, image_size=32)
 
 
-@pytest.mark.parametrize("change", [lambda ids: ids[1:], lambda ids: [*ids, "stranger"], lambda ids: ["x", *ids[1:]]])
-def test_shards_of_other_rows_are_refused(data: ShardSet, change) -> None:
+@pytest.mark.parametrize("change", [lambda ids: ids[1:], lambda ids: [*ids, "unknown"], lambda ids: ["x", *ids[1:]]])
+def test_shards_with_other_rows_are_refused(data: ShardSet, change: Callable[[list[str]], list[str]]) -> None:
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     check_ids(shards, list(data.rows["id"]))
     with pytest.raises(FoldlineError, match="run the workflow again"):
         check_ids(shards, change(list(data.rows["id"])))
 
 
-def test_a_training_row_that_no_shard_has_is_noticed(data: ShardSet) -> None:
+def test_a_training_row_that_is_in_no_shard_is_refused(data: ShardSet) -> None:
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
-    ids = [*data.ids(0, held_out=False), "stranger"]
-    batches = training_batches(
-        shards, ids, input_spec=IMAGES, batch_size=4, epochs=2, seed=1, augmentation=PLAIN, threads=1
-    )
+    ids = [*data.ids(0, held_out=False), "unknown"]
+    plan = TrainingStream(input_spec=IMAGES, batch_size=4, epochs=2, seed=1, augment=PLAIN, threads=1)
+    batches = training_batches(shards, ids, plan)
     with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
         list(batches)
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"), [(["a", "b", "b"], "1 repeated ids.*b"), (["a"], "1 missing ids.*b"), (["a", "b", "c"], "foreign")]
+    ("ids", "words"),
+    [(["a", "b", "b"], "1 repeated ids.*b"), (["a"], "1 missing ids.*b"), (["a", "b", "c"], "1 unknown ids.*c")],
 )
-def test_rows_that_were_read_are_compared(ids: list[str], said: str) -> None:
+def test_missing_repeated_and_unknown_rows_are_refused(ids: list[str], words: str) -> None:
     check_read(["b", "a"], ["a", "b"], source="fold 1")
-    with pytest.raises(FoldlineError, match=said):
+    with pytest.raises(FoldlineError, match=words):
         check_read(ids, ["a", "b"], source="fold 1")

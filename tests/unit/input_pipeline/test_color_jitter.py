@@ -1,4 +1,4 @@
-"""Color changes against a slow NumPy twin in float64, eager, inside tf.data and on whole batches."""
+"""Color jitter against a slow NumPy reference in float64, eagerly, inside tf.data and compiled."""
 
 import colorsys
 
@@ -26,59 +26,59 @@ def drawn(config: AugmentConfig, count: int) -> np.ndarray:
     return np.stack(list(seeds.as_numpy_iterator()))
 
 
-def twin(image: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Step after step, pixel by pixel, before rounding and clipping; float64."""
-    hue, saturation, contrast, brightness = map(float, draws)
+def reference(image: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """Step by step and pixel by pixel, before rounding and clipping; float64."""
+    hue, saturation, contrast, brightness = map(float, parameters)
     to_yiq = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
     changed = np.empty(image.shape)
-    for place in np.ndindex(image.shape[:2]):
-        y, i, q = to_yiq @ image[place]
+    for index in np.ndindex(image.shape[:2]):
+        y, i, q = to_yiq @ image[index]
         i, q = np.cos(hue) * i + np.sin(hue) * q, np.cos(hue) * q - np.sin(hue) * i
-        turned = np.linalg.solve(to_yiq, [y, i, q])
-        changed[place] = y + saturation * (turned - y)
+        rotated = np.linalg.solve(to_yiq, [y, i, q])
+        changed[index] = y + saturation * (rotated - y)
     means = changed.mean(axis=(0, 1))
     return means + contrast * (changed - means) + brightness
 
 
 @pytest.mark.parametrize("size", [12, 13])
 @pytest.mark.parametrize("config", [CONFIG, WIDE, *EACH])
-def test_changed_pixels_are_those_of_the_twin(config: AugmentConfig, size: int) -> None:
+def test_pixels_equal_the_reference(config: AugmentConfig, size: int) -> None:
     """Row 5."""
-    images, draws = pictures(6, size), drawn(config, 6)
-    found = apply_color_jitter(tf.constant(images), tf.constant(draws)).numpy()
+    images, parameters = pictures(6, size), drawn(config, 6)
+    found = apply_color_jitter(tf.constant(images), tf.constant(parameters)).numpy()
     assert found.dtype == np.uint8
-    for image, one, changed in zip(images, draws, found, strict=True):
+    for image, one, changed in zip(images, parameters, found, strict=True):
         # Factors are rounded to 1 / 8192: three of them and 255 levels make 0.05 levels.
-        assert np.abs(changed - np.clip(twin(image, one), 0, 255)).max() < 0.5 + 0.05
+        assert np.abs(changed - np.clip(reference(image, one), 0, 255)).max() < 0.5 + 0.05
 
 
-def test_one_by_one_in_a_pipeline_and_in_a_compiled_batch_the_pixels_are_equal() -> None:
-    images, draws = pictures(40), drawn(CONFIG, 40)
-    batch = tf.function(apply_color_jitter)(tf.constant(images), tf.constant(draws)).numpy()
-    pipeline = tf.data.Dataset.from_tensor_slices((images, draws)).map(
+def test_pixels_are_equal_one_by_one_in_a_pipeline_and_in_a_compiled_batch() -> None:
+    images, parameters = pictures(40), drawn(CONFIG, 40)
+    batch = tf.function(apply_color_jitter)(tf.constant(images), tf.constant(parameters)).numpy()
+    pipeline = tf.data.Dataset.from_tensor_slices((images, parameters)).map(
         lambda image, one: apply_color_jitter(image[tf.newaxis], one[tf.newaxis])[0]
     )
     assert pipeline.element_spec == tf.TensorSpec((12, 12, 3), tf.uint8)
     np.testing.assert_array_equal(batch, list(pipeline.as_numpy_iterator()))
-    np.testing.assert_array_equal(batch, apply_color_jitter(tf.constant(images), tf.constant(draws)))
-    single = [apply_color_jitter(tf.constant(images[[row]]), tf.constant(draws[[row]]))[0] for row in range(40)]
+    np.testing.assert_array_equal(batch, apply_color_jitter(tf.constant(images), tf.constant(parameters)))
+    single = [apply_color_jitter(tf.constant(images[[row]]), tf.constant(parameters[[row]]))[0] for row in range(40)]
     np.testing.assert_array_equal(batch, single)
 
 
-def test_no_change_leaves_every_pixel() -> None:
+def test_identity_parameters_change_no_pixel() -> None:
     values = np.random.default_rng(4).permutation(256 * 3).reshape(1, 16, 16, 3) % 256
     images = np.concatenate([values.astype(np.uint8), pictures(1, 16)])
     np.testing.assert_array_equal(apply_color_jitter(tf.constant(images), tf.constant(np.repeat(NONE, 2, 0))), images)
 
 
-def test_values_are_rounded_to_even_and_clipped() -> None:
+def test_values_are_rounded_half_to_even_and_clipped() -> None:
     image = np.full((1, 2, 2, 3), 100, np.uint8)
     for brightness, expected in ((0.5, 100), (1.5, 102), (0.51, 101), (-101, 0), (156, 255)):
         found = apply_color_jitter(tf.constant(image), tf.constant(NONE + np.float32([0, 0, 0, brightness])))
         np.testing.assert_array_equal(found, np.full_like(image, expected))
 
 
-def test_hue_saturation_and_contrast_mean_what_their_names_say() -> None:
+def test_hue_saturation_and_contrast_have_their_usual_meaning() -> None:
     image = tf.constant(pictures(1))
     gray = apply_color_jitter(image, tf.constant([[0.0, 0, 1, 0]])).numpy().astype(int)
     assert np.ptp(gray, axis=3).max() == 0
@@ -88,25 +88,25 @@ def test_hue_saturation_and_contrast_mean_what_their_names_say() -> None:
     assert len(np.unique(flat.reshape(-1, 3), axis=0)) == 1
     red = tf.constant(np.full((1, 2, 2, 3), (160, 80, 80), np.uint8))
     angles = []
-    for turn in (-0.1, 0.1):
-        found = apply_color_jitter(red, tf.constant([[2 * np.pi * turn, 1, 1, 0]], tf.float32)).numpy()[0, 0, 0]
+    for turns in (-0.1, 0.1):
+        found = apply_color_jitter(red, tf.constant([[2 * np.pi * turns, 1, 1, 0]], tf.float32)).numpy()[0, 0, 0]
         angles.append((colorsys.rgb_to_hsv(*(found / 255.0))[0] + 0.5) % 1 - 0.5)
-    # Yellow is at a sixth of the circle of HSV; equal turns in YIQ are not quite equal there.
+    # Yellow is at a sixth of the hue circle of HSV; rotations in YIQ are slightly different there.
     np.testing.assert_allclose(angles, [-0.1, 0.1], atol=0.05)
 
 
-def test_the_draws_fill_their_ranges_evenly_and_apart() -> None:
-    draws = drawn(CONFIG, 4000)
-    assert draws.dtype == np.float32
-    for values, middle, width in zip(draws.T, NONE[0], (2 * np.pi * 0.01, 0.3, 0.2, 25.5), strict=True):
-        places = (values - middle) / width
-        assert np.all(np.abs(places) <= 1 + 1e-5)
-        np.testing.assert_allclose(np.quantile(places, [0.25, 0.5, 0.75]), [-0.5, 0, 0.5], atol=0.06)
-    assert np.abs(np.corrcoef(draws.T) - np.eye(4)).max() < 0.06
+def test_parameters_are_uniform_in_their_ranges_and_independent() -> None:
+    parameters = drawn(CONFIG, 4000)
+    assert parameters.dtype == np.float32
+    for values, middle, width in zip(parameters.T, NONE[0], (2 * np.pi * 0.01, 0.3, 0.2, 25.5), strict=True):
+        scaled = (values - middle) / width
+        assert np.all(np.abs(scaled) <= 1 + 1e-5)
+        np.testing.assert_allclose(np.quantile(scaled, [0.25, 0.5, 0.75]), [-0.5, 0, 0.5], atol=0.06)
+    assert np.abs(np.corrcoef(parameters.T) - np.eye(4)).max() < 0.06
     np.testing.assert_array_equal(drawn(OFF, 5), np.repeat(NONE, 5, 0))
 
 
-def test_equal_seeds_draw_equally_and_others_differ() -> None:
+def test_equal_seeds_give_equal_parameters_and_others_differ() -> None:
     first, *others = (
         draw_color_jitter(tf.constant(seed), CONFIG).numpy().tobytes() for seed in [(5, 6), (6, 5), (5, 7)]
     )
@@ -114,7 +114,7 @@ def test_equal_seeds_draw_equally_and_others_differ() -> None:
     assert len({first, *others}) == 3
 
 
-def test_color_is_on_with_any_of_its_settings() -> None:
+def test_any_color_setting_switches_the_jitter_on() -> None:
     assert not has_color_jitter(OFF)
     assert all(has_color_jitter(config) for config in EACH)
 
@@ -126,46 +126,46 @@ def channel_pictures(count: int, size: int = 12) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (count, size, size, len(CHANNELS)), dtype=np.uint8)
 
 
-def channel_draws(config: AugmentConfig, count: int) -> np.ndarray:
+def channel_parameters(config: AugmentConfig, count: int) -> np.ndarray:
     seeds = tf.data.Dataset.range(count).map(lambda number: draw_color_jitter(tf.stack([number, 5]), config, CHANNELS))
     return np.stack(list(seeds.as_numpy_iterator()))
 
 
 @pytest.mark.parametrize("size", [12, 13])
-def test_each_channel_has_a_jitter_of_its_own(size: int) -> None:
-    """Row 18: intensity per channel, eager, compiled and inside tf.data, against a slow twin."""
-    images, draws = channel_pictures(6, size), channel_draws(WIDE, 6)
-    found = apply_color_jitter(tf.constant(images), tf.constant(draws)).numpy()
-    for image, (contrast, brightness), changed in zip(images, draws, found, strict=True):
+def test_each_channel_has_its_own_jitter(size: int) -> None:
+    """Row 18: intensity per channel, eagerly, compiled and inside tf.data, against a slow reference."""
+    images, parameters = channel_pictures(6, size), channel_parameters(WIDE, 6)
+    found = apply_color_jitter(tf.constant(images), tf.constant(parameters)).numpy()
+    for image, (contrast, brightness), changed in zip(images, parameters, found, strict=True):
         for channel in range(len(CHANNELS)):
             values = image[..., channel].astype(float)
             wanted = values.mean() + contrast[channel] * (values - values.mean()) + brightness[channel]
             assert np.abs(changed[..., channel] - np.clip(wanted, 0, 255)).max() < 0.5 + 0.05
-    compiled = tf.function(apply_color_jitter)(tf.constant(images), tf.constant(draws))
+    compiled = tf.function(apply_color_jitter)(tf.constant(images), tf.constant(parameters))
     np.testing.assert_array_equal(compiled, found)
-    pipeline = tf.data.Dataset.from_tensor_slices((images, draws)).map(
+    pipeline = tf.data.Dataset.from_tensor_slices((images, parameters)).map(
         lambda image, one: apply_color_jitter(image[tf.newaxis], one[tf.newaxis])[0]
     )
     assert pipeline.element_spec == tf.TensorSpec((size, size, len(CHANNELS)), tf.uint8)
     np.testing.assert_array_equal(list(pipeline.as_numpy_iterator()), found)
 
 
-def test_a_channel_is_never_mixed_with_another() -> None:
+def test_channels_are_never_mixed() -> None:
     """Row 18: the seed's saturation step mixed fluorescence channels."""
-    images, draws = channel_pictures(4), channel_draws(WIDE, 4)
-    whole = apply_color_jitter(tf.constant(images), tf.constant(draws)).numpy()
+    images, parameters = channel_pictures(4), channel_parameters(WIDE, 4)
+    together = apply_color_jitter(tf.constant(images), tf.constant(parameters)).numpy()
     images[..., 1:] = 0
-    alone = apply_color_jitter(tf.constant(images), tf.constant(draws)).numpy()
-    np.testing.assert_array_equal(alone[..., 0], whole[..., 0])
+    alone = apply_color_jitter(tf.constant(images), tf.constant(parameters)).numpy()
+    np.testing.assert_array_equal(alone[..., 0], together[..., 0])
 
 
-def test_draws_of_channels_fill_their_ranges_apart() -> None:
-    draws = channel_draws(CONFIG, 2000)
-    assert draws.shape == (2000, 2, len(CHANNELS))
-    places = (draws - [[1.0], [0.0]]) / [[0.2], [25.5]]
-    assert np.abs(places).max() <= 1 + 1e-5
+def test_parameters_of_channels_are_uniform_in_their_ranges_and_independent() -> None:
+    parameters = channel_parameters(CONFIG, 2000)
+    assert parameters.shape == (2000, 2, len(CHANNELS))
+    scaled = (parameters - [[1.0], [0.0]]) / [[0.2], [25.5]]
+    assert np.abs(scaled).max() <= 1 + 1e-5
     np.testing.assert_allclose(
-        np.quantile(places, [0.25, 0.5, 0.75], axis=0), np.full((3, 2, 5), [[[-0.5]], [[0]], [[0.5]]]), atol=0.09
+        np.quantile(scaled, [0.25, 0.5, 0.75], axis=0), np.full((3, 2, 5), [[[-0.5]], [[0]], [[0.5]]]), atol=0.09
     )
-    flat = places.reshape(2000, -1).T
+    flat = scaled.reshape(2000, -1).T
     assert np.abs(np.corrcoef(flat) - np.eye(len(flat))).max() < 0.09

@@ -16,16 +16,16 @@ CHANGES = augment_config(rotation=[15.0], contrast=0.2, brightness=0.1, cutmix={
 
 
 def pixels(png: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(png)) as opened:
-        return np.asarray(opened)
+    with Image.open(io.BytesIO(png)) as image:
+        return np.asarray(image)
 
 
-def test_each_line_begins_with_the_image_as_it_is(tmp_path: Path) -> None:
+def test_each_row_starts_with_the_unchanged_image(tmp_path: Path) -> None:
     data = write_shards(tmp_path)
     shards = open_shards(data.paths, data.manifests, image_size=32)
     first, again, other = (
         augmented_samples(
-            shards, list(data.rows["id"]), input_spec=InputSpec(32, Encoding(())), augmentation=CHANGES, seed=seed
+            shards, list(data.rows["id"]), input_spec=InputSpec(32, Encoding(())), augment=CHANGES, seed=seed
         )
         for seed in (1, 1, 2)
     )
@@ -37,5 +37,5 @@ def test_each_line_begins_with_the_image_as_it_is(tmp_path: Path) -> None:
     assert shown == {pixels(picture(row.number, int(row.target), 32)).tobytes() for row in rows.itertuples()}
 
 
-def test_a_model_without_images_has_one_pixel() -> None:
+def test_a_model_without_images_has_a_grid_of_one_pixel() -> None:
     assert pixels(no_samples()).shape == (1, 1, 3)

@@ -10,7 +10,7 @@ from fixtures.shards import write_shards
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.inference.forward_pass import make_forward
-from foldline.input_pipeline.batches import ordered_batches, training_batches
+from foldline.input_pipeline.batches import TrainingStream, ordered_batches, training_batches
 from foldline.models.networks import build_network, input_spec_of
 from foldline.runtime.devices import Device
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -46,7 +46,7 @@ def batches_of(folder: Path, input_spec: InputSpec) -> tuple[tf.data.Dataset, tf
     shards = open_shards(data.paths, data.manifests, image_size=MODEL.image_size)
     given: dict[str, Any] = {"input_spec": input_spec, "batch_size": BATCH, "threads": 1}
     ids = data.ids(1, held_out=False)
-    training = training_batches(shards, ids, epochs=2, seed=1, augmentation=TRAINING.augment, **given)
+    training = training_batches(shards, ids, TrainingStream(epochs=2, seed=1, augment=TRAINING.augment, **given))
     return training, ordered_batches(shards, data.ids(1, held_out=True), labeled=True, **given)
 
 
