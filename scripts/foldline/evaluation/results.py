@@ -180,7 +180,7 @@ class ColumnScores(MetricScores):
         classes: scores of every class, scored or not.
     """
 
-    top_accuracy: Score | None
+    top_accuracy: Score | None = None
     folds: tuple[FoldScores, ...]
     folds_mean: MetricValues
     folds_sd: MetricValues

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 
 from foldline.dataset.label_arrays import label_array
 from foldline.evaluation.oof import BLEND
+from foldline.evaluation.results import Score
 from foldline.images.composite import composite
 from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import png_bytes, style
 from foldline.report.images import label_text
-from foldline.report.json_inputs import Score
 from foldline.report.run import Run
 from foldline.report.tables import shown_columns
 

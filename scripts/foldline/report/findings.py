@@ -7,7 +7,7 @@ import pandas as pd
 
 from foldline.errors import listing
 from foldline.evaluation.oof import BLEND
-from foldline.report.json_inputs import ColumnScores
+from foldline.evaluation.results import ColumnScores
 from foldline.report.run import Run
 from foldline.report.tables import RULES, external_counts
 

@@ -9,146 +9,38 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cattrs import BaseValidationError, Converter, transform_error
+from cattrs.strategies import configure_union_passthrough
 
 from foldline.errors import FoldlineError, listing
+from foldline.evaluation.results import ClassCounts, ColumnScores
 from foldline.io.files import read_json
 from foldline.models.stage import Stage
+from foldline.splits.class_weights import ClassWeights
 
 Content = TypeVar("Content")
 _CONVERTER = Converter()
-_CONVERTER.register_structure_hook(float | str, lambda value, _: value)
-
-
-@dataclass(frozen=True)
-class Score:
-    """A score with its interval; None where it is not defined.
-
-    Attributes:
-        value: the score.
-        low: lower limit of its interval.
-        high: upper limit of its interval.
-        reason: why the value or the interval is missing.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class FoldAuc:
-    """ROC AUC on the rows of one held-out fold; None where the rows have one label only."""
-
-    fold: int
-    rows: int
-    positives: int
-    auc: float | None
-
-
-@dataclass(frozen=True)
-class FoldSummary:
-    """Mean, standard deviation or difference of the ROC AUC over the folds; None where it is not defined."""
-
-    auc: float | None
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Scores in [low, high): mean score and share of positives, with its 95% interval; None in an empty bin."""
-
-    low: float
-    high: float
-    rows: int
-    positives: int
-    mean_score: float | None
-    positive_share: float | None
-    share_low: float | None
-    share_high: float | None
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Expected calibration error and its bins; None and no bins, with the reason, for scores that are ranks."""
-
-    error: float | None
-    bins: tuple[ReliabilityBin, ...]
-    reason: str | None
-
-
-@dataclass(frozen=True)
-class SubgroupScore:
-    """ROC AUC among the rows with one value of a metadata column."""
-
-    value: str
-    rows: int
-    positives: int
-    auc: Score
-
-
-@dataclass(frozen=True)
-class OmittedValues:
-    """Values of a metadata column without a score: how many, their rows, and why."""
-
-    values: int
-    rows: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class Subgroups:
-    """ROC AUC per value of a metadata column."""
-
-    values: tuple[SubgroupScore, ...]
-    left_out: OmittedValues
-
-
-@dataclass(frozen=True)
-class ClassScores:
-    """Scores of one class; `threshold` is the score from which it is predicted."""
-
-    name: str
-    positives: int
-    threshold: float
-    auc: Score
-    average_precision: Score
-    f1: Score
-    folds: tuple[FoldAuc, ...]
-
-
-@dataclass(frozen=True)
-class ColumnScores:
-    """Scores of one model or of the blend; `top_accuracy` exists only where each sample has exactly one class."""
-
-    auc: Score
-    average_precision: Score
-    log_loss: Score
-    brier: Score
-    accuracy: Score
-    f1: Score
-    folds: tuple[FoldAuc, ...]
-    folds_mean: FoldSummary
-    folds_sd: FoldSummary
-    pooled_minus_folds_mean: FoldSummary
-    calibration: Calibration
-    subgroups: Mapping[str, Subgroups]
-    classes: tuple[ClassScores, ...]
-    top_accuracy: Score | None = None
-
-
-@dataclass(frozen=True)
-class ClassCounts:
-    """Rows of a class; a rare class has one of its labels in fewer groups than there are folds."""
-
-    name: str
-    positives: int
-    negatives: int
-    rare: bool
+# `Metrics.threshold` is a number or a name.
+configure_union_passthrough(bool | int | float | str, _CONVERTER)
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Content of `metrics.json`; see `evaluate`. `models` maps each model, and the blend, to its scores."""
+    """Content of `metrics.json`.
+
+    Attributes:
+        rows: number of out-of-fold rows.
+        groups: number of their groups.
+        folds: number of folds.
+        blend_rule: how the models were blended, "mean" or "rank_mean".
+        confidence: coverage of the intervals, in (0, 1).
+        bootstrap_draws: number of bootstrap draws behind the intervals.
+        seed: seed of the draws.
+        threshold: lowest score that is predicted positive, or "best_f1".
+        calibration_bins: number of bins of the reliability table.
+        scored_classes: names of the classes that count.
+        classes: rows of every class.
+        models: scores of each model and of the blend.
+    """
 
     rows: int
     groups: int
@@ -166,7 +58,16 @@ class Metrics:
 
 @dataclass(frozen=True)
 class BlendRecipe:
-    """Content of `blend.json`: method of the config, rule that it led to, score of each rule, views per model."""
+    """Content of `blend.json`.
+
+    Attributes:
+        method: `blend.method` of the configuration.
+        rule: rule that it led to, "mean" or "rank_mean".
+        scores: pooled ROC AUC of each rule.
+        models: names of the models.
+        views: number of views per model.
+        test_rows: number of test rows.
+    """
 
     method: str
     rule: str
@@ -177,20 +78,11 @@ class BlendRecipe:
 
 
 @dataclass(frozen=True)
-class ClassWeight:
-    """Weights of a row in the loss of one class, by its label."""
-
-    name: str
-    positive_weight: float
-    negative_weight: float
-
-
-@dataclass(frozen=True)
 class FoldWeights:
-    """Class weights while a fold is held out, in the order of the classes."""
+    """Class weights while a fold is held out: method of the configuration, and the weights of each class in order."""
 
     method: str
-    classes: tuple[ClassWeight, ...]
+    classes: tuple[ClassWeights, ...]
 
 
 @dataclass(frozen=True)
@@ -218,7 +110,14 @@ class TrainedModelSettings:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the weights of one fold were made from."""
+    """How the weights of one fold were made.
+
+    Attributes:
+        device: "cpu", "gpu" or "tpu".
+        replicas: number of devices that shared each batch.
+        settings: settings of the model.
+        stages: stages of the network.
+    """
 
     device: str
     replicas: int

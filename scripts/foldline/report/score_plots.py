@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from foldline.evaluation.calibration import ReliabilityBin
 from foldline.evaluation.metrics import cumulative_counts
 from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
-from foldline.report.json_inputs import ReliabilityBin
 
 # Width of a panel in inches, by the number of panels in a row.
 PANEL_WIDTHS = {1: 4.8, 2: 4.2, 3: 3.33, 4: 2.5}

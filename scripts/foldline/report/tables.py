@@ -7,7 +7,7 @@ import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
 from foldline.evaluation.oof import BLEND
-from foldline.report.json_inputs import Score, Subgroups
+from foldline.evaluation.results import Score, Subgroups
 from foldline.report.run import Run
 from foldline.splits.fold_membership import NO_FOLD, external_rows
 

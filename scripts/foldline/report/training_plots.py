@@ -15,7 +15,7 @@ from foldline.dataset.label_arrays import label_array
 from foldline.images.composite import composite
 from foldline.models.stage import Stage
 from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
-from foldline.report.json_inputs import ClassWeight
+from foldline.splits.class_weights import ClassWeights
 from foldline.splits.fold_membership import external_rows, scored_rows
 
 LABEL_STYLES = (("negative", NEGATIVE, "o"), ("positive", POSITIVE, "s"))
@@ -36,7 +36,7 @@ class LabeledImage:
     label: str
 
 
-def class_balance(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[ClassWeight]]) -> Figure:
+def class_balance(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[ClassWeights]]) -> Figure:
     """Rows of each label, and the weight of each label in the loss of each fold.
 
     Args:
@@ -64,7 +64,7 @@ def class_balance(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[
     return figure
 
 
-def _balance_of_classes(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[ClassWeight]]) -> Figure:
+def _balance_of_classes(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[ClassWeights]]) -> Figure:
     """Counts and weights next to each other, one row per class."""
     names = [shortened(row.name, limit=32) for row in next(iter(weights.values()))]
     y = np.arange(len(names))
@@ -88,7 +88,7 @@ def _balance_of_classes(labels: npt.NDArray[np.int64], weights: Mapping[int, Seq
     return figure
 
 
-def _weight(weights: ClassWeight, label: str) -> float:
+def _weight(weights: ClassWeights, label: str) -> float:
     return weights.positive_weight if label == "positive" else weights.negative_weight
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from fixtures.report_run import column_scores, report_run, with_metrics
+from foldline.evaluation.results import ClassCounts
 from foldline.report.findings import findings
-from foldline.report.json_inputs import ClassCounts
 from foldline.report.methods import methods
 from foldline.report.run import Run
 
@@ -50,7 +50,7 @@ def test_folds_without_auc_are_counted() -> None:
 
 
 def test_rare_classes_are_listed() -> None:
-    counts = (ClassCounts("mark", 3, 7, rare=False), ClassCounts("spot", 1, 9, rare=True))
+    counts = (ClassCounts("mark", 3, 7, 3, rare=False), ClassCounts("spot", 1, 9, 1, rare=True))
     run = with_metrics(report_run(column_scores(0.9)), classes=counts, scored_classes=("mark", "spot"))
     text = summary(run)
     assert "[warn] 1 class of 2 cannot be in every fold: spot (1 image)." in text

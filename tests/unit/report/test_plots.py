@@ -10,9 +10,9 @@ from foldline.evaluation.calibration import reliability_bins
 from foldline.models.stage import Stage
 from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import DPI, WIDTH, png_bytes, shortened, style
-from foldline.report.json_inputs import ClassWeight, ReliabilityBin
 from foldline.report.score_plots import ScoredImage
 from foldline.report.training_plots import LabeledImage
+from foldline.splits.class_weights import ClassWeights
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -56,8 +56,7 @@ def test_curves_end_where_they_must(table: pd.DataFrame) -> None:
 
 
 def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
-    rows = reliability_bins(table["target"].to_numpy(), table["a"].to_numpy())
-    bins = {"a": [ReliabilityBin(**vars(row)) for row in rows]}
+    bins = {"a": reliability_bins(table["target"].to_numpy(), table["a"].to_numpy())}
     with style():
         figure = score_plots.calibration(bins, {"a": "a"})
         points = figure.axes[0].lines[1].get_xydata()
@@ -76,7 +75,7 @@ def fold_table(count: int) -> pd.DataFrame:
 @pytest.mark.parametrize("count", [1, 12])
 def test_any_number_of_folds(count: int) -> None:
     table = fold_table(count)
-    weights = {fold: [ClassWeight("mark", positive_weight=1.0, negative_weight=1.0)] for fold in range(count)}
+    weights = {fold: [ClassWeights("mark", 1, 3, positive_weight=1.0, negative_weight=1.0)] for fold in range(count)}
     with style():
         assert drawn(training_plots.class_balance(np.array([[0], [1], [0], [0]] * count), weights)).format == "PNG"
         texts = [text.get_text() for text in training_plots.folds(table, ["mark"]).axes[0].texts]
@@ -200,7 +199,7 @@ def test_counts_and_weights_are_in_the_order_of_the_classes() -> None:
     labels = (np.random.default_rng(0).random((200, 19)) < np.linspace(0.05, 0.5, 19)).astype(int)
     weights = {
         fold: [
-            ClassWeight(name, positive_weight=(number + fold + 1) / 30, negative_weight=1.0)
+            ClassWeights(name, 1, 3, positive_weight=(number + fold + 1) / 30, negative_weight=1.0)
             for number, name in enumerate(NAMES)
         ]
         for fold in range(3)

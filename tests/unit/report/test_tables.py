@@ -2,7 +2,7 @@
 
 import pandas as pd
 from fixtures.report_run import column_scores, report_run
-from foldline.report.json_inputs import Score
+from foldline.evaluation.results import Score
 from foldline.report.tables import data_facts, external_counts, leak_tables, shown_columns, whiskers
 
 
