@@ -130,8 +130,10 @@ def weighted_scores(rows: SortedRows, weights: FloatArray) -> dict[str, FloatArr
 
 def weighted_roc_auc(rows: SortedRows, weights: FloatArray) -> FloatArray:
     """Compute the ROC AUC alone, once per row of weights; see `weighted_scores`."""
+    if not len(rows.positives):
+        return np.full(len(weights), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return _ranking_metrics(rows, weights[:, rows.samples])["auc"]
+        return _LevelWeights.of(rows, np.take(weights, rows.samples, axis=1)).roc_auc()
 
 
 def plain_scores(labels: IntArray, scores: FloatArray, *, threshold: float = DEFAULT_THRESHOLD) -> dict[str, float]:
@@ -153,26 +155,58 @@ def cumulative_counts(labels: IntArray, scores: FloatArray) -> tuple[IntArray, I
     return np.concatenate([[0], true]), np.concatenate([[0], last + 1 - true])
 
 
+@dataclass(frozen=True)
+class _LevelWeights:
+    """Weights of the rows of each draw, summed by level; (n_draws, n_levels) unless stated otherwise.
+
+    Attributes:
+        gained: weight of the positives at a level.
+        true: weight of the positives at or above a level.
+        above: weight of all rows above a level.
+        selected: weight of all rows at or above a level.
+        total: weight of all rows, (n_draws,).
+    """
+
+    gained: FloatArray
+    true: FloatArray
+    above: FloatArray
+    selected: FloatArray
+    total: FloatArray
+
+    @classmethod
+    def of(cls, rows: SortedRows, weights: FloatArray) -> "_LevelWeights":
+        """Sum sorted weights, (n_draws, n_rows), of rows with at least one positive."""
+        cumulative = np.zeros((len(weights), weights.shape[1] + 1))
+        np.cumsum(weights, axis=1, out=cumulative[:, 1:])
+        gained = np.add.reduceat(weights[:, rows.positives], rows.first_positives, axis=1)
+        return cls(
+            gained=gained,
+            true=np.cumsum(gained, axis=1),
+            above=cumulative[:, rows.level_starts],
+            selected=cumulative[:, rows.level_ends],
+            total=cumulative[:, -1],
+        )
+
+    def roc_auc(self) -> FloatArray:
+        """Compute the ROC AUC of each draw, (n_draws,)."""
+        # Negatives that score above a level; those at the level count half.
+        outranking = (self.above + self.selected) / 2 - (self.true - self.gained / 2)
+        positives = self.true[:, -1]
+        return np.asarray(1 - (self.gained * outranking).sum(axis=1) / (positives * (self.total - positives)))
+
+    def average_precision(self) -> FloatArray:
+        """Compute the average precision of each draw, (n_draws,)."""
+        # At a threshold above all rows of a draw nothing is selected: the precision is 0/0 and the gain 0.
+        precision = np.divide(self.true, self.selected, out=np.zeros_like(self.true), where=self.selected > 0)
+        return np.asarray((self.gained * precision).sum(axis=1) / self.true[:, -1])
+
+
 def _ranking_metrics(rows: SortedRows, weights: FloatArray) -> dict[str, FloatArray]:
-    """Compute AUC and average precision from sorted weights, (n_draws, n_rows), at the levels of the positives only."""
+    """Compute the metrics of `RANKING_METRICS` from sorted weights, (n_draws, n_rows)."""
     if not len(rows.positives):
-        undefined = np.full(len(weights), np.nan)
-        return {"auc": undefined, "average_precision": undefined}
-    cumulative = np.zeros((len(weights), weights.shape[1] + 1))
-    np.cumsum(weights, axis=1, out=cumulative[:, 1:])
-    # Weight of the positives at each level, and at or above it.
-    gained = np.add.reduceat(weights[:, rows.positives], rows.first_positives, axis=1)
-    true = np.cumsum(gained, axis=1)
-    selected = cumulative[:, rows.level_ends]
-    # Negatives that score above a level; those at the level count half.
-    outranking = (cumulative[:, rows.level_starts] + selected) / 2 - (true - gained / 2)
-    positives, total = true[:, -1], cumulative[:, -1]
-    # At a threshold above all rows of a draw nothing is selected: the precision is 0/0 and the gain 0.
-    precision = np.divide(true, selected, out=np.zeros_like(true), where=selected > 0)
-    return {
-        "auc": 1 - (gained * outranking).sum(axis=1) / (positives * (total - positives)),
-        "average_precision": (gained * precision).sum(axis=1) / positives,
-    }
+        return {name: np.full(len(weights), np.nan) for name in RANKING_METRICS}
+    levels = _LevelWeights.of(rows, weights)
+    return {"auc": levels.roc_auc(), "average_precision": levels.average_precision()}
 
 
 def _probability_metrics(terms: RowTerms, weights: FloatArray) -> dict[str, FloatArray]:
@@ -188,5 +222,5 @@ def _probability_metrics(terms: RowTerms, weights: FloatArray) -> dict[str, Floa
 
 
 def _weighted_sum(weights: FloatArray, term: FloatArray) -> FloatArray:
-    # Not a matrix product, whose last bits depend on the number of threads.
+    # No matrix product, whose last bits depend on the number of threads.
     return np.asarray(np.einsum("dn,n->d", weights, term))
