@@ -104,7 +104,7 @@ def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
     if len(unusable):
         row = unusable.iloc[0]
         raise FoldlineError(
-            f"{row['path']}: image of id {row['id']} cannot be used: {row['problem']}; mend or replace the file, or "
+            f"{row['path']}: image of id {row['id']} cannot be used: {row['problem']}; repair or replace the file, or "
             "remove its row from the table"
         )
     return rows.sort_values("id", key=lambda names: names.map(id_hash), ignore_index=True)

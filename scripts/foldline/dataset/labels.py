@@ -137,7 +137,7 @@ def check_labels(labels: Labels) -> None:
     """Refuse a section `dataset.labels` whose values contradict each other.
 
     Raises:
-        FoldlineError: see the messages below.
+        FoldlineError: the first contradiction.
     """
     where = "config: dataset.labels"
     if labels.kind == BINARY:

@@ -110,7 +110,7 @@ def _parse_line(
 ) -> Row:
     where = f"{path}, line {line}"
     if len(cells) != width:
-        raise FoldlineError(f"{where}: {len(cells)} cells, but the header has {width}; mend the line")
+        raise FoldlineError(f"{where}: {len(cells)} cells, but the header has {width}; correct the line")
     return parse_row(where, line, {name: cells[index] for name, index in index_of.items()}, columns)
 
 

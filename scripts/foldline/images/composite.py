@@ -1,4 +1,4 @@
-"""Composite of image channels: one color picture for a person to look at, from any number of channels."""
+"""Composite of image channels: one color picture of any number of channels, for people."""
 
 from collections.abc import Sequence
 

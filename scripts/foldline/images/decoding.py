@@ -19,8 +19,8 @@ FULL_SCALE = 8
 GRAY_MODES = ("1", "L", "LA")
 ALPHA_MODES = ("LA", "PA", "RGBA")
 MODES = (*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
-# Pillow keeps one byte of a 16-bit sample: the high one by the raw mode of the file, the low one by its twin.
-TWIN = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
+# Pillow keeps one byte of a 16-bit sample: the high one in the raw mode of the file, the low one in its counterpart.
+COUNTERPARTS = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
 TIFF_PHOTOMETRIC_TAG, TIFF_WHITE_IS_ZERO = 262, 0
 
 
@@ -140,10 +140,10 @@ def _samples_16_bit(data: bytes, header: Header) -> npt.NDArray[np.uint16]:
         # Four bytes per pixel, as in 8-bit RGBA: the high and low bytes of gray and alpha.
         four = _bytes_read_as(data, "RGBA").astype(np.uint16)
         return four[:, :, 0::2] * 256 + four[:, :, 1::2]
-    if header.raw_mode not in TWIN:
+    if header.raw_mode not in COUNTERPARTS:
         raise UnusableImageError(f"pixel format {header.raw_mode} is not supported; save it as RGB or gray of 8 bits")
     high = _bytes_read_as(data, header.raw_mode).astype(np.uint16)
-    return high * 256 + _bytes_read_as(data, TWIN[header.raw_mode])
+    return high * 256 + _bytes_read_as(data, COUNTERPARTS[header.raw_mode])
 
 
 def _bytes_read_as(data: bytes, raw_mode: str) -> npt.NDArray[np.uint8]:

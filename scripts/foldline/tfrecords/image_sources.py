@@ -35,7 +35,7 @@ class SampleImages:
 
 @dataclass
 class _ScannedImage:
-    """The scan of one image; values are 0, "" or None as far as a problem kept them from being read.
+    """The scan of one image; values are 0, "" or None if a problem prevented reading them.
 
     Attributes:
         bytes: size of the image.
@@ -155,7 +155,7 @@ def _named_errors(path: str, name: str) -> Iterator[None]:
         ) from error
     except UnusableImageError as error:
         raise FoldlineError(
-            f"{where} cannot be used: {error}; mend or replace the file, or remove its row from the table"
+            f"{where} cannot be used: {error}; repair or replace the file, or remove its row from the table"
         ) from error
 
 

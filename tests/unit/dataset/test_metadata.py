@@ -1,17 +1,17 @@
-"""Encoded metadata: scaled by the training rows, one-hot by the vocabulary, and the same inside tf.data."""
+"""Encoded metadata: scaled by the training rows, one-hot by the vocabulary."""
 
 import numpy as np
 import pytest
 from foldline.dataset.metadata import Encoding, MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
-from foldline.input_pipeline.metadata_tensors import metadata_vector
 from foldline.io.settings import build
-from foldline.runtime.tensorflow import tf
 
 CONFIGS = {
     "age": MetadataColumnConfig("numeric", (), ("0",)),
     "site": MetadataColumnConfig("categorical", ("arm", "leg", "torso"), ("-1",)),
 }
+
+
 ROWS = {"age": ["40", "", "60.0", "50", "0"], "site": ["arm", "leg", "", "torso", "-1"]}
 
 
@@ -41,17 +41,6 @@ def test_a_column_config_is_read_from_the_configuration() -> None:
     assert MetadataColumnConfig.from_config(section) == build(MetadataColumnConfig, section) == CONFIGS["site"]
 
 
-def test_the_input_pipeline_encodes_the_same_vectors() -> None:
-    encoding = fit_encoding(CONFIGS, ROWS)
-    rows = tf.data.Dataset.from_tensor_slices(ROWS)
-    expected = [encoding.encode({name: ROWS[name][row] for name in ROWS}) for row in range(5)]
-    found = [metadata_vector(row, encoding) for row in rows]
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
-    inside = list(rows.map(lambda row: metadata_vector(row, encoding)).as_numpy_iterator())
-    np.testing.assert_array_equal(inside, found)
-    assert inside[0].dtype == np.float32
-
-
 def test_an_encoding_is_read_back_from_json() -> None:
     encoding = fit_encoding(CONFIGS, ROWS)
     assert Encoding.from_json(encoding.as_json()) == encoding
@@ -73,12 +62,6 @@ def test_invalid_values_are_reported(text: str, column: str, words: str) -> None
     assert words in CONFIGS[column].problem(text)
     with pytest.raises(FoldlineError, match=column):
         fit_encoding(CONFIGS, ROWS).encode({"age": "1", "site": "arm", column: text})
-
-
-def test_an_unknown_word_is_an_error_in_the_input_pipeline() -> None:
-    encoding = fit_encoding(CONFIGS, ROWS)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="site"):
-        metadata_vector({"age": tf.constant("1"), "site": tf.constant("head")}, encoding)
 
 
 def test_a_column_that_is_absent_or_has_no_values_is_refused() -> None:

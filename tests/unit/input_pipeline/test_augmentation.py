@@ -34,9 +34,9 @@ def dropped(seeds: list[tuple[int, int]], config: CoarseDropoutConfig, size: int
     image = tf.constant(picture(size))
     pipeline = tf.data.Dataset.from_tensor_slices(seeds).map(lambda seed: coarse_dropout(image, seed, config))
     found = np.stack(list(pipeline.as_numpy_iterator()))
-    gone = (found == 0).any(axis=3)
-    np.testing.assert_array_equal(found, np.where(gone[..., None], 0, picture(size)))
-    return gone
+    holes = (found == 0).any(axis=3)
+    np.testing.assert_array_equal(found, np.where(holes[..., None], 0, picture(size)))
+    return holes
 
 
 def square(center: tuple[int, int], side: int, size: int) -> np.ndarray:
@@ -72,7 +72,7 @@ def test_a_hole_is_one_of_the_clipped_squares(size: int) -> None:
     found = dropped(
         [(number, 1) for number in range(2000)], CoarseDropoutConfig(probability=1.0, holes=1, size=0.3), size
     )
-    seen = [gone.tobytes() for gone in found]
+    seen = [holes.tobytes() for holes in found]
     assert set(seen) <= squares
     assert len(set(seen)) > 0.95 * len(squares)
 

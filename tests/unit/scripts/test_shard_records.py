@@ -167,7 +167,7 @@ def test_a_damaged_image_is_refused(root: Path, threads: int) -> None:
     table = pd.read_csv(root / "inventory1.csv", dtype=str, keep_default_na=False)
     table.loc[table["id"] == "s3", "sha256"] = sha256_of_file(root / "s3.jpg")
     table.to_csv(root / "inventory1.csv", index=False)
-    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be used: damaged: .*; mend or replace"):
+    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be used: damaged: .*; repair or replace"):
         shard(root, threads=threads)
     assert not list(root.glob("*shard*"))
 

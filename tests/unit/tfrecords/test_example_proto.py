@@ -1,9 +1,11 @@
-"""tf.train.Example without TensorFlow; see test_shards for the agreement with TensorFlow."""
+"""tf.train.Example without TensorFlow; see test_records for the agreement with TensorFlow."""
+
+import struct
 
 import numpy as np
 import pytest
 from foldline.errors import FoldlineError
-from foldline.tfrecords.example_proto import decode_example, encode_example
+from foldline.tfrecords.example_proto import decode_example, encode_example, float32_text
 
 
 @pytest.mark.parametrize("number", [0, 1, 127, 128, 300, 2**31, 2**63 - 1, -1, -(2**63)])
@@ -53,3 +55,23 @@ def test_noise_is_read_or_refused_with_foldline_error() -> None:
         except FoldlineError:
             refused += 1
     assert refused > 200
+
+
+def test_floats_have_the_shortest_text_of_their_32_bits() -> None:
+    random = np.random.default_rng(5)
+    bits = random.integers(0, 2**32, 2000, dtype=np.uint32).view(np.float32)
+    chosen = np.float32([0, -0.0, 0.1, 1 / 3, 16777217, 1e-45, np.finfo(np.float32).max, np.inf])
+    for value in np.concatenate([chosen, bits[~np.isnan(bits)]]):
+        text = float32_text(float(value))
+        assert np.float32(text) == value
+        assert len(np.format_float_scientific(np.float64(text))) <= len(np.format_float_scientific(value))
+    assert [float32_text(float(value)) for value in chosen[2:4]] == ["0.1", "0.33333334"]
+
+
+def test_an_integer_in_a_list_of_floats_is_refused() -> None:
+    """A float list with a varint, then one with a float in four bytes."""
+    head = bytes.fromhex("0a0b0a090a01611204")
+    with pytest.raises(FoldlineError, match="an integer in a list of floats"):
+        decode_example(head + bytes.fromhex("12020801"))
+    packed = bytes.fromhex("0a0f0a0d0a016112081206") + b"\x0a\x04" + struct.pack("<f", 0.5)
+    assert decode_example(packed) == {"a": [0.5]}

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import os
-import struct
 import subprocess
 import sys
 import types
@@ -12,23 +11,22 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fixtures.pictures import photograph, saved
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import Columns, read_rows
 from foldline.errors import FoldlineError
-from foldline.images.headers import UnusableImageError
 from foldline.io import storage
 from foldline.runtime.tensorflow import tf
-from foldline.tfrecords.example_proto import decode_example, float32_text
 from foldline.tfrecords.record_files import write_records
 from foldline.tfrecords.record_index import RecordNames, index_file, index_files
 from foldline.tfrecords.record_location import RecordLocation, read_image
-from foldline.tfrecords.record_tables import check_split, read_locations, write_split_table
+from foldline.tfrecords.record_tables import write_split_table
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
+
+
 UNLABELED = RecordNames("image_name", None, None, tuple(METADATA))
 
 
@@ -95,17 +93,6 @@ def test_labels_groups_and_ids_of_other_kinds_become_text(tmp_path: Path) -> Non
     other = {"image_name": 17, "target": 1.0, "patient_id": b"p 1"}
     (record,) = index_file(write_tfrecord(tmp_path / "one.tfrec", [{**examples(1)[0], **other}]), NAMES)
     assert (record.id, record.target, record.group) == ("17", "1", "p 1")
-
-
-def test_floats_have_the_shortest_text_of_their_32_bits() -> None:
-    random = np.random.default_rng(5)
-    bits = random.integers(0, 2**32, 2000, dtype=np.uint32).view(np.float32)
-    chosen = np.float32([0, -0.0, 0.1, 1 / 3, 16777217, 1e-45, np.finfo(np.float32).max, np.inf])
-    for value in np.concatenate([chosen, bits[~np.isnan(bits)]]):
-        text = float32_text(float(value))
-        assert np.float32(text) == value
-        assert len(np.format_float_scientific(np.float64(text))) <= len(np.format_float_scientific(value))
-    assert [float32_text(float(value)) for value in chosen[2:4]] == ["0.1", "0.33333334"]
 
 
 @pytest.mark.parametrize("compression", ["GZIP", "ZLIB"])
@@ -185,62 +172,6 @@ def test_a_record_that_is_not_an_example_is_refused(tmp_path: Path) -> None:
         index_file(tmp_path / "train.tfrec", NAMES)
 
 
-def test_an_integer_in_a_list_of_floats_is_refused() -> None:
-    """A float list with a varint, then one with a float in four bytes."""
-    head = bytes.fromhex("0a0b0a090a01611204")
-    with pytest.raises(FoldlineError, match="an integer in a list of floats"):
-        decode_example(head + bytes.fromhex("12020801"))
-    packed = bytes.fromhex("0a0f0a0d0a016112081206") + b"\x0a\x04" + struct.pack("<f", 0.5)
-    assert decode_example(packed) == {"a": [0.5]}
-
-
-def test_an_id_in_two_files_is_refused(tmp_path: Path) -> None:
-    files = {
-        "a.tfrec": index_file(write_tfrecord(tmp_path / "a.tfrec", examples(3)), NAMES),
-        "b.tfrec": index_file(write_tfrecord(tmp_path / "b.tfrec", examples(3, first=2)), NAMES),
-    }
-    words = r"b\.tfrec, record 1: id 'ISIC_0002' is also in a\.tfrec, record 3; ids must be unique"
-    with pytest.raises(FoldlineError, match=words):
-        check_split(files)
-
-
-def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:
-    files = {
-        "a.tfrec": index_file(write_tfrecord(tmp_path / "a.tfrec", examples(3)), NAMES),
-        "b.tfrec": index_file(write_tfrecord(tmp_path / "b.tfrec", examples(2, first=3, size=32)), NAMES),
-    }
-    words = (
-        r"b\.tfrec, record 1: the image of id 'ISIC_0003' is 32 x 32 pixels, but that of a\.tfrec, record 1 is 24 x 24"
-    )
-    with pytest.raises(FoldlineError, match=words):
-        check_split(files)
-    check_split({"a.tfrec": files["a.tfrec"]})
-
-
-def test_the_table_of_a_split_is_sorted_and_written_once(tmp_path: Path) -> None:
-    table = tmp_path / "raw" / "train.csv"
-    later = index_file(write_tfrecord(tmp_path / "a.tfrec", examples(2, first=2)), NAMES)
-    early = index_file(write_tfrecord(tmp_path / "b.tfrec", examples(2)), NAMES)
-    write_split_table(table, {"a.tfrec": later, "b.tfrec": early}, NAMES)
-    lines = table.read_text().splitlines()
-    assert lines[0] == "image_name,target,patient_id,age_approx,sex,anatom_site_general_challenge,path"
-    assert lines[1] == ",".join(
-        ["ISIC_0000", "0", "0", *early[0].metadata, f"b.tfrec#{early[0].offset}+{early[0].length}"]
-    )
-    assert [line.split(",")[0] for line in lines[1:]] == [f"ISIC_{number:04d}" for number in range(4)]
-    assert read_locations(table)["ISIC_0003"] == f"a.tfrec#{later[1].offset}+{later[1].length}"
-    os.utime(table, ns=(1, 1))
-    write_split_table(table, {"b.tfrec": early, "a.tfrec": later}, NAMES)
-    assert table.stat().st_mtime_ns == 1
-    write_split_table(table, {"b.tfrec": early}, NAMES)
-    assert len(table.read_text().splitlines()) == 3
-
-
-def test_a_feature_with_the_name_of_the_path_column_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="feature 'path': the table of the records has a column of that name"):
-        write_split_table(tmp_path / "train.csv", {}, RecordNames("image_name", None, None, ("path",)))
-
-
 def test_only_new_and_changed_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [str(write_tfrecord(tmp_path / f"{number}.tfrec", examples(2, first=2 * number))) for number in range(3)]
     cache = tmp_path / "cache"
@@ -261,67 +192,8 @@ def test_only_new_and_changed_files_are_read(tmp_path: Path, monkeypatch: pytest
     assert len(read) == 5
 
 
-def test_a_location_is_parsed_from_its_text() -> None:
-    location = RecordLocation("gs://bucket/train#1.tfrec", 12, 400)
-    assert str(location) == "gs://bucket/train#1.tfrec#12+400"
-    assert RecordLocation.parse(str(location)) == location
-    assert [RecordLocation.parse(text) for text in ("images/a.png", "a#1", "#1+2", "a#1+2.png")] == [None] * 4
-
-
-def test_an_image_is_read_from_its_location(file: Path) -> None:
-    for record, features in zip(index_file(file, NAMES), examples(5), strict=True):
-        assert read_image(RecordLocation(str(file), record.offset, record.length), "image") == features["image"]
-
-
-def test_a_location_without_such_a_record_is_refused(file: Path) -> None:
-    third = index_file(file, NAMES)[2]
-    location = RecordLocation(str(file), third.offset, third.length)
-    for wrong in (
-        RecordLocation(location.file, location.offset + 1, location.length),
-        RecordLocation(location.file, location.offset, location.length - 1),
-        RecordLocation(location.file, location.offset + 10**6, location.length),
-    ):
-        with pytest.raises(UnusableImageError, match="no record of this length is there"):
-            read_image(wrong, "image")
-    with pytest.raises(UnusableImageError, match="the record has no image in a feature 'picture'"):
-        read_image(location, "picture")
-    with pytest.raises(UnusableImageError, match="the record has no image in a feature 'sex'"):
-        read_image(location, "sex")
-    changed(file, flip(third.offset + 40))
-    with pytest.raises(UnusableImageError, match="the record does not match its checksum"):
-        read_image(location, "image")
-
-
-def test_files_are_found_by_pattern(tmp_path: Path) -> None:
-    root = tmp_path / "data [1]"
-    for name in ("b.tfrec", "a.tfrec", "more/c.tfrec", "note.txt"):
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text("")
-    (root / "folder.tfrec").mkdir()
-    assert storage.find_files(root, "*.tfrec") == [str(root / "a.tfrec"), str(root / "b.tfrec")]
-    assert storage.find_files(root, "**/c.tfrec") == [str(root / "more" / "c.tfrec")]
-    assert storage.find_files(root, "../data ?1?/a.tfrec") == [str(root / ".." / "data [1]" / "a.tfrec")]
-    assert storage.find_files("elsewhere", f"{tmp_path}/*/a.tfrec") == [str(root / "a.tfrec")]
-    assert storage.find_files(root, "*.none") == []
-
-
-def test_paths_are_joined_to_a_root_and_made_relative_again(tmp_path: Path) -> None:
-    for path in ("a.tfrec", "more/a.tfrec", "gs://bucket/a.tfrec", "/elsewhere/a.tfrec"):
-        assert storage.relative(tmp_path, storage.join(tmp_path, path)) == path
-    assert storage.relative("data", "data/a.tfrec") == "a.tfrec"
-
-
-@pytest.mark.parametrize(
-    "use", [storage.open_binary, storage.size_and_version, lambda url: storage.find_files("", url)]
-)
-def test_urls_need_packages_that_are_named(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(FoldlineError, match=r"gs://bucket/a\.tfrec: .* install fsspec and gcsfs, or copy the files to"):
-        use("gs://bucket/a.tfrec")
-
-
 class Bucket:
-    """The split of an fsspec file system that is used, over files in memory."""
+    """The methods of an fsspec file system that reading needs, over files in memory."""
 
     def __init__(self, files: dict[str, bytes]):
         self.files = files
