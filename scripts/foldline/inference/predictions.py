@@ -79,7 +79,7 @@ def write_predictions(
     table = prediction_table(ids, probabilities, model=model, views=config.views)
     write_table(table, predictions, PREDICTIONS, key=("id", "class"))
     logger.info(
-        "model %s of fold %d: predicted %d rows of the %s from %d views each",
+        "model %s of fold %d: predicted %d rows (%s), %d views each",
         model.name,
         model.fold,
         len(ids),
