@@ -1,9 +1,9 @@
-"""Seconds of training that a kill costs, with `checkpoints` as they are by default: work done again, and the new start.
+"""Seconds of training that a kill costs with the default `checkpoints`: repeated work, and the restart.
 
     python tests/benchmark/lost_time.py [--kills 5] [--image-size 224] [--batch-size 16]
 
 EfficientNet-Lite0 is trained whole on 160 images by processes that are killed (SIGKILL) 20 to 60 s after they began to
-train. Work done again is all since the last checkpoint; the new start ends when the next process goes on from it.
+train. Repeated work is all work since the last checkpoint; the restart ends when the next process has resumed.
 """
 
 import argparse
@@ -30,21 +30,21 @@ def main(folder: Path, *, kills: int, image_size: int, batch_size: int) -> None:
     )
     fold = Fold(folder / "fold", write_shards(folder / "shards", rows=240, size=image_size), configs, **DEFAULT)
     draw = random.Random(1)
-    print("| kill | new start, s | trained, s | done again, s |\n|---:|---:|---:|---:|")
+    print("| kill | restart, s | trained, s | repeated, s |\n|---:|---:|---:|---:|")
     for kill in range(kills):
-        # That of the process before.
+        # Of the previous process.
         (fold.folder / "fold.log").unlink(missing_ok=True)
         start = time.monotonic()
         running = fold.start()
-        wait_until(lambda: fold.steps() > 0 and (not kill or "goes on from step" in fold.log()), running)  # noqa: B023
+        wait_until(lambda: fold.steps() > 0 and (not kill or "resuming from the checkpoint" in fold.log()), running)  # noqa: B023
         began = time.monotonic()
         time.sleep(draw.uniform(20, 60))
         running.kill()
         running.wait()
         newest = max(fold.folder.glob(f"checkpoints/tiny.fold{FOLD}.thekey/*.snapshot"))
-        trained, again = time.monotonic() - began, time.time() - newest.stat().st_mtime
-        new_start = f"{began - start:.1f}" if kill else ""
-        print(f"| {kill + 1} | {new_start} | {trained:.1f} | {again:.1f} |", flush=True)
+        trained, repeated = time.monotonic() - began, time.time() - newest.stat().st_mtime
+        restart = f"{began - start:.1f}" if kill else ""
+        print(f"| {kill + 1} | {restart} | {trained:.1f} | {repeated:.1f} |", flush=True)
 
 
 if __name__ == "__main__":

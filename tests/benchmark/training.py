@@ -2,9 +2,9 @@
 
     python tests/benchmark/training.py [STEPS=20] [SIZE=128] [BATCH=32] [--rounds 2]
 
-Both train EfficientNet-B0 of `applications` from random weights with Adam and binary cross-entropy on images that lie
-in memory. Each runs in a process of its own, in turns; CPU time is counted from the second step on, so that neither
-imports nor the building of the graph count.
+Both train EfficientNet-B0 of `applications` from random weights with Adam and binary cross-entropy on images in
+memory. Each runs in a process of its own, in turns. CPU time counts from the second step on, without imports and the
+building of the graph.
 """
 
 import argparse
@@ -23,7 +23,7 @@ steps, size, batch = map(int, sys.argv[1:])
 random = np.random.default_rng(1)
 images = random.integers(0, 256, (batch, size, size, 3), dtype=np.uint8)
 labels = (np.arange(batch) % 2).astype(np.float32)[:, None]
-def told(start):
+def report(start):
     print("CPU", time.process_time() - start)
 """
 OURS = f"""
@@ -34,7 +34,7 @@ from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.models.heads import build_model
 from foldline.training.losses import make_loss
 from foldline.training.training_config import LossConfig
-from foldline.training.loop import make_step
+from foldline.training.training_step import make_step
 use_device("cpu", threads=1)
 backbone = build_backbone("keras-efficientnet-b0", weights="none", image_size=size)
 network = build_model(backbone, metadata_width=0, n_classes=1, metadata_units=[], hidden=[], dropout=0.2)
@@ -49,7 +49,7 @@ start = time.process_time()
 for _ in range(steps):
     share = step(*next(rows))
 float(share)
-told(start)
+report(start)
 """
 PLAIN = """
 import tensorflow as tf
@@ -66,7 +66,7 @@ rows = tf.data.Dataset.from_tensors((images, labels)).repeat().prefetch(2)
 model.fit(rows, steps_per_epoch=1, verbose=0)
 start = time.process_time()
 model.fit(rows, steps_per_epoch=steps, verbose=0)
-told(start)
+report(start)
 """
 PROGRAMS = {"Keras 3 fit": PLAIN, "ours": OURS}
 

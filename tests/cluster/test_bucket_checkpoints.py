@@ -16,9 +16,10 @@ from fixtures.clouds import storage, write_small_config
 from fixtures.images import write_dataset
 from fixtures.project import Project, copy_workflow, with_environment
 from foldline.errors import StoppedError
-from foldline.training.checkpoint_store import BucketFolder
+from foldline.training.checkpoint_store import BucketStore
 from foldline.training.checkpoints import Checkpoints
 from foldline.training.snapshot_file import Snapshot
+from foldline.training.training_config import CheckpointConfig
 
 pytestmark = [pytest.mark.cluster]
 
@@ -27,7 +28,7 @@ PATIENCE_SECONDS = 900
 
 
 def kept(bucket: Bucket, job: str = "m.fold0", key: str = "key") -> Checkpoints:
-    return Checkpoints(bucket.url("kept"), job, key, seconds=0, share=1)
+    return Checkpoints(CheckpointConfig(bucket.url("kept"), seconds=0, share=1), job, key)
 
 
 def loaded(checkpoints: Checkpoints) -> list[int]:
@@ -44,8 +45,8 @@ def test_one_process_at_a_time_has_them(bucket: Bucket) -> None:
     assert bucket.names("kept/m.fold0.key") == {"owner", "000000000012.snapshot", "000000000100.snapshot"}
     second = kept(bucket)
     assert loaded(second) == [100]
-    first._looked_at = -BucketFolder.SECONDS_BETWEEN_LOOKS
-    with pytest.raises(StoppedError, match=r"the same command goes on from gs://.*/kept/m\.fold0\.key"):
+    first._polled_at = -BucketStore.POLL_SECONDS
+    with pytest.raises(StoppedError, match=r"run the same command again to resume from gs://.*/kept/m\.fold0\.key"):
         first.check_stop()
     second.remove()
     assert {name.partition("/")[0] for name in bucket.names("kept")} == {"m.fold00.key"}
@@ -97,7 +98,9 @@ def test_a_fold_goes_on_on_another_machine(bucket: Bucket, tmp_path: Path) -> No
     at_least = min(steps(bucket))
 
     a_machine(bucket, tmp_path / "other").snakemake(*storage(bucket), "--", TARGET)
-    told = re.search(r"m fold 0  goes on from step (\d+)", bucket.read("run/logs/train_fold/m/fold0.log").decode())
+    told = re.search(
+        r"m fold 0  resuming from the checkpoint at step (\d+)", bucket.read("run/logs/train_fold/m/fold0.log").decode()
+    )
     assert int(told[1]) >= at_least
     assert bucket.names("run/.foldline") == set()
     assert TARGET in bucket.names("run")

@@ -109,7 +109,7 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken:
 
     for fold in (canceled, lost):
         told = (project.folder / "logs" / "train_fold" / "b" / f"fold{fold}.log").read_text()
-        assert f"b fold {fold}  goes on from step" in told
+        assert f"b fold {fold}  resuming from the checkpoint at step" in told
     assert list((project.folder / ".foldline" / "checkpoints").iterdir()) == []
     # The second attempt after the canceled one asks for twice the memory; SLURM's own restart is no new attempt.
     table = slurm.command("squeue", "--noheader", "--states=all", "--format=%k|%m").splitlines()

@@ -1,4 +1,4 @@
-"""A fold that is killed again and again goes on each time where it was, and ends in the bytes of an unbroken one."""
+"""A fold that is killed again and again resumes each time, and its results are those of an unbroken one."""
 
 import random
 import signal
@@ -29,7 +29,7 @@ CONFIGS = fold_configs(
 )
 
 
-def test_a_fold_that_was_killed_five_times_gives_the_predictions_of_an_unbroken_one(tmp_path: Path) -> None:
+def test_a_fold_killed_five_times_gives_the_results_of_an_unbroken_one(tmp_path: Path) -> None:
     data = write_shards(tmp_path / "shards")
     unbroken, broken = (Fold(tmp_path / name, data, CONFIGS) for name in ("unbroken", "broken"))
     assert unbroken.start().wait(PATIENCE_SECONDS) == 0
@@ -41,23 +41,23 @@ def test_a_fold_that_was_killed_five_times_gives_the_predictions_of_an_unbroken_
         pause = draw.random() * 0.2
         assert kill_when(broken, lambda at=at, pause=pause: broken.steps() >= at and not time.sleep(pause)) == -9
     # While a checkpoint is written.
-    kept = broken.steps()
-    half_written = lambda: broken.steps() > kept and any(broken.folder.glob("checkpoints/tiny.fold1.thekey/.*.part"))  # noqa: E731
+    saved = broken.steps()
+    half_written = lambda: broken.steps() > saved and any(broken.folder.glob("checkpoints/tiny.fold1.thekey/.*.part"))  # noqa: E731
     assert kill_when(broken, half_written) == -9
-    # Asked to leave, it keeps the step it is in.
-    kept = broken.steps()
-    assert kill_when(broken, lambda: broken.steps() > kept, signal.SIGTERM) == 75
-    assert "stopped by SIGTERM; the same command goes on from" in broken.log()
-    # The newest generation is damaged.
+    # A stop request: it saves the step it is in.
+    saved = broken.steps()
+    assert kill_when(broken, lambda: broken.steps() > saved, signal.SIGTERM) == 75
+    assert "stopped by SIGTERM; run the same command again to resume from" in broken.log()
+    # The newest generation is corrupt.
     newest = max(broken.folder.glob("checkpoints/tiny.fold1.thekey/*.snapshot"))
     newest.write_bytes(newest.read_bytes()[:-100])
     assert not (broken.folder / "fold.built").exists()
     assert broken.start().wait(PATIENCE_SECONDS) == 0
-    assert f"{newest}: cut or damaged" in broken.log()
-    assert "goes on from step" in broken.log()
+    assert f"{newest}: truncated or corrupt" in broken.log()
+    assert "resuming from the checkpoint at step" in broken.log()
     assert not (broken.folder / "checkpoints" / "tiny.fold1.thekey").exists()
 
-    # Of every epoch, while the weights may be those of an early one.
+    # The history shows every epoch; the weights may be those of an early one.
     histories = [pd.read_csv(fold.folder / "history.csv").drop(columns="seconds") for fold in (unbroken, broken)]
     pd.testing.assert_frame_equal(*histories, check_exact=True)
     for name in ("weights.weights.h5", "provenance.json", "samples.png"):

@@ -1,11 +1,12 @@
-"""Where a job computes: a TPU, GPUs or the CPU, chosen once, with the reason in the log."""
+"""Choose the device of a job once, a TPU, GPUs or the CPU, and log the reason."""
 
 import importlib.util
 import logging
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from foldline.errors import FoldlineError, listing, tensorflow_message
 from foldline.runtime.tensorflow import tf
@@ -13,19 +14,19 @@ from foldline.runtime.tensorflow import tf
 logger = logging.getLogger(__name__)
 
 ACCELERATORS = ("auto", "cpu", "gpu", "tpu")
-# A TPU would wait for the host between steps; some seconds of steps are the longest that a wish to leave waits.
+# A TPU would wait for the host between steps. A stop request waits for the end of a call, a few seconds.
 TPU_STEPS_PER_CALL = 16
 Nested = TypeVar("Nested")
 
 
 @dataclass(frozen=True)
 class Device:
-    """What a job computes on.
+    """The device of a job.
 
     Attributes:
         kind: "tpu", "gpu" or "cpu".
         reason: why it was chosen, one line.
-        strategy: how computation is spread over its replicas.
+        strategy: how computation is distributed over its replicas.
         steps_per_call: training steps that TensorFlow does for one call from Python.
     """
 
@@ -36,63 +37,63 @@ class Device:
 
     @property
     def replicas(self) -> int:
-        """Number of devices that each compute a part of every batch."""
-        return self.strategy.num_replicas_in_sync
+        """Number of replicas; each computes an equal share of every batch."""
+        return int(self.strategy.num_replicas_in_sync)
 
     @property
     def wants_full_batches(self) -> bool:
-        """Whether all batches must have one size: to be cut into equal parts, or since each shape is compiled anew."""
+        """Whether all batches must have one size: replicas need equal shares, and a TPU compiles each shape anew."""
         return self.kind == "tpu" or self.replicas > 1
 
     def spread(self, batch: Nested) -> Nested:
-        """Cut the tensors of a batch along their first axis into equal parts, one for each replica."""
+        """Split the tensors of a batch along their first axis into equal shares, one for each replica."""
         if self.replicas == 1:
             return batch
 
-        def cut(tensor: tf.Tensor) -> tf.distribute.DistributedValues:
-            # The batch is in the host's memory: each part shall travel to its own device only.
+        def split(tensor: tf.Tensor) -> tf.distribute.DistributedValues:
+            # The batch is in the host's memory, and each replica copies its own share only.
             with tf.device("CPU:0"):
-                parts = tf.split(tensor, self.replicas)
+                shares = tf.split(tensor, self.replicas)
             return self.strategy.experimental_distribute_values_from_function(
-                lambda context: parts[context.replica_id_in_sync_group]
+                lambda context: shares[context.replica_id_in_sync_group]
             )
 
-        return tf.nest.map_structure(cut, batch)
+        distributed: Nested = tf.nest.map_structure(split, batch)
+        return distributed
 
-    def gather(self, spread: tf.Tensor | tf.distribute.DistributedValues) -> np.ndarray:
-        """Put the parts of all replicas together again, in the order of `spread`."""
-        return np.concatenate([part.numpy() for part in self.strategy.experimental_local_results(spread)])
+    def gather(self, distributed: tf.Tensor | tf.distribute.DistributedValues) -> npt.NDArray[Any]:
+        """Concatenate the shares of all replicas, in the order of `spread`."""
+        shares = self.strategy.experimental_local_results(distributed)
+        return np.concatenate([share.numpy() for share in shares])
 
     def check_batch_size(self, batch_size: int) -> None:
-        """Refuse a batch that cannot be cut into equal parts.
+        """Check that the replicas can share a batch equally.
 
         Raises:
             FoldlineError: the number of replicas does not divide the batch size.
         """
         if batch_size % self.replicas:
             raise FoldlineError(
-                f"batch_size {batch_size} cannot be cut into equal parts for {self.replicas} devices; give a multiple "
-                f"of {self.replicas}"
+                f"batch_size {batch_size} cannot be split into equal shares for {self.replicas} devices; set a "
+                f"multiple of {self.replicas}"
             )
 
 
 def use_device(accelerator: str, *, threads: int) -> Device:
-    """Choose the device of a job and say why in the log.
+    """Choose the device of a job and log the reason.
 
     Args:
         accelerator: "auto" takes a TPU, else all GPUs, else the CPU; "tpu", "gpu" and "cpu" take that or fail.
-        threads: CPU threads that operations may use; must be called before anything is computed.
+        threads: CPU threads that operations may use; call this function before anything is computed.
 
     Raises:
-        FoldlineError: the device asked for is not there.
+        FoldlineError: the requested device does not exist.
     """
     if accelerator not in ACCELERATORS:
-        raise FoldlineError(f"accelerator is {accelerator!r}; allowed: {listing(list(ACCELERATORS))}")
+        raise FoldlineError(f"accelerator is {accelerator!r}; allowed: {listing(ACCELERATORS)}")
     limit_threads(threads)
-    device = (
-        _tpu(accelerator) or _gpu(accelerator) or Device("cpu", _cpu_reason(accelerator), tf.distribute.get_strategy())
-    )
-    logger.info("runs on %s: %s", device.kind, device.reason)
+    device = _tpu(accelerator) or _gpu(accelerator) or _cpu(accelerator)
+    logger.info("device %s: %s", device.kind, device.reason)
     return device
 
 
@@ -105,14 +106,15 @@ def limit_threads(threads: int) -> None:
         logger.warning("TensorFlow has computed before; it keeps its threads instead of %d", threads)
 
 
-def _cpu_reason(accelerator: str) -> str:
-    return "accelerator is cpu" if accelerator == "cpu" else "there is no TPU and no GPU"
+def _cpu(accelerator: str) -> Device:
+    reason = "accelerator is cpu" if accelerator == "cpu" else "there is no TPU and no GPU"
+    return Device("cpu", reason, tf.distribute.get_strategy())
 
 
 def _tpu(accelerator: str) -> Device | None:
-    # TPUs are driven by libtpu, which comes with tensorflow-tpu only; without it there is no need to search.
     if accelerator not in ("auto", "tpu"):
         return None
+    # libtpu drives TPUs; it comes with tensorflow-tpu only.
     if importlib.util.find_spec("libtpu") is None:
         if accelerator == "tpu":
             raise FoldlineError(
@@ -125,14 +127,16 @@ def _tpu(accelerator: str) -> Device | None:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         strategy = tf.distribute.TPUStrategy(resolver)
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        said = tensorflow_message(error)
+        message = tensorflow_message(error)
         if accelerator == "auto":
-            # Another process that holds the chips looks the same; the job would go on for days on a CPU.
-            logger.warning("libtpu is installed, but no TPU answers (%s); set accelerator to tpu to insist on it", said)
+            # Another process that holds the chips looks the same; the job would run on a CPU for days.
+            logger.warning(
+                "libtpu is installed, but no TPU answers (%s); set accelerator to tpu to make this an error", message
+            )
             return None
         raise FoldlineError(
-            f"accelerator is tpu, but no TPU answers ({said}); run on a TPU VM, one job at a time (--resources tpu=1), "
-            "or set accelerator to auto"
+            f"accelerator is tpu, but no TPU answers ({message}); run on a TPU VM, one job at a time "
+            "(--resources tpu=1), or set accelerator to auto"
         ) from error
     return Device("tpu", f"{strategy.num_replicas_in_sync} TPU cores answered", strategy, TPU_STEPS_PER_CALL)
 

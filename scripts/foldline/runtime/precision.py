@@ -1,4 +1,4 @@
-"""In which number format a network computes: the one that the settings name, or the fastest of this device."""
+"""Number format in which a network computes: the one of the settings, or the fastest on this device."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,23 +13,23 @@ logger = logging.getLogger(__name__)
 
 AUTO = "auto"
 FLOAT32, MIXED_FLOAT16, MIXED_BFLOAT16 = "float32", "mixed_float16", "mixed_bfloat16"
-# What each kind of device is tried in. TPUs do not compute in float16, CPUs only emulate it.
+# Formats to try on each kind of device. TPUs do not compute in float16, CPUs only emulate it.
 CANDIDATES = {
     "cpu": (FLOAT32, MIXED_BFLOAT16),
     "gpu": (FLOAT32, MIXED_FLOAT16, MIXED_BFLOAT16),
     "tpu": (FLOAT32, MIXED_BFLOAT16),
 }
-# A smaller gain over float32 may be chance, and is not worth coarser numbers.
+# Smallest gain over float32 that is worth coarser numbers; a smaller one may be chance.
 LEAST_GAIN = 1.05
 
 
 @dataclass(frozen=True)
 class Precision:
-    """What a network computes in.
+    """Number format in which a network computes.
 
     Attributes:
-        name: "float32", or a policy of tf_keras: with "mixed_float16" and "mixed_bfloat16" layers compute in 16 bits
-            from variables in float32.
+        name: a policy of tf_keras: "float32", or "mixed_float16" or "mixed_bfloat16", with which layers compute in
+            16 bits from variables in float32.
         trial: images per second in each candidate; empty where the settings name the precision.
     """
 
@@ -39,31 +39,31 @@ class Precision:
 
 @contextmanager
 def computing_in(name: str) -> Iterator[None]:
-    """Let layers that are made meanwhile compute in a precision."""
-    before = tf_keras.mixed_precision.global_policy()
+    """Make layers that compute in a precision."""
+    previous = tf_keras.mixed_precision.global_policy()
     tf_keras.mixed_precision.set_global_policy(name)
     try:
         yield
     finally:
-        tf_keras.mixed_precision.set_global_policy(before)
+        tf_keras.mixed_precision.set_global_policy(previous)
 
 
 def check_precision(name: str, device: Device) -> None:
-    """Refuse what a device does not compute in.
+    """Check that a device computes in a precision.
 
     Raises:
         FoldlineError: float16 on a TPU.
     """
     if name == MIXED_FLOAT16 and device.kind == "tpu":
-        raise FoldlineError(f"precision {name} is not for TPUs; take {MIXED_BFLOAT16} or {AUTO}")
+        raise FoldlineError(f"precision {name} does not exist on TPUs; set precision to {MIXED_BFLOAT16} or {AUTO}")
 
 
 def fastest_precision(device: Device, images_per_second: Callable[[str], float]) -> Precision:
-    """Try what a kind of device can compute in, and take the fastest.
+    """Choose the fastest precision of a device in a short trial of each.
 
     Args:
         device: the device.
-        images_per_second: measures a short training in a precision.
+        images_per_second: measures the speed of a training in a precision.
     """
     trial: dict[str, float] = {}
     for name in CANDIDATES[device.kind]:
@@ -72,9 +72,9 @@ def fastest_precision(device: Device, images_per_second: Callable[[str], float])
         except tf.errors.OpError as error:
             if name == FLOAT32:
                 raise
-            logger.warning("precision %s is left out: %s", name, tensorflow_message(error))
+            logger.warning("precision %s does not work here: %s", name, tensorflow_message(error))
     best = max(trial, key=trial.__getitem__)
     name = best if trial[best] >= LEAST_GAIN * trial[FLOAT32] else FLOAT32
-    told = ", ".join(f"{name} {rate:.0f}" for name, rate in trial.items())
-    logger.info("computes in %s: images/s in a short trial on this %s: %s", name, device.kind, told)
+    rates = ", ".join(f"{name} {rate:.0f}" for name, rate in trial.items())
+    logger.info("precision %s; images/s in a short trial on this %s: %s", name, device.kind, rates)
     return Precision(name, trial)

@@ -1,7 +1,8 @@
-"""Where the checkpoints of one job stand, on a disk or in a bucket, and how one process at a time has them.
+"""Store the checkpoints of one job on a disk or in a bucket, owned by one process at a time.
 
-The place bears the job's name and its key, the digest of all that defines it, so that a training never goes on from the
-state of another definition. It is no output of the workflow, since Snakemake deletes outputs before a job starts.
+The store's name holds the job's name and its key, the digest of all that defines the job. So a training never resumes
+from the state of another definition. The store is no output of the workflow, because Snakemake deletes the outputs of
+a job before it starts.
 """
 
 import fcntl
@@ -24,27 +25,27 @@ logger = logging.getLogger(__name__)
 SUFFIX = ".snapshot"
 
 
-class LocalFolder:
-    """A folder on a disk, behind a lock that the kernel frees when its process ends, in whatever way.
+class LocalStore:
+    """A folder on a disk, behind a lock that the kernel releases when the process ends, in whatever way.
 
-    Another process may work on the same job still: one that outlived a Snakemake that was killed, or a lost node's. It
-    is asked to save and leave, and waited for.
+    Another process may still work on the job: one that outlived its Snakemake, or one on a node that was lost. This
+    process requests it to save and stop, and waits.
     """
 
-    # One that waits looks this often whether the folder is free; one that has it, whether it shall leave.
-    SECONDS_BETWEEN_LOOKS = 0.5
+    # How often a waiting process tries the lock, and how often the owner looks for a stop request.
+    POLL_SECONDS = 0.5
 
     def __init__(self, root: str | Path, job: str, key: str):
-        """Take the folder; it is made where it is not there.
+        """Lock the folder; it is created if it does not exist.
 
         Args:
             root: folder of all checkpoints of a working directory.
-            job: the job's name, without a full stop at its end.
-            key: its key.
+            job: name of the job, without a full stop at its end.
+            key: key of the job.
         """
         self._root, self._job = Path(root), job
         self._path = self._root / f"{job}.{key}"
-        self._lock = self._take()
+        self._lock = self._wait_for_lock()
         for path in self._path.glob(".*.part"):
             path.unlink(missing_ok=True)
 
@@ -56,7 +57,7 @@ class LocalFolder:
         return sorted(path.name for path in self._path.glob(f"*{SUFFIX}"))
 
     def read(self, name: str) -> bytes:
-        """Content of a file.
+        """Read a file.
 
         Raises:
             OSError: it cannot be read.
@@ -64,7 +65,7 @@ class LocalFolder:
         return (self._path / name).read_bytes()
 
     def write(self, name: str, blocks: Iterable[bytes | memoryview]) -> None:
-        """Write a file, which appears whole or not at all.
+        """Write a file atomically.
 
         Raises:
             OSError: it cannot be written.
@@ -74,51 +75,51 @@ class LocalFolder:
                 handle.write(block)
 
     def delete(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Delete a file, if it exists."""
         (self._path / name).unlink(missing_ok=True)
 
-    def is_wanted(self) -> bool:
-        """Whether another process waits for the folder."""
-        return self._request.exists()
+    def is_requested(self) -> bool:
+        """Whether another process waits for the store."""
+        return self._stop_request.exists()
 
     def remove(self) -> None:
-        """Remove the folder, and those of former definitions of the job that nobody works on, and leave it."""
+        """Remove the folder, and those of former definitions of the job that no process owns."""
         for path in self._root.glob(f"{self._job}.*"):
             with suppress(OSError):
-                if path != self._path and (lock := _locked(path)) is not None:
+                if path != self._path and (lock := _lock(path)) is not None:
                     shutil.rmtree(path, ignore_errors=True)
                     lock.close()
-        # Who waits for the folder may put a file into it at this moment; it takes the rest over.
+        # A waiting process may create a file in the folder at this moment; it then takes over what is left.
         shutil.rmtree(self._path, ignore_errors=True)
         self.close()
 
     def close(self) -> None:
-        """Leave the folder to others."""
+        """Release the lock."""
         self._lock.close()
 
     @property
-    def _request(self) -> Path:
-        """File with which a process that waits asks the other to leave."""
-        return self._path / "leave"
+    def _stop_request(self) -> Path:
+        """File with which a waiting process requests the owner to stop."""
+        return self._path / "stop-request"
 
-    def _take(self) -> IO[str]:
-        told = False
+    def _wait_for_lock(self) -> IO[str]:
+        logged = False
         while True:
             self._path.mkdir(parents=True, exist_ok=True)
-            # The process before may remove the folder at any moment here.
+            # The owner may remove the folder at any moment.
             with suppress(FileNotFoundError):
-                if (lock := _locked(self._path)) is not None:
-                    self._request.unlink(missing_ok=True)
+                if (lock := _lock(self._path)) is not None:
+                    self._stop_request.unlink(missing_ok=True)
                     return lock
-                self._request.touch()
-                if not told:
-                    logger.warning("%s: another process trains this fold; it is asked to leave", self._path)
-                told = True
-                time.sleep(self.SECONDS_BETWEEN_LOOKS)
+                self._stop_request.touch()
+                if not logged:
+                    logger.warning("%s: another process trains this fold; waiting until it has saved", self._path)
+                logged = True
+                time.sleep(self.POLL_SECONDS)
 
 
-def _locked(folder: Path) -> IO[str] | None:
-    """The open lock of a folder that is this process's now; None where another one has it, or the folder is gone.
+def _lock(folder: Path) -> IO[str] | None:
+    """Lock a folder; the lock lasts until the file is closed. None if another process has it or the folder is gone.
 
     Raises:
         FileNotFoundError: there is no such folder.
@@ -130,7 +131,7 @@ def _locked(folder: Path) -> IO[str] | None:
         handle.close()
         return None
     except OSError as error:
-        logger.warning("%s cannot be locked (%s); make sure that one run at a time works here", handle.name, error)
+        logger.warning("%s cannot be locked (%s); make sure that only one run at a time works here", handle.name, error)
         return handle
     path = Path(handle.name)
     if not path.exists() or not os.path.samestat(path.stat(), os.fstat(handle.fileno())):
@@ -139,37 +140,38 @@ def _locked(folder: Path) -> IO[str] | None:
     return handle
 
 
-class BucketFolder:
-    """Objects below a URL, which belong to the process that came last.
+class BucketStore:
+    """Objects with a common URL prefix, owned by the process that came last.
 
-    A bucket has no locks. Each process writes a word of its own, and one that finds another's writes nothing more and
-    leaves. Nobody waits: both would make the same states, since the same key and step mean the same state.
+    A bucket has no locks. Each process writes a token of its own; one that reads another's token writes no more and
+    stops. Nobody waits: both would make the same states, because equal keys and steps mean equal states.
     """
 
-    # A look is a request.
-    SECONDS_BETWEEN_LOOKS = 30.0
+    # Each look is a request to the bucket.
+    POLL_SECONDS = 30.0
 
     def __init__(self, root: str, job: str, key: str):
-        """Take the place; arguments as for `LocalFolder`, with a URL as `root`.
+        """Take ownership; arguments as for `LocalStore`, with a URL as `root`.
 
         Raises:
-            FoldlineError: the bucket cannot be written.
+            FoldlineError: the bucket is not writable.
         """
         self._root, self._job = root.rstrip("/"), job
         self._url = f"{self._root}/{job}.{key}"
-        self._word = secrets.token_hex(16).encode()
+        self._token = secrets.token_hex(16).encode()
         try:
-            storage.write_if_changed(self._owner, self._word)
+            storage.write_if_changed(self._owner, self._token)
         except OSError as error:
             raise FoldlineError(
-                f"{self._url}: no checkpoints can be kept ({error}); see who may write there, or set checkpoints.folder"
+                f"{self._url}: checkpoints cannot be written ({error}); check the permissions of the bucket, or set "
+                "checkpoints.folder to another place"
             ) from error
 
     def __str__(self) -> str:
         return self._url
 
     def names(self) -> list[str]:
-        """See `LocalFolder`.
+        """See `LocalStore`.
 
         Raises:
             FoldlineError: the bucket cannot be listed.
@@ -177,27 +179,27 @@ class BucketFolder:
         return [name for name in storage.list_names(self._url) if name.endswith(SUFFIX)]
 
     def read(self, name: str) -> bytes:
-        """See `LocalFolder`."""
+        """See `LocalStore`."""
         return storage.read(f"{self._url}/{name}")
 
     def write(self, name: str, blocks: Iterable[bytes | memoryview]) -> None:
-        """See `LocalFolder`; an object appears whole or not at all by itself.
+        """See `LocalStore`; an object is written atomically by itself.
 
         Raises:
-            OSError: it cannot be written, or another process has the place.
+            OSError: it cannot be written, or another process owns the store.
         """
-        if self.is_wanted():
+        if self.is_requested():
             raise PermissionError("another process trains this fold now")
         storage.write_if_changed(f"{self._url}/{name}", b"".join(blocks))
 
     def delete(self, name: str) -> None:
-        """See `LocalFolder`."""
+        """See `LocalStore`."""
         storage.remove(f"{self._url}/{name}")
 
-    def is_wanted(self) -> bool:
-        """See `LocalFolder`."""
+    def is_requested(self) -> bool:
+        """Whether another process has taken ownership."""
         try:
-            return storage.read(self._owner) != self._word
+            return storage.read(self._owner) != self._token
         except FileNotFoundError:
             return True
         except OSError as error:
@@ -205,21 +207,21 @@ class BucketFolder:
             return False
 
     def remove(self) -> None:
-        """See `LocalFolder`; who works on a former definition finds its word gone and leaves."""
+        """See `LocalStore`; a process that works on a former definition misses its token and stops."""
         for name in storage.list_names(self._root):
             if name.startswith(f"{self._job}."):
                 storage.remove(f"{self._root}/{name}")
 
     def close(self) -> None:
-        """See `LocalFolder`; the next process takes the place by itself."""
+        """See `LocalStore`; the next process takes ownership by itself."""
 
     @property
     def _owner(self) -> str:
         return f"{self._url}/owner"
 
 
-def folder_of(root: str | Path, job: str, key: str) -> LocalFolder | BucketFolder:
-    """Take the place of a job's checkpoints below a folder or a URL; arguments and errors as of the classes."""
+def open_store(root: str | Path, job: str, key: str) -> LocalStore | BucketStore:
+    """Take ownership of the checkpoints of a job in a folder or URL; arguments and errors as of the classes."""
     if storage.is_url(root):
-        return BucketFolder(str(root), job, key)
-    return LocalFolder(root, job, key)
+        return BucketStore(str(root), job, key)
+    return LocalStore(root, job, key)

@@ -1,26 +1,26 @@
-"""The learning rate as a function of the training step, and of how the validation goes."""
+"""The learning rate as a function of the training step and of the scores so far."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, listing
 from foldline.training.training_config import ScheduleConfig
 
 SCHEDULES = ("constant", "cosine", "exponential", "plateau")
-# What can be watched: the AUC on the fold held out, or the loss of the training rows, as a score that rises.
+# Scores to monitor: the AUC on the held-out fold, or the negative loss of the training rows.
 AUC, LOSS = "auc", "loss"
 
 
 @dataclass
 class Progress:
-    """Counts the epochs since a score was last better.
+    """Counts the epochs since a score last improved.
 
     Attributes:
-        min_delta: by how much a score must be higher than the best to be better.
-        monitor: whose score it is, `AUC` or `LOSS`.
+        min_delta: smallest rise above the best score that counts.
+        monitor: the score, `AUC` or `LOSS`.
         best: the best score so far.
-        waited: epochs since.
+        waited: epochs since then.
     """
 
     min_delta: float
@@ -29,7 +29,7 @@ class Progress:
     waited: int = 0
 
     def observe(self, score: float) -> None:
-        """Take in the score of an epoch."""
+        """Count an epoch with this score."""
         self.waited += 1
         if score > self.best + self.min_delta:
             self.best, self.waited = score, 0
@@ -40,10 +40,10 @@ class Schedule:
     """The learning rate of a training.
 
     Attributes:
-        planned: rate of a step, as far as it is known beforehand.
-        factor: what an epoch without progress does to the rate; 1 for all schedules but "plateau".
-        patience: epochs without progress after which it does.
-        progress: see `Progress`.
+        planned: rate of a step if no plateau lowers it.
+        factor: factor of the rate at a plateau; 1 for all schedules but "plateau".
+        patience: epochs without progress that make a plateau.
+        progress: the monitored score.
         scale: product of the factors so far.
     """
 
@@ -59,11 +59,11 @@ class Schedule:
 
     @property
     def monitor(self) -> str:
-        """Whose score the schedule goes by."""
+        """The monitored score."""
         return self.progress.monitor
 
     def observe(self, score: float) -> None:
-        """Take in the score of an epoch: after `patience` epochs without a better one the rate falls."""
+        """Count an epoch with this score; lower the rate at a plateau."""
         self.progress.observe(score)
         if self.progress.waited >= self.patience:
             self.scale *= self.factor
@@ -71,56 +71,63 @@ class Schedule:
 
 
 def make_schedule(config: ScheduleConfig, *, learning_rate: float, epochs: int, steps_per_epoch: float) -> Schedule:
-    """Schedule by the `schedule` section of a model.
+    """Make the schedule of a training.
 
-    Over the warm-up the rate rises linearly from `initial_fraction` of its highest value, over the hold it stays. Then
-    it is constant; or falls as half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983) to `final_fraction` of
-    it at the last step; or falls as i + (1 - i) decay^e, with i the `initial_fraction` and e the epochs since the end
-    of the hold (`decay_from` "hold") or of the warm-up ("warmup", which jumps where a hold ends); or falls by `factor`
-    each time that `patience` epochs brought no better validation AUC ("plateau").
+    The rate rises linearly from `initial_fraction` of its highest value during the warm-up, and stays there during the
+    hold. After that it is:
+
+    constant: unchanged;
+    cosine: half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983) to `final_fraction` of it at the last step;
+    exponential: i + (1 - i) decay^e of it, with i the `initial_fraction` and e the epochs since the end of the hold
+    (`decay_from` "hold"), or of the warm-up ("warmup", with a jump at the end of a hold);
+    plateau: multiplied by `factor` after each `patience` epochs without a better score.
 
     Args:
-        config: name, one of `SCHEDULES`; warmup_epochs, hold_epochs >= 0; initial_fraction, final_fraction in [0, 1];
-            decay in (0, 1]; decay_from; stepped, whether the rate changes between epochs only; factor in (0, 1),
-            patience >= 1, min_delta >= 0 and monitor of "plateau".
+        config: the section `schedule` of a model.
         learning_rate: highest rate.
         epochs: epochs of the training.
-        steps_per_epoch: steps of an epoch; not whole where a batch crosses the border between two.
+        steps_per_epoch: steps of an epoch; a fraction if the last rows of an epoch share a batch with the next one.
 
     Returns:
-        The schedule, for steps up to epochs * steps_per_epoch - 1.
+        The schedule, for steps before epochs * steps_per_epoch.
 
     Raises:
-        FoldlineError: no schedule of this name, or warm-up and hold are longer than the training.
+        FoldlineError: unknown name, or warm-up and hold are longer than the training.
     """
-    name = config.name
-    if name not in SCHEDULES:
-        raise FoldlineError(f"no schedule {name!r}; there are {', '.join(SCHEDULES)}")
-    rising, held = config.warmup_epochs, config.warmup_epochs + config.hold_epochs
-    if held > epochs:
+    if config.name not in SCHEDULES:
+        raise FoldlineError(f"schedule.name is {config.name!r}; allowed: {listing(SCHEDULES)}")
+    if config.warmup_epochs + config.hold_epochs > epochs:
         raise FoldlineError(
-            f"schedule.warmup_epochs {rising:g} and hold_epochs {config.hold_epochs:g} are more than {epochs} epochs"
+            f"schedule.warmup_epochs {config.warmup_epochs:g} and hold_epochs {config.hold_epochs:g} are more than "
+            f"{epochs} epochs; lower them or raise epochs"
         )
-    start = config.initial_fraction
-    decay_start = rising if config.decay_from == "warmup" else held
-    # A smooth warm-up begins one step above its start, so that no step has a rate of zero.
-    ahead = 0 if config.stepped else 1 / steps_per_epoch
-    last = (epochs - 1) if config.stepped else epochs - 1 / steps_per_epoch
+    fraction = _fraction_function(config, epochs=epochs, step_epochs=1 / steps_per_epoch)
 
     def planned(step: int) -> float:
         done = step / steps_per_epoch
-        if config.stepped:
-            done = math.floor(done + 1e-9)
-        if done < rising:
-            risen = (done + ahead) / (rising + ahead)
-            return learning_rate * (start + (1 - start) * risen)
-        if done < held or name in ("constant", "plateau") or last <= held:
-            return learning_rate
-        if name == "exponential":
-            return learning_rate * (start + (1 - start) * config.decay ** (done - decay_start))
-        fallen = min(1.0, (done - held) / (last - held))
-        share = config.final_fraction + (1 - config.final_fraction) * (1 + math.cos(math.pi * fallen)) / 2
-        return learning_rate * share
+        return learning_rate * fraction(math.floor(done + 1e-9) if config.stepped else done)
 
-    factor = config.factor if name == "plateau" else 1.0
+    factor = config.factor if config.name == "plateau" else 1.0
     return Schedule(planned, factor, config.patience, Progress(config.min_delta, config.monitor))
+
+
+def _fraction_function(config: ScheduleConfig, *, epochs: int, step_epochs: float) -> Callable[[float], float]:
+    """Function of the epochs done that gives the fraction of the highest rate; `step_epochs` is 1 / steps per epoch."""
+    warmup, held = config.warmup_epochs, config.warmup_epochs + config.hold_epochs
+    start, end = config.initial_fraction, config.final_fraction
+    decay_start = warmup if config.decay_from == "warmup" else held
+    # A smooth warm-up begins one step above its start, so that no step has a rate of 0.
+    ahead = 0 if config.stepped else step_epochs
+    last = epochs - (1 if config.stepped else step_epochs)
+
+    def fraction(done: float) -> float:
+        if done < warmup:
+            return start + (1 - start) * ((done + ahead) / (warmup + ahead))
+        if done < held or config.name in ("constant", "plateau") or last <= held:
+            return 1.0
+        if config.name == "exponential":
+            return float(start + (1 - start) * config.decay ** (done - decay_start))
+        fallen = min(1.0, (done - held) / (last - held))
+        return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
+
+    return fraction

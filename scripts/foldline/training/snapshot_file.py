@@ -1,32 +1,33 @@
-"""A snapshot of a training in one file: numbers and arrays, with a checksum, and nothing that could run."""
+"""A snapshot of a training in one file: numbers and arrays with a checksum, and nothing that could be executed."""
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from foldline.errors import FoldlineError
 
-# The file: these bytes, the length of the header (8 bytes, little-endian), the header (JSON), the arrays one behind the
-# other, and the SHA-256 of all before it.
+# The file: the magic bytes, the length of the header (8 bytes, little-endian), the header (JSON), the bytes of all
+# arrays, and the SHA-256 of everything before it.
 MAGIC = b"FOLDSNP1"
 LENGTH_BYTES, DIGEST_BYTES = 8, hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a training needs to go on as if it had never stopped.
+    """What a training needs to resume exactly.
 
     Attributes:
-        facts: values that JSON can hold; numbers come back exactly, infinity too.
+        facts: values that JSON can hold; numbers are restored exactly, including infinity.
         arrays: lists of arrays by name.
     """
 
     facts: Mapping[str, Any]
-    arrays: Mapping[str, list[np.ndarray]]
+    arrays: Mapping[str, Sequence[npt.NDArray[Any]]]
 
     def is_finite(self) -> bool:
         """Whether no array holds NaN or infinity."""
@@ -39,44 +40,43 @@ class Snapshot:
 
 
 def blocks_of(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
-    """The bytes of a snapshot, block by block."""
+    """The content of a snapshot's file, block by block."""
     digest = hashlib.sha256()
-    for block in _content(snapshot):
+    for block in _blocks_before_digest(snapshot):
         digest.update(block)
         yield block
     yield digest.digest()
 
 
-def parse_snapshot(path: str, found: bytes) -> Snapshot:
-    """The snapshot that some bytes are; its arrays are views of them.
+def parse_snapshot(path: str, content: bytes) -> Snapshot:
+    """Parse the content of a snapshot's file; the arrays are views of it.
 
     Args:
-        path: what to call them in an error.
-        found: the bytes.
+        path: name of the file for error messages.
+        content: its bytes.
 
     Raises:
-        FoldlineError: they are cut or damaged, or no snapshot.
+        FoldlineError: the file is truncated or corrupt, or no snapshot.
     """
-    data = memoryview(found)
-    content = data[:-DIGEST_BYTES]
-    if content[: len(MAGIC)] != MAGIC or hashlib.sha256(content).digest() != data[-DIGEST_BYTES:]:
-        raise FoldlineError(f"{path}: cut or damaged, its checksum does not fit")
+    checked, digest = memoryview(content)[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
+    if checked[: len(MAGIC)] != MAGIC or hashlib.sha256(checked).digest() != digest:
+        raise FoldlineError(f"{path}: truncated or corrupt, the checksum does not match")
     start = len(MAGIC) + LENGTH_BYTES
-    place = start + int.from_bytes(content[len(MAGIC) : start], "little")
-    header = json.loads(bytes(content[start:place]))
-    arrays: dict[str, list[np.ndarray]] = {}
-    for name, described in header["arrays"].items():
+    offset = start + int.from_bytes(checked[len(MAGIC) : start], "little")
+    header = json.loads(bytes(checked[start:offset]))
+    arrays: dict[str, list[npt.NDArray[Any]]] = {}
+    for name, kinds in header["arrays"].items():
         arrays[name] = []
-        for dtype, shape in described:
+        for dtype, shape in kinds:
             count = int(np.prod(shape, dtype=np.int64))
-            arrays[name].append(np.frombuffer(content, dtype, count, place).reshape(shape))
-            place += arrays[name][-1].nbytes
+            arrays[name].append(np.frombuffer(checked, dtype, count, offset).reshape(shape))
+            offset += arrays[name][-1].nbytes
     return Snapshot(header["facts"], arrays)
 
 
-def _content(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
-    described = {name: [(array.dtype.str, array.shape) for array in arrays] for name, arrays in snapshot.arrays.items()}
-    header = json.dumps({"facts": snapshot.facts, "arrays": described}).encode()
+def _blocks_before_digest(snapshot: Snapshot) -> Iterator[bytes | memoryview]:
+    kinds = {name: [(array.dtype.str, array.shape) for array in arrays] for name, arrays in snapshot.arrays.items()}
+    header = json.dumps({"facts": snapshot.facts, "arrays": kinds}).encode()
     yield MAGIC + len(header).to_bytes(LENGTH_BYTES, "little") + header
     for arrays in snapshot.arrays.values():
         for array in arrays:

@@ -15,9 +15,9 @@ from foldline.models.networks import build_network, input_spec_of
 from foldline.runtime.devices import Device
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.tfrecords.open_shards import open_shards
-from foldline.training.loop import make_step
 from foldline.training.losses import make_loss
 from foldline.training.training_config import LossConfig
+from foldline.training.training_step import make_step
 
 BATCH = 4
 LOSS = LossConfig("focal", label_smoothing=0.1, gamma=2.0, alpha=0.5, hard_labels=False, reduction="mean")

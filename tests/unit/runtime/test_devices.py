@@ -1,4 +1,4 @@
-"""The device that was asked for is taken, or its absence is an error."""
+"""The requested device is used, or its absence is an error."""
 
 import importlib.util
 from types import SimpleNamespace
@@ -12,8 +12,8 @@ from foldline.runtime.tensorflow import tf
 
 
 @pytest.mark.parametrize("accelerator", ["auto", "cpu"])
-def test_a_machine_without_accelerators_computes_on_its_cpu(accelerator: str) -> None:
-    """Row 1: what is found is taken."""
+def test_without_accelerators_the_device_is_the_cpu(accelerator: str) -> None:
+    """Row 1: the device that exists is used."""
     device = use_device(accelerator, threads=2)
     assert device.kind == "cpu"
     assert device.strategy.num_replicas_in_sync == 1
@@ -21,7 +21,7 @@ def test_a_machine_without_accelerators_computes_on_its_cpu(accelerator: str) ->
 
 @pytest.mark.parametrize("accelerator", ["tpu", "gpu"])
 def test_an_absent_accelerator_is_an_error(accelerator: str) -> None:
-    """Row 1 corrected: no silent fallback from an accelerator that was asked for."""
+    """Row 1 corrected: no silent fallback from a requested accelerator."""
     with pytest.raises(FoldlineError, match=f"accelerator is {accelerator}"):
         use_device(accelerator, threads=2)
 
@@ -33,7 +33,7 @@ def with_libtpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("with_libtpu")
-def test_a_tpu_that_does_not_answer_is_one_line_with_a_way_out() -> None:
+def test_a_tpu_that_does_not_answer_is_an_error_of_one_line() -> None:
     with pytest.raises(FoldlineError) as caught:
         use_device("tpu", threads=2)
     message = str(caught.value)
@@ -43,23 +43,23 @@ def test_a_tpu_that_does_not_answer_is_one_line_with_a_way_out() -> None:
 
 
 @pytest.mark.usefixtures("with_libtpu")
-def test_a_tpu_that_does_not_answer_is_told_where_any_device_will_do(caplog: pytest.LogCaptureFixture) -> None:
+def test_with_auto_a_tpu_that_does_not_answer_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     assert use_device("auto", threads=2).kind == "cpu"
-    told = [record.levelname for record in caplog.records if "no TPU answers" in record.getMessage()]
-    assert told == ["WARNING"]
+    levels = [record.levelname for record in caplog.records if "no TPU answers" in record.getMessage()]
+    assert levels == ["WARNING"]
 
 
-def test_a_tpu_that_answers_is_taken(monkeypatch: pytest.MonkeyPatch, with_libtpu: None) -> None:
+def test_a_tpu_that_answers_is_used(monkeypatch: pytest.MonkeyPatch, with_libtpu: None) -> None:
     """Resolver, initialization, strategy, in this order; several steps for each call from Python."""
     called: list[str] = []
     strategy = SimpleNamespace(num_replicas_in_sync=8)
 
-    def pretended(name: str, result: object) -> object:
+    def fake(name: str, result: object) -> object:
         return lambda *given, **named: called.append(name) or result
 
-    monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", pretended("resolve", "tpu"))
-    monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", pretended("initialize", None))
-    monkeypatch.setattr(tf.distribute, "TPUStrategy", pretended("strategy", strategy))
+    monkeypatch.setattr(tf.distribute.cluster_resolver, "TPUClusterResolver", fake("resolve", "tpu"))
+    monkeypatch.setattr(tf.tpu.experimental, "initialize_tpu_system", fake("initialize", None))
+    monkeypatch.setattr(tf.distribute, "TPUStrategy", fake("strategy", strategy))
     device = use_device("tpu", threads=2)
     assert called == ["resolve", "initialize", "strategy"]
     assert (device.kind, device.replicas, device.reason) == ("tpu", 8, "8 TPU cores answered")
@@ -67,8 +67,8 @@ def test_a_tpu_that_answers_is_taken(monkeypatch: pytest.MonkeyPatch, with_libtp
     assert device.wants_full_batches
 
 
-def test_all_gpus_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Row 1: mirrored over all there are."""
+def test_all_gpus_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 1: mirrored over all of them."""
     grown: list[str] = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["gpu 0", "gpu 1"])
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", lambda gpu, wanted: grown.append(gpu))
@@ -78,15 +78,15 @@ def test_all_gpus_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert grown == ["gpu 0", "gpu 1"]
 
 
-def test_a_batch_that_cannot_be_cut_is_an_error() -> None:
+def test_a_batch_that_devices_cannot_share_is_an_error() -> None:
     device = Device("gpu", "the test", SimpleNamespace(num_replicas_in_sync=8))
     device.check_batch_size(32)
-    with pytest.raises(FoldlineError, match="batch_size 20 cannot be cut into equal parts for 8 devices; give a mult"):
+    with pytest.raises(FoldlineError, match="batch_size 20 cannot be split into equal shares for 8 devices; set a"):
         device.check_batch_size(20)
 
 
-def test_a_tpu_sees_one_shape() -> None:
-    """A smaller last batch is filled up, and what was filled in is left out of the logits."""
+def test_a_tpu_gets_batches_of_one_shape() -> None:
+    """A smaller last batch is padded, and the padding is removed from the logits."""
     shapes: list[tuple[int, ...]] = []
 
     def network(inputs: dict[str, tf.Tensor], training: bool) -> tf.Tensor:

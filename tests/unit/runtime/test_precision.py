@@ -1,4 +1,4 @@
-"""What a network computes in: as it is told, or the fastest, with float32 where it matters."""
+"""The precision of a network is that of the settings, or the fastest; float32 where it matters."""
 
 import logging
 
@@ -17,7 +17,7 @@ def device(kind: str = "cpu") -> Device:
     return Device(kind, "the test", tf.distribute.get_strategy())
 
 
-def test_the_backbone_computes_in_halves_and_the_rest_does_not() -> None:
+def test_the_backbone_computes_in_16_bits_and_the_head_in_float32() -> None:
     config = model_config(backbone="efficientnet-lite0", hidden=[{"units": 4}])
     network = build_network(
         config,
@@ -35,7 +35,7 @@ def test_the_backbone_computes_in_halves_and_the_rest_does_not() -> None:
     assert tf_keras.mixed_precision.global_policy().name == "float32"
 
 
-def test_an_error_in_between_leaves_other_layers_alone() -> None:
+def test_an_error_resets_the_precision() -> None:
     with pytest.raises(ZeroDivisionError), computing_in("mixed_float16"):
         raise ZeroDivisionError
     assert tf_keras.layers.Dense(1).compute_dtype == "float32"
@@ -50,29 +50,29 @@ def test_an_error_in_between_leaves_other_layers_alone() -> None:
         ("gpu", {"float32": 30.0, "mixed_float16": 70.0, "mixed_bfloat16": 60.0}, "mixed_float16"),
     ],
 )
-def test_the_fastest_is_taken_and_told(
+def test_the_fastest_precision_is_chosen_and_logged(
     kind: str, speeds: dict[str, float], expected: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A gain of less than a twentieth is none."""
+    """A gain of less than a twentieth does not count."""
     with caplog.at_level(logging.INFO):
-        found = fastest_precision(device(kind), speeds.__getitem__)
-    assert (found.name, found.trial) == (expected, speeds)
-    told = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
-    assert caplog.messages == [f"computes in {expected}: images/s in a short trial on this {kind}: {told}"]
+        precision = fastest_precision(device(kind), speeds.__getitem__)
+    assert (precision.name, precision.trial) == (expected, speeds)
+    rates = ", ".join(f"{name} {speed:.0f}" for name, speed in speeds.items())
+    assert caplog.messages == [f"precision {expected}; images/s in a short trial on this {kind}: {rates}"]
 
 
-def test_what_a_device_cannot_compute_in_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_precision_that_does_not_work_is_skipped(caplog: pytest.LogCaptureFixture) -> None:
     def speed(name: str) -> float:
         if name == "mixed_bfloat16":
             raise tf.errors.UnimplementedError(None, None, "no such kernel")
         return {"float32": 10.0, "mixed_float16": 20.0}[name]
 
     assert fastest_precision(device("gpu"), speed).name == "mixed_float16"
-    assert "precision mixed_bfloat16 is left out: no such kernel" in caplog.text
+    assert "precision mixed_bfloat16 does not work here: no such kernel" in caplog.text
 
 
-def test_float16_is_refused_on_a_tpu() -> None:
+def test_float16_on_a_tpu_is_an_error() -> None:
     check_precision("mixed_bfloat16", device("tpu"))
     check_precision("mixed_float16", device("gpu"))
-    with pytest.raises(FoldlineError, match="precision mixed_float16 is not for TPUs; take mixed_bfloat16"):
+    with pytest.raises(FoldlineError, match="mixed_float16 does not exist on TPUs; set precision to mixed_bfloat16"):
         check_precision("mixed_float16", device("tpu"))

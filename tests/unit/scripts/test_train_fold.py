@@ -1,10 +1,10 @@
-"""A fold is trained: its files say what went in, and equal settings give equal weights."""
+"""A fold is trained: its files describe the training, and equal settings give equal weights."""
 
 import json
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,19 @@ import pandas as pd
 import pytest
 from fixtures.settings import fold_configs
 from fixtures.shards import ShardSet, cut_last_record, write_shards
-from foldline.dataset.metadata import Encoding
+from foldline.dataset.metadata import Encoding, MetadataColumnConfig
 from foldline.errors import FoldlineError
 from foldline.io.files import digest_of, read_json, sha256_of_file
 from foldline.io.tables import read_table
-from foldline.runtime.tensorflow import tf, tf_keras
+from foldline.runtime.tensorflow import tf
+from foldline.step import Step
 from foldline.training.checkpoints import Checkpoints
-from foldline.training.loop import HISTORY
+from foldline.training.fold_training import FoldSettings
+from foldline.training.trainer import HISTORY, Trainer
 from foldline.training.training_config import CheckpointConfig
 from PIL import Image
 from tensorflow.core.util import event_pb2
-from train_fold import train_fold
+from train_fold import Inputs, Outputs, train_fold
 
 SETTINGS: dict[str, Any] = {
     "backbone": "efficientnet-lite0",
@@ -53,33 +55,37 @@ class Trained:
     folder: Path
 
 
-def run(data: ShardSet, folder: Path, *, fold: int = 1, columns: dict[str, Any] | None = None, **changes: Any) -> None:
-    built: list[Callable[[], None]] = []
+def run(
+    data: ShardSet,
+    folder: Path,
+    *,
+    fold: int = 1,
+    columns: dict[str, MetadataColumnConfig] | None = None,
+    **changes: Any,
+) -> None:
     model_config, training_config = fold_configs(**{**SETTINGS, **changes})
-    train_fold(
-        shards=data.paths,
-        manifests=data.manifests,
-        folds=data.folds,
-        class_weights=data.class_weights,
+    settings = FoldSettings(
+        model="tiny",
+        fold=fold,
+        model_config=model_config,
+        training_config=training_config,
+        metadata_columns=columns or {},
+        class_names=("sick",),
+        activation="sigmoid",
+        accelerator="cpu",
+        checkpoints=CheckpointConfig(str(folder / "checkpoints"), seconds=0, share=1),
+    )
+    outputs = Outputs(
         weights=folder / "weights.weights.h5",
         metadata=folder / "metadata.json",
         samples=folder / "samples.png",
         history=folder / "history.csv",
         provenance=folder / "provenance.json",
         events=folder / "events.out.tfevents.foldline",
-        threads=2,
-        model="tiny",
-        fold=fold,
-        model_config=model_config,
-        training_config=training_config,
-        metadata_columns=columns or {},
-        class_names=["sick"],
-        activation="sigmoid",
-        accelerator="cpu",
-        checkpoints=CheckpointConfig(str(folder / "checkpoints"), seconds=0, share=1),
-        key="key",
-        when_built=built.append,
     )
+    built: list[Callable[[], None]] = []
+    inputs = Inputs(data.paths, data.manifests, data.folds, data.class_weights)
+    train_fold(inputs, outputs, settings, threads=2, job=Step("key", built.append))
     for function in built:
         function()
 
@@ -98,43 +104,43 @@ def test_the_history_has_a_row_for_each_epoch(trained: Trained) -> None:
     # 30 rows in batches of 8: 3 of them in the first epoch and 4 in the second.
     assert list(history["images"]) == [24, 32]
     assert history["val_auc"].between(0, 1).all()
-    # The first epoch ends with step 2, which begins .033 epochs after the warm-up's end, of 1.233 that the cosine has.
+    # The first epoch ends with step 2, .033 epochs after the warm-up; the cosine takes 1.233 epochs.
     fallen = (2 / 3.75 - 0.5) / (2 - 1 / 3.75 - 0.5)
     assert history["learning_rate"][0] == pytest.approx(1e-3 * (0.1 + 0.9 * (1 + np.cos(np.pi * fallen)) / 2))
 
 
-def test_the_provenance_says_what_went_in(trained: Trained) -> None:
-    told = read_json(trained.folder / "provenance.json")
+def test_the_provenance_describes_the_training(trained: Trained) -> None:
+    provenance = read_json(trained.folder / "provenance.json")
     data = trained.data
     model_config, training_config = fold_configs(**SETTINGS)
-    wanted = json.dumps(asdict(model_config) | asdict(training_config))
-    assert told["settings"] == json.loads(wanted)
-    assert told["train_ids_sha256"] == digest_of(data.ids(1, held_out=False))
-    assert told["validation_ids_sha256"] == digest_of(data.ids(1, held_out=True))
-    assert (told["train_rows"], told["validation_rows"]) == (30, 15)
-    assert told["weights_sha256"] == sha256_of_file(trained.folder / "weights.weights.h5")
-    assert told["device"] == "cpu"
-    assert (told["precision"], told["precision_trial"]) == ("float32", {})
-    assert told["epochs_run"] == told["selected_epoch"] == 2
-    assert 0 < told["trained_parameters"] < told["parameters"]
-    assert told["versions"]["tensorflow"] == tf.__version__
-    assert told["stages"][0]["shape"] == [32, 32, 3]
-    assert sum(stage["parameters"] for stage in told["stages"]) == told["parameters"]
+    settings = asdict(model_config) | asdict(training_config)
+    assert provenance["settings"] == json.loads(json.dumps(settings))
+    assert provenance["train_ids_sha256"] == digest_of(data.ids(1, held_out=False))
+    assert provenance["validation_ids_sha256"] == digest_of(data.ids(1, held_out=True))
+    assert (provenance["train_rows"], provenance["validation_rows"]) == (30, 15)
+    assert provenance["weights_sha256"] == sha256_of_file(trained.folder / "weights.weights.h5")
+    assert provenance["device"] == "cpu"
+    assert (provenance["precision"], provenance["precision_trial"]) == ("float32", {})
+    assert provenance["epochs_run"] == provenance["selected_epoch"] == 2
+    assert 0 < provenance["trained_parameters"] < provenance["parameters"]
+    assert provenance["versions"]["tensorflow"] == tf.__version__
+    assert provenance["stages"][0]["shape"] == [32, 32, 3]
+    assert sum(stage["parameters"] for stage in provenance["stages"]) == provenance["parameters"]
 
 
 def test_the_samples_are_a_grid(trained: Trained) -> None:
     with Image.open(trained.folder / "samples.png") as opened:
-        picture = np.asarray(opened)
-    assert picture.shape == (4 * 36 - 4, 8 * 36 - 4, 3)
-    first = [picture[:32, 36 * column : 36 * column + 32] for column in range(8)]
+        grid = np.asarray(opened)
+    assert grid.shape == (4 * 36 - 4, 8 * 36 - 4, 3)
+    first = [grid[:32, 36 * column : 36 * column + 32] for column in range(8)]
     assert all((first[0] != changed).any() for changed in first[1:])
 
 
 @pytest.mark.parametrize("inputs", [["metadata"], ["image", "metadata"]])
-def test_metadata_go_in_and_their_encoding_is_kept(inputs: list[str], tmp_path: Path) -> None:
+def test_a_model_reads_metadata_and_writes_their_encoding(inputs: list[str], tmp_path: Path) -> None:
     """Rows 3 and 4."""
     data = write_shards(tmp_path / "shards")
-    columns = {"site": {"kind": "categorical", "vocabulary": ["a", "b"], "missing": []}}
+    columns = {"site": MetadataColumnConfig("categorical", ("a", "b"))}
     backbone = "efficientnet-lite0" if "image" in inputs else None
     run(data, tmp_path, columns=columns, inputs=inputs, backbone=backbone, epochs=1, trainable="head")
     encoding = Encoding.from_json(read_json(tmp_path / "metadata.json")["columns"])
@@ -143,20 +149,20 @@ def test_metadata_go_in_and_their_encoding_is_kept(inputs: list[str], tmp_path: 
         assert ("image" in inputs) == (picture.width > 1)
 
 
-def test_the_events_are_those_of_the_history(trained: Trained) -> None:
+def test_the_events_are_the_history(trained: Trained) -> None:
     history = pd.read_csv(trained.folder / "history.csv")
-    found = {}
+    values = {}
     for record in tf.data.TFRecordDataset(str(trained.folder / "events.out.tfevents.foldline")):
         event = event_pb2.Event.FromString(record.numpy())
         for value in event.summary.value:
             assert value.metadata.plugin_data.plugin_name == "scalars"
-            found[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
-    assert len(found) == 10
+            values[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    assert len(values) == 10
     for row in history.to_dict("records"):
-        assert found["val_auc", row["epoch"]] == pytest.approx(row["val_auc"])
+        assert values["val_auc", row["epoch"]] == pytest.approx(row["val_auc"])
 
 
-def test_equal_settings_give_equal_bytes_and_another_seed_others(trained: Trained, tmp_path: Path) -> None:
+def test_equal_settings_give_equal_bytes_and_another_seed_does_not(trained: Trained, tmp_path: Path) -> None:
     weights = (trained.folder / "weights.weights.h5").read_bytes()
     run(trained.data, tmp_path / "again")
     assert (tmp_path / "again" / "weights.weights.h5").read_bytes() == weights
@@ -165,42 +171,41 @@ def test_equal_settings_give_equal_bytes_and_another_seed_others(trained: Traine
     assert (tmp_path / "other" / "weights.weights.h5").read_bytes() != weights
 
 
-def test_the_precision_is_tried_once_and_kept(
+def test_the_precision_is_tried_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A fold that was interrupted goes on in the precision that it began in, whatever is faster now."""
+    """A fold that was interrupted resumes in its precision, whatever is faster now."""
     data = write_shards(tmp_path / "shards")
     tried: list[str] = []
 
-    def speed(network: tf_keras.Model, batches: tf.data.Dataset, *, faster: str, **given: Any) -> float:
-        assert len(list(batches.take(3))) == 3
-        tried.append(given["plan"].precision.name)
-        assert network.get_layer("conv_head").dtype_policy.name == tried[-1]
-        return 2.0 if tried[-1] == faster else 1.0
+    def measured(trainer: Trainer, *, fastest: str) -> float:
+        tried.append(trainer.state.precision.name)
+        assert trainer._network.get_layer("conv_head").dtype_policy.name == tried[-1]
+        return 2.0 if tried[-1] == fastest else 1.0
 
     fold = {"precision": "auto", "trainable": "head", "epochs": 1}
-    monkeypatch.setattr("train_fold.images_per_second", partial(speed, faster="mixed_bfloat16"))
+    monkeypatch.setattr(Trainer, "images_per_second", partialmethod(measured, fastest="mixed_bfloat16"))
     with monkeypatch.context() as patch:
-        # As of a process that is killed before its outputs count.
+        # Like a process that is killed before its outputs are built.
         patch.setattr(Checkpoints, "remove", Checkpoints.close)
         run(data, tmp_path, **fold)
     assert tried == ["float32", "mixed_bfloat16"]
-    monkeypatch.setattr("train_fold.images_per_second", partial(speed, faster="float32"))
+    monkeypatch.setattr(Trainer, "images_per_second", partialmethod(measured, fastest="float32"))
     with caplog.at_level(logging.INFO):
         run(data, tmp_path, **fold)
     assert len(tried) == 2
-    assert "computes in mixed_bfloat16, as it has so far" in caplog.text
-    told = read_json(tmp_path / "provenance.json")
-    assert told["settings"]["precision"] == "auto"
-    assert told["precision"] == "mixed_bfloat16"
-    assert told["precision_trial"] == {"float32": 1.0, "mixed_bfloat16": 2.0}
+    assert "precision mixed_bfloat16, as before the interruption" in caplog.text
+    provenance = read_json(tmp_path / "provenance.json")
+    assert provenance["settings"]["precision"] == "auto"
+    assert provenance["precision"] == "mixed_bfloat16"
+    assert provenance["precision_trial"] == {"float32": 1.0, "mixed_bfloat16": 2.0}
 
 
-def test_what_does_not_fit_is_refused_before_training(tmp_path: Path) -> None:
+def test_data_that_do_not_fit_are_errors_before_the_training(tmp_path: Path) -> None:
     data = write_shards(tmp_path / "shards")
     with pytest.raises(FoldlineError, match="an AUC needs both labels"):
         run(data, tmp_path, fold=7)
-    with pytest.raises(FoldlineError, match="the model takes 64 px"):
+    with pytest.raises(FoldlineError, match="the model reads 64 px"):
         run(data, tmp_path, image_size=64)
     cut_last_record(data.paths[0])
     with pytest.raises(FoldlineError, match=r"00000-of-00002\.tfrec"):

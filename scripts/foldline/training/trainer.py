@@ -1,0 +1,303 @@
+"""Train one network: epochs of steps, validation, early stopping, choice of the epoch, and checkpoints on the way."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from foldline.errors import FoldlineError, StoppedError
+from foldline.evaluation.activations import accuracy, ordering
+from foldline.evaluation.roc_auc import macro_auc
+from foldline.runtime.devices import Device
+from foldline.runtime.precision import Precision
+from foldline.runtime.tensorflow import tf, tf_keras
+from foldline.training.checkpoints import Checkpoints
+from foldline.training.losses import Loss
+from foldline.training.schedules import AUC, LOSS, Progress, Schedule, make_schedule
+from foldline.training.state import TrainingState, saved_variables
+from foldline.training.training_config import TrainingConfig
+from foldline.training.training_step import Steps, averaged_weights, compile_steps, make_optimizer, make_step
+
+logger = logging.getLogger(__name__)
+
+Array = npt.NDArray[Any]
+# Losses are checked after this many steps: each check waits for the device, and a diverged training should end soon.
+STEPS_BETWEEN_CHECKS = 50
+# The speed is the best of some calls of some steps each, after one call that compiles them.
+SPEED_CALLS, SPEED_STEPS = 3, 2
+
+HISTORY = {
+    "epoch": "int64",
+    "learning_rate": "float64",
+    "loss": "float64",
+    "val_loss": "float64",
+    "val_auc": "float64",
+    "val_accuracy": "float64",
+    "images": "int64",
+    "seconds": "float64",
+}
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """What a network learns, and how it is validated.
+
+    Attributes:
+        name: name of the training in the log, such as "b3 fold 0".
+        rows: number of training rows.
+        batches: gives the batches from a step on, to the end of the last epoch; see `batches.training_batches`.
+        loss: loss of single samples.
+        validate: gives labels and logits, both (n_validation, n_classes), of the network as it is.
+        activation: how logits become probabilities; see `labels.Labels`.
+    """
+
+    name: str
+    rows: int
+    batches: Callable[[int], tf.data.Dataset]
+    loss: Loss
+    validate: Callable[[], tuple[Array, Array]]
+    activation: str
+
+
+class Trainer:
+    """Trains one network in place.
+
+    Attributes:
+        state: how far the training is.
+    """
+
+    def __init__(
+        self,
+        network: tf_keras.Model,
+        task: TrainingTask,
+        config: TrainingConfig,
+        device: Device,
+        *,
+        precision: Precision,
+        checkpoints: Checkpoints | None = None,
+    ):
+        """Prepare a training.
+
+        Args:
+            network: gives logits (batch, n_classes); made in the scope of the device's strategy.
+            task: what it learns.
+            config: settings of the training.
+            device: where to compute.
+            precision: what the network computes in.
+            checkpoints: where the state is saved and resumed from; None to save nothing.
+
+        Raises:
+            FoldlineError: the batch is larger than an epoch, or the devices cannot share it.
+        """
+        device.check_batch_size(config.batch_size)
+        if config.batch_size > task.rows:
+            raise FoldlineError(
+                f"batch_size {config.batch_size} is more than the fold's {task.rows} training rows; set a smaller one"
+            )
+        self._network, self._task, self._config, self._device = network, task, config, device
+        self._checkpoints = checkpoints
+        self._optimizer = make_optimizer(network, config, precision, device)
+        self._variables = saved_variables(network, self._optimizer, device)
+        schedule = make_schedule(
+            config.schedule,
+            learning_rate=config.learning_rate,
+            epochs=config.epochs,
+            steps_per_epoch=task.rows / config.batch_size,
+        )
+        stopping = config.early_stopping
+        self.state = TrainingState(schedule, precision, Progress(stopping.min_delta, stopping.monitor))
+
+    def run(self) -> TrainingState:
+        """Train to the end, from the newest checkpoint if there is one, and select the weights.
+
+        Returns:
+            The state at the end, with its history.
+
+        Raises:
+            FoldlineError: the loss is not finite, or the rows end early.
+            StoppedError: a stop request came; the state is saved.
+        """
+        self._resume()
+        dataset = self._task.batches(self.state.step)
+        steps = partial(self._compile(dataset.element_spec), iter(dataset))
+        with self._saved_when_stopped():
+            while not self._is_finished():
+                self.run_epoch(steps)
+                self.validate()
+                self._save_if_due(epoch_ended=True)
+        self._select_weights()
+        return self.state
+
+    def run_epoch(self, steps: Callable[[tf.Tensor], tf.Tensor]) -> None:
+        """Run the remaining steps of the current epoch.
+
+        Args:
+            steps: trains on the next batches with these learning rates, (n,), and gives their losses, (n,).
+        """
+        state, end = self.state, self._end_of_epoch(len(self.state.history))
+        pending: list[tf.Tensor] = []
+        checked, clock = state.step, time.monotonic()
+        while state.step < end:
+            following = min(state.step + self._device.steps_per_call, end)
+            rates = [state.schedule.rate(step) for step in range(state.step, following)]
+            try:
+                pending.append(steps(tf.constant(rates, tf.float32)))
+            except tf.errors.OutOfRangeError as error:
+                raise FoldlineError(
+                    f"{self._task.name}: the rows end before step {following - 1}; build the shards again"
+                ) from error
+            state.step = following
+            interrupt = self._checkpoints is not None and self._checkpoints.needs_attention()
+            if state.step - checked >= STEPS_BETWEEN_CHECKS or state.step == end or interrupt:
+                self._add_losses(np.concatenate(pending))
+                pending, checked = [], state.step
+            clock, state.seconds = time.monotonic(), state.seconds + time.monotonic() - clock
+            if interrupt:
+                self._save_if_due(epoch_ended=False)
+
+    def validate(self) -> None:
+        """Validate after the steps of an epoch: add a row to the history and note whether it is the best epoch."""
+        state, start = self.state, time.monotonic()
+        averaging = self._config.ema_decay is not None
+        with averaged_weights(self._network, self._optimizer) if averaging else nullcontext():
+            row = self._history_row()
+            scores = {AUC: row["val_auc"], LOSS: -row["loss"]}
+            observers: tuple[Progress | Schedule, ...] = (state.best, state.early_stopping, state.schedule)
+            for observer in observers:
+                observer.observe(scores[observer.monitor])
+            if self._config.select_epoch == "best" and state.best.waited == 0:
+                state.best_weights, state.selected_epoch = self._network.get_weights(), len(state.history) + 1
+        row["seconds"] = round(state.seconds + time.monotonic() - start, 3)
+        state.history.append(row)
+        self._log_epoch(row)
+        state.losses, state.seconds = [], 0.0
+
+    def images_per_second(self) -> float:
+        """Measure the speed of the training on its first batch, over and over; the network is changed by it."""
+        steps = SPEED_STEPS * self._device.steps_per_call
+        dataset = self._task.batches(0).take(1).cache().repeat()
+        train, batches = self._compile(dataset.element_spec), iter(dataset)
+        rates = tf.fill([steps], self.state.schedule.rate(0))
+        seconds = []
+        for _ in range(1 + SPEED_CALLS):
+            start = time.monotonic()
+            train(batches, rates).numpy()
+            seconds.append(time.monotonic() - start)
+        return steps * self._config.batch_size / min(seconds[1:])
+
+    def _compile(self, batch_spec: tuple[dict[str, tf.TensorSpec], tf.TensorSpec]) -> Steps:
+        step = make_step(
+            self._network,
+            self._optimizer,
+            self._task.loss,
+            batch_size=self._config.batch_size,
+            reduction=self._config.loss.reduction,
+        )
+        return compile_steps(step, self._optimizer, self._device, batch_spec)
+
+    def _resume(self) -> None:
+        """Restore the newest usable checkpoint, if there is one."""
+        if self._checkpoints is None:
+            return
+        self._checkpoints.load(lambda snapshot: self.state.restore(snapshot, self._variables))
+        if self.state.step:
+            epoch = len(self.state.history) + bool(self.state.losses)
+            logger.info(
+                "%s  resuming from the checkpoint at step %d, epoch %d", self._task.name, self.state.step, epoch
+            )
+
+    def _save_if_due(self, *, epoch_ended: bool) -> None:
+        """Save a checkpoint if one is due.
+
+        Raises:
+            StoppedError: a stop request came.
+        """
+        if self._checkpoints is None:
+            return
+        if self._checkpoints.is_due(epoch_ended=epoch_ended):
+            self._checkpoints.save(self.state.to_snapshot(self._variables), step=self.state.step)
+        self._checkpoints.check_stop()
+
+    @contextmanager
+    def _saved_when_stopped(self) -> Iterator[None]:
+        """Listen to stop requests, and save a checkpoint when one ends the training."""
+        if self._checkpoints is None:
+            yield
+            return
+        with self._checkpoints.listening():
+            try:
+                yield
+            except StoppedError:
+                self._checkpoints.save(self.state.to_snapshot(self._variables), step=self.state.step)
+                raise
+
+    def _is_finished(self) -> bool:
+        patience, waited = self._config.early_stopping.patience, self.state.early_stopping.waited
+        if len(self.state.history) >= self._config.epochs:
+            return True
+        if patience is None or waited < patience:
+            return False
+        monitor = self._config.early_stopping.monitor
+        logger.info("%s  stops early: no better %s in %d epochs", self._task.name, monitor, patience)
+        return True
+
+    def _select_weights(self) -> None:
+        """Give the network the weights of the selected epoch."""
+        if self._config.select_epoch == "best":
+            self._network.set_weights(self.state.best_weights)
+            return
+        self.state.selected_epoch = len(self.state.history)
+        if self._config.ema_decay is not None:
+            self._optimizer.finalize_variable_values(self._network.trainable_variables)
+
+    def _end_of_epoch(self, epoch: int) -> int:
+        """The step after an epoch (from 0); the last rows of an epoch may be in the first batch of the next one."""
+        return (epoch + 1) * self._task.rows // self._config.batch_size
+
+    def _add_losses(self, losses: Array) -> None:
+        """Add losses of finished steps.
+
+        Raises:
+            FoldlineError: one is not finite.
+        """
+        state = self.state
+        state.losses += losses.tolist()
+        finite = np.isfinite(state.losses)
+        if not finite.all():
+            step = self._end_of_epoch(len(state.history) - 1) + int(np.argmin(finite))
+            raise FoldlineError(
+                f"{self._task.name}: the loss is not finite in step {step} (learning rate "
+                f"{state.schedule.rate(step):.3g}); lower learning_rate or lengthen schedule.warmup_epochs"
+            )
+
+    def _history_row(self) -> dict[str, float]:
+        """Row of `HISTORY` for the current epoch, without seconds."""
+        task, state, epoch = self._task, self.state, len(self.state.history)
+        labels, logits = task.validate()
+        val_losses = task.loss(tf.constant(labels), tf.constant(logits)).numpy()
+        return {
+            "epoch": epoch + 1,
+            "learning_rate": state.schedule.rate(self._end_of_epoch(epoch) - 1),
+            "loss": float(np.array(state.losses).mean()),
+            "val_loss": float(val_losses.mean(dtype=np.float64)),
+            "val_auc": macro_auc(labels, ordering(logits, task.activation)),
+            "val_accuracy": accuracy(labels, logits, task.activation),
+            "images": len(state.losses) * self._config.batch_size,
+        }
+
+    def _log_epoch(self, row: dict[str, float]) -> None:
+        logger.info(
+            "%s  epoch %d/%d  lr %s  loss %s  val loss %s  val AUC %s  %d images/s",
+            self._task.name,
+            row["epoch"],
+            self._config.epochs,
+            f"{row['learning_rate']:.1e}".replace("e-0", "e-"),
+            *(f"{row[key]:.3f}".removeprefix("0") for key in ("loss", "val_loss", "val_auc")),
+            round(row["images"] / self.state.seconds),
+        )
