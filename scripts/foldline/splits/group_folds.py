@@ -129,15 +129,20 @@ def _count_features(groups: IntArray, labels: IntArray, strata: npt.NDArray[np.o
     n_strata = int(stratum_numbers.max()) + 1
     label_features = 1 + 2 * np.arange(n_classes) + labels
     columns = [np.zeros((n_samples, 1), np.int64), label_features, n_label_features + stratum_numbers[:, None]]
-    features = np.concatenate(columns, axis=1)
-    rows = np.repeat(groups, features.shape[1])
-    shape = (int(groups.max()) + 1, n_label_features + n_strata)
-    counts = csr_array((np.ones(features.size), (rows, features.ravel())), shape=shape)
+    counts = _one_hot(groups[:, None]).T.tocsr() @ _one_hot(np.concatenate(columns, axis=1))
+    counts.sort_indices()
     totals = np.asarray(counts.sum(axis=0))
     # Rows, labels and strata have the same weight as a whole; within each, a deviation is relative to the total.
     shares = np.repeat([1.0, 1 / (2 * n_classes), 1 / n_strata], [1, 2 * n_classes, n_strata])
     # A label that no row has weighs nothing.
     return _Features(counts, totals, shares / np.maximum(totals, 1) ** 2, n_label_features)
+
+
+def _one_hot(numbers: IntArray) -> csr_array:
+    """Make a matrix with a 1 in each row for each of its numbers, (n_rows, n_numbers); float64."""
+    n_rows, n_numbers = numbers.shape
+    indices, starts = numbers.ravel(), np.arange(0, numbers.size + 1, n_numbers)
+    return csr_array((np.ones(numbers.size), indices, starts), shape=(n_rows, int(numbers.max()) + 1))
 
 
 def _best_assignment(

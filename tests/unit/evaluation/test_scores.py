@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from foldline.evaluation.bootstrap import mean_of_defined
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.results import RANKS, UNDEFINED, UNSTABLE, ColumnScores, Score
 from foldline.evaluation.scores import EvaluationConfig, column_scores
@@ -63,13 +62,6 @@ def test_folds_have_a_mean_and_a_standard_deviation(table: pd.DataFrame) -> None
     assert found.auc.value == pytest.approx(roc_auc_score(table["target"], table["a"]))
     assert found.pooled_minus_folds_mean.auc == pytest.approx(found.auc.value - np.mean(values))
     assert found.auc.low < found.auc.value < found.auc.high
-
-
-def test_one_fold_has_no_standard_deviation(table: pd.DataFrame) -> None:
-    found = scores_of(table.assign(fold=0))["a"]
-    assert found.folds_mean.auc == found.auc.value
-    assert found.pooled_minus_folds_mean.auc == 0
-    assert found.folds_sd.auc is None
 
 
 def test_a_fold_with_one_label_leaves_the_mean_undefined(table: pd.DataFrame) -> None:
@@ -143,9 +135,3 @@ def test_the_top_accuracy_needs_exactly_one_class_per_sample(table: pd.DataFrame
     assert found.as_json()["top_accuracy"]["value"] == found.top_accuracy.value
     ranks = column_scores(oof, rank_columns=("a",), **arguments)["a"]
     assert ranks.top_accuracy == Score(None, None, None, RANKS)
-
-
-def test_the_mean_over_classes_leaves_out_undefined_ones() -> None:
-    values = np.array([[0.2, np.nan, 0.4], [0.6, 0.5, np.nan], [np.nan] * 3])
-    assert mean_of_defined(values) == pytest.approx([0.4, 0.5, 0.4])
-    assert np.isnan(mean_of_defined(values[2:])).all()
