@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.forked import SERVER
-from fixtures.images import write_config, write_dataset
+from fixtures.images import add_diagnoses, write_config, write_dataset
 from fixtures.project import REPOSITORY, Project, copy_workflow
 
 # As many processes as cores run tests; none of them needs threads of its own, nor do the programs that they start.
@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
             shared = "finished_project" in item.fixturenames
-            item.add_marker(pytest.mark.xdist_group("finished" if shared else item.path.stem))
+            item.add_marker(pytest.mark.xdist_group("finished" if shared else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,8 +51,9 @@ def new_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 @pytest.fixture(scope="session")
 def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project in which the whole workflow has run; tests undo what they edit."""
+    """A project with diagnoses in which the whole workflow has run; tests undo what they edit."""
     project = _project(tmp_path_factory.mktemp("finished"))
+    add_diagnoses(project.folder)
     project.command()
     return project
 

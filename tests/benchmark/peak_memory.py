@@ -13,11 +13,11 @@ from pathlib import Path
 
 
 def rows_by_rule(folder: Path) -> dict[str, list[dict[str, str]]]:
-    """Benchmark rows of all jobs below `folder`, by rule."""
+    """Benchmark rows of all jobs in a folder, by rule."""
     rows: dict[str, list[dict[str, str]]] = defaultdict(list)
     for path in sorted(folder.rglob("*.tsv")):
         with path.open(newline="", encoding="utf-8") as handle:
-            rows[path.relative_to(folder).splits[0].removesuffix(".tsv")].extend(csv.DictReader(handle, delimiter="\t"))
+            rows[path.relative_to(folder).parts[0].removesuffix(".tsv")].extend(csv.DictReader(handle, delimiter="\t"))
     return rows
 
 

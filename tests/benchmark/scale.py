@@ -55,13 +55,13 @@ def main(folder: Path, *, images: int, models: int, folds: int) -> None:
     folder.mkdir(parents=True)
     copy_workflow(folder)
     write_many(folder, train=images, test=images // 10, models=models, folds=folds)
-    told, first = snakemake(folder, "-n", "--quiet", "rules")
-    jobs = dict(re.findall(r"^(\w+) +(\d+)$", told, re.MULTILINE))
+    output, first = snakemake(folder, "-n", "--quiet", "rules")
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE))
     _, dry = snakemake(folder, "-n", "--quiet", "rules")
     outputs, objects = pretend_results(folder)
-    told, idle = snakemake(folder)
-    if "Nothing to be done" not in told:
-        sys.exit(told)
+    output, idle = snakemake(folder)
+    if "Nothing to be done" not in output:
+        sys.exit(output)
     rows = {
         f"jobs ({', '.join(f'{count} {rule}' for rule, count in jobs.items() if rule != 'total')})": jobs["total"],
         "dry run, s (CPU s)": dry,

@@ -1,14 +1,13 @@
-"""A run whose Snakemake is killed leaves nothing half made, and the same command again ends in the same bytes."""
+"""After Snakemake was killed, the same command completes the run, with the same bytes."""
 
 import os
+import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from fixtures.images import write_config, write_dataset
-from fixtures.project import Project, copy_workflow, with_environment
+from fixtures.project import Project, snakemake_command, with_environment
 from foldline.planning.run_lock import hold
 
 TARGET = "results/predictions/a/fold0/oof.csv"
@@ -20,12 +19,18 @@ PATIENCE_SECONDS = 900
 def test_a_run_whose_snakemake_was_killed_is_repeated_by_the_same_command(
     finished_project: Project, tmp_path: Path
 ) -> None:
-    """The training that outlives it is asked to leave, and its fold goes on from there."""
-    copy_workflow(tmp_path)
-    write_dataset(tmp_path / "data")
-    write_config(tmp_path / "config" / "config.yaml")
+    """The training that outlives it is requested to stop, and its fold resumes there."""
+    shutil.copytree(
+        finished_project.folder,
+        tmp_path,
+        ignore=shutil.ignore_patterns(".snakemake", ".foldline", "logs"),
+        dirs_exist_ok=True,
+    )
     project = Project(tmp_path)
-    command = [sys.executable, "-m", "snakemake", "--cores", "2", TARGET]
+    model = Path("results/models/a/fold0")
+    for name in (model / "weights.weights.h5", Path(TARGET)):
+        (tmp_path / name).unlink()
+    command = snakemake_command(TARGET)
     running = subprocess.Popen(
         command, cwd=tmp_path, env=with_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -39,7 +44,6 @@ def test_a_run_whose_snakemake_was_killed_is_repeated_by_the_same_command(
         running.kill()
         running.wait()
 
-    model = Path("results/models/a/fold0")
     assert not (tmp_path / "results/keys/train_fold/a/fold0.built").exists()
     project.snakemake(TARGET)
     for name in (model / "weights.weights.h5", Path(TARGET)):

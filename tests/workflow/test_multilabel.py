@@ -68,6 +68,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             "a": {
                 "backbone": "efficientnet-lite0",
                 "weights": "none",
+                "trainable": "head",
                 "image_size": 32,
                 "epochs": 1,
                 "batch_size": 12,
@@ -106,12 +107,12 @@ def test_classes_weigh_by_the_training_rows_of_the_fold(project: Project) -> Non
         rows = [list(map(int, code)) for code in folds.loc[folds["fold"] != str(fold), "target"]]
         counts = np.sum(rows, axis=0)
         threshold = sorted(counts[counts > 0])[1]
-        told = json.loads((results / "class_weights" / f"fold{fold}.json").read_text())["classes"]
-        assert [row["positives"] for row in told] == counts.tolist()
+        classes = json.loads((results / "class_weights" / f"fold{fold}.json").read_text())["classes"]
+        assert [row["positives"] for row in classes] == counts.tolist()
         expected = [min(1, threshold / count) if count else 1 for count in counts]
-        assert [row["positive_weight"] for row in told] == pytest.approx(expected)
+        assert [row["positive_weight"] for row in classes] == pytest.approx(expected)
         provenance = json.loads((results / "models" / "a" / f"fold{fold}" / "provenance.json").read_text())
-        assert provenance["class_weights"]["classes"] == told
+        assert provenance["class_weights"]["classes"] == classes
 
 
 def test_rows_that_no_model_saw_are_scored_class_by_class(project: Project) -> None:

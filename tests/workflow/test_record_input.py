@@ -57,10 +57,10 @@ def test_records_come_out_as_the_same_rows(project: Project) -> None:
     """Rows 2 and 3: written by TensorFlow's own writer, read back without encoding an image again."""
     path = project.folder / "results" / "shards" / str(SIZE) / "train" / "00000-of-00001.tfrec"
     kinds = read_manifest(path.with_suffix(".json")).features
-    found = {record.id: record for record in (decode_record(data, kinds) for data in read_records(path))}
+    records = {record.id: record for record in (decode_record(data, kinds) for data in read_records(path))}
     expected = rows()
-    assert set(found) == set(expected)
-    for name, record in found.items():
+    assert set(records) == set(expected)
+    for name, record in records.items():
         example = expected[name]
         assert record.images == {"image": example["image"]}
         assert record.target == str(example["target"])

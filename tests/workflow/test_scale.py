@@ -14,8 +14,8 @@ def test_jobs_follow_models_and_folds_and_not_the_images(tmp_path: Path) -> None
     project = Project(tmp_path)
     copy_workflow(tmp_path)
     write_many(tmp_path, train=3000, test=300, models=4, folds=5, megabytes=0.5)
-    told = project.snakemake("-n", "--quiet", "rules").stdout
-    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", told, re.MULTILINE)}
+    output = project.snakemake("-n", "--quiet", "rules").stdout
+    counts = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, re.MULTILINE)}
     # 750 and 75 MB of images: more than 32 shards of half a MB, and twice as many shards of the inventory.
     assert counts["scan_images"] == 64 + 64
     # 60, 79, 177 and 315 MB to train on, and a tenth of that in the test split.

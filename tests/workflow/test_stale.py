@@ -259,11 +259,11 @@ def delete_a_model(folder: Path) -> None:
         ("finished", *ROWS["blending code"]),
         ("finished", delete_a_model, training("a", [1])),
         ("copied", touch("results/folds.csv"), set()),
-        ("copied", *ROWS["label of a training row"]),
+        ("copied", *ROWS["bytes of a training image"]),
         ("copied", *ROWS["override for one fold"]),
         ("copied", delete_a_model, training("a", [1])),
     ],
-    ids=["touched", "override", "code", "deleted model", "touched copy", "label", "override in a copy", "deleted copy"],
+    ids=["touched", "override", "code", "deleted model", "touched copy", "image", "override in a copy", "deleted copy"],
 )
 def test_exactly_the_stale_jobs_run(state: str, edit: Edit, expected: set[str], request: pytest.FixtureRequest) -> None:
     project = request.getfixturevalue(f"{state}_project")
