@@ -1,4 +1,4 @@
-"""Train one network: epochs of steps, validation, early stopping, choice of the epoch, and checkpoints on the way."""
+"""Train one network: epochs of steps, validation, early stopping, selection of the epoch, and checkpoints."""
 
 import logging
 import time
@@ -157,7 +157,8 @@ class Trainer:
             if state.step - checked >= STEPS_BETWEEN_CHECKS or state.step == end or interrupt:
                 self._add_losses(np.concatenate(pending))
                 pending, checked = [], state.step
-            clock, state.seconds = time.monotonic(), state.seconds + time.monotonic() - clock
+            now = time.monotonic()
+            clock, state.seconds = now, state.seconds + now - clock
             if interrupt:
                 self._save_if_due(epoch_ended=False)
 

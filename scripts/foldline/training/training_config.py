@@ -1,4 +1,4 @@
-"""Settings of a training; see `models.MODEL` in `config/config.schema.yaml` for units and ranges."""
+"""Settings of a training; `models.MODEL` in `config/config.schema.yaml` has the defaults."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,22 @@ from foldline.input_pipeline.augment_config import AugmentConfig
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """Learning rate over the training steps; see `models.MODEL.schedule`."""
+    """Learning rate over the training steps; see `schedules.make_schedule`.
+
+    Attributes:
+        name: "constant", "cosine", "exponential" or "plateau".
+        warmup_epochs: epochs of linear rise, at least 0.
+        initial_fraction: fraction of the highest rate at the start of the rise, in [0, 1].
+        hold_epochs: epochs at the highest rate after the rise, at least 0.
+        stepped: whether the rate changes between epochs only.
+        final_fraction: fraction of the highest rate at the last step of "cosine", in [0, 1].
+        decay: factor per epoch of "exponential", in (0, 1].
+        decay_from: where the epochs of "exponential" begin: "hold", at its end, or "warmup".
+        factor: factor of the rate at a "plateau", in (0, 1).
+        patience: epochs without a better score that make a "plateau", at least 1.
+        min_delta: smallest rise of the score that counts, at least 0.
+        monitor: the score, "auc" of the held-out fold or "loss" of the training rows.
+    """
 
     name: str
     warmup_epochs: float
@@ -25,7 +40,16 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Loss of a sample; see `models.MODEL.loss`."""
+    """Loss of a sample; see `losses.make_loss` for the formulas.
+
+    Attributes:
+        name: "cross_entropy" or "focal".
+        label_smoothing: smoothing s of the labels, in [0, 1).
+        gamma: exponent of "focal", at least 0.
+        alpha: weight of the positives in "focal", in [0, 1]; the negatives have 1 - alpha.
+        hard_labels: whether a label between 0 and 1, after smoothing, has no loss.
+        reduction: "mean" or "sum" of the losses of a batch is minimized.
+    """
 
     name: str
     label_smoothing: float
@@ -37,7 +61,13 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class EarlyStoppingConfig:
-    """When a training ends before its last epoch; see `models.MODEL.early_stopping`."""
+    """When a training ends before its last epoch.
+
+    Attributes:
+        patience: epochs without a better score, at least 1; None to never stop early.
+        min_delta: smallest rise of the score that counts, at least 0.
+        monitor: the score, "auc" of the held-out fold or "loss" of the training rows.
+    """
 
     patience: int | None
     min_delta: float
@@ -46,7 +76,13 @@ class EarlyStoppingConfig:
 
 @dataclass(frozen=True)
 class CheckpointConfig:
-    """Where and how often a training is saved; see `checkpoints`."""
+    """Where and how often a training is saved: the section `checkpoints` of the configuration.
+
+    Attributes:
+        folder: folder or URL for the checkpoints of all jobs.
+        seconds: time between two saves within an epoch, at least 0; the end of an epoch is saved as well.
+        share: largest share of the training's time that saving may take, in (0, 1].
+    """
 
     folder: str
     seconds: float
@@ -55,21 +91,21 @@ class CheckpointConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """A training of one fold, its overrides applied; the network itself is a `models.model_config.ModelConfig`.
+    """The training of one fold, its overrides applied; the network has a `models.model_config.ModelConfig`.
 
     Attributes:
-        weights: where the backbone's weights start.
+        weights: initial weights of the backbone: a name, a path of a weights file, or "none".
         trainable: layers that are trained: "all", "upper" or "head".
         epochs: passes over the training rows.
         batch_size: images per step, over all devices together.
-        precision: what the backbone computes in, or "auto".
+        precision: number format of the backbone, or "auto".
         learning_rate: highest rate of the schedule.
         schedule: the rate over the steps.
         loss: loss of a sample.
-        augment: random changes of the images.
+        augment: random augmentation of the images.
         early_stopping: when the training ends early.
-        ema_decay: share of the averaged weights that stays in a step; None to keep no average.
-        select_epoch: whose weights are the result, "last" or "best".
+        ema_decay: decay of the exponential moving average of the weights per step, in (0, 1); None for no average.
+        select_epoch: the epoch whose weights are the result, "last" or "best" by the AUC of the held-out fold.
         seed: seed of weights, order, dropout and augmentation; the fold's number is added.
     """
 

@@ -1,4 +1,4 @@
-"""Losses against their formulas in NumPy."""
+"""Losses against their formulas in NumPy and against those of Keras."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def by_formula(labels, logits, *, smoothing=0.0, gamma=0.0, yes=3.0, no=0.5):
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_bce_is_its_formula(smoothing: float) -> None:
+def test_cross_entropy_follows_its_formula(smoothing: float) -> None:
     loss = make_loss(replace(BCE, label_smoothing=smoothing), WEIGHTS, activation="sigmoid")(
         tf.constant(LABELS), tf.constant(LOGITS)
     )
@@ -30,7 +30,7 @@ def test_bce_is_its_formula(smoothing: float) -> None:
 
 
 @pytest.mark.parametrize("gamma", [0.0, 1.0, 2.0])
-def test_focal_is_its_formula_on_soft_labels(gamma: float) -> None:
+def test_focal_loss_follows_its_formula_for_soft_labels(gamma: float) -> None:
     loss = make_loss(replace(BCE, name="focal", gamma=gamma), WEIGHTS, activation="sigmoid")(
         tf.constant(LABELS), tf.constant(LOGITS)
     )
@@ -39,7 +39,7 @@ def test_focal_is_its_formula_on_soft_labels(gamma: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "focal"])
-def test_sure_and_wrong_is_finite_and_so_is_its_slope(name: str) -> None:
+def test_loss_and_gradient_are_finite_for_confident_wrong_logits(name: str) -> None:
     logits = tf.constant([[-200.0], [200.0]])
     with tf.GradientTape() as tape:
         tape.watch(logits)
@@ -49,15 +49,15 @@ def test_sure_and_wrong_is_finite_and_so_is_its_slope(name: str) -> None:
     assert np.isfinite(tape.gradient(loss, logits)).all()
 
 
-def test_a_sample_has_the_mean_over_its_classes() -> None:
+def test_the_loss_of_a_sample_is_the_mean_over_its_classes() -> None:
     loss = make_loss(BCE, WEIGHTS * 2, activation="sigmoid")
     labels, logits = np.repeat(LABELS, 2, axis=1), np.repeat(LOGITS, 2, axis=1)
     single = make_loss(BCE, WEIGHTS, activation="sigmoid")(tf.constant(LABELS), tf.constant(LOGITS))
     np.testing.assert_allclose(loss(tf.constant(labels), tf.constant(logits)), single, rtol=1e-6)
 
 
-def test_hard_labels_are_those_of_the_notebook() -> None:
-    """Row 8: gamma 2, alpha .8, and a label that is neither 0 nor 1 counts as nothing."""
+def test_hard_labels_follow_the_notebook() -> None:
+    """Row 8: gamma 2, alpha .8, and a label that is neither 0 nor 1 has no loss."""
     config = replace(BCE, name="focal", hard_labels=True)
     loss = make_loss(config, [{"positive_weight": 1.0, "negative_weight": 1.0}], activation="sigmoid")
     p = 1 / (1 + np.exp(-LOGITS.astype(float)))
@@ -68,8 +68,8 @@ def test_hard_labels_are_those_of_the_notebook() -> None:
     assert found[2] == 0
 
 
-def test_an_unknown_loss_is_refused() -> None:
-    with pytest.raises(FoldlineError, match="'hinge'"):
+def test_an_unknown_loss_is_an_error() -> None:
+    with pytest.raises(FoldlineError, match=r"loss\.name is 'hinge'; allowed: cross_entropy, focal"):
         make_loss(replace(BCE, name="hinge"), WEIGHTS, activation="sigmoid")
 
 
@@ -84,7 +84,7 @@ def plain(count: int) -> list[dict]:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_several_labels_have_the_smoothed_binary_cross_entropy_of_keras(smoothing: float) -> None:
+def test_multilabel_cross_entropy_equals_that_of_keras(smoothing: float) -> None:
     """Row 20."""
     labels, logits = several()
     loss = make_loss(replace(BCE, label_smoothing=smoothing), plain(19), activation="sigmoid")
@@ -92,8 +92,8 @@ def test_several_labels_have_the_smoothed_binary_cross_entropy_of_keras(smoothin
     np.testing.assert_allclose(loss(tf.constant(labels), tf.constant(logits)), theirs(labels, logits), rtol=1e-5)
 
 
-def test_the_weight_of_a_class_is_in_the_loss_of_every_row() -> None:
-    """Row 23, corrected: each class of a row counts by its own weight, not the row by that of its first class."""
+def test_class_weights_count_in_the_loss_of_every_row() -> None:
+    """Row 23, corrected: each class has its own weight; the notebook weights a row by its first class."""
     labels, logits = several()
     weights = np.linspace(0.1, 1, 19)
     given = [{"positive_weight": weight, "negative_weight": weight} for weight in weights]
@@ -106,7 +106,7 @@ def test_the_weight_of_a_class_is_in_the_loss_of_every_row() -> None:
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_one_class_of_several_has_the_cross_entropy_of_keras_on_soft_labels(smoothing: float) -> None:
+def test_softmax_cross_entropy_equals_that_of_keras_for_soft_labels(smoothing: float) -> None:
     _, logits = several()
     labels = np.random.default_rng(1).dirichlet(np.ones(19), 12).astype(np.float32)
     loss = make_loss(replace(BCE, label_smoothing=smoothing), plain(19), activation="softmax")
@@ -115,7 +115,7 @@ def test_one_class_of_several_has_the_cross_entropy_of_keras_on_soft_labels(smoo
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
-def test_focal_of_one_class_is_its_formula_and_has_a_slope_at_both_ends(gamma: float) -> None:
+def test_softmax_focal_loss_follows_its_formula_with_finite_gradients(gamma: float) -> None:
     _, logits = several()
     logits[0] = 200 * np.eye(19)[3]
     labels = np.eye(19, dtype=np.float32)[np.arange(12) % 5 + 3]

@@ -1,7 +1,8 @@
-"""Learning rates over the steps of a training."""
+"""Learning rates of every step, for each schedule."""
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fixtures.settings import training_config
@@ -21,7 +22,7 @@ POLICY = replace(
 )
 
 
-def test_cosine_rises_falls_and_ends_where_it_says() -> None:
+def test_cosine_rises_and_falls_to_its_final_fraction() -> None:
     rate = make_schedule(COSINE, learning_rate=0.5, epochs=5, steps_per_epoch=10).rate
     rates = [rate(step) for step in range(50)]
     assert rates[:11] == sorted(rates[:11])
@@ -32,12 +33,12 @@ def test_cosine_rises_falls_and_ends_where_it_says() -> None:
     assert (rate(int(middle)) + rate(int(middle) + 1)) / 2 == pytest.approx(0.5 * 0.55)
 
 
-def test_warm_up_is_a_straight_line_from_above_zero() -> None:
+def test_the_warm_up_is_linear_and_starts_above_zero() -> None:
     rate = make_schedule(replace(COSINE, warmup_epochs=0.5), learning_rate=1.0, epochs=2, steps_per_epoch=8).rate
     assert [rate(step) for step in range(5)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
 
 
-def test_constant_stays() -> None:
+def test_a_constant_rate_never_changes() -> None:
     rate = make_schedule(
         replace(COSINE, name="constant", warmup_epochs=0), learning_rate=0.2, epochs=3, steps_per_epoch=4
     ).rate
@@ -58,7 +59,7 @@ def custom_lr_scheduler(epoch, warmup_epochs=3, sustain_epochs=2, initial_lr=1e-
     return ((max_lr - initial_lr) * epsilon ** (epoch - warmup_epochs)) + initial_lr
 
 
-def test_the_policy_of_the_notebook_is_met_epoch_by_epoch() -> None:
+def test_the_stepped_schedule_equals_that_of_the_notebook() -> None:
     """Row 21."""
     rate = make_schedule(POLICY, learning_rate=1e-4, epochs=15, steps_per_epoch=7.5).rate
     for epoch in range(15):
@@ -67,7 +68,7 @@ def test_the_policy_of_the_notebook_is_met_epoch_by_epoch() -> None:
         assert rate(last) == rate(first)
 
 
-def test_the_corrected_policy_has_no_jump() -> None:
+def test_the_corrected_schedule_has_no_jump() -> None:
     """Row 21, corrected: the decay begins where the hold ends."""
     smooth = make_schedule(
         replace(POLICY, stepped=False, decay_from="hold"), learning_rate=1.0, epochs=15, steps_per_epoch=50
@@ -81,7 +82,7 @@ def test_the_corrected_policy_has_no_jump() -> None:
     assert jumping.rate(249) - jumping.rate(250) == pytest.approx(0.9 * (1 - 0.81))
 
 
-def test_a_plateau_lowers_the_rate_when_patience_ends() -> None:
+def test_a_plateau_lowers_the_rate_after_its_patience() -> None:
     """Row 11: factor .4, patience 2, min delta 1e-4."""
     schedule = make_schedule(
         replace(COSINE, name="plateau", warmup_epochs=0), learning_rate=1.0, epochs=9, steps_per_epoch=1
@@ -93,7 +94,7 @@ def test_a_plateau_lowers_the_rate_when_patience_ends() -> None:
     assert rates == pytest.approx([1, 1, 1, 0.4, 0.4, 0.4, 0.4, 0.4])
 
 
-def test_only_a_plateau_listens_to_the_validation() -> None:
+def test_scores_change_the_rate_at_a_plateau_only() -> None:
     schedule = make_schedule(COSINE, learning_rate=1.0, epochs=5, steps_per_epoch=10)
     before = schedule.rate(30)
     for _ in range(5):
@@ -101,7 +102,13 @@ def test_only_a_plateau_listens_to_the_validation() -> None:
     assert schedule.rate(30) == before
 
 
-@pytest.mark.parametrize("changes", [{"name": "steps"}, {"warmup_epochs": 6}])
-def test_what_cannot_be_is_refused(changes: dict) -> None:
-    with pytest.raises(FoldlineError):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "steps"}, r"schedule\.name is 'steps'; allowed: constant, cosine, exponential, plateau"),
+        ({"warmup_epochs": 4.5, "hold_epochs": 1}, r"warmup_epochs 4\.5 and hold_epochs 1 are more than 5 epochs"),
+    ],
+)
+def test_impossible_schedules_are_errors(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(FoldlineError, match=message):
         make_schedule(replace(COSINE, **changes), learning_rate=0.2, epochs=5, steps_per_epoch=4)
