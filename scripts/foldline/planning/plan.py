@@ -34,7 +34,7 @@ def make_plan(
     Args:
         config: the completed and checked configuration.
         data_index: index of the data.
-        pinned: pinned table of the example; None for the user's own data.
+        pinned: table of the example's images and their checksums (`workflow/examples`); None for the user's own data.
         scripts: folder of the scripts of the rules.
     """
     stages = _Stages(config, data_index, scripts)
@@ -43,14 +43,16 @@ def make_plan(
     audits = stages.audit_leaks(scans)
     folds = stages.make_folds(scans, audits)
     shards = stages.shard_records(scans)
-    weights = stages.class_weights(folds)
-    trained = stages.train_fold(shards, folds, weights)
+    class_weights = stages.class_weights(folds)
+    trained = stages.train_fold(shards, folds, class_weights)
     predictions = stages.predict(trained, shards, folds)
     blend = stages.blend_folds(predictions, folds)
     stages.export(trained, blend)
     evaluation = stages.evaluate(blend, folds)
-    report_needs = [blend, evaluation, folds, *scans["train"], *audits.values(), *weights.values(), *trained.values()]
-    stages.render_report([*report_needs, *shards[stages.image_sizes[-1], "train"]])
+    # The report shows training images of the largest size.
+    pictures = shards[stages.image_sizes[-1], "train"]
+    tables = [blend, evaluation, folds, *scans["train"], *audits.values(), *class_weights.values()]
+    stages.render_report([*tables, *trained.values(), *pictures])
     return stages.plan
 
 
@@ -88,8 +90,8 @@ class _Stages:
 
     def _scan_split(self, split: str, index: SplitIndex, example: Sequence[Job]) -> list[Job]:
         dataset = self._dataset
-        # More shards than any image size has, whatever the models are, so that a shard depends on whole shards of the
-        # inventory.
+        # The inventory has more shards than the images of any size have. Both counts are powers of two: an image shard
+        # covers whole inventory shards, and a new model changes neither.
         rows, source_bytes = len(index.image_bytes), sum(index.image_bytes)
         count = _power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / self._shard_bytes)), above=True)
         labeled = split != "test"
@@ -123,7 +125,8 @@ class _Stages:
         ]
 
     def audit_leaks(self, scans: Mapping[str, Sequence[Job]]) -> dict[str, Job]:
-        """Audit jobs by split. A split is compared with itself and with the labeled splits before it."""
+        """Audit jobs by split. A split is compared with itself and the labeled splits before it."""
+        # In the order train, external, test.
         compared = {"train": ["train"], "external": ["external", "train"], "test": ["test", "train", "external"]}
         return {
             split: self._add(
@@ -157,13 +160,13 @@ class _Stages:
         jpeg_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(dataset["channels"]))
         expected_bytes = sum(min(source_bytes, jpeg_bytes) for source_bytes in index.image_bytes)
         scan_of = {job.wildcards["shard"]: job for job in scans}
-        finer = list(scan_of)
-        names = _shards_above(finer, min(MOST_SHARDS, _power_of_two(expected_bytes / self._shard_bytes)))
+        inventory_shards = list(scan_of)
+        names = _coarser_shards(inventory_shards, min(MOST_SHARDS, _power_of_two(expected_bytes / self._shard_bytes)))
         self.plan.shards[f"shards/{size}/{split}"] = names
         self.plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
         runtime_arguments = {"root": dataset["root"]}
         if dataset.get(f"{split}_records"):
-            # Records may have moved to other files since they were scanned.
+            # Where the records are now. Not in the key: records that moved to other files hold the same images.
             runtime_arguments["table"] = self.plan.tables[split]
         settings = {
             "aspect": shards["aspect"],
@@ -179,7 +182,7 @@ class _Stages:
                 split=split,
                 shard=shard,
                 settings=settings,
-                needs=[scan_of[name] for name in shards_within(shard, finer)],
+                needs=[scan_of[name] for name in shards_within(shard, inventory_shards)],
                 runtime_arguments=runtime_arguments,
             )
             for shard in names
@@ -201,7 +204,7 @@ class _Stages:
             labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
             weights = training_config["weights"]
             weights_digest = _weights_digest(weights)
-            # The content of a weights file counts, not its path.
+            # In the key, a weights file counts by its content (`raw_digest`) and its format (suffix), not by its path.
             keyed = training_config | {"weights": Path(weights).suffix} if weights_digest else training_config
             trained[model, fold] = self._add(
                 "train_fold",
@@ -216,6 +219,7 @@ class _Stages:
                 needs=[folds, class_weights[fold], *labeled_shards],
                 raw_digest=weights_digest,
                 runtime_arguments={
+                    # The script gets the path of the weights file.
                     "training_config": training_config,
                     "accelerator": self._config["accelerator"],
                     "checkpoints": self._config["checkpoints"],
@@ -304,13 +308,13 @@ class _Stages:
         return [(model, fold) for model in self._config["models"] for fold in self._folds]
 
     def _model_config(self, model: str) -> dict[str, Any]:
-        """Settings of a model that are fields of `ModelConfig`; a prediction depends on no others."""
+        """Settings of a network, the fields of `ModelConfig`: all of a model's section that predictions are keyed by."""
         section = self._config["models"][model]
         settings = {key: section[key] for key in MODEL_KEYS}
         return settings | {"channels": section["channels"] or self._dataset["channels"]}
 
     def _training_config(self, model: str, fold: int) -> dict[str, Any]:
-        """The other settings of a model, with the overrides of a fold; the fields of `TrainingConfig`."""
+        """All other settings of a model, the overrides of the fold applied: the fields of `TrainingConfig`."""
         section = self._config["models"][model]
         settings = {key: value for key, value in section.items() if key not in (*MODEL_KEYS, "fold_overrides")}
         overrides: dict[str, Any] = section["fold_overrides"].get(str(fold), {})
@@ -321,7 +325,7 @@ class _Stages:
         return float(self._config["shards"]["megabytes"]) * 1e6
 
 
-def _shards_above(finer: Sequence[str], count: int) -> list[str]:
+def _coarser_shards(finer: Sequence[str], count: int) -> list[str]:
     """Names of those of `count` shards that hold one of the finer shards."""
     numbers = map(shard_numbers, finer)
     return [shard_name(index, count) for index in sorted({number * count // total for number, total in numbers})]
