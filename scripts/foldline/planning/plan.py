@@ -308,7 +308,7 @@ class _Stages:
         return [(model, fold) for model in self._config["models"] for fold in self._folds]
 
     def _model_config(self, model: str) -> dict[str, Any]:
-        """Settings of a network, the fields of `ModelConfig`: all of a model's section that predictions are keyed by."""
+        """Settings of a network, the fields of `ModelConfig`; predictions are keyed by nothing else of the section."""
         section = self._config["models"][model]
         settings = {key: section[key] for key in MODEL_KEYS}
         return settings | {"channels": section["channels"] or self._dataset["channels"]}
