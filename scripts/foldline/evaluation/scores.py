@@ -137,7 +137,9 @@ class _Scorer:
             reason=RANKS if column.are_ranks else None,
             calibration=self._calibration(),
             subgroups={name: self._subgroups(name, metadata_column) for name, metadata_column in subgroups.items()},
-            classes=tuple(self._class_scores(*values) for values in enumerate(zip(pooled, folds, strict=True))),
+            classes=tuple(
+                self._class_scores(number, *values) for number, values in enumerate(zip(pooled, folds, strict=True))
+            ),
         )
 
     def _score(self, value: float, draws: FloatArray) -> Score:
@@ -169,14 +171,8 @@ class _Scorer:
             return Score(None, None, None, RANKS)
         return self._score(float(correct.mean()), self.draws.top_accuracy)
 
-    def _class_scores(self, number: int, values: tuple[Mapping[str, float], Sequence[ClassFold]]) -> ClassScores:
-        """Scores of a class.
-
-        Args:
-            number: number of the class.
-            values: its metrics over all rows, and on each fold.
-        """
-        metrics, folds = values
+    def _class_scores(self, number: int, metrics: Mapping[str, float], folds: Sequence[ClassFold]) -> ClassScores:
+        """Scores of a class, from its number and its metrics over all rows and on each fold."""
         labels = self.column.labels[:, number]
         return ClassScores(
             **{name: self._metric_score(name, metrics[name], self.draws.metrics[name][number]) for name in METRICS},
