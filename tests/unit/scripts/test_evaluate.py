@@ -146,7 +146,7 @@ def test_classes_are_scored_one_by_one_and_on_average(several: Results, tmp_path
         areas, precisions, hits = [], [], []
         for name, row in zip(CLASSES, scores["classes"], strict=True):
             target, score = table[f"target/{name}"], table[f"{column}/{name}"]
-            assert (row["name"], row["positives"]) == (name, target.sum())
+            assert (row["name"], row["positives"], row["negatives"]) == (name, target.sum(), (target == 0).sum())
             areas.append(roc_auc_score(target, score))
             precisions.append(average_precision_score(target, score))
             hits.append(f1_score(target, score >= 0.5))
