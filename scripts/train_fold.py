@@ -4,7 +4,7 @@ Inputs: shards and manifests (of the training split and the external split, of t
     class_weights (of the fold).
 Outputs: weights, metadata (how the network reads metadata), history (one row per epoch), provenance (what the weights
     were made from), samples (picture of augmented images), events (for TensorBoard).
-Parameters: see `FoldSettings`.
+Parameters: see `foldline.training.fold_training.FoldSettings`.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Inputs:
         shards: TFRecord files of the training split, and of the external split if there is one.
         manifests: manifest of each shard.
         folds: fold table.
-        class_weights: weights of the labels from the fold's training rows.
+        class_weights: weights of the classes, from all training rows outside of the fold.
     """
 
     shards: Sequence[str | Path]
@@ -64,14 +64,14 @@ class Outputs:
 
 
 def train_fold(inputs: Inputs, outputs: Outputs, settings: FoldSettings, *, threads: int, job: Step) -> None:
-    """Train a fold, or resume its training, and write its weights, history and provenance.
+    """Train the model of a fold, or resume its training, and write its weights, history and provenance.
 
     Args:
         inputs: files to read.
         outputs: files to write.
         settings: settings of the fold.
         threads: CPU threads.
-        job: the running job, whose checkpoints are removed when its outputs are built.
+        job: the running job: its key names the checkpoints, which are removed once all outputs are complete.
 
     Raises:
         StoppedError: a stop request came; the next run resumes.

@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 Array = npt.NDArray[Any]
 # Losses are checked after this many steps: each check waits for the device, and a diverged training should end soon.
 STEPS_BETWEEN_CHECKS = 50
-# The speed is the best of some calls of some steps each, after one call that compiles them.
+# The speed is that of the fastest of these timed calls, of so many times `steps_per_call` steps each; an earlier call
+# compiles them.
 SPEED_CALLS, SPEED_STEPS = 3, 2
 
 HISTORY = {
@@ -51,7 +52,8 @@ class TrainingTask:
     Attributes:
         name: name of the training in the log, such as "b3 fold 0".
         rows: number of training rows.
-        batches: gives the batches from a step on, to the end of the last epoch; see `batches.training_batches`.
+        batches: function of a step that gives all batches from it to the end of the training; see
+            `batches.training_batches`.
         loss: loss of single samples.
         validate: gives labels and logits, both (n_validation, n_classes), of the network as it is.
         activation: how logits become probabilities; see `labels.Labels`.
@@ -125,20 +127,21 @@ class Trainer:
         """
         self._resume()
         dataset = self._task.batches(self.state.step)
-        steps = partial(self._compile(dataset.element_spec), iter(dataset))
+        train_steps = partial(self._compile(dataset.element_spec), iter(dataset))
         with self._saved_when_stopped():
             while not self._is_finished():
-                self.run_epoch(steps)
+                self.run_epoch(train_steps)
                 self.validate()
                 self._save_if_due(epoch_ended=True)
+                self._check_stop()
         self._select_weights()
         return self.state
 
-    def run_epoch(self, steps: Callable[[tf.Tensor], tf.Tensor]) -> None:
+    def run_epoch(self, train_steps: Callable[[tf.Tensor], tf.Tensor]) -> None:
         """Run the remaining steps of the current epoch.
 
         Args:
-            steps: trains on the next batches with these learning rates, (n,), and gives their losses, (n,).
+            train_steps: trains on the next batches with these learning rates, (n,), and gives their losses, (n,).
         """
         state, end = self.state, self._end_of_epoch(len(self.state.history))
         pending: list[tf.Tensor] = []
@@ -147,20 +150,22 @@ class Trainer:
             following = min(state.step + self._device.steps_per_call, end)
             rates = [state.schedule.rate(step) for step in range(state.step, following)]
             try:
-                pending.append(steps(tf.constant(rates, tf.float32)))
+                pending.append(train_steps(tf.constant(rates, tf.float32)))
             except tf.errors.OutOfRangeError as error:
                 raise FoldlineError(
-                    f"{self._task.name}: the rows end before step {following - 1}; build the shards again"
+                    f"{self._task.name}: the shards end before step {following - 1}; run again with --forcerun "
+                    "shard_records"
                 ) from error
             state.step = following
-            interrupt = self._checkpoints is not None and self._checkpoints.needs_attention()
-            if state.step - checked >= STEPS_BETWEEN_CHECKS or state.step == end or interrupt:
+            interrupted = self._checkpoints is not None and self._checkpoints.needs_attention()
+            if state.step - checked >= STEPS_BETWEEN_CHECKS or state.step == end or interrupted:
                 self._add_losses(np.concatenate(pending))
                 pending, checked = [], state.step
             now = time.monotonic()
             clock, state.seconds = now, state.seconds + now - clock
-            if interrupt:
+            if interrupted:
                 self._save_if_due(epoch_ended=False)
+                self._check_stop()
 
     def validate(self) -> None:
         """Validate after the steps of an epoch: add a row to the history and note whether it is the best epoch."""
@@ -168,6 +173,7 @@ class Trainer:
         averaging = self._config.ema_decay is not None
         with averaged_weights(self._network, self._optimizer) if averaging else nullcontext():
             row = self._history_row()
+            # Higher is better. `monitor: loss` watches the training loss.
             scores = {AUC: row["val_auc"], LOSS: -row["loss"]}
             observers: tuple[Progress | Schedule, ...] = (state.best, state.early_stopping, state.schedule)
             for observer in observers:
@@ -180,17 +186,17 @@ class Trainer:
         state.losses, state.seconds = [], 0.0
 
     def images_per_second(self) -> float:
-        """Measure the speed of the training on its first batch, over and over; the network is changed by it."""
-        steps = SPEED_STEPS * self._device.steps_per_call
+        """Time training steps on the first batch, repeated. This trains the network: discard it afterwards."""
+        step_count = SPEED_STEPS * self._device.steps_per_call
         dataset = self._task.batches(0).take(1).cache().repeat()
         train, batches = self._compile(dataset.element_spec), iter(dataset)
-        rates = tf.fill([steps], self.state.schedule.rate(0))
+        rates = tf.fill([step_count], self.state.schedule.rate(0))
         seconds = []
         for _ in range(1 + SPEED_CALLS):
             start = time.monotonic()
             train(batches, rates).numpy()
             seconds.append(time.monotonic() - start)
-        return steps * self._config.batch_size / min(seconds[1:])
+        return step_count * self._config.batch_size / min(seconds[1:])
 
     def _compile(self, batch_spec: tuple[dict[str, tf.TensorSpec], tf.TensorSpec]) -> Steps:
         step = make_step(
@@ -214,16 +220,18 @@ class Trainer:
             )
 
     def _save_if_due(self, *, epoch_ended: bool) -> None:
-        """Save a checkpoint if one is due.
+        """Save a checkpoint if one is due."""
+        if self._checkpoints is not None and self._checkpoints.is_due(epoch_ended=epoch_ended):
+            self._checkpoints.save(self.state.to_snapshot(self._variables), step=self.state.step)
+
+    def _check_stop(self) -> None:
+        """End the training if a stop request came.
 
         Raises:
-            StoppedError: a stop request came.
+            StoppedError: one came.
         """
-        if self._checkpoints is None:
-            return
-        if self._checkpoints.is_due(epoch_ended=epoch_ended):
-            self._checkpoints.save(self.state.to_snapshot(self._variables), step=self.state.step)
-        self._checkpoints.check_stop()
+        if self._checkpoints is not None:
+            self._checkpoints.check_stop()
 
     @contextmanager
     def _saved_when_stopped(self) -> Iterator[None]:
@@ -258,7 +266,7 @@ class Trainer:
             self._optimizer.finalize_variable_values(self._network.trainable_variables)
 
     def _end_of_epoch(self, epoch: int) -> int:
-        """The step after an epoch (from 0); the last rows of an epoch may be in the first batch of the next one."""
+        """The step after the last full batch of an epoch (from 0); batches run across the borders of epochs."""
         return (epoch + 1) * self._task.rows // self._config.batch_size
 
     def _add_losses(self, losses: Array) -> None:

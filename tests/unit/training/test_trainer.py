@@ -240,7 +240,7 @@ def test_a_loss_that_is_not_finite_stops_the_training() -> None:
 def test_rows_that_end_early_are_an_error() -> None:
     images, labels = generated(ROWS, 1)
     short = tf.data.Dataset.from_tensor_slices(({"image": images}, labels)).batch(BATCH, drop_remainder=True)
-    with pytest.raises(FoldlineError, match="the rows end before step 6"):
+    with pytest.raises(FoldlineError, match="the shards end before step 6"):
         trainer(small_network(), task(validation_with([1, 1]), short.skip), config(epochs=2)).run()
 
 
