@@ -102,7 +102,9 @@ def test_a_bucket_whose_clock_is_ahead_hides_no_stale_job(
     assert cache.mtime[str(copy_of("second.built"))].storage() < (tmp_path / "second.key").stat().st_mtime
 
 
-@pytest.mark.parametrize(("provider", "prefix"), [("s3", "s3://bucket/run"), ("gcs", "run"), ("gcs", None)])
+@pytest.mark.parametrize(
+    ("provider", "prefix"), [("s3", "s3://bucket/run"), ("s3", "gs://bucket/run"), ("gcs", "run"), ("gcs", None)]
+)
 def test_other_storage_is_refused(provider: str, prefix: str | None) -> None:
     storage = SimpleNamespace(default_storage_provider=provider, default_storage_prefix=prefix)
     with pytest.raises(FoldlineError, match=r"results can be on a disk that all jobs see .* or in a bucket"):
@@ -115,6 +117,16 @@ def test_local_data_that_jobs_do_not_see_are_refused() -> None:
         check_data_is_visible("data", apart)
     check_data_is_visible("gs://bucket/data", apart)
     check_data_is_visible("data", SimpleNamespace(shared_fs_usage=SharedFSUsage.all()))
+
+
+def test_results_of_the_default_storage_provider_are_in_its_bucket(
+    objects: dict[str, ObjectInfo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "list_objects", lambda prefix: objects if prefix == URL else {})
+    settings = SimpleNamespace(default_storage_provider="gcs", default_storage_prefix=URL)
+    results = open_results(settings, SimpleNamespace(default_storage_provider=Provider()))
+    assert results.holds(copy_of("first.built"), "key-first")
+    assert not results.holds(copy_of("first.built"), "key-of-old")
 
 
 def test_without_a_storage_provider_results_are_local() -> None:

@@ -77,6 +77,7 @@ def test_working_directories_do_not_share_their_checkpoints(
     folders.add(paths.checkpoint_folder(root))
     assert len(folders) == 3
     assert {name.rpartition("/")[0] for name in folders} == {root}
+    assert {len(name.rpartition("/")[2]) for name in folders} == {16}
 
 
 def test_a_configuration_is_completed_and_the_command_line_wins() -> None:
