@@ -43,8 +43,6 @@ def near_pairs(left: Hashes, right: Hashes, *, limit: int, left_is_start_of_righ
         FoldlineError: there are more than `MAX_PAIRS` pairs.
     """
     pairs = np.empty((0, 3), np.int64)
-    if not len(left) or not len(right):
-        return pairs
     right_words, right_keys = _words(right), _band_keys(right, limit + 1)
     for oriented in symmetric_hashes(left):
         left_words, left_keys = _words(oriented), _band_keys(oriented, limit + 1)

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
 from foldline.evaluation.oof import Oof
-from foldline.evaluation.results import RANKS, UNDEFINED, UNSTABLE, ColumnScores, Score
+from foldline.evaluation.results import RANKS, UNDEFINED, UNSTABLE, Calibration, ColumnScores, Score
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from sklearn.metrics import roc_auc_score
 
@@ -89,6 +90,14 @@ def test_subgroups_are_scored_with_their_rows(table: pd.DataFrame) -> None:
     assert arm.auc.value == pytest.approx(roc_auc_score(rows["target"], rows["a"]))
     assert arm.auc.low < arm.auc.value < arm.auc.high
     assert min(row.auc.high - row.auc.low for row in (arm, leg)) > found.auc.high - found.auc.low
+
+
+def test_the_calibration_is_that_of_all_rows(table: pd.DataFrame) -> None:
+    bins = reliability_bins(table["target"].to_numpy(), table["a"].to_numpy())
+    found = scores_of(table)["a"]
+    assert found.calibration == Calibration(expected_calibration_error(bins), bins, None)
+    assert found.calibration.error > 0
+    assert found.reason is None
 
 
 def test_ranks_have_no_probability_metrics(table: pd.DataFrame) -> None:
