@@ -4,15 +4,27 @@
 everything that the schema does not allow. `schema_errors` words these errors.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, TypeChecker
+from jsonschema.validators import extend
 
 from foldline.errors import FoldlineError, listing
 from foldline.planning.schema_errors import error_message
+
+
+def _is_finite_number(checker: TypeChecker, value: Any) -> bool:
+    """Whether a value is a number of JSON; YAML has infinity and NaN as well."""
+    return Draft202012Validator.TYPE_CHECKER.is_type(value, "number") and math.isfinite(value)
+
+
+_Validator = extend(  # type: ignore[no-untyped-call]  # the stub of jsonschema has no types here
+    Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine("number", _is_finite_number)
+)
 
 
 def read_schema(path: str | Path) -> dict[str, Any]:
@@ -70,7 +82,7 @@ def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, 
         FoldlineError: an unknown key, a wrong type or a value out of range; the error at the highest level.
     """
     completed = _with_defaults(_plain(config), schema, schema)
-    errors = sorted(Draft202012Validator(schema).iter_errors(completed), key=lambda error: len(error.absolute_path))
+    errors = sorted(_Validator(schema).iter_errors(completed), key=lambda error: len(error.absolute_path))
     if errors:
         raise FoldlineError(error_message(errors[0]))
     converted: dict[str, Any] = _converted(completed, schema, schema, _in_type_of_schema)

@@ -1,5 +1,6 @@
 """A configuration is completed with presets, command line and defaults, or one line names the key that is wrong."""
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -114,6 +115,8 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     [
         ({"folds__count": "five"}, "folds.count is 'five'; set it to a whole number such as 5"),
         ({"folds__count": 2.5}, "folds.count is 2.5; set it to a whole number such as 5"),
+        ({"shards__megabytes": math.nan}, "shards.megabytes is nan; set it to a number such as 100"),
+        ({"checkpoints__seconds": math.inf}, "checkpoints.seconds is inf; set it to a number such as 60"),
         ({"folds": None}, "folds is null; set it to a mapping such as {a: 1}"),
         ({"dataset__metadata_columns": "age"}, "dataset.metadata_columns is 'age'; set it to a list such as [a, b]"),
         ({"dataset__group_column": 3}, "dataset.group_column is 3; set it to a text such as abc, or null"),
