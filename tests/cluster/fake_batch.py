@@ -3,7 +3,7 @@
 Usage: FAKE_BATCH=FOLDER python fake_batch.py --executor googlebatch ...
 
 FOLDER/NAME/job.json is what Google would get, FOLDER/NAME/log what the job wrote. A job runs in its folder, which takes
-the place of /tmp/workdir, with FOLDER/bin first on its PATH; containers are run without their image.
+the role of /tmp/workdir, with FOLDER/bin first on its PATH; containers run without their image.
 """
 
 import os
@@ -23,13 +23,13 @@ WORKDIR = "/tmp/workdir"
 
 
 class Client:
-    """The split of `batch_v1.BatchServiceClient` that the executor uses."""
+    """The methods of `batch_v1.BatchServiceClient` that the executor uses."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, batch_v1.Job] = {}
 
     def create_job(self, request: batch_v1.CreateJobRequest) -> batch_v1.Job:
-        """Start a job and keep what was asked for."""
+        """Start a job and write its specification to a file."""
         job = batch_v1.Job(request.job)
         job.name, job.uid = f"{request.parent}/jobs/{request.job_id}", request.job_id
         folder = FOLDER / request.job_id

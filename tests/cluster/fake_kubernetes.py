@@ -22,19 +22,19 @@ FOLDER = Path(os.environ["FAKE_KUBERNETES"])
 
 
 class Jobs:
-    """The split of `kubernetes.client.BatchV1Api` that the executor uses."""
+    """The methods of `kubernetes.client.BatchV1Api` that the executor uses."""
 
     def __init__(self, pods: "Pods") -> None:
         self._pods = pods
         self._status: dict[str, SimpleNamespace] = {}
 
     def create_namespaced_job(self, _: str, body: kubernetes.client.V1Job) -> kubernetes.client.V1Job:
-        """Start a job and keep what was asked for."""
+        """Start a job and write its specification to a file."""
         name = body.metadata.name
         folder = FOLDER / name
         folder.mkdir()
-        asked = kubernetes.client.ApiClient().sanitize_for_serialization(body)
-        (folder / "job.json").write_text(json.dumps(asked), encoding="utf-8")
+        specification = kubernetes.client.ApiClient().sanitize_for_serialization(body)
+        (folder / "job.json").write_text(json.dumps(specification), encoding="utf-8")
         self._status[name] = SimpleNamespace(failed=0, succeeded=0)
         container = body.spec.template.spec.containers[0]
         threading.Thread(target=self._run, args=(name, container, folder), daemon=True).start()
@@ -58,7 +58,7 @@ class Jobs:
 
 
 class Pods:
-    """The split of `kubernetes.client.CoreV1Api` that the executor uses; pods themselves are not told of."""
+    """The methods of `kubernetes.client.CoreV1Api` that the executor uses; it sees no pods."""
 
     def __init__(self) -> None:
         self._secrets: dict[str, dict[str, str]] = {}

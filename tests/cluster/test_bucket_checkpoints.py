@@ -1,4 +1,4 @@
-"""Checkpoints in a bucket: a fold whose machine is lost goes on on another one."""
+"""Checkpoints in a bucket: a fold whose machine is lost resumes on another one."""
 
 import os
 import re
@@ -27,29 +27,29 @@ TARGET = "results/models/m/fold0/weights.weights.h5"
 PATIENCE_SECONDS = 900
 
 
-def kept(bucket: Bucket, job: str = "m.fold0", key: str = "key") -> Checkpoints:
-    return Checkpoints(CheckpointConfig(bucket.url("kept"), seconds=0, share=1), job, key)
+def checkpoints_in(bucket: Bucket, job: str = "m.fold0", key: str = "key") -> Checkpoints:
+    return Checkpoints(CheckpointConfig(bucket.url("saved"), seconds=0, share=1), job, key)
 
 
 def loaded(checkpoints: Checkpoints) -> list[int]:
-    found: list[int] = []
-    checkpoints.load(lambda snapshot: found.append(snapshot.facts["step"]))
-    return found
+    steps: list[int] = []
+    checkpoints.load(lambda snapshot: steps.append(snapshot.facts["step"]))
+    return steps
 
 
-def test_one_process_at_a_time_has_them(bucket: Bucket) -> None:
-    first, other = kept(bucket), kept(bucket, "m.fold00")
+def test_one_process_at_a_time_owns_the_checkpoints(bucket: Bucket) -> None:
+    first, other = checkpoints_in(bucket), checkpoints_in(bucket, "m.fold00")
     for step in (3, 12, 100):
         for checkpoints in (first, other):
             checkpoints.save(Snapshot({"step": step}, {"network": [np.ones(3, np.float32)]}), step=step)
-    assert bucket.names("kept/m.fold0.key") == {"owner", "000000000012.snapshot", "000000000100.snapshot"}
-    second = kept(bucket)
+    assert bucket.names("saved/m.fold0.key") == {"owner", "000000000012.snapshot", "000000000100.snapshot"}
+    second = checkpoints_in(bucket)
     assert loaded(second) == [100]
     first._polled_at = -BucketStore.POLL_SECONDS
-    with pytest.raises(StoppedError, match=r"run the same command again to resume from gs://.*/kept/m\.fold0\.key"):
+    with pytest.raises(StoppedError, match=r"run the same command again to resume from gs://.*/saved/m\.fold0\.key"):
         first.check_stop()
     second.remove()
-    assert {name.partition("/")[0] for name in bucket.names("kept")} == {"m.fold00.key"}
+    assert {name.partition("/")[0] for name in bucket.names("saved")} == {"m.fold00.key"}
 
 
 def a_machine(bucket: Bucket, folder: Path) -> Project:
@@ -69,7 +69,7 @@ def steps(bucket: Bucket) -> list[int]:
 
 
 @pytest.mark.slow
-def test_a_fold_goes_on_on_another_machine(bucket: Bucket, tmp_path: Path) -> None:
+def test_a_fold_resumes_on_another_machine(bucket: Bucket, tmp_path: Path) -> None:
     absent = lacking("snakemake_storage_plugin_gcs")
     if absent:
         pytest.skip(f"not installed: {absent}")
@@ -98,9 +98,8 @@ def test_a_fold_goes_on_on_another_machine(bucket: Bucket, tmp_path: Path) -> No
     at_least = min(steps(bucket))
 
     a_machine(bucket, tmp_path / "other").snakemake(*storage(bucket), "--", TARGET)
-    told = re.search(
-        r"m fold 0  resuming from the checkpoint at step (\d+)", bucket.read("run/logs/train_fold/m/fold0.log").decode()
-    )
-    assert int(told[1]) >= at_least
+    log_text = bucket.read("run/logs/train_fold/m/fold0.log").decode()
+    resumed = re.search(r"m fold 0  resuming from the checkpoint at step (\d+)", log_text)
+    assert int(resumed[1]) >= at_least
     assert bucket.names("run/.foldline") == set()
     assert TARGET in bucket.names("run")

@@ -1,4 +1,4 @@
-"""Results in a bucket: a run ends there, a second run does nothing, one stale fold runs again alone."""
+"""Results in a bucket: exactly the stale jobs run again, on any machine; `test_google_batch.py` runs them."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def of_fold(fold: int) -> set[str]:
 
 @pytest.fixture
 def machine(bucket: Bucket, tmp_path: Path) -> Project:
-    """A machine that holds the workflow and nothing else; tables and images stand in the bucket."""
+    """A machine that holds the workflow alone; tables and images are in the bucket."""
     absent = lacking("snakemake_storage_plugin_gcs")
     if absent:
         pytest.skip(f"not installed: {absent}")
@@ -35,11 +35,11 @@ def another_machine(bucket: Bucket, folder: Path) -> Project:
     return Project(folder)
 
 
-def test_exactly_the_stale_jobs_run_whatever_machine_asks(machine: Project, bucket: Bucket, tmp_path: Path) -> None:
+def test_exactly_the_stale_jobs_run_on_any_machine(machine: Project, bucket: Bucket, tmp_path: Path) -> None:
     forge_results(machine, bucket)
     assert machine.stale(*storage(bucket)) == set()
     other = another_machine(bucket, tmp_path / "other")
-    # As a copy to another bucket leaves it: what all others are made of is the newest.
+    # As after a copy to another bucket: the file that all others depend on is the newest.
     bucket.write("run/results/folds.csv", bucket.read("run/results/folds.csv"))
     assert other.stale(*storage(bucket)) == set()
 
@@ -54,20 +54,7 @@ def test_exactly_the_stale_jobs_run_whatever_machine_asks(machine: Project, buck
     assert other.stale(*storage(bucket)) == of_fold(0) | AFTER
 
 
-def test_a_run_ends_in_the_bucket(machine: Project, bucket: Bucket) -> None:
-    machine.snakemake(*storage(bucket))
-    made = bucket.names("run")
-    assert {"results/submission.csv", "results/oof.csv", "results/metrics.json", "results/report.html"} <= made
-    built = {name.removeprefix("results/keys/").removesuffix(".built") for name in made if name.endswith(".built")}
-    assert {"results/keys/plan.json", *(f"logs/{name}.log" for name in built)} <= made
-    # Nothing stays on the machine but the keys and the plan.
-    kept = {path.suffix for path in (machine.folder / "results").rglob("*") if path.is_file()}
-    assert kept == {".key", ".json"}
-    assert not [name for name in made if name.endswith(".key")]
-    assert "Nothing to be done" in machine.snakemake(*storage(bucket)).stderr
-
-
-def test_a_prefix_that_is_no_bucket_is_refused(machine: Project) -> None:
+def test_a_prefix_that_is_no_bucket_is_an_error(machine: Project) -> None:
     arguments = ["--default-storage-provider", "gcs", "--default-storage-prefix", "runs/skin"]
     done = machine.snakemake("-n", *arguments, "--storage-gcs-project", "foldline", check=False)
     assert "--default-storage-prefix runs/skin: results can be on a disk" in done.stdout + done.stderr

@@ -1,8 +1,7 @@
-"""`--sdm conda`: environments made for real from `envs/`, with all that scripts import, and the workflow in them."""
+"""`--sdm conda`: environments as `envs/` describes them, with all that scripts import, and the workflow in them."""
 
 import ast
 import re
-import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ ENVIRONMENTS = {"data.yaml", "report.yaml", "train-cpu.yaml"}
 TRAINING = "TRAINING_ENVIRONMENT"
 RULE = re.compile(r'rule \w+:\n.*?conda:\n\s+(\S+)\n.*?script:\n\s+"../../(scripts/\w+\.py)"', re.DOTALL)
 EXPORT = "results/export/ensemble/saved_model.pb"
-# Run by the interpreter of an environment: what cannot be imported is printed.
+# The interpreter of an environment runs this; it prints the modules that it cannot import.
 IMPORT_ALL = """
 import importlib, sys
 sys.path.append(sys.argv[1])
@@ -37,7 +36,7 @@ for name in sys.argv[2:]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project in which the whole workflow has run in environments of its own."""
+    """A project in which the whole workflow has run, in environments that were made for it."""
     if absent := lacking("rattler", "pip"):
         pytest.skip(f"not installed: {absent}")
     folder = tmp_path_factory.mktemp("conda")
@@ -47,8 +46,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         made = small_project(folder / "project")
         made.snakemake("--sdm", "conda")
         yield made
-    # Some 3 GB, which pytest would keep for three sessions.
-    shutil.rmtree(folder)
 
 
 def small_project(folder: Path) -> Project:
@@ -58,15 +55,15 @@ def small_project(folder: Path) -> Project:
     path = folder / "config" / "config.yaml"
     write_config(path)
     config = yaml.safe_load(path.read_text())
-    model = config["models"]["b"] | {"weights": "imagenet", "batch_size": 4}
-    config |= {"models": {"b": model}, "folds": {"count": 2}, "shards": {"megabytes": 1}}
+    model = config["models"]["a"] | {"weights": "imagenet", "inputs": ["image", "metadata"], "batch_size": 4}
+    config |= {"models": {"a": model}, "shards": {"megabytes": 1}}
     del config["dataset"]["external"]
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return Project(folder)
 
 
 def environments(project: Project) -> dict[str, Path]:
-    """Where the environment of each file is."""
+    """Folder of the environment that each file describes."""
     table = project.snakemake("--sdm", "conda", "--list-conda-envs", "all", EXPORT).stdout.splitlines()
     rows = [line.split("\t") for line in table[table.index("environment\tcontainer\tlocation") + 1 :]]
     return {Path(file).name: project.folder / location for file, _, location in rows}
@@ -74,16 +71,16 @@ def environments(project: Project) -> dict[str, Path]:
 
 def scripts() -> dict[str, list[Path]]:
     """The scripts of each environment."""
-    found = defaultdict(list)
+    scripts_by_name = defaultdict(list)
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for environment, script in RULE.findall(path.read_text(encoding="utf-8")):
             name = "train-cpu.yaml" if environment == TRAINING else Path(environment.strip('"')).name
-            found[name].append(REPOSITORY / script)
-    return found
+            scripts_by_name[name].append(REPOSITORY / script)
+    return scripts_by_name
 
 
 def imports(script: Path) -> set[str]:
-    """Names of all modules that a script may import, those inside of functions too."""
+    """Names of all modules that a script may import, within functions too."""
     names = {script.stem}
     for path in reachable(script):
         for node in ast.walk(ast.parse(path.read_bytes())) if path.suffix == ".py" else ():
@@ -103,19 +100,19 @@ def test_the_workflow_runs_in_its_environments(project: Project) -> None:
     made = environments(project)
     assert set(made) == ENVIRONMENTS
     for folder in made.values():
-        # pip was told to leave bytecode out: what is there comes from the jobs.
+        # The environments are made without bytecode of pandas: what is there comes from the jobs.
         assert list(folder.glob("lib/python*/site-packages/pandas/__pycache__/*.pyc"))
 
 
 def test_every_script_has_an_environment() -> None:
-    found = scripts()
-    assert set(found) == ENVIRONMENTS
-    assert sorted(chain(*found.values())) == sorted((REPOSITORY / "scripts").glob("*.py"))
+    by_environment = scripts()
+    assert set(by_environment) == ENVIRONMENTS
+    assert sorted(chain(*by_environment.values())) == sorted((REPOSITORY / "scripts").glob("*.py"))
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENTS))
 def test_an_environment_holds_what_its_scripts_import(name: str, project: Project) -> None:
-    """Snakemake puts packages of its own environment behind those of the job's: there a lack goes unseen."""
+    """In a run a missing package can go unnoticed: Snakemake appends the packages of its own environment."""
     names = sorted(set().union(*map(imports, scripts()[name])))
     python = environments(project)[name] / "bin" / "python"
     done = subprocess.run(

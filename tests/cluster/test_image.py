@@ -1,4 +1,4 @@
-"""The Dockerfile of the jobs' image: there is no Docker here, so what its lines do is checked one by one."""
+"""The Dockerfile of the image of the jobs. Tests run without Docker, so they check what each line does."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ def instructions(dockerfile: Path) -> list[str]:
 
 @pytest.fixture
 def commands(repository: Path, tmp_path: Path) -> list[str]:
-    """The RUN commands, with a folder in place of /opt/foldline that holds what COPY puts there."""
+    """The RUN commands, with /opt/foldline replaced by a folder that holds the copied files."""
     lines = instructions(repository / "envs" / "Dockerfile")
     for line in lines:
         if line.startswith("COPY"):

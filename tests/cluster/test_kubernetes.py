@@ -1,13 +1,13 @@
-"""Jobs of Kubernetes: what is asked of the cluster, and what a job does, run on this machine against a bucket."""
+"""Jobs of Kubernetes: their specifications, and a job itself, run on this machine with results in a bucket."""
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from fixtures.buckets import Bucket, lacking
 from fixtures.clouds import clone_with_bucket, forge_results, job_folder, storage
+from fixtures.forked import SERVER
 from fixtures.project import REPOSITORY, Project, with_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
@@ -25,43 +25,37 @@ def project(bucket: Bucket, tmp_path: Path) -> Project:
 
 @pytest.fixture
 def pods(tmp_path: Path) -> Path:
-    """Where the jobs run."""
+    """Folder in which the jobs run."""
     (tmp_path / "pods").mkdir()
     return job_folder(tmp_path / "pods")
 
 
 def submit(project: Project, bucket: Bucket, pods: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the workflow through the profile."""
-    command = [sys.executable, str(REPOSITORY / "tests" / "cluster" / "fake_kubernetes.py"), *arguments]
-    command += ["--profile", "workflow/profiles/kubernetes", *storage(bucket), "--container-image", IMAGE]
+    program = REPOSITORY / "tests" / "cluster" / "fake_kubernetes.py"
+    command = [*arguments, "--profile", "workflow/profiles/kubernetes", *storage(bucket), "--container-image", IMAGE]
     command += ["--kubernetes-service-account-name", "foldline", "--seconds-between-status-checks", "1"]
-    return subprocess.run(
-        command,
-        cwd=project.folder,
-        env=with_environment() | {"FAKE_KUBERNETES": str(pods)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = with_environment() | {"FAKE_KUBERNETES": str(pods)}
+    return SERVER.run(program, command, folder=project.folder, environment=environment)
 
 
-def test_a_job_leaves_its_results_in_the_bucket(project: Project, bucket: Bucket, pods: Path) -> None:
+def test_a_job_puts_its_results_into_the_bucket(project: Project, bucket: Bucket, pods: Path) -> None:
     done = submit(project, bucket, pods, "results/folds.csv")
     logs = "".join(path.read_text() for path in pods.glob("*/log"))
     assert done.returncode == 0, done.stdout + done.stderr + logs
     assert {"folds.csv", "inventory/train/00000-of-00001.csv"} <= bucket.names("run/results")
-    # Of what the folds need one job is sent away: the scan of the training images.
-    (asked,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
-    pod = asked["spec"]["template"]["spec"]
+    # The folds need one job that is not local: the scan of the training images.
+    (job,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
+    pod = job["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["image"] == IMAGE
     assert container["resources"]["requests"]["cpu"] == "1900m"
     assert container["resources"]["requests"]["memory"] == "1000M"
-    assert (pod["restartPolicy"], asked["spec"]["backoffLimit"]) == ("Never", 0)
+    assert (pod["restartPolicy"], job["spec"]["backoffLimit"]) == ("Never", 0)
     assert pod["serviceAccountName"] == "foldline"
 
 
-def test_training_asks_for_a_gpu_and_a_job_that_fails_is_seen(project: Project, bucket: Bucket, pods: Path) -> None:
+def test_training_requests_a_gpu_and_a_failing_job_fails_the_run(project: Project, bucket: Bucket, pods: Path) -> None:
     config = project.folder / "config" / "config.yaml"
     config.write_text(config.read_text() + "accelerator: gpu\n")
     forge_results(project, bucket)
@@ -71,8 +65,8 @@ def test_training_asks_for_a_gpu_and_a_job_that_fails_is_seen(project: Project, 
     failing.chmod(0o755)
     done = submit(project, bucket, pods, "results/models/m/fold1/history.csv", "--retries", "0")
     assert done.returncode == 1
-    (asked,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
-    requests = asked["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
+    (job,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
+    requests = job["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
     assert (requests["cpu"], requests["memory"], requests["nvidia.com/gpu"]) == ("3800m", "2017M", "1")
     # A GB, and the few kB of the shards.
     assert requests["ephemeral-storage"] == "1001M"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -18,8 +19,13 @@ pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 PATIENCE_SECONDS = 1200
-RESULTS = ("results/submission.csv", "results/oof.csv")
-OF_FOLDS = ("models/b/fold{}/weights.weights.h5", "predictions/b/fold{}/oof.csv", "predictions/b/fold{}/test.csv")
+WEIGHTS = "results/models/b/fold{}/weights.weights.h5"
+# A job or more of each rule that is not a local one.
+TARGETS = (
+    *(WEIGHTS.format(fold) for fold in range(3)),
+    "results/predictions/b/fold0/oof.csv",
+    "results/predictions/b/fold0/test.csv",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,23 +41,25 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The project after a run on this machine."""
-    project = small_project(tmp_path_factory.mktemp("unbroken"))
-    project.snakemake(*RESULTS)
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project with all that training needs, and nothing of the test split."""
+    project = small_project(tmp_path / "project")
+    project.snakemake(
+        "results/shards/32/train/00000-of-00001.tfrec", *(f"results/class_weights/fold{n}.json" for n in range(3))
+    )
     return project
 
 
 def small_project(folder: Path) -> Project:
-    """A project of one small model whose folds take many steps and are kept all the time."""
+    """A project of one small model whose folds take many steps, each of them with a checkpoint."""
     copy_workflow(folder)
     write_dataset(folder / "data")
     path = folder / "config" / "config.yaml"
     write_config(path)
     config = yaml.safe_load(path.read_text())
-    model = config["models"]["b"] | {"inputs": ["metadata"], "backbone": None, "epochs": 300, "ema_decay": 0.9}
-    config |= {"models": {"b": model}, "shards": {"megabytes": 1}, "checkpoints": {"seconds": 0, "share": 1}}
+    config["models"] = {"b": config["models"]["b"] | {"epochs": 300, "ema_decay": 0.9}}
+    config |= {"folds": {"count": 3}, "shards": {"megabytes": 1}, "checkpoints": {"seconds": 0, "share": 1}}
     del config["dataset"]["external"]
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return Project(folder)
@@ -60,16 +68,24 @@ def small_project(folder: Path) -> Project:
 def steps(project: Project, fold: str) -> int:
     """The step of the newest checkpoint of a fold; 0 without any."""
     key = (project.folder / "results/keys/train_fold/b" / f"fold{fold}.key").read_text().splitlines()[0]
-    kept = project.folder / ".foldline" / "checkpoints" / f"b.fold{fold}.{key}"
-    return max((int(path.stem) for path in kept.glob("*.snapshot")), default=0)
+    folder = project.folder / ".foldline" / "checkpoints" / f"b.fold{fold}.{key}"
+    return max((int(path.stem) for path in folder.glob("*.snapshot")), default=0)
 
 
-def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken: Project, tmp_path: Path) -> None:
-    project = small_project(tmp_path / "project")
+def trained_here(project: Project, folder: Path, folds: list[str]) -> list[Path]:
+    """Train folds again in a copy of the project, on this machine and without interruption; gives their weights."""
+    shutil.copytree(project.folder, folder, ignore=shutil.ignore_patterns(".snakemake", ".foldline"))
+    shutil.rmtree(folder / "results" / "models")
+    names = [WEIGHTS.format(fold) for fold in folds]
+    Project(folder).snakemake(*names)
+    return [folder / name for name in names]
+
+
+def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, project: Project, tmp_path: Path) -> None:
     log = (tmp_path / "snakemake.log").open("w")
     running = subprocess.Popen(
         [
-            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm", *RESULTS),
+            *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm", *TARGETS),
             *("--slurm-status-command", "squeue", "--slurm-no-account", "--latency-wait", "5"),
             *("--slurm-init-seconds-before-status-checks", "2", "--set-resources", "train_fold:gpu=1"),
         ],
@@ -108,19 +124,19 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, unbroken:
         log.close()
 
     for fold in (canceled, lost):
-        told = (project.folder / "logs" / "train_fold" / "b" / f"fold{fold}.log").read_text()
-        assert f"b fold {fold}  resuming from the checkpoint at step" in told
+        log_text = (project.folder / "logs" / "train_fold" / "b" / f"fold{fold}.log").read_text()
+        assert f"b fold {fold}  resuming from the checkpoint at step" in log_text
     assert list((project.folder / ".foldline" / "checkpoints").iterdir()) == []
-    # The second attempt after the canceled one asks for twice the memory; SLURM's own restart is no new attempt.
+    # The second attempt after the canceled one asks for twice the memory; a restart by SLURM is no new attempt.
     table = slurm.command("squeue", "--noheader", "--states=all", "--format=%k|%m").splitlines()
-    asked = {
+    memory = {
         fold: [line for line in table if line.startswith(f"rule_train_fold_wildcards_b_{fold}|")] for fold in "012"
     }
-    assert sorted(line.partition("|")[2] for line in asked[canceled]) == ["2066M", "4132M"]
-    assert [line.partition("|")[2] for line in asked[lost]] == ["2066M"]
-    of_folds = (f"results/{name.format(fold)}" for name in OF_FOLDS for fold in range(3))
-    for name in (*RESULTS, *of_folds):
-        assert (project.folder / name).read_bytes() == (unbroken.folder / name).read_bytes(), name
+    assert sorted(line.partition("|")[2] for line in memory[canceled]) == ["2066M", "4132M"]
+    assert [line.partition("|")[2] for line in memory[lost]] == ["2066M"]
+    assert [name for name in TARGETS if not (project.folder / name).is_file()] == []
+    for path in trained_here(project, tmp_path / "unbroken", [canceled, lost]):
+        assert path.read_bytes() == (project.folder / path.relative_to(tmp_path / "unbroken")).read_bytes()
 
 
 def with_path(slurm: Cluster) -> str:
