@@ -19,6 +19,8 @@ from foldline.training.losses import make_loss
 from foldline.training.training_config import LossConfig
 from foldline.training.training_step import make_step
 
+pytestmark = pytest.mark.usefixtures("short_lite0")
+
 BATCH = 4
 LOSS = LossConfig("focal", label_smoothing=0.1, gamma=2.0, alpha=0.5, hard_labels=False, reduction="mean")
 EVEN = {"positive_weight": 1.0, "negative_weight": 1.0}

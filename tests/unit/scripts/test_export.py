@@ -30,7 +30,7 @@ from foldline.models.weights_file import save_weights
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf, tf_keras
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_lite0")]
 
 SIZE, ROWS, VIEWS = 32, 3, 2
 CLASSES = ["er", "golgi"]

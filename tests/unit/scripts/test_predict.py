@@ -20,6 +20,8 @@ from foldline.runtime.tensorflow import tf_keras
 from predict_oof import predict_oof
 from predict_test import predict_test
 
+pytestmark = pytest.mark.usefixtures("short_lite0")
+
 COMMON: dict[str, Any] = {"config": PredictionConfig(views=2, batch_size=4), "accelerator": "cpu", "threads": 2}
 
 

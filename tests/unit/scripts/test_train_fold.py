@@ -27,6 +27,8 @@ from PIL import Image
 from tensorflow.core.util import event_pb2
 from train_fold import Inputs, Outputs, train_fold
 
+pytestmark = pytest.mark.usefixtures("short_lite0")
+
 SETTINGS: dict[str, Any] = {
     "backbone": "efficientnet-lite0",
     "weights": "none",
