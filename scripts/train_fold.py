@@ -82,7 +82,7 @@ def train_fold(inputs: Inputs, outputs: Outputs, settings: FoldSettings, *, thre
     class_weights = read_json(inputs.class_weights)
     loss = make_loss(settings.training_config.loss, class_weights["classes"], activation=settings.activation)
     checkpoints = Checkpoints(settings.checkpoints, f"{settings.model}.fold{settings.fold}", job.key)
-    job.when_built(checkpoints.remove)
+    job.after_success(checkpoints.remove)
 
     training = FoldTraining(settings, data, device, loss=loss, checkpoints=checkpoints, threads=threads)
     trained = training.run()

@@ -1,4 +1,4 @@
-"""What every step script does around its work: log to the rule's log, record what the outputs were built from."""
+"""What every step script does around its work: write the log of the rule, and record the key of a finished job."""
 
 import contextlib
 import logging
@@ -12,34 +12,32 @@ from foldline.errors import FoldlineError, StoppedError
 from foldline.io.files import atomic_write
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-
-
-# Of a step that was asked to stop and goes on when it is run again; EX_TEMPFAIL of sysexits.h. Executors retry it like
-# any failure.
+# Exit code after a stop request: the next run resumes the work. EX_TEMPFAIL of sysexits.h; executors retry it like any
+# failure.
 INTERRUPTED = 75
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step at work.
+    """A running job.
 
     Attributes:
-        key: the job's key, the digest of all that defines it.
-        when_built: takes a function that is called when the outputs count as built.
+        key: digest of everything that defines the job.
+        after_success: registers a function that is called once all outputs are complete.
     """
 
     key: str
-    when_built: Callable[[Callable[[], None]], None]
+    after_success: Callable[[Callable[[], None]], None]
 
 
 @contextlib.contextmanager
 def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     """Run the body of a step script.
 
-    Log records go to the rule's log and to stderr; an uncaught error is logged with its traceback, a `FoldlineError`
-    as its message alone; work that was interrupted ends with the code `INTERRUPTED`. When the body ends well, the job's
-    key (first line of `input.key`, the digest of all that defines the job) is copied to `output.built`, the last output
-    to appear: outputs without it do not count as built.
+    Log records go to the log of the rule and to stderr. A `FoldlineError` is logged as one message, any other error
+    with its traceback. Interrupted work exits with the code `INTERRUPTED`. When the body succeeds, the key of the job
+    (first line of `input.key`) is copied to `output.built`, after all other outputs: without it they do not count as
+    built.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
@@ -51,9 +49,9 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
         handlers.append(_log_file(Path(snakemake.log[0]), key, resumable=resumable))
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(True)
-    to_call: list[Callable[[], None]] = []
+    registered: list[Callable[[], None]] = []
     try:
-        yield Step(key, to_call.append)
+        yield Step(key, registered.append)
     except StoppedError as interruption:
         logging.warning("%s", interruption)
         sys.exit(INTERRUPTED)
@@ -65,7 +63,7 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
         sys.exit(1)
     with atomic_write(snakemake.output.built, mode="w", encoding="utf-8") as handle:
         handle.write(f"{key}\n")
-    for function in to_call:
+    for function in registered:
         function()
 
 

@@ -13,7 +13,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 SCHEMA = REPOSITORY / "config" / "config.schema.yaml"
 README = REPOSITORY / "config" / "README.md"
 START, END = "<!-- key tables: generated from config.schema.yaml -->", "<!-- end of key tables -->"
-# What stands in a key's path for a name that the user chooses, by the mapping that holds the names.
+# Placeholder in the path of a key for a name that the user chooses, by the mapping that holds the names.
 PLACEHOLDERS = {
     "presets": "PRESET",
     "metadata": "COLUMN",

@@ -124,10 +124,10 @@ def test_what_follows_a_built_step_is_done_last(job: SimpleNamespace) -> None:
     seen: list[bool] = []
     with step(job) as done:
         assert done.key == "a digest"
-        done.when_built(lambda: seen.append(Path(job.output.built).exists()))
+        done.after_success(lambda: seen.append(Path(job.output.built).exists()))
     assert seen == [True]
     with pytest.raises(SystemExit), step(job) as done:
-        done.when_built(lambda: seen.append(False))
+        done.after_success(lambda: seen.append(False))
         raise FoldlineError("bad")
     assert seen == [True]
 
