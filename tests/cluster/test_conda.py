@@ -43,6 +43,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in Conda.make(folder / "conda").environment().items():
             patch.setenv(name, value)
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         made = small_project(folder / "project")
         made.snakemake("--sdm", "conda")
         yield made
