@@ -11,7 +11,7 @@ submission: environment ## run the workflow: results/submission.csv, results/oof
 	PATH="$(abspath $(BIN)):$$PATH" snakemake --cores 4 results/submission.csv results/report.html
 
 test: environment ## run all tests
-	PATH="$(abspath $(BIN)):$$PATH" python -m pytest -p no:randomly -n 2 --dist loadgroup --no-loadscope-reorder
+	PATH="$(abspath $(BIN)):$$PATH" python -m pytest -p no:randomly -n 2 --dist loadscope --no-loadscope-reorder
 
 check: environment ## check formatting, lint and types
 	PATH="$(abspath $(BIN)):$$PATH" pre-commit run --all-files

@@ -7,27 +7,34 @@ the melanoma notebook, 15 to 26 of the protein-atlas one.
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures.forked import SERVER
 from fixtures.images import add_diagnoses, write_config, write_dataset
 from fixtures.project import REPOSITORY, Project, copy_workflow
+from xdist.scheduler import LoadScopeScheduling
 
 # As many processes as cores run tests; none of them needs threads of its own, nor do the programs that they start.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
     os.environ.setdefault(name, "1")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, and all tests of the finished project, in one of pytest-xdist's processes.
+class FileScheduling(LoadScopeScheduling):
+    """Runs the tests of a file, and all files with tests of the finished project, in one of pytest-xdist's processes.
 
     So each of them is made once: the finished project, and what the tests of a file share.
     """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            shared = "finished_project" in item.fixturenames
-            item.add_marker(pytest.mark.xdist_group("finished" if shared else str(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        shared = "finished_project" in (REPOSITORY / file).read_text(encoding="utf-8")
+        return "finished_project" if shared else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Distribute the tests by file, if pytest-xdist runs them in several processes."""
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -250,7 +250,6 @@ def delete_a_model(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("finished")
 @pytest.mark.parametrize(
     ("state", "edit", "expected"),
     [
