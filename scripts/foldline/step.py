@@ -15,6 +15,8 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 # Exit code after a stop request: the next run resumes the work. EX_TEMPFAIL of sysexits.h; executors retry it like any
 # failure.
 INTERRUPTED = 75
+# Digits of a key in the second name of a log.
+KEY_DIGITS = 16
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,10 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     """
     key = Path(snakemake.input.key).read_text(encoding="utf-8").splitlines()[0]
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    hidden_log = None
     if snakemake.log:
-        handlers.append(_log_file(Path(snakemake.log[0]), key, resumable=resumable))
+        hidden_log = _log_file(Path(snakemake.log[0]), key, resumable=resumable)
+        handlers.append(logging.FileHandler(snakemake.log[0], mode="a", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(True)
     registered: list[Callable[[], None]] = []
@@ -65,17 +69,31 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
         handle.write(f"{key}\n")
     for function in registered:
         function()
+    if hidden_log is not None:
+        hidden_log.unlink(missing_ok=True)
 
 
-def _log_file(path: Path, key: str, *, resumable: bool) -> logging.FileHandler:
-    """Open the log of a job; that of resumable work begins with its key, and is continued by a job of the same key."""
+def _log_file(path: Path, key: str, *, resumable: bool) -> Path | None:
+    """Make the log of a job; that of resumable work continues the log of an interrupted job of the same key.
+
+    Snakemake removes the log before it starts a job, so a second, hidden name keeps it.
+
+    Returns:
+        The second name, to be removed when the job succeeds; None if there is none.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    first_line = f"key {key}\n"
+    path.unlink(missing_ok=True)
+    hidden = path.with_name(f".{path.name}.{key[:KEY_DIGITS]}")
+    for other in path.parent.glob(f".{path.name}.*"):
+        if other != hidden or not resumable:
+            other.unlink(missing_ok=True)
     if not resumable:
-        return logging.FileHandler(path, mode="w", encoding="utf-8")
-    with path.open("a+", encoding="utf-8") as log:
-        log.seek(0)
-        if log.readline() != first_line:
-            log.truncate(0)
-            log.write(first_line)
-    return logging.FileHandler(path, mode="a", encoding="utf-8")
+        return None
+    try:
+        hidden.touch()
+        path.hardlink_to(hidden)
+    except OSError:
+        # A file system without hard links: the log begins anew.
+        hidden.unlink(missing_ok=True)
+        return None
+    return hidden

@@ -46,6 +46,9 @@ def test_a_run_whose_snakemake_was_killed_is_repeated_by_the_same_command(
 
     assert not (tmp_path / "results/keys/train_fold/a/fold0.built").exists()
     project.snakemake(TARGET)
+    log = tmp_path / "logs" / "train_fold" / "a" / "fold0.log"
+    assert log.read_text().count("INFO device cpu") == 2, "the second attempt continues the log of the first"
+    assert list(log.parent.glob(".*")) == []
     for name in (model / "weights.weights.h5", Path(TARGET)):
         assert (tmp_path / name).read_bytes() == (finished_project.folder / name).read_bytes()
     assert list((tmp_path / ".foldline" / "checkpoints").iterdir()) == []

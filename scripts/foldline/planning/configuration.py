@@ -47,15 +47,18 @@ def with_preset(
     Raises:
         FoldlineError: a preset does not exist.
     """
-    config = _plain(config)
-    presets = config.get("presets", {})
-    chosen = config.get("preset") or []
-    for name in [chosen] if isinstance(chosen, str) else chosen:
+    plain: dict[str, Any] = _plain(config)
+    presets, chosen = plain.get("presets", {}), plain.get("preset") or []
+    names = [chosen] if isinstance(chosen, str) else chosen
+    if not isinstance(presets, dict) or not isinstance(names, list):
+        # The schema refuses this configuration.
+        return plain
+    for name in names:
         if name not in presets:
             known = f"set it to one of {listing(sorted(presets))}" if presets else "remove it: presets has no entry"
             raise FoldlineError(f"config: preset is {name!r}, which is not in presets; {known}")
-        config = _overlaid(config, presets[name])
-    overlaid: dict[str, Any] = _overlaid(config, _converted(_plain(command_line), schema, schema, _parsed_text))
+        plain = _overlaid(plain, presets[name])
+    overlaid: dict[str, Any] = _overlaid(plain, _converted(_plain(command_line), schema, schema, _parsed_text))
     return overlaid
 
 

@@ -96,7 +96,9 @@ def _missing_key(schema: Mapping[str, Any], value: Mapping[str, Any], key: str) 
 def _type_words(schema: Mapping[str, Any], value: Any) -> str:
     """The allowed types with examples: "a text such as abc, or null"."""
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    hint = "; YAML reads 1e-3 as text, write 1.0e-3" if _is_number(value) else ""
+    hint = ""
+    if _is_number(value):
+        hint = "; YAML reads 1e-3 as text, write 1.0e-3" if "e" in value.lower() else "; remove the quotes"
     return ", or ".join(_with_example(name, schema) for name in types) + hint
 
 

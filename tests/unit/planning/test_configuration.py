@@ -115,6 +115,9 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     [
         ({"folds__count": "five"}, "folds.count is 'five'; set it to a whole number such as 5"),
         ({"folds__count": 2.5}, "folds.count is 2.5; set it to a whole number such as 5"),
+        ({"preset": 2020}, "preset is 2020; set it to a text such as abc, or a list such as [a, b], or null"),
+        ({"presets": None, "preset": "seed"}, "presets is null; set it to a mapping such as {a: 1}"),
+        ({"folds__count": "3"}, "folds.count is '3'; set it to a whole number such as 5; remove the quotes"),
         ({"shards__megabytes": math.nan}, "shards.megabytes is nan; set it to a number such as 100"),
         ({"checkpoints__seconds": math.inf}, "checkpoints.seconds is inf; set it to a number such as 60"),
         ({"folds": None}, "folds is null; set it to a mapping such as {a: 1}"),
@@ -165,6 +168,12 @@ def test_every_pattern_and_type_of_the_schema_has_words() -> None:
     assert {value for name, value in found if name == "pattern"} == set(PATTERNS)
     types = [value if isinstance(value, list) else [value] for name, value in found if name == "type"]
     assert {name for names in types for name in names} == set(TYPES)
+
+
+@pytest.mark.parametrize("changes", [{"preset": 2020}, {"presets": None, "preset": "seed"}])
+def test_presets_of_a_wrong_type_are_left_to_the_schema(changes: dict[str, Any]) -> None:
+    config = example_config(**changes)
+    assert with_preset(config, {}, SCHEMA) == config
 
 
 def test_presets_win_over_the_file_and_the_command_line_wins_over_presets() -> None:

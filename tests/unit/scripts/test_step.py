@@ -1,5 +1,6 @@
 """A step is built when its body ended well, and says in its log why it did not."""
 
+import contextlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -95,22 +96,45 @@ def test_a_log_begins_anew(job: SimpleNamespace) -> None:
     assert "of the last run" not in Path(job.log[0]).read_text()
 
 
+def attempt(job: SimpleNamespace, message: str, *, fails: bool = False, resumable: bool = True) -> list[str]:
+    """Messages in the log after one attempt of a job, before which Snakemake removes the log."""
+    Path(job.log[0]).unlink(missing_ok=True)
+    with contextlib.suppress(SystemExit), step(job, resumable=resumable):
+        logging.getLogger("foldline.test").info(message)
+        if fails:
+            raise StoppedError("stopped")
+    return [line.split(" ", 3)[-1] for line in Path(job.log[0]).read_text().splitlines()]
+
+
 def test_a_resumed_step_continues_its_log(job: SimpleNamespace) -> None:
-    for message in ("first attempt", "second attempt"):
-        with step(job, resumable=True):
-            logging.getLogger("foldline.test").info(message)
-    assert Path(job.log[0]).read_text().count("key a digest\n") == 1
-    assert [line.split(" INFO ")[-1] for line in Path(job.log[0]).read_text().splitlines()] == [
-        "key a digest",
-        "first attempt",
-        "second attempt",
-    ]
+    assert attempt(job, "first", fails=True) == ["first", "stopped"]
+    assert attempt(job, "second", fails=True) == ["first", "stopped", "second", "stopped"]
+    assert attempt(job, "third") == ["first", "stopped", "second", "stopped", "third"]
+    assert [path.name for path in Path(job.log[0]).parent.iterdir()] == ["step.log"]
+    # It was complete: done again, it begins a new log.
+    assert attempt(job, "fourth") == ["fourth"]
+
+
+def test_the_log_of_another_key_is_not_continued(job: SimpleNamespace) -> None:
+    attempt(job, "first", fails=True)
     Path(job.input.key).write_text("another digest\n")
-    with step(job, resumable=True):
-        logging.getLogger("foldline.test").info("of another key")
-    log = Path(job.log[0]).read_text()
-    assert log.startswith("key another digest\n")
-    assert "attempt" not in log
+    assert attempt(job, "second", fails=True) == ["second", "stopped"]
+    assert len(list(Path(job.log[0]).parent.iterdir())) == 2
+
+
+def test_other_steps_begin_a_new_log(job: SimpleNamespace) -> None:
+    attempt(job, "first", fails=True, resumable=False)
+    assert attempt(job, "second", resumable=False) == ["second"]
+
+
+def test_a_log_begins_anew_without_hard_links(job: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(path: Path, target: Path) -> None:
+        raise OSError("not supported")
+
+    monkeypatch.setattr(Path, "hardlink_to", fail)
+    attempt(job, "first", fails=True)
+    assert attempt(job, "second") == ["second"]
+    assert [path.name for path in Path(job.log[0]).parent.iterdir()] == ["step.log"]
 
 
 def test_a_rule_without_a_log(job: SimpleNamespace) -> None:
