@@ -106,9 +106,9 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, project: 
         wait_until(lambda: len(slurm.running("train_fold")) == 2)
         folds = {node: (wildcards[-1], job) for wildcards, (job, node) in slurm.running("train_fold").items()}
         assert sorted(folds) == sorted(NODES)
-        # Each node has one GPU, so that the third fold waits.
+        # Each node has one GPU, so that the third fold waits; scans of other splits may wait for a core.
         waiting = slurm.command("squeue", "--noheader", "--states=PENDING", "--format=%k|%r").splitlines()
-        assert [line.partition("|")[0][:10] for line in waiting] == ["rule_train"]
+        assert len([line for line in waiting if line.startswith("rule_train")]) == 1
 
         (canceled, job), (lost, other) = (folds[node] for node in NODES)
         wait_until(lambda: steps(project, canceled) > 3)

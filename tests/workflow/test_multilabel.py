@@ -156,5 +156,5 @@ def test_a_wrong_label_is_named_before_the_dag(project: Project) -> None:
     finally:
         path.write_text(whole)
     output = done.stdout + done.stderr
-    assert "train.csv, line 5: label '0|4' (column Label) of id 's03' has 'Negative' beside another class" in output
+    assert "train.csv, line 5: label '0|4' (column Label) of id 's03' contains 'Negative' together with" in output
     assert "Building DAG" not in output
