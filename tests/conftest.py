@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.forked import SERVER
+from fixtures.forked import SCRIPT_SERVER, SERVER
 from fixtures.images import add_diagnoses, write_config, write_dataset
 from fixtures.project import REPOSITORY, Project, copy_workflow
 from xdist.scheduler import LoadScopeScheduling
@@ -38,10 +38,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduli
 
 
 @pytest.fixture(scope="session", autouse=True)
-def fork_server() -> Iterator[None]:
-    """Stop the process that runs Snakemake, if a test has started it."""
+def fork_servers() -> Iterator[None]:
+    """Stop the processes that run Snakemake and scripts, if a test has started them."""
     yield
     SERVER.close()
+    SCRIPT_SERVER.close()
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +62,7 @@ def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with diagnoses in which the whole workflow has run; tests undo what they edit."""
     project = _project(tmp_path_factory.mktemp("finished"))
     add_diagnoses(project.folder)
-    project.command()
+    project.snakemake()
     return project
 
 
