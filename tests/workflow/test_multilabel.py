@@ -33,12 +33,11 @@ def write_pictures(root: Path) -> None:
             pixels[:, 8 * color : 8 * color + 8, color] += 150
         Image.fromarray(pixels).save(root / "images" / f"s{number:02d}.png")
     names = [f"s{number:02d}" for number in range(TRAIN + TEST)]
+    sites = [("arm", "leg")[number % 2] for number in range(TRAIN + TEST)]
+    labels = ["|".join(map(str, labels_of(number))) for number in range(TRAIN)]
     tables = {
-        "train.csv": [
-            ("ID", "Label"),
-            *((name, "|".join(map(str, labels_of(number)))) for number, name in enumerate(names[:TRAIN])),
-        ],
-        "test.csv": [("ID",), *((name,) for name in names[TRAIN:])],
+        "train.csv": [("ID", "site", "Label"), *zip(names[:TRAIN], sites[:TRAIN], labels, strict=True)],
+        "test.csv": [("ID", "site"), *zip(names[TRAIN:], sites[TRAIN:], strict=True)],
         "sample_submission.csv": [("ID", "Predicted"), *((name, "0") for name in reversed(names[TRAIN:]))],
     }
     for name, rows in tables.items():
@@ -58,6 +57,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             "target_column": "Label",
             "labels": {"kind": "multilabel", "classes": CLASSES, "exclusive": "Negative"},
             "submission": {"form": "labels", "column": "Predicted", "separator": " "},
+            "metadata_columns": ["site"],
+            "metadata": {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"]}},
             "train_images": "images/{id}.png",
             "test_images": "images/{id}.png",
         },
@@ -66,9 +67,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         "class_weights": {"method": "capped", "rank": 2},
         "models": {
             "a": {
-                "backbone": "efficientnet-lite0",
-                "weights": "none",
-                "trainable": "head",
+                "backbone": None,
+                "inputs": ["metadata"],
                 "image_size": 32,
                 "epochs": 1,
                 "batch_size": 12,
@@ -150,7 +150,7 @@ def test_the_submission_has_numbers_in_the_order_of_the_sample(project: Project)
 def test_a_wrong_label_is_named_before_the_dag(project: Project) -> None:
     path = project.folder / "data" / "train.csv"
     whole = path.read_text()
-    path.write_text(whole.replace("s03,0|1\n", "s03,0|4\n"))
+    path.write_text(whole.replace("s03,leg,0|1\n", "s03,leg,0|4\n"))
     try:
         done = project.snakemake("-n", check=False)
     finally:

@@ -7,6 +7,7 @@ costs 3 s of CPU in every job (measured: 8.4 s of imports against 5.6 s).
 Set the environment variable `TF_CPP_MIN_LOG_LEVEL=0` to see all messages of TensorFlow.
 """
 
+import gc
 import os
 from contextlib import nullcontext
 
@@ -17,9 +18,16 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 _LEVEL, _NOISE = ("2", HARMLESS) if has_accelerator() else ("3", HARMLESS + WITHOUT_ACCELERATOR)
 _ALL = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", _LEVEL) == "0"
 
+# The objects of these modules live as long as the process. Not searching them for garbage, neither now nor when the
+# process ends, saves 1.2 s of CPU in every job (measured: 3.2 s for imports and exit against 2.0 s).
+_COLLECTING = gc.isenabled()
+gc.disable()
 with nullcontext() if _ALL else filtered_messages(_NOISE):
     import tensorflow as tf
     import tf_keras
+gc.freeze()
+if _COLLECTING:
+    gc.enable()
 
 # Dropout draws from generators whose states are variables, so that a checkpoint restores them exactly. By default it
 # draws from kernels whose states cannot be read.

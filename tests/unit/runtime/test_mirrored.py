@@ -62,10 +62,9 @@ def test_statistics_of_each_device_by_itself_change_the_losses(folder: Path) -> 
     assert np.abs(difference).max() > 1e-2
 
 
-@pytest.mark.parametrize(("unbroken", "resumed"), [("unbroken", "resumed"), ("float16", "float16_resumed")])
-def test_a_stopped_training_on_two_devices_ends_like_an_unbroken_one(folder: Path, unbroken: str, resumed: str) -> None:
-    """To the last bit, with dropout on each device, in float32 and in float16 with its loss scale."""
-    check_equal(trained(folder, unbroken), trained(folder, resumed))
+def test_a_stopped_training_on_two_devices_ends_like_an_unbroken_one(folder: Path) -> None:
+    """To the last bit, with dropout on each device, in float16 with its loss scale."""
+    check_equal(trained(folder, "float16"), trained(folder, "float16_resumed"))
 
 
 def test_several_steps_in_one_call_give_the_same_results(folder: Path) -> None:
