@@ -8,20 +8,22 @@ Parameters: settings, see `ScanConfig`.
 
 import functools
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from foldline.dataset.channels import image_paths
+from foldline.dataset.channels import image_paths, joint_digest
 from foldline.dataset.id_hash import shard_index, shard_numbers
-from foldline.dataset.sample_table import read_rows
+from foldline.dataset.rows_digest import rows_digest
+from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, listing
 from foldline.io.settings import build
-from foldline.io.storage import join
+from foldline.io.storage import is_url, join, listed_checksum
 from foldline.io.tables import INVENTORY, TEXT, write_table
 from foldline.io.workers import ordered_map
 from foldline.step import step
-from foldline.tfrecords.image_sources import scan_sample
+from foldline.tfrecords.image_sources import ScannedSample, scan_sample
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,8 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
         threads: number of processes that read images.
 
     Raises:
-        FoldlineError: the table cannot be used, or a metadata column has the name of a column of the inventory.
+        FoldlineError: the table cannot be used, a metadata column has the name of a column of the inventory, or rows
+            and images are not those that were planned.
     """
     taken = [name for name in config.metadata_columns if name in INVENTORY]
     if taken:
@@ -56,22 +59,65 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     paths = [config.images.replace("{id}", row.id) if config.images else row.metadata[-1] for row in rows]
     scan = functools.partial(scan_sample, image_feature=config.image_feature, gray=bool(config.channels))
     images = [[join(config.root, path) for path in image_paths(joined, config.channels)] for joined in paths]
+    scanned = list(ordered_map(scan, images, workers=threads, chunk=16))
+    check_as_planned(rows, images, scanned, config)
     lines = [
         {
             "id": row.id,
             "target": row.target,
             "group": row.group,
             "path": path,
-            **cells,
+            **sample.cells,
             **dict(zip(columns.metadata, row.metadata, strict=True)),
         }
-        for row, path, cells in zip(rows, paths, ordered_map(scan, images, workers=threads, chunk=16), strict=True)
+        for row, path, sample in zip(rows, paths, scanned, strict=True)
     ]
     table = pd.DataFrame(lines, columns=[*INVENTORY, *config.metadata_columns])
     table = table.astype({name: kind for name, kind in INVENTORY.items() if kind != TEXT})
     write_table(table, inventory, INVENTORY)
     problems = int((table["problem"] != "").sum())
     logger.info("%s %s: %d images, %d with a problem", split, shard, len(table), problems)
+
+
+def check_as_planned(
+    rows: Sequence[Row], images: Sequence[Sequence[str]], scanned: Sequence[ScannedSample], config: ScanConfig
+) -> None:
+    """Refuse rows and images that are not those from which the run was planned.
+
+    A key tells what a job reads. If a table or an image changed since then, even for a moment, the outputs of this job
+    would belong to another key, and a problem that is gone tomorrow would be remembered.
+
+    Args:
+        rows: rows of the shard.
+        images: paths or URLs of the images of each row.
+        scanned: the scan of each row.
+        config: images and table of the split.
+
+    Raises:
+        FoldlineError: an image cannot be read, or rows or images changed.
+    """
+    unreadable = [
+        f"{config.table}, line {row.line}: id {row.id!r}: image {problem}"
+        for row, sample in zip(rows, scanned, strict=True)
+        for problem in sample.unreadable
+    ]
+    if unreadable:
+        raise FoldlineError(f"{listing(unreadable)}; restore the images, and run the same command again")
+    metadata = len(config.metadata_columns)
+    contents = [sample.content for sample in scanned]
+
+    def digest() -> str:
+        facts = zip(rows, contents, strict=True)
+        return rows_digest([row.id, row.target, row.group, *row.metadata[:metadata], content] for row, content in facts)
+
+    if digest() != config.digest and config.images and is_url(config.root):
+        # A bucket lists no MD5 of objects that were composed of others.
+        contents = [joint_digest([listed_checksum(url) for url in urls]) for urls in images]
+    if digest() != config.digest:
+        raise FoldlineError(
+            f"{config.table}: rows of this shard, or their images, changed after the run was planned; leave tables and "
+            "images alone while a workflow runs, and run the same command again"
+        )
 
 
 if __name__ == "__main__":

@@ -1,15 +1,24 @@
-"""What every step script does around its work: write the log of the rule, and record the key of a finished job."""
+"""What every step script does around its work: write the log of the rule, and record what a finished job built.
+
+The process that builds the DAG hands the facts of the job over as `params.job`: the job does what was planned, whatever
+happens to the configuration or to key files while it waits and works.
+"""
 
 import contextlib
+import importlib
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foldline.errors import FoldlineError, StoppedError
-from foldline.io.files import atomic_write
+from foldline.errors import FoldlineError, StoppedError, listing
+from foldline.io import storage
+from foldline.io.build_record import BuildRecord
+from foldline.io.settings import build
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 # Exit code after a stop request: the next run resumes the work. EX_TEMPFAIL of sysexits.h; executors retry it like any
@@ -17,6 +26,25 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 INTERRUPTED = 75
 # Digits of a key in the second name of a log.
 KEY_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """What the plan says of a job, apart from the settings of its script.
+
+    Attributes:
+        key: digest of everything that defines the result.
+        script: file name of its script.
+        code: digest of the script and of the code that it imports.
+        dependents: paths or URLs of the records (`built`) of the jobs that read an output of this one.
+        on_disk: whether the outputs stay on the disk where the job writes them.
+    """
+
+    key: str
+    script: str
+    code: str
+    dependents: tuple[str, ...]
+    on_disk: bool
 
 
 @dataclass(frozen=True)
@@ -37,25 +65,30 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     """Run the body of a step script.
 
     Log records go to the log of the rule and to stderr. A `FoldlineError` is logged as one message, any other error
-    with its traceback. Interrupted work exits with the code `INTERRUPTED`. When the body succeeds, the key of the job
-    (first line of `input.key`) is copied to `output.built`, after all other outputs: without it they do not count as
-    built.
+    with its traceback. Interrupted work exits with the code `INTERRUPTED`. When the body succeeds, `output.built` gets
+    the record of the job, after all other outputs: without it they do not count as built.
+
+    The step fails if the code is not the planned one, or if an input changed while the body ran.
 
     Args:
         snakemake: the object that Snakemake hands to a script.
         resumable: the work resumes where an interrupted run of the same key ended; its log is continued as well.
     """
-    key = Path(snakemake.input.key).read_text(encoding="utf-8").splitlines()[0]
+    job = build(JobFacts, snakemake.params.job)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
     hidden_log = None
     if snakemake.log:
-        hidden_log = _log_file(Path(snakemake.log[0]), key, resumable=resumable)
+        hidden_log = _log_file(Path(snakemake.log[0]), job.key, resumable=resumable)
         handlers.append(logging.FileHandler(snakemake.log[0], mode="a", encoding="utf-8"))
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
     logging.captureWarnings(True)
     registered: list[Callable[[], None]] = []
     try:
-        yield Step(key, registered.append)
+        _check_code(Path(snakemake.scriptdir, job.script), job.code)
+        inputs = _input_statuses(snakemake.input)
+        yield Step(job.key, registered.append)
+        _check_inputs(inputs)
+        _record(job, Path(snakemake.output.built), [Path(path) for path in snakemake.output], inputs)
     except StoppedError as interruption:
         logging.warning("%s", interruption)
         sys.exit(INTERRUPTED)
@@ -65,12 +98,57 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     except Exception:
         logging.exception("the step failed")
         sys.exit(1)
-    with atomic_write(snakemake.output.built, mode="w", encoding="utf-8") as handle:
-        handle.write(f"{key}\n")
     for function in registered:
         function()
     if hidden_log is not None:
         hidden_log.unlink(missing_ok=True)
+
+
+def _check_code(script: Path, planned: str) -> None:
+    # Imported by its name, because the code that computes digests is not part of what a step does.
+    digest = importlib.import_module("foldline.planning.code_digest").code_digest(script)
+    if digest != planned:
+        raise FoldlineError(
+            f"{script}: the code of this step changed after the run was planned; run the same command again"
+        )
+
+
+def _input_statuses(inputs: Any) -> dict[Path, tuple[int, ...]]:
+    """Size, mtime and inode of each input file but the key file, which only tells Snakemake what is stale."""
+    key_file = getattr(inputs, "key", None)
+    return {Path(path): _status(Path(path)) for path in inputs if path != key_file}
+
+
+def _status(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _check_inputs(inputs: Mapping[Path, tuple[int, ...]]) -> None:
+    changed = [str(path) for path, status in inputs.items() if _status(path) != status]
+    if changed:
+        raise FoldlineError(
+            f"{listing(changed)} changed while this step read it; leave results alone while a workflow runs, and run "
+            "the same command again"
+        )
+
+
+def _record(job: JobFacts, built: Path, outputs: Sequence[Path], inputs: Mapping[Path, tuple[int, ...]]) -> None:
+    """Write the record of a job whose outputs are complete."""
+    # Snakemake deletes outputs that are older than an input, and it takes a file from the future for newer.
+    now = time.time_ns()
+    for path, status in inputs.items():
+        if status and status[1] > now:
+            with contextlib.suppress(OSError):
+                os.utime(path, ns=(now, now))
+    record = BuildRecord.of_files(job.key, [path for path in outputs if path != built], on_disk=job.on_disk)
+    # What was built from earlier outputs of this job is stale from now on, even if this run ends before it gets there.
+    for dependent in job.dependents:
+        storage.remove(dependent)
+    record.write(built)
 
 
 def _log_file(path: Path, key: str, *, resumable: bool) -> Path | None:

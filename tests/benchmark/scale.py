@@ -3,8 +3,8 @@
     python tests/benchmark/scale.py FOLDER [--images 1000000] [--models 20] [--folds 5]
 
 FOLDER must not be there; it takes some 300 MB for a million images, which are names of a few files without content and
-are never read. Results are pretended: each output with its job's key or a few bytes. A tenth as many test images come
-on top. Times are wall seconds and, behind them, CPU seconds of Snakemake.
+are never read. Results are pretended: each output holds a few bytes, and records fit them. A tenth as many test images
+come on top. Times are wall seconds and, behind them, CPU seconds of Snakemake.
 """
 
 import argparse
@@ -15,10 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
 
 from fixtures.many import write_many  # noqa: E402
-from fixtures.project import copy_workflow, with_environment  # noqa: E402
+from fixtures.project import copy_workflow, outputs_of_jobs, with_environment  # noqa: E402
+from foldline.io.build_record import BuildRecord  # noqa: E402
 
 
 def snakemake(folder: Path, *arguments: str) -> tuple[str, str]:
@@ -36,18 +38,20 @@ def snakemake(folder: Path, *arguments: str) -> tuple[str, str]:
 def pretend_results(folder: Path) -> tuple[int, int]:
     """Write all outputs, logs and benchmarks of a run; gives how many outputs there are, and files in all."""
     table, _ = snakemake(folder, "--summary")
-    lines = [line.split("\t") for line in table.splitlines() if line.startswith("results/")]
-    outputs = {cells[0] for cells in lines}
-    others = {log for cells in lines for log in cells[3].split(",") if log}
-    for name in outputs:
-        if name.endswith(".built"):
-            others.add(name.replace("results/keys", "benchmarks", 1).removesuffix(".built") + ".tsv")
-    for name in sorted(outputs | others):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        key = path.with_suffix(".key")
-        path.write_text(f"{key.read_text().splitlines()[0]}\n" if name.endswith(".built") else "pretended\n")
-    return len(outputs), len(outputs | others)
+    others = {log for line in table.splitlines() for log in line.split("\t")[3:4] for log in log.split(",") if log}
+    jobs = outputs_of_jobs(table)
+    for built, outputs in jobs.items():
+        others.add(built.replace("results/keys", "benchmarks", 1).removesuffix(".built") + ".tsv")
+        for name in outputs:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text("pretended\n")
+        key = (folder / built).with_suffix(".key").read_text().splitlines()[0]
+        BuildRecord.of_files(key, [folder / name for name in outputs], on_disk=True).write(folder / built)
+    for name in others:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("pretended\n")
+    made = len(jobs) + sum(map(len, jobs.values()))
+    return made, made + len(others)
 
 
 def main(folder: Path, *, images: int, models: int, folds: int) -> None:

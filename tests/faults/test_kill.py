@@ -1,17 +1,16 @@
 """After Snakemake was killed, the same command completes the run, with the same bytes."""
 
-import os
 import shutil
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from fixtures.processes import wait_for_file
 from fixtures.project import Project, snakemake_command, with_environment
-from foldline.planning.run_lock import hold
+from foldline.planning.run_lock import RunLock
 
 TARGET = "results/predictions/a/fold0/oof.csv"
-PATIENCE_SECONDS = 900
 
 
 @pytest.mark.faults
@@ -35,11 +34,15 @@ def test_a_run_whose_snakemake_was_killed_is_repeated_by_the_same_command(
         command, cwd=tmp_path, env=with_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        wait_for(tmp_path / ".foldline" / "run.lock", running)
+        lock = tmp_path / ".foldline" / "run.lock"
+        wait_for_file(lock, running)
+        while not lock.read_text().startswith("running"):
+            assert running.poll() is None
+            time.sleep(0.05)
         refused = project.snakemake(TARGET, check=False)
         assert refused.returncode == 1
-        assert f"another run works in this directory (process {running.pid} on" in refused.stderr
-        wait_for(tmp_path / "logs" / "train_fold" / "a" / "fold0.log", running)
+        assert f"another run works in this directory (running, process {running.pid} on" in refused.stderr
+        wait_for_file(tmp_path / "logs" / "train_fold" / "a" / "fold0.log", running)
     finally:
         running.kill()
         running.wait()
@@ -52,12 +55,6 @@ def test_a_run_whose_snakemake_was_killed_is_repeated_by_the_same_command(
     for name in (model / "weights.weights.h5", Path(TARGET)):
         assert (tmp_path / name).read_bytes() == (finished_project.folder / name).read_bytes()
     assert list((tmp_path / ".foldline" / "checkpoints").iterdir()) == []
-    os.close(hold(tmp_path / ".foldline" / "run.lock"))
-
-
-def wait_for(path: Path, running: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (path.is_file() and path.stat().st_size):
-        assert running.poll() is None, "the workflow ended before it was killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    lock = RunLock(tmp_path / ".foldline" / "run.lock")
+    assert lock.holder == ""
+    lock.release()

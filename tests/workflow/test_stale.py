@@ -249,6 +249,21 @@ def delete_a_model(folder: Path) -> None:
     (folder / "results/models/a/fold1/weights.weights.h5").unlink()
 
 
+def damage(name: str, *, cut: int | None = None) -> Edit:
+    """Cut a result, or change its last byte; its mtime stays."""
+
+    def edit(folder: Path) -> None:
+        path = folder / name
+        status, content = path.stat(), path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]) if cut is None else content[:cut])
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    return edit
+
+
+SHARD = f"results/shards/32/train/{shard_name(0, 2)}.tfrec"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "edit", "expected"),
@@ -257,15 +272,28 @@ def delete_a_model(folder: Path) -> None:
         ("finished", *ROWS["override for one fold"]),
         ("finished", *ROWS["blending code"]),
         ("finished", delete_a_model, training("a", [1])),
+        ("finished", damage("results/models/a/fold1/weights.weights.h5"), training("a", [1])),
+        ("finished", damage("results/submission.csv", cut=0), AFTER_BLEND),
         ("copied", touch("results/folds.csv"), set()),
         ("copied", *ROWS["bytes of a training image"]),
         ("copied", *ROWS["override for one fold"]),
         ("copied", delete_a_model, training("a", [1])),
+        ("copied", damage(SHARD, cut=1000), {SHARD.replace("results/shards", "shard_records")[:-6]} | training()),
     ],
-    ids=["touched", "override", "code", "deleted model", "touched copy", "image", "override in a copy", "deleted copy"],
+    ids=[
+        *("touched", "override", "code", "deleted model", "damaged model", "empty submission"),
+        *("touched copy", "image", "override in a copy", "deleted copy", "cut shard"),
+    ],
 )
 def test_exactly_the_stale_jobs_run(state: str, edit: Edit, expected: set[str], request: pytest.FixtureRequest) -> None:
     project = request.getfixturevalue(f"{state}_project")
     with undone(project.folder):
         edit(project.folder)
         assert project.stale() == {name for name in expected if not name.startswith(EXPORTS)}
+
+
+@pytest.mark.slow
+def test_what_is_behind_a_job_that_was_forced_alone_is_stale(finished_project: Project) -> None:
+    with undone(finished_project.folder):
+        finished_project.snakemake("--forcerun", "evaluate", "--until", "evaluate")
+        assert finished_project.stale() == REPORT

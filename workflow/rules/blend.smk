@@ -25,6 +25,7 @@ rule blend_folds:
         runtime=30,
         disk_mb=1000,
     params:
+        job=job_facts("blend_folds"),
         settings=job_arguments("blend_folds"),
     message:
         "Blend the models into {output.oof} and {output.submission}."
@@ -53,6 +54,7 @@ rule evaluate:
         runtime=30,
         disk_mb=1000,
     params:
+        job=job_facts("evaluate"),
         settings=job_arguments("evaluate"),
     message:
         "Score the out-of-fold predictions."

@@ -55,31 +55,39 @@ def below_prefix(path):
     return path_modifier.replace_prefix(str(path))
 
 
+def pinned_table(config):
+    """Path of the table of the example's images and their checksums; None for the user's own data."""
+    example = config["dataset"]["example"]
+    return REPOSITORY / "workflow" / "examples" / f"{example}.csv" if example else None
+
+
 PATHS = RunPaths(below_prefix, bucket=workflow.storage_settings.default_storage_prefix or "")
 
 try:
-    config = read_config(
-        config,
-        schema_path=REPOSITORY / "config" / "config.schema.yaml",
-        main_config=workflow.modifier_stack[0].globals["config"],
-        command_line=workflow.config_settings.config,
-    )
-    config["checkpoints"]["folder"] = PATHS.checkpoint_folder(config["checkpoints"]["folder"])
-    EXAMPLE = config["dataset"]["example"]
-    PINNED_TABLE = REPOSITORY / "workflow" / "examples" / f"{EXAMPLE}.csv" if EXAMPLE else None
     if workflow.is_main_process:
+        config = read_config(
+            config,
+            schema_path=REPOSITORY / "config" / "config.schema.yaml",
+            main_config=workflow.modifier_stack[0].globals["config"],
+            command_line=workflow.config_settings.config,
+        )
+        config["checkpoints"]["folder"] = PATHS.checkpoint_folder(config["checkpoints"]["folder"])
         RUN = Run.prepare(
             config,
             PATHS,
-            pinned=PINNED_TABLE,
+            pinned=pinned_table(config),
             storage_settings=workflow.storage_settings,
             storage_registry=workflow.storage_registry,
         )
     else:
         RUN = Run.load(PATHS)
+        # A single job is part of the run as it was planned, even if the configuration was edited since then.
+        config = RUN.plan.config
 except FoldlineError as error:
     raise WorkflowError(str(error)) from None
 
+EXAMPLE = config["dataset"]["example"]
+PINNED_TABLE = pinned_table(config)
 FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
@@ -107,12 +115,17 @@ def key_file(path):
 
     `local()` would also keep the job on this machine, so the path is only marked as one that has its storage already.
     """
-    return flag(below_prefix(path), PATH_MODIFIER_FLAG)
+    return flag(RUN.paths.of_planning(path), PATH_MODIFIER_FLAG)
 
 
 def job_arguments(rule_name):
     """The keyword arguments of a job's script, from the plan."""
     return lambda wildcards: RUN.plan.job_arguments(rule_name, dict(wildcards))
+
+
+def job_facts(rule_name):
+    """The facts of a job for its step (`step.JobFacts`), from the plan: the key travels with the job."""
+    return lambda wildcards: RUN.plan.job_facts(rule_name, dict(wildcards))
 
 
 def example_table(key):
@@ -178,11 +191,13 @@ def disk_mb_of_shards(splits):
 def job_files(job):
     """The files of a job, from the patterns of its rule."""
     job_rule = getattr(rules, job.rule)
-    key, built, benchmark, *outputs = (
-        Path(apply_wildcards(str(pattern), job.wildcards))
-        for pattern in (job_rule.input.key, job_rule.output.built, job_rule.benchmark, *job_rule.output)
-    )
-    return JobFiles(key, built, tuple(output for output in outputs if output != built), benchmark)
+
+    def filled(pattern):
+        return Path(apply_wildcards(str(pattern), job.wildcards))
+
+    built = filled(job_rule.output.built)
+    outputs = tuple(output for output in map(filled, job_rule.output) if output != built)
+    return JobFiles(filled(job_rule.input.key), built, outputs, filled(job_rule.benchmark))
 
 
 def start_run():

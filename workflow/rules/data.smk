@@ -25,6 +25,7 @@ if EXAMPLE:
             runtime=10,
             disk_mb=1000,
         params:
+            job=job_facts("example_data"),
             settings=job_arguments("example_data"),
         message:
             "Write the images and tables of the embedded example."
@@ -52,6 +53,7 @@ rule scan_images:
         runtime=60,
         disk_mb=1000,
     params:
+        job=job_facts("scan_images"),
         settings=job_arguments("scan_images"),
     message:
         "Scan the {wildcards.split} images of shard {wildcards.shard}."
@@ -81,6 +83,7 @@ rule audit_leaks:
         runtime=60,
         disk_mb=1000,
     params:
+        job=job_facts("audit_leaks"),
         settings=job_arguments("audit_leaks"),
     message:
         "Find duplicates of {wildcards.split} images that would leak between folds or splits."
@@ -111,6 +114,7 @@ rule make_folds:
         runtime=30,
         disk_mb=1000,
     params:
+        job=job_facts("make_folds"),
         settings=job_arguments("make_folds"),
     message:
         "Assign training rows to folds; groups and duplicates stay together."
@@ -142,6 +146,7 @@ rule shard_records:
         runtime=120,
         disk_mb=lambda wildcards: RUN.plan.disk_mb_of_shard(int(wildcards.size), wildcards.split),
     params:
+        job=job_facts("shard_records"),
         settings=job_arguments("shard_records"),
     message:
         "Write shard {wildcards.shard} of the {wildcards.split} images at {wildcards.size} pixels."
@@ -169,6 +174,7 @@ rule class_weights:
         runtime=10,
         disk_mb=1000,
     params:
+        job=job_facts("class_weights"),
         settings=job_arguments("class_weights"),
     message:
         "Compute class weights from the training rows of fold {wildcards.fold}."

@@ -24,6 +24,7 @@ rule export_model:
         runtime=60,
         disk_mb=2000,
     params:
+        job=job_facts("export_model"),
         settings=job_arguments("export_model"),
     message:
         "Export model {wildcards.model} of fold {wildcards.fold} as {output.graph}."
@@ -55,6 +56,7 @@ rule export_ensemble:
         runtime=120,
         disk_mb=10000,
     params:
+        job=job_facts("export_ensemble"),
         settings=job_arguments("export_ensemble"),
     message:
         "Export all folds of all models as {output.graph}."

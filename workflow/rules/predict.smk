@@ -29,6 +29,7 @@ rule predict_oof:
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:
+        job=job_facts("predict_oof"),
         settings=job_arguments("predict_oof"),
     message:
         "Predict the held-out fold {wildcards.fold} with model {wildcards.model}."
@@ -62,6 +63,7 @@ rule predict_test:
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:
+        job=job_facts("predict_test"),
         settings=job_arguments("predict_test"),
     message:
         "Predict the test split with model {wildcards.model} of fold {wildcards.fold}."

@@ -60,6 +60,7 @@ rule render_report:
         runtime=30,
         disk_mb=RUN.plan.disk_mb(LARGEST_SIZE, ["train"]),
     params:
+        job=job_facts("render_report"),
         settings=job_arguments("render_report"),
     message:
         "Render {output.report}."

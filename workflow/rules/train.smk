@@ -35,6 +35,7 @@ rule train_fold:
         gpu=CHIPS["gpu"],
         tpu=CHIPS["tpu"],
     params:
+        job=job_facts("train_fold"),
         settings=job_arguments("train_fold"),
     message:
         "Train model {wildcards.model} on all folds but fold {wildcards.fold}."

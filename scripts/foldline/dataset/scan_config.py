@@ -23,6 +23,7 @@ class ScanConfig:
         group_column: column whose equal values belong together; None if there is none.
         metadata_columns: other columns to carry along, as text.
         labels: how the target column writes labels; None in the test split.
+        digest: `rows_digest` of the rows and images of the shard, as the run was planned.
     """
 
     root: str
@@ -35,6 +36,7 @@ class ScanConfig:
     group_column: str | None
     metadata_columns: tuple[str, ...]
     labels: Labels | None
+    digest: str
 
     def columns(self) -> Columns:
         """Columns to read from the table; the last metadata column is `path` if the table names the images."""

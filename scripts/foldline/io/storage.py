@@ -4,7 +4,9 @@
 library only; URLs need fsspec and, for `gs://`, gcsfs.
 """
 
+import base64
 import contextlib
+import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,6 +108,24 @@ def _object_info(name: str, entry: Mapping[str, Any]) -> ObjectInfo:
         )
     updated = datetime.fromisoformat(str(entry["updated"]))
     return ObjectInfo(int(entry["size"]), f"{checksum}:{entry[checksum]}", int(updated.timestamp() * 1e6) * 1000)
+
+
+def md5_as_listed(content: bytes) -> str:
+    """The MD5 of some bytes as `ObjectInfo.checksum` writes it."""
+    return f"md5Hash:{base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()}"
+
+
+def listed_checksum(url: str) -> str:
+    """`ObjectInfo.checksum` of one object.
+
+    Raises:
+        OSError: the object does not exist or cannot be accessed.
+        FoldlineError: its storage reports no checksum.
+    """
+    system, key = _file_system(url)
+    with _as_os_error():
+        entry = system.info(key)
+    return _object_info(key, entry).checksum
 
 
 def size_and_version(path: str) -> tuple[int, str]:

@@ -1,8 +1,8 @@
 """The stored index of tables and image files: what the plan needs to know of the data, without reading every row.
 
-Reading a million rows takes long, so the index is stored. It is valid while the tables, the image files (size and
-mtime), their configuration and the code that reads them are unchanged. It covers tables and image files on a local
-disk; data in a bucket or in TFRecord files are read each time.
+Reading a million rows takes long, so the index is stored. It is valid while the tables, the image files (size, mtime,
+ctime and inode), their configuration and the code that reads them are unchanged. It covers tables and image files on a
+local disk; data in a bucket or in TFRecord files are read each time.
 """
 
 import json
@@ -15,11 +15,13 @@ from typing import Any
 
 from foldline.dataset.channels import image_paths
 from foldline.dataset.id_hash import shard_index, shard_name
+from foldline.dataset.rows_digest import rows_digest
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import ImageTable, image_table, splits_of
+from foldline.planning.file_digests import status_of
 from foldline.planning.image_digests import DigestCache
 from foldline.planning.raw_data import RawData, Sample, read_raw_data
 
@@ -63,7 +65,7 @@ class SplitIndex:
                 row = [*sample.facts(), sample.file] if with_files else sample.facts()
                 facts.setdefault(shard_index(sample.row.id, count), []).append(row)
             self.known_digests[sharding] = {
-                shard_name(index, count): digest_of(sorted(facts[index])) for index in sorted(facts)
+                shard_name(index, count): rows_digest(facts[index]) for index in sorted(facts)
             }
         return self.known_digests[sharding]
 
@@ -92,7 +94,7 @@ class DataIndex:
 
 @dataclass(frozen=True)
 class StoredIndex:
-    """A stored index. Its file has one line of JSON, the paths of all image files, and their sizes and mtimes.
+    """A stored index. Its file has one line of JSON, the paths of all image files, and what `stat` says of them.
 
     Attributes:
         sources: everything that the index depends on apart from the images, in values that JSON can hold.
@@ -102,7 +104,7 @@ class StoredIndex:
         tables: see `DataIndex`.
         sample_submission: see `DataIndex`.
         paths: (n_files,), the image files, those of a row together, split by split.
-        stats: (2 * n_files,), size in bytes and mtime in ns of each file, in turn.
+        stats: (4 * n_files,), `file_digests.Status` of each file, in turn.
     """
 
     sources: dict[str, Any]
@@ -139,22 +141,17 @@ class StoredIndex:
             handle.write(self.stats.tobytes())
 
     def images_are_unchanged(self) -> bool:
-        """Whether all image files have the size and mtime that they had."""
-        stat, stats = os.stat, array("q")
-        try:
-            for path in self.paths:
-                status = stat(path)
-                stats.append(status.st_size)
-                stats.append(status.st_mtime_ns)
-        except OSError:
-            return False
+        """Whether `stat` says of all image files what it said."""
+        stats = array("q")
+        for path in self.paths:
+            stats.extend(status_of(path) or ())
         return stats == self.stats
 
     def image_bytes(self, split: str, files_per_row: int) -> "array[int]":
         """Size of the images of each row of a split together, (n_rows,)."""
         splits = list(self.rows)
         start = sum(self.rows[name] for name in splits[: splits.index(split)]) * files_per_row
-        sizes = self.stats[2 * start : 2 * (start + self.rows[split] * files_per_row) : 2]
+        sizes = self.stats[4 * start : 4 * (start + self.rows[split] * files_per_row) : 4]
         if files_per_row == 1:
             return sizes
         return array("q", (sum(sizes[first : first + files_per_row]) for first in range(0, len(sizes), files_per_row)))
@@ -174,7 +171,7 @@ class DataIndexer:
         """
         self._dataset, self._folds = config["dataset"], config["folds"]
         self._pinned, self._record_tables = pinned, record_tables
-        self._path, self._digests = folder / "data_index", folder / "image_digests.tsv"
+        self._path, self._digests = folder / "data_index", folder / "image_digests"
         self._files = _local_files(self._dataset) if pinned is None else None
         self._sources: dict[str, Any] = {}
         self._stored: StoredIndex | None = None
@@ -206,7 +203,7 @@ class DataIndexer:
             if self._stored.digests != digests:
                 replace(self._stored, digests=digests).save(self._path)
             return
-        # Sizes and mtimes from when the images were digested: one that changed since then is noticed next time.
+        # As they were when the images were digested: one that changed since then is noticed next time.
         digested = DigestCache(self._digests)
         paths = [
             path
@@ -221,7 +218,7 @@ class DataIndexer:
             tables=data_index.tables,
             sample_submission=data_index.sample_submission,
             paths=paths,
-            stats=array("q", (number for path in paths for number in digested.size_and_mtime(path))),
+            stats=array("q", (number for path in paths for number in digested.status(path))),
         ).save(self._path)
 
     def _read_rows(self) -> RawData:
@@ -239,12 +236,11 @@ class DataIndexer:
         if self._dataset["channels"]:
             # There may be new files of a channel that is not in the configuration.
             paths += [Path(split.images).parent for split in files.values()]
-        stats = [path.stat() if path.exists() else None for path in paths]
         return {
             "dataset": digest_of(self._dataset),
             "folds": digest_of(self._folds),
             "code": [code_digest(Path(__file__)), code_digest(READER)],
-            "tables": [status and [status.st_size, status.st_mtime_ns] for status in stats],
+            "tables": [status and list(status) for status in map(status_of, paths)],
         }
 
     def _stored_split(self, stored: StoredIndex, split: str) -> SplitIndex:

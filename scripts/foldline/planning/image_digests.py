@@ -1,20 +1,17 @@
 """Content digests of image files, without reading the files that are known already.
 
-Images on a local disk are looked up by `stat`: their digests are cached by path, size and mtime, so that only new or
-touched files are read. Images in a bucket are never read here: its listing has their checksums.
+Images on a local disk are looked up by `stat`, and only new, changed or touched files are read. Images in a bucket are
+never read here: its listing has their checksums.
 """
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.io.files import atomic_write, sha256_of_file
-
-READERS = 8
+from foldline.io.files import sha256_of_file
+from foldline.planning.file_digests import FileDigests, Status
 
 
 class ImageDigests(Protocol):
@@ -38,35 +35,20 @@ class ImageDigests(Protocol):
 
 
 class DigestCache:
-    """SHA-256 of local files by path, size and mtime, stored in a tab-separated file."""
+    """SHA-256 of local files; known ones are looked up by `stat`, see `file_digests`."""
 
     def __init__(self, path: Path):
-        self._path = path
-        self._known: dict[str, tuple[int, int, str]] = {}
-        self._changed = False
-        if path.is_file():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                name, size, mtime, sha256 = line.split("\t")
-                self._known[name] = (int(size), int(mtime), sha256)
+        self._digests = FileDigests(path, sha256_of_file)
 
     def contents(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> list[tuple[str, int]]:
         """SHA-256 and size of each file, see `ImageDigests.contents`; unknown or changed files are read."""
-        stats = [_stat(path) for path in paths]
-        _check_images_exist(paths, [stat is not None for stat in stats], row_of)
-        new = [
-            (path, stat)
-            for path, stat in zip(paths, stats, strict=True)
-            if stat is not None and self._known.get(path, (-1, -1))[:2] != (stat.st_size, stat.st_mtime_ns)
-        ]
-        with ThreadPoolExecutor(READERS) as pool:
-            for (path, stat), sha256 in zip(new, pool.map(sha256_of_file, [path for path, _ in new]), strict=True):
-                self._known[path] = (stat.st_size, stat.st_mtime_ns, sha256)
-                self._changed = True
-        return [(self._known[path][2], self._known[path][0]) for path in paths]
+        known = self._digests.of(paths)
+        _check_images_exist(paths, [sha256 is not None for sha256 in known], row_of)
+        return [(sha256, self.status(path)[0]) for path, sha256 in zip(paths, known, strict=True) if sha256]
 
-    def size_and_mtime(self, path: str) -> tuple[int, int]:
-        """Size in bytes and mtime in ns that a file had when it was digested."""
-        return self._known[path][:2]
+    def status(self, path: str) -> Status:
+        """What `stat` said of a file when it was digested."""
+        return self._digests.status(path)
 
     def file_names(self, folder: str) -> list[str]:
         """See `ImageDigests.file_names`."""
@@ -74,10 +56,7 @@ class DigestCache:
 
     def save(self) -> None:
         """Write the cache if it has new digests."""
-        if self._changed:
-            with atomic_write(self._path, mode="w", encoding="utf-8") as handle:
-                for name, (size, mtime, sha256) in self._known.items():
-                    handle.write(f"{name}\t{size}\t{mtime}\t{sha256}\n")
+        self._digests.save()
 
 
 class BucketListings:
@@ -116,10 +95,3 @@ def _check_images_exist(paths: Sequence[str], exists: Sequence[bool], row_of: Ca
             f"{listing(missing, limit=3)} does not exist; add the images, or correct dataset.root or the path of the "
             "images in the config"
         )
-
-
-def _stat(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)  # noqa: PTH116  (a Path object for each of a million files costs more than the call)
-    except (FileNotFoundError, NotADirectoryError):
-        return None

@@ -1,24 +1,30 @@
 """Key files tell Snakemake, by mtime alone, exactly which jobs are stale.
 
 Every rule has an input `key` and an output `built`. The process that builds the DAG writes the job's key into `key`; a
-step that ended well copies it to `built`. A job is fresh if `built` holds its current key and none of its outputs is
-missing. The files of fresh jobs get mtimes in the order of the DAG, because a copy from a bucket or a colleague may
-have mixed them up. The key file of a stale job is written anew, and Snakemake does the rest.
+step that ended well records it in `built`, with the checksums of its other outputs. A job is fresh if `built` holds its
+current key and all of its outputs are as recorded. The files of fresh jobs get mtimes in the order of the DAG, none of
+them in the future, because a copy from a bucket or a colleague may have mixed them up. The key file of a stale job is
+written anew, and Snakemake does the rest.
 
 Key files are on the local disk of the process that builds the DAG, even if results are in a bucket. A machine that runs
 single jobs and does not see that disk writes them from the plan.
 """
 
+import contextlib
+import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from foldline.errors import listing
 from foldline.io.files import atomic_write
 from foldline.planning.result_store import SECOND, LocalResults
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 
-_DISK = LocalResults()
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class JobFiles:
 
     Attributes:
         key: input that holds the key of the job.
-        built: output that holds the key from which the outputs were built.
-        outputs: the other outputs.
+        built: output that records the key from which the outputs were built, and what they were.
+        outputs: the other outputs; no two have one file name.
         benchmark: benchmark file. Snakemake reads its mtime as that of an output, but it may be missing.
     """
 
@@ -61,7 +67,7 @@ def refresh(
     for job in plan.jobs:
         files = files_of(job)
         mtimes = read_mtimes(files, results)
-        if is_forced(job) or not is_fresh(files, job.key, mtimes, results):
+        if is_forced(job) or not is_fresh(job, files, mtimes, results):
             mark_stale(files, job.key, mtimes, results)
             stale.append(job)
         else:
@@ -70,22 +76,48 @@ def refresh(
     return stale
 
 
+def job_facts(
+    plan: WorkflowPlan, files_of: Callable[[Job], JobFiles], results: LocalResults
+) -> dict[str, dict[str, Any]]:
+    """The `step.JobFacts` of all jobs, by the name of the job; arguments as `refresh`."""
+    dependents: dict[str, list[str]] = {job.name: [] for job in plan.jobs}
+    for job in plan.jobs:
+        built = results.url(files_of(job).built)
+        for need in job.needs:
+            dependents[need.name].append(built)
+    return {
+        job.name: {
+            "key": job.key,
+            "script": f"{job.rule}.py",
+            "code": job.code,
+            "dependents": dependents[job.name],
+            "on_disk": results.on_disk,
+        }
+        for job in plan.jobs
+    }
+
+
 def read_mtimes(files: JobFiles, results: LocalResults) -> dict[Path, int]:
     """Mtimes in ns of those outputs of a job that exist, `built` and the benchmark included."""
     mtimes = {path: results.mtime(path) for path in (files.built, *files.outputs, files.benchmark)}
     return {path: mtime for path, mtime in mtimes.items() if mtime is not None}
 
 
-def is_fresh(files: JobFiles, key: str, mtimes: Mapping[Path, int], results: LocalResults) -> bool:
-    """Whether all outputs of a job exist and were built from its current key.
+def is_fresh(job: Job, files: JobFiles, mtimes: Mapping[Path, int], results: LocalResults) -> bool:
+    """Whether all outputs of a job exist, were built from its current key, and are as the job wrote them.
 
     Args:
-        files: files of the job.
-        key: current key of the job.
+        job: the job.
+        files: its files.
         mtimes: see `read_mtimes`.
         results: where the results are.
     """
-    return all(path in mtimes for path in (files.built, *files.outputs)) and results.holds(files.built, key)
+    if not all(path in mtimes for path in (files.built, *files.outputs)):
+        return False
+    different = results.unrecorded(files.built, files.outputs, job.key)
+    if different:
+        logger.warning("%s; %s runs again", listing(different), job.name)
+    return different == []
 
 
 def mark_stale(files: JobFiles, key: str, mtimes: Mapping[Path, int], results: LocalResults) -> None:
@@ -99,20 +131,22 @@ def mark_stale(files: JobFiles, key: str, mtimes: Mapping[Path, int], results: L
         mtimes: see `read_mtimes`.
         results: where the results are.
     """
-    if mtimes or not _DISK.holds(files.key, key):
+    if mtimes or not _holds(files.key, key):
         # Snakemake takes a newer file with equal content for unchanged, so the second line changes every time.
         _write_key(files.key, f"{key}\nstale at {time.time_ns()}\n")
     latest = files.key.stat().st_mtime_ns - SECOND
-    for path, mtime in mtimes.items():
-        # Clocks of other machines may be ahead.
-        if mtime > latest:
-            results.set_mtime(path, latest)
+    # Clocks of other machines may be ahead.
+    newer = {path: mtime for path, mtime in mtimes.items() if mtime > latest}
+    if newer and results.read_only:
+        _set_mtime(files.key, max(newer.values()) + SECOND)
+    for path in newer:
+        results.set_mtime(path, latest)
 
 
 def order_mtimes(
     files: JobFiles, key: str, mtimes: Mapping[Path, int], results: LocalResults, *, newest_input: int
 ) -> int:
-    """Make Snakemake leave a fresh job alone: its outputs become no older than its inputs.
+    """Make Snakemake leave a fresh job alone: its outputs become no older than its inputs, and none is in the future.
 
     Args:
         files: files of the job.
@@ -124,16 +158,17 @@ def order_mtimes(
     Returns:
         Mtime in ns of the newest output.
     """
-    if not _DISK.holds(files.key, key):
+    if not _holds(files.key, key):
         _write_key(files.key, f"{key}\n")
-    for path, mtime in mtimes.items():
-        if mtime < newest_input:
-            results.set_mtime(path, newest_input)
-    ordered = [max(mtime, newest_input) for mtime in mtimes.values()]
-    latest_key = min(ordered) - SECOND
+    now = time.time_ns()
+    ordered = {path: max(min(mtime, now), newest_input) for path, mtime in mtimes.items()}
+    for path, mtime in ordered.items():
+        if mtime != mtimes[path]:
+            results.set_mtime(path, mtime)
+    latest_key = min(ordered.values()) - SECOND
     if files.key.stat().st_mtime_ns > latest_key:
-        _DISK.set_mtime(files.key, latest_key)
-    return max(ordered)
+        _set_mtime(files.key, latest_key)
+    return max(ordered.values())
 
 
 def write_missing_keys(keys: Mapping[str, str]) -> None:
@@ -145,6 +180,17 @@ def write_missing_keys(keys: Mapping[str, str]) -> None:
     for path, key in keys.items():
         if not Path(path).is_file():
             _write_key(Path(path), f"{key}\n")
+
+
+def _holds(path: Path, key: str) -> bool:
+    """Whether the first line of a key file is `key`."""
+    with contextlib.suppress(FileNotFoundError), path.open(encoding="utf-8") as handle:
+        return handle.readline().rstrip("\n") == key
+    return False
+
+
+def _set_mtime(path: Path, mtime: int) -> None:
+    os.utime(path, ns=(mtime, mtime))
 
 
 def _write_key(path: Path, text: str) -> None:

@@ -109,7 +109,10 @@ class _Stages:
             "table": self.plan.tables[split],
             "images": image_pattern(dataset, split),
         }
-        digests = index.shard_digests(count, with_files=self._config["folds"]["method"] == "files")
+        # The step compares what it reads with the digest of rows and images. The files of records only change the key.
+        planned = index.shard_digests(count)
+        by_files = self._config["folds"]["method"] == "files"
+        digests = index.shard_digests(count, with_files=True) if by_files else planned
         self.plan.shards[f"scan/{split}"] = list(digests)
         return [
             self._add(
@@ -119,7 +122,7 @@ class _Stages:
                 settings=settings,
                 needs=example,
                 raw_digest=digest,
-                runtime_arguments=runtime_arguments,
+                runtime_arguments={**runtime_arguments, "digest": planned[shard]},
             )
             for shard, digest in digests.items()
         ]

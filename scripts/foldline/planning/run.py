@@ -1,17 +1,23 @@
 """One run of the workflow: the paths of its own files, its plan, and the key files of its jobs.
 
 Snakemake reads the Snakefile in the process that builds the DAG and in every process that runs a single job. The first
-one makes the plan and stores it; the others load it.
+one makes the plan, configuration included, and stores it; the others load it. While a run executes jobs, no other
+command changes the plan, the key files or the data index: it plans in a private folder.
 """
 
+import atexit
+import contextlib
+import logging
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from foldline.io import storage
 from foldline.io.files import digest_of
-from foldline.planning import job_keys, run_lock
+from foldline.planning import job_keys
 from foldline.planning.config_checks import check_combinations
 from foldline.planning.configuration import command_line_section, complete, read_schema, with_preset
 from foldline.planning.data_index import DataIndexer
@@ -19,7 +25,10 @@ from foldline.planning.job_keys import JobFiles
 from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import RECORD_TABLES
 from foldline.planning.result_store import LocalResults, check_data_is_visible, open_results
+from foldline.planning.run_lock import RunLock
 from foldline.planning.workflow_plan import Job, WorkflowPlan
+
+logger = logging.getLogger(__name__)
 
 OWN_FOLDER = ".foldline"
 PLAN_FILE = "results/keys/plan.json"
@@ -32,10 +41,30 @@ class RunPaths:
     Attributes:
         below_prefix: puts a path of the working directory below the prefix of the module.
         bucket: URL of the folder in the bucket that holds the working directory; "" if results are on a disk.
+        private: folder of a command that plans while another run executes jobs; "" for the run itself.
     """
 
     below_prefix: Callable[[str], str]
     bucket: str = ""
+    private: str = ""
+
+    def of_planning(self, path: str) -> str:
+        """Path of a local file that only the process that builds the DAG writes: key files, plan, data index."""
+        return storage.join(self.private, self.below_prefix(path)) if self.private else self.below_prefix(path)
+
+    def record_tables(self) -> str:
+        """Folder or URL of the tables that are made from TFRecord files."""
+        return self.of_planning(RECORD_TABLES) if self.private else self.beside_results(RECORD_TABLES)
+
+    def made_private(self) -> "RunPaths":
+        """The same paths for a command that changes nothing; it gets a copy of the data index."""
+        private = tempfile.mkdtemp(prefix="foldline-")
+        atexit.register(shutil.rmtree, private, ignore_errors=True)
+        paths = replace(self, private=private)
+        ignored = shutil.ignore_patterns("checkpoints", "run.lock")
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copytree(self.below_prefix(OWN_FOLDER), paths.of_planning(OWN_FOLDER), ignore=ignored)
+        return paths
 
     def beside_results(self, path: str) -> str:
         """Path or URL of a file that the process that builds the DAG writes for all jobs."""
@@ -82,12 +111,14 @@ class Run:
         plan: the plan.
         paths: the paths.
         results: where the results are; None in a process that runs a single job.
+        lock: the lock of the working directory; None in a process that runs a single job.
         example_exists: whether the tables and images of the example exist; True for the user's own data.
     """
 
     plan: WorkflowPlan
     paths: RunPaths
     results: LocalResults | None = None
+    lock: RunLock | None = None
     example_exists: bool = True
 
     @classmethod
@@ -113,17 +144,24 @@ class Run:
             FoldlineError: the data are wrong or do not fit the configuration, or a bucket cannot be read.
         """
         check_data_is_visible(config["dataset"]["root"], storage_settings)
-        results = open_results(storage_settings, storage_registry)
-        indexer = DataIndexer(
-            config,
-            folder=Path(paths.below_prefix(OWN_FOLDER)),
-            pinned=pinned,
-            record_tables=paths.beside_results(RECORD_TABLES),
+        lock = RunLock(Path(paths.below_prefix(OWN_FOLDER)) / "run.lock")
+        if lock.holder:
+            logger.warning(
+                "another run works in this directory (%s); what it does is planned apart from it, and nothing is "
+                "changed",
+                lock.holder,
+            )
+            paths = paths.made_private()
+        folder = Path(paths.of_planning(OWN_FOLDER))
+        results = open_results(
+            storage_settings, storage_registry, digests=folder / "result_digests", read_only=bool(paths.private)
         )
+        indexer = DataIndexer(config, folder=folder, pinned=pinned, record_tables=paths.record_tables())
         data_index = indexer.read()
         plan = make_plan(config, data_index, pinned=pinned)
+        plan.config = dict(config)
         indexer.store(data_index)
-        return cls(plan, paths, results, example_exists=data_index.written)
+        return cls(plan, paths, results, lock, example_exists=data_index.written)
 
     @classmethod
     def load(cls, paths: RunPaths) -> "Run":
@@ -138,13 +176,15 @@ class Run:
         if self.results is None:
             return
         self.plan.keys = {str(files_of(job).key): job.key for job in self.plan.jobs}
-        self.plan.save(self.paths.below_prefix(PLAN_FILE))
+        self.plan.facts = job_keys.job_facts(self.plan, files_of, self.results)
+        self.plan.save(self.paths.of_planning(PLAN_FILE))
         job_keys.refresh(
             self.plan,
             files_of,
             self.results,
             is_forced=lambda job: job.rule == "example_data" and not self.example_exists,
         )
+        self.results.save()
 
     def start(self) -> None:
         """Keep other runs out of the working directory until this process ends, and store the plan beside the results.
@@ -154,6 +194,6 @@ class Run:
         Raises:
             FoldlineError: another run works in this directory.
         """
-        if self.results is not None:
-            run_lock.hold(Path(self.paths.below_prefix(OWN_FOLDER)) / "run.lock")
+        if self.lock is not None:
+            self.lock.start()
         self.plan.save(self.paths.beside_results(PLAN_FILE))

@@ -32,6 +32,7 @@ class Job:
         runtime_arguments: keyword arguments of its script that do not define the result: folders, tables, device.
         needs: jobs whose outputs it reads and whose changes make it stale.
         key: digest of everything that defines the result.
+        code: digest of its script and of the code that the script imports.
     """
 
     rule: str
@@ -40,6 +41,7 @@ class Job:
     runtime_arguments: dict[str, Any]
     needs: tuple["Job", ...]
     key: str
+    code: str = ""
 
     @property
     def name(self) -> str:
@@ -62,7 +64,9 @@ class WorkflowPlan:
         megabytes: expected size of all shards together, by image size and split: "224/test".
         tables: the table that lists the samples of each split.
         arguments: keyword arguments of each job's script, by the name of the job.
+        facts: `step.JobFacts` of each job, by the name of the job.
         keys: key of each job, by the path of its key file.
+        config: the completed configuration from which the plan was made.
     """
 
     jobs: list[Job] = field(default_factory=list)
@@ -70,7 +74,9 @@ class WorkflowPlan:
     megabytes: dict[str, float] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     keys: dict[str, str] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
 
     def add(
         self,
@@ -93,17 +99,18 @@ class WorkflowPlan:
             **wildcards: values of the rule's wildcards.
         """
         rule, values = script.stem, {name: str(value) for name, value in wildcards.items()}
+        code = _cached_code_digest(script)
         key = digest_of(
             {
                 "rule": rule,
                 "wildcards": values,
-                "code": _cached_code_digest(script),
+                "code": code,
                 "settings": dict(settings),
                 "raw": raw_digest,
                 "needs": [job.key for job in needs],
             }
         )
-        job = Job(rule, values, dict(settings), dict(runtime_arguments or {}), tuple(needs), key)
+        job = Job(rule, values, dict(settings), dict(runtime_arguments or {}), tuple(needs), key, code)
         self.jobs.append(job)
         self.arguments[job.name] = {**job.settings, **job.runtime_arguments}
         return job
@@ -111,6 +118,10 @@ class WorkflowPlan:
     def job_arguments(self, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
         """Keyword arguments of a job's script."""
         return self.arguments[job_name(rule, wildcards)]
+
+    def job_facts(self, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+        """The `step.JobFacts` of a job."""
+        return self.facts[job_name(rule, wildcards)]
 
     def inventory_shards(self, split: str, *, shard: str | None = None) -> list[str]:
         """Names of the shards of the inventory of a split; an empty list if the data do not have the split.
@@ -139,7 +150,7 @@ class WorkflowPlan:
 
     def save(self, path: str) -> None:
         """Store everything but `jobs` at a path or URL; a file with the same content is left alone."""
-        names = ("shards", "megabytes", "tables", "arguments", "keys")
+        names = ("shards", "megabytes", "tables", "arguments", "facts", "keys", "config")
         content = {name: getattr(self, name) for name in names}
         storage.write_if_changed(path, json.dumps(content, sort_keys=True, allow_nan=False).encode())
 

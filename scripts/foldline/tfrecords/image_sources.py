@@ -14,7 +14,7 @@ from foldline.images.decoding import Picture, decode
 from foldline.images.headers import UnusableImageError, read_header
 from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
 from foldline.images.resizing import record_image
-from foldline.io.storage import read
+from foldline.io.storage import is_url, md5_as_listed, read
 from foldline.tfrecords.record_location import RecordLocation, read_image
 
 
@@ -44,28 +44,45 @@ class _ScannedImage:
         height: pixels, after EXIF orientation.
         picture: its pixels, maybe at a reduced scale.
         problem: why the image cannot be used; "" if it can.
+        unreadable: why the file cannot be read now; "" if it was read.
+        listed: checksum of the bytes as a bucket lists it, or `sha256` of an image on a disk.
     """
 
     bytes: int = 0
     sha256: str = ""
+    listed: str = ""
+    unreadable: str = ""
     width: int = 0
     height: int = 0
     picture: Picture | None = field(default=None, repr=False)
     problem: str = ""
 
 
-def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> dict[str, str | int]:
+@dataclass(frozen=True)
+class ScannedSample:
+    """The scan of the images of a sample.
+
+    Attributes:
+        cells: of the inventory: bytes (total) and sha256 (joint); width and height in pixels after EXIF orientation;
+            perceptual_hash; and problem, "" or why the first unusable image, named if there are several, cannot be
+            used. Cells that could not be determined are 0 or "".
+        content: `channels.joint_digest` of what planning knows of the bytes of the images: their SHA-256, or the MD5
+            that a bucket lists; "" if one could not be read.
+        unreadable: which images cannot be read now, and why.
+    """
+
+    cells: dict[str, str | int]
+    content: str
+    unreadable: tuple[str, ...]
+
+
+def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> ScannedSample:
     """Read and decode the images of a sample.
 
     Args:
         paths: path of each image, joined to the root of the dataset.
         image_feature: feature of the image in ready-made records.
         gray: whether each image is one channel; then a color image is a problem, and so is an image of another size.
-
-    Returns:
-        Cells of the inventory: bytes (total) and sha256 (joint); width and height in pixels after EXIF orientation;
-        perceptual_hash; and problem, "" or why the first unusable image, named if there are several, cannot be used.
-        Cells that could not be determined are 0 or "".
     """
     scanned = [_scan(path, image_feature, gray) for path in paths]
     first = scanned[0]
@@ -77,28 +94,33 @@ def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> dict
         if problem:
             problem = problem if len(paths) == 1 else f"{_name(path)}: {problem}"
             break
-    return {
+    complete = all(image.sha256 for image in scanned)
+    pictures = [image.picture for image in scanned if image.picture]
+    cells: dict[str, str | int] = {
         "bytes": sum(image.bytes for image in scanned),
-        "sha256": joint_digest([image.sha256 for image in scanned]) if all(image.sha256 for image in scanned) else "",
+        "sha256": joint_digest([image.sha256 for image in scanned]) if complete else "",
         "width": first.width,
         "height": first.height,
-        "perceptual_hash": "" if problem else perceptual_hash([one.picture for one in scanned if one.picture]),
+        "perceptual_hash": perceptual_hash(pictures) if complete and not problem else "",
         "problem": problem,
     }
+    unreadable = [f"{path}: {image.unreadable}" for path, image in zip(paths, scanned, strict=True) if image.unreadable]
+    content = joint_digest([image.listed for image in scanned]) if complete else ""
+    return ScannedSample(cells, content, tuple(unreadable))
 
 
 def _scan(path: str, image_feature: str, gray: bool) -> _ScannedImage:
     image = _ScannedImage()
+    location = RecordLocation.parse(path)
     try:
         data = _read(path, image_feature)
         image.bytes, image.sha256 = len(data), hashlib.sha256(data).hexdigest()
+        image.listed = md5_as_listed(data) if location is None and is_url(path) else image.sha256
         header = read_header(data)
         image.width, image.height = header.width, header.height
         picture = decode(data, header, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
-    except FileNotFoundError:
-        image.problem = "missing: no such file"
     except OSError as error:
-        image.problem = f"unreadable: {error.strerror or error}"
+        image.unreadable = error.strerror or str(error)
     except UnusableImageError as error:
         image.problem = str(error)
     else:

@@ -54,13 +54,13 @@ def test_only_changed_files_are_read_again(tmp_path: Path, monkeypatch: pytest.M
     paths = [str(tmp_path / name) for name in ("a", "b")]
     for path in paths:
         Path(path).write_text(Path(path).name)
-    cache = DigestCache(tmp_path / "cache.tsv")
+    cache = DigestCache(tmp_path / "cache")
     before = cache.contents(paths, row_of="ab".__getitem__)
     cache.save()
     read_paths = []
     monkeypatch.setattr("foldline.planning.image_digests.sha256_of_file", lambda path: read_paths.append(path) or "new")
     os.utime(paths[0], (1, 1))
-    after = DigestCache(tmp_path / "cache.tsv").contents(paths, row_of="ab".__getitem__)
+    after = DigestCache(tmp_path / "cache").contents(paths, row_of="ab".__getitem__)
     assert read_paths == [paths[0]]
     assert after == [("new", 1), before[1]]
 

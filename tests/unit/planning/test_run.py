@@ -1,6 +1,6 @@
 """A run: where its own files are, and what the process that builds the DAG leaves for the processes of single jobs."""
 
-import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,10 +8,11 @@ import pytest
 from fixtures.images import write_config, write_dataset
 from fixtures.project import REPOSITORY
 from foldline.errors import FoldlineError
-from foldline.planning import run_lock
+from foldline.io.build_record import BuildRecord
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.result_store import LocalResults
 from foldline.planning.run import Run, RunPaths, read_config
+from foldline.planning.run_lock import RunLock
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 from yaml import safe_load
 
@@ -26,19 +27,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def descriptors(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Descriptors of the locks that are held; they are released after the test."""
-    held: list[int] = []
-    hold = run_lock.hold
+def results(folder: Path) -> LocalResults:
+    return LocalResults(folder / "digests")
 
-    def recorded(path: str | Path) -> int:
-        held.append(hold(path))
-        return held[-1]
 
-    monkeypatch.setattr(run_lock, "hold", recorded)
-    yield held
-    for descriptor in held:
-        os.close(descriptor)
+@pytest.fixture
+def lock(folder: Path) -> Iterator[RunLock]:
+    """The lock of the working directory."""
+    lock = RunLock(folder / "run.lock")
+    yield lock
+    lock.release()
 
 
 @pytest.fixture
@@ -89,56 +87,80 @@ def test_a_configuration_is_completed_and_the_command_line_wins() -> None:
 
 
 def test_a_job_loads_the_plan_and_writes_missing_key_files(plan: WorkflowPlan, paths: RunPaths, folder: Path) -> None:
-    Run(plan, paths, LocalResults()).refresh_keys(files_of)
+    plan.config = {"folds": {"count": 3}}
+    Run(plan, paths, LocalResults(folder / "digests")).refresh_keys(files_of)
     (folder / "example_data.key").unlink()
     run = Run.load(paths)
     assert run.plan.tables == {"train": "train.csv"}
+    assert run.plan.config == {"folds": {"count": 3}}
+    assert run.plan.job_facts("example_data", {})["key"] == "key-1"
     assert (folder / "example_data.key").read_text() == "key-1\n"
     assert run.results is None
 
 
 def test_a_job_that_does_not_see_the_disk_loads_the_plan_from_beside_the_results(
-    plan: WorkflowPlan, folder: Path, descriptors: list[int]
+    plan: WorkflowPlan, folder: Path, results: LocalResults, lock: RunLock
 ) -> None:
     paths = RunPaths(str, bucket=str(folder / "bucket"))
-    Run(plan, paths, LocalResults()).start()
+    Run(plan, paths, results, lock).start()
     assert Run.load(paths).plan.tables == {"train": "train.csv"}
-    assert len(descriptors) == 1
+    assert (folder / "run.lock").read_text().startswith("running, process")
 
 
-def test_a_single_job_takes_no_lock_and_refreshes_no_key(
-    plan: WorkflowPlan, paths: RunPaths, folder: Path, descriptors: list[int]
-) -> None:
+def test_a_single_job_takes_no_lock_and_refreshes_no_key(plan: WorkflowPlan, paths: RunPaths, folder: Path) -> None:
     run = Run(plan, paths)
     run.start()
     run.refresh_keys(files_of)
-    assert descriptors == []
     assert not (folder / "example_data.key").exists()
-
-
-def test_a_run_locks_its_working_directory(plan: WorkflowPlan, paths: RunPaths, descriptors: list[int]) -> None:
-    Run(plan, paths, LocalResults()).start()
-    assert len(descriptors) == 1
-    assert Path("skin/.foldline/run.lock").read_text().startswith(f"process {os.getpid()} on ")
+    assert not (folder / "skin" / ".foldline").exists()
 
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_the_example_is_stale_if_its_files_are_gone(
-    exists: bool, plan: WorkflowPlan, paths: RunPaths, folder: Path
+    exists: bool, plan: WorkflowPlan, paths: RunPaths, folder: Path, results: LocalResults
 ) -> None:
-    (folder / "example_data.built").write_text("key-1\n")
-    Run(plan, paths, LocalResults(), example_exists=exists).refresh_keys(files_of)
+    BuildRecord.of_files("key-1", [], on_disk=True).write(folder / "example_data.built")
+    Run(plan, paths, results, example_exists=exists).refresh_keys(files_of)
     newer = (folder / "example_data.key").stat().st_mtime_ns > (folder / "example_data.built").stat().st_mtime_ns
     assert newer is not exists
 
 
-def test_the_process_that_builds_the_dag_plans_all_jobs(folder: Path, paths: RunPaths) -> None:
-    write_dataset(folder / "data")
-    write_config(folder / "config.yaml", root=str(folder / "data"))
+def prepared(folder: Path, paths: RunPaths) -> Run:
+    """A run of a small data set."""
+    if not (folder / "data").exists():
+        write_dataset(folder / "data")
+        write_config(folder / "config.yaml", root=str(folder / "data"))
     given = safe_load((folder / "config.yaml").read_text())
     config = read_config(given, schema_path=SCHEMA_PATH, main_config=given, command_line={})
     settings = SimpleNamespace(shared_fs_usage=["input-output"], default_storage_provider=None)
-    run = Run.prepare(config, paths, pinned=None, storage_settings=settings, storage_registry=None)
+    return Run.prepare(config, paths, pinned=None, storage_settings=settings, storage_registry=None)
+
+
+def test_the_process_that_builds_the_dag_plans_all_jobs(folder: Path, paths: RunPaths) -> None:
+    run = prepared(folder, paths)
     assert {job.rule for job in run.plan.jobs} >= {"scan_images", "train_fold", "blend_folds", "export_ensemble"}
+    assert run.plan.config["folds"]["count"] == 2
     assert run.example_exists
-    assert (folder / "skin" / ".foldline").is_dir()
+    assert (folder / "skin" / ".foldline" / "data_index").is_file()
+    run.lock.release()
+
+
+def test_beside_a_run_everything_is_planned_in_a_private_folder(
+    folder: Path, paths: RunPaths, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    prepared(folder, paths).lock.release()
+    before = {path: path.read_bytes() for path in (folder / "skin").rglob("*") if path.is_file()}
+
+    def busy(lock: RunLock, path: Path) -> None:
+        lock.holder, lock._path = "running, process 7 on laptop", path
+
+    monkeypatch.setattr(RunLock, "__init__", busy)
+    run = prepared(folder, paths)
+    run.refresh_keys(lambda job: JobFiles(Path(run.paths.of_planning(f"{job.name}.key")), Path("x"), (), Path("y")))
+    assert "another run works in this directory (running, process 7 on laptop)" in caplog.text
+    assert {path: path.read_bytes() for path in (folder / "skin").rglob("*") if path.is_file()} == before
+    private = Path(run.paths.private)
+    assert not private.is_relative_to(folder)
+    assert (private / "skin" / "results/keys/plan.json").is_file()
+    with pytest.raises(FoldlineError, match=r"another run works in this directory \(running, process 7 on laptop\)"):
+        run.start()

@@ -11,14 +11,18 @@ import pandas as pd
 import pytest
 from fixtures.pictures import photograph, saved
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
-from foldline.dataset.id_hash import shard_index, shard_name
+from foldline.dataset.id_hash import shard_index, shard_name, shard_numbers
+from foldline.dataset.rows_digest import rows_digest
+from foldline.dataset.sample_table import read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
 from foldline.images.decoding import Picture, decode
 from foldline.images.headers import read_header
 from foldline.images.perceptual_hash import perceptual_hash
+from foldline.io.storage import join
 from foldline.io.tables import INVENTORY, read_table
 from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_location import RecordLocation, read_image
 from foldline.tfrecords.record_tables import write_split_table
 from PIL import Image
 from scan_images import scan_images
@@ -35,6 +39,7 @@ CONFIG = ScanConfig(
     group_column="patient",
     metadata_columns=("site",),
     labels=None,
+    digest="",
 )
 ONE = shard_name(0, 1)
 
@@ -56,8 +61,24 @@ def scan(
 ) -> pd.DataFrame:
     config = replace(CONFIG, **{"root": str(folder), "table": str(folder / "train.csv"), **changes})
     split = "train" if config.target_column else "test"
+    if "digest" not in changes:
+        config = replace(config, digest=planned_digest(config, shard))
     scan_images(inventory=folder / name, split=split, shard=shard, config=config, threads=threads)
     return read_table(folder / name, INVENTORY)
+
+
+def planned_digest(config: ScanConfig, shard: str) -> str:
+    """Digest of the rows and images of a shard, as planning computes it."""
+    index, count = shard_numbers(shard)
+    facts = []
+    for row in read_rows(config.table, config.columns()):
+        if shard_index(row.id, count) == index:
+            path = join(config.root, config.images.replace("{id}", row.id) if config.images else row.metadata[-1])
+            location = RecordLocation.parse(path)
+            data = Path(path).read_bytes() if location is None else read_image(location, config.image_feature)
+            cells = row.metadata[: len(config.metadata_columns)]
+            facts.append([row.id, row.target, row.group, *cells, hashlib.sha256(data).hexdigest()])
+    return rows_digest(facts)
 
 
 def test_a_row_describes_its_image(root: Path) -> None:
@@ -119,26 +140,21 @@ def test_sizes_are_those_of_the_upright_image(root: Path) -> None:
 def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:
     folder = root / "pictures"
     intact = (folder / "s 1.png").read_bytes()
-    (folder / "s 0.png").unlink()
     (folder / "s 1.png").write_bytes(intact[:-5])
     (folder / "s 2.png").write_bytes(b"")
     (folder / "s 3.png").write_bytes(b"a text")
-    (folder / "s 4.png").unlink()
-    (folder / "s 4.png").mkdir()
     frames = [Image.fromarray(photograph(8, 8, seed=seed)) for seed in range(2)]
     (folder / "s 5.png").write_bytes(saved(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
     jpeg = saved(photograph(64, 64), "JPEG")
     (folder / "s 6.png").write_bytes(jpeg[:-100])
     table = scan(root).set_index("id")
     problems = table["problem"]
-    assert problems["s 0"] == "missing: no such file"
     assert problems["s 1"] == "damaged: the PNG file is truncated"
     assert problems["s 2"] == "empty file"
     assert problems["s 3"].startswith("not a readable")
-    assert problems["s 4"] == "unreadable: Is a directory"
     assert problems["s 5"] == "animated: 2 frames"
     assert problems["s 6"].startswith("damaged: ")
-    assert (problems[[f"s {number}" for number in range(7, 12)]] == "").all()
+    assert (problems[["s 0", "s 4", *(f"s {number}" for number in range(7, 12))]] == "").all()
     assert table.loc["s 1", "sha256"] == hashlib.sha256(intact[:-5]).hexdigest()
     assert table.loc["s 6", ["width", "height"]].tolist() == [64, 64]
     lengths = table["perceptual_hash"].str.len()
@@ -146,9 +162,40 @@ def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:
     assert set(lengths[problems != ""]) == {0}
 
 
+def test_problems_of_the_moment_end_the_scan_and_are_all_named(root: Path) -> None:
+    digest = planned_digest(replace(CONFIG, root=str(root), table=str(root / "train.csv")), ONE)
+    (root / "pictures" / "s 0.png").unlink()
+    (root / "pictures" / "s 4.png").unlink()
+    (root / "pictures" / "s 4.png").mkdir()
+    with pytest.raises(FoldlineError) as raised:
+        scan(root, digest=digest)
+    message = str(raised.value)
+    assert f"train.csv, line 2: id 's 0': image {root}/pictures/s 0.png: No such file or directory" in message
+    assert f"train.csv, line 6: id 's 4': image {root}/pictures/s 4.png: Is a directory" in message
+    assert not (root / "inventory.csv").exists()
+
+
+@pytest.mark.parametrize("edit", ["image", "label", "row", "nothing"])
+def test_rows_and_images_that_were_not_planned_are_refused(root: Path, edit: str) -> None:
+    digest = planned_digest(replace(CONFIG, root=str(root), table=str(root / "train.csv")), ONE)
+    table = root / "train.csv"
+    if edit == "image":
+        (root / "pictures" / "s 1.png").write_bytes((root / "pictures" / "s 2.png").read_bytes())
+    elif edit == "label":
+        table.write_text(table.read_text().replace("s 1,1", "s 1,0"))
+    elif edit == "row":
+        table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+    if edit == "nothing":
+        assert len(scan(root, digest=digest)) == len(NAMES)
+        return
+    with pytest.raises(FoldlineError, match=r"train\.csv: rows of this shard, or their images, changed after the run"):
+        scan(root, digest=digest)
+    assert not (root / "inventory.csv").exists()
+
+
 def test_a_metadata_column_with_the_name_of_another_is_refused(root: Path) -> None:
     with pytest.raises(FoldlineError, match="metadata column width: the inventory has a column of that name"):
-        scan(root, metadata_columns=("site", "width"))
+        scan(root, metadata_columns=("site", "width"), digest="")
 
 
 @pytest.fixture
@@ -184,18 +231,20 @@ def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, Any])
     assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "inventory.csv").read_bytes()
 
 
-def test_problems_of_records_are_listed(tmp_path: Path, records: dict[str, Any]) -> None:
+def test_records_that_were_not_planned_are_refused(tmp_path: Path, records: dict[str, Any]) -> None:
+    digest = planned_digest(replace(CONFIG, **records), ONE)
     path = Path(records["root"]) / "a.tfrec"
-    data = bytearray(path.read_bytes())
+    intact = path.read_bytes()
+    data = bytearray(intact)
     data[100] ^= 1
-    path.write_bytes(data[:-10])
+    path.write_bytes(data)
+    with pytest.raises(FoldlineError, match=r"raw\.csv: rows of this shard, or their images, changed after the run"):
+        scan(tmp_path, **records, digest=digest)
+    path.write_bytes(intact)
+    assert len(scan(tmp_path, **records, digest=digest)) == 6
     (Path(records["root"]) / "b.tfrec").unlink()
-    assert list(scan(tmp_path, **records)["problem"]) == [
-        *["missing: no such file"] * 3,
-        "damaged: the record does not match its checksum",
-        "",
-        "damaged: no record of this length is there; the file has changed or is truncated",
-    ]
+    with pytest.raises(FoldlineError, match=r"raw\.csv, line 2: id 'ISIC_\d+': image .*b\.tfrec.*: No such file"):
+        scan(tmp_path, **records, digest=digest)
 
 
 def test_a_table_may_name_the_paths_of_its_images(root: Path) -> None:
@@ -205,4 +254,4 @@ def test_a_table_may_name_the_paths_of_its_images(root: Path) -> None:
     by_pattern = scan(root, table=str(root / "paths.csv"))
     pd.testing.assert_frame_equal(by_path, by_pattern)
     with pytest.raises(FoldlineError, match=r"train\.csv: no column path; the table has name, sick"):
-        scan(root, images=None)
+        scan(root, images=None, digest="")

@@ -1,14 +1,20 @@
 """A step is built when its body ended well, and says in its log why it did not."""
 
+import base64
 import contextlib
+import hashlib
 import logging
+import os
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fixtures.step_jobs import step_job
 from foldline.errors import FoldlineError, StoppedError
+from foldline.io.build_record import BuildRecord
 from foldline.step import step
 
 
@@ -28,27 +34,89 @@ def logging_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def job(tmp_path: Path) -> SimpleNamespace:
-    (tmp_path / "step.key").write_text("a digest\n")
-    return SimpleNamespace(
-        input=SimpleNamespace(key=str(tmp_path / "step.key")),
-        output=SimpleNamespace(built=str(tmp_path / "keys" / "step.built")),
-        log=[str(tmp_path / "logs" / "step.log")],
+    """A job with an input and an output, which exists already."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "train.py").write_text("EPOCHS = 3\n")
+    (tmp_path / "folds.csv").write_text("id,fold\n")
+    (tmp_path / "weights.h5").write_text("weights")
+    return step_job(
+        script=tmp_path / "scripts" / "train.py",
+        key="a digest",
+        inputs={"folds": str(tmp_path / "folds.csv")},
+        outputs={"weights": str(tmp_path / "weights.h5"), "built": str(tmp_path / "keys" / "step.built")},
+        log=str(tmp_path / "logs" / "step.log"),
+        dependents=[str(tmp_path / "keys" / name) for name in ("dependent.built", "absent.built")],
     )
 
 
-def test_a_step_that_ends_well_is_built_from_its_key(job: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+def record_of(job: SimpleNamespace) -> BuildRecord | None:
+    return BuildRecord.read(Path(job.output.built))
+
+
+def test_a_step_that_ends_well_records_its_key_and_its_outputs(
+    job: SimpleNamespace, capfd: pytest.CaptureFixture[str]
+) -> None:
     with step(job):
         logging.getLogger("foldline.test").info("at work")
         assert not Path(job.output.built).exists()
-    assert Path(job.output.built).read_text() == "a digest\n"
+    record = record_of(job)
+    assert record.key == "a digest"
+    assert record.outputs == {"weights.h5": (7, base64.b64encode(hashlib.md5(b"weights").digest()).decode())}
+    assert record.inodes == {"weights.h5": Path(job.output.weights).stat().st_ino}
     assert "INFO at work" in Path(job.log[0]).read_text()
     assert "INFO at work" in capfd.readouterr().err
 
 
-def test_the_key_is_that_of_the_start(job: SimpleNamespace) -> None:
+def test_the_record_of_an_uploaded_output_does_not_depend_on_the_machine(job: SimpleNamespace) -> None:
+    job.params.job["on_disk"] = False
     with step(job):
-        Path(job.input.key).write_text("a later digest\n")
-    assert Path(job.output.built).read_text() == "a digest\n"
+        pass
+    assert record_of(job).inodes == {}
+    assert record_of(job).finished_ns == 0
+
+
+def test_results_of_earlier_outputs_are_stale_once_a_step_ends(job: SimpleNamespace) -> None:
+    dependent = Path(job.params.job["dependents"][0])
+    dependent.parent.mkdir()
+    dependent.write_text("record")
+    with pytest.raises(SystemExit), step(job):
+        raise FoldlineError("bad")
+    assert dependent.exists()
+    with step(job):
+        assert dependent.exists()
+    assert not dependent.exists()
+
+
+def test_a_step_does_not_run_with_code_that_was_not_planned(job: SimpleNamespace) -> None:
+    Path(job.scriptdir, "train.py").write_text("EPOCHS = 4\n")
+    with pytest.raises(SystemExit) as ended, step(job):
+        pytest.fail("the body runs")
+    assert ended.value.code == 1
+    assert "train.py: the code of this step changed after the run was planned" in Path(job.log[0]).read_text()
+
+
+@pytest.mark.parametrize("change", ["content", "mtime", "deleted"])
+def test_a_step_whose_input_changed_meanwhile_fails(job: SimpleNamespace, change: str) -> None:
+    path = Path(job.input.folds)
+    with pytest.raises(SystemExit) as ended, step(job):
+        if change == "content":
+            path.write_text("id,fold\na,1\n")
+        elif change == "mtime":
+            os.utime(path, ns=(5, 5))
+        else:
+            path.unlink()
+    assert ended.value.code == 1
+    assert "folds.csv changed while this step read it" in Path(job.log[0]).read_text()
+    assert record_of(job) is None
+
+
+def test_an_input_from_the_future_is_no_newer_than_outputs(job: SimpleNamespace) -> None:
+    future = time.time_ns() + 10**12
+    os.utime(job.input.folds, ns=(future, future))
+    with step(job):
+        pass
+    assert Path(job.input.folds).stat().st_mtime_ns <= time.time_ns()
+    assert Path(job.output.built).exists()
 
 
 def test_bad_input_ends_the_step_with_its_message_alone(
@@ -117,7 +185,7 @@ def test_a_resumed_step_continues_its_log(job: SimpleNamespace) -> None:
 
 def test_the_log_of_another_key_is_not_continued(job: SimpleNamespace) -> None:
     attempt(job, "first", fails=True)
-    Path(job.input.key).write_text("another digest\n")
+    job.params.job["key"] = "another digest"
     assert attempt(job, "second", fails=True) == ["second", "stopped"]
     assert len(list(Path(job.log[0]).parent.iterdir())) == 2
 
