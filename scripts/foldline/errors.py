@@ -21,6 +21,15 @@ def listing(items: Sequence[str], *, limit: int = 10) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
+def problems_error(problems: Sequence[str], *, limit: int = 40) -> FoldlineError:
+    """One error for several problems of one kind: the only problem, or a line for each of at most `limit`."""
+    if len(problems) == 1:
+        return FoldlineError(problems[0])
+    shown, rest = list(problems[:limit]), len(problems) - limit
+    lines = [f"{len(problems)} problems", *shown, *([f"and {rest} more"] if rest > 0 else [])]
+    return FoldlineError("\n".join(lines))
+
+
 def tensorflow_message(error: Exception) -> str:
     """The line of a TensorFlow error that says what happened, without the Python frames and the graph node."""
     return str(error).split("\n\t [[")[0].strip().splitlines()[-1]

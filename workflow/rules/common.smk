@@ -37,11 +37,19 @@ def load_library(folder):
 load_library(REPOSITORY / "scripts" / "foldline")
 
 from foldline.errors import FoldlineError
+from foldline.planning.config_files import check_file
+from foldline.planning.config_reader import ConfigSource, read_config
 from foldline.planning.job_keys import JobFiles
-from foldline.planning.run import Run, RunPaths, read_config
+from foldline.planning.result_owner import OWNER_FILE, ResultOwner
+from foldline.planning.run import Run, RunPaths
 
 # A configuration of the command line (--configfile) replaces the default one; they are not merged.
 if not workflow.config_settings.configfiles:
+    try:
+        if not workflow.modifier.skip_configfile:
+            check_file("config/config.yaml")
+    except FoldlineError as error:
+        raise WorkflowError(str(error)) from None
 
     configfile: "config/config.yaml"
 
@@ -63,14 +71,18 @@ def pinned_table(config):
 
 PATHS = RunPaths(below_prefix, bucket=workflow.storage_settings.default_storage_prefix or "")
 
+SOURCE = ConfigSource(
+    main_config=workflow.modifier_stack[0].globals["config"],
+    command_line=workflow.config_settings.config,
+    files=workflow.configfiles,
+)
+SECTION = SOURCE.section_of(config)
+
 try:
     if workflow.is_main_process:
-        config = read_config(
-            config,
-            schema_path=REPOSITORY / "config" / "config.schema.yaml",
-            main_config=workflow.modifier_stack[0].globals["config"],
-            command_line=workflow.config_settings.config,
-        )
+        config = read_config(config, schema_path=REPOSITORY / "config" / "config.schema.yaml", source=SOURCE)
+        OWNER = ResultOwner.of(config, files=SOURCE.files, section=SECTION)
+        OWNER.check(PATHS.beside_results(OWNER_FILE), may_replace=config["replace_results"])
         config["checkpoints"]["folder"] = PATHS.checkpoint_folder(config["checkpoints"]["folder"])
         RUN = Run.prepare(
             config,
@@ -207,6 +219,7 @@ def start_run():
     """
     try:
         RUN.start()
+        OWNER.record(PATHS.beside_results(OWNER_FILE))
     except FoldlineError as error:
         raise WorkflowError(str(error)) from None
 

@@ -1,7 +1,8 @@
 """The configuration, checked against its schema and completed before the DAG is built.
 
 `with_preset` lays presets over a configuration; `complete` fills in the defaults of the schema and raises an error for
-everything that the schema does not allow. `schema_errors` words these errors.
+everything that the schema does not allow. `schema_errors` words these errors, and `config_reader` reports them together
+with those of the other checks.
 """
 
 import math
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator, TypeChecker
+from jsonschema import Draft202012Validator, TypeChecker, ValidationError
 from jsonschema.validators import extend
 
-from foldline.errors import FoldlineError, listing
-from foldline.planning.schema_errors import error_message
+from foldline.errors import FoldlineError, listing, problems_error
+from foldline.planning.schema_errors import error_messages
 
 
 def _is_finite_number(checker: TypeChecker, value: Any) -> bool:
@@ -47,49 +48,50 @@ def with_preset(
     Raises:
         FoldlineError: a preset does not exist.
     """
-    plain: dict[str, Any] = _plain(config)
-    presets, chosen = plain.get("presets", {}), plain.get("preset") or []
-    names = [chosen] if isinstance(chosen, str) else chosen
-    if not isinstance(presets, dict) or not isinstance(names, list):
+    laid: dict[str, Any] = plain(config)
+    presets, names = laid.get("presets", {}), chosen_presets(laid)
+    if not isinstance(presets, dict) or names is None:
         # The schema refuses this configuration.
-        return plain
+        return laid
     for name in names:
         if name not in presets:
             known = f"set it to one of {listing(sorted(presets))}" if presets else "remove it: presets has no entry"
             raise FoldlineError(f"config: preset is {name!r}, which is not in presets; {known}")
-        plain = _overlaid(plain, presets[name])
-    overlaid: dict[str, Any] = _overlaid(plain, _converted(_plain(command_line), schema, schema, _parsed_text))
+        laid = _overlaid(laid, presets[name])
+    overlaid: dict[str, Any] = _overlaid(laid, _converted(plain(command_line), schema, schema, _parsed_text))
     return overlaid
 
 
-def command_line_section(
-    config: Mapping[str, Any], *, main_config: Mapping[str, Any], command_line: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """The values of the command line that belong to a configuration.
-
-    Args:
-        config: the configuration of this workflow: the whole configuration of the main workflow, or one of its
-            sections where this workflow is a module, or a mapping that the main workflow made for the module.
-        main_config: the configuration of the main workflow.
-        command_line: the values of the command line, which change `main_config`.
-    """
-    if config is main_config:
-        return command_line
-    return next((values for name, values in command_line.items() if main_config.get(name) is config), {})
+def chosen_presets(config: Mapping[str, Any]) -> list[str] | None:
+    """Names of the presets that a configuration applies to itself; None if `preset` is no text and no list of texts."""
+    chosen = config.get("preset") or []
+    names = [chosen] if isinstance(chosen, str) else chosen
+    return names if isinstance(names, list) and all(isinstance(name, str) for name in names) else None
 
 
 def complete(config: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Copy of a configuration with the defaults of the schema filled in and its numbers in the types of the schema.
 
     Raises:
-        FoldlineError: an unknown key, a wrong type or a value out of range; the error at the highest level.
+        FoldlineError: unknown keys, wrong types and values out of range, those at the highest level first.
     """
-    completed = _with_defaults(_plain(config), schema, schema)
-    errors = sorted(_Validator(schema).iter_errors(completed), key=lambda error: len(error.absolute_path))
+    completed, errors = completed_with_errors(config, schema)
     if errors:
-        raise FoldlineError(error_message(errors[0]))
-    converted: dict[str, Any] = _converted(completed, schema, schema, _in_type_of_schema)
-    return converted
+        raise problems_error(error_messages(errors))
+    return completed
+
+
+def completed_with_errors(
+    config: Mapping[str, Any], schema: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[ValidationError]]:
+    """As `complete`, but wrong values stay where they are, and come with their errors."""
+    filled = _with_defaults(plain(config), schema, schema)
+    return _converted(filled, schema, schema, _in_type_of_schema), errors_of(filled, schema)
+
+
+def errors_of(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[ValidationError]:
+    """Everything that a schema does not allow, those at the highest level first."""
+    return sorted(_Validator(schema).iter_errors(config), key=lambda error: len(error.absolute_path))
 
 
 def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,12 +104,19 @@ def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> dict[str, Any
     return {**resolve(target, root), **{key: value for key, value in schema.items() if key != "$ref"}}
 
 
-def _plain(value: Any) -> Any:
-    """Copy with keys as text: YAML reads `3:` as an integer key, and fold numbers are keys."""
+def plain(value: Any) -> Any:
+    """Copy with keys as text: YAML reads `3:` as an integer key, and fold numbers are keys.
+
+    The command line hands over `3` as text, so a mapping may have both keys; their values are laid over each other.
+    """
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        copy: dict[str, Any] = {}
+        for key, item in value.items():
+            name, item = str(key), plain(item)
+            copy[name] = _overlaid(copy[name], item) if name in copy else item
+        return copy
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 
@@ -152,7 +161,7 @@ def _in_type_of_schema(value: Any, schema: Mapping[str, Any]) -> Any:
     types = schema.get("type", [])
     if "number" in types:
         return float(value) + 0.0
-    if "integer" in types:
+    if "integer" in types and float(value).is_integer():
         return int(value)
     return next((allowed for allowed in schema.get("enum", []) if allowed == value), value)
 
@@ -168,7 +177,7 @@ def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any
     for key, property_schema in properties.items():
         property_schema = resolve(property_schema, root)
         if key not in filled and "default" in property_schema:
-            filled[key] = _plain(property_schema["default"])
+            filled[key] = plain(property_schema["default"])
     for key, item in filled.items():
         item_schema = properties.get(key, schema.get("additionalProperties"))
         if isinstance(item_schema, dict):

@@ -18,8 +18,6 @@ from typing import Any
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
-from foldline.planning.config_checks import check_combinations
-from foldline.planning.configuration import command_line_section, complete, read_schema, with_preset
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.plan import make_plan
@@ -80,27 +78,6 @@ class RunPaths:
         if storage.is_url(folder) or Path(folder).is_absolute():
             return storage.join(folder, digest_of(storage.join(Path.cwd(), self.beside_results("results")))[:16])
         return self.beside_results(folder)
-
-
-def read_config(
-    config: Mapping[str, Any], *, schema_path: Path, main_config: Mapping[str, Any], command_line: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Complete and check a configuration.
-
-    Args:
-        config: configuration of the workflow.
-        schema_path: path of the schema.
-        main_config: configuration of the main workflow, which may have this one as a module.
-        command_line: values of the command line (--config), which change `main_config`.
-
-    Raises:
-        FoldlineError: a key or value is not allowed, or values contradict each other.
-    """
-    schema = read_schema(schema_path)
-    section = command_line_section(config, main_config=main_config, command_line=command_line)
-    completed = complete(with_preset(config, section, schema), schema)
-    check_combinations(completed)
-    return completed
 
 
 @dataclass

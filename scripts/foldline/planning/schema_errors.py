@@ -1,6 +1,7 @@
 """Errors of the schema in one line for the reader: the key, its value, what is allowed, what to do."""
 
 import difflib
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -43,15 +44,39 @@ MINIMA = {
 }
 
 
-def error_message(error: ValidationError) -> str:
-    """One line about an error of the schema."""
+def error_messages(errors: Iterable[ValidationError], *, inside: str = "") -> list[str]:
+    """Lines about errors of the schema, each problem once.
+
+    Args:
+        errors: the errors.
+        inside: key of the mapping that was compared with the schema, if it is not the whole configuration.
+    """
+    return list(dict.fromkeys(message for error in errors for message in _messages(error, inside)))
+
+
+def wrong_key(error: ValidationError) -> tuple[str, ...]:
+    """Path of keys to the value that an error is about; the items of a list are not told apart.
+
+    Of an unknown or missing key it is the path to the mapping around it; see `usable_values`.
+    """
+    path = tuple(map(str, itertools.takewhile(lambda name: isinstance(name, str), error.absolute_path)))
+    return (*path, str(error.instance)) if "propertyNames" in error.absolute_schema_path else path
+
+
+def _messages(error: ValidationError, inside: str) -> list[str]:
+    validator, _, schema, instance = _parts(error)
+    key = ".".join(filter(None, (inside, _key(error.absolute_path))))
+    if validator == "additionalProperties":
+        return [_unknown_key(schema, name, key) for name in instance if name not in schema["properties"]]
+    if validator == "required":
+        return [_missing_key(schema, name, key) for name in schema["required"] if name not in instance]
+    return [_message(error, key)]
+
+
+def _message(error: ValidationError, key: str) -> str:
     validator, limit, schema, instance = _parts(error)
-    key, value = _key(error.absolute_path), _shown(instance)
+    value = _shown(instance)
     match validator:
-        case "additionalProperties":
-            return _unknown_key(schema, instance, key)
-        case "required":
-            return _missing_key(schema, instance, key)
         case "enum":
             return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}"
         case "type":
@@ -76,9 +101,8 @@ def _parts(error: ValidationError) -> tuple[str, Any, Any, Any]:
     return str(error.validator), error.validator_value, error.schema, error.instance
 
 
-def _unknown_key(schema: Mapping[str, Any], value: Mapping[str, Any], key: str) -> str:
+def _unknown_key(schema: Mapping[str, Any], unknown: str, key: str) -> str:
     known = sorted(schema["properties"])
-    unknown = next(name for name in value if name not in known)
     close = difflib.get_close_matches(unknown, known, n=1)
     hint = f" Did you mean {_inside(key)}{close[0]}?" if close else ""
     return (
@@ -87,8 +111,7 @@ def _unknown_key(schema: Mapping[str, Any], value: Mapping[str, Any], key: str) 
     )
 
 
-def _missing_key(schema: Mapping[str, Any], value: Mapping[str, Any], key: str) -> str:
-    missing = next(name for name in schema["required"] if name not in value)
+def _missing_key(schema: Mapping[str, Any], missing: str, key: str) -> str:
     meaning = " ".join(schema["properties"][missing].get("description", "").split())
     return f"config: {_inside(key)}{missing} is missing; set it. {meaning}".rstrip()
 

@@ -7,8 +7,9 @@ import pytest
 from fixtures.example_config import SCHEMA, example_config
 from foldline.errors import FoldlineError
 from foldline.io.tables import FOLDS, INVENTORY
-from foldline.planning.config_checks import RESERVED, check_combinations
+from foldline.planning.config_checks import check_combinations
 from foldline.planning.configuration import complete
+from foldline.planning.dataset_checks import RESERVED
 from foldline.tfrecords.records import feature_kinds
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"], "exclusive": "Negative"}
@@ -87,7 +88,7 @@ def check(**changes: Any) -> None:
             "models.blend: 'blend' is the name of another column of the OOF table; rename the model",
         ),
         (
-            {"models__lite0__inputs": ["metadata"]},
+            {"models__lite0__inputs": ["image", "metadata"]},
             "models.lite0.inputs has metadata, but dataset.metadata is empty; set how models read the columns",
         ),
         (
@@ -106,6 +107,14 @@ def check(**changes: Any) -> None:
             "models.lite0.backbone is 'efficientnet-lite0', but models.lite0.inputs has no image; set backbone to null",
         ),
         ({"models__lite0__backbone": "resnet50"}, "models.lite0: no backbone 'resnet50'"),
+        (
+            {"dataset__train_images": "{id}_{chanel}.png"},
+            "dataset.train_images is '{id}_{chanel}.png' with {chanel}, but only {id} and {channel} are replaced in it",
+        ),
+        (
+            {"checkpoints": {"folder": "/scratch/{model}"}},
+            "checkpoints.folder is '/scratch/{model}', but nothing in braces is replaced in it; each fold has",
+        ),
         (
             {"models__lite0__weights": "noisy-student"},
             "models.lite0: efficientnet-lite0 has no weights 'noisy-student'",

@@ -9,7 +9,7 @@ import pytest
 from fixtures.example_config import SCHEMA, example_config
 from foldline.errors import FoldlineError
 from foldline.planning.config_checks import check_combinations
-from foldline.planning.configuration import command_line_section, complete, with_preset
+from foldline.planning.configuration import complete, with_preset
 from foldline.planning.schema_errors import PATTERNS, TYPES
 
 
@@ -51,7 +51,7 @@ def test_complete_does_not_change_its_argument() -> None:
             "it; known keys of models.lite0.loss: alpha, gamma,",
         ),
         (
-            {"models__lite0__hidden": [{"unit": 3}]},
+            {"models__lite0__hidden": [{"units": 3, "unit": 3}]},
             "config: models.lite0.hidden[0].unit is not a known key. Did you mean models.lite0.hidden[0].units?",
         ),
         (
@@ -227,13 +227,20 @@ def test_a_word_in_braces_instead_of_a_number_is_refused() -> None:
         complete(with_preset(example_config(), {"folds": {"count": "three"}}, SCHEMA), SCHEMA)
 
 
-def test_a_module_takes_the_command_line_values_of_its_section() -> None:
-    main_config = {"skin": {"folds": {"count": 2}}, "theirs": 1}
-    command_line = {"skin": {"folds": {"count": "3"}}}
+def test_a_fold_of_the_file_and_of_the_command_line_is_one_fold() -> None:
+    """YAML reads `3:` as a number, and the command line hands it over as text; Snakemake keeps both keys."""
+    overrides = {3: {"seed": 7}, "3": {"epochs": 1}}
+    config = complete(example_config(models__lite0__fold_overrides=overrides), SCHEMA)
+    assert config["models"]["lite0"]["fold_overrides"] == {"3": {"seed": 7, "epochs": 1}}
 
-    def section(config: dict[str, Any]) -> Any:
-        return command_line_section(config, main_config=main_config, command_line=command_line)
 
-    assert section(main_config) is command_line
-    assert section(main_config["skin"]) == {"folds": {"count": "3"}}
-    assert section({"folds": {"count": 2}}) == {}
+def test_all_problems_are_named_at_once() -> None:
+    config = example_config(folds__count=1, folds__sed=3, blend__method="median", colour=1)
+    del config["dataset"]["id_column"], config["dataset"]["target_column"]
+    with pytest.raises(FoldlineError) as caught:
+        complete(config, SCHEMA)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "6 problems"
+    for key in ("colour is not", "folds.sed is not", "folds.count is 1", "blend.method is", "dataset.id_column is"):
+        assert sum(line.startswith(f"config: {key}") for line in lines) == 1
+    assert sum(line.startswith("config: dataset.target_column is missing") for line in lines) == 1

@@ -9,9 +9,10 @@ from fixtures.images import write_config, write_dataset
 from fixtures.project import REPOSITORY
 from foldline.errors import FoldlineError
 from foldline.io.build_record import BuildRecord
+from foldline.planning.config_reader import ConfigSource, read_config
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.result_store import LocalResults
-from foldline.planning.run import Run, RunPaths, read_config
+from foldline.planning.run import Run, RunPaths
 from foldline.planning.run_lock import RunLock
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 from yaml import safe_load
@@ -78,14 +79,6 @@ def test_working_directories_do_not_share_their_checkpoints(
     assert {len(name.rpartition("/")[2]) for name in folders} == {16}
 
 
-def test_a_configuration_is_completed_and_the_command_line_wins() -> None:
-    config = safe_load((REPOSITORY / "config" / "config.yaml").read_text())
-    completed = read_config(config, schema_path=SCHEMA_PATH, main_config=config, command_line={"folds": {"count": 3}})
-    assert (completed["folds"]["count"], completed["folds"]["seed"]) == (3, 333)
-    with pytest.raises(FoldlineError, match=r"folds\.count is 1"):
-        read_config(config, schema_path=SCHEMA_PATH, main_config=config, command_line={"folds": {"count": 1}})
-
-
 def test_a_job_loads_the_plan_and_writes_missing_key_files(plan: WorkflowPlan, paths: RunPaths, folder: Path) -> None:
     plan.config = {"folds": {"count": 3}}
     Run(plan, paths, LocalResults(folder / "digests")).refresh_keys(files_of)
@@ -131,7 +124,7 @@ def prepared(folder: Path, paths: RunPaths) -> Run:
         write_dataset(folder / "data")
         write_config(folder / "config.yaml", root=str(folder / "data"))
     given = safe_load((folder / "config.yaml").read_text())
-    config = read_config(given, schema_path=SCHEMA_PATH, main_config=given, command_line={})
+    config = read_config(given, schema_path=SCHEMA_PATH, source=ConfigSource(given, command_line={}))
     settings = SimpleNamespace(shared_fs_usage=["input-output"], default_storage_provider=None)
     return Run.prepare(config, paths, pinned=None, storage_settings=settings, storage_registry=None)
 

@@ -1,0 +1,92 @@
+"""Read the configuration of a run: all checks before any data are read, with all problems in one report."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foldline.errors import FoldlineError, problems_error
+from foldline.planning.config_checks import combination_problems
+from foldline.planning.config_files import file_problems
+from foldline.planning.configuration import completed_with_errors, plain, read_schema, with_preset
+from foldline.planning.preset_checks import preset_problems
+from foldline.planning.schema_errors import error_messages, wrong_key
+from foldline.planning.usable_values import UsableValues
+
+
+@dataclass(frozen=True)
+class ConfigSource:
+    """Where the configuration of this workflow comes from.
+
+    Attributes:
+        main_config: configuration of the main workflow, which may have this one as a module.
+        command_line: values of the command line (--config), which change `main_config`.
+        files: configuration files of the main workflow.
+    """
+
+    main_config: Mapping[str, Any]
+    command_line: Mapping[str, Any]
+    files: Sequence[str | Path] = ()
+
+    def section_of(self, config: Mapping[str, Any]) -> str | None:
+        """Key of the main configuration that holds the configuration of this workflow.
+
+        Args:
+            config: the configuration of this workflow: the whole configuration of the main workflow, or one of its
+                sections where this workflow is a module, or a mapping that the main workflow made for the module.
+
+        Returns:
+            The key; "" if it is the whole configuration, None if the main workflow made it.
+        """
+        if config is self.main_config:
+            return ""
+        return next((name for name, values in self.main_config.items() if values is config), None)
+
+
+def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigSource) -> dict[str, Any]:
+    """Complete and check a configuration.
+
+    Args:
+        config: configuration of the workflow.
+        schema_path: path of the schema.
+        source: where it comes from.
+
+    Raises:
+        FoldlineError: a key occurs twice, a key or value is not allowed, or values contradict each other; with all
+            problems.
+    """
+    schema, section = read_schema(schema_path), source.section_of(config)
+    problems: list[str] = []
+    if section is not None:
+        problems = [line for path in source.files for line in file_problems(path, section=section or None)]
+    command_line = source.command_line if section == "" else source.command_line.get(section or "", {})
+    given = plain(config)
+    problems += text_problems(given)
+    presets, known = preset_problems(given, schema)
+    try:
+        given = with_preset(given, command_line, schema)
+    except FoldlineError as error:
+        presets.append(str(error))
+        given = with_preset({**given, "preset": None}, command_line, schema)
+    completed, errors = completed_with_errors(given, schema)
+    problems += presets + [line for line in error_messages(errors) if line not in known]
+    problems += combination_problems(UsableValues(completed, map(wrong_key, errors)) if errors else completed)
+    if problems:
+        raise problems_error(problems)
+    return completed
+
+
+def text_problems(value: Any, key: str = "") -> Iterator[str]:
+    """Texts of a configuration that no file name and no table can hold, keys included."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from text_problems(name, f"the key {name!r} in {key or 'the file'}")
+            yield from text_problems(item, f"{key}.{name}".removeprefix("."))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from text_problems(item, f"{key}[{index}]")
+    elif isinstance(value, str):
+        if "\0" in value:
+            yield f"config: {key} is {value!r}, which contains a NUL byte; remove it"
+        elif any("\ud800" <= character <= "\udfff" for character in value):
+            yield f"config: {key} is {value!r}, which is no text in UTF-8; write the characters themselves"

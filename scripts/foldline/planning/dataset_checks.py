@@ -1,0 +1,202 @@
+"""Checks of the `dataset` section of a completed configuration, before any data are read."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from foldline.dataset.channels import CHANNEL
+from foldline.dataset.labels import BINARY, Labels, check_labels
+from foldline.dataset.metadata import CATEGORICAL
+from foldline.dataset.submission import LABELS
+from foldline.errors import FoldlineError, listing
+from foldline.io.storage import is_url
+from foldline.planning.dataset_section import class_names_of, image_pattern, splits_of, submission_columns
+
+# Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
+RESERVED = (
+    *("id", "target", "group", "path", "bytes", "sha256", "width", "height", "perceptual_hash", "problem"),
+    *("fold", "split"),
+    *("image", "image_name", "patient_id"),
+)
+ID = "{id}"
+BRACES = re.compile(r"\{[^{}]*\}")
+
+
+def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
+    """The checks; each gives the problems that it finds, one line for each."""
+    return [
+        _column_problems(dataset),
+        _label_problems(dataset),
+        _submission_problems(dataset),
+        _source_problems(dataset),
+        _placeholder_problems(dataset),
+        _channel_problems(dataset),
+        _metadata_problems(dataset),
+        _example_problems(dataset),
+    ]
+
+
+def yaml_list(names: Sequence[str]) -> str:
+    """Some names as a list in YAML."""
+    return f"[{listing(names, limit=20)}]"
+
+
+def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    metadata = dataset["metadata_columns"]
+    for column in metadata:
+        if column in RESERVED:
+            yield (
+                f"config: dataset.metadata_columns has {column!r}, the name of a column that Foldline writes; rename "
+                "the column in your tables, or remove it from dataset.metadata_columns"
+            )
+    named = _named_columns(dataset)
+    for column in dict.fromkeys(named):
+        if named.count(column) > 1:
+            yield (
+                f"config: dataset names column {column!r} twice; id_column, target_column, group_column and each of "
+                "metadata_columns must be different columns: copy the column under another name, or remove one entry"
+            )
+    for column in dataset["record_features"]:
+        if column not in named:
+            yield (
+                f"config: dataset.record_features has {column!r}, which is not a column of this config "
+                f"({listing(named, limit=20)}); use the name of one of these columns as the key"
+            )
+
+
+def _named_columns(dataset: Mapping[str, Any]) -> list[str]:
+    columns = [dataset[key] for key in ("id_column", "target_column", "group_column")]
+    return [column for column in columns if column is not None] + list(dataset["metadata_columns"])
+
+
+def _label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    labels = Labels.from_config(dataset["labels"])
+    try:
+        check_labels(labels)
+    except FoldlineError as error:
+        yield str(error)
+    if dataset["id_column"] in labels.classes:
+        yield (
+            f"config: dataset.labels.classes has {dataset['id_column']!r}, the name of dataset.id_column; rename the "
+            "class"
+        )
+
+
+def _submission_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    submission, class_names = dataset["submission"], class_names_of(dataset)
+    if submission["class"] is not None and submission["class"] not in class_names:
+        yield (
+            f"config: dataset.submission.class is {submission['class']!r}, which is not a class; set it to one of "
+            f"{listing(class_names, limit=30)}, or to null to submit all classes"
+        )
+    if submission["form"] == LABELS and (submission["class"] is not None or dataset["labels"]["kind"] == BINARY):
+        why = "there is only one class" if submission["class"] is None else "dataset.submission.class is set"
+        yield (
+            f"config: dataset.submission.form is 'labels', which submits the predicted classes of a sample, but {why}; "
+            "set dataset.submission.form to 'columns' to submit the probability of one class"
+        )
+    if submission["column"] is not None and submission_columns(dataset) != [submission["column"]]:
+        yield (
+            f"config: dataset.submission.column is {submission['column']!r}, but this submission has a column for each "
+            "class; set it to null"
+        )
+
+
+def _source_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    for split in ("train", "test"):
+        images, records = f"dataset.{split}_images", f"dataset.{split}_records"
+        given = [dataset[f"{split}_images"] is not None, dataset[f"{split}_records"] is not None]
+        if sum(given) != 1:
+            yield (
+                f"config: {'both' if all(given) else 'neither'} of {images} and {records} are set; set one of them, "
+                f"{images} to a path such as images/{{id}}.jpg, or {records} to a list such as [{split}*.tfrec]"
+            )
+
+
+def _channel_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    channels = dataset["channels"]
+    for name in channels:
+        if name in (*RESERVED, *dataset["metadata_columns"]):
+            yield (
+                f"config: dataset.channels has {name!r}, the name of a column or of another feature of the records; "
+                "rename the channel"
+            )
+    for split in splits_of(dataset):
+        key = "external.images" if split == "external" else f"{split}_images"
+        pattern = image_pattern(dataset, split)
+        if pattern is None or (CHANNEL in pattern) == bool(channels):
+            continue
+        if channels:
+            yield (
+                f"config: dataset.{key} is {pattern!r}, without {CHANNEL}, but dataset.channels is "
+                f"{yaml_list(channels)}; write {CHANNEL} where a path has the name of the channel, such as "
+                f"images/{{id}}_{CHANNEL}.png"
+            )
+        else:
+            yield (
+                f"config: dataset.{key} is {pattern!r}, with {CHANNEL}, but dataset.channels is empty; list the names "
+                "of the channels in dataset.channels, such as [red, green]"
+            )
+
+
+def _placeholder_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """Words in braces that stand for nothing; a typing error would be searched for as it is."""
+    patterns = {f"{split}_images": dataset[f"{split}_images"] for split in ("train", "test")}
+    for split in ("train", "test"):
+        for index, pattern in enumerate(dataset[f"{split}_records"] or []):
+            patterns[f"{split}_records[{index}]"] = pattern
+    if dataset["external"] is not None:
+        patterns["external.images"] = dataset["external"]["images"]
+    for key, pattern in patterns.items():
+        allowed = [ID, CHANNEL] if key.endswith("images") else []
+        unknown = [word for word in BRACES.findall(pattern or "") if word not in allowed]
+        if unknown:
+            instead = f"only {' and '.join(allowed)} are replaced in it" if allowed else "nothing is replaced in it"
+            yield (
+                f"config: dataset.{key} is {pattern!r} with {listing(list(dict.fromkeys(unknown)))}, but {instead}; "
+                "correct the name, or remove the braces"
+            )
+
+
+def _metadata_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    for column, section in dataset["metadata"].items():
+        if column not in dataset["metadata_columns"]:
+            yield (
+                f"config: dataset.metadata has {column!r}, which is not one of dataset.metadata_columns "
+                f"{yaml_list(dataset['metadata_columns'])}; add it there, or remove it from dataset.metadata"
+            )
+        if (section["kind"] == CATEGORICAL) != bool(section["vocabulary"]):
+            remedy = (
+                "list all values of the column, such as [arm, leg]"
+                if section["kind"] == CATEGORICAL
+                else "remove it, or set kind to categorical"
+            )
+            yield (
+                f"config: dataset.metadata.{column}.vocabulary is {yaml_list(section['vocabulary'])}, but kind is "
+                f"{section['kind']}; {remedy}"
+            )
+
+
+def _example_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    if not dataset["example"]:
+        return
+    if dataset["labels"]["kind"] != BINARY or submission_columns(dataset) != class_names_of(dataset):
+        yield (
+            "config: dataset.example has labels of 0 and 1 and its own sample submission; remove dataset.labels and "
+            "dataset.submission, or set dataset.example to null for your own data"
+        )
+    if dataset["channels"]:
+        yield (
+            "config: dataset.example has RGB images; remove dataset.channels, or set dataset.example to null for your "
+            "own data"
+        )
+    if is_url(dataset["root"]):
+        yield (
+            f"config: dataset.root is {dataset['root']!r}, but dataset.example is written to a local folder; set "
+            "dataset.root to a folder such as data/example"
+        )
+    if dataset["external"] or dataset["sample_submission"] is None:
+        yield (
+            "config: dataset.example writes its own tables; remove dataset.external, and set dataset.sample_submission "
+            "to a file name such as sample_submission.csv"
+        )

@@ -1,0 +1,90 @@
+"""The configuration of a run: completed, or refused with all of its problems at once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from fixtures.example_config import CONFIG_FOLDER, example_config
+from foldline.errors import FoldlineError
+from foldline.planning.config_reader import ConfigSource, read_config
+
+SCHEMA_PATH = CONFIG_FOLDER / "config.schema.yaml"
+
+
+def read(config: dict[str, Any], *, files: tuple[Path, ...] = (), **command_line: Any) -> dict[str, Any]:
+    return read_config(config, schema_path=SCHEMA_PATH, source=ConfigSource(config, command_line, files))
+
+
+def problems_of(config: dict[str, Any], *, files: tuple[Path, ...] = (), **command_line: Any) -> list[str]:
+    with pytest.raises(FoldlineError) as caught:
+        read(config, files=files, **command_line)
+    lines = str(caught.value).splitlines()
+    if len(lines) > 1:
+        assert lines.pop(0) == f"{len(lines)} problems"
+    return lines
+
+
+def test_a_configuration_is_completed_and_the_command_line_wins() -> None:
+    completed = read(example_config(), folds={"count": 3})
+    assert (completed["folds"]["count"], completed["folds"]["seed"]) == (3, 333)
+    assert problems_of(example_config(), folds={"count": 1}) == ["config: folds.count is 1; set it to at least 2"]
+
+
+def test_a_module_takes_the_command_line_values_of_its_section() -> None:
+    section = example_config(folds__count=2)
+    source = ConfigSource({"skin": section, "theirs": 1}, {"skin": {"folds": {"count": "3"}}})
+    assert read_config(section, schema_path=SCHEMA_PATH, source=source)["folds"]["count"] == 3
+    assert source.section_of(section) == "skin"
+    assert source.section_of(source.main_config) == ""
+    assert source.section_of(example_config()) is None
+    assert read_config(example_config(folds__count=2), schema_path=SCHEMA_PATH, source=source)["folds"]["count"] == 2
+
+
+def test_faults_of_file_presets_values_and_combinations_are_in_one_report(tmp_path: Path) -> None:
+    file = tmp_path / "skin.yaml"
+    config = example_config(
+        folds__count=1,
+        dataset__metadata={"age": {"kind": "numeric"}},
+        class_weights={"method": "capped", "rank": 3},
+        models__lite0__augment__zoom="big",
+        models__lite0__fold_overrides={7: {"seed": 1}},
+        presets={"fast": {"models": {"lite0": {"epoch": 1}}}},
+        report={"title": "a\0b"},
+        preset="slow",
+    )
+    file.write_text(f"folds: {{}}\n{yaml.safe_dump(config)}")
+    lines = problems_of(config, files=(file,))
+    starts = [
+        f"{file}, line {file.read_text().splitlines().index('folds:') + 1}: key folds is already in line 1",
+        "config: report.title is 'a\\x00b', which contains a NUL byte",
+        "config: presets.fast.models.lite0.epoch is not a known key. Did you mean presets.fast.models.lite0.epochs?",
+        "config: preset is 'slow', which is not in presets",
+        "config: folds.count is 1; set it to at least 2",
+        "config: models.lite0.augment.zoom is 'big'; set it to a list",
+        "config: dataset.metadata has 'age', which is not one of dataset.metadata_columns",
+        "config: class_weights.rank is 3, but there are 2 classes",
+    ]
+    assert len(lines) == len(starts), lines
+    for line, start in zip(lines, starts, strict=True):
+        assert line.startswith(start)
+
+
+def test_a_fault_of_a_chosen_preset_is_named_once() -> None:
+    presets = {"fast": {"folds": {"count": 1}}}
+    lines = problems_of(example_config(presets=presets, preset="fast"))
+    assert lines == ["config: presets.fast.folds.count is 1; set it to at least 2"]
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+@pytest.mark.parametrize("place", ["key", "value", "item"])
+def test_texts_that_no_file_can_hold_are_named(text: str, place: str) -> None:
+    changes = {
+        "key": {"presets": {text: {}}},
+        "value": {"report__title": text},
+        "item": {"dataset__train_records": [text]},
+    }
+    (line,) = [line for line in problems_of(example_config(**changes[place])) if "NUL" in line or "UTF-8" in line]
+    expected = {"key": "the key ", "value": "report.title is ", "item": "dataset.train_records[0] is "}
+    assert line.startswith(f"config: {expected[place]}")
+    assert line.isprintable()
