@@ -1,7 +1,8 @@
 """Find duplicate images, so that no copy of a scored image is trained on and no labels contradict each other.
 
 Inputs: inventory (tables of the split), train (tables, for the splits external and test), external (for test).
-Outputs: leaks, a table of pairs (`tables.LEAKS`); only a header if there are none.
+Outputs: leaks, a table of pairs (`tables.LEAKS`), Parquet; leaks_csv, the same for people. Without rows if there are no
+    pairs.
 Parameters: split; the fields of `LeakConfig`.
 """
 
@@ -26,6 +27,7 @@ def audit_leaks(
     inventory: Sequence[str | Path],
     others: Mapping[str, Sequence[str | Path]],
     leaks: str | Path,
+    leaks_csv: str | Path,
     split: str,
     config: LeakConfig,
 ) -> None:
@@ -34,7 +36,8 @@ def audit_leaks(
     Args:
         inventory: inventory tables of this split.
         others: split -> its inventory tables, possibly none: the splits that this one is compared with, besides itself.
-        leaks: where the table of pairs is written.
+        leaks: where the table of pairs is written, Parquet.
+        leaks_csv: where the same table is written as CSV.
         split: "train", "external" or "test".
         config: how duplicates are found, and whether contradictory labels are an error.
 
@@ -46,7 +49,8 @@ def audit_leaks(
     _check_images(pd.concat([images, *compared.values()]))
     pairs = find_duplicates(images, compared, split=split, near_bits=config.near_duplicate_bits)
     _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
-    write_table(pairs, leaks, LEAKS, key=KEY)
+    for path in (leaks, leaks_csv):
+        write_table(pairs, path, LEAKS, key=KEY)
     exact = int((pairs["kind"] == EXACT).sum())
     logger.info(
         "%s: %d images, %d pairs of exact duplicates, %d of near duplicates",
@@ -89,6 +93,7 @@ if __name__ == "__main__":
             inventory=snakemake.input.inventory,
             others={"train": snakemake.input.train, "external": snakemake.input.external},
             leaks=snakemake.output.leaks,
+            leaks_csv=snakemake.output.leaks_csv,
             split=snakemake.wildcards.split,
             config=build(LeakConfig, snakemake.params.settings),
         )

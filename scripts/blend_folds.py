@@ -1,7 +1,8 @@
 """Merge the predictions of all folds and models into one out-of-fold table and one submission.
 
-Inputs: oof_predictions and test_predictions (a table per model and fold), folds (fold table).
-Outputs: oof (a row per train id, none per external id), submission, recipe (JSON: how the models were blended and why).
+Inputs: oof_predictions and test_predictions (a file per model and fold), folds (fold table).
+Outputs: oof (Parquet; a row per train id, none per external id), oof_csv (the same for people, see
+    `evaluation.oof`), submission, recipe (JSON: how the models were blended and why).
 Parameters: the fields of `BlendConfig`; sample_submission, a raw table whose digest is in the key of the job, so it is
     no input.
 """
@@ -16,8 +17,9 @@ import numpy.typing as npt
 from foldline.dataset.label_arrays import label_array
 from foldline.dataset.submission import LABELS, SampleSubmission, check_values, read_sample, write_submission
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.blending import BlendConfig, MergedPredictions, blend, choose_rule, merge_oof, merge_test
-from foldline.evaluation.oof import BLEND, Oof, write_oof
+from foldline.evaluation.blending import BlendConfig, blend, choose_rule
+from foldline.evaluation.merging import MergedPredictions, merge_oof, merge_test
+from foldline.evaluation.oof import BLEND, MOST_MODEL_SCORES, Oof, write_oof, write_oof_csv
 from foldline.evaluation.thresholds import class_thresholds, predicted_classes
 from foldline.io.files import write_json
 from foldline.io.settings import build
@@ -33,7 +35,7 @@ class Inputs:
     """Tables that are read.
 
     Attributes:
-        oof_predictions: held-out predictions (`tables.PREDICTIONS`) of every model and fold.
+        oof_predictions: held-out predictions of every model and fold; see `evaluation.prediction_files`.
         test_predictions: predictions of the test rows of every model and fold.
         folds: fold table; its external rows are not scored.
         sample_submission: CSV file whose header, ids and row order the submission takes; a path or URL.
@@ -50,12 +52,14 @@ class Outputs:
     """Files that are written.
 
     Attributes:
-        oof: out-of-fold table.
+        oof: out-of-fold table, Parquet.
+        oof_csv: out-of-fold table for people, CSV.
         submission: submission.
         recipe: description of the blend, JSON.
     """
 
     oof: str | Path
+    oof_csv: str | Path
     submission: str | Path
     recipe: str | Path
 
@@ -77,9 +81,9 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     labels = label_array(list(table["target"]), config.class_names)
     form = config.submission_form
     sample = read_sample(inputs.sample_submission, id_column=form.id_column, columns=form.columns)
-    fold_of = dict(zip(table["id"], table["fold"], strict=True))
-    folds = sorted(set(fold_of.values()))
-    held_out = merge_oof(inputs.oof_predictions, fold_of=fold_of, class_names=config.class_names)
+    ids, fold_of_row = list(table["id"]), table["fold"].to_numpy()
+    folds = np.unique(fold_of_row).tolist()
+    held_out = merge_oof(inputs.oof_predictions, ids=ids, folds=fold_of_row, class_names=config.class_names)
     test = merge_test(inputs.test_predictions, ids=sample.ids, folds=folds, class_names=config.class_names)
     _check_same_models(held_out, test)
 
@@ -89,12 +93,19 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     model_scores = dict(zip(held_out.models, held_out.probabilities, strict=True))
     oof = Oof(
         class_names=list(config.class_names),
-        ids=held_out.ids,
-        folds=table["fold"].to_numpy(),
+        ids=ids,
+        folds=fold_of_row,
         labels=labels,
         scores={**model_scores, BLEND: blend(held_out.probabilities, rule)},
     )
     write_oof(outputs.oof, oof)
+    if not write_oof_csv(outputs.oof_csv, oof):
+        logger.info(
+            "%s has the blend alone, because the models have more than %d scores; %s has all of them",
+            outputs.oof_csv,
+            MOST_MODEL_SCORES,
+            outputs.oof,
+        )
     thresholds = _write_submission(outputs.submission, sample, test_scores, oof, config)
     recipe = {
         "method": config.method,
@@ -130,14 +141,14 @@ def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> 
 
 
 def _write_submission(
-    path: str | Path, sample: SampleSubmission, scores: npt.NDArray[np.float64], oof: Oof, config: BlendConfig
+    path: str | Path, sample: SampleSubmission, scores: npt.NDArray[np.float32], oof: Oof, config: BlendConfig
 ) -> list[float] | None:
     """Write the submission.
 
     Args:
         path: where it is written.
         sample: the sample submission.
-        scores: blended scores of the test rows, (n_samples, n_classes).
+        scores: blended scores of the test rows, float32, (n_samples, n_classes).
         oof: out-of-fold table, from whose blend thresholds are computed.
         config: how predictions are submitted.
 
@@ -146,13 +157,14 @@ def _write_submission(
     """
     form = config.submission_form
     if form.form != LABELS:
-        cells = scores[:, config.scored].tolist()
+        # The shortest text that gives the same float32.
+        cells = [[str(value) for value in row] for row in scores[:, config.scored]]
         write_submission(path, sample=sample, columns=form.columns, cells=cells)
         return None
-    thresholds = class_thresholds(oof.labels, oof.scores[BLEND], form.threshold)
-    write_submission(
-        path, sample=sample, columns=form.columns, cells=[[text] for text in _class_texts(scores, thresholds, config)]
-    )
+    # In float64, as `evaluate` computes them.
+    thresholds = class_thresholds(oof.labels, oof.scores[BLEND].astype(np.float64), form.threshold)
+    texts = _class_texts(scores.astype(np.float64), thresholds, config)
+    write_submission(path, sample=sample, columns=form.columns, cells=[[text] for text in texts])
     return thresholds
 
 
@@ -180,6 +192,11 @@ if __name__ == "__main__":
                 folds=snakemake.input.folds,
                 sample_submission=settings.pop("sample_submission"),
             ),
-            Outputs(oof=snakemake.output.oof, submission=snakemake.output.submission, recipe=snakemake.output.recipe),
+            Outputs(
+                oof=snakemake.output.oof,
+                oof_csv=snakemake.output.oof_csv,
+                submission=snakemake.output.submission,
+                recipe=snakemake.output.recipe,
+            ),
             build(BlendConfig, settings),
         )

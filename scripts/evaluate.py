@@ -1,6 +1,6 @@
 """Score the models and their blend on rows they were not trained on, with confidence intervals.
 
-Inputs: oof (out-of-fold table), folds (fold table: groups and metadata columns).
+Inputs: oof (out-of-fold table, Parquet), folds (fold table: groups and metadata columns).
 Outputs: metrics (JSON; a value that is not defined is null, with the reason).
 Parameters: the fields of `EvaluationConfig`.
 """

@@ -1,7 +1,7 @@
 """Predict the rows of one fold with the model that was not trained on them: the out-of-fold predictions.
 
 Inputs: shards, manifests (of the training split), folds, weights and metadata (of the fold's model).
-Outputs: predictions (one row per id and class of the fold).
+Outputs: predictions (a row per id of the fold).
 Parameters: model_config (`ModelConfig`), prediction_config (`PredictionConfig`), class_names, activation, accelerator.
 """
 
@@ -28,13 +28,13 @@ def predict_oof(
     accelerator: str,
     threads: int,
 ) -> None:
-    """Write the probabilities of the rows of a model's fold, sorted by id and class.
+    """Write the probabilities of the rows of a model's fold, sorted by id.
 
     Args:
         model: the model that was trained without the fold.
         shard_files: shards of the training split.
         folds: fold table.
-        predictions: file to write, columns `tables.PREDICTIONS`.
+        predictions: file to write, see `evaluation.prediction_files`.
         config: views of each image and images per step.
         accelerator: see `devices.use_device`.
         threads: CPU threads.

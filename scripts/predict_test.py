@@ -1,7 +1,7 @@
 """Predict the test split with the model of one fold; the mean over the folds becomes the submission.
 
 Inputs: shards, manifests (of the test split), weights and metadata (of the fold's model).
-Outputs: predictions (one row per id and class of the test split).
+Outputs: predictions (a row per id of the test split).
 Parameters: model_config (`ModelConfig`), prediction_config (`PredictionConfig`), class_names, activation, accelerator.
 """
 
@@ -24,12 +24,12 @@ def predict_test(
     accelerator: str,
     threads: int,
 ) -> None:
-    """Write the probabilities of all test rows, sorted by id and class.
+    """Write the probabilities of all test rows, sorted by id.
 
     Args:
         model: the model of a fold.
         shard_files: shards of the test split.
-        predictions: file to write, columns `tables.PREDICTIONS`.
+        predictions: file to write, see `evaluation.prediction_files`.
         config: views of each image and images per step.
         accelerator: see `devices.use_device`.
         threads: CPU threads.

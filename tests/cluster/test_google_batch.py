@@ -22,7 +22,7 @@ from fixtures.project import REPOSITORY, Project, with_environment
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
 IMAGE = "europe-docker.pkg.dev/project/foldline/job:1"
-FOLD = [f"results/predictions/m/fold0/{name}.csv" for name in ("oof", "test")]
+FOLD = [f"results/predictions/m/fold0/{name}.parquet" for name in ("oof", "test")]
 # Every rule that is not run on the submitting machine.
 SENT = {"scan-images", "shard-records", "train-fold", "predict-oof", "predict-test"}
 

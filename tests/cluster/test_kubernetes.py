@@ -43,7 +43,7 @@ def test_a_job_puts_its_results_into_the_bucket(project: Project, bucket: Bucket
     done = submit(project, bucket, pods, "results/folds.csv")
     logs = "".join(path.read_text() for path in pods.glob("*/log"))
     assert done.returncode == 0, done.stdout + done.stderr + logs
-    assert {"folds.csv", "inventory/train/00000-of-00001.csv"} <= bucket.names("run/results")
+    assert {"folds.csv", "inventory/train/00000-of-00001.parquet"} <= bucket.names("run/results")
     # The folds need one job that is not local: the scan of the training images.
     (job,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
     pod = job["spec"]["template"]["spec"]

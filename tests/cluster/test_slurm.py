@@ -23,8 +23,8 @@ WEIGHTS = "results/models/b/fold{}/weights.weights.h5"
 # A job or more of each rule that is not a local one.
 TARGETS = (
     *(WEIGHTS.format(fold) for fold in range(3)),
-    "results/predictions/b/fold0/oof.csv",
-    "results/predictions/b/fold0/test.csv",
+    "results/predictions/b/fold0/oof.parquet",
+    "results/predictions/b/fold0/test.parquet",
 )
 
 

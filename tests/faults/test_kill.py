@@ -10,7 +10,7 @@ from fixtures.processes import wait_for_file
 from fixtures.project import Project, snakemake_command, with_environment
 from foldline.planning.run_lock import RunLock
 
-TARGET = "results/predictions/a/fold0/oof.csv"
+TARGET = "results/predictions/a/fold0/oof.parquet"
 
 
 @pytest.mark.faults

@@ -38,9 +38,9 @@ def arguments(tmp_path: Path) -> dict[str, Any]:
     row = dict.fromkeys(INVENTORY, 0) | {"group": "g", "target": "1", "perceptual_hash": "", "problem": ""}
     row |= {"path": "picture.png", "sha256": sha256_of_file(tmp_path / "images" / "picture.png")}
     rows = [row | {"id": f"s{number}"} for number in range(COUNT)]
-    write_table(pd.DataFrame(rows), tmp_path / "inventory.csv", INVENTORY)
+    write_table(pd.DataFrame(rows), tmp_path / "inventory.parquet", INVENTORY)
     return {
-        "inventory": [str(tmp_path / "inventory.csv")],
+        "inventory": [str(tmp_path / "inventory.parquet")],
         "outputs": outputs_in(tmp_path / "results"),
         "split": "train",
         "shard": "00000-of-00001",

@@ -1,4 +1,4 @@
-"""The packages of the library import one another in one direction, and TensorFlow and pandas only where they may."""
+"""The packages of the library import one another in one direction, and heavy packages only where they may."""
 
 import ast
 from collections.abc import Iterator
@@ -17,17 +17,26 @@ LAYERS = (
     ("training",),
 )
 TENSORFLOW = {"runtime", "models", "input_pipeline", "inference", "training"}
+# Packages that cost start-up time: what the Snakemake process loads, once per job, imports none at its top level.
+HEAVY = {"numpy", "pandas", "pyarrow", "scipy", "sklearn", "PIL", "matplotlib", "tensorflow", "tf_keras"}
+# What may use Arrow's tables: elsewhere, tables are pandas or arrays.
+ARROW = {"io", "dataset", "evaluation", "planning"}
 TOP_LEVEL = {"errors", "step"}
+
+
+def imports_of_node(node: ast.AST) -> Iterator[str]:
+    """Names of the modules that a statement imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, f"{ast.unparse(node)}: a relative import"
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def imports_of(path: Path) -> Iterator[str]:
     """Names of the modules that a file imports anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        yield from imports_of_node(node)
 
 
 def imported_packages() -> Iterator[tuple[str, str, Path]]:
@@ -79,6 +88,40 @@ def test_tensorflow_and_pandas_stay_where_they_belong() -> None:
             assert not roots & {"tensorflow", "tf_keras", "efficientnet"}, path
         if package == "planning":
             assert not roots & {"pandas", "numpy", "sklearn", "scipy"}, path
+
+
+def loaded_with(names: set[str]) -> dict[str, set[str]]:
+    """What is imported when some modules of the library are: module of the library -> top packages from elsewhere."""
+    found: dict[str, set[str]] = {}
+    queue = sorted(names)
+    while queue:
+        name = queue.pop()
+        path = (LIBRARY.parent / Path(*name.split("."))).with_suffix(".py")
+        if name in found or not path.is_file():
+            continue
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        imported = {
+            one for node in body if isinstance(node, ast.Import | ast.ImportFrom) for one in imports_of_node(node)
+        }
+        found[name] = {one.split(".")[0] for one in imported} - {"foldline"}
+        queue += [target for one in imported if one.startswith("foldline.") for target in (one, one.rpartition(".")[0])]
+    return found
+
+
+def test_the_snakemake_process_loads_no_heavy_package() -> None:
+    planning = {f"foldline.planning.{path.stem}" for path in (LIBRARY / "planning").glob("*.py")} - {
+        "foldline.planning.__init__"
+    }
+    loaded = loaded_with(planning)
+    assert "foldline.io.files" in loaded
+    assert "foldline.io.tables" not in loaded
+    assert {name: roots & HEAVY for name, roots in loaded.items() if roots & HEAVY} == {}
+
+
+def test_arrow_stays_where_tables_are_read() -> None:
+    for path in LIBRARY.rglob("*.py"):
+        if path.relative_to(LIBRARY).parts[0] not in ARROW:
+            assert "pyarrow" not in {name.split(".")[0] for name in imports_of(path)}, path
 
 
 def test_package_files_hold_a_docstring_only() -> None:

@@ -1,6 +1,8 @@
 """What is written down twice agrees: documents and workflow, key tables and schema, environments and lock."""
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 import yaml
 from fixtures.documents import Document
 from fixtures.project import REPOSITORY, Project
+from foldline.planning.code_digest import reachable
 from foldline.planning.config_reference import key_tables, keys_of, with_tables
 from foldline.planning.configuration import read_schema
 
@@ -192,6 +195,34 @@ def test_environments_of_training_differ_in_tensorflow_alone(repository: Path) -
     # The last two are held where the TensorFlow of the lock holds them.
     exchanged = {"tensorflow", "tf-keras", "tensorboard"} | {"tensorflow-tpu", "libtpu"} | {"h5py", "protobuf"}
     assert cpu.keys() ^ tpu.keys() == exchanged
+
+
+# Packages whose modules have another name.
+PACKAGE_OF = {"PIL": "pillow", "sklearn": "scikit-learn", "google_crc32c": "google-crc32c", "fsspec": "gcsfs"}
+RULE = re.compile(
+    r'conda:\n +(?:TRAINING_ENVIRONMENT|"../../envs/(\w+)\.yaml")\n.*?"../../(scripts/\w+\.py)"', re.DOTALL
+)
+
+
+@pytest.mark.parametrize("name", ["data", "report", "train-cpu", "train-tpu"])
+def test_an_environment_pins_what_its_scripts_import(name: str, repository: Path) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (repository / "workflow" / "rules").glob("*.smk"))
+    scripts = {script for environment, script in RULE.findall(text) if (environment or "train") == name.split("-")[0]}
+    assert scripts
+    modules = {path for script in scripts for path in reachable(repository / script) if path.suffix == ".py"}
+    imported = {module.split(".")[0] for path in modules for module in imports_of(path)}
+    imported -= {*sys.stdlib_module_names, "foldline"}
+    pins = {re.sub("-", "_", pin) for pin in pins_of(repository / "envs" / f"{name}.yaml")}
+    pins |= {"tensorflow", "tf_keras"} if name == "train-tpu" else set()
+    wanted = {re.sub("-", "_", PACKAGE_OF.get(module, module)) for module in imported}
+    assert wanted - pins == set()
+
+
+def imports_of(path: Path) -> set[str]:
+    """Modules that a file imports, anywhere in it."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return names | {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
 def test_every_rule_names_an_environment(repository: Path) -> None:

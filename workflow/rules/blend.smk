@@ -4,11 +4,12 @@
 rule blend_folds:
     input:
         key=key_file("results/keys/blend_folds.key"),
-        oof_predictions=expand("results/predictions/{model}/fold{fold}/oof.csv", model=MODELS, fold=FOLDS),
-        test_predictions=expand("results/predictions/{model}/fold{fold}/test.csv", model=MODELS, fold=FOLDS),
+        oof_predictions=expand("results/predictions/{model}/fold{fold}/oof.parquet", model=MODELS, fold=FOLDS),
+        test_predictions=expand("results/predictions/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS),
         folds="results/folds.csv",
     output:
-        oof="results/oof.csv",
+        oof="results/oof.parquet",
+        oof_csv="results/oof.csv",
         submission="results/submission.csv",
         recipe="results/blend.json",
         built="results/keys/blend_folds.built",
@@ -28,7 +29,7 @@ rule blend_folds:
         job=job_facts("blend_folds"),
         settings=job_arguments("blend_folds"),
     message:
-        "Blend the models into {output.oof} and {output.submission}."
+        "Blend the models into {output.oof_csv} and {output.submission}."
     script:
         "../../scripts/blend_folds.py"
 
@@ -36,7 +37,7 @@ rule blend_folds:
 rule evaluate:
     input:
         key=key_file("results/keys/evaluate.key"),
-        oof="results/oof.csv",
+        oof="results/oof.parquet",
         folds="results/folds.csv",
     output:
         metrics="results/metrics.json",

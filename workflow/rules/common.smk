@@ -153,7 +153,7 @@ def table_of_split(wildcards):
 def inventory(split, shard=None):
     """The shards of the inventory of a split, or those that have the rows of one shard of images."""
     names = RUN.plan.inventory_shards(split, shard=shard)
-    return expand("results/inventory/{split}/{shard}.csv", split=split, shard=names)
+    return expand("results/inventory/{split}/{shard}.parquet", split=split, shard=names)
 
 
 def image_shards(size, splits, suffix):

@@ -38,7 +38,7 @@ rule scan_images:
         key=key_file("results/keys/scan_images/{split}/{shard}.key"),
         table=table_of_split,
     output:
-        inventory="results/inventory/{split}/{shard}.csv",
+        inventory="results/inventory/{split}/{shard}.parquet",
         built="results/keys/scan_images/{split}/{shard}.built",
     log:
         "logs/scan_images/{split}/{shard}.log",
@@ -68,7 +68,8 @@ rule audit_leaks:
         train=lambda wildcards: inventory("train") if wildcards.split != "train" else [],
         external=lambda wildcards: inventory("external") if wildcards.split == "test" else [],
     output:
-        leaks="results/leaks/{split}.csv",
+        leaks="results/leaks/{split}.parquet",
+        leaks_csv="results/leaks/{split}.csv",
         built="results/keys/audit_leaks/{split}.built",
     log:
         "logs/audit_leaks/{split}.log",
@@ -95,9 +96,9 @@ rule make_folds:
     input:
         key=key_file("results/keys/make_folds.key"),
         inventory=inventory("train"),
-        leaks="results/leaks/train.csv",
+        leaks="results/leaks/train.parquet",
         external_inventory=inventory("external"),
-        external_leaks=expand("results/leaks/{split}.csv", split=LABELED_SPLITS[1:]),
+        external_leaks=expand("results/leaks/{split}.parquet", split=LABELED_SPLITS[1:]),
     output:
         folds="results/folds.csv",
         built="results/keys/make_folds.built",

@@ -11,7 +11,7 @@ rule predict_oof:
         weights="results/models/{model}/fold{fold}/weights.weights.h5",
         metadata="results/models/{model}/fold{fold}/metadata.json",
     output:
-        predictions="results/predictions/{model}/fold{fold}/oof.csv",
+        predictions="results/predictions/{model}/fold{fold}/oof.parquet",
         built="results/keys/predict_oof/{model}/fold{fold}.built",
     log:
         "logs/predict_oof/{model}/fold{fold}.log",
@@ -45,7 +45,7 @@ rule predict_test:
         weights="results/models/{model}/fold{fold}/weights.weights.h5",
         metadata="results/models/{model}/fold{fold}/metadata.json",
     output:
-        predictions="results/predictions/{model}/fold{fold}/test.csv",
+        predictions="results/predictions/{model}/fold{fold}/test.parquet",
         built="results/keys/predict_test/{model}/fold{fold}.built",
     log:
         "logs/predict_test/{model}/fold{fold}.log",

@@ -4,14 +4,14 @@
 rule render_report:
     input:
         key=key_file("results/keys/render_report.key"),
-        oof="results/oof.csv",
+        oof="results/oof.parquet",
         metrics="results/metrics.json",
         recipe="results/blend.json",
         folds="results/folds.csv",
         inventory=inventory("train"),
-        train_leaks="results/leaks/train.csv",
-        test_leaks="results/leaks/test.csv",
-        external_leaks=expand("results/leaks/{split}.csv", split=LABELED_SPLITS[1:]),
+        train_leaks="results/leaks/train.parquet",
+        test_leaks="results/leaks/test.parquet",
+        external_leaks=expand("results/leaks/{split}.parquet", split=LABELED_SPLITS[1:]),
         class_weights=expand("results/class_weights/fold{fold}.json", fold=FOLDS),
         histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),
         samples=expand("results/models/{model}/fold0/samples.png", model=MODELS_WITH_IMAGES),

@@ -1,18 +1,28 @@
-"""The out-of-fold (OOF) table: scores of every model and of the blend for rows that they were not trained on."""
+"""The out-of-fold (OOF) table: scores of every model and of the blend for rows that they were not trained on.
+
+Steps read the Parquet file, which has all models. The CSV file is for people: it has the same rows, targets and blend,
+and the models as long as they are few enough to be read by a person's program.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from foldline.errors import FoldlineError, listing
-from foldline.io.tables import INTEGER, REAL, TEXT, read_table, write_table
+from foldline.io.parquet import read_parquet_schema
+from foldline.io.tables import FLOAT32, INTEGER, TEXT, arrow_schema, read_arrow_table, write_arrow_table, write_table
 
 BLEND, TARGET = "blend", "target"
 KEYS = {"id": TEXT, "fold": INTEGER}
+# Most scores of single models (rows x classes x models) in the CSV file, some 10 MB of text; with more it has the blend
+# alone.
+MOST_MODEL_SCORES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -24,14 +34,15 @@ class Oof:
         ids: ids of the samples, (n_samples,).
         folds: fold of each sample, int64, (n_samples,).
         labels: 0 or 1, int64, (n_samples, n_classes).
-        scores: each model in order, then the blend -> scores in [0, 1], (n_samples, n_classes).
+        scores: each model in order, then the blend -> scores in [0, 1], (n_samples, n_classes). The table stores them
+            as float32; what is read from it is float64 with the same values.
     """
 
     class_names: list[str]
     ids: list[str]
     folds: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
-    scores: Mapping[str, npt.NDArray[np.float64]]
+    scores: Mapping[str, npt.NDArray[np.floating]]
 
     @property
     def models(self) -> list[str]:
@@ -56,7 +67,7 @@ def class_columns(name: str, class_names: Sequence[str]) -> list[str]:
 
 
 def write_oof(path: str | Path, oof: Oof) -> None:
-    """Write the table: id, fold, the targets, the scores of each model, and those of the blend.
+    """Write the Parquet file: id, fold, the targets, the scores of each model, and those of the blend.
 
     Raises:
         FoldlineError: a model has the name of another column.
@@ -66,31 +77,51 @@ def write_oof(path: str | Path, oof: Oof) -> None:
         raise FoldlineError(
             f"models: {listing(taken)} is the name of a column of the OOF table; rename the model in the config"
         )
+    types = _column_types(list(oof.scores), oof.class_names)
+    columns = [pa.array(oof.ids, pa.string()), pa.array(oof.folds), *map(pa.array, oof.labels.T)]
+    columns += [pa.array(column) for values in oof.scores.values() for column in values.astype(np.float32).T]
+    write_arrow_table(pa.table(columns, schema=arrow_schema(types)), path, types)
+
+
+def write_oof_csv(path: str | Path, oof: Oof) -> bool:
+    """Write the CSV file; scores are the shortest text that gives the same float32.
+
+    Returns:
+        Whether it has the models, which it has up to `MOST_MODEL_SCORES` scores; if not, it has the blend alone.
+    """
+    has_models = oof.labels.size * len(oof.models) <= MOST_MODEL_SCORES
+    scores = oof.scores if has_models else {BLEND: oof.scores[BLEND]}
     columns = {"id": np.array(oof.ids, dtype=object), "fold": oof.folds}
-    for name, values in ((TARGET, oof.labels), *oof.scores.items()):
-        columns.update(zip(class_columns(name, oof.class_names), values.T, strict=True))
-    write_table(pd.DataFrame(columns), path, _column_types(list(oof.scores), oof.class_names))
+    columns |= zip(class_columns(TARGET, oof.class_names), oof.labels.T, strict=True)
+    for name, values in scores.items():
+        columns |= zip(class_columns(name, oof.class_names), values.astype(np.float32).T, strict=True)
+    write_table(pd.DataFrame(columns), path, _column_types(list(scores), oof.class_names))
+    return has_models
 
 
 def read_oof(path: str | Path, class_names: Sequence[str]) -> Oof:
-    """Read the table.
+    """Read the Parquet file.
 
     Raises:
         FoldlineError: a column or a value is missing, a label is not 0 or 1, or a score is not in [0, 1].
     """
-    header = list(pd.read_csv(path, nrows=0, dtype=str).columns)
-    models = list(dict.fromkeys(name.partition("/")[0] for name in header))
+    models = list(dict.fromkeys(name.partition("/")[0] for name in read_parquet_schema(path).names))
     models = [name for name in models if name not in (*KEYS, TARGET, BLEND)]
-    table = read_table(path, _column_types([*models, BLEND], class_names))
-    ids = list(table["id"])
-    labels = table[class_columns(TARGET, class_names)].to_numpy()
+    table = read_arrow_table(path, _column_types([*models, BLEND], class_names))
+    ids = table["id"].to_pylist()
+    labels = _values(table, TARGET, class_names)
     _check_range(path, TARGET, ids, np.isin(labels, (0, 1)), "0 or 1")
     scores = {}
     for name in [*models, BLEND]:
-        values = table[class_columns(name, class_names)].to_numpy()
+        values = _values(table, name, class_names).astype(np.float64)
         _check_range(path, name, ids, (values >= 0) & (values <= 1), "in [0, 1]")
         scores[name] = values
     return Oof(list(class_names), ids, table["fold"].to_numpy(), labels, scores)
+
+
+def _values(table: pa.Table, name: str, class_names: Sequence[str]) -> npt.NDArray[Any]:
+    """The columns of a model, the blend or the target, (n_samples, n_classes)."""
+    return np.stack([table[column].to_numpy() for column in class_columns(name, class_names)], axis=1)
 
 
 def _check_range(path: str | Path, name: str, ids: Sequence[str], valid: npt.NDArray[np.bool_], allowed: str) -> None:
@@ -106,4 +137,4 @@ def _check_range(path: str | Path, name: str, ids: Sequence[str], valid: npt.NDA
 def _column_types(names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
     """List the columns of the table, in order, with their types."""
     types = {**KEYS, **dict.fromkeys(class_columns(TARGET, class_names), INTEGER)}
-    return types | {column: REAL for name in names for column in class_columns(name, class_names)}
+    return types | {column: FLOAT32 for name in names for column in class_columns(name, class_names)}

@@ -62,5 +62,5 @@ def score_columns(
             are_ranks=name in rank_columns,
             one_class_per_sample=activation == SOFTMAX,
         )
-        for name, scores in oof.scores.items()
+        for name, scores in ((name, values.astype(np.float64)) for name, values in oof.scores.items())
     }

@@ -1,4 +1,4 @@
-"""Predict rows of shards with a trained model, and write the table of predictions."""
+"""Predict rows of shards with a trained model, and write the predictions."""
 
 import logging
 from collections.abc import Sequence
@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from foldline.evaluation.prediction_files import PredictionFile, write_prediction_file
 from foldline.inference.forward_pass import make_forward
 from foldline.inference.prediction_config import PredictionConfig
 from foldline.inference.trained_model import TrainedModel, load_network
 from foldline.inference.tta import predict
 from foldline.input_pipeline.batches import ordered_batches, reading
-from foldline.io.tables import PREDICTIONS, write_table
 from foldline.runtime.devices import Device, use_device
 from foldline.tfrecords.open_shards import Shards, check_ids, check_read, open_shards
 
@@ -54,13 +53,13 @@ def write_predictions(
     accelerator: str,
     threads: int,
 ) -> None:
-    """Predict rows of shards and write a table with one row per id and class.
+    """Predict rows of shards and write a file of predictions.
 
     Args:
         model: the model of a fold.
         shard_files: shards that hold the rows.
         rows: the rows to predict.
-        predictions: file to write, columns `tables.PREDICTIONS`, sorted by id and class.
+        predictions: file to write; see `evaluation.prediction_files`.
         config: views of each image and images per step.
         accelerator: see `devices.use_device`.
         threads: CPU threads.
@@ -76,8 +75,8 @@ def write_predictions(
     check_read(ids, ids if rows.ids is None else rows.ids, source=rows.name)
     if rows.split_ids is None:
         check_ids(shards, ids)
-    table = prediction_table(ids, probabilities, model=model, views=config.views)
-    write_table(table, predictions, PREDICTIONS, key=("id", "class"))
+    file = PredictionFile(Path(predictions), model.name, model.fold, config.views)
+    write_prediction_file(file, ids, probabilities, class_names=model.class_names)
     logger.info(
         "model %s of fold %d: predicted %d rows (%s), %d views each",
         model.name,
@@ -123,28 +122,3 @@ def predict_rows(
     forward = make_forward(loaded.network, device, batch_size=config.batch_size)
     with reading(shards):
         return predict(forward, batches, views=views, activation=model.activation)
-
-
-def prediction_table(
-    ids: Sequence[str], probabilities: npt.NDArray[np.float64], *, model: TrainedModel, views: int
-) -> pd.DataFrame:
-    """Table of predictions with one row per id and class, sorted by both; columns `tables.PREDICTIONS`.
-
-    Args:
-        ids: (n_samples,).
-        probabilities: (n_samples, n_classes), in [0, 1].
-        model: the model that predicted them.
-        views: number of views that each probability averages.
-    """
-    n_classes = len(model.class_names)
-    table = pd.DataFrame(
-        {
-            "id": np.repeat(np.array(ids, dtype=object), n_classes),
-            "class": np.tile(np.array(model.class_names, dtype=object), len(ids)),
-            "probability": probabilities.ravel(),
-            "model": model.name,
-            "fold": np.full(probabilities.size, model.fold, np.int64),
-            "views": np.full(probabilities.size, views, np.int64),
-        }
-    )
-    return table[list(PREDICTIONS)].sort_values(["id", "class"], ignore_index=True)

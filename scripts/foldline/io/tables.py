@@ -1,18 +1,30 @@
-"""Tables between the steps: CSV files whose declared columns are checked when written and when read."""
+"""Tables between the steps: their columns and types are declared, and checked when written and when read.
 
+The suffix of a path decides the format: `.parquet` for what only steps read, CSV for what a person opens. The same rows
+give the same bytes.
+"""
+
+import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
 
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import atomic_write
+from foldline.io.parquet import SUFFIX, read_parquet, write_parquet
 
-TEXT, INTEGER, REAL = "str", "int64", "float64"
-IN_WORDS = {TEXT: "text", INTEGER: "a whole number", REAL: "a number"}
+TEXT, INTEGER, REAL, FLOAT32 = "str", "int64", "float64", "float32"
+IN_WORDS = {TEXT: "text", INTEGER: "a whole number", REAL: "a number", FLOAT32: "a 32-bit number"}
+ARROW_TYPES = {TEXT: pa.string(), INTEGER: pa.int64(), REAL: pa.float64(), FLOAT32: pa.float32()}
 
 # Columns of each table and their types. `target` is a label code (see `dataset.labels`), "" in the inventory of the
 # test split. `split` of the fold table is "train" or "external"; see `splits.fold_membership` for the use of its rows.
+# Columns that are not declared (metadata) are text.
 INVENTORY = {
     "id": TEXT,
     "target": TEXT,
@@ -27,80 +39,201 @@ INVENTORY = {
 }
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_split": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}
 FOLDS = {"id": TEXT, "group": TEXT, "target": TEXT, "fold": INTEGER, "split": TEXT}
-PREDICTIONS = {"id": TEXT, "class": TEXT, "probability": REAL, "model": TEXT, "fold": INTEGER, "views": INTEGER}
 
 
 def write_table(
     table: pd.DataFrame, path: str | Path, columns: Mapping[str, str], *, key: Sequence[str] = ("id",)
 ) -> None:
-    """Check a table and write it as CSV: the declared columns in their order, then all others.
+    """Check a table and write it: the declared columns in their order, then all others.
 
     Args:
         table: the table.
-        path: the CSV file.
+        path: a `.parquet` file, else a CSV file.
         columns: name and type of each declared column.
         key: columns that identify a row together.
 
     Raises:
         FoldlineError: a column is missing or has another type, a value is missing, or `key` is not unique.
     """
-    _check(table, Path(path), columns, key)
-    ordered = table[[*columns, *(name for name in table.columns if name not in columns)]]
+    path = Path(path)
+    _check_names(list(table.columns), path, columns)
+    types = {**columns, **{name: TEXT for name in table.columns if name not in columns}}
+    arrow = _from_pandas(table, path, types)
+    if path.suffix == SUFFIX:
+        write_arrow_table(arrow, path, columns, key=key)
+        return
+    _check_rows(arrow, path, columns, key)
+    # A carriage return alone would end the row unless its cell is quoted, which the writer does not see to.
+    texts = [arrow[name] for name, kind in types.items() if kind == TEXT]
+    has_return = any(pc.any(pc.match_substring(text, "\r")).as_py() for text in texts)
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
     with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
-        ordered.to_csv(handle, index=False, lineterminator="\n")
+        table[list(types)].to_csv(handle, index=False, lineterminator="\n", quoting=quoting)
+
+
+def write_arrow_table(
+    table: pa.Table, path: str | Path, columns: Mapping[str, str], *, key: Sequence[str] = ("id",)
+) -> None:
+    """Check an Arrow table and write it as `write_table` does, with the metadata of its schema; a Parquet file only."""
+    _check_columns(table.schema, Path(path), columns)
+    _check_rows(table, Path(path), columns, key)
+    metadata = {name: value for name, value in (table.schema.metadata or {}).items() if name != b"pandas"}
+    write_parquet(table.replace_schema_metadata(metadata or None), path)
 
 
 def read_table(path: str | Path, columns: Mapping[str, str], *, key: Sequence[str] = ("id",)) -> pd.DataFrame:
-    """Read a CSV table that a step wrote; columns that are not declared (metadata) are read as text.
+    """Read a table that a step wrote; columns that are not declared (metadata) are text.
 
     Raises:
-        FoldlineError: the file is empty, or as `write_table`.
+        FoldlineError: the file is empty or damaged, or as `write_table`.
     """
-    try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
-    except pd.errors.EmptyDataError as error:
-        raise FoldlineError(f"{path}: the file is empty; remove it and run the workflow again") from error
-    _check_names(text, Path(path), columns)
-    try:
-        table = text.astype({name: kind for name, kind in columns.items() if kind != TEXT})
-    except ValueError as error:
-        raise FoldlineError(f"{path}: {error}; remove the file and run the workflow again") from error
-    _check(table, Path(path), columns, key)
+    return _to_pandas(read_arrow_table(path, columns, key=key))
+
+
+def read_arrow_table(path: str | Path, columns: Mapping[str, str], *, key: Sequence[str] = ("id",)) -> pa.Table:
+    """Read a table as `read_table` does, without pandas."""
+    path = Path(path)
+    table = read_parquet(path) if path.suffix == SUFFIX else _read_csv(path, columns)
+    _check_columns(table.schema, path, columns)
+    _check_rows(table, path, columns, key)
     return table
 
 
 def read_tables(
     paths: Sequence[str | Path], columns: Mapping[str, str], *, key: Sequence[str] = ("id",)
 ) -> pd.DataFrame:
-    """Read the shards of one table and join them, sorted by `key`, which must be unique over all shards."""
-    table = pd.concat([read_table(path, columns, key=key) for path in paths], ignore_index=True)
-    _check(table, Path(paths[0]).parent, columns, key)
-    return table.sort_values(list(key), kind="stable", ignore_index=True)
+    """Read the shards of one table and join them, sorted by `key`, which must be unique over all shards.
+
+    Raises:
+        FoldlineError: as `read_table`; also if the shards have different columns.
+    """
+    tables = [read_arrow_table(path, columns, key=key) for path in paths]
+    names = tables[0].column_names
+    for path, table in zip(paths, tables, strict=True):
+        if sorted(table.column_names) != sorted(names):
+            raise FoldlineError(
+                f"{path}: the columns are {listing(table.column_names)}, those of {paths[0]} are {listing(names)}; "
+                "remove the files and run the workflow again"
+            )
+    joined = pa.concat_tables([table.select(names).replace_schema_metadata(None) for table in tables])
+    _check_rows(joined, Path(paths[0]).parent, columns, key)
+    return _to_pandas(joined).sort_values(list(key), kind="stable", ignore_index=True)
 
 
-def _check_names(table: pd.DataFrame, path: Path, columns: Mapping[str, str]) -> None:
-    missing = [name for name in columns if name not in table.columns]
+def _to_pandas(table: pa.Table) -> pd.DataFrame:
+    """Convert to pandas: text is `str` objects, each distinct one once."""
+    frame: pd.DataFrame = table.to_pandas(use_threads=False)
+    return frame
+
+
+def _from_pandas(table: pd.DataFrame, path: Path, types: Mapping[str, str]) -> pa.Table:
+    """Convert columns of the given types.
+
+    Raises:
+        FoldlineError: a column has another type.
+    """
+    arrays = []
+    for name, kind in types.items():
+        values = table[name]
+        # A column without rows can have any type.
+        valid = kind == TEXT or str(values.dtype) == kind or not len(values)
+        try:
+            arrays.append(pa.array(values, ARROW_TYPES[kind], from_pandas=kind == TEXT) if valid else None)
+        except (pa.ArrowException, UnicodeError):
+            valid = False
+        if not valid:
+            raise FoldlineError(f"{path}: column {name} is {values.dtype}; every value must be {IN_WORDS[kind]}")
+    return pa.table(arrays, schema=arrow_schema(types))
+
+
+def arrow_schema(columns: Mapping[str, str], metadata: Mapping[str, str] | None = None) -> pa.Schema:
+    """Make the Arrow schema of declared columns, none of which can be null."""
+    fields = [pa.field(name, ARROW_TYPES[kind], nullable=False) for name, kind in columns.items()]
+    return pa.schema(fields, metadata=dict(metadata) if metadata else None)
+
+
+def _read_csv(path: Path, columns: Mapping[str, str]) -> pa.Table:
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            names = next(csv.reader(handle), [])
+        if not names:
+            raise FoldlineError(f"{path}: the file is empty; remove it and run the workflow again")
+        _check_names(names, path, columns)
+        return _parse_csv(path, {name: columns.get(name, TEXT) for name in names})
+    except pa.ArrowInvalid as error:
+        reason = _wrong_cell(path, names, columns) or error
+        raise FoldlineError(f"{path}: {reason}; remove the file and run the workflow again") from error
+    except (OSError, UnicodeError) as error:
+        raise FoldlineError(f"{path}: cannot be read ({error}); remove the file and run the workflow again") from error
+
+
+def _parse_csv(path: Path, types: Mapping[str, str]) -> pa.Table:
+    options = arrow_csv.ConvertOptions(
+        column_types={name: ARROW_TYPES[kind] for name, kind in types.items()},
+        null_values=[],
+        strings_can_be_null=False,
+    )
+    # The whole file is one block, because a row must not be longer than a block.
+    return arrow_csv.read_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=path.stat().st_size + 1),
+        parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
+        convert_options=options,
+    )
+
+
+def _wrong_cell(path: Path, names: Sequence[str], columns: Mapping[str, str]) -> str | None:
+    """Describe the first cell that is not of the declared type; None if the file is no table."""
+    parse = {INTEGER: int, REAL: float, FLOAT32: float}
+    try:
+        table = _parse_csv(path, dict.fromkeys(names, TEXT))
+    except pa.ArrowInvalid:
+        return None
+    for name, kind in columns.items():
+        for number, cell in enumerate(table[name].to_pylist() if kind != TEXT else (), start=1):
+            try:
+                parse[kind](cell)
+            except ValueError:
+                return f"column {name} of row {number} is {cell!r}; it must be {IN_WORDS[kind]}"
+    return None
+
+
+def _check_names(names: Sequence[str], path: Path, columns: Mapping[str, str]) -> None:
+    missing = [name for name in columns if name not in names]
     if missing:
         raise FoldlineError(
-            f"{path}: no column {listing(missing)}; the table has {listing(list(table.columns))}; remove the file and "
-            "run the workflow again"
+            f"{path}: no column {listing(missing)}; the table has {listing(list(names))}; remove the file and run the "
+            "workflow again"
+        )
+    repeated = sorted({name for name in names if list(names).count(name) > 1})
+    if repeated:
+        raise FoldlineError(
+            f"{path}: column {listing(repeated)} occurs more than once; remove the file and run the workflow again"
         )
 
 
-def _check(table: pd.DataFrame, path: Path, columns: Mapping[str, str], key: Sequence[str]) -> None:
-    _check_names(table, path, columns)
-    for name, kind in columns.items():
-        if kind == TEXT:
-            wrong = not table[name].map(lambda value: isinstance(value, str)).all()
-        else:
-            wrong = str(table[name].dtype) != kind
-        if wrong:
-            raise FoldlineError(f"{path}: column {name} is {table[name].dtype}; every value must be {IN_WORDS[kind]}")
-        if table[name].isna().any():
+def _check_columns(schema: pa.Schema, path: Path, columns: Mapping[str, str]) -> None:
+    """Refuse missing and repeated columns, and those of another type than declared."""
+    _check_names(schema.names, path, columns)
+    for field in schema:
+        kind = columns.get(field.name, TEXT)
+        if field.type != ARROW_TYPES[kind]:
+            raise FoldlineError(
+                f"{path}: column {field.name} is {field.type}; every value must be {IN_WORDS[kind]}; remove the file "
+                "and run the workflow again"
+            )
+
+
+def _check_rows(table: pa.Table, path: Path, columns: Mapping[str, str], key: Sequence[str]) -> None:
+    """Refuse missing values, empty ids and repeated keys."""
+    for name in table.column_names:
+        values = table[name]
+        if values.null_count or (pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py()):
             raise FoldlineError(f"{path}: column {name} has missing values")
-    if "id" in columns and (table["id"] == "").any():
+    if "id" in columns and pc.any(pc.equal(table["id"], "")).as_py():
         raise FoldlineError(f"{path}: an id is empty")
-    repeated = table.duplicated(list(key))
-    if repeated.any():
-        names = sorted(set(table.loc[repeated, list(key)].astype(str).agg("/".join, axis=1)))
+    counts = table.select(list(key)).group_by(list(key), use_threads=False).aggregate([([], "count_all")])
+    repeated = counts.filter(pc.greater(counts["count_all"], 1)).select(list(key)).to_pylist()
+    if repeated:
+        names = sorted("/".join(str(value) for value in row.values()) for row in repeated)
         raise FoldlineError(f"{path}: {'/'.join(key)} {listing(names)} occurs more than once; it must be unique")

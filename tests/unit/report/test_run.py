@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
-from foldline.evaluation.oof import read_oof
+from foldline.evaluation.oof import Oof, read_oof
 from foldline.report.json_inputs import BlendRecipe, Metrics, read_content
 from foldline.report.run import check_run
 from render_report import read_run
@@ -65,9 +65,8 @@ def test_files_of_different_runs_are_an_error(
 
 def test_rows_that_differ_are_an_error(results: Results, tmp_path: Path) -> None:
     inputs = results.report_arguments()["inputs"]
-    lines = Path(inputs.oof).read_text(encoding="utf-8").splitlines(keepends=True)
-    (tmp_path / "oof.csv").write_text("".join(lines[:-1]), encoding="utf-8")
+    oof = read_oof(inputs.oof, ["target"])
+    scores = {name: values[:-1] for name, values in oof.scores.items()}
+    oof = Oof(oof.class_names, oof.ids[:-1], oof.folds[:-1], oof.labels[:-1], scores)
     with pytest.raises(FoldlineError, match="the out-of-fold table has 119 rows, the metrics count 120"):
-        check_run(
-            read_run(inputs), oof=read_oof(tmp_path / "oof.csv", ["target"]), class_names=["target"], sample_grids=[]
-        )
+        check_run(read_run(inputs), oof=oof, class_names=["target"], sample_grids=[])

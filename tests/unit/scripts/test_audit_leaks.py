@@ -24,14 +24,14 @@ def write_inventory(path: Path, rows: list[tuple[str, str, str, str]], **columns
 
 @pytest.fixture
 def train(tmp_path: Path) -> list[Path]:
-    one = write_inventory(tmp_path / "1.csv", [("d", "0", "sha d", "0"), ("b", "1", "sha b", "ffff0000")])
-    other = write_inventory(tmp_path / "2.csv", [("c", "1", "sha b", "ffff0000"), ("a", "1", "sha a", "f")])
+    one = write_inventory(tmp_path / "1.parquet", [("d", "0", "sha d", "0"), ("b", "1", "sha b", "ffff0000")])
+    other = write_inventory(tmp_path / "2.parquet", [("c", "1", "sha b", "ffff0000"), ("a", "1", "sha a", "f")])
     return [one, other]
 
 
 @pytest.fixture
 def unlabeled(tmp_path: Path) -> Path:
-    return write_inventory(tmp_path / "3.csv", [("z", "", "sha z", "ffff0001"), ("y", "", "sha d", "0")])
+    return write_inventory(tmp_path / "3.parquet", [("z", "", "sha z", "ffff0001"), ("y", "", "sha d", "0")])
 
 
 def audit(
@@ -45,18 +45,20 @@ def audit(
 ) -> list[tuple[object, ...]]:
     """Write the table of duplicates and read its rows."""
     config = LeakConfig(near_duplicate_bits, contradictory_labels)
-    audit_leaks(inventory=inventory, others=others or {}, leaks=leaks, split=split, config=config)
+    leaks_csv = leaks.with_suffix(".csv")
+    audit_leaks(inventory=inventory, others=others or {}, leaks=leaks, leaks_csv=leaks_csv, split=split, config=config)
+    pd.testing.assert_frame_equal(read_table(leaks_csv, LEAKS, key=KEY), read_table(leaks, LEAKS, key=KEY))
     return list(read_table(leaks, LEAKS, key=KEY).itertuples(index=False, name=None))
 
 
 def test_train_images_are_compared_with_each_other(train: list[Path], tmp_path: Path) -> None:
-    pairs = audit(train, tmp_path / "leaks.csv")
+    pairs = audit(train, tmp_path / "leaks.parquet")
     assert pairs == [("a", "d", "train", "near", 4, "no"), ("b", "c", "train", "exact", 0, "yes")]
-    read_table(tmp_path / "leaks.csv", LEAKS, key=("id", "other_id"))
+    read_table(tmp_path / "leaks.parquet", LEAKS, key=("id", "other_id"))
 
 
 def test_test_images_are_compared_with_train_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
-    pairs = audit([unlabeled], tmp_path / "leaks.csv", others={"train": train, "external": []}, split="test")
+    pairs = audit([unlabeled], tmp_path / "leaks.parquet", others={"train": train, "external": []}, split="test")
     assert pairs == [
         ("y", "d", "train", "exact", 0, ""),
         ("z", "b", "train", "near", 1, ""),
@@ -65,56 +67,56 @@ def test_test_images_are_compared_with_train_images(train: list[Path], unlabeled
 
 def test_external_images_are_compared_with_train_images(train: list[Path], tmp_path: Path) -> None:
     rows = [("x", "0", "sha x", "ffff0000"), ("w", "1", "sha w", "1234"), ("v", "1", "sha w", "1234")]
-    external = write_inventory(tmp_path / "4.csv", rows)
-    pairs = audit([external], tmp_path / "leaks.csv", others={"train": train, "external": []}, split="external")
+    external = write_inventory(tmp_path / "4.parquet", rows)
+    pairs = audit([external], tmp_path / "leaks.parquet", others={"train": train, "external": []}, split="external")
     assert pairs == [("v", "w", "external", "exact", 0, "yes"), ("x", "b", "train", "near", 0, "no")]
     reason = r"1 pairs of images show the same but have different labels: x and b \(near, 0 bits\); correct the labels"
     with pytest.raises(FoldlineError, match=reason):
         audit(
             [external],
-            tmp_path / "refused.csv",
+            tmp_path / "refused.parquet",
             others={"train": train},
             split="external",
             contradictory_labels="error",
         )
-    assert not (tmp_path / "refused.csv").exists()
+    assert not (tmp_path / "refused.parquet").exists()
 
 
 def test_test_images_are_compared_with_external_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
-    external = write_inventory(tmp_path / "4.csv", [("x", "0", "sha z", "ffff0001"), ("w", "0", "sha w", "1234")])
+    external = write_inventory(tmp_path / "4.parquet", [("x", "0", "sha z", "ffff0001"), ("w", "0", "sha w", "1234")])
     others = {"train": train, "external": [external]}
-    pairs = audit([unlabeled], tmp_path / "leaks.csv", others=others, split="test", near_duplicate_bits=None)
+    pairs = audit([unlabeled], tmp_path / "leaks.parquet", others=others, split="test", near_duplicate_bits=None)
     assert pairs == [("y", "d", "train", "exact", 0, ""), ("z", "x", "external", "exact", 0, "")]
 
 
 def test_near_duplicates_can_be_ignored(train: list[Path], tmp_path: Path) -> None:
-    pairs = audit(train, tmp_path / "leaks.csv", near_duplicate_bits=None)
+    pairs = audit(train, tmp_path / "leaks.parquet", near_duplicate_bits=None)
     assert [row[:2] for row in pairs] == [("b", "c")]
 
 
 def test_without_duplicates_there_is_a_header_only(train: list[Path], tmp_path: Path) -> None:
-    assert audit(train[:1], tmp_path / "leaks.csv") == []
+    assert audit(train[:1], tmp_path / "leaks.parquet") == []
     assert (tmp_path / "leaks.csv").read_text() == ",".join(LEAKS) + "\n"
 
 
 def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> None:
     reason = r"1 pairs of images show the same but have different labels: a and d \(near, 4 bits\); correct the labels"
     with pytest.raises(FoldlineError, match=reason):
-        audit(train, tmp_path / "leaks.csv", contradictory_labels="error")
-    assert not (tmp_path / "leaks.csv").exists()
-    audit(train, tmp_path / "leaks.csv", contradictory_labels="error", near_duplicate_bits=3)
+        audit(train, tmp_path / "leaks.parquet", contradictory_labels="error")
+    assert not (tmp_path / "leaks.parquet").exists()
+    audit(train, tmp_path / "leaks.parquet", contradictory_labels="error", near_duplicate_bits=3)
 
 
 def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    audit(train, tmp_path / "leaks.csv")
+    audit(train, tmp_path / "leaks.parquet")
     assert "1 pairs of images show the same but have different labels" in caplog.text
 
 
 def test_one_message_names_all_images_with_a_problem(unlabeled: Path, tmp_path: Path) -> None:
     rows = [(name, "0", f"sha {name}", "1") for name in "abc"]
-    broken = write_inventory(tmp_path / "broken.csv", rows, problem=["damaged: cut", "", "missing: no such file"])
+    broken = write_inventory(tmp_path / "broken.parquet", rows, problem=["damaged: cut", "", "missing: no such file"])
     reason = r"2 of 3 images cannot be used; .*: a \(a.png\): damaged: cut, c \(c.png\): missing: no such file$"
     with pytest.raises(FoldlineError, match=reason):
-        audit([broken], tmp_path / "leaks.csv")
+        audit([broken], tmp_path / "leaks.parquet")
     with pytest.raises(FoldlineError, match="2 of 5 images cannot be used"):
-        audit([unlabeled], tmp_path / "leaks.csv", others={"train": [broken]}, split="test")
+        audit([unlabeled], tmp_path / "leaks.parquet", others={"train": [broken]}, split="test")

@@ -2,17 +2,21 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from fixtures.result_files import write_sample_submission
+from fixtures.result_files import edit_predictions, write_sample_submission
 from fixtures.results import Results, write_results
 from foldline.dataset.submission import SubmissionForm
 from foldline.errors import FoldlineError
 from foldline.evaluation.oof import read_oof
+from foldline.evaluation.prediction_files import open_prediction_file
 from foldline.evaluation.roc_auc import macro_auc, roc_auc
 from foldline.evaluation.thresholds import class_thresholds
+from foldline.io.parquet import read_parquet
+from foldline.io.tables import INVENTORY, read_table
 
 
 @pytest.fixture(scope="module")
@@ -21,28 +25,41 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def outputs(folder: Path) -> dict[str, Path]:
-    return {"oof": folder / "oof.csv", "submission": folder / "submission.csv", "recipe": folder / "blend.json"}
+    return {
+        "oof": folder / "oof.parquet",
+        "oof_csv": folder / "oof.csv",
+        "submission": folder / "submission.csv",
+        "recipe": folder / "blend.json",
+    }
 
 
-def edited(results: Results, folder: Path, name: str, old: str, new: str) -> list[Path]:
+def edited(results: Results, folder: Path, name: str, change: dict[str, Any]) -> list[Path]:
     """The prediction files with one of them, model a's of fold 1, edited; the original is left alone."""
     paths = results.predictions(name)
-    path = folder / "edited.csv"
-    text = paths[1].read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
-    return [path if number == 1 else other for number, other in enumerate(paths)]
+    paths[1] = edit_predictions(paths[1], folder / "edited.parquet", class_names=results.class_names, **change)
+    return paths
+
+
+def mean_test_rows(results: Results) -> pd.DataFrame:
+    """Means of the test predictions over models and folds, float64, in the order of the sample submission."""
+    files = [open_prediction_file(path, results.class_names) for path in results.predictions("test.parquet")]
+    tables = []
+    for file in files:
+        ids, values = file.read(results.class_names)
+        tables.append(pd.DataFrame(values.astype(float), index=ids.to_pylist(), columns=results.class_names))
+    return (sum(tables) / len(tables)).loc[list(results.test_ids)]
 
 
 @pytest.mark.parametrize("method", ["mean", "rank_mean", "best"])
 def test_the_recipe_has_the_scores_of_the_rows(method: str, made: Results, tmp_path: Path) -> None:
     made.blend(method=method, **outputs(tmp_path))
-    table = pd.read_csv(tmp_path / "oof.csv")
+    oof = read_oof(tmp_path / "oof.parquet", ["target"])
+    labels, scores = oof.labels[:, 0], {name: values[:, 0] for name, values in oof.scores.items()}
     recipe = json.loads((tmp_path / "blend.json").read_text())
     best = max(recipe["scores"], key=recipe["scores"].get)
     assert recipe["rule"] == (best if method == "best" else method)
-    assert recipe["scores"]["mean"] == roc_auc(table["target"].to_numpy(), ((table["a"] + table["b"]) / 2).to_numpy())
-    assert recipe["scores"][recipe["rule"]] == roc_auc(table["target"].to_numpy(), table["blend"].to_numpy())
+    assert recipe["scores"]["mean"] == roc_auc(labels, ((scores["a"] + scores["b"]) / 2).astype(np.float32))
+    assert recipe["scores"][recipe["rule"]] == roc_auc(labels, scores["blend"])
     assert recipe["models"] == ["a", "b"]
     assert recipe["views"] == {"a": 4, "b": 4}
     assert (recipe["oof_rows"], recipe["test_rows"], recipe["folds"]) == (120, 12, 3)
@@ -53,9 +70,32 @@ def test_the_submission_is_the_mean_over_folds_and_models(made: Results, tmp_pat
     submission = pd.read_csv(tmp_path / "submission.csv")
     assert list(submission.columns) == ["image_name", "target"]
     assert tuple(submission["image_name"]) == made.test_ids
-    every = pd.concat([pd.read_csv(path) for path in made.predictions("test.csv")])
-    expected = every.groupby("id")["probability"].mean().loc[list(made.test_ids)]
-    assert submission["target"].to_numpy() == pytest.approx(expected.to_numpy())
+    assert submission["target"].to_numpy() == pytest.approx(mean_test_rows(made)["target"].to_numpy())
+    # Numbers are the shortest that give the same float32.
+    texts = pd.read_csv(tmp_path / "submission.csv", dtype=str)["target"]
+    assert [str(np.float32(text)) for text in texts] == list(texts)
+
+
+def test_the_csv_file_has_the_rows_of_the_parquet_file(made: Results, tmp_path: Path) -> None:
+    made.blend(**outputs(tmp_path))
+    rows, text = read_parquet(tmp_path / "oof.parquet").to_pandas(), pd.read_csv(tmp_path / "oof.csv", dtype=str)
+    assert list(text.columns) == list(rows.columns) == ["id", "fold", "target", "a", "b", "blend"]
+    for name in rows.columns:
+        assert list(text[name]) == [str(value) for value in rows[name].to_numpy()]
+
+
+def test_the_csv_file_has_the_blend_alone_if_the_models_have_too_many_scores(
+    made: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made.blend(**outputs(tmp_path / "all"))
+    monkeypatch.setattr("foldline.evaluation.oof.MOST_MODEL_SCORES", 2 * 120 - 1)
+    with caplog.at_level("INFO"):
+        made.blend(**outputs(tmp_path / "few"))
+    every, few = (pd.read_csv(tmp_path / name / "oof.csv", dtype=str) for name in ("all", "few"))
+    pd.testing.assert_frame_equal(few, every[["id", "fold", "target", "blend"]])
+    for name in ("oof.parquet", "submission.csv"):
+        assert (tmp_path / "few" / name).read_bytes() == (tmp_path / "all" / name).read_bytes()
+    assert "oof.csv has the blend alone, because the models have more than" in caplog.text
 
 
 def test_ranks_are_taken_among_the_test_rows(made: Results, tmp_path: Path) -> None:
@@ -65,29 +105,33 @@ def test_ranks_are_taken_among_the_test_rows(made: Results, tmp_path: Path) -> N
 
 def test_the_bytes_do_not_depend_on_the_order_of_the_files(made: Results, tmp_path: Path) -> None:
     shuffled = {
-        "oof_predictions": made.predictions("oof.csv")[::-1],
-        "test_predictions": made.predictions("test.csv")[::-1],
+        "oof_predictions": made.predictions("oof.parquet")[::-1],
+        "test_predictions": made.predictions("test.parquet")[::-1],
     }
     made.blend(**outputs(tmp_path / "one"))
     made.blend(**outputs(tmp_path / "two"), **shuffled)
-    for name in ("oof.csv", "submission.csv", "blend.json"):
+    for name in ("oof.parquet", "oof.csv", "submission.csv", "blend.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "words"),
+    ("name", "change", "words"),
     [
-        ("oof.csv", ",a,1,4", ",a,2,4", "model a: fold 1 is missing"),
-        ("test.csv", "test_0003,", "test_9999,", "id test_9999 is not in the sample submission"),
-        ("test.csv", ",a,1,4", ",a,1,1", "model a mix view counts 1, 4"),
-        ("test.csv", ",a,1,4", ",c,1,4", "fold 1 is missing"),
+        ("oof.parquet", {"fold": 2}, "model a: fold 1 is missing"),
+        (
+            "test.parquet",
+            {"change": lambda table: table.rename({"test_0003": "test_9999"})},
+            "id test_9999 is not in the sample submission",
+        ),
+        ("test.parquet", {"views": 1}, "model a mix view counts 1, 4"),
+        ("test.parquet", {"model": "c"}, "fold 1 is missing"),
     ],
 )
 def test_nothing_is_written_if_predictions_do_not_fit(
-    name: str, old: str, new: str, words: str, made: Results, tmp_path: Path
+    name: str, change: dict[str, Any], words: str, made: Results, tmp_path: Path
 ) -> None:
-    paths = edited(made, tmp_path, name, old, new)
-    key = "oof_predictions" if name == "oof.csv" else "test_predictions"
+    paths = edited(made, tmp_path, name, change)
+    key = "oof_predictions" if name == "oof.parquet" else "test_predictions"
     with pytest.raises(FoldlineError, match=words):
         made.blend(**outputs(tmp_path / "new"), **{key: paths})
     assert not (tmp_path / "new").exists()
@@ -95,14 +139,14 @@ def test_nothing_is_written_if_predictions_do_not_fit(
 
 def test_a_model_without_test_predictions_is_refused(made: Results, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match="model b has either out-of-fold or test predictions, not both"):
-        made.blend(test_predictions=made.predictions("test.csv")[:3], **outputs(tmp_path / "new"))
+        made.blend(test_predictions=made.predictions("test.parquet")[:3], **outputs(tmp_path / "new"))
 
 
 def test_other_views_on_the_test_rows_are_refused(made: Results, tmp_path: Path) -> None:
-    paths = []
-    for number, path in enumerate(made.predictions("test.csv")):
-        paths.append(tmp_path / f"{number}.csv")
-        paths[-1].write_text(path.read_text().replace(",4\n", ",8\n"))
+    paths = [
+        edit_predictions(path, tmp_path / f"{number}.parquet", class_names=made.class_names, views=8)
+        for number, path in enumerate(made.predictions("test.parquet"))
+    ]
     with pytest.raises(FoldlineError, match="model a: 4 views out of fold, 8 on the test rows"):
         made.blend(test_predictions=paths, **outputs(tmp_path / "new"))
 
@@ -122,7 +166,7 @@ def test_external_rows_are_not_scored(made: Results, tmp_path: Path) -> None:
     assert (pd.read_csv(results.folder / "folds.csv")["split"] == "external").sum() == 6
     results.blend(**outputs(tmp_path))
     table = pd.read_csv(tmp_path / "oof.csv")
-    assert list(table["id"]) == sorted(pd.read_csv(results.folder / "inventory.csv")["id"])
+    assert list(table["id"]) == sorted(read_table(results.folder / "inventory.parquet", INVENTORY)["id"])
     recipe = json.loads((tmp_path / "blend.json").read_text())
     assert (recipe["oof_rows"], recipe["folds"]) == (120, 3)
 
@@ -130,9 +174,13 @@ def test_external_rows_are_not_scored(made: Results, tmp_path: Path) -> None:
 def test_a_prediction_of_an_external_row_is_refused(tmp_path: Path) -> None:
     results = write_results(tmp_path, external=6)
     folds = pd.read_csv(results.folder / "folds.csv").set_index("id")
-    path = results.predictions("oof.csv")[folds.loc["external_0000", "fold"]]
-    row = path.read_text().splitlines()[1].split(",", 1)[1]
-    path.write_text(path.read_text() + f"external_0000,{row}\n")
+    path = results.predictions("oof.parquet")[folds.loc["external_0000", "fold"]]
+    edit_predictions(
+        path,
+        path,
+        lambda table: pd.concat([table, table[:1].rename(lambda _: "external_0000")]),
+        class_names=results.class_names,
+    )
     with pytest.raises(FoldlineError, match="id external_0000 is not in the train rows of the fold table"):
         results.blend(**outputs(tmp_path / "new"))
 
@@ -159,11 +207,8 @@ def test_a_submission_of_scores_has_a_column_per_class(several: Results, tmp_pat
     several.blend(method="mean", **outputs(tmp_path))
     submission = pd.read_csv(tmp_path / "submission.csv")
     assert list(submission.columns) == ["image_name", *CLASSES]
-    every = pd.concat([pd.read_csv(path) for path in several.predictions("test.csv")])
-    for name in CLASSES:
-        expected = every[every["class"] == name].groupby("id")["probability"].mean().loc[list(several.test_ids)]
-        assert submission[name].to_numpy() == pytest.approx(expected.to_numpy())
-    oof = read_oof(tmp_path / "oof.csv", list(CLASSES))
+    assert submission[list(CLASSES)].to_numpy() == pytest.approx(mean_test_rows(several).to_numpy())
+    oof = read_oof(tmp_path / "oof.parquet", list(CLASSES))
     assert oof.labels.shape == (120, 4)
     scores = json.loads((tmp_path / "blend.json").read_text())["scores"]
     assert scores["mean"] == pytest.approx(macro_auc(oof.labels, oof.scores["blend"]))
@@ -182,7 +227,7 @@ def test_a_submission_of_labels_has_the_predicted_classes_in_one_column(several:
     assert all(numbers == sorted(set(numbers)) and set(numbers) <= {0, 1, 2, 3} for numbers in found)
     assert all(numbers == [2] for numbers in found if 2 in numbers)
     assert len({tuple(numbers) for numbers in found}) > 2
-    oof = read_oof(tmp_path / "oof.csv", list(CLASSES))
+    oof = read_oof(tmp_path / "oof.parquet", list(CLASSES))
     thresholds = json.loads((tmp_path / "blend.json").read_text())["submission_thresholds"]
     assert thresholds == class_thresholds(oof.labels, oof.scores["blend"], "best_f1")
 
@@ -196,15 +241,14 @@ def test_one_of_several_classes_can_be_submitted(exclusive: Results, tmp_path: P
         **outputs(tmp_path),
     )
     submission = pd.read_csv(tmp_path / "submission.csv")
-    every = pd.concat([pd.read_csv(path) for path in exclusive.predictions("test.csv")])
-    melanoma = every[every["class"] == "melanoma"].groupby("id")["probability"].mean().loc[list(exclusive.test_ids)]
+    melanoma = mean_test_rows(exclusive)["melanoma"]
     recipe = json.loads((tmp_path / "blend.json").read_text())
     assert submission["target"].to_numpy() == pytest.approx(melanoma.to_numpy())
-    oof = read_oof(tmp_path / "oof.csv", list(CLASSES))
+    oof = read_oof(tmp_path / "oof.parquet", list(CLASSES))
     assert recipe["scores"]["mean"] == roc_auc(oof.labels[:, 1], oof.scores["blend"][:, 1])
     assert recipe["metric"] == "pooled OOF ROC AUC of melanoma"
     for name in ("a", "b"):
-        np.testing.assert_allclose(oof.scores[name].sum(axis=1), 1)
+        np.testing.assert_allclose(oof.scores[name].sum(axis=1), 1, rtol=1e-6)
 
 
 def test_a_sample_submission_with_other_columns_is_refused(several: Results, tmp_path: Path) -> None:

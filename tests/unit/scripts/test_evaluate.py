@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
+from foldline.io.parquet import read_parquet
+from foldline.io.tables import FLOAT32, INTEGER, TEXT, write_table
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
 
@@ -23,6 +25,19 @@ def metrics_of(results: Results, folder: Path, **changes: Any) -> dict[str, Any]
     return json.loads((folder / "metrics.json").read_text(), parse_constant=pytest.fail)
 
 
+def rows_of(results: Results) -> pd.DataFrame:
+    """The out-of-fold table; scores are float64 with the values of the file."""
+    table = read_parquet(results.folder / "oof.parquet").to_pandas()
+    return table.astype({name: "float64" for name, kind in table.dtypes.items() if kind == "float32"})
+
+
+def write_rows(path: Path, table: pd.DataFrame) -> None:
+    """Write the table of one class again."""
+    scores = dict.fromkeys(("a", "b", "blend"), FLOAT32)
+    types = {"id": TEXT, "fold": INTEGER, "target": INTEGER, **scores}
+    write_table(table.astype(scores), path, types)
+
+
 def floats_in(content: Any) -> list[float]:
     if isinstance(content, dict):
         content = list(content.values())
@@ -33,7 +48,7 @@ def floats_in(content: Any) -> list[float]:
 
 def test_every_column_is_scored_from_its_rows(made: Results, tmp_path: Path) -> None:
     found = metrics_of(made, tmp_path)
-    table = pd.read_csv(made.folder / "oof.csv")
+    table = rows_of(made)
     assert set(found["models"]) == {"a", "b", "blend"}
     for column, scores in found["models"].items():
         assert scores["auc"]["value"] == pytest.approx(roc_auc_score(table["target"], table[column]), rel=1e-12)
@@ -85,8 +100,8 @@ def test_a_blend_of_ranks_has_no_probability_metrics(tmp_path: Path) -> None:
     ],
 )
 def test_rows_that_differ_from_the_fold_table_are_refused(change, words: str, made: Results, tmp_path: Path) -> None:
-    path = tmp_path / "oof.csv"
-    change(pd.read_csv(made.folder / "oof.csv")).to_csv(path, index=False)
+    path = tmp_path / "oof.parquet"
+    write_rows(path, change(rows_of(made)))
     with pytest.raises(FoldlineError, match=words):
         metrics_of(made, tmp_path, oof=path)
     assert not (tmp_path / "metrics.json").exists()
@@ -103,7 +118,7 @@ def test_accuracy_at_one_half_over_all_rows_and_per_fold(made: Results, tmp_path
     """Row 14."""
     found = metrics_of(made, tmp_path)
     assert found["threshold"] == 0.5
-    table = pd.read_csv(made.folder / "oof.csv")
+    table = rows_of(made)
     for column in ("a", "b", "blend"):
         scores = found["models"][column]
         accuracy = accuracy_score(table["target"], table[column] >= 0.5)
@@ -118,9 +133,8 @@ def test_external_rows_are_not_scored(tmp_path: Path) -> None:
     found = metrics_of(results, tmp_path)
     assert (found["rows"], found["folds"]) == (120, 3)
     assert [row["fold"] for row in found["models"]["blend"]["folds"]] == [0, 1, 2]
-    path = tmp_path / "oof.csv"
-    table = pd.read_csv(path)
-    pd.concat([table, table[:1].assign(id="external_0004")]).to_csv(path, index=False)
+    table = rows_of(results)
+    write_rows(tmp_path / "oof.parquet", pd.concat([table, table[:1].assign(id="external_0004")]))
     with pytest.raises(FoldlineError, match="id external_0004 is only in it or only in"):
         metrics_of(results, tmp_path)
 
@@ -140,7 +154,7 @@ def exclusive(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 def test_classes_are_scored_one_by_one_and_on_average(several: Results, tmp_path: Path) -> None:
     found = metrics_of(several, tmp_path)
-    table = pd.read_csv(several.folder / "oof.csv")
+    table = rows_of(several)
     for column in ("a", "b", "blend"):
         scores = found["models"][column]
         areas, precisions, hits = [], [], []
@@ -165,7 +179,7 @@ def test_a_rare_class_has_no_auc_in_some_folds_and_is_left_out_of_their_mean(sev
     assert [row["rare"] for row in found["classes"]] == [False, False, False, True]
     assert found["classes"][3]["positives"] == 2
     scores = found["models"]["a"]
-    table = pd.read_csv(several.folder / "oof.csv")
+    table = rows_of(several)
     without = 0
     for number, fold in enumerate(scores["folds"]):
         rows = table[table["fold"] == fold["fold"]]
@@ -193,7 +207,7 @@ def test_the_best_thresholds_are_computed_per_class(several: Results, tmp_path: 
 
 def test_one_class_can_be_the_score_of_a_model_of_several(exclusive: Results, tmp_path: Path) -> None:
     every, single = metrics_of(exclusive, tmp_path), metrics_of(exclusive, tmp_path, scored_classes=("melanoma",))
-    table = pd.read_csv(exclusive.folder / "oof.csv")
+    table = rows_of(exclusive)
     for column in ("a", "blend"):
         area = roc_auc_score(table["target/melanoma"], table[f"{column}/melanoma"])
         assert single["models"][column]["auc"]["value"] == pytest.approx(area)

@@ -61,16 +61,16 @@ def written(
 ) -> Path:
     """Write inventories, one per shard, and pairs of duplicates; then the fold table, whose path is returned."""
     folder.mkdir(exist_ok=True)
-    paths = [folder / f"shard{number}.csv" for number in range(len(shards))]
+    paths = [folder / f"shard{number}.parquet" for number in range(len(shards))]
     for path, shard in zip(paths, shards, strict=True):
         write_table(shard, path, INVENTORY)
     if external is not None:
-        write_table(external, folder / "external.csv", INVENTORY)
+        write_table(external, folder / "external.parquet", INVENTORY)
     inputs = Inputs(
         inventory=paths,
-        leaks=write_pairs(folder / "leaks.csv", pairs),
-        external_inventory=[] if external is None else [folder / "external.csv"],
-        external_leaks=[] if external is None else [write_pairs(folder / "external_leaks.csv", external_pairs)],
+        leaks=write_pairs(folder / "leaks.parquet", pairs),
+        external_inventory=[] if external is None else [folder / "external.parquet"],
+        external_leaks=[] if external is None else [write_pairs(folder / "external_leaks.parquet", external_pairs)],
     )
     config = FoldsConfig(method="grouped", count=3, seed=7, stratify_by=("site",), class_names=("sick",))
     make_folds(inputs, folder / "folds.csv", replace(config, **changes))

@@ -8,11 +8,12 @@ from fixtures.settings import model_config
 from fixtures.shards import ShardSet, write_shards
 from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
+from foldline.evaluation.prediction_files import open_prediction_file
 from foldline.inference.prediction_config import PredictionConfig
 from foldline.inference.predictions import ShardFiles
 from foldline.inference.trained_model import TrainedModel
 from foldline.io.files import write_json
-from foldline.io.tables import FOLDS, PREDICTIONS, read_table, write_table
+from foldline.io.tables import FOLDS, read_table, write_table
 from foldline.models.networks import build_network, input_spec_of
 from foldline.models.weights_file import save_weights
 from foldline.runtime.devices import use_device
@@ -54,19 +55,20 @@ def shard_files(data: ShardSet) -> ShardFiles:
 
 
 def test_a_fold_is_predicted_whole_and_alone(model: TrainedModel, train: ShardSet, tmp_path: Path) -> None:
-    for name in ("oof.csv", "again.csv"):
+    for name in ("oof.parquet", "again.parquet"):
         predict_oof(model, shard_files(train), folds=train.folds, predictions=tmp_path / name, **COMMON)
-    table = read_table(tmp_path / "oof.csv", PREDICTIONS, key=("id", "class"))
-    assert list(table["id"]) == train.ids(2, held_out=True)
-    assert table["probability"].between(0, 1).all()
-    assert set(zip(table["model"], table["fold"], table["views"], strict=True)) == {("tiny", 2, 2)}
-    assert (tmp_path / "oof.csv").read_bytes() == (tmp_path / "again.csv").read_bytes()
+    file = open_prediction_file(tmp_path / "oof.parquet", ["sick"])
+    ids, values = file.read(["sick"])
+    assert ids.to_pylist() == train.ids(2, held_out=True)
+    assert ((values > 0) & (values < 1)).all()
+    assert (file.model, file.fold, file.views) == ("tiny", 2, 2)
+    assert (tmp_path / "oof.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
 
 
 def test_the_test_split_is_predicted_whole(model: TrainedModel, unlabeled: ShardSet, tmp_path: Path) -> None:
-    predict_test(model, shard_files(unlabeled), predictions=tmp_path / "test.csv", **COMMON)
-    table = read_table(tmp_path / "test.csv", PREDICTIONS, key=("id", "class"))
-    assert list(table["id"]) == sorted(unlabeled.rows["id"])
+    predict_test(model, shard_files(unlabeled), predictions=tmp_path / "test.parquet", **COMMON)
+    ids, _ = open_prediction_file(tmp_path / "test.parquet", ["sick"]).read(["sick"])
+    assert ids.to_pylist() == sorted(unlabeled.rows["id"])
 
 
 @pytest.mark.parametrize("change", ["missing", "unexpected"])
@@ -80,8 +82,10 @@ def test_shards_must_hold_the_rows_of_the_fold_table(
         table = table.iloc[1:].reset_index(drop=True)
     write_table(table, tmp_path / "folds.csv", FOLDS)
     with pytest.raises(FoldlineError, match="run the workflow again"):
-        predict_oof(model, shard_files(train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.csv", **COMMON)
-    assert not (tmp_path / "oof.csv").exists()
+        predict_oof(
+            model, shard_files(train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.parquet", **COMMON
+        )
+    assert not (tmp_path / "oof.parquet").exists()
 
 
 def test_a_fold_without_rows_is_an_error(model: TrainedModel, train: ShardSet, tmp_path: Path) -> None:
@@ -89,11 +93,13 @@ def test_a_fold_without_rows_is_an_error(model: TrainedModel, train: ShardSet, t
     table["fold"] = table["fold"] % 2
     write_table(table, tmp_path / "folds.csv", FOLDS)
     with pytest.raises(FoldlineError, match=r"folds\.csv: no rows in fold 2"):
-        predict_oof(model, shard_files(train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.csv", **COMMON)
+        predict_oof(
+            model, shard_files(train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.parquet", **COMMON
+        )
 
 
 def test_a_repeated_test_row_is_an_error(model: TrainedModel, unlabeled: ShardSet, tmp_path: Path) -> None:
     twice = ShardFiles(unlabeled.paths * 2, unlabeled.manifests * 2)
     with pytest.raises(FoldlineError, match="test split: 10 repeated ids"):
-        predict_test(model, twice, predictions=tmp_path / "test.csv", **COMMON)
-    assert not (tmp_path / "test.csv").exists()
+        predict_test(model, twice, predictions=tmp_path / "test.parquet", **COMMON)
+    assert not (tmp_path / "test.parquet").exists()

@@ -57,7 +57,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def scan(
-    folder: Path, name: str = "inventory.csv", *, shard: str = ONE, threads: int = 1, **changes: Any
+    folder: Path, name: str = "inventory.parquet", *, shard: str = ONE, threads: int = 1, **changes: Any
 ) -> pd.DataFrame:
     config = replace(CONFIG, **{"root": str(folder), "table": str(folder / "train.csv"), **changes})
     split = "train" if config.target_column else "test"
@@ -103,13 +103,13 @@ def test_a_row_describes_its_image(root: Path) -> None:
 
 def test_the_number_of_processes_does_not_change_the_bytes(root: Path) -> None:
     (root / "pictures" / "s 2.png").write_bytes(b"")
-    scan(root, "one.csv")
-    scan(root, "two.csv", threads=2)
-    assert (root / "one.csv").read_bytes() == (root / "two.csv").read_bytes()
+    scan(root, "one.parquet")
+    scan(root, "two.parquet", threads=2)
+    assert (root / "one.parquet").read_bytes() == (root / "two.parquet").read_bytes()
 
 
 def test_shards_hold_every_row_once(root: Path) -> None:
-    shards = [scan(root, f"{index}.csv", shard=shard_name(index, 4)) for index in range(4)]
+    shards = [scan(root, f"{index}.parquet", shard=shard_name(index, 4)) for index in range(4)]
     assert sorted(pd.concat(shards)["id"]) == sorted(NAMES)
     for index, shard in enumerate(shards):
         assert {shard_index(name, 4) for name in shard["id"]} <= {index}
@@ -227,8 +227,8 @@ def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, Any])
         assert row["perceptual_hash"] == perceptual_hash([decode(features["image"], read_header(features["image"]))])
         assert [row[name] for name in METADATA] == [str(features[name]) for name in METADATA]
     assert set(table["problem"]) == {""}
-    scan(tmp_path, "two.csv", threads=2, **records)
-    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "inventory.csv").read_bytes()
+    scan(tmp_path, "two.parquet", threads=2, **records)
+    assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "inventory.parquet").read_bytes()
 
 
 def test_records_that_were_not_planned_are_refused(tmp_path: Path, records: dict[str, Any]) -> None:

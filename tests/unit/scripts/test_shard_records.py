@@ -15,7 +15,7 @@ from foldline.images.decoding import decode
 from foldline.images.headers import read_header
 from foldline.images.resizing import record_image
 from foldline.io.files import digest_of, sha256_of_file
-from foldline.io.tables import INVENTORY, write_table
+from foldline.io.tables import INVENTORY, read_table, write_table
 from foldline.tfrecords.manifests import Manifest, read_manifest
 from foldline.tfrecords.open_shards import check_shards
 from foldline.tfrecords.record_files import read_records
@@ -48,7 +48,7 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / f"{name}.jpg").write_bytes(saved(pixels, "JPEG"))
     rows = [row_of(tmp_path, name, number) for number, name in enumerate(NAMES)]
     for index, some in enumerate((rows[::2], rows[1::2])):
-        write_table(pd.DataFrame(some), tmp_path / f"inventory{index}.csv", INVENTORY)
+        write_table(pd.DataFrame(some), tmp_path / f"inventory{index}.parquet", INVENTORY)
     return tmp_path
 
 
@@ -63,7 +63,7 @@ def shard(
     **changes: Any,
 ) -> Path:
     shard_records(
-        inventory=[root / "inventory0.csv", root / "inventory1.csv"],
+        inventory=[root / "inventory0.parquet", root / "inventory1.parquet"],
         outputs=Outputs(root / f"{name}.tfrec", root / f"{name}.json"),
         split=split,
         shard=shard,
@@ -164,9 +164,9 @@ def test_a_changed_image_is_refused(root: Path, threads: int) -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_damaged_image_is_refused(root: Path, threads: int) -> None:
     (root / "s3.jpg").write_bytes((root / "s3.jpg").read_bytes()[:-50])
-    table = pd.read_csv(root / "inventory1.csv", dtype=str, keep_default_na=False)
+    table = read_table(root / "inventory1.parquet", INVENTORY)
     table.loc[table["id"] == "s3", "sha256"] = sha256_of_file(root / "s3.jpg")
-    table.to_csv(root / "inventory1.csv", index=False)
+    write_table(table, root / "inventory1.parquet", INVENTORY)
     with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be used: damaged: .*; repair or replace"):
         shard(root, threads=threads)
     assert not list(root.glob("*shard*"))
@@ -179,9 +179,9 @@ def test_a_missing_image_is_refused(root: Path) -> None:
 
 
 def test_an_image_with_a_problem_is_refused(root: Path) -> None:
-    table = pd.read_csv(root / "inventory1.csv", dtype=str, keep_default_na=False)
+    table = read_table(root / "inventory1.parquet", INVENTORY)
     table.loc[table["id"] == "s3", "problem"] = "animated: 2 frames"
-    table.to_csv(root / "inventory1.csv", index=False)
+    write_table(table, root / "inventory1.parquet", INVENTORY)
     with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be used: animated: 2 frames"):
         shard(root)
 
@@ -202,7 +202,7 @@ def test_images_of_the_right_size_are_unchanged(root: Path) -> None:
         (root / f"{name}.jpg").write_bytes(saved(photograph(24, 24, 1, seed=number), "JPEG"))
     for index in range(2):
         rows = [row_of(root, name, number) for number, name in enumerate(NAMES) if number % 2 == index]
-        write_table(pd.DataFrame(rows), root / f"inventory{index}.csv", INVENTORY)
+        write_table(pd.DataFrame(rows), root / f"inventory{index}.parquet", INVENTORY)
     for record in records_in(shard(root)):
         assert record.images["image"] == (root / f"{record.id}.jpg").read_bytes()
 
@@ -247,7 +247,7 @@ class ReadyMade:
             metadata_columns=tuple(METADATA),
             labels=None,
         )
-        scan_images(inventory=self.folder / "inventory.csv", split=self.split, shard=ONE, config=config, threads=1)
+        scan_images(inventory=self.folder / "inventory.parquet", split=self.split, shard=ONE, config=config, threads=1)
 
     def shard(self, *, size: int = 24, table: str | None = None) -> list[Record]:
         """Write two shards and read them back, sorted by id."""
@@ -255,7 +255,7 @@ class ReadyMade:
         for index in range(2):
             path = self.folder / f"{index}.shard"
             shard_records(
-                inventory=[self.folder / "inventory.csv"],
+                inventory=[self.folder / "inventory.parquet"],
                 outputs=Outputs(path, path.with_suffix(".json")),
                 split=self.split,
                 shard=shard_name(index, 2),

@@ -1,0 +1,63 @@
+"""Parquet files: equal tables give equal bytes, and a damaged file is an error. Without pandas."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from foldline.errors import FoldlineError
+from foldline.io.files import atomic_write
+
+SUFFIX = ".parquet"
+# The bytes depend on the table, on these settings and on the version of pyarrow, whose name is in the file. No time, no
+# path, no metadata of pandas. Every page has a checksum, so that a reader notices a changed byte.
+_FORMAT: dict[str, Any] = {
+    "version": "2.6",
+    "data_page_version": "1.0",
+    "compression": "zstd",
+    "row_group_size": 1 << 20,
+    "write_page_checksum": True,
+}
+
+
+def write_parquet(table: pa.Table, path: str | Path) -> None:
+    """Write a table, with the metadata of its schema; the file appears when it is complete."""
+    with atomic_write(path) as handle:
+        pq.write_table(table.combine_chunks(), handle, **_FORMAT)
+
+
+def read_parquet(path: str | Path) -> pa.Table:
+    """Read a whole table; the types, names and metadata are those of the file.
+
+    Raises:
+        FoldlineError: there is no file, or it is damaged.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            # One thread: worker processes are forked from steps that read tables, and small tables gain nothing.
+            table = file.read(use_threads=False)
+            table.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+    return table
+
+
+def read_parquet_schema(path: str | Path) -> pa.Schema:
+    """Read the types, names and metadata of a table without its rows.
+
+    Raises:
+        FoldlineError: there is no file, or it is damaged.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            return file.schema_arrow
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: str | Path, error: Exception) -> FoldlineError:
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return FoldlineError(
+        f"{path}: cannot be read as a Parquet file ({reason}); remove the file and run the workflow again"
+    )
