@@ -57,7 +57,7 @@ def a_machine(bucket: Bucket, folder: Path) -> Project:
     path = folder / "config" / "config.yaml"
     write_small_config(path, bucket.url("skin"))
     config = yaml.safe_load(path.read_text())
-    config["models"]["m"]["epochs"] = 300
+    config["models"]["m"]["epochs"] = 80
     path.write_text(yaml.safe_dump(config | {"checkpoints": {"seconds": 0, "share": 1}}))
     return Project(folder)
 

@@ -50,13 +50,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def small_project(folder: Path) -> Project:
-    """A project of one model with ImageNet weights and two folds."""
+    """A project of one model for metadata and two folds."""
     copy_workflow(folder)
     write_dataset(folder / "data", train=24, test=6, external=0)
     path = folder / "config" / "config.yaml"
     write_config(path)
     config = yaml.safe_load(path.read_text())
-    model = config["models"]["a"] | {"weights": "imagenet", "inputs": ["image", "metadata"], "batch_size": 4}
+    model = config["models"]["a"] | {"backbone": None, "inputs": ["metadata"], "batch_size": 4}
     config |= {"models": {"a": model}, "shards": {"megabytes": 1}}
     del config["dataset"]["external"]
     path.write_text(yaml.safe_dump(config), encoding="utf-8")

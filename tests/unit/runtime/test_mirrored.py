@@ -1,13 +1,13 @@
 """A training on several devices gives the results of one device with the same batch."""
 
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fixtures import mirrored
-from fixtures.project import REPOSITORY, with_environment
+from fixtures.forked import SCRIPT_SERVER
+from fixtures.project import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +24,10 @@ VARIANCE, VALUES = "w4", mirrored.BATCH * 6 * 6
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of `fixtures.mirrored` with 1, 2 and 8 devices."""
     folder = tmp_path_factory.mktemp("mirrored")
+    packages = os.pathsep.join(str(REPOSITORY / name) for name in ("scripts", "tests"))
+    environment = {**os.environ, "PYTHONPATH": packages}
     for count in (1, 2, 8):
-        command = [sys.executable, mirrored.__file__, str(folder), str(count)]
-        environment = {**with_environment(), "PYTHONPATH": f"{REPOSITORY / 'scripts'}:{REPOSITORY / 'tests'}"}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = SCRIPT_SERVER.run(mirrored.__file__, [str(folder), str(count)], folder=folder, environment=environment)
         assert done.returncode == 0, done.stderr
     return folder
 
