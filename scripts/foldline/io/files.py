@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from foldline.io.system_errors import open_regular
+
 BLOCK_BYTES = 1 << 20
 
 
@@ -23,6 +25,9 @@ def atomic_write(path: str | Path, *, mode: str = "wb", sync: bool = True, **ope
         mode: "wb" or "w".
         sync: wait until the disk has the content. Without it, a power failure may leave an empty file or none.
         **open_options: passed to `open` (`encoding`, `newline`).
+
+    Raises:
+        OSError: the file cannot be written. Its `filename` is `path`, which errors of a full disk do not have.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,8 +39,14 @@ def atomic_write(path: str | Path, *, mode: str = "wb", sync: bool = True, **ope
             if sync:
                 os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        # A file system that does not allow the file cannot remove it either.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -51,13 +62,28 @@ def write_json(path: str | Path, content: Any) -> None:
 
 def read_json(path: str | Path) -> Any:
     """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    return json.loads(read_file(path))
+
+
+def read_file(path: str | Path) -> bytes:
+    """Read all bytes of a local file.
+
+    Raises:
+        OSError: it cannot be read, or is no file, such as a folder or a named pipe.
+    """
+    with open_file(path) as handle:
+        return handle.read()
+
+
+def open_file(path: str | Path) -> IO[bytes]:
+    """Open a local file to read it; errors as `read_file`."""
+    return open(path, "rb", opener=open_regular)
 
 
 def sha256_of_file(path: str | Path) -> str:
     """Hex SHA-256 of the bytes of a file."""
     digest = hashlib.sha256()
-    with Path(path).open("rb") as handle:
+    with open_file(path) as handle:
         while block := handle.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()

@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from foldline.errors import FoldlineError, listing
-from foldline.io.files import atomic_write
+from foldline.io.files import atomic_write, open_file, read_file
+from foldline.io.system_errors import check_regular
 
 # Keys under which file systems report the version of a file, the most exact first.
 VERSIONS = ("generation", "etag", "ETag", "mtime", "updated", "LastModified", "created")
@@ -137,6 +138,7 @@ def size_and_version(path: str) -> tuple[int, str]:
     """
     if not is_url(path):
         status = Path(path).stat()
+        check_regular(status, path)
         return status.st_size, str(status.st_mtime_ns)
     system, key = _file_system(path)
     with _as_os_error():
@@ -158,7 +160,7 @@ def open_binary(path: str) -> IO[bytes]:
         FoldlineError: the packages that read the URL are not installed.
     """
     if not is_url(path):
-        return Path(path).open("rb")
+        return open_file(path)
     system, key = _file_system(path)
     with _as_os_error():
         handle: IO[bytes] = system.open(key, "rb")
@@ -173,7 +175,7 @@ def open_text(path: str | Path) -> IO[str]:
 def read(path: str) -> bytes:
     """Read all bytes of a file; errors as `open_binary`."""
     if not is_url(path):
-        return Path(path).read_bytes()
+        return read_file(path)
     system, key = _file_system(path)
     with _as_os_error():
         content: bytes = system.cat_file(key)
@@ -192,9 +194,11 @@ def read_range(path: str, start: int, end: int) -> bytes:
         with _as_os_error():
             content: bytes = system.cat_file(key, start=start, end=end)
         return content
-    with Path(path).open("rb") as handle:
+    with open_file(path) as handle:
+        # A buffer of the whole length is made before the first byte is read.
+        end = min(end, os.fstat(handle.fileno()).st_size)
         handle.seek(start)
-        return handle.read(end - start)
+        return handle.read(max(0, end - start))
 
 
 def is_file(path: str | Path) -> bool:

@@ -30,6 +30,7 @@ from foldline.models.channel_adaptation import (
     per_channel,
 )
 from foldline.models.lite0 import build_lite0, load_lite0_tensors
+from foldline.models.weights_file import UNUSABLE
 from foldline.runtime.tensorflow import tf_keras
 
 # Share of the running mean and variance that a training step keeps. The 0.99 of the original trainings suits hundreds
@@ -226,8 +227,8 @@ def _load_file(model: tf_keras.Model, name: str, path: Path) -> None:
         return
     try:
         _network(model).load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except UNUSABLE as error:
         raise FoldlineError(
-            f"{path}: these weights do not fit {name} ({error}); set weights to an HDF5 file of that network without "
-            "its classification layers"
+            f"{path}: these weights do not fit {name} ({' '.join(str(error).split())}); set weights to an HDF5 file of "
+            "that network without its classification layers"
         ) from error

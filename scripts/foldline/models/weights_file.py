@@ -8,6 +8,9 @@ from foldline.errors import FoldlineError
 from foldline.io.files import atomic_write
 from foldline.runtime.tensorflow import tf_keras
 
+# What HDF5 and Keras raise on a damaged file, or on one of another network.
+UNUSABLE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, IndexError, OverflowError)
+
 
 def save_weights(model: tf_keras.Model, path: str | Path) -> None:
     """Write the weights of a network; equal weights give equal bytes."""
@@ -27,7 +30,8 @@ def load_weights(model: tf_keras.Model, path: str | Path) -> None:
     """
     try:
         model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except UNUSABLE as error:
         raise FoldlineError(
-            f"{path}: not the weights of this network ({error}); remove the file and run the workflow again"
+            f"{path}: not the weights of this network ({' '.join(str(error).split())}); remove the file and run the "
+            "workflow again"
         ) from error

@@ -15,6 +15,9 @@ from foldline.errors import FoldlineError
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 BYTES_LIST, FLOAT_LIST, INT64_LIST = 1, 2, 3
 
+# A varint has at most ten bytes, of seven bits each.
+MAX_VARINT_SHIFT = 63
+
 Values = list[bytes] | list[int] | list[float]
 
 
@@ -49,11 +52,24 @@ def decode_example(data: bytes) -> dict[str, Values]:
         features: dict[str, Values] = {}
         for _, entries in _length_fields(data, {1}):
             for _, entry in _length_fields(entries, {1}):
-                item = dict(_length_fields(entry, {1, 2}))
-                features[item.get(1, b"").decode()] = _values(item.get(2, b""))
+                name, feature = _entry(entry)
+                features[name] = _values(feature)
     except (IndexError, UnicodeDecodeError, struct.error) as error:
         raise FoldlineError(f"a record of {len(data)} bytes is not a tf.train.Example: {error}") from error
     return features
+
+
+def _entry(entry: bytes) -> tuple[str, bytes]:
+    """Name of a feature and its Feature message; readers differ in what they make of entries with other fields."""
+    name, feature = "", b""
+    for field in _fields(entry):
+        if field.wire != LENGTH or field.number not in (1, 2):
+            raise IndexError(f"field {field.number} in an entry of the features")
+        if field.number == 1:
+            name = field.data.decode()
+        else:
+            feature += field.data
+    return name, feature
 
 
 def float32_text(value: float) -> str:
@@ -89,21 +105,28 @@ def _varint(value: int) -> bytes:
 
 
 def _values(feature: bytes) -> Values:
-    """Values of a Feature message; numbers are packed in one field, or in one field each."""
-    for kind, content in _length_fields(feature, {BYTES_LIST, FLOAT_LIST, INT64_LIST}):
-        fields = [field for field in _fields(content) if field.number == 1]
-        if kind == BYTES_LIST:
-            return [field.data for field in fields if field.wire == LENGTH]
-        if kind == FLOAT_LIST:
-            if any(field.wire == VARINT for field in fields):
-                raise IndexError("an integer in a list of floats")
-            packed = b"".join(field.data for field in fields)
-            return [number for (number,) in struct.iter_unpack("<f", packed)]
-        integers: list[int] = []
-        for field in fields:
-            integers.extend([field.integer] if field.wire == VARINT else _varints(field.data))
-        return [number - (1 << 64) if number >= 1 << 63 else number for number in integers]
-    return []
+    """Values of a Feature message; numbers are packed in one field, or in one field each.
+
+    The last kind of list counts; fields of one kind that follow each other are parts of one list.
+    """
+    kind, content = 0, b""
+    for number, part in _length_fields(feature, {BYTES_LIST, FLOAT_LIST, INT64_LIST}):
+        kind, content = number, content + part if number == kind else part
+    fields = [field for field in _fields(content) if field.number == 1]
+    if kind == BYTES_LIST:
+        return [field.data for field in fields if field.wire == LENGTH]
+    if kind == FLOAT_LIST:
+        if any(field.wire == VARINT for field in fields):
+            raise IndexError("an integer in a list of floats")
+        packed = b"".join(field.data for field in fields if field.wire in (LENGTH, FIXED32))
+        return [number for (number,) in struct.iter_unpack("<f", packed)]
+    integers: list[int] = []
+    for field in fields:
+        if field.wire == VARINT:
+            integers.append(field.integer)
+        elif field.wire == LENGTH:
+            integers.extend(_varints(field.data))
+    return [number - (1 << 64) if number >= 1 << 63 else number for number in integers]
 
 
 def _varints(data: bytes) -> Iterator[int]:
@@ -125,20 +148,22 @@ def _fields(data: bytes) -> Iterator[_Field]:
     start = 0
     while start < len(data):
         key, start = _read_varint(data, start)
-        wire = key & 7
+        number, wire = key >> 3, key & 7
+        if not 0 < number < 1 << 29:
+            raise IndexError(f"field number {number} before byte {start}")
         if wire == VARINT:
             value, start = _read_varint(data, start)
-            yield _Field(key >> 3, wire, value, b"")
+            yield _Field(number, wire, value, b"")
             continue
         if wire == LENGTH:
             length, start = _read_varint(data, start)
         elif wire in (FIXED64, FIXED32):
             length = 8 if wire == FIXED64 else 4
         else:
-            raise IndexError(f"wire type {wire} at byte {start}")
+            raise IndexError(f"wire type {wire} before byte {start}")
         if start + length > len(data):
             raise IndexError(f"a field extends beyond the message at byte {start}")
-        yield _Field(key >> 3, wire, 0, data[start : start + length])
+        yield _Field(number, wire, 0, data[start : start + length])
         start += length
 
 
@@ -150,5 +175,8 @@ def _read_varint(data: bytes, start: int) -> tuple[int, int]:
         start += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, start
+            break
         shift += 7
+        if shift > MAX_VARINT_SHIFT:
+            raise IndexError(f"a number of more than 64 bits before byte {start}")
+    return value & 0xFFFFFFFFFFFFFFFF, start

@@ -5,6 +5,7 @@ tensorflow.org/tutorials/load_data/tfrecord.
 """
 
 import hashlib
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,9 +16,13 @@ from typing import IO
 import google_crc32c
 
 from foldline.errors import FoldlineError
-from foldline.io.files import atomic_write
+from foldline.io.files import atomic_write, open_file
 
 HEADER_BYTES, CHECKSUM_BYTES = 12, 4
+# A serialized protobuf message is smaller.
+MAX_RECORD_BYTES = 2**31
+# A length may be anything: no more than this is allocated for bytes that a file may not have.
+READ_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def read_records(path: str | Path) -> Iterator[bytes]:
     Raises:
         FoldlineError: the file is truncated, or a length or a record does not match its checksum.
     """
-    with Path(path).open("rb") as handle:
+    with open_file(path) as handle:
         for _, _, data in framed_records(handle, partial(_broken, path)):
             yield data
 
@@ -64,7 +69,7 @@ def framed_records(handle: IO[bytes], broken: Callable[[int, str], FoldlineError
     """
     offset = 0
     for number, length in _lengths(handle, broken):
-        data = handle.read(length + CHECKSUM_BYTES)
+        data = _read(handle, length + CHECKSUM_BYTES)
         if len(data) < length + CHECKSUM_BYTES:
             raise broken(number, "is truncated")
         if checksum(data[:length]) != data[length:]:
@@ -80,10 +85,9 @@ def count_records(path: str | Path) -> int:
     Raises:
         FoldlineError: the file is truncated, or a length does not match its checksum.
     """
-    path = Path(path)
-    size = path.stat().st_size
     number = 0
-    with path.open("rb") as handle:
+    with open_file(path) as handle:
+        size = os.fstat(handle.fileno()).st_size
         for number, length in _lengths(handle, partial(_broken, path)):
             if handle.seek(length + CHECKSUM_BYTES, 1) > size:
                 raise _broken(path, number, "is truncated")
@@ -105,7 +109,19 @@ def _lengths(handle: IO[bytes], broken: Callable[[int, str], FoldlineError]) -> 
             raise broken(number, "is truncated in its header")
         if checksum(header[:8]) != header[8:]:
             raise broken(number, "has a length that does not match its checksum")
-        yield number, struct.unpack("<Q", header[:8])[0]
+        (length,) = struct.unpack("<Q", header[:8])
+        if length >= MAX_RECORD_BYTES:
+            raise broken(number, f"has a length of {length} bytes, but records are smaller than 2 GiB")
+        yield number, length
+
+
+def _read(handle: IO[bytes], count: int) -> bytes:
+    """Read `count` bytes, or fewer at the end of the file, in blocks: memory follows the file, not the count."""
+    blocks = []
+    while count > 0 and (block := handle.read(min(count, READ_BYTES))):
+        blocks.append(block)
+        count -= len(block)
+    return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
 def _broken(path: str | Path, number: int, problem: str) -> FoldlineError:

@@ -1,0 +1,15 @@
+"""Small versions of the campaigns; `tests/faults/campaign/` has one command for each."""
+
+from pathlib import Path
+
+import pytest
+from faults.campaign import files
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("kind", files.KINDS)
+def test_mutated_files_are_refused_or_read_right(kind: str, tmp_path: Path) -> None:
+    tally = files.campaign(kind, count=60, seed=7, folder=tmp_path)
+    assert tally.broken == []
+    assert tally.refused > 20
