@@ -1,4 +1,4 @@
-# `make submission` and `make test` install the locked packages first. They need Python 3.11 only.
+# `make submission` and `make test` install the locked packages first. They need Python 3.11 to 3.13 only (tested: 3.11).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,6 +22,7 @@ config-reference: environment ## renew the key tables in config/README.md from t
 environment: $(READY)
 
 $(READY): envs/requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] <= (3, 13) else "Python %d.%d: Foldline needs Python 3.11 to 3.13; run make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement envs/requirements.lock
 	touch $(READY)

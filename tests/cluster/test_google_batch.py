@@ -53,7 +53,7 @@ class Submitted:
 
 def with_gpu(project: Project) -> None:
     """Write a profile with a GPU for training, as the comment in the profile describes."""
-    profile = yaml.safe_load((project.folder / "workflow/profiles/googlebatch/profile.yaml").read_text())
+    profile = yaml.safe_load((project.folder / "workflow/profiles/googlebatch/config.yaml").read_text())
     gpu = {"googlebatch_machine_type": "'n1-standard-8'", "nvidia_gpu": "'nvidia-tesla-t4'"}
     profile["set-resources"]["train_fold"] |= gpu
     (project.folder / "profile").mkdir()

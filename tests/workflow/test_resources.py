@@ -13,7 +13,7 @@ from fixtures.project import REPOSITORY, Project, with_environment
 NAMED = ("threads", "mem_mb", "runtime", "disk_mb")
 ON_CHIPS = {"train_fold", "predict_oof", "predict_test"}
 TARGETS = ["all", "results/export/ensemble/saved_model.pb", "results/export/a/fold0/saved_model.pb"]
-PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profiles/*/profile.yaml"))
+PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profiles/*/config.yaml"))
 
 
 def resources_of_jobs(project: Project, *arguments: str) -> dict[str, dict[str, Any]]:
@@ -65,12 +65,12 @@ def test_resources_follow_the_configuration(new_project: Project) -> None:
 def test_one_fold_owns_the_chips_of_a_tpu_vm(new_project: Project) -> None:
     jobs = resources_of_jobs(new_project, "--profile", "workflow/profiles/tpu-vm", "--cores", "6")
     assert {name: job["threads"] for name, job in jobs.items() if job.get("tpu") == 1} == dict.fromkeys(ON_CHIPS, 6)
-    assert yaml.safe_load((REPOSITORY / "workflow/profiles/tpu-vm/profile.yaml").read_text())["resources"] == ["tpu=1"]
+    assert yaml.safe_load((REPOSITORY / "workflow/profiles/tpu-vm/config.yaml").read_text())["resources"] == ["tpu=1"]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_entry_of_a_profile_has_a_reason(profile: str) -> None:
-    lines = (REPOSITORY / "workflow" / "profiles" / profile / "profile.yaml").read_text(encoding="utf-8").splitlines()
+    lines = (REPOSITORY / "workflow" / "profiles" / profile / "config.yaml").read_text(encoding="utf-8").splitlines()
     entries = [number for number, line in enumerate(lines) if re.match(r"[\w-]+:", line)]
     assert entries
     assert [lines[number] for number in entries if not lines[number - 1].startswith("#")] == []
@@ -80,7 +80,7 @@ def test_profiles_name_only_rules_that_exist(repository: Path) -> None:
     rules = set(rules_of(repository))
     assert {"default", "googlebatch", "kubernetes", "slurm", "tpu-vm"} == set(PROFILES)
     for profile in PROFILES:
-        content = yaml.safe_load((repository / "workflow" / "profiles" / profile / "profile.yaml").read_text())
+        content = yaml.safe_load((repository / "workflow" / "profiles" / profile / "config.yaml").read_text())
         sized = {*content.get("set-resources", {}), *content.get("set-threads", {})}
         assert sized <= rules, profile
         assert (profile == "default") != ("retries" in content), profile

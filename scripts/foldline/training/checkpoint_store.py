@@ -19,6 +19,7 @@ from typing import IO
 from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.io.files import atomic_write
+from foldline.io.system_errors import system_errors_explained
 
 logger = logging.getLogger(__name__)
 
@@ -221,7 +222,12 @@ class BucketStore:
 
 
 def open_store(root: str | Path, job: str, key: str) -> LocalStore | BucketStore:
-    """Take ownership of the checkpoints of a job in a folder or URL; arguments and errors as of the classes."""
+    """Take ownership of the checkpoints of a job in a folder or URL; arguments and errors as of the classes.
+
+    Raises:
+        FoldlineError: the folder cannot be made or written.
+    """
     if storage.is_url(root):
         return BucketStore(str(root), job, key)
-    return LocalStore(root, job, key)
+    with system_errors_explained(remedy="set checkpoints.folder to a folder that you can write"):
+        return LocalStore(root, job, key)
