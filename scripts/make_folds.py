@@ -20,7 +20,7 @@ from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 from foldline.splits.duplicates import merged_groups
 from foldline.splits.file_folds import assign_folds_by_files
-from foldline.splits.fold_audit import IntArray, Samples, groups_per_label
+from foldline.splits.fold_audit import IntArray, Samples, groups_per_label, oversized_groups
 from foldline.splits.fold_membership import EXTERNAL, NO_FOLD, TRAIN
 from foldline.splits.folds_config import FILES, METHODS, FoldsConfig
 from foldline.splits.group_folds import assign_folds, external_folds
@@ -50,7 +50,7 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
     """Write the fold table of the train and external rows, sorted by id.
 
     External rows can merge groups of train rows; they count neither for the size of a fold nor for its labels. Rare
-    classes, which cannot be in every fold, are logged.
+    classes, which cannot be in every fold, and groups that are larger than a fold are logged.
 
     Args:
         inputs: tables to read.
@@ -88,6 +88,7 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
     )
     _log_folds(table, config.class_names)
     _log_rare_classes(samples, config)
+    _log_oversized_groups(samples, config)
     write_table(table.sort_values("id"), folds, FOLDS)
 
 
@@ -162,6 +163,21 @@ def _log_rare_classes(samples: Samples, config: FoldsConfig) -> None:
             len(rare),
             config.count,
             listing(rare, limit=50),
+        )
+
+
+def _log_oversized_groups(samples: Samples, config: FoldsConfig) -> None:
+    """Warn if folds cannot be of equal size, because a group, maybe merged by duplicates, is larger than a fold."""
+    total = len(samples.groups)
+    large = oversized_groups(samples.groups, config.count)
+    if large:
+        shown = [f"{group} ({rows} of {total} rows)" for group, rows in large]
+        logger.warning(
+            "%d groups are larger than a fold of %d rows, so folds differ in size: %s; check dataset.group_column and "
+            "results/leaks/train.csv, or lower folds.count",
+            len(large),
+            total // config.count,
+            listing(shown, limit=5),
         )
 
 

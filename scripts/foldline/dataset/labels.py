@@ -1,4 +1,4 @@
-"""The labels of a sample, and how the cells of a table write them.
+"""The labels of a sample, and how the cells of a table write them; `label_reading` finds out what cells hold.
 
 In Foldline, the labels of a sample are a label code: a text with 0 or 1 for each class, in the order of the classes.
 "1" is a positive of a binary task, "0101" a sample with the second and the fourth of four classes.
@@ -7,17 +7,19 @@ Standard library only, because the process that builds the DAG imports it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
+from foldline.dataset.cell_values import canonical, whole_number
 from foldline.errors import FoldlineError, listing
 
 BINARY, MULTILABEL, MULTICLASS = "binary", "multilabel", "multiclass"
 KINDS = (BINARY, MULTILABEL, MULTICLASS)
 # Activation: probabilities of each class by itself, or of classes of which a sample has exactly one.
 SIGMOID, SOFTMAX = "sigmoid", "softmax"
-BINARY_CODES = {"0": "0", "1": "1", "0.0": "0", "1.0": "1"}
+# What the cells of several classes hold: names, numbers, a 0 or 1 for each class, or what follows from all of them.
+NAMES, NUMBERS, FLAGS, AUTO = "names", "numbers", "flags", "auto"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Labels:
         separator: text between the classes of a cell.
         empty: whether a cell may be empty, for a sample without any class.
         exclusive: class that never occurs together with another one; None if there is none.
+        cells: `NAMES`, `NUMBERS`, `FLAGS`, or `AUTO` before `label_reading.resolve`.
+        first_number: number of the first class, 0 or 1, in cells of numbers; or `AUTO` before `label_reading.resolve`.
     """
 
     kind: str = BINARY
@@ -37,11 +41,14 @@ class Labels:
     separator: str = "|"
     empty: bool = False
     exclusive: str | None = None
+    cells: str = AUTO
+    first_number: int | str = AUTO
 
     @classmethod
     def from_config(cls, section: Mapping[str, Any]) -> "Labels":
         """Labels from a completed `dataset.labels` section."""
-        return cls(**{**section, "classes": tuple(section["classes"])})
+        values = {field.name: section[field.name] for field in fields(cls)}
+        return cls(**{**values, "classes": tuple(section["classes"])})
 
     @property
     def activation(self) -> str:
@@ -52,19 +59,26 @@ class Labels:
         """Names of the classes; the class of a binary task has the name of its column."""
         return list(self.classes) or [target_column]
 
+    @property
+    def reading(self) -> str:
+        """What cells hold, in words."""
+        if self.cells == NUMBERS:
+            return f"class numbers from {self.first_number}"
+        return {NAMES: "class names", FLAGS: "one 0 or 1 for each class"}.get(self.cells, self.cells)
+
     def code(self, text: str) -> str:
         """Label code of a cell.
 
         Args:
-            text: class names, or their numbers from 0. Numbers are not allowed if a class name is itself a number.
+            text: what `cells` says; only one reading may be left of it, see `label_reading.resolve`.
 
         Raises:
             FoldlineError: what is wrong with the cell and what is allowed; the caller adds table, line and id.
         """
         if self.kind == BINARY:
-            if text.strip() not in BINARY_CODES:
+            if canonical(text) not in ("0", "1"):
                 raise FoldlineError("is not 0 or 1")
-            return BINARY_CODES[text.strip()]
+            return canonical(text)
         if not text.strip():
             if self.empty:
                 return "0" * len(self.classes)
@@ -73,11 +87,7 @@ class Labels:
                 if self.kind == MULTICLASS
                 else "is empty; set dataset.labels.empty to true to allow samples without a class"
             )
-        names = [text] if self.kind == MULTICLASS else text.split(self.separator)
-        indices = [self._class_index(name.strip()) for name in names]
-        repeated = sorted({self.classes[index] for index in indices if indices.count(index) > 1})
-        if repeated:
-            raise FoldlineError(f"contains {listing(repeated)} more than once")
+        indices = self._flagged(text) if self.cells == FLAGS else self._listed(text)
         if len(indices) > 1 and self.exclusive in [self.classes[index] for index in indices]:
             raise FoldlineError(
                 f"contains {self.exclusive!r} together with another class; it is the exclusive class of dataset.labels"
@@ -85,39 +95,58 @@ class Labels:
         return "".join("1" if index in indices else "0" for index in range(len(self.classes)))
 
     def text(self, code: str) -> str:
-        """A cell whose code is `code`: 0 or 1, or class names."""
-        return code if self.kind == BINARY else self.separator.join(names_of(code, self.classes))
+        """A cell whose code is `code`, in the reading of `cells`."""
+        if self.kind == BINARY:
+            return code
+        if self.cells == FLAGS:
+            return self.separator.join(code)
+        if self.cells == NUMBERS:
+            numbers = (index + int(self.first_number) for index, bit in enumerate(code) if bit == "1")
+            return self.separator.join(map(str, numbers))
+        return self.separator.join(names_of(code, self.classes))
 
     def cell_from_values(self, values: Sequence[int]) -> str:
-        """A cell from the integers of a ready-made record.
-
-        Args:
-            values: class numbers; or 0 or 1 for each class, if there are as many values as classes and all are 0 or 1.
-        """
-        if len(values) == len(self.classes) > 1 and set(values) <= {0, 1}:
-            return self.text("".join(map(str, values)))
+        """A cell from the integers of a ready-made record: class numbers, or 0 or 1 for each class."""
         return self.separator.join(map(str, values))
 
-    def _class_index(self, name: str) -> int:
-        if name not in self._index_by_name:
-            allowed = f"the classes are {listing(self.classes, limit=30)}"
-            if self._numbers_allowed:
-                allowed += f", or 0 to {len(self.classes) - 1}"
-            raise FoldlineError(f"contains {name!r}, which is not a class; {allowed}")
-        return self._index_by_name[name]
+    def _listed(self, text: str) -> list[int]:
+        """Indices of the classes whose names or numbers a cell lists."""
+        tokens = [text] if self.kind == MULTICLASS else text.split(self.separator)
+        indices = [self._class_index(token.strip()) for token in tokens]
+        repeated = sorted({self.classes[index] for index in indices if indices.count(index) > 1})
+        if repeated:
+            raise FoldlineError(f"contains {listing(repeated)} more than once")
+        return indices
 
-    @property
-    def _numbers_allowed(self) -> bool:
-        return not any(name.isdecimal() for name in self.classes)
+    def _flagged(self, text: str) -> list[int]:
+        """Indices of the classes with a 1 in a cell that has a 0 or 1 for each class."""
+        flags = [canonical(token) for token in text.split(self.separator)]
+        if len(flags) != len(self.classes) or not set(flags) <= {"0", "1"}:
+            raise FoldlineError(f"is not a list of {len(self.classes)} values of 0 or 1, one for each class")
+        indices = [index for index, flag in enumerate(flags) if flag == "1"]
+        if self.kind == MULTICLASS and len(indices) != 1:
+            raise FoldlineError(f"has {len(indices)} classes; each sample has one class")
+        if not indices and not self.empty:
+            raise FoldlineError("has no class; set dataset.labels.empty to true to allow samples without a class")
+        return indices
+
+    def _class_index(self, token: str) -> int:
+        if self.cells == NUMBERS:
+            first, value = int(self.first_number), whole_number(token)
+            if value is None or not first <= value < first + len(self.classes):
+                last = first + len(self.classes) - 1
+                raise FoldlineError(f"contains {token!r}, which is not a class number from {first} to {last}")
+            return value - first
+        index = self._index_by_name.get(canonical(token))
+        if index is None:
+            names = listing(self.classes, limit=30)
+            raise FoldlineError(f"contains {token!r}, which is not a class; the classes are {names}")
+        return index
 
     @cached_property
     def _index_by_name(self) -> dict[str, int]:
-        """Index of each class by its name and by its number; tables written by pandas may hold 3.0 for 3."""
-        names = {name: index for index, name in enumerate(self.classes)}
-        if not self._numbers_allowed:
-            return names
-        numbers = {text: index for index in names.values() for text in (str(index), f"{index}.0")}
-        return numbers | names
+        """Index of each class by the canonical spelling of its name: 3 and 3.0 are one class."""
+        return {canonical(name): index for index, name in enumerate(self.classes)}
 
 
 BINARY_LABELS = Labels()
@@ -141,10 +170,10 @@ def check_labels(labels: Labels) -> None:
     """
     where = "config: dataset.labels"
     if labels.kind == BINARY:
-        if labels.classes or labels.empty or labels.exclusive:
+        if labels.classes or labels.empty or labels.exclusive or (labels.cells, labels.first_number) != (AUTO, AUTO):
             raise FoldlineError(
-                f"{where}.kind is binary, which has no classes, no empty cells and no exclusive class; remove these "
-                "keys, or set kind to multilabel or multiclass"
+                f"{where}.kind is binary, which has no classes, no empty cells, no exclusive class and only cells of 0 "
+                "and 1; remove these keys, or set kind to multilabel or multiclass"
             )
         return
     if len(labels.classes) < 2:
@@ -155,6 +184,10 @@ def check_labels(labels: Labels) -> None:
                 f"{where}.classes has {name!r}; a class name is printable, without spaces around it and without the "
                 f"separator {labels.separator!r}"
             )
+    values = [canonical(name) for name in labels.classes]
+    repeated = [name for name, value in zip(labels.classes, values, strict=True) if values.count(value) > 1]
+    if repeated:
+        raise FoldlineError(f"{where}.classes has {listing(repeated)}, which are one value; keep one of them")
     if labels.kind == MULTICLASS and (labels.empty or labels.exclusive):
         raise FoldlineError(f"{where}.kind is multiclass: each sample has one class; remove empty and exclusive")
     if labels.exclusive is not None and labels.exclusive not in labels.classes:

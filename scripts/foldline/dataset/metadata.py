@@ -5,12 +5,12 @@ Numeric columns are scaled by the training rows of a fold, categorical ones are 
 Standard library only, because the process that builds the DAG imports it.
 """
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from foldline.dataset.cell_values import canonical, number
 from foldline.errors import FoldlineError, listing
 
 NUMERIC, CATEGORICAL = "numeric", "categorical"
@@ -23,7 +23,7 @@ class MetadataColumnConfig:
     Attributes:
         kind: "numeric" or "categorical".
         vocabulary: all values of a categorical column.
-        missing: texts that mean "missing"; an empty text always does.
+        missing: texts that mean "missing", beside those of `dataset.missing`, which are empty when the table was read.
     """
 
     kind: str
@@ -33,24 +33,25 @@ class MetadataColumnConfig:
     @classmethod
     def from_config(cls, section: Mapping[str, Any]) -> "MetadataColumnConfig":
         """Column from a completed entry of `dataset.metadata`."""
-        return cls(section["kind"], tuple(section["vocabulary"]), tuple(section["missing"]))
+        return cls(section["kind"], tuple(section["vocabulary"]), tuple(map(str, section["missing"])))
 
     def is_missing(self, text: str) -> bool:
         """Whether a text means "missing"."""
-        return text == "" or text in self.missing
+        return text == "" or canonical(text) in map(canonical, self.missing)
 
     def problem(self, text: str) -> str:
         """Why a value cannot be encoded, as the end of an error message; "" if it can."""
         if self.is_missing(text):
             return ""
         if self.kind == CATEGORICAL:
-            known = text in self.vocabulary
+            known = canonical(text) in self.words
             return "" if known else f"is {text!r}, not in the vocabulary {listing(self.vocabulary, limit=20)}"
-        try:
-            finite = math.isfinite(float(text))
-        except ValueError:
-            finite = False
-        return "" if finite else f"is {text!r}, not a finite number"
+        return f"is {text!r}, not a finite number" if number(text) is None else ""
+
+    @property
+    def words(self) -> list[str]:
+        """The vocabulary in canonical spelling, as the cells of a table are."""
+        return [canonical(word) for word in self.vocabulary]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +87,9 @@ class Column(MetadataColumnConfig):
             raise FoldlineError(f"column {self.name}: a value {problem}")
         missing = self.is_missing(text)
         if self.kind == NUMERIC:
-            return [0.0, 1.0] if missing else [(float(text) - self.mean) / self.deviation, 0.0]
-        one = len(self.vocabulary) if missing else self.vocabulary.index(text)
+            value = None if missing else number(text)
+            return [0.0, 1.0] if value is None else [(value - self.mean) / self.deviation, 0.0]
+        one = len(self.vocabulary) if missing else self.words.index(canonical(text))
         return [float(one == index) for index in range(self.width)]
 
 
@@ -108,7 +110,7 @@ class Encoding:
 
     def encode(self, values: Mapping[str, str]) -> list[float]:
         """Vector of a sample, (width,), from the texts of its columns; errors as `Column.encode`."""
-        return [number for column in self.columns for number in column.encode(values[column.name])]
+        return [entry for column in self.columns for entry in column.encode(values[column.name])]
 
     def as_json(self) -> list[dict[str, Any]]:
         """Value for a JSON file, which `from_json` reads."""
@@ -143,12 +145,13 @@ def fit_encoding(configs: Mapping[str, MetadataColumnConfig], values: Mapping[st
         if name not in values:
             raise FoldlineError(f"no metadata column {name!r}; the table has {listing(sorted(values)) or 'none'}")
         mean, deviation = _fit_scale(name, config, values[name]) if config.kind == NUMERIC else (0.0, 1.0)
-        missing = tuple(dict.fromkeys(["", *config.missing]))
+        # In canonical spelling, because the input pipeline compares texts and the cells of shards are canonical.
+        missing = tuple(dict.fromkeys(["", *map(canonical, config.missing)]))
         columns.append(
             Column(
                 name=name,
                 kind=config.kind,
-                vocabulary=config.vocabulary,
+                vocabulary=tuple(config.words),
                 missing=missing,
                 mean=mean,
                 deviation=deviation,
@@ -158,7 +161,10 @@ def fit_encoding(configs: Mapping[str, MetadataColumnConfig], values: Mapping[st
 
 
 def _fit_scale(name: str, config: MetadataColumnConfig, texts: Sequence[str]) -> tuple[float, float]:
-    numbers = [float(text) for text in texts if not config.is_missing(text)]
+    problem = next(filter(None, map(config.problem, texts)), "")
+    if problem:
+        raise FoldlineError(f"metadata column {name!r}: a value {problem}; run the workflow again")
+    numbers = [value for text in texts if not config.is_missing(text) and (value := number(text)) is not None]
     if not numbers:
         raise FoldlineError(
             f"metadata column {name!r} has only missing values in the training rows; remove it from dataset.metadata"

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from foldline.dataset.cell_values import DEFAULT_MISSING
 from foldline.dataset.labels import BINARY_LABELS, Labels
+from foldline.dataset.raw_table import AUTO
 from foldline.dataset.sample_table import PATH, Columns
 
 
@@ -24,6 +26,8 @@ class ScanConfig:
         metadata_columns: other columns to carry along, as text.
         labels: how the target column writes labels; None in the test split.
         digest: `rows_digest` of the rows and images of the shard, as the run was planned.
+        missing: texts that mean "missing" in the columns of labels, groups and metadata.
+        separator: see `raw_table.read_raw_table`.
     """
 
     root: str
@@ -37,6 +41,8 @@ class ScanConfig:
     metadata_columns: tuple[str, ...]
     labels: Labels | None
     digest: str
+    missing: tuple[str, ...] = DEFAULT_MISSING
+    separator: str = AUTO
 
     def columns(self) -> Columns:
         """Columns to read from the table; the last metadata column is `path` if the table names the images."""
@@ -46,4 +52,6 @@ class ScanConfig:
             group=self.group_column,
             metadata=self.metadata_columns if self.images else (*self.metadata_columns, PATH),
             labels=self.labels or BINARY_LABELS,
+            missing=self.missing,
+            separator=self.separator,
         )

@@ -1,42 +1,97 @@
 """Checks of a configuration against the rows of its data, before the DAG is built."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from foldline.dataset.labels import BINARY
 from foldline.dataset.metadata import MetadataColumnConfig
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, listing
 from foldline.planning.dataset_section import class_names_of, scored_classes_of
 from foldline.planning.raw_data import RawData, Sample
 
+# Problems of one kind that a message spells out.
+MOST_TOLD = 5
 
-def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int) -> None:
+
+def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, stratify_by: Sequence[str] = ()) -> None:
     """Raise an error if the data cannot be used as the configuration says.
 
     Args:
         dataset: the `dataset` section of the completed configuration.
         data: rows of the data.
         fold_count: `folds.count`.
+        stratify_by: `folds.stratify_by`.
 
     Raises:
-        FoldlineError: a metadata column has a value that models cannot read, or there are fewer groups than folds: of
-            all training rows, or of the rows with one label of the only class, or of the only submitted class.
+        FoldlineError: a metadata column has a value that models cannot read; a class has no row; there are fewer groups
+            than folds (of all training rows, of the rows with one label of the only class, or of the only submitted
+            class); or most rows have values of the columns to stratify by that are in fewer groups than there are
+            folds.
     """
     for split, samples in data.splits.items():
         _check_metadata(dataset, data.tables[split], samples)
+    _check_classes(dataset, data)
     _check_groups(dataset, data.splits["train"], fold_count)
+    _check_strata(dataset, data.splits["train"], fold_count, stratify_by)
+
+
+def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
+    """Refuse a class without a row that is trained on, which is a wrong list of classes or a wrong reading of cells."""
+    if dataset["labels"]["kind"] == BINARY:
+        return
+    codes = {sample.row.target for split in ("train", "external") for sample in data.splits.get(split, [])}
+    present = {name for index, name in enumerate(class_names_of(dataset)) if any(code[index] == "1" for code in codes)}
+    allowed = dataset["labels"]["absent"]
+    absent = [name for name in class_names_of(dataset) if name not in present and name not in allowed]
+    if absent:
+        raise FoldlineError(
+            f"{data.tables['train']}: no training row has the class {listing(absent)} of dataset.labels.classes (the "
+            f"cells of column {dataset['target_column']} are read as {data.labels.reading}); correct "
+            "dataset.labels.classes or dataset.labels.cells, or list classes without rows in dataset.labels.absent"
+        )
+    wrong = [name for name in allowed if name in present]
+    if wrong:
+        raise FoldlineError(
+            f"config: dataset.labels.absent has {listing(wrong)}, but training rows have this class; remove it there"
+        )
+
+
+def _check_strata(
+    dataset: Mapping[str, Any], samples: Sequence[Sample], fold_count: int, stratify_by: Sequence[str]
+) -> None:
+    """Refuse columns to stratify by whose values are mostly too rare to be in every fold, such as an age in days."""
+    indices = [dataset["metadata_columns"].index(column) for column in stratify_by]
+    rows = Counter(tuple(sample.row.metadata[index] for index in indices) for sample in samples)
+    pairs = {(tuple(sample.row.metadata[index] for index in indices), sample.row.group) for sample in samples}
+    groups = Counter(values for values, _ in pairs)
+    rare = [values for values, count in groups.items() if count < fold_count]
+    rare_rows = sum(rows[values] for values in rare)
+    if 2 * rare_rows > len(samples):
+        what = "value" if len(indices) == 1 else "combination of values"
+        raise FoldlineError(
+            f"config: folds.stratify_by is [{listing(stratify_by)}], but {len(rare)} of {len(groups)} {what}s, with "
+            f"{rare_rows} of {len(samples)} training rows, are in fewer groups than there are folds ({fold_count}), so "
+            "they cannot be in every fold; remove a column from folds.stratify_by, or add one with fewer values, such "
+            "as ranges, to your tables"
+        )
 
 
 def _check_metadata(dataset: Mapping[str, Any], table: str, samples: Sequence[Sample]) -> None:
     index_of = {name: index for index, name in enumerate(dataset["metadata_columns"])}
     for column, section in dataset["metadata"].items():
         index, config = index_of[column], MetadataColumnConfig.from_config(section)
-        for sample in samples:
-            problem = config.problem(sample.row.metadata[index])
-            if problem:
-                raise FoldlineError(
-                    f"{table}, line {sample.row.line}: {column} of id {sample.row.id!r} {problem}; correct the "
-                    f"row, or change dataset.metadata.{column} in the config"
-                )
+        problems = {value: config.problem(value) for value in {sample.row.metadata[index] for sample in samples}}
+        wrong = [sample.row for sample in samples if problems[sample.row.metadata[index]]]
+        if wrong:
+            told = [
+                f"line {row.line}: {column} of id {row.id!r} {problems[row.metadata[index]]}"
+                for row in wrong[:MOST_TOLD]
+            ]
+            rest = f"; and {len(wrong) - MOST_TOLD} more" if len(wrong) > MOST_TOLD else ""
+            raise FoldlineError(
+                f"{table}, {'; '.join(told)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
+            )
 
 
 def _check_groups(dataset: Mapping[str, Any], samples: Sequence[Sample], fold_count: int) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from foldline.dataset.channels import image_paths
 from foldline.dataset.id_hash import shard_index, shard_name
+from foldline.dataset.labels import BINARY
 from foldline.dataset.rows_digest import rows_digest
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of
@@ -77,6 +77,7 @@ class DataIndex:
     Attributes:
         splits: the splits by name.
         submission: digest of `RawData.submission`.
+        label_cells: `cells` and `first_number` of `RawData.labels`; empty for binary labels.
     """
 
     splits: dict[str, SplitIndex]
@@ -84,12 +85,15 @@ class DataIndex:
     written: bool
     tables: dict[str, str]
     sample_submission: str
+    label_cells: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_raw_data(cls, data: RawData) -> "DataIndex":
         """Index of data that were read."""
         splits = {name: SplitIndex.from_samples(samples) for name, samples in data.splits.items()}
-        return cls(splits, digest_of(data.submission), data.written, data.tables, data.sample_submission)
+        labels = data.labels
+        cells = {} if labels.kind == BINARY else {"cells": labels.cells, "first_number": labels.first_number}
+        return cls(splits, digest_of(data.submission), data.written, data.tables, data.sample_submission, cells)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class StoredIndex:
         submission: see `DataIndex`.
         tables: see `DataIndex`.
         sample_submission: see `DataIndex`.
+        label_cells: see `DataIndex`.
         paths: (n_files,), the image files, those of a row together, split by split.
         stats: (4 * n_files,), `file_digests.Status` of each file, in turn.
     """
@@ -113,6 +118,7 @@ class StoredIndex:
     submission: str
     tables: dict[str, str]
     sample_submission: str
+    label_cells: dict[str, Any]
     paths: list[str]
     stats: "array[int]"
 
@@ -192,7 +198,7 @@ class DataIndexer:
             return DataIndex.from_raw_data(self._read_rows())
         self._stored = stored
         splits = {name: self._stored_split(stored, name) for name in stored.rows}
-        return DataIndex(splits, stored.submission, True, stored.tables, stored.sample_submission)
+        return DataIndex(splits, stored.submission, True, stored.tables, stored.sample_submission, stored.label_cells)
 
     def store(self, data_index: DataIndex) -> None:
         """Store an index with all shard digests that were computed since it was read."""
@@ -208,7 +214,7 @@ class DataIndexer:
         paths = [
             path
             for name, split in data_index.splits.items()
-            for path in self._paths(self._files[name].images, split.load_samples())
+            for path in self._paths(self._files[name], split.load_samples())
         ]
         StoredIndex(
             sources=self._sources,
@@ -217,6 +223,7 @@ class DataIndexer:
             submission=data_index.submission,
             tables=data_index.tables,
             sample_submission=data_index.sample_submission,
+            label_cells=data_index.label_cells,
             paths=paths,
             stats=array("q", (number for path in paths for number in digested.status(path))),
         ).save(self._path)
@@ -226,7 +233,12 @@ class DataIndexer:
             self._data = read_raw_data(
                 self._dataset, cache=self._digests, pinned=self._pinned, record_tables=self._record_tables
             )
-            check_data(self._dataset, self._data, fold_count=self._folds["count"])
+            check_data(
+                self._dataset,
+                self._data,
+                fold_count=self._folds["count"],
+                stratify_by=self._folds["stratify_by"],
+            )
         return self._data
 
     def _read_sources(self, files: Mapping[str, ImageTable]) -> dict[str, Any]:
@@ -251,10 +263,10 @@ class DataIndexer:
             dict(stored.digests[split]),
         )
 
-    def _paths(self, pattern: str, samples: Sequence[Sample]) -> list[str]:
+    def _paths(self, files: ImageTable, samples: Sequence[Sample]) -> list[str]:
         """Paths of the images of some rows, in their order."""
         channels = self._dataset["channels"]
-        return [path for sample in samples for path in image_paths(pattern.replace("{id}", sample.row.id), channels)]
+        return [path for sample in samples for path in files.paths(sample.row.id, channels)]
 
 
 def _local_files(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:

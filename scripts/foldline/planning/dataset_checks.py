@@ -11,6 +11,7 @@ from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
 from foldline.planning.dataset_section import class_names_of, image_pattern, splits_of, submission_columns
+from foldline.planning.word_checks import word_problems
 
 # Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
 RESERVED = (
@@ -32,6 +33,7 @@ def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
         _placeholder_problems(dataset),
         _channel_problems(dataset),
         _metadata_problems(dataset),
+        word_problems(dataset),
         _example_problems(dataset),
     ]
 

@@ -1,9 +1,11 @@
 """Look-ups in the `dataset` section of a completed configuration."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
+from foldline.dataset.cell_values import missing_words
+from foldline.dataset.channels import CHANNEL, image_paths
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Columns
 from foldline.dataset.submission import LABELS, SubmissionForm
@@ -18,11 +20,23 @@ class ImageTable:
 
     Attributes:
         table: path or URL of the table.
-        images: path or URL of a sample's image, with {id} in it, and {channel} where samples have channels.
+        root: folder or URL of the data set.
+        pattern: path of a sample's image under `root`, with {id} in it, and {channel} where samples have channels.
     """
 
     table: str
-    images: str
+    root: str
+    pattern: str
+
+    @property
+    def images(self) -> str:
+        """Path or URL of a sample's image, with {id} in it; use `paths` to fill it in."""
+        return storage.join(self.root, self.pattern)
+
+    def paths(self, name: str, channels: Sequence[str]) -> list[str]:
+        """Paths or URLs of the images of the sample with this id. Braces in `root` and in the id mean nothing."""
+        paths = image_paths(self.pattern, channels) if CHANNEL in self.pattern else [self.pattern]
+        return [storage.join(self.root, path.replace("{id}", name)) for path in paths]
 
 
 def splits_of(dataset: Mapping[str, Any]) -> list[str]:
@@ -48,7 +62,7 @@ def image_table(dataset: Mapping[str, Any], split: str) -> ImageTable | None:
     if images is None:
         return None
     table = dataset["external"]["table"] if split == EXTERNAL else dataset[f"{split}_table"]
-    return ImageTable(storage.join(dataset["root"], table), storage.join(dataset["root"], images))
+    return ImageTable(storage.join(dataset["root"], table), dataset["root"], images)
 
 
 def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
@@ -60,7 +74,37 @@ def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
         group=dataset["group_column"] if labeled else None,
         metadata=tuple(dataset["metadata_columns"]),
         labels=Labels.from_config(dataset["labels"]) if labeled else BINARY_LABELS,
+        missing=missing_words(dataset["missing"]),
+        separator=separator_of(dataset, split),
     )
+
+
+def separator_of(dataset: Mapping[str, Any], split: str) -> str:
+    """Separator of the table of a split; Foldline itself writes the tables of TFRecord files."""
+    return "," if record_patterns(dataset, split) else str(dataset["separator"])
+
+
+def scan_settings(dataset: Mapping[str, Any], split: str, label_cells: Mapping[str, Any]) -> dict[str, Any]:
+    """How the scan reads the table of a split: fields of `scan_config.ScanConfig`.
+
+    Args:
+        dataset: the section.
+        split: the split.
+        label_cells: see `data_index.DataIndex`.
+    """
+    columns = columns_of(dataset, split)
+    labels = {field.name: dataset["labels"][field.name] for field in fields(Labels)} | dict(label_cells)
+    return {
+        "id_column": columns.id,
+        "target_column": columns.target,
+        "group_column": columns.group,
+        "metadata_columns": list(columns.metadata),
+        "channels": dataset["channels"],
+        "labels": labels if columns.target else None,
+        "image_feature": dataset["image_feature"],
+        "missing": list(columns.missing),
+        "separator": columns.separator,
+    }
 
 
 def class_names_of(dataset: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,13 @@ from foldline.dataset.labels import Labels
 from foldline.io.files import sha256_of_file
 from foldline.models.model_config import ModelConfig
 from foldline.planning.data_index import DataIndex, SplitIndex
-from foldline.planning.dataset_section import class_names_of, image_pattern, scored_classes_of, submission_form
+from foldline.planning.dataset_section import (
+    class_names_of,
+    image_pattern,
+    scan_settings,
+    scored_classes_of,
+    submission_form,
+)
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
 ROWS_PER_SCAN = 5_000
@@ -94,16 +100,7 @@ class _Stages:
         # covers whole inventory shards, and a new model changes neither.
         rows, source_bytes = len(index.image_bytes), sum(index.image_bytes)
         count = _power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / self._shard_bytes)), above=True)
-        labeled = split != "test"
-        settings = {
-            "id_column": dataset["id_column"],
-            "target_column": dataset["target_column"] if labeled else None,
-            "group_column": dataset["group_column"] if labeled else None,
-            "metadata_columns": dataset["metadata_columns"],
-            "channels": dataset["channels"],
-            "labels": dataset["labels"] if labeled else None,
-            "image_feature": dataset["image_feature"],
-        }
+        settings = scan_settings(dataset, split, self._data_index.label_cells)
         runtime_arguments = {
             "root": dataset["root"],
             "table": self.plan.tables[split],

@@ -8,16 +8,26 @@ import csv
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from foldline.dataset.channels import image_paths, joint_digest
-from foldline.dataset.sample_table import Row, read_rows
+from foldline.dataset.channels import CHANNEL, joint_digest
+from foldline.dataset.label_reading import resolve
+from foldline.dataset.labels import BINARY_LABELS, Labels
+from foldline.dataset.sample_table import Row, SampleTable, read_rows, read_sample_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.planning.dataset_section import ImageTable, columns_of, image_table, record_patterns, splits_of
+from foldline.planning.dataset_section import (
+    EXTERNAL,
+    TRAIN,
+    ImageTable,
+    columns_of,
+    image_table,
+    record_patterns,
+    splits_of,
+)
 from foldline.planning.image_digests import BucketListings, DigestCache, ImageDigests
 from foldline.planning.sample_submission import read_sample_submission, write_sample_submission
 
@@ -56,6 +66,7 @@ class RawData:
         written: False while the example still has to be written.
         tables: the table of each split that the steps read: the user's own, or the one made from TFRecord files.
         sample_submission: the sample submission: the user's own, or the one made from the test rows.
+        labels: `dataset.labels` with the reading that fits the label cells of all labeled rows.
     """
 
     splits: dict[str, list[Sample]]
@@ -63,6 +74,21 @@ class RawData:
     written: bool
     tables: dict[str, str] = field(default_factory=dict)
     sample_submission: str = ""
+    labels: Labels = BINARY_LABELS
+
+
+class _Source(Protocol):
+    """The tables of a split, read and checked; the labels are still the texts of their cells."""
+
+    table: str
+
+    def label_cells(self) -> dict[str, str]:
+        """Every label that is not missing, with the place where it occurs first."""
+        ...
+
+    def samples(self, labels: Labels) -> list[Sample]:
+        """The samples, in the order of the table, with label codes."""
+        ...
 
 
 def read_raw_data(
@@ -84,17 +110,24 @@ def read_raw_data(
     """
     if pinned is not None and not _example_is_written(dataset, pinned):
         return _pinned_data(dataset, pinned)
-    splits, tables = {}, {}
     digests, listings = DigestCache(cache), BucketListings()
+    sources: dict[str, _Source] = {}
     for split in splits_of(dataset):
         files = image_table(dataset, split)
         if files is None:
-            tables[split] = storage.join(record_tables, f"{split}.csv")
-            splits[split] = _record_samples(dataset, split, tables[split], cache.parent / "records")
+            table = storage.join(record_tables, f"{split}.csv")
+            sources[split] = _RecordSource(dataset, split, table, cache.parent / "records")
         else:
-            tables[split] = files.table
             images = listings if storage.is_url(files.images) else digests
-            splits[split] = _image_samples(dataset, split, files, images)
+            sources[split] = _ImageSource(dataset, split, files, images)
+    # One reading of the labels for all rows: a table with some of the classes can leave open what its numbers mean.
+    label_cells = sources[TRAIN].label_cells()
+    if EXTERNAL in sources:
+        for text, where in sources[EXTERNAL].label_cells().items():
+            label_cells.setdefault(text, where)
+    labels = resolve(Labels.from_config(dataset["labels"]), label_cells)
+    splits = {split: source.samples(labels) for split, source in sources.items()}
+    tables = {split: source.table for split, source in sources.items()}
     digests.save()
     _check_ids_of_splits(splits, tables)
     test_ids = [sample.row.id for sample in splits["test"]]
@@ -104,42 +137,67 @@ def read_raw_data(
     else:
         sample_submission = storage.join(dataset["root"], dataset["sample_submission"])
     submission = read_sample_submission(sample_submission, dataset, test_ids)
-    return RawData(splits, submission, True, tables, sample_submission)
+    return RawData(splits, submission, True, tables, sample_submission, labels)
 
 
-def _image_samples(dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageDigests) -> list[Sample]:
-    """Samples of a split with a table and image files."""
-    channels = dataset["channels"]
-    rows = read_rows(files.table, columns_of(dataset, split))
-    paths = [path for row in rows for path in image_paths(files.images.replace("{id}", row.id), channels)]
-    per_row = max(1, len(channels))
+class _ImageSource:
+    """A split with a table and image files."""
 
-    def row_of(number: int) -> str:
-        row = rows[number // per_row]
-        return f"{files.table}, line {row.line}: id {row.id!r}"
+    def __init__(self, dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageDigests):
+        self.table = files.table
+        self._files, self._images, self._channels = files, images, dataset["channels"]
+        self._read: SampleTable = read_sample_table(files.table, columns_of(dataset, split))
+        if self._channels:
+            _check_braces(self._read)
 
-    contents = images.contents(paths, row_of=row_of)
-    if channels:
-        _check_channel_files(images, files.images, {row.id for row in rows}, channels)
-    if per_row == 1:
-        return [Sample(row, digest, size) for row, (digest, size) in zip(rows, contents, strict=True)]
-    samples = []
-    for number, row in enumerate(rows):
-        digests, sizes = zip(*contents[number * per_row : (number + 1) * per_row], strict=True)
-        samples.append(Sample(row, joint_digest(digests), sum(sizes)))
-    return samples
+    def label_cells(self) -> dict[str, str]:
+        """See `_Source`."""
+        return self._read.label_cells()
+
+    def samples(self, labels: Labels) -> list[Sample]:
+        """See `_Source`."""
+        rows = self._read.rows(labels)
+        paths = [path for row in rows for path in self._files.paths(row.id, self._channels)]
+        per_row = max(1, len(self._channels))
+
+        def row_of(number: int) -> str:
+            row = rows[number // per_row]
+            return f"{self.table}, {self._read.raw.unit} {row.line}: id {row.id!r}"
+
+        contents = self._images.contents(paths, row_of=row_of)
+        if self._channels:
+            _check_channel_files(self._images, self._files, {row.id for row in rows}, self._channels)
+        if per_row == 1:
+            return [Sample(row, digest, size) for row, (digest, size) in zip(rows, contents, strict=True)]
+        samples = []
+        for number, row in enumerate(rows):
+            digests, sizes = zip(*contents[number * per_row : (number + 1) * per_row], strict=True)
+            samples.append(Sample(row, joint_digest(digests), sum(sizes)))
+        return samples
 
 
-def _check_channel_files(images: ImageDigests, pattern: str, ids: set[str], channels: Sequence[str]) -> None:
+def _check_braces(table: SampleTable) -> None:
+    """Refuse ids with `{channel}`, in place of which the paths of the inventory have the name of a channel."""
+    wrong = [
+        (line, f"id {name!r} has {CHANNEL} in it")
+        for line, name in zip(table.raw.lines, table.ids, strict=True)
+        if CHANNEL in name
+    ]
+    if wrong:
+        raise table.raw.error(wrong, "rename the samples")
+
+
+def _check_channel_files(images: ImageDigests, files: ImageTable, ids: set[str], channels: Sequence[str]) -> None:
     """Raise an error for files of a sample whose channel is not in the configuration.
 
     They are recognized if id and channel are in the file name, with a separator between them.
     """
-    folder, name = os.path.split(pattern)
+    folder, name = os.path.split(files.pattern)
     form = re.fullmatch(r"([^{]*)\{(id|channel)\}([^{]+)\{(?!\2)(?:id|channel)\}([^{]*)", name)
     if form is None or "{" in folder:
         return
     before, first, between, after = form.groups()
+    folder = storage.join(files.root, folder) if folder else files.root
     unknown = []
     for file in images.file_names(folder):
         if not (file.startswith(before) and file.endswith(after)):
@@ -157,39 +215,58 @@ def _check_channel_files(images: ImageDigests, pattern: str, ids: set[str], chan
         )
 
 
-def _record_samples(dataset: Mapping[str, Any], split: str, table: str, cache: Path) -> list[Sample]:
-    """Samples of a split of TFRecord files, by their ids; their table is written if it changed."""
-    # Imported here: without TFRecord files Snakemake's Python needs none of these packages, and starts faster.
-    try:
-        from foldline.tfrecords.channel_join import JoinedRecord, join_channels
-        from foldline.tfrecords.record_index import IndexedRecord, RecordNames, index_files
-        from foldline.tfrecords.record_tables import check_split, write_split_table
-    except ImportError as error:
-        raise FoldlineError(
-            f"dataset.{split}_records: the Python that runs Snakemake needs google-crc32c and pillow to read TFRecord "
-            f"files ({error}); install both in the environment of Snakemake"
-        ) from error
-    columns = columns_of(dataset, split)
-    names = RecordNames(**vars(columns), image=dataset["image_feature"], features=dataset["record_features"])
-    indexed = index_files(_record_files(dataset, split), names, cache=cache)
-    check_split(indexed)
-    in_files = {storage.relative(dataset["root"], file): content for file, content in indexed.items()}
-    records: Mapping[str, Sequence[IndexedRecord | JoinedRecord]] = in_files
-    if dataset["channels"]:
-        records = join_channels(
-            in_files,
-            channels=dataset["channels"],
-            record_name=dataset["record_name"],
-            grouped=columns.group is not None,
+class _RecordSource:
+    """A split of TFRecord files, by the ids of its samples; `samples` writes its table if it changed."""
+
+    def __init__(self, dataset: Mapping[str, Any], split: str, table: str, cache: Path):
+        # Imported here: without TFRecord files Snakemake's Python needs none of these packages, and starts faster.
+        try:
+            from foldline.tfrecords.record_index import RecordNames, index_files
+            from foldline.tfrecords.record_tables import check_split
+        except ImportError as error:
+            raise FoldlineError(
+                f"dataset.{split}_records: the Python that runs Snakemake needs google-crc32c and pillow to read "
+                f"TFRecord files ({error}); install both in the environment of Snakemake"
+            ) from error
+        self.table = table
+        self._dataset, self._columns = dataset, columns_of(dataset, split)
+        self._names = RecordNames(
+            **vars(self._columns), image=dataset["image_feature"], features=dataset["record_features"]
         )
-    write_split_table(table, records, names)
-    record_of = {record.id: (record, file) for file, content in records.items() for record in content}
-    samples = []
-    # Rows come from the table, because the steps read it too.
-    for row in read_rows(table, columns):
-        record, file = record_of[row.id]
-        samples.append(Sample(row, record.sha256, record.bytes, file))
-    return samples
+        self._indexed = index_files(_record_files(dataset, split), self._names, cache=cache)
+        check_split(self._indexed)
+
+    def label_cells(self) -> dict[str, str]:
+        """See `_Source`."""
+        from foldline.tfrecords.record_tables import label_cells
+
+        return label_cells(self._indexed, self._names)
+
+    def samples(self, labels: Labels) -> list[Sample]:
+        """See `_Source`."""
+        from foldline.tfrecords.channel_join import JoinedRecord, join_channels
+        from foldline.tfrecords.record_index import IndexedRecord
+        from foldline.tfrecords.record_tables import with_codes, write_split_table
+
+        dataset, root = self._dataset, self._dataset["root"]
+        coded = with_codes(self._indexed, self._names, labels)
+        in_files = {storage.relative(root, file): content for file, content in coded.items()}
+        records: Mapping[str, Sequence[IndexedRecord | JoinedRecord]] = in_files
+        if dataset["channels"]:
+            records = join_channels(
+                in_files,
+                channels=dataset["channels"],
+                record_name=dataset["record_name"],
+                grouped=self._columns.group is not None,
+            )
+        write_split_table(self.table, records, replace(self._names, labels=labels))
+        record_of = {record.id: (record, file) for file, content in records.items() for record in content}
+        samples = []
+        # Rows come from the table, because the steps read it too.
+        for row in read_rows(self.table, replace(self._columns, labels=labels)):
+            record, file = record_of[row.id]
+            samples.append(Sample(row, record.sha256, record.bytes, file))
+        return samples
 
 
 def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:

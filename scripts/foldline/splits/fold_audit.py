@@ -43,6 +43,18 @@ def groups_per_label(groups: Sequence[str], labels: IntArray) -> IntArray:
     return np.array([[len(set(names[column == label])) for label in (0, 1)] for column in labels.T], dtype=np.int64)
 
 
+def oversized_groups(groups: Sequence[str], count: int) -> list[tuple[str, int]]:
+    """Groups with more rows than a fold of equal size, and their numbers of rows, the largest first.
+
+    Folds cannot be of equal size then: groups are never split.
+
+    Args:
+        groups: group of each sample, (n_samples,).
+        count: number of folds.
+    """
+    return [(group, rows) for group, rows in Counter(groups).most_common() if rows * count > len(groups)]
+
+
 def check_feasible(samples: Samples, count: int) -> None:
     """Refuse samples that cannot fill the folds.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from foldline.dataset.labels import BINARY
-from foldline.dataset.sample_table import Columns, parse_row
+from foldline.dataset.sample_table import Columns, parse_record
 from foldline.errors import FoldlineError, listing
 from foldline.images.headers import Header, UnusableImageError, read_header
 from foldline.io import storage
@@ -26,7 +26,7 @@ COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 IMAGE_FORMATS = ("JPEG", "PNG")
 READERS = 8
 # First value in a cache file; increase it if `index_file` gives another result for the same bytes.
-FORMAT = 2
+FORMAT = 3
 
 Features = Mapping[str, Values]
 
@@ -55,7 +55,7 @@ class IndexedRecord:
     Attributes:
         number: number of the record in the file, from 1.
         id: the sample's name.
-        target: label code; "" in a test split.
+        target: text of the label, and then its label code (see `with_codes`); "" in a test split.
         group: value of the group feature; the id if there is none.
         metadata: values of the metadata features as text, "" if missing.
         offset: offset of the serialized record in the file, in bytes.
@@ -93,8 +93,8 @@ def index_file(path: str | Path, names: RecordNames) -> list[IndexedRecord]:
 
     Raises:
         FoldlineError: the file is absent, empty, compressed, truncated or does not match its checksums; or a record
-            lacks a feature, has a wrong kind or number of values, has no JPEG or PNG, or has an id, label or group that
-            is not allowed.
+            lacks a feature, has a wrong kind or number of values, has no JPEG or PNG, or has an id or group that is not
+            allowed.
     """
     path = str(path)
     try:
@@ -164,14 +164,14 @@ def _index_record(path: str, number: int, offset: int, data: bytes, names: Recor
     except FoldlineError as error:
         raise FoldlineError(f"{where}: {error}") from error
     cells = _cells(features, names, where)
-    row = parse_row(where, number, cells, names, kind="feature")
+    sample = parse_record(where, cells, names)
     image, header = _image(features, names.image, f"{where}, id {cells[names.id]!r}")
     return IndexedRecord(
         number=number,
-        id=row.id,
-        target=row.target,
-        group=row.group,
-        metadata=row.metadata,
+        id=sample.id,
+        target=sample.label,
+        group=sample.group,
+        metadata=sample.metadata,
         offset=offset,
         length=len(data),
         sha256=hashlib.sha256(image).hexdigest(),

@@ -3,9 +3,13 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from foldline.dataset.sample_table import PATH
+from foldline.dataset.cell_values import is_missing
+from foldline.dataset.labels import Labels
+from foldline.dataset.raw_table import read_raw_table
+from foldline.dataset.sample_table import PATH, label_code
 from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.tfrecords.channel_join import JoinedRecord
@@ -38,6 +42,52 @@ def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
                 )
 
 
+def label_cells(files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames) -> dict[str, str]:
+    """Every label of indexed records that is not missing, with the record where it occurs first.
+
+    Args:
+        files: records by the path of their file.
+        names: the features that were read.
+    """
+    first: dict[str, str] = {}
+    if names.target:
+        for file, records in files.items():
+            for record in records:
+                if record.target not in first and not is_missing(record.target, names.missing):
+                    first[record.target] = f"{file}, record {record.number}"
+    return first
+
+
+def with_codes(
+    files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames, labels: Labels
+) -> dict[str, list[IndexedRecord]]:
+    """The records with label codes in place of the texts of their labels.
+
+    Args:
+        files: records by the path of their file.
+        names: the features that were read.
+        labels: the labels with the reading of their texts.
+
+    Raises:
+        FoldlineError: a label is not allowed.
+    """
+    if not names.target:
+        return {file: list(records) for file, records in files.items()}
+    codes: dict[str, str] = {}
+    for file, records in files.items():
+        for record in records:
+            if record.target in codes:
+                continue
+            try:
+                codes[record.target] = label_code(record.target, names, labels)
+            except FoldlineError as error:
+                raise FoldlineError(
+                    f"{file}, record {record.number}: label {record.target!r} (feature {names.feature(names.target)}) "
+                    f"of id {record.id!r} {error}"
+                ) from None
+    return {file: [replace(record, target=codes[record.target]) for record in files[file]] for file in files}
+
+
 def write_split_table(
     path: str | Path, files: Mapping[str, Sequence[IndexedRecord | JoinedRecord]], names: RecordNames
 ) -> None:
@@ -46,8 +96,9 @@ def write_split_table(
     Args:
         path: path or URL of the CSV table: id, target and group if `names` has them, metadata, and last the column
             `path` with the location of the record.
-        files: records, or joined ones, by the name of their file in the table.
-        names: the features that were read; the columns have the names of `names.names()`.
+        files: records with label codes, or joined ones, by the name of their file in the table.
+        names: the features that were read, with the reading of the labels; the columns have the names of
+            `names.names()`.
 
     Raises:
         FoldlineError: a feature has the name of the column `path`.
@@ -70,5 +121,5 @@ def write_split_table(
 
 def read_locations(path: str | Path) -> dict[str, str]:
     """Location of the records of each sample by id, from a table of `write_split_table`."""
-    with storage.open_text(path) as handle:
-        return {cells[0]: cells[-1] for cells in csv.reader(handle)}
+    table = read_raw_table(path, [PATH], separator=",", every=True)
+    return dict(zip(table.columns[table.header[0]], table.columns[PATH], strict=True))

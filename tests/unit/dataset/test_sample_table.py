@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from foldline.dataset.sample_table import Columns, Row, parse_row, read_rows
+from foldline.dataset.labels import Labels
+from foldline.dataset.sample_table import Columns, RecordCells, Row, parse_record, read_rows
 from foldline.errors import FoldlineError
 
 COLUMNS = Columns(id="name", target="mark", group="patient", metadata=("sex", "age"))
@@ -31,7 +32,7 @@ def test_tables_saved_by_spreadsheets_are_read(tmp_path: Path) -> None:
     """A byte-order mark, carriage returns, quotes with a comma or a line break, an empty line at the end."""
     text = b'\xef\xbb\xbfname,mark,note\r\n"a,b",1,"two\nlines"\r\n\xc3\xa4,0,\r\n\r\n'
     found = rows_of(tmp_path, text, Columns(id="name", target="mark", group=None))
-    assert [(row.id, row.target, row.group, row.line) for row in found] == [("a,b", "1", "a,b", 3), ("ä", "0", "ä", 4)]
+    assert [(row.id, row.target, row.group, row.line) for row in found] == [("a,b", "1", "a,b", 2), ("ä", "0", "ä", 4)]
 
 
 def test_a_test_table_has_no_target_and_no_group(tmp_path: Path) -> None:
@@ -45,21 +46,24 @@ def test_a_test_table_has_no_target_and_no_group(tmp_path: Path) -> None:
         ("mark,name,age,sex\n1,a,5,f\n", "no column patient; the table has mark, name, age, sex"),
         ("mark,name,age,patient,sex,age\n", "a column name occurs twice in mark, name, age, patient, sex, age"),
         (HEADER, "the table has a header and no rows"),
-        (HEADER + "1,a,5,p,f,\n1,b,5,p,f\n", "line 3: 5 cells, but the header has 6"),
+        (HEADER + "1,a,5,p,f,\n1,b,5,p,f\n", "line 3: 5 cells; the header has 6, separated by comma; correct"),
         (HEADER + "1,,5,p,f,\n", r"line 2: the id \(column name\) is empty"),
         (HEADER + "1, ,5,p,f,\n", "is empty"),
-        (HEADER + "1,a/b,5,p,f,\n", "line 2: id 'a/b' cannot be part of a file name; rename the sample"),
+        (HEADER + "1,a/b,5,p,f,\n", "line 2: id 'a/b' cannot be part of a file name; give every"),
         (HEADER + "1,a\\b,5,p,f,\n", "cannot be part of a file name"),
-        (HEADER + '1,"a\nb",5,p,f,\n', "line 3: id 'a.nb' cannot be part of a file name"),
+        (HEADER + '1,"a\nb",5,p,f,\n', "line 2: id 'a.nb' cannot be part of a file name"),
         (HEADER + "1,..,5,p,f,\n", "cannot be part of a file name"),
         (HEADER + "1,.,5,p,f,\n", "cannot be part of a file name"),
         (HEADER + "2,a,5,p,f,\n", r"line 2: label '2' \(column mark\) of id 'a' is not 0 or 1"),
         (HEADER + "0.5,a,5,p,f,\n", "label '0.5'"),
         (HEADER + ",a,5,p,f,\n", "label ''"),
         (HEADER + "yes,a,5,p,f,\n", "label 'yes'"),
-        (HEADER + "1,a,5,,f,\n", r"line 2: the group \(column patient\) of id 'a' is ''; give every sample a group"),
+        (
+            HEADER + "1,a,5,,f,\n",
+            r"line 2: the group \(column patient\) of id 'a' is '', which counts as missing; give every",
+        ),
         (HEADER + "1,a,5,NaN,f,\n", "of id 'a' is 'NaN'"),
-        (HEADER + "1,a,5,p,f,\n1,b,5,p,f,\n0,a,5,p,f,\n", "id 'a' occurs in line 2 and in line 4"),
+        (HEADER + "1,a,5,p,f,\n1,b,5,p,f,\n0,a,5,p,f,\n", "line 4: id 'a' is also in line 2; ids must be unique"),
     ],
 )
 def test_invalid_tables_are_refused(text: str, words: str, tmp_path: Path) -> None:
@@ -72,23 +76,100 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
         read_rows(tmp_path / "train.csv", COLUMNS)
 
 
-def test_a_table_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "train.csv"
-    path.write_bytes("id,target\nä,1\n".encode("latin-1"))
-    with pytest.raises(FoldlineError, match=r"train\.csv: not a CSV table in UTF-8"):
-        read_rows(path, Columns(id="id", target="target", group=None))
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"name": " "}, r"f\.tfrec, record 3: the id \(feature name\) is empty"),
-        ({"mark": "2"}, r"record 3: label '2' \(feature mark\) of id 'a' is not 0 or 1"),
+        ({"name": "a\rb"}, r"record 3: id 'a\\rb' cannot be part of a file name"),
         ({"patient": ""}, r"record 3: the group \(feature patient\) of id 'a' is ''"),
+        ({"patient": "N/A"}, r"record 3: the group \(feature patient\) of id 'a' is 'N/A', which counts as missing"),
     ],
 )
 def test_features_of_a_record_are_checked_like_cells(change: dict[str, str], words: str) -> None:
-    cells = {"name": " a ", "mark": "1.0", "patient": "p", "sex": "NA", "age": " 50"}
-    assert parse_row("f.tfrec, record 3", 3, cells, COLUMNS, kind="feature") == Row(3, "a", "1", "p", ("", "50"))
+    cells = {"name": " a ", "mark": "1.0", "patient": "3.0", "sex": "NA", "age": " 50"}
+    assert parse_record("f.tfrec, record 3", cells, COLUMNS) == RecordCells("a", "1.0", "3", ("", "50"))
     with pytest.raises(FoldlineError, match=words):
-        parse_row("f.tfrec, record 3", 3, {**cells, **change}, COLUMNS, kind="feature")
+        parse_record("f.tfrec, record 3", {**cells, **change}, COLUMNS)
+
+
+def test_all_problems_of_a_kind_are_in_one_message(tmp_path: Path) -> None:
+    lines = [f"{number % 2},i{number},5,p{number},f," for number in range(10)]
+    for number in (2, 4):
+        lines[number] = f"yes,i{number},5,p{number},f,"
+    with pytest.raises(
+        FoldlineError, match=r"line 4: label 'yes' \(.*\) of id 'i2' is not 0 or 1; line 6: label 'yes'"
+    ):
+        rows_of(tmp_path, HEADER + "\n".join(lines))
+    lines = [line.replace("yes,", "0,").replace(f"p{number},", "N/A,") for number, line in enumerate(lines)]
+    with pytest.raises(FoldlineError, match=r"line 2: the group .* 'i0' is 'N/A'.*; line 6: .*; and 5 more; give"):
+        rows_of(tmp_path, HEADER + "\n".join(lines))
+
+
+@pytest.mark.parametrize("character", [*"\t\x0b\x0c\x7f\x85\u2028\u2029"])
+def test_an_id_with_a_control_character_or_a_line_separator_is_refused(character: str, tmp_path: Path) -> None:
+    """Such ids broke the lines of caches and logs, or could not be found again."""
+    with pytest.raises(FoldlineError, match=r"line 3: id 'x.*y' cannot be part of a file name"):
+        rows_of(tmp_path, f"{HEADER}1,a,5,p,f,\n1,x{character}y,5,p,f,\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "ä", "日本", "a'b", 'a"b', "a,b", "a;b", "{id}", "{channel}", "-", "#1", "=1+1", "~"]
+)
+def test_other_unusual_ids_are_read(name: str, tmp_path: Path) -> None:
+    quoted = name.replace('"', '""')
+    assert [row.id for row in rows_of(tmp_path, f'{HEADER}1,"{quoted}",5,p,f,\n')] == [name]
+
+
+def test_equal_values_have_one_spelling_in_labels_groups_and_metadata(tmp_path: Path) -> None:
+    """A column of whole numbers is written as 3 or, if another row is empty, as 3.0; spreadsheets write TRUE."""
+    found = rows_of(
+        tmp_path, HEADER + "True,a,3.0,7.0,TRUE,\n1.0,b,3,7,1,\nFALSE,c,-0.0,07,no,\n0,d,2.50,1e+16,false,\n"
+    )
+    assert [row.target for row in found] == ["1", "1", "0", "0"]
+    assert [row.group for row in found] == ["7", "7", "07", "10000000000000000"]
+    assert [row.metadata for row in found] == [("1", "3"), ("1", "3"), ("no", "0"), ("0", "2.50")]
+
+
+def test_missing_words_are_one_list_for_labels_groups_and_metadata(tmp_path: Path) -> None:
+    columns = Columns("name", "mark", "patient", ("sex", "age"), missing=("unknown", "-1"))
+    text = HEADER + "1,a,-1.0,NA,Unknown,\n"
+    assert rows_of(tmp_path, text, columns) == [Row(2, "a", "1", "NA", ("", ""))]
+    with pytest.raises(FoldlineError, match=r"the group .* of id 'a' is 'NA', which counts as missing"):
+        rows_of(tmp_path, text)
+    with pytest.raises(FoldlineError, match="is 'UNKNOWN', which counts as missing"):
+        rows_of(tmp_path, HEADER + "1,a,5,UNKNOWN,f,\n", columns)
+    with pytest.raises(FoldlineError, match=r"label '-1' .* counts as missing \(dataset.missing\) and is not 0 or 1"):
+        rows_of(tmp_path, HEADER + "-1,a,5,p,f,\n", columns)
+
+
+@pytest.mark.parametrize(
+    "word", ["", "NA", "na", "N/A", "n/a", "<NA>", "#N/A", "#NA", "NaT", "None", "nan", "NaN", "null", "NULL", "-nan"]
+)
+def test_what_pandas_and_people_write_for_missing_is_missing(word: str, tmp_path: Path) -> None:
+    assert rows_of(tmp_path, f"{HEADER}1,a,{word},p,{word},\n")[0].metadata == ("", "")
+    with pytest.raises(FoldlineError, match="which counts as missing"):
+        rows_of(tmp_path, f"{HEADER}1,a,5,{word},f,\n")
+
+
+DIAGNOSES = Labels("multiclass", ("MEL", "NV", "BCC"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "id,MEL,NV,BCC\na,1.0,0.0,0.0\nb,0.0,1.0,0.0\nc,0,0,1\n",
+            "column MEL .* has the name of a class, beside columns of NV, BCC",
+        ),
+        ("id,MEL\na,1.0\nb,0.0\n", "column MEL .* has the name of a class, and its cells are numbers"),
+    ],
+)
+def test_one_of_several_class_columns_is_no_target(text: str, words: str, tmp_path: Path) -> None:
+    """Its cells of 0 and 1 were read as numbers of classes, and everything after that was wrong."""
+    with pytest.raises(FoldlineError, match=words):
+        rows_of(tmp_path, text, Columns("id", "MEL", None, labels=DIAGNOSES))
+
+
+def test_one_of_several_class_columns_is_a_binary_target(tmp_path: Path) -> None:
+    found = rows_of(tmp_path, "id,MEL,NV\na,1.0,0.0\nb,0.0,1.0\n", Columns("id", "MEL", None))
+    assert [row.target for row in found] == ["1", "0"]

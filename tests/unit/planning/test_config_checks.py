@@ -140,6 +140,11 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     [
         ({"dataset__labels": {"kind": "multilabel"}}, "at least two classes"),
         ({"dataset__labels": {"classes": ["a", "b"]}}, "dataset.labels.kind is binary"),
+        ({"dataset__labels": {"cells": "numbers"}}, "dataset.labels.kind is binary"),
+        (
+            {"dataset__labels": {"kind": "multilabel", "classes": ["a", "None"]}},
+            "dataset.labels.classes has 'None', but such cells",
+        ),
         ({"dataset__labels": {**ATLAS, "exclusive": "None"}}, "dataset.labels.exclusive is 'None'"),
         (
             {"dataset__labels": {**ATLAS, "classes": ["image_name", "Negative"]}},

@@ -5,25 +5,34 @@ from typing import Any
 
 import pytest
 from fixtures.settings import dataset_settings
+from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError
 from foldline.planning.data_checks import check_data
 from foldline.planning.raw_data import RawData, Sample
 
-ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "d"]}
+ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "d"], "absent": ["c", "d"]}
+
+
+def samples(
+    labels: Sequence[str], groups: Sequence[str] | None = None, metadata: Sequence[str] | None = None
+) -> list[Sample]:
+    """Rows with these labels, groups and values of a metadata column."""
+    names = groups or [f"s{number}" for number in range(len(labels))]
+    values = [(value,) for value in metadata] if metadata else [()] * len(labels)
+    rows = zip(labels, names, values, strict=True)
+    return [
+        Sample(Row(number, f"s{number}", label, group, value), "", 0)
+        for number, (label, group, value) in enumerate(rows, start=2)
+    ]
 
 
 def check(
-    dataset: dict[str, Any], labels: Sequence[str], groups: Sequence[str] | None = None, metadata: str = ""
+    dataset: dict[str, Any], labels: Sequence[str], groups: Sequence[str] | None = None, metadata: Sequence[str] = ()
 ) -> None:
-    """Check training rows with these labels and groups, and a test row with this metadata value."""
-    names = groups or [f"s{number}" for number in range(len(labels))]
-    values = ("1",) if dataset["metadata_columns"] else ()
-    train = [
-        Sample(Row(number + 2, f"s{number}", label, group, values), "", 0)
-        for number, (label, group) in enumerate(zip(labels, names, strict=True))
-    ]
-    test = [Sample(Row(2, "t0", "", "t0", (metadata,) if values else ()), "", 0)]
+    """Check training rows with these labels and groups, and test rows with these metadata values."""
+    train = samples(labels, groups, ["1"] * len(labels) if dataset["metadata_columns"] else None)
+    test = samples([""] * max(1, len(metadata)), metadata=metadata or None)
     tables = {"train": "train.csv", "test": "test.csv"}
     check_data(dataset, RawData({"train": train, "test": test}, [], True, tables), fold_count=5)
 
@@ -52,10 +61,66 @@ def test_rare_classes_among_several_are_allowed() -> None:
         check(dataset_settings(labels=two_classes, submission={"class": "b"}), ["01", "01", *(["10"] * 5)])
 
 
+MOLES = {"kind": "multiclass", "classes": ["a", "b", "c"]}
+READ_AS_NUMBERS = Labels("multiclass", ("a", "b", "c"), cells="numbers", first_number=0)
+
+
+def check_classes(labels: dict[str, Any], codes: Sequence[str], external: Sequence[str] = ()) -> None:
+    splits = {"train": samples(codes), "test": samples([""])}
+    if external:
+        splits["external"] = samples(external)
+    tables = {split: f"{split}.csv" for split in splits}
+    data = RawData(splits, [], True, tables, labels=READ_AS_NUMBERS)
+    check_data(dataset_settings(labels=labels), data, fold_count=2)
+
+
+def test_a_class_without_a_training_row_is_refused() -> None:
+    """A wrong list of classes, or cells of 0 and 1 that were read as the numbers of two classes."""
+    message = (
+        r"^train\.csv: no training row has the class c of dataset\.labels\.classes \(the cells of column target are "
+        r"read as class numbers from 0\); correct .*, or list classes without rows in dataset\.labels\.absent$"
+    )
+    with pytest.raises(FoldlineError, match=message):
+        check_classes(MOLES, ["100", "010"])
+    check_classes({**MOLES, "absent": ["c"]}, ["100", "010"])
+    check_classes(MOLES, ["100", "010"], external=["001"])
+    with pytest.raises(FoldlineError, match=r"dataset\.labels\.absent has c, but training rows have this class"):
+        check_classes({**MOLES, "absent": ["c"]}, ["100", "001", "010"])
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            [f"{number % 108}" for number in range(216)],
+            "108 of 108 values, with 216 of 216 training rows, are in fewer",
+        ),
+        (["x"] * 40 + [f"{number}" for number in range(60)], "60 of 61 values, with 60 of 100 training rows"),
+        (["x"] * 60 + [f"{number}" for number in range(40)], ""),
+        ([f"{number % 20}" for number in range(200)], ""),
+    ],
+)
+def test_a_column_of_rare_values_cannot_be_stratified_by(values: list[str], words: str) -> None:
+    dataset = dataset_settings(metadata_columns=["age"])
+    splits = {"train": samples(["0", "1"] * (len(values) // 2), metadata=values), "test": samples([""], metadata=[""])}
+    data = RawData(splits, [], True, {"train": "train.csv", "test": "test.csv"})
+    if words:
+        with pytest.raises(FoldlineError, match=rf"^config: folds\.stratify_by is \[age\], but {words}"):
+            check_data(dataset, data, fold_count=5, stratify_by=["age"])
+        check_data(dataset, data, fold_count=5)
+    else:
+        check_data(dataset, data, fold_count=5, stratify_by=["age"])
+
+
 def test_a_metadata_value_that_models_cannot_read_is_named() -> None:
     dataset = dataset_settings(metadata_columns=["age"], metadata={"age": {"kind": "numeric", "missing": ["?"]}})
     for readable in ("2.5", "", "?"):
-        check(dataset, "0101010101", metadata=readable)
-    message = r"^test\.csv, line 2: age of id 't0' .*'old'.*; correct the row, or change dataset\.metadata\.age in the"
+        check(dataset, "0101010101", metadata=[readable])
+    message = (
+        r"^test\.csv, line 2: age of id 's2' is 'old', not a finite number; line 4: age of id 's4' is '1_0', not a "
+        r"finite number; correct the rows, or change dataset\.metadata\.age in the config$"
+    )
     with pytest.raises(FoldlineError, match=message):
-        check(dataset, "0101010101", metadata="old")
+        check(dataset, "0101010101", metadata=["old", "3", "1_0"])
+    with pytest.raises(FoldlineError, match="; and 3 more; correct"):
+        check(dataset, "0101010101", metadata=["old"] * 8)

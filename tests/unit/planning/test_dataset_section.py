@@ -1,17 +1,21 @@
 """Look-ups in the `dataset` section: splits, tables, images and columns."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fixtures.settings import dataset_settings
 from foldline.dataset.labels import BINARY_LABELS, MULTICLASS
+from foldline.dataset.scan_config import ScanConfig
 from foldline.dataset.submission import SubmissionForm
+from foldline.io.settings import build
 from foldline.planning.dataset_section import (
     ImageTable,
     columns_of,
     image_pattern,
     image_table,
     record_patterns,
+    scan_settings,
     scored_classes_of,
     splits_of,
     submission_columns,
@@ -70,10 +74,46 @@ def test_a_split_has_a_table_and_images_or_record_patterns() -> None:
     assert [record_patterns(dataset, split) for split in splits_of(dataset)] == [["train*.tfrec"], None, None]
     assert [image_table(dataset, split) for split in splits_of(dataset)] == [
         None,
-        ImageTable("gs://bucket/skin/test.csv", "gs://bucket/skin/test/{id}.jpg"),
-        ImageTable("/old.csv", "gs://bucket/skin/old/{id}.jpg"),
+        ImageTable("gs://bucket/skin/test.csv", "gs://bucket/skin", "test/{id}.jpg"),
+        ImageTable("/old.csv", "gs://bucket/skin", "old/{id}.jpg"),
     ]
     assert [image_pattern(dataset, split) for split in splits_of(dataset)] == [None, "test/{id}.jpg", "old/{id}.jpg"]
+
+
+def test_braces_are_filled_in_once() -> None:
+    files = ImageTable("t.csv", "/data/{id}/{channel}", "{id}/{id}_{channel}.png")
+    assert files.images == "/data/{id}/{channel}/{id}/{id}_{channel}.png"
+    assert files.paths("a{id}", ["red", "blue"]) == [
+        "/data/{id}/{channel}/a{id}/a{id}_red.png",
+        "/data/{id}/{channel}/a{id}/a{id}_blue.png",
+    ]
+    assert ImageTable("t.csv", "gs://b/{id}", "{id}.png").paths("{channel}", []) == ["gs://b/{id}/{channel}.png"]
+
+
+def test_the_scan_reads_a_table_as_the_plan_does() -> None:
+    """The settings of the step give the columns of the plan, and the labels the reading that the plan found."""
+    dataset = dataset_settings(
+        group_column="patient",
+        metadata_columns=["age"],
+        labels={**MOLES, "absent": ["mole"]},
+        missing=["default", "unknown", -1],
+        separator=";",
+        train_images="{id}.jpg",
+        test_records=["a*.tfrec"],
+    )
+    reading = {"cells": "numbers", "first_number": 1}
+    for split in ("train", "test"):
+        settings = scan_settings(dataset, split, reading) | {
+            "root": "",
+            "table": "",
+            "images": "{id}.jpg",
+            "digest": "",
+        }
+        columns, planned = build(ScanConfig, settings).columns(), columns_of(dataset, split)
+        assert columns == replace(
+            planned, labels=replace(planned.labels, **reading) if split == "train" else planned.labels
+        )
+    assert (planned.separator, planned.missing[-2:]) == (",", ("unknown", "-1"))
 
 
 def test_only_labeled_splits_have_target_and_group() -> None:

@@ -121,6 +121,29 @@ def test_a_sample_submission_is_written_from_the_test_rows_if_there_is_none(data
     assert Path(data.sample_submission).stat().st_mtime_ns == 1
 
 
+def test_braces_in_the_folder_of_the_data_mean_nothing(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    moved = root.with_name("{id} {channel}")
+    root.rename(moved)
+    data = read({**dataset, "root": str(moved)})
+    assert len({sample.content for split in data.splits.values() for sample in split}) == 12
+
+
+@pytest.mark.parametrize("character", [*"\t\r\n\x0b\x0c\x85\u2028"])
+def test_an_id_that_breaks_lines_is_refused_and_spoils_no_cache(dataset: dict[str, Any], character: str) -> None:
+    """The index of images could not be read back, even after the sample was renamed."""
+    root = Path(dataset["root"])
+    original = (root / "train.csv").read_bytes()
+    (root / "train.csv").write_bytes(original.replace(b"s002", f'"s{character}2"'.encode()))
+    (root / "images" / "s002.png").rename(root / "images" / f"s{character}2.png")
+    with pytest.raises(FoldlineError, match=r"train\.csv, line 4: id 's.*2' cannot be part of a file name"):
+        read(dataset)
+    (root / "train.csv").write_bytes(original.replace(b"s002", b"s2"))
+    (root / "images" / f"s{character}2.png").rename(root / "images" / "s2.png")
+    for _ in range(2):
+        assert read(dataset).splits["train"][2].row.id == "s2"
+
+
 @pytest.fixture
 def with_external(dataset: dict[str, Any]) -> dict[str, Any]:
     """Three more labeled rows, with images in another folder."""
@@ -146,6 +169,41 @@ def test_external_rows_are_read_like_training_rows(with_external: dict[str, Any]
     assert data.tables["external"] == str(Path(with_external["root"]) / "old.csv")
     assert columns_of(with_external, "external") == columns_of(with_external, "train")
     assert data.submission == read({**with_external, "external": None}).submission
+
+
+def test_train_and_external_tables_have_the_same_patients_in_any_spelling(with_external: dict[str, Any]) -> None:
+    """A column of whole numbers with one empty cell is written as 3.0."""
+    root = Path(with_external["root"])
+    rewrite(root / "train.csv", lambda rows: [rows[0], *([row[0], f"{n}", *row[2:]] for n, row in enumerate(rows[1:]))])
+    rewrite(root / "old.csv", lambda rows: [rows[0], *([*row[:-1], f"{n}.0"] for n, row in enumerate(rows[1:]))])
+    data = read(with_external)
+    assert [sample.row.group for sample in data.splits["train"]] == [f"{number}" for number in range(8)]
+    assert [sample.row.group for sample in data.splits["external"]] == ["0", "1", "2"]
+
+
+def write_labels(dataset: dict[str, Any], train: list[str], external: list[str]) -> dict[str, Any]:
+    """Write label cells into the tables; the section with three classes."""
+    root = Path(dataset["root"])
+    rewrite(root / "train.csv", lambda rows: [rows[0], *([*row[:-1], train[n]] for n, row in enumerate(rows[1:]))])
+    rewrite(root / "old.csv", lambda rows: [rows[0], *([external[n], *row[1:]] for n, row in enumerate(rows[1:]))])
+    labels = {**dataset["labels"], "kind": "multiclass", "classes": ["mole", "scar", "wart"]}
+    return {**dataset, "labels": labels, "sample_submission": None}
+
+
+def test_label_cells_of_train_and_external_rows_are_read_together(with_external: dict[str, Any]) -> None:
+    """External rows of 1 and 2 alone could be numbers from 0 or from 1."""
+    data = read(write_labels(with_external, list("01201201"), list("121")))
+    assert data.labels.reading == "class numbers from 0"
+    assert [sample.row.target for sample in data.splits["external"]] == ["010", "001", "010"]
+    data = read(write_labels(with_external, list("12312312"), list("121")))
+    assert data.labels.reading == "class numbers from 1"
+    assert [sample.row.target for sample in data.splits["external"]] == ["100", "010", "100"]
+    with pytest.raises(FoldlineError, match=r"old\.csv, line 3: label 'scar' .* is not a class number from 0 to 2"):
+        read(write_labels(with_external, list("01201201"), ["1", "scar", "2"]))
+    with pytest.raises(
+        FoldlineError, match=r"train\.csv, line 2: label '1' is scar if .*, but mole if the cells are class"
+    ):
+        read(write_labels(with_external, list("12121212"), list("121")))
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,18 @@ def written(
     return folder / "folds.csv"
 
 
+def test_a_group_that_is_larger_than_a_fold_is_a_warning(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It fills a fold alone, or a chain of duplicates merged what does not belong together."""
+    written(tmp_path, [inventory])
+    assert "larger than a fold" not in caplog.text
+    written(tmp_path, [inventory.assign(group=["all"] * 21 + [f"p{number}" for number in range(ROWS - 21)])])
+    assert (
+        "1 groups are larger than a fold of 20 rows, so folds differ in size: all (21 of 60 rows); check" in caplog.text
+    )
+
+
 def test_the_table_has_every_row_once_with_its_metadata(inventory: pd.DataFrame, tmp_path: Path) -> None:
     table = pd.read_csv(written(tmp_path, [inventory]), dtype=str, keep_default_na=False)
     assert list(table.columns) == ["id", "group", "target", "fold", "split", "site"]

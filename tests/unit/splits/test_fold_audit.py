@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from foldline.errors import FoldlineError
-from foldline.splits.fold_audit import Samples, audit_folds, check_feasible, groups_per_label
+from foldline.splits.fold_audit import Samples, audit_folds, check_feasible, groups_per_label, oversized_groups
 
 
 def samples_of(groups: str, labels: list[int]) -> Samples:
@@ -80,3 +80,9 @@ def test_a_fold_in_which_no_class_has_both_labels_is_refused() -> None:
         audit(**{**GOOD, "labels": labels, "folds": folds})
     labels[0, 1] = 1
     audit(**{**GOOD, "labels": labels, "folds": folds})
+
+
+def test_groups_with_more_rows_than_a_fold_are_found() -> None:
+    assert oversized_groups("aaabbcdef", 3) == []
+    assert oversized_groups("aaaabbcde", 3) == [("a", 4)]
+    assert oversized_groups("abbbccccc", 4) == [("c", 5), ("b", 3)]

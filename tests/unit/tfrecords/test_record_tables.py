@@ -1,13 +1,18 @@
 """The table of a split of ready-made records, and the checks between its records."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
+from foldline.dataset.label_reading import resolve
+from foldline.dataset.labels import Labels
+from foldline.dataset.sample_table import Columns, read_rows
 from foldline.errors import FoldlineError
 from foldline.tfrecords.record_index import RecordNames, index_file
-from foldline.tfrecords.record_tables import check_split, read_locations, write_split_table
+from foldline.tfrecords.record_tables import check_split, label_cells, read_locations, with_codes, write_split_table
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
 
@@ -57,3 +62,51 @@ def test_the_table_of_a_split_is_sorted_and_written_once(tmp_path: Path) -> None
 def test_a_feature_with_the_name_of_the_path_column_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match="feature 'path': the table of the records has a column of that name"):
         write_split_table(tmp_path / "train.csv", {}, RecordNames("image_name", None, None, ("path",)))
+
+
+COLORS = Labels("multilabel", ("red", "green", "blue", "Negative"), exclusive="Negative", empty=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "reading", "codes"),
+    [
+        ((b"0|2", b"", 1, [2, 1]), "class numbers from 0", ["1010", "0000", "0100", "0110"]),
+        ((b"4", 1, [2]), "class numbers from 1", ["0001", "1000", "0100"]),
+        ((b"red|blue", b"Negative", b""), "class names", ["1010", "0001", "0000"]),
+        (([0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]), "one 0 or 1 for each class", ["0110", "0001", "0000"]),
+    ],
+)
+def test_labels_of_records_are_names_numbers_or_one_bit_for_each_class(
+    values: tuple[Any, ...], reading: str, codes: list[str], tmp_path: Path
+) -> None:
+    """Row 15: a text of class numbers, as the public records of the protein atlas have it, and integers."""
+    made = [features | {"target": value} for features, value in zip(examples(len(values)), values, strict=True)]
+    names = RecordNames("image_name", "target", None, (), labels=COLORS)
+    indexed = {"train.tfrec": index_file(write_tfrecord(tmp_path / "train.tfrec", made), names)}
+    labels = resolve(COLORS, label_cells(indexed, names))
+    assert labels.reading == reading
+    found = with_codes(indexed, names, labels)
+    assert [record.target for record in found["train.tfrec"]] == codes
+    write_split_table(tmp_path / "train.csv", found, replace(names, labels=labels))
+    columns = Columns("image_name", "target", None, labels=labels)
+    assert [row.target for row in read_rows(tmp_path / "train.csv", columns)] == codes
+
+
+@pytest.mark.parametrize(
+    ("value", "labels", "words"),
+    [
+        (2, Labels(), r"record 2: label '2' \(feature target\) of id 'ISIC_0001' is not 0 or 1"),
+        (b"malignant", Labels(), "record 2: label 'malignant'"),
+        (b"NA", Labels(), "record 2: label 'NA' .* counts as missing"),
+        (b"0|3", replace(COLORS, cells="numbers", first_number=0), r"record 2: label '0\|3' .* contains 'Negative'"),
+    ],
+)
+def test_a_label_that_is_not_allowed_is_named_with_its_record(
+    value: Any, labels: Labels, words: str, tmp_path: Path
+) -> None:
+    first, second = examples(2)
+    names = RecordNames("image_name", "target", None, (), labels=labels)
+    made = [first | {"target": 1}, second | {"target": value}]
+    indexed = {"train.tfrec": index_file(write_tfrecord(tmp_path / "train.tfrec", made), names)}
+    with pytest.raises(FoldlineError, match=rf"train\.tfrec, {words}"):
+        with_codes(indexed, names, labels)

@@ -1,0 +1,77 @@
+"""What the label cells of a data set hold: class names, class numbers from 0 or 1, or a 0 or 1 for each class.
+
+One reading must fit all cells of the training and external rows. If several do and differ, the user decides.
+
+Standard library only, because the process that builds the DAG imports it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from foldline.dataset.labels import AUTO, BINARY, FLAGS, NAMES, NUMBERS, Labels, names_of
+from foldline.errors import FoldlineError, listing
+
+FIRST_NUMBERS = (0, 1)
+
+
+def readings(labels: Labels) -> list[Labels]:
+    """The labels with each reading that the configuration leaves open, in the order in which they are tried."""
+    if labels.kind == BINARY:
+        return [labels]
+    firsts = FIRST_NUMBERS if labels.first_number == AUTO else (labels.first_number,)
+    # The number of the first class has no meaning in the other two readings.
+    ways = [(NAMES, 0), *((NUMBERS, first) for first in firsts), (FLAGS, 0)]
+    return [replace(labels, cells=cells, first_number=first) for cells, first in ways if labels.cells in (AUTO, cells)]
+
+
+def resolve(labels: Labels, cells: Mapping[str, str]) -> Labels:
+    """The labels with the one reading that fits all cells.
+
+    Args:
+        labels: labels of the configuration.
+        cells: every label cell that occurs, with the place where it occurs first: "train.csv, line 2". Missing labels
+            are left out.
+
+    Returns:
+        Labels with neither `cells` nor `first_number` `AUTO`. If no reading fits all cells, the one that fits most of
+        them; `Labels.code` raises an error for the others.
+
+    Raises:
+        FoldlineError: several readings fit all cells, and some cell would have another class in each.
+    """
+    candidates = readings(labels)
+    if len(candidates) == 1:
+        return candidates[0]
+    codes = [_codes(candidate, cells) for candidate in candidates]
+    fitting = [number for number, found in enumerate(codes) if len(found) == len(cells)]
+    if not fitting:
+        return candidates[max(range(len(codes)), key=lambda number: len(codes[number]))]
+    first = fitting[0]
+    for text, where in cells.items():
+        if any(codes[number][text] != codes[first][text] for number in fitting):
+            meanings = [(candidates[number], codes[number][text]) for number in fitting]
+            raise _ambiguous(text, where, meanings)
+    return candidates[first]
+
+
+def _codes(labels: Labels, cells: Mapping[str, str]) -> dict[str, str]:
+    """Label code of each cell that fits."""
+    codes = {}
+    for text in cells:
+        try:
+            codes[text] = labels.code(text)
+        except FoldlineError:
+            continue
+    return codes
+
+
+def _ambiguous(text: str, where: str, meanings: Sequence[tuple[Labels, str]]) -> FoldlineError:
+    told = [
+        f"{listing(names_of(code, labels.classes)) or 'no class'} if the cells are {labels.reading}"
+        for labels, code in meanings
+    ]
+    kinds = list(dict.fromkeys(labels.cells for labels, _ in meanings))
+    remedies = [f"dataset.labels.cells to {' or '.join(kinds)}"] if len(kinds) > 1 else []
+    if [labels.cells for labels, _ in meanings].count(NUMBERS) > 1:
+        remedies.append("dataset.labels.first_number to 0 or 1")
+    return FoldlineError(f"{where}: label {text!r} is {', but '.join(told)}; set {' and '.join(remedies)}")

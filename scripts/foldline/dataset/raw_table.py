@@ -1,0 +1,229 @@
+"""The one reader of every table of the user: train, test and external rows and the sample submission.
+
+The process that builds the DAG and the steps read tables by it, so both see the same rows. A table is CSV in UTF-8 with
+a header line, separated by comma, semicolon or tab, maybe compressed by gzip; or Parquet, which needs pyarrow. Cells
+are texts without spaces around them; nothing is converted.
+
+Standard library only for CSV on a local disk, because the process that builds the DAG imports it.
+"""
+
+import csv
+import io
+import itertools
+import operator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from foldline.dataset.parquet_table import read_parquet
+from foldline.dataset.table_text import PARQUET, decode, decompressed
+from foldline.errors import FoldlineError, listing
+from foldline.io import storage
+
+AUTO = "auto"
+SEPARATORS = {",": ",", ";": ";", "tab": "\t"}
+NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
+LINE, ROW = "line", "row"
+# More characters than a cell can have; the standard library's limit of 131,072 is less than a mask of a large image.
+MOST_CHARACTERS = 2**31 - 1
+# No table holds a NUL, see `table_text`.
+_END = "\0end"
+_LIMIT_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """Some columns of a table.
+
+    Attributes:
+        path: path or URL of the table.
+        header: names of all of its columns, in their order.
+        lines: (n_rows,), the line on which each row starts, the header being on line 1; or numbers from 1 in Parquet.
+        columns: cells of the columns that were read, (n_rows,) each, by name.
+        unit: what `lines` counts, `LINE` or `ROW`.
+    """
+
+    path: str
+    header: tuple[str, ...]
+    lines: Sequence[int]
+    columns: dict[str, Sequence[str]]
+    unit: str = LINE
+
+    def error(self, problems: Sequence[tuple[int, str]], remedy: str, *, limit: int = 5) -> FoldlineError:
+        """One error for all problems of a kind: the first ones in words, and how many more there are.
+
+        Args:
+            problems: line and what is wrong there.
+            remedy: what to do.
+            limit: problems to spell out.
+        """
+        told = "; ".join(f"{self.unit} {line}: {text}" for line, text in problems[:limit])
+        rest = len(problems) - limit
+        return FoldlineError(f"{self.path}, {told}{f'; and {rest} more' if rest > 0 else ''}; {remedy}")
+
+
+def read_raw_table(path: str | Path, wanted: Sequence[str], *, separator: str = AUTO, every: bool = False) -> RawTable:
+    """Read a table.
+
+    Args:
+        path: path or URL of the table.
+        wanted: columns that the table must have.
+        every: read all columns, not only those that are wanted.
+        separator: `AUTO`, which takes the one that gives the wanted columns, or a key of `SEPARATORS`.
+
+    Raises:
+        FoldlineError: the table cannot be read, is no CSV in UTF-8 and no Parquet, has no rows, lacks a column or has
+            one twice, or lines have a wrong number of cells; the message names all of these lines.
+    """
+    path = str(path)
+    try:
+        if not storage.is_file(path):
+            raise FoldlineError(f"{path}: no such table; give its path relative to dataset.root in the config")
+        data = decompressed(path, storage.read(path))
+    except OSError as error:
+        raise FoldlineError(f"{path}: the table cannot be read ({error}); check its read permission") from error
+    if data.startswith(PARQUET):
+        header, columns = read_parquet(path, data, None if every else wanted)
+        _check_header(path, header, wanted)
+        n_rows = len(next(iter(columns.values()), []))
+        table = RawTable(path, header, range(1, n_rows + 1), columns, ROW)
+    else:
+        table = _read_csv(path, decode(path, data), wanted, separator, every)
+    if not table.lines:
+        raise FoldlineError(f"{path}: the table has a header and no rows; add a row for each sample")
+    return table
+
+
+def check_columns(path: str, header: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a table that lacks a column.
+
+    Raises:
+        FoldlineError: names the absent columns and those of the table.
+    """
+    absent = [name for name in wanted if name not in header]
+    if absent:
+        raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {_shown(header)}")
+
+
+def _check_header(path: str, header: Sequence[str], wanted: Sequence[str]) -> None:
+    check_columns(path, header, wanted)
+    # Spreadsheets write empty names for empty columns at the right edge.
+    named = [name for name in header if name]
+    if len(set(named)) < len(named):
+        raise FoldlineError(f"{path}: a column name occurs twice in {_shown(header)}; rename a column")
+
+
+def _shown(header: Sequence[str]) -> str:
+    """Names of columns for a message; those with characters that one cannot see in quotes."""
+    return listing([name if name.isprintable() and name else repr(name) for name in header], limit=30) or "none"
+
+
+def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, every: bool) -> RawTable:
+    with _long_cells():
+        delimiter = _find_separator(path, text, wanted, separator)
+        rows = _rows(text, delimiter)
+        header = _header(rows)
+        if any(_END in name for name in header):
+            raise _unclosed(path, 1)
+        _check_header(path, header, wanted)
+        names = list(dict.fromkeys(header if every else wanted))
+        pick = _picker([header.index(name) for name in names])
+        lines, picked, wrong = _read_lines(path, rows, len(header), pick)
+    columns = zip(*picked, strict=True) if picked else ((),) * len(names)
+    table = RawTable(
+        path,
+        header,
+        lines,
+        {name: [cell.strip() for cell in cells] for name, cells in zip(names, columns, strict=True)},
+    )
+    if wrong:
+        problems = [(line, f"{cells} cells") for line, cells in wrong]
+        remedy = f"the header has {len(header)}, separated by {NAMES[delimiter]}; correct these lines"
+        raise table.error(problems, remedy, limit=20)
+    return table
+
+
+# A row: the line on which it starts, and its cells.
+_Rows = Iterator[tuple[int, list[str]]]
+
+
+def _rows(text: str, delimiter: str) -> _Rows:
+    """Rows of a text that are not empty, and last `[_END]`, which is in a cell of the last row if a quote is open."""
+    lines = itertools.chain(io.StringIO(text, newline=""), ("\n", f"{_END}\n"))
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    first = 1
+    for cells in reader:
+        if cells:
+            yield first, cells
+        first = reader.line_num + 1
+
+
+def _header(rows: _Rows) -> tuple[str, ...]:
+    _, cells = next(rows)
+    # An empty table: its first row is the end.
+    return () if cells == [_END] else tuple(cell.strip() for cell in cells)
+
+
+def _read_lines(
+    path: str, rows: _Rows, width: int, pick: Callable[[list[str]], tuple[str, ...]]
+) -> tuple[list[int], list[tuple[str, ...]], list[tuple[int, int]]]:
+    """Read all rows after the header.
+
+    Returns:
+        Line of each row, its picked cells, and line and number of cells of the rows that have a wrong number.
+
+    Raises:
+        FoldlineError: a quote is open at the end.
+    """
+    lines: list[int] = []
+    picked: list[tuple[str, ...]] = []
+    wrong: list[tuple[int, int]] = []
+    last, last_line = [_END], 1
+    for line, cells in rows:
+        last, last_line = cells, line
+        if len(cells) == width and cells[0] != _END:
+            lines.append(line)
+            picked.append(pick(cells))
+        elif len(cells) > 1 or (cells[0].strip() and cells[0] != _END):
+            wrong.append((line, len(cells)))
+    if last != [_END]:
+        raise _unclosed(path, last_line)
+    return lines, picked, wrong
+
+
+def _unclosed(path: str, line: int) -> FoldlineError:
+    return FoldlineError(f"{path}, line {line}: a quotation mark opens a cell that never ends; close or remove it")
+
+
+def _picker(indices: Sequence[int]) -> Callable[[list[str]], tuple[str, ...]]:
+    if len(indices) == 1:
+        return lambda cells: (cells[indices[0]],)
+    return operator.itemgetter(*indices) if indices else lambda cells: ()
+
+
+def _find_separator(path: str, text: str, wanted: Sequence[str], separator: str) -> str:
+    if separator != AUTO:
+        return SEPARATORS[separator]
+    headers = {delimiter: _header(_rows(text, delimiter)) for delimiter in SEPARATORS.values()}
+    fitting = [delimiter for delimiter, header in headers.items() if set(wanted) <= set(header)]
+    widest = max(fitting or headers, key=lambda delimiter: len(headers[delimiter]))
+    if wanted and len({headers[delimiter] for delimiter in fitting}) > 1:
+        names = listing([NAMES[delimiter] for delimiter in fitting])
+        raise FoldlineError(
+            f"{path}, line 1: the header has the column {listing(wanted)} with each of the separators {names}; set "
+            "dataset.separator"
+        )
+    return widest
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let the csv module read cells of any length; its limit is one for all threads."""
+    with _LIMIT_LOCK:
+        before = csv.field_size_limit(MOST_CHARACTERS)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)

@@ -1,0 +1,133 @@
+"""What label cells hold follows from all of them, or the error shows both readings and the key that decides."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from foldline.dataset.label_reading import resolve
+from foldline.dataset.labels import BINARY_LABELS, Labels
+from foldline.errors import FoldlineError
+
+SPOTS = Labels("multiclass", ("MEL", "NV", "BCC"))
+PARTS = Labels("multilabel", ("red", "green", "blue", "rare"))
+PAIR = Labels("multilabel", ("left", "right"))
+
+
+def resolved(labels: Labels, *cells: str) -> Labels:
+    return resolve(labels, {cell: f"train.csv, line {number}" for number, cell in enumerate(cells, start=2)})
+
+
+@pytest.mark.parametrize(
+    ("labels", "cells", "reading", "codes"),
+    [
+        (SPOTS, ("NV", "MEL", "BCC"), "class names", ("010", "100", "001")),
+        (SPOTS, ("0", "1", "2"), "class numbers from 0", ("100", "010", "001")),
+        (SPOTS, ("0.0", "2.0"), "class numbers from 0", ("100", "001")),
+        (SPOTS, ("1", "2", "3"), "class numbers from 1", ("100", "010", "001")),
+        (SPOTS, ("0|0|1", "1|0|0"), "one 0 or 1 for each class", ("001", "100")),
+        (PARTS, ("0", "1|3", "2"), "class numbers from 0", ("1000", "0101", "0010")),
+        (PARTS, ("1", "2|4"), "class numbers from 1", ("1000", "0101")),
+        (PARTS, ("0|0|1|1", "0|1|0|0"), "one 0 or 1 for each class", ("0011", "0100")),
+        (PAIR, ("0|1", "0"), "class numbers from 0", ("11", "10")),
+        (PAIR, ("0|1", "1|1"), "one 0 or 1 for each class", ("01", "11")),
+        # Names that are numbers: other readings give the same classes, or do not fit.
+        (replace(SPOTS, classes=("0", "1", "2")), ("0", "1", "2"), "class names", ("100", "010", "001")),
+        (replace(SPOTS, classes=("1", "2", "3")), ("1", "2", "3.0"), "class names", ("100", "010", "001")),
+        (replace(SPOTS, classes=("0.0", "0.5", "1.0")), ("0", "0.5", "1"), "class names", ("100", "010", "001")),
+        (replace(SPOTS, classes=("10", "20", "30")), ("0", "1", "2"), "class numbers from 0", ("100", "010", "001")),
+        # Words of a table that pandas wrote from a column of booleans are names of classes, never their numbers.
+        (Labels("multiclass", ("True", "False")), ("TRUE", "False"), "class names", ("10", "01")),
+    ],
+)
+def test_the_only_reading_that_fits_every_cell_is_taken(
+    labels: Labels, cells: tuple[str, ...], reading: str, codes: tuple[str, ...]
+) -> None:
+    found = resolved(labels, *cells)
+    assert found.reading == reading
+    assert tuple(map(found.code, cells)) == codes
+
+
+@pytest.mark.parametrize(
+    ("labels", "cells", "words"),
+    [
+        (
+            SPOTS,
+            ("1", "2"),
+            "train.csv, line 2: label '1' is NV if the cells are class numbers from 0, but MEL if the cells are class "
+            "numbers from 1; set dataset.labels.first_number to 0 or 1",
+        ),
+        (
+            replace(SPOTS, classes=("3", "2", "1")),
+            ("1", "2", "3"),
+            "train.csv, line 2: label '1' is 1 if the cells are class names, but 3 if the cells are class numbers from "
+            "1; set dataset.labels.cells to names or numbers",
+        ),
+        (
+            replace(SPOTS, classes=("2", "1", "0")),
+            ("1", "0"),
+            "train.csv, line 3: label '0' is 0 if the cells are class names, but 2 if the cells are class numbers from "
+            "0; set dataset.labels.cells to names or numbers",
+        ),
+        (
+            PAIR,
+            ("0|1", "1|0"),
+            "train.csv, line 2: label '0|1' is left, right if the cells are class numbers from 0, but right if the "
+            "cells are one 0 or 1 for each class; set dataset.labels.cells to numbers or flags",
+        ),
+        (
+            replace(SPOTS, classes=("1", "2", "3")),
+            ("1", "2"),
+            "train.csv, line 2: label '1' is 1 if the cells are class names, but 2 if the cells are class numbers from "
+            "0, but 1 if the cells are class numbers from 1; set dataset.labels.cells to names or numbers and "
+            "dataset.labels.first_number to 0 or 1",
+        ),
+    ],
+)
+def test_cells_that_have_two_meanings_are_refused_with_both(labels: Labels, cells: tuple[str, ...], words: str) -> None:
+    with pytest.raises(FoldlineError) as caught:
+        resolved(labels, *cells)
+    assert str(caught.value) == words
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"cells": "names"}, None),
+        ({"cells": "numbers", "first_number": 0}, "010"),
+        ({"cells": "numbers", "first_number": 1}, "100"),
+        ({"first_number": 0}, "010"),
+        ({"first_number": 1}, "100"),
+    ],
+)
+def test_the_configuration_decides(changes: dict[str, Any], code: str | None) -> None:
+    found = resolved(replace(SPOTS, **changes), "1", "2")
+    if code:
+        assert found.code("1") == code
+    else:
+        with pytest.raises(FoldlineError, match="contains '1', which is not a class; the classes are MEL, NV, BCC"):
+            found.code("1")
+
+
+@pytest.mark.parametrize(
+    ("cells", "wrong", "words"),
+    [
+        (("MEL", "NV", "1"), "1", "which is not a class; the classes are MEL, NV, BCC"),
+        (("0", "1", "2", "NV"), "NV", "which is not a class number from 0 to 2"),
+        (("0", "1", "2", "3"), "3", "which is not a class number from 0 to 2"),
+        (("0", "0.5", "1", "2"), "0.5", "which is not a class number from 0 to 2"),
+    ],
+)
+def test_a_cell_that_does_not_fit_the_others_is_refused(cells: tuple[str, ...], wrong: str, words: str) -> None:
+    """Names and numbers in one column, half grades, numbers out of range: no class is guessed."""
+    found = resolved(SPOTS, *cells)
+    with pytest.raises(FoldlineError, match=f"contains '{wrong}', {words}"):
+        found.code(wrong)
+
+
+def test_binary_labels_have_one_reading() -> None:
+    assert resolved(BINARY_LABELS, "1", "0") == BINARY_LABELS
+
+
+def test_a_resolved_reading_is_kept() -> None:
+    found = resolved(SPOTS, "0", "1", "2")
+    assert resolved(found, "1", "2") == found

@@ -1,0 +1,226 @@
+"""Tables of every origin are read alike, or refused with the lines that are wrong."""
+
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from foldline.dataset.raw_table import RawTable, read_raw_table
+from foldline.errors import FoldlineError
+
+WANTED = ("id", "target")
+
+
+def read(
+    folder: Path, content: str | bytes, wanted: Sequence[str] = WANTED, name: str = "train.csv", **options: Any
+) -> RawTable:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_raw_table(path, wanted, **options)
+
+
+def refused(folder: Path, content: str | bytes, **options: Any) -> str:
+    with pytest.raises(FoldlineError) as caught:
+        read(folder, content, **options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message.removeprefix(f"{folder}/")
+
+
+PLAIN = "id,target,note\na,1,x\nb,0,y\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        PLAIN.encode(),
+        b"\xef\xbb\xbf" + PLAIN.encode(),
+        PLAIN.replace("\n", "\r\n").encode(),
+        PLAIN.replace("\n", "\r").encode(),
+        PLAIN.rstrip("\n").encode(),
+        b"\n\n" + PLAIN.encode() + b"\n  \n\n",
+        PLAIN.replace(",", ", ").encode(),
+        PLAIN.replace(",", " ,").encode(),
+        PLAIN.replace(",", "\xa0,").encode(),
+        PLAIN.replace(",", ";").encode(),
+        PLAIN.replace(",", "\t").encode(),
+        b'"id","target","note"\n"a","1","x"\n"b", "0" ,"y"\n',
+        gzip.compress(PLAIN.encode()),
+    ],
+)
+@pytest.mark.parametrize("name", ["train.csv", "train.csv.gz", "train.txt"])
+def test_one_table_in_many_forms_is_read_alike(content: bytes, name: str, tmp_path: Path) -> None:
+    table = read(tmp_path, content, name=name)
+    assert {name: list(cells) for name, cells in table.columns.items()} == {"id": ["a", "b"], "target": ["1", "0"]}
+    assert table.header == ("id", "target", "note")
+
+
+def test_lines_are_those_on_which_rows_start(tmp_path: Path) -> None:
+    text = 'id,note,target\na,"two\nlines",1\n\nb,"three\r\n\r\nlines",0\nc,,1\n'
+    table = read(tmp_path, text)
+    assert list(table.lines) == [2, 5, 8]
+    assert table.columns["id"] == ["a", "b", "c"]
+    assert read(tmp_path, text, ("note",)).columns["note"] == ["two\nlines", "three\r\n\r\nlines", ""]
+
+
+def test_every_column_is_read_on_request(tmp_path: Path) -> None:
+    columns = {"id": ["a", "b"], "target": ["1", "0"], "note": ["x", "y"]}
+    assert read(tmp_path, PLAIN, ("note",), every=True).columns == columns
+    assert read(tmp_path, "id,,\na,,\n", ("id",), every=True).columns == {"id": ["a"], "": [""]}
+    assert read(tmp_path, PLAIN, ()).columns == {}
+
+
+def test_masks_of_any_length_are_read(tmp_path: Path) -> None:
+    mask = " ".join(map(str, range(100_000)))
+    assert len(mask) > csv.field_size_limit()
+    before = csv.field_size_limit()
+    table = read(tmp_path, f"id,mask,target\na,{mask},1\n", ("id", "mask"))
+    assert table.columns["mask"] == [mask]
+    assert csv.field_size_limit() == before
+
+
+def test_short_and_long_lines_are_reported_together(tmp_path: Path) -> None:
+    lines = ["a,1,x", "b,0", "c,1,x,y", "d", "e,0,x"]
+    assert refused(tmp_path, "id,target,note\n" + "\n".join(lines)) == (
+        "train.csv, line 3: 2 cells; line 4: 4 cells; line 5: 1 cells; the header has 3, separated by comma; correct "
+        "these lines"
+    )
+    many = refused(tmp_path, "id,target,note\n" + "a,1\n" * 30)
+    assert "line 21: 2 cells; and 10 more; the header" in many
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "no column id, target; the table has none"),
+        (b"\n\n", "no column id, target; the table has none"),
+        (b"id,target\n", "the table has a header and no rows"),
+        (b"id,targe\xc2\xa0t\na,1\n", "no column target; the table has id, 'targe\\xa0t'"),
+        (b"id,target,id\na,1,b\n", "a column name occurs twice in id, target, id; rename a column"),
+        (b"id,target,x, x\na,1,b,c\n", "a column name occurs twice"),
+        (b'id,target\na,1\n"b,0\nc,1\n', "line 3: a quotation mark opens a cell that never ends"),
+        (b'id,"target\na,1\n', "line 1: a quotation mark opens a cell that never ends"),
+        ("id,target\nä,1\n".encode("latin-1"), "line 2: not a CSV table in UTF-8: byte 0xE4 ('ä' in Windows-1252"),
+        ("id,target\na,1\n€,1\nb,0\n“,1".encode("cp1252"), "line 3: not a CSV table in UTF-8: byte 0x80 ('€' in"),
+        ("id,target\na,1\n€,1\nb,0\n“,1".encode("cp1252"), "; also line 5; save the table as 'CSV UTF-8'"),
+        (b"id,target\n\x81,1\n", "byte 0x81 (the encoding is unknown)"),
+        (PLAIN.encode("utf-16"), "the encoding is UTF-16 (Excel's 'Unicode Text'), not UTF-8; save"),
+        (PLAIN.encode("utf-16-le"), "the encoding is UTF-16 or UTF-32, not UTF-8; save"),
+        (PLAIN.encode("utf-16-be"), "the encoding is UTF-16 or UTF-32, not UTF-8; save"),
+        (PLAIN.encode("utf-32"), "the encoding is UTF-32, not UTF-8; save"),
+        (PLAIN.encode() * 50 + b"c,\0,y\n", "line 151: a NUL character"),
+        (b"PK\x03\x04rest", "this is an Excel workbook or a ZIP archive"),
+        (gzip.compress(PLAIN.encode())[:-9], "the gzip file is damaged"),
+        (gzip.compress(PLAIN.encode())[:12] + b"xx", "the gzip file is damaged"),
+        (b"\x1f\x8b", "the gzip file is damaged"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "this is a pointer of Git LFS"),
+    ],
+)
+def test_what_is_no_table_is_refused_by_name(content: bytes, words: str, tmp_path: Path) -> None:
+    assert words in refused(tmp_path, content)
+
+
+def test_empty_column_names_at_the_edge_are_allowed(tmp_path: Path) -> None:
+    assert read(tmp_path, "id,target,,\na,1,,\n").columns == {"id": ["a"], "target": ["1"]}
+
+
+def test_a_table_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=r"none\.csv: no such table; give its path relative to dataset\.root"):
+        read_raw_table(tmp_path / "none.csv", WANTED)
+    with pytest.raises(FoldlineError, match="no such table"):
+        read_raw_table(tmp_path, WANTED)
+
+
+@pytest.mark.parametrize(("separator", "key"), [(",", ","), (";", ";"), ("\t", "tab")])
+def test_a_separator_is_found_or_set(separator: str, key: str, tmp_path: Path) -> None:
+    text = separator.join(["id", "target", '"a,b;c\td"']) + "\n" + separator.join(["a", "1", "0,5"]) + "\n"
+    if separator == ",":
+        text = text.replace("0,5", '"0,5"')
+    table = read(tmp_path, text, ("id", "a,b;c\td"))
+    assert table.columns["a,b;c\td"] == ["0,5"]
+    assert read(tmp_path, text, ("id", "a,b;c\td"), separator=key) == table
+
+
+def test_a_separator_that_is_not_that_of_the_table_is_an_error(tmp_path: Path) -> None:
+    assert "no column id, target; the table has id,target,note" in refused(tmp_path, PLAIN, separator=";")
+
+
+def test_a_separator_that_stays_open_is_an_error(tmp_path: Path) -> None:
+    text = "id;x,id\na;b,c\n"
+    with pytest.raises(
+        FoldlineError, match="line 1: the header has the column id with each of the separators comma, s"
+    ):
+        read(tmp_path, text, ("id",))
+    assert read(tmp_path, text, ("id",), separator=",").columns["id"] == ["c"]
+
+
+def test_a_table_of_one_column_needs_no_separator(tmp_path: Path) -> None:
+    assert read(tmp_path, "id\na\nb\n", ("id",)).columns == {"id": ["a", "b"]}
+
+
+FRAME = pd.DataFrame(
+    {
+        "id": ["a", "b,c", 'd"e', "ä"],
+        "target": [1, 0, 1, 0],
+        "patient": [1.0, None, 3.0, 2.5],
+        "seen": [True, False, True, None],
+        "site": pd.Categorical(["arm", "leg", None, "arm"]),
+    }
+)
+
+
+def test_what_pandas_writes_is_read(tmp_path: Path) -> None:
+    expected = {
+        "id": ["a", "b,c", 'd"e', "ä"],
+        "target": ["1", "0", "1", "0"],
+        "patient": ["1.0", "", "3.0", "2.5"],
+        "seen": ["True", "False", "True", ""],
+        "site": ["arm", "leg", "", "arm"],
+    }
+    for options in ({}, {"sep": ";"}, {"sep": "\t"}, {"quoting": csv.QUOTE_ALL}, {"lineterminator": "\r\n"}):
+        assert read(tmp_path, FRAME.to_csv(index=False, **options), every=True).columns == expected
+
+
+def test_parquet_is_read_like_csv(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    buffer = io.BytesIO()
+    FRAME.to_parquet(buffer)
+    table = read(tmp_path, buffer.getvalue(), name="train.parquet", every=True)
+    assert table.columns["id"] == ["a", "b,c", 'd"e', "ä"]
+    assert table.columns["target"] == ["1", "0", "1", "0"]
+    assert table.columns["patient"] == ["1", "", "3", "2.5"]
+    assert table.columns["seen"] == ["true", "false", "true", ""]
+    assert table.columns["site"] == ["arm", "leg", "", "arm"]
+    assert (list(table.lines), table.unit) == ([1, 2, 3, 4], "row")
+    assert "no column label; the table has id, target, patient, seen, site" in refused(
+        tmp_path, buffer.getvalue(), wanted=("label",)
+    )
+    damaged = buffer.getvalue()[:-20] + b"x" * 16 + b"PAR1"
+    assert "the Parquet file is damaged" in refused(tmp_path, damaged)
+
+
+def test_lists_in_parquet_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    buffer = io.BytesIO()
+    pd.DataFrame({"id": ["a"], "target": [[1, 2]]}).to_parquet(buffer)
+    assert "column target holds lists (list<element: int64>)" in refused(tmp_path, buffer.getvalue())
+    assert read(tmp_path, buffer.getvalue(), ("id",)).columns == {"id": ["a"]}
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert "needs pyarrow to read Parquet" in refused(tmp_path, b"PAR1rest")
+
+
+def test_a_broken_stream_is_not_a_traceback(tmp_path: Path) -> None:
+    broken = gzip.compress(b"x" * 1000)
+    broken = broken[:15] + bytes([broken[15] ^ 255]) + broken[16:]
+    with pytest.raises((OSError, EOFError, zlib.error)):
+        gzip.decompress(broken)
+    assert "the gzip file is damaged" in refused(tmp_path, broken)
