@@ -30,7 +30,8 @@ logger = logging.getLogger(__name__)
 
 # Number of training images to show: of RGB images, and of samples with channels, each of which fills a row.
 RGB_EXAMPLES, CHANNEL_EXAMPLES = 12, 5
-HISTORY = {"epoch": INTEGER, "learning_rate": REAL, "loss": REAL, "val_loss": REAL, "val_auc": REAL}
+HISTORY = {"epoch": INTEGER} | dict.fromkeys(("learning_rate", "loss", "auc", "accuracy"), REAL)
+HISTORY |= dict.fromkeys(("val_loss", "val_auc", "val_accuracy"), REAL)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.models.heads import build_model
 from foldline.training.losses import make_loss
 from foldline.training.training_config import LossConfig
-from foldline.training.training_step import make_step
+from foldline.training.training_step import StepConfig, make_step
 use_device("cpu", threads=1)
 backbone = build_backbone("keras-efficientnet-b0", weights="none", image_size=size)
 network = build_model(backbone, metadata_width=0, n_classes=1, metadata_units=[], hidden=[], dropout=0.2)
@@ -42,12 +42,12 @@ config = LossConfig("cross_entropy", label_smoothing=0, gamma=0, alpha=0.5, hard
 loss = make_loss(config, [dict(positive_weight=1.0, negative_weight=1.0)], activation="sigmoid")
 optimizer = tf_keras.optimizers.Adam(1e-3)
 optimizer.build(network.trainable_variables)
-step = tf.function(make_step(network, optimizer, loss, batch_size=batch))
+step = tf.function(make_step(network, optimizer, loss, StepConfig(batch, "sigmoid")))
 rows = iter(tf.data.Dataset.from_tensors((dict(image=images), labels)).repeat().prefetch(2))
-float(step(*next(rows)))
+float(step(*next(rows)).loss)
 start = time.process_time()
 for _ in range(steps):
-    share = step(*next(rows))
+    share = step(*next(rows)).loss
 float(share)
 report(start)
 """

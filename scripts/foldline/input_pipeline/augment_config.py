@@ -57,6 +57,7 @@ class AugmentConfig:
         zoom: standard deviations of a share of the height and of the width, as `rotation`.
         shift: as `zoom`, of the side.
         crop: smallest side of a random square crop as a share of the side, in (0, 1].
+        color_space: where hue and saturation are changed, "yiq" or "hsv"; see `color_jitter`.
         hue: largest rotation of the hue as a share of the circle, in [0, 0.5].
         saturation: largest change of the saturation factor from 1, in [0, 1].
         contrast: largest change of the contrast factor from 1, in [0, 1].
@@ -74,6 +75,7 @@ class AugmentConfig:
     zoom: tuple[float, ...] = ()
     shift: tuple[float, ...] = ()
     crop: float = 1.0
+    color_space: str = "yiq"
     hue: float = 0.0
     saturation: float = 0.0
     contrast: float = 0.0

@@ -1,4 +1,4 @@
-"""Random hue, saturation, contrast and brightness, as one matrix and one offset per image.
+"""Random hue, saturation, contrast and brightness, in YIQ as one matrix and one offset per image, or in HSV.
 
 Named channels are intensities, not colors: each gets its own contrast and brightness, and channels are never mixed.
 
@@ -11,8 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from foldline.input_pipeline.augment_config import AugmentConfig
+from foldline.input_pipeline.hsv import adjust_hue_and_saturation
 from foldline.runtime.tensorflow import tf
 
+# Color spaces of hue and saturation.
+YIQ, HSV = "yiq", "hsv"
 # Every module draws from the seed of an image with a number of its own.
 _STREAM = 3
 # Red, green and blue to the YIQ of NTSC television: the luma of ITU-R BT.601, then two axes of chroma.
@@ -26,6 +29,8 @@ _ROTATED_CHROMA = np.linalg.inv(_RGB_TO_YIQ) @ [[0, 0, 0], [0, 0, 1], [0, -1, 0]
 # are exact in float32 in any order. _COARSE splits them into two halves of 8 bits, which are exact too on devices that
 # multiply matrices in bfloat16 or TF32.
 _FINE, _COARSE = 8192, 32
+# Means of changed pixels are taken of multiples of 1 / _FRACTION, whose sums are exact in any order.
+_FRACTION = 16
 # Pixels multiplied at a time: matrices of 3 x 3 take twice the time on a CPU.
 _BLOCK = 8
 
@@ -55,26 +60,28 @@ def draw_color_jitter(seed: tf.Tensor, config: AugmentConfig, channels: Sequence
     return tf.constant([0.0, 1.0, 1.0, 0.0]) + widths * tf.random.stateless_uniform([4], stream, -1.0, 1.0)
 
 
-def apply_color_jitter(images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+def apply_color_jitter(images: tf.Tensor, parameters: tf.Tensor, color_space: str = YIQ) -> tf.Tensor:
     """Rotate the hue, scale the saturation, scale the contrast, and add the brightness, in this order.
 
-    Hue is an angle in the plane of I and Q of YIQ, positive from red towards yellow; saturation is the distance from
-    the luma; contrast is the distance from the mean of each channel over the image, after hue and saturation.
+    In YIQ, hue is an angle in the plane of I and Q, positive from red towards yellow, and saturation is the distance
+    from the luma. In HSV, both are as in `tf.image`; see `hsv`. Contrast is the distance from the mean of each channel
+    over the image, after hue and saturation.
 
     Args:
         images: (B, S, S, C), uint8.
         parameters: float32, from `draw_color_jitter`: (B, 4) for RGB images; (B, 2, C) for channels, where only
             contrast and brightness change.
+        color_space: `YIQ` or `HSV`, for RGB images.
 
     Returns:
         (B, S, S, C), uint8, rounded half to even and clipped to 0..255.
     """
     if parameters.shape.rank == 3:
         return _adjust_channels(images, parameters)
+    if color_space == HSV:
+        return _adjust_in_hsv(images, parameters)
     size = images.shape[1]
-    hue, saturation, contrast, brightness = (
-        parameter[:, :, tf.newaxis] for parameter in tf.split(parameters, 4, axis=1)
-    )
+    hue, saturation, contrast, brightness = _split(parameters)
     cos, sin = _cos_and_sin(hue)
     colors = _GRAY + saturation * (cos * _CHROMA + sin * _ROTATED_CHROMA)
     pixels = tf.cast(images, tf.float32)
@@ -89,6 +96,21 @@ def apply_color_jitter(images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
     changed += tf.tile(offsets, [1, block])[:, tf.newaxis]
     changed = tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
     return tf.reshape(changed, [-1, size, size, 3])
+
+
+def _split(parameters: tf.Tensor) -> list[tf.Tensor]:
+    """Hue, saturation, contrast and brightness, (B, 1, 1) each."""
+    return [parameter[:, :, tf.newaxis] for parameter in tf.split(parameters, 4, axis=1)]
+
+
+def _adjust_in_hsv(images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
+    """`apply_color_jitter` in HSV."""
+    hue, saturation, contrast, brightness = _split(parameters)
+    changed = adjust_hue_and_saturation(tf.cast(images, tf.float32), hue / (2 * math.pi), saturation)
+    means = _channel_means(tf.round(_FRACTION * changed)) / _FRACTION
+    offsets = (1 - contrast[..., 0]) * means + brightness[..., 0]
+    changed = contrast[..., tf.newaxis] * changed + offsets[:, tf.newaxis, tf.newaxis]
+    return tf.cast(tf.clip_by_value(tf.round(changed), 0.0, 255.0), tf.uint8)
 
 
 def _adjust_channels(images: tf.Tensor, parameters: tf.Tensor) -> tf.Tensor:
@@ -116,11 +138,14 @@ def _cos_and_sin(angles: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _channel_means(pixels: tf.Tensor) -> tf.Tensor:
-    """Mean of each channel over each image, exact up to the last rounding; (B, S, S, C), float32, gives (B, C)."""
+    """Mean of each channel over each image, exact up to the last rounding; (B, S, S, C), float32, gives (B, C).
+
+    The pixels are whole numbers below `_FRACTION` * 256.
+    """
     _, size, _, count = pixels.shape
-    # Sums of integers below 2 ** 24 are exact in float32, larger ones in int32.
+    # Sums of integers below 2 ** 24 are exact in float32, larger ones in int64.
     columns = tf.reduce_sum(tf.reshape(pixels, [-1, size, size * count]), axis=1)
-    sums = tf.reduce_sum(tf.cast(tf.reshape(columns, [-1, size, count]), tf.int32), axis=1)
+    sums = tf.reduce_sum(tf.cast(tf.reshape(columns, [-1, size, count]), tf.int64), axis=1)
     return tf.cast(sums, tf.float32) / (size * size)
 
 

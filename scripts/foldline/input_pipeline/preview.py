@@ -64,7 +64,7 @@ def _augment(images: tf.Tensor, augment: AugmentConfig, seed: int, channels: Seq
         augmented, _, _ = mix(augmented, None, tf.zeros([len(images), 1]), seeds[0], augment)
     if has_color_jitter(augment):
         jitter = tf.stack([draw_color_jitter(pair, augment, channels) for pair in seeds])
-        augmented = apply_color_jitter(augmented, jitter)
+        augmented = apply_color_jitter(augmented, jitter, augment.color_space)
     return augmented
 
 

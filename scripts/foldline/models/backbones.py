@@ -33,10 +33,6 @@ from foldline.models.lite0 import build_lite0, load_lite0_tensors
 from foldline.models.weights_file import UNUSABLE
 from foldline.runtime.tensorflow import tf_keras
 
-# Share of the running mean and variance that a training step keeps. The 0.99 of the original trainings suits hundreds
-# of thousands of steps; after the few hundred steps of a fine-tuning, the statistics would still be largely those of
-# ImageNet. With 0.9 they follow only ten batches, and the validation AUC fluctuates.
-NORM_MOMENTUM = 0.97
 # `trainable: upper` trains the layers whose output edge is at most 1 / 16 of the image edge.
 UPPER_STRIDE = 16
 
@@ -71,9 +67,6 @@ def build_backbone(name: str, *, weights: str, image_size: int, channels: Sequen
         _load_rgb_weights(rgb_model, name, weights, image_size)
         adapt_weights(model, rgb_model, channels)
     _set_input_scaling(model, backbone, channels)
-    for layer in _network(model).layers:
-        if isinstance(layer, tf_keras.layers.BatchNormalization):
-            layer.momentum = NORM_MOMENTUM
     return model
 
 

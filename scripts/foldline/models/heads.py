@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from foldline.dataset.input_spec import IMAGE, METADATA
 from foldline.errors import FoldlineError
-from foldline.models.backbones import NORM_MOMENTUM
 from foldline.models.model_config import HiddenLayer
 from foldline.runtime.tensorflow import tf_keras
 
@@ -44,7 +43,7 @@ def build_model(
         inputs[METADATA] = features = tf_keras.Input((metadata_width,), name=METADATA)
         for number, units in enumerate(metadata_units):
             features = layers.Dense(units, use_bias=False, name=f"metadata_{number}")(features)
-            features = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"metadata_{number}_norm")(features)
+            features = layers.BatchNormalization(name=f"metadata_{number}_norm")(features)
             features = layers.ReLU(name=f"metadata_{number}_relu")(features)
         joined.append(features)
     if not joined:
@@ -52,7 +51,7 @@ def build_model(
     features = layers.Concatenate(name="join")(joined) if len(joined) > 1 else joined[0]
     for number, layer in enumerate(hidden):
         features = layers.Dense(layer.units, activation="relu", name=f"hidden_{number}")(features)
-        features = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"hidden_{number}_norm")(features)
+        features = layers.BatchNormalization(name=f"hidden_{number}_norm")(features)
         features = layers.Dropout(layer.dropout, name=f"hidden_{number}_dropout")(features)
     features = layers.Dropout(dropout, name="dropout")(features)
     logits = layers.Dense(n_classes, dtype="float32", name="logits")(features)

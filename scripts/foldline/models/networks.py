@@ -98,6 +98,13 @@ def synchronize(network: tf_keras.Model) -> None:
             layer.synchronized, layer.fused = True, False
 
 
+def set_norm_momentum(network: tf_keras.Model, momentum: float) -> None:
+    """Set the share of its running mean and variance that every batch normalization keeps in a training step."""
+    for layer in _flat_layers(network):
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            layer.momentum = momentum
+
+
 @dataclass
 class _StageCounts:
     """A stage that is being counted: layers of one section whose outputs have one resolution."""

@@ -48,6 +48,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     with contextlib.suppress(UnusableValueError):
         for name in config["models"]:
             yield _model_problems(name, config)
+            yield _loss_problems(name, config)
             yield _backbone_problems(name, config)
             yield _override_problems(name, config)
 
@@ -112,6 +113,21 @@ def _model_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{where}.augment: cutmix.probability and mixup.probability add up to {mixed:g}; lower them to a sum of "
             "at most 1"
+        )
+
+
+def _loss_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
+    """A loss that ignores labels between 0 and 1, with settings that make such labels."""
+    loss, augment = config["models"][name]["loss"], config["models"][name]["augment"]
+    if not loss["hard_labels"]:
+        return
+    soft = {"loss.label_smoothing": loss["label_smoothing"]}
+    soft |= {f"augment.{key}.probability": augment[key]["probability"] for key in ("cutmix", "mixup")}
+    given = [f"models.{name}.{key} is {value:g}" for key, value in soft.items() if value]
+    if given:
+        yield (
+            f"config: models.{name}.loss.hard_labels is true, so labels between 0 and 1 train nothing, but "
+            f"{listing(given)}; set hard_labels to false, or the others to 0"
         )
 
 

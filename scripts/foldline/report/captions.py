@@ -34,9 +34,11 @@ CAPTIONS = {
     ),
     "learning_curves": Caption(
         "Learning curves",
-        "Left: loss on the training rows (dashed) and on the held-out fold (solid), one color per fold. A solid line "
-        "that rises while its dashed line falls indicates overfitting. Middle: ROC AUC on the held-out fold; if one "
-        "fold is far below the others, look at its images. Right: learning rate at the end of each epoch.",
+        "Loss, ROC AUC and accuracy on the training rows (dashed) and on the held-out fold (solid), one color per "
+        "fold. A solid line of the loss that rises while its dashed line falls indicates overfitting. If the AUC of "
+        "one fold is far below the others, look at its images. The values of the training rows are those of the "
+        "training steps, with dropout and augmentation, so they can be worse than those of the held-out fold. Right: "
+        "learning rate at the end of each epoch.",
     ),
     "architectures": Caption(
         "Network architectures",

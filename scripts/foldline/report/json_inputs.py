@@ -87,9 +87,15 @@ class FoldWeights:
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """Epochs without improvement after which a training stops; None for never."""
+    """When a training stops early.
+
+    Attributes:
+        patience: epochs without improvement after which it stops; None for never.
+        monitor: what has to improve, "auc" on the held-out fold or "loss" on the training rows.
+    """
 
     patience: int | None
+    monitor: str
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,8 @@ class TrainedModelSettings:
     @property
     def epochs_depend_on_held_out_fold(self) -> bool:
         """Whether the score on the held-out fold decided how long the model was trained."""
-        return self.select_epoch == "best" or self.early_stopping.patience is not None
+        stops = self.early_stopping.patience is not None and self.early_stopping.monitor == "auc"
+        return stops or self.select_epoch == "best"
 
 
 @dataclass(frozen=True)

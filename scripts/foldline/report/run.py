@@ -22,7 +22,8 @@ class Run:
         inventory: inventory of the train split.
         leaks: duplicate pairs, by split: "train", "test" and, where there are external rows, "external".
         weights: class weights, by fold.
-        histories: training history (epoch, learning_rate, loss, val_loss, val_auc), by model and fold.
+        histories: training history, by model and fold: epoch, learning_rate; loss, auc and accuracy of the training
+            rows; val_loss, val_auc and val_accuracy of the held-out fold.
         provenances: what each training run was made from, by model and fold.
     """
 

@@ -153,33 +153,36 @@ def _classes_in_folds(
 
 
 def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
-    """Loss, AUC and learning rate over the epochs; one row of panels per model, one color per fold.
+    """Loss, AUC, accuracy and learning rate over the epochs; one row of panels per model, one color per fold.
 
     Args:
-        histories: (model, fold) -> epoch, learning_rate, loss, val_loss, val_auc.
+        histories: (model, fold) -> epoch, learning_rate; loss, auc and accuracy of the training rows; val_loss, val_auc
+            and val_accuracy of the held-out fold.
     """
     models = sorted({model for model, _ in histories})
     figure = Figure(figsize=(WIDTH, 0.3 + 2.7 * len(models)), layout="constrained")
-    panels = figure.subplots(len(models), 3, squeeze=False, width_ratios=[3, 3, 2])
-    for model, (loss, area, rate) in zip(models, panels, strict=True):
+    panels = figure.subplots(len(models), 4, squeeze=False, width_ratios=[3, 3, 3, 2])
+    for model, (*measured, rate) in zip(models, panels, strict=True):
         for fold in sorted(fold for name, fold in histories if name == model):
             history, color = histories[model, fold], fold_color(fold)
             # A line through a single epoch is invisible.
             dot = "o" if len(history) == 1 else None
-            loss.plot(history["epoch"], history["loss"], color=color, linestyle="--", linewidth=1, marker=dot)
-            loss.plot(history["epoch"], history["val_loss"], color=color, marker=dot)
-            area.plot(history["epoch"], history["val_auc"], color=color, marker=dot, label=f"fold {fold}")
+            for axes, name in zip(measured, ("loss", "auc", "accuracy"), strict=True):
+                axes.plot(history["epoch"], history[name], color=color, linestyle="--", linewidth=1, marker=dot)
+                axes.plot(history["epoch"], history[f"val_{name}"], color=color, marker=dot, label=f"fold {fold}")
             rate.plot(history["epoch"], history["learning_rate"], color=color, marker=dot)
-        loss.plot([], [], color=QUIET, linestyle="--", linewidth=1, label="training rows")
-        loss.plot([], [], color=QUIET, label="fold held out")
-        loss.set(title=f"{model}: loss", xlabel="epoch", ylabel="loss")
-        area.set(title="AUC on the fold held out", xlabel="epoch", ylabel="ROC AUC")
+        loss, area, accuracy = measured
+        accuracy.plot([], [], color=QUIET, linestyle="--", linewidth=1, label="training rows")
+        accuracy.plot([], [], color=QUIET, label="fold held out")
+        loss.set(title=f"{model}: loss", xlabel="epoch")
+        area.set(title="ROC AUC", xlabel="epoch")
+        accuracy.set(title="accuracy", xlabel="epoch")
         # From zero, so that the decay is to scale.
         rate.set(title="learning rate", xlabel="epoch", ylim=(0, None))
         rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-        loss.legend()
         area.legend(ncols=2)
-        for axes in (loss, area, rate):
+        accuracy.legend(handles=accuracy.lines[-2:])
+        for axes in (*measured, rate):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 

@@ -15,6 +15,9 @@ from foldline.runtime.devices import Device
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.fold_training import FoldData, FoldSettings, TrainedFold
 
+# Columns of the history that TensorBoard shows.
+SCALARS = ("learning_rate", "loss", "auc", "accuracy", "val_loss", "val_auc", "val_accuracy")
+
 
 def provenance(
     settings: FoldSettings,
@@ -79,7 +82,7 @@ def write_events(path: str | Path, history: Sequence[Mapping[str, float]]) -> No
         writer = tf.summary.create_file_writer(folder)
         with writer.as_default():
             for row in history:
-                for key in ("learning_rate", "loss", "val_loss", "val_auc", "val_accuracy"):
+                for key in SCALARS:
                     tf.summary.write(key, tf.constant(row[key], tf.float32), step=row["epoch"], metadata=metadata)
         writer.close()
         (events,) = Path(folder).iterdir()

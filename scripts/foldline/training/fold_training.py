@@ -19,7 +19,7 @@ from foldline.input_pipeline.batches import TrainingStream, ordered_batches, rea
 from foldline.input_pipeline.preview import augmented_samples, no_samples
 from foldline.io.tables import FOLDS, read_table
 from foldline.models.model_config import ModelConfig
-from foldline.models.networks import build_network, input_spec_of
+from foldline.models.networks import build_network, input_spec_of, set_norm_momentum
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import AUTO, FLOAT32, Precision, check_precision, fastest_precision
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -217,7 +217,7 @@ class FoldTraining:
     def _build_network(self, precision: str) -> tf_keras.Model:
         config = self._settings.training_config
         tf_keras.utils.set_random_seed(self._settings.seed % 2**32)
-        return build_network(
+        network = build_network(
             self._settings.model_config,
             self._data.input_spec,
             weights=config.weights,
@@ -226,6 +226,8 @@ class FoldTraining:
             trainable=config.trainable,
             precision=precision,
         )
+        set_norm_momentum(network, config.batch_norm_momentum)
+        return network
 
     def _trainer(self, network: tf_keras.Model, precision: Precision) -> Trainer:
         forward = make_forward(network, self._device, batch_size=self._validation_batch)

@@ -41,7 +41,7 @@ class Schedule:
 
     Attributes:
         planned: rate of a step if no plateau lowers it.
-        factor: factor of the rate at a plateau; 1 for all schedules but "plateau".
+        factor: factor of the rate at a plateau; 1 if a plateau changes nothing.
         patience: epochs without progress that make a plateau.
         progress: the monitored score.
         scale: product of the factors so far.
@@ -80,7 +80,10 @@ def make_schedule(config: ScheduleConfig, *, learning_rate: float, epochs: int, 
     cosine: half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983) to `final_fraction` of it at the last step;
     exponential: i + (1 - i) decay^e of it, with i the `initial_fraction` and e the epochs since the end of the hold
     (`decay_from` "hold"), or of the warm-up ("warmup", with a jump at the end of a hold);
-    plateau: multiplied by `factor` after each `patience` epochs without a better score.
+    plateau: unchanged.
+
+    With "plateau", and with any other name if `reduce_on_plateau` is set, the rate is also multiplied by `factor` after
+    each `patience` epochs without a better score.
 
     Args:
         config: the section `schedule` of a model.
@@ -107,7 +110,7 @@ def make_schedule(config: ScheduleConfig, *, learning_rate: float, epochs: int, 
         done = step / steps_per_epoch
         return learning_rate * fraction(math.floor(done + 1e-9) if config.stepped else done)
 
-    factor = config.factor if config.name == "plateau" else 1.0
+    factor = config.factor if config.name == "plateau" or config.reduce_on_plateau else 1.0
     return Schedule(planned, factor, config.patience, Progress(config.min_delta, config.monitor))
 
 
@@ -123,10 +126,13 @@ def _fraction_function(config: ScheduleConfig, *, epochs: int, step_epochs: floa
     def fraction(done: float) -> float:
         if done < warmup:
             return start + (1 - start) * ((done + ahead) / (warmup + ahead))
-        if done < held or config.name in ("constant", "plateau") or last <= held:
+        if done < held or config.name in ("constant", "plateau"):
             return 1.0
         if config.name == "exponential":
             return float(start + (1 - start) * config.decay ** (done - decay_start))
+        if last <= held:
+            # A cosine needs two steps, one at each end.
+            return 1.0
         fallen = min(1.0, (done - held) / (last - held))
         return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from foldline.errors import FoldlineError
@@ -11,11 +12,12 @@ from foldline.runtime.devices import Device
 from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.checkpoints import Checkpoints
+from foldline.training.running_metrics import Counts
 from foldline.training.schedules import Progress, Schedule
 from foldline.training.snapshot_file import Snapshot
 
 Variables = Mapping[str, Sequence[tf.Variable]]
-_NUMBERS = ("step", "losses", "seconds", "history", "selected_epoch")
+_NUMBERS = ("step", "losses", "correct", "seconds", "history", "selected_epoch")
 
 
 @dataclass
@@ -29,6 +31,8 @@ class TrainingState:
         best: progress that decides which epoch is the best.
         step: the next step, from 0.
         losses: losses of the finished steps of the current epoch.
+        correct: correct predictions of these steps.
+        counts: counts of their rows, (n_classes, 2, BINS) of `running_metrics`; no classes before the first of them.
         seconds: time that these steps took.
         history: one row of `trainer.HISTORY` for each finished epoch.
         selected_epoch: the epoch, from 1, whose weights are the result.
@@ -41,6 +45,8 @@ class TrainingState:
     best: Progress = field(default_factory=lambda: Progress(0.0))
     step: int = 0
     losses: list[float] = field(default_factory=list)
+    correct: int = 0
+    counts: Counts = field(default_factory=lambda: np.zeros((0, 0, 0), np.int64))
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     selected_epoch: int = 0
@@ -56,7 +62,19 @@ class TrainingState:
             "precision": asdict(self.precision),
         }
         arrays = {name: [variable.numpy() for variable in group] for name, group in variables.items()}
-        return Snapshot(facts, arrays | {"best_weights": self.best_weights})
+        return Snapshot(facts, arrays | {"best_weights": self.best_weights, "counts": [self.counts]})
+
+    def add(self, losses: npt.NDArray[Any], correct: int, counts: Counts) -> None:
+        """Add losses, correct predictions and counts of finished steps to those of the current epoch."""
+        self.losses += losses.tolist()
+        self.correct += correct
+        self.counts = self.counts + counts if self.counts.size else counts.astype(np.int64)
+
+    def end_epoch(self, row: dict[str, float]) -> None:
+        """Add a row to the history, and start the next epoch."""
+        self.history.append(row)
+        self.losses, self.correct, self.seconds = [], 0, 0.0
+        self.counts = np.zeros((0, 0, 0), np.int64)
 
     def restore(self, snapshot: Snapshot, variables: Variables) -> None:
         """Set this state and the values of variables from a snapshot.
@@ -78,6 +96,7 @@ class TrainingState:
         self.schedule.progress, self.schedule.scale = Progress(**snapshot.facts["plateau"]), snapshot.facts["scale"]
         # Copies, because the arrays of a snapshot are views that hold its whole file in memory.
         self.best_weights = [array.copy() for array in snapshot.arrays["best_weights"]]
+        self.counts = snapshot.arrays["counts"][0].copy()
 
 
 def saved_precision(checkpoints: Checkpoints) -> Precision | None:

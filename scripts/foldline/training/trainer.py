@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +18,21 @@ from foldline.runtime.devices import Device
 from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.checkpoints import Checkpoints
+from foldline.training.loss_checks import check_finite, check_learning
 from foldline.training.losses import Loss
+from foldline.training.running_metrics import accuracy_of_counts, auc_of_counts
 from foldline.training.schedules import AUC, LOSS, Progress, Schedule, make_schedule
 from foldline.training.state import TrainingState, saved_variables
 from foldline.training.training_config import TrainingConfig
-from foldline.training.training_step import Steps, averaged_weights, compile_steps, make_optimizer, make_step
+from foldline.training.training_step import (
+    StepConfig,
+    Steps,
+    StepsResult,
+    averaged_weights,
+    compile_steps,
+    make_optimizer,
+    make_step,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +43,14 @@ STEPS_BETWEEN_CHECKS = 50
 # compiles them.
 SPEED_CALLS, SPEED_STEPS = 3, 2
 
+# Table of the epochs: of the training rows, "loss", "auc" and "accuracy" are those of the training steps; see
+# `running_metrics`.
 HISTORY = {
     "epoch": "int64",
     "learning_rate": "float64",
     "loss": "float64",
+    "auc": "float64",
+    "accuracy": "float64",
     "val_loss": "float64",
     "val_auc": "float64",
     "val_accuracy": "float64",
@@ -112,8 +126,8 @@ class Trainer:
             epochs=config.epochs,
             steps_per_epoch=task.rows / config.batch_size,
         )
-        stopping = config.early_stopping
-        self.state = TrainingState(schedule, precision, Progress(stopping.min_delta, stopping.monitor))
+        stopping, best = config.early_stopping, Progress(0.0, LOSS if config.select_epoch == "best_loss" else AUC)
+        self.state = TrainingState(schedule, precision, Progress(stopping.min_delta, stopping.monitor), best)
 
     def run(self) -> TrainingState:
         """Train to the end, from the newest checkpoint if there is one, and select the weights.
@@ -122,7 +136,7 @@ class Trainer:
             The state at the end, with its history.
 
         Raises:
-            FoldlineError: the loss is not finite, or the rows end early.
+            FoldlineError: the loss is not finite or does not change, or the rows end early.
             StoppedError: a stop request came; the state is saved.
         """
         self._resume()
@@ -137,14 +151,14 @@ class Trainer:
         self._select_weights()
         return self.state
 
-    def run_epoch(self, train_steps: Callable[[tf.Tensor], tf.Tensor]) -> None:
+    def run_epoch(self, train_steps: Callable[[tf.Tensor], StepsResult]) -> None:
         """Run the remaining steps of the current epoch.
 
         Args:
-            train_steps: trains on the next batches with these learning rates, (n,), and gives their losses, (n,).
+            train_steps: trains on the next batches with these learning rates, (n,).
         """
         state, end = self.state, self._end_of_epoch(len(self.state.history))
-        pending: list[tf.Tensor] = []
+        pending: list[StepsResult] = []
         checked, clock = state.step, time.monotonic()
         while state.step < end:
             following = min(state.step + self._device.steps_per_call, end)
@@ -159,13 +173,14 @@ class Trainer:
             state.step = following
             interrupted = self._checkpoints is not None and self._checkpoints.needs_attention()
             if state.step - checked >= STEPS_BETWEEN_CHECKS or state.step == end or interrupted:
-                self._add_losses(np.concatenate(pending))
+                self._add_results(pending)
                 pending, checked = [], state.step
             now = time.monotonic()
             clock, state.seconds = now, state.seconds + now - clock
             if interrupted:
                 self._save_if_due(epoch_ended=False)
                 self._check_stop()
+        check_learning(self._task.name, state.losses, [row["loss"] for row in state.history])
 
     def validate(self) -> None:
         """Validate after the steps of an epoch: add a row to the history and note whether it is the best epoch."""
@@ -178,12 +193,11 @@ class Trainer:
             observers: tuple[Progress | Schedule, ...] = (state.best, state.early_stopping, state.schedule)
             for observer in observers:
                 observer.observe(scores[observer.monitor])
-            if self._config.select_epoch == "best" and state.best.waited == 0:
+            if self._config.select_epoch != "last" and state.best.waited == 0:
                 state.best_weights, state.selected_epoch = self._network.get_weights(), len(state.history) + 1
         row["seconds"] = round(state.seconds + time.monotonic() - start, 3)
-        state.history.append(row)
         self._log_epoch(row)
-        state.losses, state.seconds = [], 0.0
+        state.end_epoch(row)
 
     def images_per_second(self) -> float:
         """Time training steps on the first batch, repeated. This trains the network: discard it afterwards."""
@@ -194,18 +208,18 @@ class Trainer:
         seconds = []
         for _ in range(1 + SPEED_CALLS):
             start = time.monotonic()
-            train(batches, rates).numpy()
+            train(batches, rates).losses.numpy()
             seconds.append(time.monotonic() - start)
         return step_count * self._config.batch_size / min(seconds[1:])
 
     def _compile(self, batch_spec: tuple[dict[str, tf.TensorSpec], tf.TensorSpec]) -> Steps:
-        step = make_step(
-            self._network,
-            self._optimizer,
-            self._task.loss,
+        step_config = StepConfig(
             batch_size=self._config.batch_size,
+            activation=self._task.activation,
             reduction=self._config.loss.reduction,
+            color_space=self._config.augment.color_space,
         )
+        step = make_step(self._network, self._optimizer, self._task.loss, step_config)
         return compile_steps(step, self._optimizer, self._device, batch_spec)
 
     def _resume(self) -> None:
@@ -258,7 +272,7 @@ class Trainer:
 
     def _select_weights(self) -> None:
         """Give the network the weights of the selected epoch."""
-        if self._config.select_epoch == "best":
+        if self._config.select_epoch != "last":
             self._network.set_weights(self.state.best_weights)
             return
         self.state.selected_epoch = len(self.state.history)
@@ -269,21 +283,16 @@ class Trainer:
         """The step after the last full batch of an epoch (from 0); batches run across the borders of epochs."""
         return (epoch + 1) * self._task.rows // self._config.batch_size
 
-    def _add_losses(self, losses: Array) -> None:
-        """Add losses of finished steps.
+    def _add_results(self, results: Sequence[StepsResult]) -> None:
+        """Add the results of finished steps.
 
         Raises:
-            FoldlineError: one is not finite.
+            FoldlineError: a loss is not finite.
         """
         state = self.state
-        state.losses += losses.tolist()
-        finite = np.isfinite(state.losses)
-        if not finite.all():
-            step = self._end_of_epoch(len(state.history) - 1) + int(np.argmin(finite))
-            raise FoldlineError(
-                f"{self._task.name}: the loss is not finite in step {step} (learning rate "
-                f"{state.schedule.rate(step):.3g}); lower learning_rate or lengthen schedule.warmup_epochs"
-            )
+        for losses, counts in results:
+            state.add(losses.numpy(), int(counts.correct), counts.bins.numpy())
+        check_finite(self._task.name, state.losses, self._end_of_epoch(len(state.history) - 1), state.schedule.rate)
 
     def _history_row(self) -> dict[str, float]:
         """Row of `HISTORY` for the current epoch, without seconds."""
@@ -294,11 +303,26 @@ class Trainer:
             "epoch": epoch + 1,
             "learning_rate": state.schedule.rate(self._end_of_epoch(epoch) - 1),
             "loss": float(np.array(state.losses).mean()),
+            "auc": self._training_auc(),
+            "accuracy": accuracy_of_counts(state.correct, state.counts, activation=task.activation),
             "val_loss": float(val_losses.mean(dtype=np.float64)),
             "val_auc": macro_auc(labels, ordering(logits, task.activation)),
             "val_accuracy": accuracy(labels, logits, task.activation),
             "images": len(state.losses) * self._config.batch_size,
         }
+
+    def _training_auc(self) -> float:
+        """AUC of the training rows of the current epoch; 0.5, with a warning, if no class has both labels in it."""
+        area = auc_of_counts(self.state.counts)
+        if not np.isnan(area):
+            return area
+        logger.warning(
+            "%s  epoch %d: no class has both labels in its %d training steps; its training AUC is recorded as 0.5",
+            self._task.name,
+            len(self.state.history) + 1,
+            len(self.state.losses),
+        )
+        return 0.5
 
     def _log_epoch(self, row: dict[str, float]) -> None:
         logger.info(

@@ -18,8 +18,9 @@ class ScheduleConfig:
         final_fraction: fraction of the highest rate at the last step of "cosine", in [0, 1].
         decay: factor per epoch of "exponential", in (0, 1].
         decay_from: where the epochs of "exponential" begin: "hold", at its end, or "warmup".
-        factor: factor of the rate at a "plateau", in (0, 1).
-        patience: epochs without a better score that make a "plateau", at least 1.
+        reduce_on_plateau: whether a plateau lowers the rate of other schedules than "plateau" too.
+        factor: factor of the rate at a plateau, in (0, 1).
+        patience: epochs without a better score that make a plateau, at least 1.
         min_delta: smallest rise of the score that counts, at least 0.
         monitor: the score, "auc" of the held-out fold or "loss" of the training rows.
     """
@@ -32,6 +33,7 @@ class ScheduleConfig:
     final_fraction: float
     decay: float
     decay_from: str
+    reduce_on_plateau: bool
     factor: float
     patience: int
     min_delta: float
@@ -46,7 +48,7 @@ class LossConfig:
         name: "cross_entropy" or "focal".
         label_smoothing: smoothing s of the labels, in [0, 1).
         gamma: exponent of "focal", at least 0.
-        alpha: weight of the positives in "focal", in [0, 1]; the negatives have 1 - alpha.
+        alpha: weight of the positives in "focal", in (0, 1); the negatives have 1 - alpha.
         hard_labels: whether a label between 0 and 1, after smoothing, has no loss.
         reduction: "mean" or "sum" of the losses of a batch is minimized.
     """
@@ -104,8 +106,10 @@ class TrainingConfig:
         loss: loss of a sample.
         augment: random augmentation of the images.
         early_stopping: when the training ends early.
+        batch_norm_momentum: share of its running mean and variance that batch normalization keeps in a step, in [0, 1).
         ema_decay: decay of the exponential moving average of the weights per step, in (0, 1); None for no average.
-        select_epoch: the epoch whose weights are the result, "last" or "best" by the AUC of the held-out fold.
+        select_epoch: the epoch whose weights are the result: "last", "best" by the AUC of the held-out fold, or
+            "best_loss" by the loss of the training rows.
         seed: seed of weights, order, dropout and augmentation; the fold's number is added.
     """
 
@@ -119,6 +123,7 @@ class TrainingConfig:
     loss: LossConfig
     augment: AugmentConfig
     early_stopping: EarlyStoppingConfig
+    batch_norm_momentum: float
     ema_decay: float | None
     select_epoch: str
     seed: int

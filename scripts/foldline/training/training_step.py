@@ -2,19 +2,65 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from foldline.dataset.input_spec import COLOR, IMAGE
-from foldline.input_pipeline.color_jitter import apply_color_jitter
+from foldline.input_pipeline.color_jitter import YIQ, apply_color_jitter
 from foldline.input_pipeline.decode import Inputs
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import MIXED_FLOAT16, Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.losses import Loss
+from foldline.training.running_metrics import StepCounts, count_rows, no_counts
 from foldline.training.training_config import TrainingConfig
 
 Batches = Iterator[tuple[Inputs, tf.Tensor]]
-Step = Callable[[Inputs, tf.Tensor], tf.Tensor]
-Steps = Callable[[Batches, tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class StepConfig:
+    """Settings of a step.
+
+    Attributes:
+        batch_size: rows of the whole batch, over all replicas.
+        activation: how logits become probabilities; see `labels.Labels`.
+        reduction: "mean", or "sum", whose gradients are those of the mean times the batch size.
+        color_space: where colors are changed; see `color_jitter.apply_color_jitter`.
+    """
+
+    batch_size: int
+    activation: str
+    reduction: str = "mean"
+    color_space: str = YIQ
+
+
+class StepSums(NamedTuple):
+    """What a replica adds to the sums of a step.
+
+    Attributes:
+        loss: (), float32: the losses of its rows divided by the size of the whole batch.
+        counts: counts of its rows.
+    """
+
+    loss: tf.Tensor
+    counts: StepCounts
+
+
+class StepsResult(NamedTuple):
+    """Results of several steps.
+
+    Attributes:
+        losses: (n_steps,), float32: mean loss of each batch.
+        counts: counts of all their rows.
+    """
+
+    losses: tf.Tensor
+    counts: StepCounts
+
+
+Step = Callable[[Inputs, tf.Tensor], StepSums]
+Steps = Callable[[Batches, tf.Tensor], StepsResult]
 
 
 def make_optimizer(
@@ -32,12 +78,7 @@ def make_optimizer(
 
 
 def make_step(
-    network: tf_keras.Model,
-    optimizer: tf_keras.optimizers.Optimizer,
-    loss: Loss,
-    *,
-    batch_size: int,
-    reduction: str = "mean",
+    network: tf_keras.Model, optimizer: tf_keras.optimizers.Optimizer, loss: Loss, config: StepConfig
 ) -> Step:
     """Training step of one replica.
 
@@ -45,25 +86,25 @@ def make_step(
         network: gives logits.
         optimizer: sums gradients over the replicas.
         loss: loss of single samples.
-        batch_size: rows of the whole batch, over all replicas.
-        reduction: "mean", or "sum", whose gradients are those of the mean times the batch size.
+        config: settings of the step.
 
     Returns:
-        Function of the replica's inputs and labels, float32 (n, n_classes). It gives the sum of their losses divided by
-        the batch size, so that the results of all replicas add up to the mean loss of the batch.
+        Function of the replica's inputs and labels, float32 (n, n_classes). The results of all replicas add up to the
+        mean loss and the counts of the batch.
     """
     variables = network.trainable_variables
-    scale = batch_size if reduction == "sum" else 1
+    scale = config.batch_size if config.reduction == "sum" else 1
     scaling = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
 
-    def step(inputs: Inputs, labels: tf.Tensor) -> tf.Tensor:
+    def step(inputs: Inputs, labels: tf.Tensor) -> StepSums:
         seen = {name: values for name, values in inputs.items() if name != COLOR}
         if COLOR in inputs:
-            seen[IMAGE] = apply_color_jitter(inputs[IMAGE], inputs[COLOR])
+            seen[IMAGE] = apply_color_jitter(inputs[IMAGE], inputs[COLOR], config.color_space)
         # By default the tape watches frozen variables too, and builds a backward pass for them.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            share = tf.reduce_sum(loss(labels, network(seen, training=True))) / batch_size
+            logits = network(seen, training=True)
+            share = tf.reduce_sum(loss(labels, logits)) / config.batch_size
             objective = share * scale
             if scaling:
                 objective = optimizer.get_scaled_loss(objective)
@@ -71,7 +112,7 @@ def make_step(
         if scaling:
             gradients = optimizer.get_unscaled_gradients(gradients)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
-        return share
+        return StepSums(share, count_rows(labels, logits, activation=config.activation))
 
     return step
 
@@ -88,18 +129,22 @@ def compile_steps(
         batch_spec: shapes and types of a whole batch.
 
     Returns:
-        Function of an iterator of batches and the learning rates of n steps, float32 (n,). It gives the mean losses of
-        their batches, float32 (n,).
+        Function of an iterator of batches and the learning rates of n steps, float32 (n,).
     """
+    n_classes = batch_spec[1].shape[-1]
 
-    def steps(batches: Batches, rates: tf.Tensor) -> tf.Tensor:
+    def total(values: tf.Tensor) -> tf.Tensor:
+        return device.strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
+
+    def steps(batches: Batches, rates: tf.Tensor) -> StepsResult:
         # The loop runs on the host, so that devices get programs of one step, with shapes that do not depend on n.
-        losses = tf.TensorArray(tf.float32, tf.size(rates))
+        losses, counts = tf.TensorArray(tf.float32, tf.size(rates)), no_counts(n_classes)
         for number in tf.range(tf.size(rates)):
             optimizer.learning_rate.assign(rates[number])
-            shares = device.strategy.run(step, args=device.spread(next(batches)))
-            losses = losses.write(number, device.strategy.reduce(tf.distribute.ReduceOp.SUM, shares, axis=None))
-        return losses.stack()
+            sums = device.strategy.run(step, args=device.spread(next(batches)))
+            losses = losses.write(number, total(sums.loss))
+            counts = StepCounts(*(old + total(new) for old, new in zip(counts, sums.counts, strict=True)))
+        return StepsResult(losses.stack(), counts)
 
     signature = [tf.data.IteratorSpec(batch_spec), tf.TensorSpec([None], tf.float32)]
     compiled: Steps = tf.function(steps, input_signature=signature)

@@ -107,6 +107,27 @@ def test_pixels_equal_the_reference_eagerly_and_in_a_pipeline(config: AugmentCon
         np.testing.assert_array_equal(found[clear], expected[clear])
 
 
+def get_mat(rotation, shear, height_zoom, width_zoom, height_shift, width_shift):
+    """The notebook's own definition, in NumPy: angles in degrees, shifts in pixels."""
+    rotation, shear = np.pi * rotation / 180.0, np.pi * shear / 180.0
+    c1, s1 = np.cos(rotation), np.sin(rotation)
+    rotation_matrix = np.array([[c1, s1, 0], [-s1, c1, 0], [0, 0, 1]])
+    c2, s2 = np.cos(shear), np.sin(shear)
+    shear_matrix = np.array([[1, s2, 0], [0, c2, 0], [0, 0, 1]])
+    zoom_matrix = np.array([[1 / height_zoom, 0, 0], [0, 1 / width_zoom, 0], [0, 0, 1]])
+    shift_matrix = np.array([[1, 0, height_shift], [0, 1, width_shift], [0, 0, 1]])
+    return rotation_matrix @ shear_matrix @ (zoom_matrix @ shift_matrix)
+
+
+def test_the_matrix_is_that_of_the_notebook() -> None:
+    """Row 6: for random parameters of its mixtures, at its size."""
+    for seed in SEEDS:
+        one = draw_affine(tf.constant(seed), AugmentConfig(**MIXTURES))
+        angles = np.degrees([one.rotation, one.shear])
+        expected = get_mat(*angles, *one.zoom.numpy(), *(384 * one.shift.numpy()))
+        np.testing.assert_allclose(inverse_affine(one, 384), expected[:2], rtol=1e-5, atol=2e-5)
+
+
 @pytest.mark.parametrize("size", [12, 13])
 def test_flips_and_turns_rearrange_the_pixels_exactly(size: int) -> None:
     """Row 5."""

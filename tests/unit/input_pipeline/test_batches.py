@@ -85,6 +85,25 @@ def test_the_order_depends_on_the_seed_and_the_epoch(data: ShardSet) -> None:
     assert (first[:30] != first[30:]).any()
 
 
+def test_the_rows_of_a_shard_are_shuffled_anew_in_every_epoch(tmp_path: Path) -> None:
+    """Row 2: the order of the files alone does not mix the rows of one file."""
+    data = write_shards(tmp_path, rows=45, size=SIZE, count=1)
+    training = set(data.ids(0, held_out=False))
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    batches = ordered_batches(shards, None, input_spec=IMAGES, batch_size=45, labeled=True, threads=1)
+    ((names, inputs, _),) = batches.as_numpy_iterator()
+    stored = [
+        number for name, number in zip(names, inputs["image"][:, 0, 0, 0], strict=True) if name.decode() in training
+    ]
+    place = {number: index for index, number in enumerate(stored)}
+    epochs = stream(data, epochs=3, batch_size=6)[0][:, 0, 0, 0].reshape(3, 30)
+    for one, other in [(stored, epochs[0]), (epochs[0], epochs[1]), (epochs[1], epochs[2])]:
+        neighbors = np.abs(np.diff([place[number] for number in other])) == 1
+        assert neighbors.mean() < 0.3
+        # In a random order, a row keeps its place with a probability of 1/30.
+        assert np.mean(np.array(one) == other) < 0.3
+
+
 @pytest.mark.parametrize("first", [1, 4, 5, 9])
 def test_a_stream_can_start_at_any_batch(data: ShardSet, first: int) -> None:
     """Epochs of 30 rows in batches of 7: batch 4 contains rows of two epochs, batch 5 of the second epoch only."""

@@ -5,7 +5,7 @@ import colorsys
 import numpy as np
 import pytest
 from foldline.input_pipeline.augment_config import AugmentConfig
-from foldline.input_pipeline.color_jitter import apply_color_jitter, draw_color_jitter, has_color_jitter
+from foldline.input_pipeline.color_jitter import HSV, YIQ, apply_color_jitter, draw_color_jitter, has_color_jitter
 from foldline.runtime.tensorflow import tf
 
 OFF = AugmentConfig()
@@ -117,6 +117,67 @@ def test_equal_seeds_give_equal_parameters_and_others_differ() -> None:
 def test_any_color_setting_switches_the_jitter_on() -> None:
     assert not has_color_jitter(OFF)
     assert all(has_color_jitter(config) for config in EACH)
+
+
+def by_tensorflow(image: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """The steps of the melanoma notebook, on pixels in [0, 1], before rounding and clipping; in levels."""
+    hue, saturation, contrast, brightness = map(float, parameters)
+    floats = tf.image.adjust_hue(tf.constant(image, tf.float32) / 255, hue / (2 * np.pi))
+    floats = tf.image.adjust_contrast(tf.image.adjust_saturation(floats, saturation), contrast)
+    return 255 * tf.image.adjust_brightness(floats, brightness / 255).numpy()
+
+
+def special_pictures() -> np.ndarray:
+    """All grays, all pure colors, pairs of equal channels, and random pixels: 4 images."""
+    gray = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+    pure = gray * np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]], np.uint8)[np.arange(16) % 4]
+    equal = pictures(1, 16)[0]
+    equal[..., 1] = equal[..., 0]
+    return np.stack([gray, pure, equal, pictures(1, 16)[0]])
+
+
+@pytest.mark.parametrize("config", [CONFIG, WIDE, *EACH])
+def test_hsv_equals_tensorflow(config: AugmentConfig) -> None:
+    """Row 5: hue and saturation as the notebook changes them."""
+    images = np.concatenate([special_pictures()] * 4)
+    parameters = drawn(config, len(images))
+    found = apply_color_jitter(tf.constant(images), tf.constant(parameters), HSV).numpy()
+    assert found.dtype == np.uint8
+    for image, one, changed in zip(images, parameters, found, strict=True):
+        assert np.abs(changed - np.clip(by_tensorflow(image, one), 0, 255)).max() < 0.5 + 0.01
+    difference = np.abs(apply_color_jitter(tf.constant(images), tf.constant(parameters)).numpy().astype(int) - found)
+    assert (difference.max() > 1) == bool(config.hue or config.saturation)
+
+
+def test_hsv_is_equal_one_by_one_in_a_pipeline_and_in_a_compiled_batch() -> None:
+    images, parameters = pictures(40, 13), drawn(CONFIG, 40)
+    eager = apply_color_jitter(tf.constant(images), tf.constant(parameters), HSV).numpy()
+    pipeline = tf.data.Dataset.from_tensor_slices((images, parameters)).map(
+        lambda image, one: apply_color_jitter(image[tf.newaxis], one[tf.newaxis], HSV)[0]
+    )
+    assert pipeline.element_spec == tf.TensorSpec((13, 13, 3), tf.uint8)
+    np.testing.assert_array_equal(list(pipeline.as_numpy_iterator()), eager)
+    graph = tf.function(apply_color_jitter)(tf.constant(images), tf.constant(parameters), HSV)
+    np.testing.assert_array_equal(graph, eager)
+    compiled = tf.function(apply_color_jitter, jit_compile=True)(tf.constant(images), tf.constant(parameters), HSV)
+    # XLA may keep a product exact before it is added, which matters for a value halfway between two levels only.
+    assert np.abs(compiled.numpy().astype(int) - eager).max() <= 1
+    assert (compiled.numpy() != eager).mean() < 1e-3
+
+
+def test_identity_parameters_change_no_pixel_in_hsv() -> None:
+    images = special_pictures()
+    found = apply_color_jitter(tf.constant(images), tf.constant(np.repeat(NONE, len(images), 0)), HSV)
+    np.testing.assert_array_equal(found, images)
+
+
+def test_the_mean_of_a_large_image_is_exact() -> None:
+    """A contrast of 0 leaves the mean of each channel; sums of 2,048 x 2,048 pixels are beyond 32 bits."""
+    images = np.full((1, 2048, 2048, 3), 255, np.uint8)
+    images[:, ::2, :, 0] = 1
+    for color_space in (YIQ, HSV):
+        found = apply_color_jitter(tf.constant(images), tf.constant([[0.0, 1, 0, 0]]), color_space).numpy()
+        assert np.unique(found.reshape(-1, 3), axis=0).tolist() == [[128, 255, 255]]
 
 
 CHANNELS = ("red", "green", "blue", "yellow", "far red")

@@ -6,8 +6,9 @@ import pytest
 from fixtures.settings import model_config
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
-from foldline.models.networks import build_network, input_spec_of, network_stages
+from foldline.models.networks import build_network, input_spec_of, network_stages, set_norm_momentum
 from foldline.runtime.devices import use_device
+from foldline.runtime.tensorflow import tf_keras
 
 SITE = fit_encoding({"site": MetadataColumnConfig("categorical", ("arm", "leg"))}, {"site": ["arm", "leg"]})
 
@@ -42,6 +43,25 @@ def test_stages_follow_the_resolution_of_the_image(backbone: str) -> None:
     assert [stage.shape for stage in stages if stage.metadata] == [(3,), (5,)]
     assert sum(stage.parameters for stage in stages) == network.count_params()
     assert sum(stage.layers for stage in stages) > 100
+
+
+@pytest.mark.parametrize("backbone", ["efficientnet-lite0", "efficientnet-b0", "keras-efficientnet-b0"])
+def test_the_momentum_is_that_of_every_batch_normalization(backbone: str) -> None:
+    """Rows 9 and 19: the notebooks leave Keras's 0.99 everywhere, also inside the backbone."""
+    config = model_config(
+        backbone=backbone,
+        image_size=32,
+        inputs=["image", "metadata"],
+        metadata_units=[5],
+        hidden=[{"units": 7, "dropout": 0.1}],
+    )
+    device = use_device("cpu", threads=1)
+    network = build_network(config, input_spec_of(config, SITE), weights="none", n_classes=1, device=device)
+    norms = [layer for layer in network.submodules if isinstance(layer, tf_keras.layers.BatchNormalization)]
+    assert len(norms) > 40
+    assert {layer.momentum for layer in norms} == {0.99}
+    set_norm_momentum(network, 0.5)
+    assert {layer.momentum for layer in norms} == {0.5}
 
 
 def test_a_model_of_images_without_backbone_is_an_error() -> None:

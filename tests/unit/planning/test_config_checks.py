@@ -23,6 +23,19 @@ def check(**changes: Any) -> None:
     ("changes", "message"),
     [
         (
+            {"models__lite0__loss": {"hard_labels": True, "label_smoothing": 0.1}},
+            "models.lite0.loss.hard_labels is true, so labels between 0 and 1 train nothing, but "
+            "models.lite0.loss.label_smoothing is 0.1; set hard_labels to false, or the others to 0",
+        ),
+        (
+            {
+                "models__lite0__loss": {"hard_labels": True},
+                "models__lite0__augment": {"cutmix": {"probability": 0.3}, "mixup": {"probability": 0.2}},
+            },
+            "models.lite0.loss.hard_labels is true, so labels between 0 and 1 train nothing, but "
+            "models.lite0.augment.cutmix.probability is 0.3, models.lite0.augment.mixup.probability is 0.2; set",
+        ),
+        (
             {"dataset__metadata_columns": ["width", "cell_type"]},
             "dataset.metadata_columns has 'width', the name of a column that Foldline writes; rename the column",
         ),

@@ -91,8 +91,9 @@ def test_epochs_chosen_on_the_scored_fold_are_a_warning(settings: dict[str, Any]
     assert "[warn] The number of epochs of a was chosen on the same fold that is scored" in text
 
 
-def test_a_fixed_number_of_epochs_needs_no_warning() -> None:
-    assert "epochs" not in summary(report_run(column_scores(0.9)))
+@pytest.mark.parametrize("settings", [{}, {"patience": 5, "monitor": "loss", "select_epoch": "best_loss"}])
+def test_epochs_that_the_scored_fold_does_not_decide_need_no_warning(settings: dict[str, Any]) -> None:
+    assert "epochs" not in summary(report_run(column_scores(0.9), **settings))
 
 
 def test_no_duplicates_are_good() -> None:

@@ -64,6 +64,9 @@ def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
     assert points.tolist() == [[row.mean_score, row.positive_share] for row in bins["a"] if row.rows]
 
 
+HISTORY = ("learning_rate", "loss", "auc", "accuracy", "val_loss", "val_auc", "val_accuracy")
+
+
 def fold_table(count: int) -> pd.DataFrame:
     """Four train rows of each fold, one of them positive."""
     names = [f"s{number:03d}" for number in range(4 * count)]
@@ -93,24 +96,26 @@ def test_folds_show_their_withheld_external_rows() -> None:
 
 
 def test_a_single_epoch_is_drawn_as_points() -> None:
-    history = pd.DataFrame({"epoch": [1], "learning_rate": [1e-3], "loss": [0.5], "val_loss": [0.6], "val_auc": [0.8]})
+    history = pd.DataFrame({"epoch": [1], **{name: [0.5] for name in HISTORY}})
     with style():
-        loss, area, rate = training_plots.learning_curves({("a", 0): history}).axes
-    assert {line.get_marker() for line in (*loss.lines[:2], area.lines[0], rate.lines[0])} == {"o"}
+        *measured, rate = training_plots.learning_curves({("a", 0): history}).axes
+    lines = [line for axes in measured for line in axes.lines[:2]]
+    assert {line.get_marker() for line in (*lines, rate.lines[0])} == {"o"}
 
 
-def test_learning_curves_show_both_losses_the_auc_and_the_learning_rate() -> None:
-    """Rows 21 and 25."""
-    columns = {"learning_rate": [1e-4, 1e-3], "loss": [0.5, 0.4], "val_loss": [0.6, 0.5], "val_auc": [0.8, 0.9]}
+def test_learning_curves_show_training_and_held_out_rows_and_the_learning_rate() -> None:
+    """Rows 14, 21 and 25."""
+    columns = {name: [0.1 * number, 0.1 * number + 0.05] for number, name in enumerate(HISTORY)}
     history = pd.DataFrame({"epoch": [1, 2], **columns})
     with style():
         panels = training_plots.learning_curves({("a", fold): history for fold in range(3)}).axes
-    shown = [[line.get_ydata().tolist() for line in axes.lines if len(line.get_ydata())] for axes in panels]
-    assert shown == [
-        [columns["loss"], columns["val_loss"]] * 3,
-        [columns["val_auc"]] * 3,
+    lines = [[line for line in axes.lines if len(line.get_ydata())] for axes in panels]
+    assert [[line.get_ydata().tolist() for line in shown] for shown in lines] == [
+        *([columns[name], columns[f"val_{name}"]] * 3 for name in ("loss", "auc", "accuracy")),
         [columns["learning_rate"]] * 3,
     ]
+    assert [line.get_linestyle() for line in lines[1]] == ["--", "-"] * 3
+    assert [text.get_text() for text in panels[2].get_legend().get_texts()] == ["training rows", "fold held out"]
 
 
 def test_architectures_are_boxes_from_image_to_logits() -> None:

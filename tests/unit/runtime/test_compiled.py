@@ -11,13 +11,14 @@ from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.inference.forward_pass import make_forward
 from foldline.input_pipeline.batches import TrainingStream, ordered_batches, training_batches
+from foldline.input_pipeline.color_jitter import HSV, YIQ
 from foldline.models.networks import build_network, input_spec_of
 from foldline.runtime.devices import Device
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.tfrecords.open_shards import open_shards
 from foldline.training.losses import make_loss
 from foldline.training.training_config import LossConfig
-from foldline.training.training_step import make_step
+from foldline.training.training_step import StepConfig, make_step
 
 pytestmark = pytest.mark.usefixtures("short_lite0")
 
@@ -74,11 +75,11 @@ def test_the_training_step_and_the_forward_pass_compile(tmp_path: Path) -> None:
     )
     optimizer = tf_keras.optimizers.Adam(1e-3, use_ema=True, ema_momentum=0.9)
     optimizer.build(network.trainable_variables)
-    step = make_step(network, optimizer, make_loss(LOSS, [EVEN], activation="sigmoid"), batch_size=BATCH)
+    step = make_step(network, optimizer, make_loss(LOSS, [EVEN], activation="sigmoid"), StepConfig(BATCH, "sigmoid"))
     before = [variable.numpy() for variable in network.trainable_variables]
     compiled = tf.function(step, jit_compile=True)
     for batch in training.take(2):
-        assert np.isfinite(float(compiled(*batch)))
+        assert np.isfinite(float(compiled(*batch).loss))
     moved = [np.abs(new.numpy() - old).max() for new, old in zip(network.trainable_variables, before, strict=True)]
     assert 0 < min(moved) <= max(moved) < 3e-3
     assert optimizer.iterations.numpy() == 2
@@ -92,7 +93,8 @@ def test_the_training_step_and_the_forward_pass_compile(tmp_path: Path) -> None:
     assert logits.experimental_get_tracing_count() == 1
 
 
-def test_a_compiled_step_is_the_step() -> None:
+@pytest.mark.parametrize("color_space", [YIQ, HSV])
+def test_a_compiled_step_is_the_step(color_space: str) -> None:
     """The same losses and weights as without XLA, but for dropout, whose draws XLA makes in another order."""
     generator = np.random.default_rng(5)
     labels = tf.constant(generator.integers(0, 2, (8, 2)), tf.float32)
@@ -111,10 +113,12 @@ def test_a_compiled_step_is_the_step() -> None:
         network = tf_keras.Model({"image": images}, layers.Dense(2)(features))
         optimizer = tf_keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.9)
         optimizer.build(network.trainable_variables)
-        step = make_step(network, optimizer, make_loss(LOSS, [EVEN] * 2, activation="sigmoid"), batch_size=8)
+        config = StepConfig(8, "sigmoid", color_space=color_space)
+        step = make_step(network, optimizer, make_loss(LOSS, [EVEN] * 2, activation="sigmoid"), config)
         called = tf.function(step, jit_compile=compiled)
-        losses = [float(called(inputs, labels)) for _ in range(3)]
-        results.append([np.array(losses), *network.get_weights()])
+        steps = [called(inputs, labels) for _ in range(3)]
+        losses, counts = [float(one.loss) for one in steps], [one.counts.bins.numpy().sum(axis=2) for one in steps]
+        results.append([np.array(losses), np.array(counts), *network.get_weights()])
     for found, expected in zip(*results, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
@@ -125,7 +129,7 @@ def test_channels_are_changed_in_one_compiled_step() -> None:
     network = tf_keras.Model({"image": images}, tf_keras.layers.Dense(1)(tf_keras.layers.Flatten()(images)))
     optimizer = tf_keras.optimizers.Adam(1e-3)
     optimizer.build(network.trainable_variables)
-    step = make_step(network, optimizer, make_loss(LOSS, [EVEN], activation="softmax"), batch_size=2)
+    step = make_step(network, optimizer, make_loss(LOSS, [EVEN], activation="softmax"), StepConfig(2, "softmax"))
     inputs = {"image": tf.zeros((2, 6, 6, 4), tf.uint8), "color": tf.ones((2, 2, 4))}
     compiled = tf.function(step, jit_compile=True)
-    assert np.isfinite(float(compiled(inputs, tf.ones((2, 1)))))
+    assert np.isfinite(float(compiled(inputs, tf.ones((2, 1))).loss))

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partialmethod
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from fixtures.settings import fold_configs
 from fixtures.shards import ShardSet, cut_last_record, write_shards
 from foldline.dataset.metadata import Encoding, MetadataColumnConfig
 from foldline.errors import FoldlineError
-from foldline.io.files import digest_of, read_json, sha256_of_file
-from foldline.io.tables import read_table
-from foldline.runtime.tensorflow import tf
+from foldline.io.files import digest_of, read_json, sha256_of_file, write_json
+from foldline.io.tables import FOLDS, read_table, write_table
+from foldline.runtime.devices import use_device
+from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.step import Step
 from foldline.training.checkpoints import Checkpoints
-from foldline.training.fold_training import FoldSettings
+from foldline.training.fold_training import FoldSettings, FoldTraining, open_fold
 from foldline.training.trainer import HISTORY, Trainer
 from foldline.training.training_config import CheckpointConfig
 from PIL import Image
@@ -159,9 +160,10 @@ def test_the_events_are_the_history(trained: Trained) -> None:
         for value in event.summary.value:
             assert value.metadata.plugin_data.plugin_name == "scalars"
             values[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
-    assert len(values) == 10
+    assert len(values) == 14
     for row in history.to_dict("records"):
-        assert values["val_auc", row["epoch"]] == pytest.approx(row["val_auc"])
+        for name in ("auc", "accuracy", "val_auc", "val_accuracy"):
+            assert values[name, row["epoch"]] == pytest.approx(row[name])
 
 
 def test_equal_settings_give_equal_bytes_and_another_seed_does_not(trained: Trained, tmp_path: Path) -> None:
@@ -171,6 +173,64 @@ def test_equal_settings_give_equal_bytes_and_another_seed_does_not(trained: Trai
     assert read_json(tmp_path / "again" / "provenance.json") == read_json(trained.folder / "provenance.json")
     run(trained.data, tmp_path / "other", seed=12, trainable="head", epochs=1)
     assert (tmp_path / "other" / "weights.weights.h5").read_bytes() != weights
+
+
+def losses_with(data: ShardSet, folder: Path, positive: float, negative: float) -> tuple[float, float]:
+    """Loss of the training rows and of the held-out rows with class weights, by weights that do not change."""
+    folder.mkdir()
+    weights = {"name": "sick", "positives": 1, "negatives": 1}
+    weights |= {"positive_weight": positive, "negative_weight": negative}
+    write_json(folder / "weights.json", {"method": "balanced", "classes": [weights]})
+    weighted = replace(data, class_weights=folder / "weights.json")
+    run(weighted, folder, trainable="head", epochs=1, learning_rate=1e-12)
+    history = read_table(folder / "history.csv", HISTORY, key=("epoch",))
+    return history["loss"][0], history["val_loss"][0]
+
+
+def test_the_class_weights_of_the_fold_weigh_its_loss(trained: Trained, tmp_path: Path) -> None:
+    """Row 23: the loss is a weighted sum of the losses of positives and of negatives, in training and validation."""
+    parts = [losses_with(trained.data, tmp_path / name, *pair) for name, pair in (("p", (1, 0)), ("n", (0, 1)))]
+    both = losses_with(trained.data, tmp_path / "both", 3.0, 0.5)
+    expected = [3 * of_positives + 0.5 * of_negatives for of_positives, of_negatives in zip(*parts, strict=True)]
+    assert both == pytest.approx(expected)
+    assert min(min(part) for part in parts) > 0.01
+
+
+def fold_training(data: ShardSet, fold: int, seed: int) -> FoldTraining:
+    """The training of a fold, whose batches and network can be looked at."""
+    model_config, training_config = fold_configs(**{**SETTINGS, "seed": seed, "batch_norm_momentum": 0.9})
+    settings = FoldSettings(
+        "tiny", fold, model_config, training_config, {}, ("sick",), "sigmoid", "cpu", CheckpointConfig("none", 0, 1)
+    )
+    opened = open_fold(settings, shards=data.paths, manifests=data.manifests, folds=data.folds)
+    return FoldTraining(settings, opened, use_device("cpu", threads=1), loss=None, checkpoints=None, threads=1)
+
+
+def test_weights_order_and_augmentation_depend_on_seed_plus_fold(trained: Trained, tmp_path: Path) -> None:
+    """Row 10: fold 1 with seed 11 begins as fold 2 with seed 10 does on the same rows, and not as with seed 11."""
+    table = read_table(trained.data.folds, FOLDS)
+    table["fold"] = table["fold"].map({0: 0, 1: 2, 2: 1})
+    write_table(table, tmp_path / "folds.csv", FOLDS)
+    renamed = replace(trained.data, folds=tmp_path / "folds.csv")
+    trainings = [fold_training(*given) for given in ((trained.data, 1, 11), (renamed, 2, 10), (renamed, 2, 11))]
+    first, same, other = (
+        [
+            [array.tobytes() for array in training._build_network("float32").get_weights() if array.std() > 0],
+            [array.numpy().tobytes() for array in tf.nest.flatten(next(iter(training._batches(0))))],
+            training.augmented_samples(),
+        ]
+        for training in trainings
+    )
+    assert first == same
+    for found, expected in zip(other, first, strict=True):
+        assert found != expected
+    assert set(first[0]).isdisjoint(other[0])
+
+
+def test_the_network_gets_the_momentum_of_the_configuration(trained: Trained) -> None:
+    network = fold_training(trained.data, 1, 11)._build_network("float32")
+    norms = [layer for layer in network.submodules if isinstance(layer, tf_keras.layers.BatchNormalization)]
+    assert {layer.momentum for layer in norms} == {0.9}
 
 
 def test_the_precision_is_tried_once(

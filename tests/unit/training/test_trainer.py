@@ -24,6 +24,7 @@ from foldline.training.snapshot_file import parse_snapshot
 from foldline.training.state import TrainingState
 from foldline.training.trainer import HISTORY, Trainer, TrainingTask
 from foldline.training.training_config import CheckpointConfig, TrainingConfig
+from sklearn.metrics import roc_auc_score
 
 ROWS = 50
 PLATEAU = {"name": "plateau", "factor": 0.4, "min_delta": 0.0}
@@ -230,11 +231,38 @@ def test_the_best_epoch_gives_the_weights() -> None:
     check_equal(network, once)
 
 
+def test_the_epoch_with_the_lowest_training_loss_gives_the_weights() -> None:
+    """Row 22: the notebook's best weights are those of the lowest loss on the training rows."""
+    # Two epochs, of six steps each; the labels of the third one are the opposite.
+    learned = training_set().take(12)
+    batches = learned.concatenate(training_set().skip(12).map(lambda inputs, labels: (inputs, 1 - labels)))
+    network, once = small_network(), small_network()
+    one = task(validation_with([1, 0, 0]), batches.skip)
+    state = trainer(network, one, config(epochs=3, select_epoch="best_loss")).run()
+    losses = [row["loss"] for row in state.history]
+    assert losses[1] < losses[0] < losses[2]
+    assert state.selected_epoch == 2
+    train(once, epochs=2)
+    check_equal(network, once)
+
+
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     network = small_network()
     network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
     with pytest.raises(FoldlineError, match="m fold 0: the loss is not finite in step 0"):
         train(network)
+
+
+@pytest.mark.parametrize(("factor", "message"), [(0.0, "is 0 in every step of epoch 1"), (None, "does not change")])
+def test_a_loss_without_effect_stops_the_training(factor: float | None, message: str) -> None:
+    """The first epoch ends with an error, before its validation."""
+
+    def loss(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        return tf.ones(BATCH) + 0 * logits[:, 0] if factor is None else factor * BCE(labels, logits)
+
+    one = replace(task(validation_with([])), loss=loss)
+    with pytest.raises(FoldlineError, match=f"m fold 0: the loss .*{message}"):
+        trainer(small_network(), one, config()).run()
 
 
 def test_rows_that_end_early_are_an_error() -> None:
@@ -310,6 +338,29 @@ def test_a_plateau_lowers_the_learning_rate() -> None:
     state = train(small_network(), epochs=6, schedule={**PLATEAU, "patience": 2}, aucs=[1, 0, 0, 0, 0, 0])
     rates = [row["learning_rate"] for row in state.history]
     assert rates == pytest.approx([0.03, 0.03, 0.03, 0.012, 0.012, 0.0048])
+
+
+def test_the_history_has_auc_and_accuracy_of_the_training_rows() -> None:
+    """Row 14: with weights that stay as they are and without dropout, those of the rows of each epoch."""
+    network = small_network()
+    network.layers[-2].rate = 0
+    images, labels = generated(ROWS, 1)
+    logits = network({"image": images}).numpy()
+    state = train(network, epochs=2, learning_rate=1e-12)
+    # 50 rows in batches of 8: the first epoch ends after row 48, the second with row 96, in the second pass.
+    for row, rows in zip(state.history, (np.arange(48), np.arange(48, 96) % ROWS), strict=True):
+        assert row["auc"] == pytest.approx(roc_auc_score(labels[rows, 0], logits[rows, 0]), abs=2e-3)
+        assert row["accuracy"] == np.mean((logits[rows] > 0) == labels[rows])
+    assert state.counts.size == state.correct == 0
+
+
+def test_training_rows_of_one_label_have_an_auc_of_one_half(caplog: pytest.LogCaptureFixture) -> None:
+    images, labels = generated(ROWS, 1)
+    positives = tf.data.Dataset.from_tensor_slices(({"image": images[labels[:, 0] == 1]}, labels[labels[:, 0] == 1]))
+    one = task(validation_with([1]), positives.repeat().batch(BATCH).skip, rows=BATCH * 3)
+    state = trainer(small_network(), one, config(epochs=1)).run()
+    assert state.history[0]["auc"] == 0.5
+    assert "epoch 1: no class has both labels in its 3 training steps" in caplog.text
 
 
 def test_the_history_has_the_accuracy() -> None:

@@ -4,11 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from fixtures.small_training import BATCH, BCE, generated, small_network
-from foldline.input_pipeline.color_jitter import apply_color_jitter
+from foldline.input_pipeline.color_jitter import HSV, YIQ, apply_color_jitter
 from foldline.models.backbones import build_backbone, freeze
 from foldline.models.heads import build_model
 from foldline.runtime.tensorflow import tf, tf_keras
-from foldline.training.training_step import make_step
+from foldline.training.training_step import StepConfig, make_step
 
 
 def network_without_dropout() -> tf_keras.Model:
@@ -20,9 +20,9 @@ def network_without_dropout() -> tf_keras.Model:
 def test_each_replica_divides_its_losses_by_the_size_of_the_whole_batch() -> None:
     network = network_without_dropout()
     images, labels = generated(BATCH, 1)
-    step = make_step(network, tf_keras.optimizers.SGD(0.0), BCE, batch_size=4 * BATCH)
+    step = make_step(network, tf_keras.optimizers.SGD(0.0), BCE, StepConfig(4 * BATCH, "sigmoid"))
     expected = BCE(tf.constant(labels), network({"image": images})).numpy().sum() / (4 * BATCH)
-    assert float(step({"image": tf.constant(images)}, tf.constant(labels))) == pytest.approx(expected, rel=1e-5)
+    assert float(step({"image": tf.constant(images)}, tf.constant(labels)).loss) == pytest.approx(expected, rel=1e-5)
 
 
 def change_by_a_step(reduction: str) -> npt.NDArray[np.float32]:
@@ -30,7 +30,7 @@ def change_by_a_step(reduction: str) -> npt.NDArray[np.float32]:
     network = network_without_dropout()
     images, labels = generated(BATCH, 1)
     before = network.layers[-1].get_weights()[0]
-    step = make_step(network, tf_keras.optimizers.SGD(1.0), BCE, batch_size=BATCH, reduction=reduction)
+    step = make_step(network, tf_keras.optimizers.SGD(1.0), BCE, StepConfig(BATCH, "sigmoid", reduction))
     step({"image": tf.constant(images)}, tf.constant(labels))
     return network.layers[-1].get_weights()[0] - before
 
@@ -40,16 +40,18 @@ def test_gradients_of_a_sum_grow_with_the_batch() -> None:
     np.testing.assert_allclose(change_by_a_step("sum"), BATCH * change_by_a_step("mean"), rtol=1e-4)
 
 
-def test_the_step_applies_color_jitter() -> None:
+@pytest.mark.parametrize("color_space", [YIQ, HSV])
+def test_the_step_applies_color_jitter(color_space: str) -> None:
     images, labels = generated(BATCH, 1)
     draws = tf.tile([[0.1, 1.3, 0.8, 20.0]], [BATCH, 1])
 
     def loss(inputs: dict[str, tf.Tensor]) -> float:
-        step = make_step(network_without_dropout(), tf_keras.optimizers.SGD(0.0), BCE, batch_size=BATCH)
-        return float(step(inputs, tf.constant(labels)))
+        config = StepConfig(BATCH, "sigmoid", color_space=color_space)
+        step = make_step(network_without_dropout(), tf_keras.optimizers.SGD(0.0), BCE, config)
+        return float(step(inputs, tf.constant(labels)).loss)
 
     jittered = loss({"image": tf.constant(images), "color": draws})
-    assert jittered == pytest.approx(loss({"image": apply_color_jitter(images, draws)}), rel=1e-6)
+    assert jittered == pytest.approx(loss({"image": apply_color_jitter(images, draws, color_space)}), rel=1e-6)
     assert jittered != pytest.approx(loss({"image": tf.constant(images)}), rel=1e-3)
 
 
@@ -58,7 +60,7 @@ def backward_convolutions(trainable: str) -> int:
     backbone = build_backbone("efficientnet-lite0", weights="none", image_size=32)
     freeze(backbone, trainable=trainable)
     network = build_model(backbone, metadata_width=0, n_classes=1, metadata_units=[], hidden=[], dropout=0.2)
-    step = tf.function(make_step(network, tf_keras.optimizers.SGD(0.1), BCE, batch_size=2))
+    step = tf.function(make_step(network, tf_keras.optimizers.SGD(0.1), BCE, StepConfig(2, "sigmoid")))
     graph = step.get_concrete_function({"image": tf.zeros((2, 32, 32, 3), tf.uint8)}, tf.zeros((2, 1))).graph
     return sum("Backprop" in operation.type for operation in graph.get_operations())
 
