@@ -10,19 +10,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from fixtures.pictures import photograph, saved
+from fixtures.scans import planned_digest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
-from foldline.dataset.id_hash import shard_index, shard_name, shard_numbers
-from foldline.dataset.rows_digest import rows_digest
-from foldline.dataset.sample_table import read_rows
+from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
 from foldline.images.decoding import Picture, decode
 from foldline.images.headers import read_header
 from foldline.images.perceptual_hash import perceptual_hash
-from foldline.io.storage import join
 from foldline.io.tables import INVENTORY, read_table
 from foldline.tfrecords.record_index import RecordNames, index_file
-from foldline.tfrecords.record_location import RecordLocation, read_image
 from foldline.tfrecords.record_tables import write_split_table
 from PIL import Image
 from scan_images import scan_images
@@ -65,20 +62,6 @@ def scan(
         config = replace(config, digest=planned_digest(config, shard))
     scan_images(inventory=folder / name, split=split, shard=shard, config=config, threads=threads)
     return read_table(folder / name, INVENTORY)
-
-
-def planned_digest(config: ScanConfig, shard: str) -> str:
-    """Digest of the rows and images of a shard, as planning computes it."""
-    index, count = shard_numbers(shard)
-    facts = []
-    for row in read_rows(config.table, config.columns()):
-        if shard_index(row.id, count) == index:
-            path = join(config.root, config.images.replace("{id}", row.id) if config.images else row.metadata[-1])
-            location = RecordLocation.parse(path)
-            data = Path(path).read_bytes() if location is None else read_image(location, config.image_feature)
-            cells = row.metadata[: len(config.metadata_columns)]
-            facts.append([row.id, row.target, row.group, *cells, hashlib.sha256(data).hexdigest()])
-    return rows_digest(facts)
 
 
 def test_a_row_describes_its_image(root: Path) -> None:

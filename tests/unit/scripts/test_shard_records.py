@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from fixtures.pictures import photograph, saved
+from fixtures.scans import planned_digest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import id_hash, shard_index, shard_name
 from foldline.dataset.scan_config import ScanConfig
@@ -246,7 +247,9 @@ class ReadyMade:
             group_column=self.names.group,
             metadata_columns=tuple(METADATA),
             labels=None,
+            digest="",
         )
+        config = replace(config, digest=planned_digest(config, ONE))
         scan_images(inventory=self.folder / "inventory.parquet", split=self.split, shard=ONE, config=config, threads=1)
 
     def shard(self, *, size: int = 24, table: str | None = None) -> list[Record]:
