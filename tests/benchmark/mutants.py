@@ -28,6 +28,7 @@ CORE = (
     "dataset/labels",
     "dataset/metadata",
     "evaluation/blending",
+    "evaluation/merging",
     "evaluation/metrics",
     "evaluation/thresholds",
     "planning/code_digest",

@@ -1,5 +1,6 @@
 """Predictions that do not belong together are not merged."""
 
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,6 +98,25 @@ def test_any_number_of_rows_goes_where_it_belongs(tmp_path: Path) -> None:
         write_prediction_file(file, [ids[row] for row in rows], values[rows], class_names=["x", "y"])
         paths.append(file.path)
     assert (merge_oof(paths, ids=ids, folds=folds, class_names=["x", "y"]).probabilities[0] == values).all()
+
+
+def test_no_row_model_or_class_takes_a_python_object(tmp_path: Path) -> None:
+    """The peak is less than two of the arrays; one object for each value would be eight more."""
+    random = np.random.default_rng(5)
+    rows, models, names = 4000, 6, [f"class {number}" for number in range(10)]
+    ids, folds = [f"image_{number:05d}" for number in range(rows)], np.arange(rows) % 2
+    paths = []
+    for model in range(models):
+        for fold in range(2):
+            file = PredictionFile(tmp_path / f"{model}.{fold}.parquet", f"m{model}", fold, 1)
+            write_prediction_file(file, ids[fold::2], random.random((rows // 2, 10), np.float32), class_names=names)
+            paths.append(file.path)
+    tracemalloc.start()
+    merged = merge_oof(paths, ids=ids, folds=folds, class_names=names)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert merged.probabilities.nbytes == rows * models * 10 * 4
+    assert peak < 2 * merged.probabilities.nbytes
 
 
 def with_rows(number: int, change: Callable[[dict[str, float]], dict[str, float]]) -> Callable[..., list[Predictions]]:
