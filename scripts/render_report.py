@@ -1,8 +1,9 @@
 """Render the report: one self-contained HTML page that shows a run, and its figures as PNG files.
 
-Inputs: oof, metrics, recipe (of the blend), folds, inventory (shards of the train split), train_leaks, test_leaks,
-    external_leaks (none without external rows), class_weights (per fold), histories and provenances (per model and
-    fold), samples (of fold 0 of each model that sees images), shards and manifests (train split).
+Inputs: oof, metrics, test_metrics (none where the labels of the test rows are not known), recipe (of the blend), folds,
+    inventory (shards of the train split), train_leaks, test_leaks, external_leaks (none without external rows),
+    class_weights (per fold), histories and provenances (per model and fold), samples (of fold 0 of each model that sees
+    images), shards and manifests (train split).
 Outputs: report (HTML), and one PNG per figure of `captions.CAPTIONS`.
 Parameters: title, wrong_images, class_names.
 """
@@ -20,7 +21,7 @@ from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_tabl
 from foldline.report.captions import CAPTIONS
 from foldline.report.figures import FigureData, draw_figures
 from foldline.report.images import decode_pixels, largest_errors, read_images, rows_of_every_label
-from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, read_content
+from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, SplitMetrics, read_content
 from foldline.report.page import page
 from foldline.report.run import Run, check_run
 from foldline.step import step
@@ -41,6 +42,7 @@ class Inputs:
     Attributes:
         oof: out-of-fold table.
         metrics: scores, from `evaluate`.
+        test_metrics: scores of the test rows, from `score_test`; none where their labels are not known.
         recipe: description of the blend.
         folds: fold table.
         inventory: tables of the train images.
@@ -58,6 +60,7 @@ class Inputs:
 
     oof: str | Path
     metrics: str | Path
+    test_metrics: Sequence[str | Path]
     recipe: str | Path
     folds: str | Path
     inventory: Sequence[str | Path]
@@ -141,6 +144,7 @@ def read_run(inputs: Inputs) -> Run:
     leaks = {"train": [inputs.train_leaks], "external": inputs.external_leaks, "test": [inputs.test_leaks]}
     return Run(
         metrics=read_content(Metrics, inputs.metrics),
+        test_metrics=next((read_content(SplitMetrics, path) for path in inputs.test_metrics), None),
         recipe=read_content(BlendRecipe, inputs.recipe),
         folds=read_table(inputs.folds, FOLDS),
         inventory=read_tables(inputs.inventory, INVENTORY),
@@ -161,6 +165,7 @@ if __name__ == "__main__":
             Inputs(
                 oof=snakemake.input.oof,
                 metrics=snakemake.input.metrics,
+                test_metrics=snakemake.input.test_metrics,
                 recipe=snakemake.input.recipe,
                 folds=snakemake.input.folds,
                 inventory=snakemake.input.inventory,

@@ -34,10 +34,10 @@ def write_pictures(root: Path) -> None:
         Image.fromarray(pixels).save(root / "images" / f"s{number:02d}.png")
     names = [f"s{number:02d}" for number in range(TRAIN + TEST)]
     sites = [("arm", "leg")[number % 2] for number in range(TRAIN + TEST)]
-    labels = ["|".join(map(str, labels_of(number))) for number in range(TRAIN)]
+    labels = ["|".join(map(str, labels_of(number))) for number in range(TRAIN + TEST)]
     tables = {
-        "train.csv": [("ID", "site", "Label"), *zip(names[:TRAIN], sites[:TRAIN], labels, strict=True)],
-        "test.csv": [("ID", "site"), *zip(names[TRAIN:], sites[TRAIN:], strict=True)],
+        "train.csv": [("ID", "site", "Label"), *zip(names[:TRAIN], sites[:TRAIN], labels[:TRAIN], strict=True)],
+        "test.csv": [("ID", "site", "Label"), *zip(names[TRAIN:], sites[TRAIN:], labels[TRAIN:], strict=True)],
         "sample_submission.csv": [("ID", "Predicted"), *((name, "0") for name in reversed(names[TRAIN:]))],
     }
     for name, rows in tables.items():
@@ -61,6 +61,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
             "metadata": {"site": {"kind": "categorical", "vocabulary": ["arm", "leg"]}},
             "train_images": "images/{id}.png",
             "test_images": "images/{id}.png",
+            "test_labels": "own",
         },
         "leaks": {"near_duplicate_bits": None},
         "folds": {"count": 2},
@@ -122,6 +123,36 @@ def test_rows_that_no_model_saw_are_scored_class_by_class(project: Project) -> N
     scores = metrics["models"]["blend"]
     defined = [row["auc"]["value"] for row in scores["classes"] if row["auc"]["value"] is not None]
     assert scores["auc"]["value"] == pytest.approx(sum(defined) / len(defined))
+
+
+def test_labeled_test_rows_are_scored_apart(project: Project) -> None:
+    """Row 26: by the thresholds of the out-of-fold rows, and shown in the report."""
+    results = project.folder / "results"
+    metrics, scored = (json.loads((results / name).read_text()) for name in ("metrics.json", "test_metrics.json"))
+    assert (metrics["rows"], scored["rows"]) == (TRAIN, TEST)
+    truth = np.array([[int(label in labels_of(number)) for label in range(5)] for number in range(TRAIN, TRAIN + TEST)])
+    assert [row["positives"] for row in scored["classes"]] == truth.sum(axis=0).tolist()
+    for model, scores in scored["models"].items():
+        decided = [row["threshold"] for row in metrics["models"][model]["classes"]]
+        assert [row["threshold"] for row in scores["classes"]] == decided
+    page = (results / "report.html").read_text(encoding="utf-8")
+    assert f"The labels of the {TEST} test images are known." in page
+
+
+def test_changed_test_labels_make_the_test_scores_and_the_report_stale(project: Project) -> None:
+    """Row 26: nothing else ever reads them."""
+    table = project.folder / "data" / "test.csv"
+    text = table.read_text()
+    lines = text.splitlines()
+    first, second = (line.rsplit(",", 1) for line in lines[1:3])
+    assert first[1] != second[1]
+    lines[1:3] = [f"{first[0]},{second[1]}", f"{second[0]},{first[1]}"]
+    try:
+        table.write_text("\n".join(lines) + "\n")
+        assert project.stale() == {"score_test", "render_report"}
+    finally:
+        table.write_text(text)
+    assert project.stale() == set()
 
 
 def test_a_class_of_one_sample_is_told_and_not_refused(project: Project) -> None:

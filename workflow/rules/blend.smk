@@ -61,3 +61,35 @@ rule evaluate:
         "Score the out-of-fold predictions."
     script:
         "../../scripts/evaluate.py"
+
+
+if config["dataset"]["test_labels"] is not None:
+
+    rule score_test:
+        input:
+            key=key_file("results/keys/score_test.key"),
+            test_predictions=expand("results/predictions/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS),
+            recipe="results/blend.json",
+            metrics="results/metrics.json",
+        output:
+            test_metrics="results/test_metrics.json",
+            built="results/keys/score_test.built",
+        log:
+            "logs/score_test.log",
+        benchmark:
+            "benchmarks/score_test.tsv"
+        localrule: True
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=mem_mb_per_attempt(1000),
+            runtime=30,
+            disk_mb=1000,
+        params:
+            job=job_facts("score_test"),
+            settings=job_arguments("score_test"),
+        message:
+            "Score the test predictions."
+        script:
+            "../../scripts/score_test.py"

@@ -6,6 +6,7 @@ rule render_report:
         key=key_file("results/keys/render_report.key"),
         oof="results/oof.parquet",
         metrics="results/metrics.json",
+        test_metrics=[] if config["dataset"]["test_labels"] is None else ["results/test_metrics.json"],
         recipe="results/blend.json",
         folds="results/folds.csv",
         inventory=inventory("train"),

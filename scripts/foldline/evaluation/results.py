@@ -198,6 +198,16 @@ class ColumnScores(MetricScores):
         return content
 
 
+def split_scores(scores: ColumnScores) -> dict[str, Any]:
+    """Content of `scores` for rows without folds and subgroups, as mappings and lists."""
+    content = scores.as_json()
+    for key in ("folds", "folds_mean", "folds_sd", "pooled_minus_folds_mean", "subgroups"):
+        del content[key]
+    for row in content["classes"]:
+        del row["folds"]
+    return content
+
+
 @dataclass(frozen=True)
 class ClassCounts:
     """Rows of one class.

@@ -1,6 +1,6 @@
 """Columns of scores, one per model and one for the blend, with all that their evaluation needs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,12 @@ class ScoreColumn:
 
 
 def score_columns(
-    oof: Oof, *, threshold: float | str, rank_columns: Collection[str], activation: str
+    oof: Oof,
+    *,
+    threshold: float | str,
+    rank_columns: Collection[str],
+    activation: str,
+    thresholds: Mapping[str, list[float]] | None = None,
 ) -> dict[str, ScoreColumn]:
     """List the columns of an out-of-fold table.
 
@@ -52,13 +57,15 @@ def score_columns(
         threshold: a number for all classes or "best_f1"; see `class_thresholds`.
         rank_columns: names of the columns whose scores are ranks.
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
+        thresholds: column -> lowest score that predicts each class, (n_classes,), decided on other rows; None decides
+            them on these rows.
     """
     return {
         name: ScoreColumn(
             labels=oof.labels,
             scores=scores,
             folds=oof.folds,
-            thresholds=class_thresholds(oof.labels, scores, threshold),
+            thresholds=thresholds[name] if thresholds else class_thresholds(oof.labels, scores, threshold),
             are_ranks=name in rank_columns,
             one_class_per_sample=activation == SOFTMAX,
         )

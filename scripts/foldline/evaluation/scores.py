@@ -66,6 +66,7 @@ def column_scores(
     metadata: Mapping[str, pd.Series],
     rank_columns: Collection[str],
     config: EvaluationConfig,
+    thresholds: Mapping[str, list[float]] | None = None,
 ) -> dict[str, ColumnScores]:
     """Score every model and the blend.
 
@@ -75,13 +76,20 @@ def column_scores(
         metadata: metadata column -> value of each sample, (n_samples,).
         rank_columns: the score columns that are ranks instead of probabilities.
         config: what is scored, and how.
+        thresholds: see `score_columns`.
 
     Returns:
         Column -> its scores.
     """
     scored = [oof.class_names.index(name) for name in config.scored_classes]
     subgroups = {name: find_subgroups(values, oof.labels, scored) for name, values in metadata.items()}
-    columns = score_columns(oof, threshold=config.threshold, rank_columns=rank_columns, activation=config.activation)
+    columns = score_columns(
+        oof,
+        threshold=config.threshold,
+        rank_columns=rank_columns,
+        activation=config.activation,
+        thresholds=thresholds,
+    )
     weights = bootstrap_weights(groups, draws=config.bootstrap_draws, seed=config.seed)
     draws = draw_scores(columns, subgroups, weights)
     scorers = {

@@ -35,6 +35,7 @@ def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
         _metadata_problems(dataset),
         word_problems(dataset),
         _example_problems(dataset),
+        _test_label_problems(dataset),
     ]
 
 
@@ -177,6 +178,23 @@ def _metadata_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
                 f"config: dataset.metadata.{column}.vocabulary is {yaml_list(section['vocabulary'])}, but kind is "
                 f"{section['kind']}; {remedy}"
             )
+
+
+def _test_label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    if dataset["test_labels"] is None:
+        return
+    if dataset["example"]:
+        yield (
+            "config: dataset.example has no labels of its test rows; set dataset.test_labels to null, or "
+            "dataset.example to null for your own data"
+        )
+    of_sample = dataset["test_table"] if dataset["test_labels"] == "own" else dataset["test_labels"]
+    if dataset["test_records"] is None and of_sample == dataset["sample_submission"]:
+        yield (
+            f"config: dataset.test_labels is {dataset['test_labels']!r}, which reads {of_sample}, but the labels of a "
+            "sample submission are placeholders; set dataset.test_labels to a table with the labels of the test rows, "
+            "or to null"
+        )
 
 
 def _example_problems(dataset: Mapping[str, Any]) -> Iterator[str]:

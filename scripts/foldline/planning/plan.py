@@ -9,7 +9,8 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from foldline.dataset.id_hash import shard_name, shard_numbers, shards_within
+from foldline.dataset.id_hash import shards_within
+from foldline.dataset.known_labels import KnownLabels
 from foldline.dataset.labels import Labels
 from foldline.io.files import sha256_of_file
 from foldline.models.model_config import ModelConfig
@@ -21,6 +22,7 @@ from foldline.planning.dataset_section import (
     scored_classes_of,
     submission_form,
 )
+from foldline.planning.shard_counts import coarser_shards, power_of_two
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
 ROWS_PER_SCAN = 5_000
@@ -33,7 +35,12 @@ MODEL_KEYS = tuple(field.name for field in fields(ModelConfig))
 
 
 def make_plan(
-    config: Mapping[str, Any], data_index: DataIndex, *, pinned: Path | None = None, scripts: Path = SCRIPTS
+    config: Mapping[str, Any],
+    data_index: DataIndex,
+    *,
+    pinned: Path | None = None,
+    known_labels: KnownLabels | None = None,
+    scripts: Path = SCRIPTS,
 ) -> WorkflowPlan:
     """Plan all jobs of a run.
 
@@ -41,6 +48,7 @@ def make_plan(
         config: the completed and checked configuration.
         data_index: index of the data.
         pinned: table of the example's images and their checksums (`workflow/examples`); None for the user's own data.
+        known_labels: labels of the test rows; None where they are not known.
         scripts: folder of the scripts of the rules.
     """
     stages = _Stages(config, data_index, scripts)
@@ -55,9 +63,10 @@ def make_plan(
     blend = stages.blend_folds(predictions, folds)
     stages.export(trained, blend)
     evaluation = stages.evaluate(blend, folds)
+    test_scores = [stages.score_test(known_labels, predictions, [blend, evaluation])] if known_labels else []
     # The report shows training images of the largest size.
     pictures = shards[stages.image_sizes[-1], "train"]
-    tables = [blend, evaluation, folds, *scans["train"], *audits.values(), *class_weights.values()]
+    tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values(), *class_weights.values()]
     stages.render_report([*tables, *trained.values(), *pictures])
     return stages.plan
 
@@ -99,7 +108,7 @@ class _Stages:
         # The inventory has more shards than the images of any size have. Both counts are powers of two: an image shard
         # covers whole inventory shards, and a new model changes neither.
         rows, source_bytes = len(index.image_bytes), sum(index.image_bytes)
-        count = _power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / self._shard_bytes)), above=True)
+        count = power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / self._shard_bytes)), above=True)
         settings = scan_settings(dataset, split, self._data_index.label_cells)
         runtime_arguments = {
             "root": dataset["root"],
@@ -161,7 +170,7 @@ class _Stages:
         expected_bytes = sum(min(source_bytes, jpeg_bytes) for source_bytes in index.image_bytes)
         scan_of = {job.wildcards["shard"]: job for job in scans}
         inventory_shards = list(scan_of)
-        names = _coarser_shards(inventory_shards, min(MOST_SHARDS, _power_of_two(expected_bytes / self._shard_bytes)))
+        names = coarser_shards(inventory_shards, min(MOST_SHARDS, power_of_two(expected_bytes / self._shard_bytes)))
         self.plan.shards[f"shards/{size}/{split}"] = names
         self.plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
         runtime_arguments = {"root": dataset["root"]}
@@ -203,7 +212,7 @@ class _Stages:
             size, inputs = model_config["image_size"], model_config["inputs"]
             labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
             weights = training_config["weights"]
-            weights_digest = _weights_digest(weights)
+            weights_digest = sha256_of_file(weights) if Path(weights).is_file() else None
             # In the key, a weights file counts by its content (`raw_digest`) and its format (suffix), not by its path.
             keyed = training_config | {"weights": Path(weights).suffix} if weights_digest else training_config
             trained[model, fold] = self._add(
@@ -285,16 +294,27 @@ class _Stages:
 
     def evaluate(self, blend: Job, folds: Job) -> Job:
         """The job that scores the OOF table."""
+        settings = self._evaluation_settings(self._dataset["metadata_columns"])
+        return self._add("evaluate", settings=settings, needs=[blend, folds])
+
+    def score_test(self, known_labels: KnownLabels, predictions: Sequence[Job], others: Sequence[Job]) -> Job:
+        """The job that scores the test predictions; it also needs the blend and the out-of-fold scores."""
         return self._add(
-            "evaluate",
-            settings={
-                **self._config["evaluation"],
-                **self._classes,
-                "scored_classes": self._scored_classes,
-                "metadata_columns": self._dataset["metadata_columns"],
-            },
-            needs=[blend, folds],
+            "score_test",
+            settings=self._evaluation_settings([]),
+            needs=[*(job for job in predictions if job.rule == "predict_test"), *others],
+            raw_digest=known_labels.digest,
+            runtime_arguments={"known_labels": asdict(known_labels)},
         )
+
+    def _evaluation_settings(self, metadata_columns: Sequence[str]) -> dict[str, Any]:
+        """Fields of `EvaluationConfig`."""
+        return {
+            **self._config["evaluation"],
+            **self._classes,
+            "scored_classes": self._scored_classes,
+            "metadata_columns": list(metadata_columns),
+        }
 
     def render_report(self, needs: Sequence[Job]) -> None:
         """The job that renders the report."""
@@ -323,24 +343,3 @@ class _Stages:
     @property
     def _shard_bytes(self) -> float:
         return float(self._config["shards"]["megabytes"]) * 1e6
-
-
-def _coarser_shards(finer: Sequence[str], count: int) -> list[str]:
-    """Names of those of `count` shards that hold one of the finer shards."""
-    numbers = map(shard_numbers, finer)
-    return [shard_name(index, count) for index in sorted({number * count // total for number, total in numbers})]
-
-
-def _power_of_two(ratio: float, *, above: bool = False) -> int:
-    """Greatest power of two that is at most `ratio`, or 1; with `above`, the least one that is greater than `ratio`.
-
-    Powers of two, because then a few rows more or less seldom change the number of shards.
-    """
-    count = 1
-    while (count if above else 2 * count) <= ratio:
-        count *= 2
-    return count
-
-
-def _weights_digest(weights: str) -> str | None:
-    return sha256_of_file(weights) if Path(weights).is_file() else None

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from foldline.dataset.channels import CHANNEL, joint_digest
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY_LABELS, Labels
-from foldline.dataset.sample_table import Row, SampleTable, read_rows, read_sample_table
+from foldline.dataset.sample_table import Columns, Row, SampleTable, read_rows, read_sample_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import (
@@ -218,7 +218,9 @@ def _check_channel_files(images: ImageDigests, files: ImageTable, ids: set[str],
 class _RecordSource:
     """A split of TFRecord files, by the ids of its samples; `samples` writes its table if it changed."""
 
-    def __init__(self, dataset: Mapping[str, Any], split: str, table: str, cache: Path):
+    def __init__(
+        self, dataset: Mapping[str, Any], split: str, table: str, cache: Path, *, columns: Columns | None = None
+    ):
         # Imported here: without TFRecord files Snakemake's Python needs none of these packages, and starts faster.
         try:
             from foldline.tfrecords.record_index import RecordNames, index_files
@@ -229,7 +231,7 @@ class _RecordSource:
                 f"TFRecord files ({error}); install both in the environment of Snakemake"
             ) from error
         self.table = table
-        self._dataset, self._columns = dataset, columns_of(dataset, split)
+        self._dataset, self._columns = dataset, columns or columns_of(dataset, split)
         self._names = RecordNames(
             **vars(self._columns), image=dataset["image_feature"], features=dataset["record_features"]
         )
@@ -267,6 +269,16 @@ class _RecordSource:
             record, file = record_of[row.id]
             samples.append(Sample(row, record.sha256, record.bytes, file))
         return samples
+
+
+def write_record_labels(dataset: Mapping[str, Any], split: str, table: str, labels: Labels, *, cache: Path) -> None:
+    """Write a table of the ids and labels of the TFRecord files of a split; `cache` is the folder of their index.
+
+    Raises:
+        FoldlineError: a TFRecord file cannot be used, or a record has no label that is allowed.
+    """
+    columns = replace(columns_of(dataset, TRAIN), group=None, metadata=(), labels=labels, separator=",")
+    _RecordSource(dataset, split, table, cache, columns=columns).samples(labels)
 
 
 def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:

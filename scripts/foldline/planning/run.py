@@ -20,6 +20,7 @@ from foldline.io.files import digest_of
 from foldline.planning import job_keys
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.job_keys import JobFiles
+from foldline.planning.known_labels import find_known_labels
 from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import RECORD_TABLES
 from foldline.planning.result_store import LocalResults, check_data_is_visible, open_results
@@ -135,7 +136,10 @@ class Run:
         )
         indexer = DataIndexer(config, folder=folder, pinned=pinned, record_tables=paths.record_tables())
         data_index = indexer.read()
-        plan = make_plan(config, data_index, pinned=pinned)
+        known_labels = find_known_labels(
+            config["dataset"], data_index, cache=folder / "records", record_tables=paths.record_tables()
+        )
+        plan = make_plan(config, data_index, pinned=pinned, known_labels=known_labels)
         plan.config = dict(config)
         indexer.store(data_index)
         return cls(plan, paths, results, lock, example_exists=data_index.written)

@@ -12,7 +12,7 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.strategies import configure_union_passthrough
 
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.results import ClassCounts, ColumnScores
+from foldline.evaluation.results import Calibration, ClassCounts, ColumnScores, MetricScores, Score
 from foldline.io.files import read_json
 from foldline.models.stage import Stage
 from foldline.splits.class_weights import ClassWeights
@@ -54,6 +54,22 @@ class Metrics:
     scored_classes: tuple[str, ...]
     classes: tuple[ClassCounts, ...]
     models: Mapping[str, ColumnScores]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitColumnScores(MetricScores):
+    """Scores of one model or of the blend on rows without folds; see `ColumnScores`."""
+
+    top_accuracy: Score | None = None
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class SplitMetrics:
+    """Content of `test_metrics.json`; see `Metrics`."""
+
+    rows: int
+    models: Mapping[str, SplitColumnScores]
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ NO_VALUE, MINUS = "\u2013", "\u2212"
 SECTIONS = (
     ("summary", "Summary"),
     ("scores", "Scores"),
+    ("test", "Test rows"),
     ("calibration-section", "Calibration"),
     ("subgroups", "Subgroups"),
     ("errors", "Largest errors"),
@@ -83,11 +84,16 @@ def _score_values(run: Run) -> dict[str, Any]:
     blend = metrics.models[BLEND]
     reliable = BLEND if blend.calibration.bins else run.recipe.models[0]
     subgroups = subgroup_tables(blend.subgroups)
+    tested = run.test_metrics
+    absent = {"subgroups"} if not subgroups else set()
+    absent |= {"test"} if tested is None else set()
     return {
-        "sections": [section for section in SECTIONS if section[0] != "subgroups" or subgroups],
+        "sections": [section for section in SECTIONS if section[0] not in absent],
+        "test_rows": tested.rows if tested else 0,
+        "test_scores": pooled_rows(run, columns, tested.models) if tested else [],
         "columns": columns,
         "main_name": columns[BLEND],
-        "pooled": pooled_rows(run, columns),
+        "pooled": pooled_rows(run, columns, metrics.models),
         "ranks": metrics.blend_rule == "rank_mean",
         "metric_names": ["average_precision", "log_loss", "brier", "accuracy", "f1"]
         + ["top_accuracy"] * (blend.top_accuracy is not None),

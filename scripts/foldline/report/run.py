@@ -7,7 +7,14 @@ import pandas as pd
 
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.oof import Oof
-from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, TrainedModelSettings
+from foldline.report.json_inputs import (
+    BlendRecipe,
+    FoldWeights,
+    Metrics,
+    Provenance,
+    SplitMetrics,
+    TrainedModelSettings,
+)
 from foldline.splits.fold_membership import scored_rows
 
 
@@ -17,6 +24,7 @@ class Run:
 
     Attributes:
         metrics: scores.
+        test_metrics: scores of the test rows; None where their labels are not known.
         recipe: how the models were blended.
         folds: fold table, external rows included.
         inventory: inventory of the train split.
@@ -28,6 +36,7 @@ class Run:
     """
 
     metrics: Metrics
+    test_metrics: SplitMetrics | None
     recipe: BlendRecipe
     folds: pd.DataFrame
     inventory: pd.DataFrame
@@ -93,6 +102,14 @@ def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: I
         raise FoldlineError(
             f"augmented samples of models and folds that the metrics do not have: {_names(unexpected)}; run the "
             "workflow again"
+        )
+    if run.test_metrics is not None and (
+        run.test_metrics.rows != run.recipe.test_rows or set(run.test_metrics.models) != set(run.metrics.models)
+    ):
+        raise FoldlineError(
+            f"the test scores are of {run.test_metrics.rows} rows and of {listing(list(run.test_metrics.models))}, the "
+            f"predictions of {run.recipe.test_rows} rows and of {listing(list(run.metrics.models))}; run the workflow "
+            "again"
         )
     rows = len(oof.ids)
     if run.metrics.rows != rows or len(run.scored) != rows:

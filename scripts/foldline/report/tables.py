@@ -7,7 +7,8 @@ import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
 from foldline.evaluation.oof import BLEND
-from foldline.evaluation.results import Score, Subgroups
+from foldline.evaluation.results import ColumnScores, Score, Subgroups
+from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
 from foldline.splits.fold_membership import NO_FOLD, external_rows
 
@@ -48,9 +49,10 @@ def _whisker(score: Score, start: float, length: float) -> dict[str, float] | No
     }
 
 
-def pooled_rows(run: Run, columns: Mapping[str, str]) -> list[Row]:
-    """Scores of all rows together, one table row per score column."""
-    scores = run.metrics.models
+def pooled_rows(
+    run: Run, columns: Mapping[str, str], scores: Mapping[str, ColumnScores] | Mapping[str, SplitColumnScores]
+) -> list[Row]:
+    """Scores of all out-of-fold rows together, or of all test rows, one table row per score column."""
     lines = whiskers([scores[column].auc for column in columns])
     return [
         {

@@ -162,6 +162,28 @@ def test_a_single_model_is_shown_once_unless_its_ranks_are_blended(
     assert page.count(">lite0</th>") >= 2
 
 
+def test_known_labels_of_the_test_rows_have_a_section_of_their_own(
+    rendered: Results, page: str, no_drawing: None, tmp_path: Path
+) -> None:
+    """Row 26."""
+    metrics = json.loads((rendered.folder / "metrics.json").read_text())
+    metrics["models"]["blend"]["auc"] |= {"value": 0.6789, "low": 0.61, "high": 0.72}
+    path, paths = tmp_path / "test_metrics.json", {name: tmp_path / f"{name}.png" for name in CAPTIONS}
+    arguments = {"report": tmp_path / "report.html", "figures": paths, "test_metrics": [path]}
+    path.write_text(json.dumps({"rows": 12, "models": metrics["models"]}))
+    render_report(**rendered.report_arguments(**arguments))
+    parser = PageParser()
+    parser.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    text = " ".join(parser.text.split())
+    assert "Test rows The labels of the 12 test images are known." in text
+    assert "0.67890.610 to 0.720" in text
+    assert 'id="test"' not in page
+    assert "0.6789" not in page
+    path.write_text(json.dumps({"rows": 11, "models": metrics["models"]}))
+    with pytest.raises(FoldlineError, match=r"the test scores are of 11 rows and of .*, the predictions of 12 rows"):
+        render_report(**rendered.report_arguments(**arguments))
+
+
 def test_inputs_of_another_run_leave_no_output(rendered: Results, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match="histories and metrics have different models and folds"):
         render_report(**rendered.report_arguments(report=tmp_path / "report.html", histories=[]))

@@ -1,0 +1,72 @@
+"""Find the labels of the test rows, if the configuration names them, before any job starts."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from foldline.dataset.cell_values import missing_words
+from foldline.dataset.known_labels import KnownLabels, digest_of_codes
+from foldline.dataset.labels import Labels
+from foldline.dataset.sample_table import Columns, read_sample_table
+from foldline.errors import FoldlineError, listing
+from foldline.io import storage
+from foldline.planning.data_index import DataIndex
+from foldline.planning.dataset_section import TEST, record_patterns, separator_of
+from foldline.planning.raw_data import write_record_labels
+
+# Value of `dataset.test_labels`: the test table or the test records have the target column themselves.
+OWN = "own"
+
+
+def find_known_labels(
+    dataset: Mapping[str, Any], data_index: DataIndex, *, cache: Path, record_tables: str
+) -> KnownLabels | None:
+    """Read and check the labels of the test rows.
+
+    How cells write labels follows from the labeled rows that are trained on, and not from these.
+
+    Args:
+        dataset: the `dataset` section of the completed configuration.
+        data_index: index of the data.
+        cache: folder of the index of TFRecord files.
+        record_tables: folder or URL of the tables that are made from TFRecord files.
+
+    Returns:
+        The labels; None if `dataset.test_labels` is null.
+
+    Raises:
+        FoldlineError: the table or the records cannot be used, or have other ids than the test rows.
+    """
+    given = dataset["test_labels"]
+    if given is None:
+        return None
+    labels = replace(Labels.from_config(dataset["labels"]), **data_index.label_cells)
+    records = given == OWN and record_patterns(dataset, TEST) is not None
+    table = data_index.tables[TEST] if given == OWN else storage.join(dataset["root"], given)
+    if records:
+        table = storage.join(record_tables, "test_labels.csv")
+        write_record_labels(dataset, TEST, table, labels, cache=cache)
+    known = KnownLabels(
+        table=table,
+        id_column=dataset["id_column"],
+        target_column=dataset["target_column"],
+        labels=labels,
+        missing=missing_words(dataset["missing"]),
+        separator="," if records else str(dataset["separator"]),
+    )
+    codes = known.read()
+    _check_ids(dataset, data_index.tables[TEST], codes, table)
+    return replace(known, digest=digest_of_codes(codes))
+
+
+def _check_ids(dataset: Mapping[str, Any], test_table: str, codes: Mapping[str, str], table: str) -> None:
+    columns = Columns(dataset["id_column"], target=None, group=None, separator=separator_of(dataset, TEST))
+    ids = set(read_sample_table(test_table, columns).ids)
+    unlabeled, unknown = sorted(ids - codes.keys()), sorted(codes.keys() - ids)
+    problems = [f"no label for the test id {listing(unlabeled)}"] if unlabeled else []
+    problems += [f"id {listing(unknown)}, which {test_table} does not have"] if unknown else []
+    if problems:
+        raise FoldlineError(
+            f"{table}: {' and '.join(problems)}; give every test row one label, or set dataset.test_labels to null"
+        )

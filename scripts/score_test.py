@@ -1,0 +1,130 @@
+"""Score the test predictions against known labels of the test rows, apart from the out-of-fold scores.
+
+Nothing is chosen by these labels: how models are blended and from which score a class is predicted were decided on
+out-of-fold rows.
+
+Inputs: test_predictions (a file per model and fold), recipe (of the blend), metrics (of the out-of-fold rows, for the
+    thresholds).
+Outputs: test_metrics (JSON; a value that is not defined is null, with the reason).
+Parameters: the fields of `EvaluationConfig`; known_labels, see `KnownLabels`, a raw table whose digest is in the key of
+    the job, so it is no input.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from foldline.dataset.known_labels import KnownLabels
+from foldline.dataset.label_arrays import label_array
+from foldline.errors import FoldlineError, listing
+from foldline.evaluation.blending import blend
+from foldline.evaluation.calibration import CALIBRATION_BINS
+from foldline.evaluation.merging import merge_test
+from foldline.evaluation.oof import BLEND, Oof
+from foldline.evaluation.results import split_scores
+from foldline.evaluation.scores import EvaluationConfig, column_scores
+from foldline.io.files import read_json, write_json
+from foldline.io.settings import build
+from foldline.step import step
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Files that are read.
+
+    Attributes:
+        test_predictions: prediction files of the test rows, of every model and fold.
+        recipe: description of the blend, from `blend_folds`.
+        metrics: out-of-fold scores, from `evaluate`.
+    """
+
+    test_predictions: Sequence[str | Path]
+    recipe: str | Path
+    metrics: str | Path
+
+
+def score_test(
+    inputs: Inputs, *, test_metrics: str | Path, known_labels: KnownLabels, config: EvaluationConfig
+) -> None:
+    """Score every model and the blend on the test rows; the prediction of a model is the mean over its folds.
+
+    The groups of test rows are not known: the intervals take rows as independent of each other.
+
+    Args:
+        inputs: files to read.
+        test_metrics: where the JSON file is written.
+        known_labels: the labels.
+        config: what is scored, and how; `metadata_columns` is empty.
+
+    Raises:
+        FoldlineError: predictions, labels and out-of-fold scores do not fit together.
+    """
+    codes, recipe = known_labels.read(), read_json(inputs.recipe)
+    ids = list(codes)
+    merged = merge_test(inputs.test_predictions, ids=ids, folds=range(recipe["folds"]), class_names=config.class_names)
+    scores = dict(zip(merged.models, merged.probabilities, strict=True))
+    table = Oof(
+        class_names=list(config.class_names),
+        ids=ids,
+        folds=np.zeros(len(ids), np.int64),
+        labels=label_array(list(codes.values()), config.class_names),
+        scores={**scores, BLEND: blend(merged.probabilities, recipe["rule"])},
+    )
+    found = column_scores(
+        table,
+        groups=ids,
+        metadata={},
+        rank_columns=[BLEND] if recipe["rule"] == "rank_mean" else [],
+        config=config,
+        thresholds=_thresholds(inputs.metrics, list(table.scores)),
+    )
+    area = found[BLEND].auc.value
+    logger.info("%d labeled test rows; ROC AUC of the blend: %s", len(ids), "none" if area is None else f"{area:.4f}")
+    positives = table.labels.sum(axis=0).tolist()
+    write_json(
+        test_metrics,
+        {
+            "rows": len(ids),
+            "blend_rule": recipe["rule"],
+            "confidence": config.confidence,
+            "bootstrap_draws": config.bootstrap_draws,
+            "seed": config.seed,
+            "threshold": config.threshold,
+            "calibration_bins": CALIBRATION_BINS,
+            "scored_classes": config.scored_classes,
+            "classes": [
+                {"name": name, "positives": count, "negatives": len(ids) - count}
+                for name, count in zip(config.class_names, positives, strict=True)
+            ],
+            "models": {column: split_scores(score) for column, score in found.items()},
+        },
+    )
+
+
+def _thresholds(metrics: str | Path, columns: Sequence[str]) -> dict[str, list[float]]:
+    """Thresholds of each class by score column, from the out-of-fold scores."""
+    models: Mapping[str, Any] = read_json(metrics)["models"]
+    missing = [column for column in columns if column not in models]
+    if missing:
+        raise FoldlineError(f"{metrics}: no scores of {listing(missing)}; run the workflow again")
+    return {column: [row["threshold"] for row in models[column]["classes"]] for column in columns}
+
+
+if __name__ == "__main__":
+    with step(snakemake):
+        settings = dict(snakemake.params.settings)
+        score_test(
+            Inputs(
+                test_predictions=snakemake.input.test_predictions,
+                recipe=snakemake.input.recipe,
+                metrics=snakemake.input.metrics,
+            ),
+            test_metrics=snakemake.output.test_metrics,
+            known_labels=build(KnownLabels, settings.pop("known_labels")),
+            config=build(EvaluationConfig, settings),
+        )
