@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from fixtures.faults import fill, largest_file, mounted, one_line, public_folder, unprivileged
 from fixtures.records import RECORDS, write_file
 from fixtures.small_training import small_network
 from foldline.errors import FoldlineError
 from foldline.io.files import write_json
+from foldline.io.parquet import write_parquet
 from foldline.io.system_errors import system_error, system_errors_explained
 from foldline.io.tables import LEAKS, write_table
 from foldline.models.weights_file import load_weights, save_weights
@@ -34,6 +36,7 @@ def write_leaks(path: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "a table": write_leaks,
+    "a Parquet file": lambda path: write_parquet(pa.table({"x": np.random.default_rng(1).random(2000)}), path),
     "a shard": write_file,
     "a JSON file": lambda path: write_json(path, ["0123456789"] * 10_000),
     "weights": lambda path: save_weights(small_network(), path),

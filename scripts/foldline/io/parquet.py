@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from foldline.errors import FoldlineError
-from foldline.io.files import atomic_write
+from foldline.io.files import atomic_write, open_file
 
 SUFFIX = ".parquet"
 # The bytes depend on the table, on these settings and on the version of pyarrow, whose name is in the file. No time, no
@@ -22,7 +22,11 @@ _FORMAT: dict[str, Any] = {
 
 
 def write_parquet(table: pa.Table, path: str | Path) -> None:
-    """Write a table, with the metadata of its schema; the file appears when it is complete."""
+    """Write a table, with the metadata of its schema; the file appears when it is complete.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
     with atomic_write(path) as handle:
         pq.write_table(table.combine_chunks(), handle, **_FORMAT)
 
@@ -31,28 +35,31 @@ def read_parquet(path: str | Path) -> pa.Table:
     """Read a whole table; the types, names and metadata are those of the file.
 
     Raises:
-        FoldlineError: there is no file, or it is damaged.
+        FoldlineError: the file is damaged.
+        OSError: it cannot be read.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with open_file(path) as handle, pq.ParquetFile(handle, page_checksum_verification=True) as file:
             # One thread: worker processes are forked from steps that read tables, and small tables gain nothing.
             table = file.read(use_threads=False)
             table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # Of the operating system.
+            raise
         raise _damaged(path, error) from error
     return table
 
 
 def read_parquet_schema(path: str | Path) -> pa.Schema:
-    """Read the types, names and metadata of a table without its rows.
-
-    Raises:
-        FoldlineError: there is no file, or it is damaged.
-    """
+    """Read the types, names and metadata of a table without its rows; errors as `read_parquet`."""
     try:
-        with pq.ParquetFile(path) as file:
+        with open_file(path) as handle, pq.ParquetFile(handle) as file:
             return file.schema_arrow
     except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # Of the operating system.
+            raise
         raise _damaged(path, error) from error
 
 

@@ -5,6 +5,7 @@ give the same bytes.
 """
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from foldline.errors import FoldlineError, listing
-from foldline.io.files import atomic_write
+from foldline.io.files import atomic_write, read_file
 from foldline.io.parquet import SUFFIX, read_parquet, write_parquet
 
 TEXT, INTEGER, REAL, FLOAT32 = "str", "int64", "float64", "float32"
@@ -86,6 +87,7 @@ def read_table(path: str | Path, columns: Mapping[str, str], *, key: Sequence[st
 
     Raises:
         FoldlineError: the file is empty or damaged, or as `write_table`.
+        OSError: it cannot be read.
     """
     return _to_pandas(read_arrow_table(path, columns, key=key))
 
@@ -153,40 +155,39 @@ def arrow_schema(columns: Mapping[str, str], metadata: Mapping[str, str] | None 
 
 
 def _read_csv(path: Path, columns: Mapping[str, str]) -> pa.Table:
+    data = read_file(path)
     try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            names = next(csv.reader(handle), [])
+        names = next(csv.reader(io.TextIOWrapper(io.BytesIO(data), encoding="utf-8", newline="")), [])
         if not names:
             raise FoldlineError(f"{path}: the file is empty; remove it and run the workflow again")
         _check_names(names, path, columns)
-        return _parse_csv(path, {name: columns.get(name, TEXT) for name in names})
+        return _parse_csv(data, {name: columns.get(name, TEXT) for name in names})
     except pa.ArrowInvalid as error:
-        reason = _wrong_cell(path, names, columns) or error
+        reason = _wrong_cell(data, names, columns) or error
         raise FoldlineError(f"{path}: {reason}; remove the file and run the workflow again") from error
-    except (OSError, UnicodeError) as error:
-        raise FoldlineError(f"{path}: cannot be read ({error}); remove the file and run the workflow again") from error
+    except UnicodeError as error:
+        raise FoldlineError(f"{path}: is not UTF-8 ({error}); remove the file and run the workflow again") from error
 
 
-def _parse_csv(path: Path, types: Mapping[str, str]) -> pa.Table:
+def _parse_csv(data: bytes, types: Mapping[str, str]) -> pa.Table:
     options = arrow_csv.ConvertOptions(
         column_types={name: ARROW_TYPES[kind] for name, kind in types.items()},
         null_values=[],
-        strings_can_be_null=False,
     )
     # The whole file is one block, because a row must not be longer than a block.
     return arrow_csv.read_csv(
-        path,
-        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=path.stat().st_size + 1),
+        pa.BufferReader(data),
+        read_options=arrow_csv.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=arrow_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False),
         convert_options=options,
     )
 
 
-def _wrong_cell(path: Path, names: Sequence[str], columns: Mapping[str, str]) -> str | None:
+def _wrong_cell(data: bytes, names: Sequence[str], columns: Mapping[str, str]) -> str | None:
     """Describe the first cell that is not of the declared type; None if the file is no table."""
     parse = {INTEGER: int, REAL: float, FLOAT32: float}
     try:
-        table = _parse_csv(path, dict.fromkeys(names, TEXT))
+        table = _parse_csv(data, dict.fromkeys(names, TEXT))
     except pa.ArrowInvalid:
         return None
     for name, kind in columns.items():

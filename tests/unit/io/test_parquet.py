@@ -1,5 +1,6 @@
 """Parquet files have the same bytes for the same table, and a damaged one is never read as something else."""
 
+import os
 import random
 import subprocess
 import sys
@@ -97,6 +98,10 @@ def test_a_cut_file_is_refused(length: int, table: pa.Table, tmp_path: Path) -> 
         read_parquet(tmp_path / "a.parquet")
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match=r"a\.parquet: cannot be read as a Parquet file"):
-        read_parquet(tmp_path / "a.parquet")
+def test_errors_of_the_operating_system_stay_what_they_are(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for read in (read_parquet, read_parquet_schema):
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / "a.parquet")
+        with pytest.raises(OSError, match="pipe"):
+            read(tmp_path / "pipe")

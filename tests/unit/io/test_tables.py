@@ -202,6 +202,7 @@ def test_shards_are_joined_sorted_and_unique(suffix: str, tmp_path: Path) -> Non
         write_table(pd.DataFrame({"id": names, **columns}).astype({"fold": "int64"}), path, FOLDS)
     found = read_tables(paths, FOLDS)
     assert list(found["id"]) == ["a", "b", "c"]
+    assert list(found.index) == [0, 1, 2]
     assert list(found["site"]) == ["NA"] * 3
     with pytest.raises(FoldlineError, match="id a, c occurs more than once"):
         read_tables([paths[0], *paths], FOLDS)
