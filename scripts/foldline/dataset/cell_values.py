@@ -17,6 +17,8 @@ DEFAULT_MISSING = (
     *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
 BOOLEANS = {"true": "1", "false": "0"}
+# First characters of the texts that `canonical` may change.
+_FIRST = frozenset("-0123456789tTfF")
 _WHOLE = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.0*)?")
 _LARGE = re.compile(r"-?[1-9](?:\.[0-9]+)?e\+[0-9]{2,3}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -28,6 +30,8 @@ def canonical(text: str) -> str:
     Only whole numbers as programs write them change. 007, 1.10 and 1e5 may be names, so they stay as they are.
     """
     stripped = text.strip()
+    if stripped[:1] not in _FIRST:
+        return stripped
     whole = _WHOLE.fullmatch(stripped)
     if whole:
         return whole[2] if whole[2] == "0" else whole[1] + whole[2]
@@ -59,9 +63,9 @@ def missing_words(words: Sequence[str | float]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word for some in listed for word in some))
 
 
-def is_missing(text: str, words: tuple[str, ...]) -> bool:
+def is_missing(text: str, words: tuple[str, ...], *, is_canonical: bool = False) -> bool:
     """Whether a cell is empty or one of the words, in any spelling of its value and with any case."""
-    return _folded(text) in _folded_words(words)
+    return (text.casefold() if is_canonical else _folded(text)) in _folded_words(words)
 
 
 @lru_cache(maxsize=64)

@@ -10,9 +10,8 @@ Standard library only for CSV on a local disk, because the process that builds t
 import csv
 import io
 import itertools
-import operator
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ LINE, ROW = "line", "row"
 MOST_CHARACTERS = 2**31 - 1
 # No table holds a NUL, see `table_text`.
 _END = "\0end"
+ROWS_PER_BLOCK = 500
 _LIMIT_LOCK = threading.Lock()
 
 
@@ -129,15 +129,8 @@ def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, every
             raise _unclosed(path, 1)
         _check_header(path, header, wanted)
         names = list(dict.fromkeys(header if every else wanted))
-        pick = _picker([header.index(name) for name in names])
-        lines, picked, wrong = _read_lines(path, rows, len(header), pick)
-    columns = zip(*picked, strict=True) if picked else ((),) * len(names)
-    table = RawTable(
-        path,
-        header,
-        lines,
-        {name: [cell.strip() for cell in cells] for name, cells in zip(names, columns, strict=True)},
-    )
+        lines, columns, wrong = _read_lines(path, rows, len(header), [header.index(name) for name in names])
+    table = RawTable(path, header, lines, dict(zip(names, columns, strict=True)))
     if wrong:
         problems = [(line, f"{cells} cells") for line, cells in wrong]
         remedy = f"the header has {len(header)}, separated by {NAMES[delimiter]}; correct these lines"
@@ -167,40 +160,53 @@ def _header(rows: _Rows) -> tuple[str, ...]:
 
 
 def _read_lines(
-    path: str, rows: _Rows, width: int, pick: Callable[[list[str]], tuple[str, ...]]
-) -> tuple[list[int], list[tuple[str, ...]], list[tuple[int, int]]]:
+    path: str, rows: _Rows, width: int, indices: Sequence[int]
+) -> tuple[list[int], list[list[str]], list[tuple[int, int]]]:
     """Read all rows after the header.
 
+    Args:
+        path: name of the table in an error message.
+        rows: the rows.
+        width: number of cells that a row must have.
+        indices: indices of the columns to read.
+
     Returns:
-        Line of each row, its picked cells, and line and number of cells of the rows that have a wrong number.
+        Line of each row; cells of each column without spaces around them; line and number of cells of each row that has
+        a wrong number.
 
     Raises:
         FoldlineError: a quote is open at the end.
     """
     lines: list[int] = []
-    picked: list[tuple[str, ...]] = []
+    columns: list[list[str]] = [[] for _ in indices]
     wrong: list[tuple[int, int]] = []
+    # Few rows at a time: Python would search the lists of a million rows for garbage again and again.
+    block: list[list[str]] = []
     last, last_line = [_END], 1
     for line, cells in rows:
         last, last_line = cells, line
         if len(cells) == width and cells[0] != _END:
             lines.append(line)
-            picked.append(pick(cells))
+            block.append(cells)
+            if len(block) == ROWS_PER_BLOCK:
+                _extend(columns, block, indices)
+                block = []
         elif len(cells) > 1 or (cells[0].strip() and cells[0] != _END):
             wrong.append((line, len(cells)))
     if last != [_END]:
         raise _unclosed(path, last_line)
-    return lines, picked, wrong
+    _extend(columns, block, indices)
+    return lines, columns, wrong
 
 
 def _unclosed(path: str, line: int) -> FoldlineError:
     return FoldlineError(f"{path}, line {line}: a quotation mark opens a cell that never ends; close or remove it")
 
 
-def _picker(indices: Sequence[int]) -> Callable[[list[str]], tuple[str, ...]]:
-    if len(indices) == 1:
-        return lambda cells: (cells[indices[0]],)
-    return operator.itemgetter(*indices) if indices else lambda cells: ()
+def _extend(columns: Sequence[list[str]], block: Sequence[Sequence[str]], indices: Sequence[int]) -> None:
+    """Add the cells of some rows to the columns."""
+    for column, index in zip(columns, indices, strict=True):
+        column += [cells[index].strip() for cells in block]
 
 
 def _find_separator(path: str, text: str, wanted: Sequence[str], separator: str) -> str:

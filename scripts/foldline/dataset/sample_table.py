@@ -14,6 +14,7 @@ from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY, BINARY_LABELS, NUMBERS, Labels
 from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
 from foldline.errors import FoldlineError, listing
+from foldline.io.garbage import garbage_search_paused
 
 # Column of a table that names the image of each row itself.
 PATH = "path"
@@ -49,7 +50,8 @@ class Columns:
 
     def value(self, text: str) -> str:
         """Canonical text of a cell of a group, label or metadata column; "" if it is missing."""
-        return "" if is_missing(text, self.missing) else canonical(text)
+        value = canonical(text)
+        return "" if is_missing(value, self.missing, is_canonical=True) else value
 
 
 class Row(NamedTuple):
@@ -147,8 +149,9 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
     Raises:
         FoldlineError: as `read_sample_table`, `label_reading.resolve` and `SampleTable.rows`.
     """
-    table = read_sample_table(path, columns)
-    return table.rows(resolve(columns.labels, table.label_cells()))
+    with garbage_search_paused():
+        table = read_sample_table(path, columns)
+        return table.rows(resolve(columns.labels, table.label_cells()))
 
 
 def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:

@@ -19,6 +19,7 @@ from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Columns, Row, SampleTable, read_rows, read_sample_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
+from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_section import (
     EXTERNAL,
     TRAIN,
@@ -110,6 +111,11 @@ def read_raw_data(
     """
     if pinned is not None and not _example_is_written(dataset, pinned):
         return _pinned_data(dataset, pinned)
+    with garbage_search_paused():
+        return _read_tables(dataset, cache, record_tables)
+
+
+def _read_tables(dataset: Mapping[str, Any], cache: Path, record_tables: str) -> RawData:
     digests, listings = DigestCache(cache), BucketListings()
     sources: dict[str, _Source] = {}
     for split in splits_of(dataset):

@@ -147,6 +147,10 @@ def test_a_separator_is_found_or_set(separator: str, key: str, tmp_path: Path) -
     assert read(tmp_path, text, ("id", "a,b;c\td"), separator=key) == table
 
 
+def test_a_separator_within_a_column_name_is_none(tmp_path: Path) -> None:
+    assert read(tmp_path, "id,a;b;c;d\nx,1;2\n", ("id",), every=True).columns == {"id": ["x"], "a;b;c;d": ["1;2"]}
+
+
 def test_a_separator_that_is_not_that_of_the_table_is_an_error(tmp_path: Path) -> None:
     assert "no column id, target; the table has id,target,note" in refused(tmp_path, PLAIN, separator=";")
 
