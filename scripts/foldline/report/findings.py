@@ -10,6 +10,7 @@ from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores
 from foldline.report.run import Run
 from foldline.report.tables import RULES, external_counts
+from foldline.splits.fold_audit import oversized_groups
 
 # Below this expected calibration error the report says that scores can be read as probabilities.
 CALIBRATED = 0.05
@@ -38,6 +39,7 @@ def findings(run: Run) -> list[Finding]:
     candidates = [
         _auc(run, blend),
         _folds(blend),
+        _group_sizes(run),
         _rare_classes(run),
         _blend(run),
         _calibration(blend),
@@ -78,6 +80,20 @@ def _folds(blend: ColumnScores) -> Finding:
         return Finding(WARNING, text)
     text += f"The pooled AUC differs from that mean by {abs(difference):.4f}: the folds score on the same scale."
     return Finding(GOOD, text)
+
+
+def _group_sizes(run: Run) -> Finding | None:
+    """Warn of groups with more rows than a fold of equal size, which chains of duplicates can make too."""
+    large = oversized_groups(list(run.scored["group"]), run.metrics.folds)
+    if not large:
+        return None
+    shown = [f"{group} ({_counted(rows, 'image')})" for group, rows in large]
+    text = (
+        f"{_counted(len(large), 'group')} {'is' if len(large) == 1 else 'are'} larger than a fold of equal size: "
+        f"{listing(shown, limit=5)}. Groups are never divided, so the folds differ in size. Check the group column and "
+        "the duplicates that merged groups."
+    )
+    return Finding(WARNING, text)
 
 
 def _rare_classes(run: Run) -> Finding | None:

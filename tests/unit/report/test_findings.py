@@ -49,6 +49,13 @@ def test_folds_without_auc_are_counted() -> None:
     assert "[warn] 1 of 3 folds have no AUC, because their rows have only one label." in text
 
 
+def test_a_group_that_is_larger_than_a_fold_is_a_warning() -> None:
+    rows = [("p1", 0), ("p1", 0), ("p1", 0), ("p2", 1), ("p3", 1)]
+    text = summary(report_run(column_scores(0.9), train_rows=rows, external_folds=[-1] * 9))
+    assert "[warn] 1 group is larger than a fold of equal size: p1 (3 images). Groups are never divided" in text
+    assert "larger than a fold" not in summary(report_run(column_scores(0.9), train_rows=rows[1:]))
+
+
 def test_rare_classes_are_listed() -> None:
     counts = (ClassCounts("mark", 3, 7, 3, rare=False), ClassCounts("spot", 1, 9, 1, rare=True))
     run = with_metrics(report_run(column_scores(0.9)), classes=counts, scored_classes=("mark", "spot"))
