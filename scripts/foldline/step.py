@@ -18,6 +18,7 @@ from typing import Any
 from foldline.errors import FoldlineError, StoppedError, listing
 from foldline.io import storage
 from foldline.io.build_record import BuildRecord
+from foldline.io.files import sha256_of_file
 from foldline.io.settings import build
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
@@ -38,6 +39,7 @@ class JobFacts:
         code: digest of the script and of the code that it imports.
         dependents: paths or URLs of the records (`built`) of the jobs that read an output of this one.
         on_disk: whether the outputs stay on the disk where the job writes them.
+        raw_files: SHA-256 of files of the user that are in the key, by their paths.
     """
 
     key: str
@@ -45,6 +47,7 @@ class JobFacts:
     code: str
     dependents: tuple[str, ...]
     on_disk: bool
+    raw_files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     registered: list[Callable[[], None]] = []
     try:
         _check_code(Path(snakemake.scriptdir, job.script), job.code)
+        _check_raw_files(job.raw_files)
         inputs = _input_statuses(snakemake.input)
         yield Step(job.key, registered.append)
         _check_inputs(inputs)
@@ -111,6 +115,12 @@ def _check_code(script: Path, planned: str) -> None:
         raise FoldlineError(
             f"{script}: the code of this step changed after the run was planned; run the same command again"
         )
+
+
+def _check_raw_files(planned: Mapping[str, str]) -> None:
+    changed = [path for path, sha256 in planned.items() if not Path(path).is_file() or sha256_of_file(path) != sha256]
+    if changed:
+        raise FoldlineError(f"{listing(changed)} changed after the run was planned; run the same command again")
 
 
 def _input_statuses(inputs: Any) -> dict[Path, tuple[int, ...]]:

@@ -92,6 +92,7 @@ def job_facts(
             "code": job.code,
             "dependents": dependents[job.name],
             "on_disk": results.on_disk,
+            "raw_files": job.raw_files,
         }
         for job in plan.jobs
     }

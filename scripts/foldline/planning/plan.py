@@ -97,7 +97,7 @@ class _Stages:
         if pinned is None:
             return []
         settings = {"example": self._dataset["example"]}
-        return [self._add("example_data", settings=settings, raw_digest=sha256_of_file(pinned))]
+        return [self._add("example_data", settings=settings, raw_files={str(pinned): sha256_of_file(pinned)})]
 
     def scan_images(self, example: Sequence[Job]) -> dict[str, list[Job]]:
         """Scan jobs by split, one for each shard of the inventory."""
@@ -212,9 +212,9 @@ class _Stages:
             size, inputs = model_config["image_size"], model_config["inputs"]
             labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
             weights = training_config["weights"]
-            weights_digest = sha256_of_file(weights) if Path(weights).is_file() else None
-            # In the key, a weights file counts by its content (`raw_digest`) and its format (suffix), not by its path.
-            keyed = training_config | {"weights": Path(weights).suffix} if weights_digest else training_config
+            raw_files = {weights: sha256_of_file(weights)} if Path(weights).is_file() else {}
+            # In the key, a weights file counts by its content and its format (suffix), not by its path.
+            keyed = training_config | {"weights": Path(weights).suffix} if raw_files else training_config
             trained[model, fold] = self._add(
                 "train_fold",
                 model=model,
@@ -226,7 +226,7 @@ class _Stages:
                     **self._classes,
                 },
                 needs=[folds, class_weights[fold], *labeled_shards],
-                raw_digest=weights_digest,
+                raw_files=raw_files,
                 runtime_arguments={
                     # The script gets the path of the weights file.
                     "training_config": training_config,

@@ -125,8 +125,7 @@ class Run:
         lock = RunLock(Path(paths.below_prefix(OWN_FOLDER)) / "run.lock")
         if lock.holder:
             logger.warning(
-                "another run works in this directory (%s); what it does is planned apart from it, and nothing is "
-                "changed",
+                "another run works in this directory (%s); this command plans in a private folder and changes nothing",
                 lock.holder,
             )
             paths = paths.made_private()

@@ -33,6 +33,7 @@ class Job:
         needs: jobs whose outputs it reads and whose changes make it stale.
         key: digest of everything that defines the result.
         code: digest of its script and of the code that the script imports.
+        raw_files: SHA-256 of files that it reads and that are in its key, by their paths.
     """
 
     rule: str
@@ -42,6 +43,7 @@ class Job:
     needs: tuple["Job", ...]
     key: str
     code: str = ""
+    raw_files: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -85,6 +87,7 @@ class WorkflowPlan:
         settings: Mapping[str, Any],
         needs: Sequence[Job] = (),
         raw_digest: str | None = None,
+        raw_files: Mapping[str, str] | None = None,
         runtime_arguments: Mapping[str, Any] | None = None,
         **wildcards: str | int,
     ) -> Job:
@@ -94,7 +97,8 @@ class WorkflowPlan:
             script: script of the job; its rule has the same name.
             settings: see `Job`.
             needs: jobs that it needs, already in the plan.
-            raw_digest: digest of the files that it reads and no job writes.
+            raw_digest: digest of the rows and images that it reads and no job writes.
+            raw_files: SHA-256 of other such files, by their paths; their contents are in the key, their paths are not.
             runtime_arguments: see `Job`.
             **wildcards: values of the rule's wildcards.
         """
@@ -106,11 +110,13 @@ class WorkflowPlan:
                 "wildcards": values,
                 "code": code,
                 "settings": dict(settings),
-                "raw": raw_digest,
+                "raw": [raw_digest, *sorted((raw_files or {}).values())],
                 "needs": [job.key for job in needs],
             }
         )
-        job = Job(rule, values, dict(settings), dict(runtime_arguments or {}), tuple(needs), key, code)
+        job = Job(
+            rule, values, dict(settings), dict(runtime_arguments or {}), tuple(needs), key, code, dict(raw_files or {})
+        )
         self.jobs.append(job)
         self.arguments[job.name] = {**job.settings, **job.runtime_arguments}
         return job

@@ -127,6 +127,7 @@ def test_steps_get_the_key_of_their_job_and_the_records_that_depend_on_it(
         "code": "code-1",
         "dependents": [str(files_of(plan.jobs[1]).built)],
         "on_disk": True,
+        "raw_files": {},
     }
     assert facts["second"]["dependents"] == []
     build(JobFacts, facts["first"])

@@ -15,6 +15,7 @@ import pytest
 from fixtures.step_jobs import step_job
 from foldline.errors import FoldlineError, StoppedError
 from foldline.io.build_record import BuildRecord
+from foldline.io.files import sha256_of_file
 from foldline.step import step
 
 
@@ -93,6 +94,17 @@ def test_a_step_does_not_run_with_code_that_was_not_planned(job: SimpleNamespace
         pytest.fail("the body runs")
     assert ended.value.code == 1
     assert "train.py: the code of this step changed after the run was planned" in Path(job.log[0]).read_text()
+
+
+def test_a_step_does_not_read_weights_that_were_not_planned(job: SimpleNamespace) -> None:
+    weights = Path(job.input.folds).with_name("imagenet.pth")
+    weights.write_text("planned")
+    job.params.job["raw_files"] = {str(weights): sha256_of_file(weights)}
+    with step(job):
+        weights.write_text("edited")
+    with pytest.raises(SystemExit), step(job):
+        pytest.fail("the body runs")
+    assert "imagenet.pth changed after the run was planned" in Path(job.log[0]).read_text()
 
 
 @pytest.mark.parametrize("change", ["content", "mtime", "deleted"])
