@@ -24,6 +24,7 @@ from foldline.training.snapshot_file import parse_snapshot
 from foldline.training.state import TrainingState
 from foldline.training.trainer import HISTORY, Trainer, TrainingTask
 from foldline.training.training_config import CheckpointConfig, TrainingConfig
+from foldline.training.training_step import Step, StepConfig, make_step
 from sklearn.metrics import roc_auc_score
 
 ROWS = 50
@@ -270,6 +271,21 @@ def test_rows_that_end_early_are_an_error() -> None:
     short = tf.data.Dataset.from_tensor_slices(({"image": images}, labels)).batch(BATCH, drop_remainder=True)
     with pytest.raises(FoldlineError, match="the shards end before step 6"):
         trainer(small_network(), task(validation_with([1, 1]), short.skip), config(epochs=2)).run()
+
+
+def test_the_steps_get_the_settings_of_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows 5, 8 and 20: color space, reduction and activation."""
+    given: list[StepConfig] = []
+
+    def recorded(*arguments: Any) -> Step:
+        given.append(arguments[-1])
+        return make_step(*arguments)
+
+    monkeypatch.setattr("foldline.training.trainer.make_step", recorded)
+    one = replace(task(validation_with([1])), activation="softmax")
+    settings = config(epochs=1, loss={"reduction": "sum"}, augment={"color_space": "hsv"})
+    trainer(small_network(), one, settings).run()
+    assert given == [StepConfig(BATCH, "softmax", "sum", "hsv")]
 
 
 def test_a_batch_larger_than_the_training_rows_is_an_error() -> None:
