@@ -3,19 +3,28 @@
 Inputs: oof_predictions and test_predictions (a file per model and fold), folds (fold table).
 Outputs: oof (Parquet; a row per train id, none per external id), oof_csv (the same for people, see
     `evaluation.oof`), submission, recipe (JSON: how the models were blended and why).
-Parameters: the fields of `BlendConfig`; sample_submission, a raw table whose digest is in the key of the job, so it is
-    no input.
+Parameters: the fields of `BlendConfig`; sample_submission and sample_separator, a raw table and how to read it; the
+    digest of the table is in the key of the job, so it is no input.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from foldline.dataset.label_arrays import label_array
-from foldline.dataset.submission import LABELS, SampleSubmission, check_values, read_sample, write_submission
+from foldline.dataset.raw_table import AUTO
+from foldline.dataset.submission import (
+    LABELS,
+    SampleSubmission,
+    SubmissionForm,
+    check_values,
+    read_sample,
+    write_submission,
+)
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.blending import BlendConfig, blend, choose_rule
 from foldline.evaluation.merging import MergedPredictions, merge_oof, merge_test
@@ -38,13 +47,15 @@ class Inputs:
         oof_predictions: held-out predictions of every model and fold; see `evaluation.prediction_files`.
         test_predictions: predictions of the test rows of every model and fold.
         folds: fold table; its external rows are not scored.
-        sample_submission: CSV file whose header, ids and row order the submission takes; a path or URL.
+        sample_submission: table whose header, ids, row order and further columns the submission takes; a path or URL.
+        sample_separator: see `raw_table.read_raw_table`.
     """
 
     oof_predictions: Sequence[str | Path]
     test_predictions: Sequence[str | Path]
     folds: str | Path
     sample_submission: str | Path
+    sample_separator: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     table = scored_rows(read_table(inputs.folds, FOLDS))
     labels = label_array(list(table["target"]), config.class_names)
     form = config.submission_form
-    sample = read_sample(inputs.sample_submission, id_column=form.id_column, columns=form.columns)
+    sample = _read_sample(inputs, form)
     ids, fold_of_row = list(table["id"]), table["fold"].to_numpy()
     folds = np.unique(fold_of_row).tolist()
     held_out = merge_oof(inputs.oof_predictions, ids=ids, folds=fold_of_row, class_names=config.class_names)
@@ -117,12 +128,29 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         "folds": len(folds),
         "oof_rows": len(labels),
         "test_rows": len(sample.ids),
+        "submission": form.description(sample),
         "submission_thresholds": thresholds,
     }
     write_json(outputs.recipe, recipe)
-    areas = ", ".join(f"{name} {score:.4f}" for name, score in scores.items())
-    logger.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(held_out.models), rule, areas)
-    logger.info("%d out-of-fold rows, %d rows in the submission", len(labels), len(sample.ids))
+    _log(recipe, sample)
+
+
+def _log(recipe: Mapping[str, Any], sample: SampleSubmission) -> None:
+    areas = ", ".join(f"{name} {score:.4f}" for name, score in recipe["scores"].items())
+    logger.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(recipe["models"]), recipe["rule"], areas)
+    logger.info("%d out-of-fold rows, %d rows in the submission", recipe["oof_rows"], recipe["test_rows"])
+    logger.info("%s", recipe["submission"])
+    if sample.suspects:
+        logger.warning(
+            "column %s of the sample submission has one value in all rows and is copied; if it is a class, add it to "
+            "dataset.labels.classes",
+            listing(sample.suspects),
+        )
+
+
+def _read_sample(inputs: Inputs, form: SubmissionForm) -> SampleSubmission:
+    path, separator = inputs.sample_submission, inputs.sample_separator
+    return read_sample(path, id_column=form.id_column, columns=form.columns, separator=separator)
 
 
 def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> None:
@@ -156,30 +184,35 @@ def _write_submission(
         Thresholds of the predicted classes, (n_classes,); None for a submission of scores.
     """
     form = config.submission_form
-    if form.form != LABELS:
+    if form.has_probabilities:
         # The shortest text that gives the same float32.
         cells = [[str(value) for value in row] for row in scores[:, config.scored]]
         write_submission(path, sample=sample, columns=form.columns, cells=cells)
         return None
     # In float64, as `evaluate` computes them.
     thresholds = class_thresholds(oof.labels, oof.scores[BLEND].astype(np.float64), form.threshold)
-    texts = _class_texts(scores.astype(np.float64), thresholds, config)
-    write_submission(path, sample=sample, columns=form.columns, cells=[[text] for text in texts])
+    predicted = _predicted_cells(scores.astype(np.float64), thresholds, config)
+    write_submission(path, sample=sample, columns=form.columns, cells=predicted)
     return thresholds
 
 
-def _class_texts(scores: npt.NDArray[np.float64], thresholds: Sequence[float], config: BlendConfig) -> list[str]:
-    """Join the predicted classes of each sample, (n_samples,)."""
+def _predicted_cells(
+    scores: npt.NDArray[np.float64], thresholds: Sequence[float], config: BlendConfig
+) -> list[list[str | int]]:
+    """Cells of predicted classes, (n_samples, n_columns): their words in one cell, or 0 and 1 for each class."""
     form = config.submission_form
     predictions = predicted_classes(
         scores,
         thresholds,
         activation=config.activation,
-        empty=form.empty,
+        # The only class of a binary task may be absent.
+        empty=form.empty or len(config.class_names) == 1,
         exclusive=config.class_names.index(form.exclusive) if form.exclusive else None,
     )
-    words = config.class_names if form.words == "names" else [str(number) for number in range(len(config.class_names))]
-    return [form.separator.join(words[number] for number in numbers) for numbers in predictions]
+    if form.form != LABELS:
+        return [[int(number in numbers) for number in config.scored] for numbers in predictions]
+    words = form.class_words.texts(config.class_names)
+    return [[form.separator.join(words[number] for number in numbers)] for numbers in predictions]
 
 
 if __name__ == "__main__":
@@ -191,6 +224,7 @@ if __name__ == "__main__":
                 test_predictions=snakemake.input.test_predictions,
                 folds=snakemake.input.folds,
                 sample_submission=settings.pop("sample_submission"),
+                sample_separator=settings.pop("sample_separator"),
             ),
             Outputs(
                 oof=snakemake.output.oof,

@@ -1,98 +1,94 @@
-"""Ready-made TFRecords go in and come out as shards of the same rows; their files may be the folds."""
+"""The melanoma recipe, from the records of the competition's own folder to its submission; files are the folds."""
 
 import collections
+import csv
 from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from fixtures.competitions import write_melanoma
 from fixtures.project import Project, copy_workflow
-from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.tfrecords.manifests import read_manifest
 from foldline.tfrecords.record_files import read_records
 from foldline.tfrecords.records import decode_record
 
 pytestmark = pytest.mark.slow
 
-SIZE, FILES, ROWS = 32, 4, 8
-MODEL = {"backbone": "efficientnet-lite0", "weights": "none", "image_size": SIZE, "epochs": 1, "batch_size": 8}
+FILES, ROWS, TEST = 4, 8, 4
+METADATA = ["age_approx", "sex", "anatom_site_general_challenge"]
+RECIPE = ("--configfile", "config/melanoma.yaml", "--config", "dataset={root: data}", "folds={count: 2}")
+# As cheap as can be; everything else is the recipe's.
+CHEAP = (
+    "models={b3: {inputs: [metadata], backbone: null, image_size: 32, epochs: 1, batch_size: 8, "
+    "schedule: {warmup_epochs: 0}}}",
+    "prediction={views: 1}",
+    "preset=competition_records",
+)
+SHARD = Path("results", "shards", "32", "train", "00000-of-00001.tfrec")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    folder = tmp_path_factory.mktemp("records")
+    folder = tmp_path_factory.mktemp("melanoma")
     copy_workflow(folder)
-    (folder / "data").mkdir()
-    for number in range(FILES):
-        # A count in the name that is wrong, and names without one, mean nothing.
-        name = f"train{number:02d}-999.tfrec" if number else "train.tfrec"
-        write_tfrecord(folder / "data" / name, examples(ROWS, first=number * ROWS, size=SIZE))
-    write_tfrecord(folder / "data" / "test.tfrec", examples(5, first=100, size=SIZE, labeled=False))
-    config = {
-        "dataset": {
-            "root": "data",
-            "id_column": "image_name",
-            "target_column": "target",
-            "group_column": "patient_id",
-            "metadata_columns": METADATA,
-            "train_records": ["train*.tfrec"],
-            "test_records": ["test.tfrec"],
-            "sample_submission": None,
-        },
-        "leaks": {"near_duplicate_bits": None},
-        "folds": {"method": "files", "count": 2},
-        "models": {"a": MODEL},
-    }
-    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+    write_melanoma(folder / "data", files=FILES, rows=ROWS, test=TEST)
     made = Project(folder)
-    made.snakemake("results/folds.csv", f"results/shards/{SIZE}/train/00000-of-00001.tfrec")
+    made.snakemake("results/submission.csv", *RECIPE, *CHEAP)
     return made
 
 
-def rows() -> dict[str, dict]:
-    return {example["image_name"].decode(): example for example in examples(FILES * ROWS, size=SIZE)}
+def rows_of(project: Project, split: str) -> list[dict[str, str]]:
+    with (project.folder / "data" / f"{split}.csv").open(newline="") as handle:
+        return list(csv.DictReader(handle))
 
 
 def test_records_come_out_as_the_same_rows(project: Project) -> None:
     """Rows 2 and 3: written by TensorFlow's own writer, read back without encoding an image again."""
-    path = project.folder / "results" / "shards" / str(SIZE) / "train" / "00000-of-00001.tfrec"
+    path = project.folder / SHARD
     kinds = read_manifest(path.with_suffix(".json")).features
     records = {record.id: record for record in (decode_record(data, kinds) for data in read_records(path))}
-    expected = rows()
+    expected = {row["image_name"]: row for row in rows_of(project, "train")}
     assert set(records) == set(expected)
     for name, record in records.items():
-        example = expected[name]
-        assert record.images == {"image": example["image"]}
-        assert record.target == str(example["target"])
-        assert record.group == str(example["patient_id"])
-        assert record.metadata == {column: str(example[column]) for column in METADATA}
+        image = project.folder / "data" / "jpeg" / "train" / f"{name}.jpg"
+        assert record.images == {"image": image.read_bytes()}
+        assert record.target == expected[name]["target"]
+        assert record.group == str(int(expected[name]["patient_id"].removeprefix("IP_")))
+        assert record.metadata["age_approx"] == expected[name]["age_approx"]
+        assert record.metadata["sex"] == {"female": "0", "male": "1"}[expected[name]["sex"]]
+        assert set(record.metadata) == set(METADATA)
 
 
 def test_files_are_the_folds(project: Project) -> None:
     """Row 12: every file has one fold, and every fold the same number of files."""
     folds = pd.read_csv(project.folder / "results" / "folds.csv").set_index("id")["fold"]
     held = collections.defaultdict(set)
-    for number, name in enumerate(rows()):
-        held[number // ROWS].add(folds[name])
+    for number, row in enumerate(rows_of(project, "train")):
+        held[number // ROWS].add(folds[row["image_name"]])
     assert sorted(len(found) for found in held.values()) == [1] * FILES
     assert sorted(next(iter(found)) for found in held.values()) == [0, 0, 1, 1]
 
 
-def test_nothing_is_done_twice_and_the_submission_has_the_test_rows(project: Project) -> None:
-    assert "Nothing to be done" in project.snakemake("results/folds.csv").stderr
-    table = pd.read_csv(project.folder / "results" / "raw" / "sample_submission.csv")
+def test_the_submission_has_a_probability_for_each_row_of_the_sample(project: Project) -> None:
+    table = pd.read_csv(project.folder / "results" / "submission.csv")
     assert list(table.columns) == ["image_name", "target"]
-    assert len(table) == 5
+    assert list(table["image_name"]) == [row["image_name"] for row in rows_of(project, "test")]
+    assert table["target"].between(0, 1).all()
+    assert table["target"].nunique() == TEST
 
 
-def test_a_cut_file_is_named_before_the_dag(project: Project, tmp_path: Path) -> None:
-    path = project.folder / "data" / "train01-999.tfrec"
+def test_nothing_is_done_twice(project: Project) -> None:
+    assert "Nothing to be done" in project.snakemake("results/submission.csv", *RECIPE, *CHEAP).stderr
+
+
+def test_a_cut_file_is_named_before_the_dag(project: Project) -> None:
+    path = project.folder / "data" / "tfrecords" / "train01-2071.tfrec"
     whole = path.read_bytes()
     path.write_bytes(whole[:-10])
     try:
-        done = project.snakemake("-n", check=False)
+        done = project.snakemake("-n", *RECIPE, *CHEAP, check=False)
     finally:
         path.write_bytes(whole)
     output = done.stdout + done.stderr
-    assert f"train01-999.tfrec, record {ROWS} is truncated" in output
+    assert f"train01-2071.tfrec, record {ROWS} is truncated" in output
     assert "Building DAG" not in output

@@ -1,15 +1,16 @@
-"""The submission file: ids, row order and header of the sample submission, checked before it is written.
+"""The submission file: ids, row order, header and further columns of the sample submission.
 
 Standard library only, because the process that builds the DAG imports it.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from foldline.dataset.class_words import BY_NAME, ClassWords
+from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
 from foldline.errors import FoldlineError, listing
-from foldline.io import storage
 from foldline.io.files import atomic_write
 
 # Form of a submission with one column of joined classes.
@@ -22,80 +23,127 @@ class SubmissionForm:
 
     Attributes:
         id_column: column of the ids.
-        columns: the other columns.
-        form: "columns" (one column of probabilities per class) or "labels" (one column of predicted classes). The
-            attributes below count for "labels" only.
-        separator: text between two classes.
-        words: "names" or "numbers" of classes.
+        columns: the columns of the predictions. Any other column of the sample submission is copied from it.
+        form: "columns" (one column of probabilities per class) or "labels" (one column of predicted classes).
+        hard_labels: for "columns": whether to write 0 or 1 instead of a probability.
+        separator: for "labels": text between two classes.
+        class_words: for "labels": how classes are written.
         threshold: probability from which a class counts as predicted, in [0, 1], or "best_f1".
-        empty: whether a cell may be empty; see `labels.Labels`.
+        empty: whether a sample may have no class; see `labels.Labels`.
         exclusive: class that is never predicted together with another one; None if there is none.
     """
 
     id_column: str
     columns: tuple[str, ...]
     form: str
+    hard_labels: bool = False
     separator: str = "|"
-    words: str = "names"
+    class_words: ClassWords = BY_NAME
     threshold: float | str = 0.5
     empty: bool = False
     exclusive: str | None = None
 
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether probabilities are submitted, and no predicted classes."""
+        return self.form != LABELS and not self.hard_labels
+
+    def description(self, sample: "SampleSubmission") -> str:
+        """What the submission holds and what decided it, in sentences for the log and the report.
+
+        Args:
+            sample: the sample submission.
+        """
+        columns = listing(self.columns, limit=30)
+        if self.form == LABELS:
+            words = self.class_words
+            text = f"Column {columns} of the submission has the predicted classes as {words}, {words.source}."
+        elif self.hard_labels:
+            text = f"The submission has 1 for predicted classes and 0 for others (column {columns})."
+        else:
+            text = f"The submission has probabilities (column {columns})."
+        if sample.copied:
+            text += f" Copied from the sample submission: column {listing(sample.copied, limit=30)}."
+        return text
+
 
 @dataclass(frozen=True)
 class SampleSubmission:
-    """A sample submission: its header and its ids, in order."""
+    """A sample submission.
 
+    Attributes:
+        path: path or URL of the file.
+        id_column: column of the ids.
+        predicted: columns of the predictions, in the order of the configuration.
+        columns: cells of all columns in the order of the file, (n_samples,) each.
+    """
+
+    path: str
     id_column: str
-    header: list[str]
-    ids: list[str]
+    predicted: tuple[str, ...]
+    columns: Mapping[str, Sequence[str]]
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids in the order of the file, (n_samples,)."""
+        return list(self.columns[self.id_column])
+
+    @property
+    def copied(self) -> list[str]:
+        """Columns that the submission takes as they are."""
+        return [name for name in self.columns if name != self.id_column and name not in self.predicted]
+
+    @property
+    def suspects(self) -> list[str]:
+        """Copied columns with one cell in all rows, which may be columns of predictions that nothing fills."""
+        return [name for name in self.copied if len(set(self.columns[name])) == 1]
+
+    def facts(self) -> list[str]:
+        """Everything that a submission takes from it, in one list: header, ids and copied cells."""
+        copied = [cell for name in self.copied for cell in self.columns[name]]
+        return [*self.columns, *self.ids, *copied]
 
 
-def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str]) -> SampleSubmission:
-    """Read a sample submission; its values are ignored.
+def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str], separator: str = AUTO) -> SampleSubmission:
+    """Read a sample submission.
 
     Args:
-        path: path or URL of the CSV file.
+        path: path or URL of the table.
         id_column: column of the ids.
-        columns: the other columns, in any order.
+        columns: columns of the predictions, in any order.
+        separator: see `raw_table.read_raw_table`.
 
     Raises:
-        FoldlineError: the file has no rows or other columns, an id is empty or repeated, or a line has a wrong number
-            of cells.
+        FoldlineError: as `raw_table.read_raw_table`; or a column is missing, or an id is empty or repeated.
     """
-    with storage.open_text(path) as handle:
-        reader = csv.reader(handle)
-        header = next(reader, [])
-        rows = [(reader.line_num, cells) for cells in reader if cells]
-    check_header(path, header, id_column=id_column, columns=columns)
-    if not rows:
-        raise FoldlineError(f"{path}: the sample submission has no rows; it needs one for each test id")
-    id_index = header.index(id_column)
-    line_of: dict[str, int] = {}
-    for line, cells in rows:
-        if len(cells) != len(header):
-            raise FoldlineError(f"{path}, line {line}: {len(cells)} cells, but the header has {len(header)}")
-        name = cells[id_index].strip()
-        if not name:
-            raise FoldlineError(f"{path}, line {line}: the id is empty")
-        if name in line_of:
-            raise FoldlineError(f"{path}: id {name!r} occurs in line {line_of[name]} and in line {line}; keep one")
-        line_of[name] = line
-    return SampleSubmission(id_column, header, list(line_of))
-
-
-def check_header(path: str | Path, header: Sequence[str], *, id_column: str, columns: Sequence[str]) -> None:
-    """Refuse a sample submission whose columns are not those of the submission.
-
-    Raises:
-        FoldlineError: a column is missing, unknown or repeated.
-    """
+    # The other columns are looked for below, with a remedy for this table.
+    table = read_raw_table(path, [id_column], separator=separator, every=True)
     wanted = [id_column, *columns]
-    if sorted(header) != sorted(wanted):
+    absent = [name for name in wanted if name not in table.header]
+    if absent:
         raise FoldlineError(
-            f"{path}: the sample submission has the columns {listing(header, limit=30) or 'none'}, but this "
-            f"configuration submits {listing(wanted, limit=30)}; see dataset.id_column and dataset.submission"
+            f"{path}: the sample submission has no column {listing(absent, limit=30)}; it has "
+            f"{listing(table.header, limit=30)}, but this configuration submits {listing(wanted, limit=30)}; see "
+            "dataset.id_column and dataset.submission"
         )
+    if len(table.columns) < len(table.header):
+        raise FoldlineError(f"{path}: several columns of the sample submission have no name; name or remove them")
+    _check_ids(table, table.columns[id_column])
+    return SampleSubmission(str(path), id_column, tuple(columns), table.columns)
+
+
+def _check_ids(table: RawTable, ids: Sequence[str]) -> None:
+    empty = [(line, "the id is empty") for name, line in zip(ids, table.lines, strict=True) if not name]
+    if empty:
+        raise table.error(empty, "every row needs the id of a test row")
+    line_of: dict[str, int] = {}
+    repeated = []
+    for name, line in zip(ids, table.lines, strict=True):
+        first = line_of.setdefault(name, line)
+        if first != line:
+            repeated.append((line, f"id {name!r} is also in {table.unit} {first}"))
+    if repeated:
+        raise table.error(repeated, "keep one row of each id")
 
 
 def check_values(ids: Sequence[str], values: Sequence[Sequence[float]]) -> None:
@@ -116,19 +164,23 @@ def check_values(ids: Sequence[str], values: Sequence[Sequence[float]]) -> None:
 
 
 def write_submission(
-    path: str | Path, *, sample: SampleSubmission, columns: Sequence[str], cells: Sequence[Sequence[float | str]]
+    path: str | Path,
+    *,
+    sample: SampleSubmission,
+    columns: Sequence[str],
+    cells: Sequence[Sequence[float | int | str]],
 ) -> None:
     """Write a submission; floats are written exactly.
 
     Args:
         path: the CSV file.
         sample: the sample submission.
-        columns: the columns beside the id.
-        cells: (n_samples, n_columns), numbers or texts.
+        columns: the columns of the predictions.
+        cells: their cells, (n_samples, n_columns), numbers or texts.
     """
+    predicted = zip(columns, zip(*cells, strict=True), strict=True)
+    written: dict[str, Sequence[float | int | str]] = {**sample.columns, **dict(predicted)}
     with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(sample.header)
-        for name, row in zip(sample.ids, cells, strict=True):
-            values = {sample.id_column: name, **dict(zip(columns, row, strict=True))}
-            writer.writerow([values[column] for column in sample.header])
+        writer.writerow(written)
+        writer.writerows(zip(*written.values(), strict=True))

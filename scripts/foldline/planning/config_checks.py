@@ -50,6 +50,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
             yield _model_problems(name, config)
             yield _loss_problems(name, config)
             yield _backbone_problems(name, config)
+            yield _schedule_problems(name, config)
             yield _override_problems(name, config)
 
 
@@ -155,6 +156,20 @@ def _backbone_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
             f"{where}.weights is {model['weights']!r}, and there is no such file; correct the path, relative to the "
             "working directory, or set weights to none"
         )
+
+
+def _schedule_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
+    model = config["models"][name]
+    schedule, overrides = model["schedule"], model["fold_overrides"]
+    needed = schedule["warmup_epochs"] + schedule["hold_epochs"]
+    epochs_of = {"epochs": model["epochs"]}
+    epochs_of |= {f"fold_overrides.{fold}.epochs": overrides[fold].get("epochs", model["epochs"]) for fold in overrides}
+    for key, epochs in epochs_of.items():
+        if needed > epochs:
+            yield (
+                f"config: models.{name}.{key} is {epochs}, but schedule.warmup_epochs and hold_epochs of the model add "
+                f"up to {needed:g}; lower them, or raise the epochs"
+            )
 
 
 def _override_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:

@@ -9,10 +9,11 @@ import json
 import os
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from foldline.dataset.class_words import ClassWords
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.dataset.labels import BINARY
 from foldline.dataset.rows_digest import rows_digest
@@ -72,7 +73,9 @@ class SplitIndex:
 
 @dataclass(frozen=True)
 class DataIndex:
-    """What the plan needs to know of the data; `tables`, `sample_submission` and `written` are those of `RawData`.
+    """What the plan needs to know of the data.
+
+    `tables`, `sample_submission`, `written` and `class_words` are those of `RawData`.
 
     Attributes:
         splits: the splits by name.
@@ -86,6 +89,7 @@ class DataIndex:
     tables: dict[str, str]
     sample_submission: str
     label_cells: dict[str, Any] = field(default_factory=dict)
+    class_words: ClassWords | None = None
 
     @classmethod
     def from_raw_data(cls, data: RawData) -> "DataIndex":
@@ -93,7 +97,15 @@ class DataIndex:
         splits = {name: SplitIndex.from_samples(samples) for name, samples in data.splits.items()}
         labels = data.labels
         cells = {} if labels.kind == BINARY else {"cells": labels.cells, "first_number": labels.first_number}
-        return cls(splits, digest_of(data.submission), data.written, data.tables, data.sample_submission, cells)
+        return cls(
+            splits=splits,
+            submission=digest_of(data.submission),
+            written=data.written,
+            tables=data.tables,
+            sample_submission=data.sample_submission,
+            label_cells=cells,
+            class_words=data.class_words,
+        )
 
 
 @dataclass(frozen=True)
@@ -108,6 +120,7 @@ class StoredIndex:
         tables: see `DataIndex`.
         sample_submission: see `DataIndex`.
         label_cells: see `DataIndex`.
+        class_words: see `DataIndex`, as a mapping.
         paths: (n_files,), the image files, those of a row together, split by split.
         stats: (4 * n_files,), `file_digests.Status` of each file, in turn.
     """
@@ -119,6 +132,7 @@ class StoredIndex:
     tables: dict[str, str]
     sample_submission: str
     label_cells: dict[str, Any]
+    class_words: dict[str, Any] | None
     paths: list[str]
     stats: "array[int]"
 
@@ -198,7 +212,15 @@ class DataIndexer:
             return DataIndex.from_raw_data(self._read_rows())
         self._stored = stored
         splits = {name: self._stored_split(stored, name) for name in stored.rows}
-        return DataIndex(splits, stored.submission, True, stored.tables, stored.sample_submission, stored.label_cells)
+        return DataIndex(
+            splits=splits,
+            submission=stored.submission,
+            written=True,
+            tables=stored.tables,
+            sample_submission=stored.sample_submission,
+            label_cells=stored.label_cells,
+            class_words=ClassWords(**stored.class_words) if stored.class_words else None,
+        )
 
     def store(self, data_index: DataIndex) -> None:
         """Store an index with all shard digests that were computed since it was read."""
@@ -224,6 +246,7 @@ class DataIndexer:
             tables=data_index.tables,
             sample_submission=data_index.sample_submission,
             label_cells=data_index.label_cells,
+            class_words=asdict(data_index.class_words) if data_index.class_words else None,
             paths=paths,
             stats=array("q", (number for path in paths for number in digested.status(path))),
         ).save(self._path)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from foldline.dataset.channels import CHANNEL
+from foldline.dataset.class_words import AUTO, NUMBERS, has_numbers
 from foldline.dataset.labels import BINARY, Labels, check_labels
 from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
@@ -29,6 +30,7 @@ def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
         _column_problems(dataset),
         _label_problems(dataset),
         _submission_problems(dataset),
+        _class_word_problems(dataset),
         _source_problems(dataset),
         _placeholder_problems(dataset),
         _channel_problems(dataset),
@@ -102,6 +104,26 @@ def _submission_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"config: dataset.submission.column is {submission['column']!r}, but this submission has a column for each "
             "class; set it to null"
+        )
+
+
+def _class_word_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    submission, class_names = dataset["submission"], class_names_of(dataset)
+    if submission["hard_labels"] and submission["form"] == LABELS:
+        yield (
+            "config: dataset.submission.hard_labels is true, but form is 'labels', which has predicted classes anyway; "
+            "remove hard_labels, or set form to columns"
+        )
+    if submission["first_number"] != AUTO and submission["words"] != NUMBERS:
+        yield (
+            f"config: dataset.submission.first_number is {submission['first_number']}, but words is "
+            f"{submission['words']!r}; set words to numbers, or remove first_number"
+        )
+    if submission["words"] == NUMBERS and submission["first_number"] == AUTO and has_numbers(class_names):
+        yield (
+            f"config: dataset.submission.words is 'numbers', but classes are called by numbers "
+            f"({listing(class_names)}); set words to names to write these, or set first_number to the number of "
+            f"{class_names[0]!r} in the submission"
         )
 
 

@@ -1,11 +1,12 @@
 """Look-ups in the `dataset` section of a completed configuration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from foldline.dataset.cell_values import missing_words
 from foldline.dataset.channels import CHANNEL, image_paths
+from foldline.dataset.class_words import ClassWords
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Columns
 from foldline.dataset.submission import LABELS, SubmissionForm
@@ -126,22 +127,34 @@ def submission_columns(dataset: Mapping[str, Any]) -> list[str]:
     return class_names
 
 
-def submission_form(dataset: Mapping[str, Any], *, threshold: float | str) -> SubmissionForm:
+def sample_separator(dataset: Mapping[str, Any]) -> str:
+    """Separator of the sample submission; Foldline writes it itself if the user has none."""
+    return "," if dataset["sample_submission"] is None else str(dataset["separator"])
+
+
+def submission_form(
+    dataset: Mapping[str, Any], *, threshold: float | str, class_words: ClassWords | None = None
+) -> SubmissionForm:
     """Columns and cells of the submission.
 
     Args:
         dataset: the section.
         threshold: `evaluation.threshold`; it counts only where the submission has predicted classes.
+        class_words: how predicted classes are written; None if the submission has a column for each class.
     """
-    form, columns = dataset["submission"], tuple(submission_columns(dataset))
-    if form["form"] != LABELS:
-        return SubmissionForm(dataset["id_column"], columns, form["form"])
-    return SubmissionForm(
+    section = dataset["submission"]
+    form = SubmissionForm(
         id_column=dataset["id_column"],
-        columns=columns,
-        form=form["form"],
-        separator=form["separator"],
-        words=form["words"],
+        columns=tuple(submission_columns(dataset)),
+        form=section["form"],
+        hard_labels=section["hard_labels"],
+    )
+    if form.has_probabilities:
+        return form
+    return replace(
+        form,
+        separator=section["separator"] if form.form == LABELS else form.separator,
+        class_words=class_words or form.class_words,
         threshold=threshold,
         empty=dataset["labels"]["empty"],
         exclusive=dataset["labels"]["exclusive"],

@@ -18,6 +18,7 @@ from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.dataset_section import (
     class_names_of,
     image_pattern,
+    sample_separator,
     scan_settings,
     scored_classes_of,
     submission_form,
@@ -114,6 +115,7 @@ class _Stages:
             "root": dataset["root"],
             "table": self.plan.tables[split],
             "images": image_pattern(dataset, split),
+            "separator": settings.pop("separator"),
         }
         # The step compares what it reads with the digest of rows and images. The files of records only change the key.
         planned = index.shard_digests(count)
@@ -268,7 +270,9 @@ class _Stages:
 
     def blend_folds(self, predictions: Sequence[Job], folds: Job) -> Job:
         """The job that blends the predictions into the OOF table and the submission."""
-        form = submission_form(self._dataset, threshold=self._config["evaluation"]["threshold"])
+        index, threshold = self._data_index, self._config["evaluation"]["threshold"]
+        form = submission_form(self._dataset, threshold=threshold, class_words=index.class_words)
+        separator = sample_separator(self._dataset)
         return self._add(
             "blend_folds",
             settings={
@@ -278,8 +282,8 @@ class _Stages:
                 "submission_form": {**asdict(form), "columns": list(form.columns)},
             },
             needs=[*predictions, folds],
-            raw_digest=self._data_index.submission,
-            runtime_arguments={"sample_submission": self._data_index.sample_submission},
+            raw_digest=index.submission,
+            runtime_arguments={"sample_submission": index.sample_submission, "sample_separator": separator},
         )
 
     def export(self, trained: Mapping[tuple[str, int], Job], blend: Job) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from foldline.dataset.channels import CHANNEL, joint_digest
+from foldline.dataset.class_words import ClassWords
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Columns, Row, SampleTable, read_rows, read_sample_table
@@ -30,7 +31,7 @@ from foldline.planning.dataset_section import (
     splits_of,
 )
 from foldline.planning.image_digests import BucketListings, DigestCache, ImageDigests
-from foldline.planning.sample_submission import read_sample_submission, write_sample_submission
+from foldline.planning.sample_submission import class_words_of, read_sample_submission, write_sample_submission
 
 RECORD_TABLES = "results/raw"
 
@@ -63,11 +64,12 @@ class RawData:
 
     Attributes:
         splits: samples of "train", "test" and, if there is one, "external", in the order of the tables.
-        submission: header and ids of the sample submission in one list of texts.
+        submission: everything that the submission takes from the sample submission, in one list of texts.
         written: False while the example still has to be written.
         tables: the table of each split that the steps read: the user's own, or the one made from TFRecord files.
         sample_submission: the sample submission: the user's own, or the one made from the test rows.
         labels: `dataset.labels` with the reading that fits the label cells of all labeled rows.
+        class_words: how the submission writes predicted classes; None if it has probabilities.
     """
 
     splits: dict[str, list[Sample]]
@@ -76,6 +78,7 @@ class RawData:
     tables: dict[str, str] = field(default_factory=dict)
     sample_submission: str = ""
     labels: Labels = BINARY_LABELS
+    class_words: ClassWords | None = None
 
 
 class _Source(Protocol):
@@ -142,8 +145,9 @@ def _read_tables(dataset: Mapping[str, Any], cache: Path, record_tables: str) ->
         write_sample_submission(sample_submission, dataset, test_ids)
     else:
         sample_submission = storage.join(dataset["root"], dataset["sample_submission"])
-    submission = read_sample_submission(sample_submission, dataset, test_ids)
-    return RawData(splits, submission, True, tables, sample_submission, labels)
+    sample = read_sample_submission(sample_submission, dataset, test_ids)
+    words = class_words_of(sample, dataset, labels)
+    return RawData(splits, sample.facts(), True, tables, sample_submission, labels, words)
 
 
 class _ImageSource:

@@ -2,14 +2,15 @@
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foldline.dataset.submission import check_header
+from foldline.dataset.class_words import AUTO, CONFIG, NAMES, NUMBERS, ClassWords, SampleCells, decide_words
+from foldline.dataset.labels import MULTILABEL, Labels
+from foldline.dataset.submission import LABELS, SampleSubmission, read_sample
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.planning.dataset_section import submission_columns
+from foldline.planning.dataset_section import class_names_of, sample_separator, submission_columns
 
 
 def write_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequence[str]) -> None:
@@ -22,28 +23,51 @@ def write_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Seq
     storage.write_if_changed(path, handle.getvalue().encode())
 
 
-def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequence[str]) -> list[str]:
-    """Header and ids of the sample submission in one list of texts.
+def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequence[str]) -> SampleSubmission:
+    """Read the sample submission and compare it with the test rows.
 
     Raises:
-        FoldlineError: the file does not exist, has other columns than the submission, repeats an id, or has other ids
-            than the test table.
+        FoldlineError: the file does not exist, lacks a column of the submission, repeats an id, or has other ids than
+            the test table.
     """
     if not storage.is_file(path):
         raise FoldlineError(
             f"{path}: no such table; set dataset.sample_submission to a table under dataset.root, or to null to submit "
             "the test rows in their order"
         )
-    with storage.open_text(path) as handle:
-        header, *lines = list(csv.reader(handle)) or [[]]
-    check_header(path, header, id_column=dataset["id_column"], columns=submission_columns(dataset))
-    id_index = header.index(dataset["id_column"])
-    ids = [cells[id_index].strip() for cells in lines if cells]
-    repeated = sorted(name for name, count in Counter(ids).items() if count > 1)
-    if repeated:
-        raise FoldlineError(f"{path}: id {listing(repeated)} more than once; remove the repeated rows")
-    _check_ids(path, set(ids), set(test_ids))
-    return [*header, *ids]
+    sample = read_sample(
+        path,
+        id_column=dataset["id_column"],
+        columns=submission_columns(dataset),
+        separator=sample_separator(dataset),
+    )
+    _check_ids(path, set(sample.ids), set(test_ids))
+    return sample
+
+
+def class_words_of(sample: SampleSubmission, dataset: Mapping[str, Any], labels: Labels) -> ClassWords | None:
+    """How the submission writes predicted classes; None if it has no words for them.
+
+    Args:
+        sample: the sample submission.
+        dataset: the section of the configuration.
+        labels: the labels with the reading of the training cells.
+
+    Raises:
+        FoldlineError: neither the configuration nor the data decide it.
+    """
+    section = dataset["submission"]
+    if section["form"] != LABELS:
+        return None
+    chosen = None
+    if section["words"] != AUTO:
+        first = section["first_number"]
+        chosen = ClassWords(section["words"], -1 if first == AUTO else first, CONFIG)
+    training = ClassWords(labels.cells, int(labels.first_number)) if labels.cells in (NAMES, NUMBERS) else None
+    separator = section["separator"] if dataset["labels"]["kind"] == MULTILABEL else ""
+    (column,) = sample.predicted
+    cells = SampleCells(sample.path, sample.columns[column], separator)
+    return decide_words(chosen, class_names_of(dataset), sample=cells, training=training)
 
 
 def _check_ids(path: str, ids: set[str], test_ids: set[str]) -> None:

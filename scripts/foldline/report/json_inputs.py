@@ -83,6 +83,7 @@ class BlendRecipe:
         models: names of the models.
         views: number of views per model.
         test_rows: number of test rows.
+        submission: what the submission holds and what decided it, in sentences.
     """
 
     method: str
@@ -91,6 +92,7 @@ class BlendRecipe:
     models: tuple[str, ...]
     views: Mapping[str, int]
     test_rows: int
+    submission: str
 
 
 @dataclass(frozen=True)

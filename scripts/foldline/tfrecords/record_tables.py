@@ -23,23 +23,15 @@ def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
         files: records by the path of their file.
 
     Raises:
-        FoldlineError: two records have the same id, or images of different sizes.
+        FoldlineError: two records have the same id.
     """
     where_of: dict[str, str] = {}
-    size, first = None, ""
     for file, records in files.items():
         for record in records:
             where = f"{file}, record {record.number}"
             if record.id in where_of:
                 raise FoldlineError(f"{where}: id {record.id!r} is also in {where_of[record.id]}; ids must be unique")
             where_of[record.id] = where
-            if size is None:
-                size, first = (record.width, record.height), where
-            if (record.width, record.height) != size:
-                raise FoldlineError(
-                    f"{where}: the image of id {record.id!r} is {record.width} x {record.height} pixels, but that of "
-                    f"{first} is {size[0]} x {size[1]}; the images of a split must have one size"
-                )
 
 
 def label_cells(files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames) -> dict[str, str]:

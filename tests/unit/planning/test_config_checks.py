@@ -137,6 +137,14 @@ def check(**changes: Any) -> None:
             "models.lite0.weights is 'absent.h5', and there is no such file; correct the path, relative to the working",
         ),
         (
+            {"models__lite0__schedule": {"warmup_epochs": 2, "hold_epochs": 1.5}, "models__lite0__epochs": 3},
+            "models.lite0.epochs is 3, but schedule.warmup_epochs and hold_epochs of the model add up to 3.5; lower",
+        ),
+        (
+            {"models__lite0__schedule": {"warmup_epochs": 2}, "models__lite0__fold_overrides": {1: {"epochs": 1}}},
+            "models.lite0.fold_overrides.1.epochs is 1, but schedule.warmup_epochs and hold_epochs of the model add up",
+        ),
+        (
             {"models__lite0__fold_overrides": {5: {"seed": 1}}},
             "models.lite0.fold_overrides has fold 5, but folds are 0 to 4; remove it, or set folds.count to 6 or more",
         ),
@@ -176,6 +184,21 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
             {"dataset__submission": {"form": "labels", "class": "a"}, "dataset__labels": ATLAS},
             "dataset.submission.form is 'labels', which submits the predicted classes of a sample, but "
             "dataset.submission.class is set; set dataset.submission.form to 'columns'",
+        ),
+        (
+            {"dataset__submission": {"form": "labels", "hard_labels": True}, "dataset__labels": ATLAS},
+            "dataset.submission.hard_labels is true, but form is 'labels'",
+        ),
+        (
+            {"dataset__submission": {"form": "labels", "first_number": 1}, "dataset__labels": ATLAS},
+            "dataset.submission.first_number is 1, but words is 'auto'; set words to numbers",
+        ),
+        (
+            {
+                "dataset__submission": {"form": "labels", "words": "numbers"},
+                "dataset__labels": {"kind": "multiclass", "classes": ["1", "2"]},
+            },
+            "dataset.submission.words is 'numbers', but classes are called by numbers (1, 2); set words to names",
         ),
         (
             {"dataset__submission": {"column": "x"}, "dataset__labels": ATLAS},

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from fixtures.settings import dataset_settings
+from foldline.dataset.class_words import NUMBERS, SAMPLE, ClassWords
 from foldline.dataset.labels import BINARY_LABELS, MULTICLASS
 from foldline.dataset.scan_config import ScanConfig
 from foldline.dataset.submission import SubmissionForm
@@ -49,13 +50,17 @@ def test_columns_of_the_submission_and_scored_classes(
 def test_the_threshold_counts_only_in_a_submission_of_predicted_classes() -> None:
     dataset = dataset_settings(labels={**ATLAS, "empty": True, "exclusive": "Negative"})
     assert submission_form(dataset, threshold=0.3) == submission_form(dataset, threshold="best_f1")
-    dataset["submission"] |= {"form": "labels", "words": "names", "separator": " "}
-    assert submission_form(dataset, threshold="best_f1") == SubmissionForm(
+    dataset["submission"] |= {"hard_labels": True}
+    hard = submission_form(dataset, threshold=0.3)
+    assert (hard.threshold, hard.empty, hard.exclusive) == (0.3, True, "Negative")
+    dataset["submission"] |= {"form": "labels", "hard_labels": False, "separator": " "}
+    words = ClassWords(NUMBERS, 1, SAMPLE)
+    assert submission_form(dataset, threshold="best_f1", class_words=words) == SubmissionForm(
         id_column="id",
         columns=("target",),
         form="labels",
         separator=" ",
-        words="names",
+        class_words=words,
         threshold="best_f1",
         empty=True,
         exclusive="Negative",

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from fixtures.result_files import edit_predictions, write_sample_submission
 from fixtures.results import Results, write_results
+from foldline.dataset.class_words import NAMES, NUMBERS, SAMPLE, ClassWords
 from foldline.dataset.submission import SubmissionForm
 from foldline.errors import FoldlineError
 from foldline.evaluation.oof import read_oof
@@ -216,7 +217,13 @@ def test_a_submission_of_scores_has_a_column_per_class(several: Results, tmp_pat
 
 def test_a_submission_of_labels_has_the_predicted_classes_in_one_column(several: Results, tmp_path: Path) -> None:
     form = SubmissionForm(
-        "image_name", ("Predicted",), "labels", separator=" ", words="numbers", threshold="best_f1", exclusive="other"
+        "image_name",
+        ("Predicted",),
+        "labels",
+        separator=" ",
+        class_words=ClassWords(NUMBERS, 1, SAMPLE),
+        threshold="best_f1",
+        exclusive="other",
     )
     sample = sample_submission(tmp_path, several, "Predicted")
     several.blend(method="mean", submission_form=form, sample_submission=sample, **outputs(tmp_path))
@@ -224,12 +231,67 @@ def test_a_submission_of_labels_has_the_predicted_classes_in_one_column(several:
     assert list(submission.columns) == ["image_name", "Predicted"]
     assert tuple(submission["image_name"]) == several.test_ids
     found = [[int(number) for number in cell.split(" ")] for cell in submission["Predicted"]]
-    assert all(numbers == sorted(set(numbers)) and set(numbers) <= {0, 1, 2, 3} for numbers in found)
-    assert all(numbers == [2] for numbers in found if 2 in numbers)
+    assert all(numbers == sorted(set(numbers)) and set(numbers) <= {1, 2, 3, 4} for numbers in found)
+    assert all(numbers == [3] for numbers in found if 3 in numbers)
     assert len({tuple(numbers) for numbers in found}) > 2
     oof = read_oof(tmp_path / "oof.parquet", list(CLASSES))
     thresholds = json.loads((tmp_path / "blend.json").read_text())["submission_thresholds"]
     assert thresholds == class_thresholds(oof.labels, oof.scores["blend"], "best_f1")
+
+
+def test_words_are_those_of_the_predicted_numbers(several: Results, tmp_path: Path) -> None:
+    sample = sample_submission(tmp_path, several, "Predicted")
+    cells = {}
+    for words in (ClassWords(NAMES), ClassWords(NUMBERS, 0), ClassWords(NUMBERS, 1)):
+        form = SubmissionForm("image_name", ("Predicted",), "labels", class_words=words)
+        several.blend(method="mean", submission_form=form, sample_submission=sample, **outputs(tmp_path))
+        submission = pd.read_csv(tmp_path / "submission.csv", dtype=str, keep_default_na=False)
+        cells[str(words)] = [cell.split("|") for cell in submission["Predicted"]]
+    assert cells["names"] == [[CLASSES[int(number)] for number in row] for row in cells["numbers from 0"]]
+    assert cells["numbers from 1"] == [[str(int(number) + 1) for number in row] for row in cells["numbers from 0"]]
+
+
+@pytest.mark.parametrize("class_names", [("target",), CLASSES], ids=["binary", "several"])
+def test_hard_labels_are_0_and_1_by_the_threshold(class_names: tuple[str, ...], tmp_path: Path) -> None:
+    """Only by an explicit key; a column per class has probabilities otherwise."""
+    (tmp_path / "results").mkdir()
+    results = write_results(tmp_path / "results", class_names=class_names)
+    results.blend(method="mean", **outputs(tmp_path))
+    scores = pd.read_csv(tmp_path / "submission.csv")[list(class_names)]
+    assert not set(scores.to_numpy().ravel()) & {0, 1}
+    form = SubmissionForm("image_name", class_names, "columns", hard_labels=True, threshold=0.4, empty=True)
+    results.blend(method="mean", submission_form=form, **outputs(tmp_path))
+    table = pd.read_csv(tmp_path / "submission.csv", dtype=str)
+    assert list(table.columns) == ["image_name", *class_names]
+    assert (table[list(class_names)] == (scores >= 0.4).astype(int).astype(str)).all(axis=None)
+    assert set(table[list(class_names)].to_numpy().ravel()) == {"0", "1"}
+
+
+def test_hard_labels_of_exclusive_classes_have_one_1_in_a_row(exclusive: Results, tmp_path: Path) -> None:
+    form = SubmissionForm("image_name", CLASSES, "columns", hard_labels=True, threshold=0.9)
+    exclusive.blend(method="mean", submission_form=form, **outputs(tmp_path))
+    assert (pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)].sum(axis=1) == 1).all()
+
+
+def test_further_columns_are_copied_and_those_of_one_value_are_named(
+    made: Results, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = pd.read_csv(made.folder / "sample_submission.csv", dtype=str)
+    table.insert(1, "width", [str(number) for number in range(len(table))])
+    table["melanoma"] = "0"
+    table.to_csv(tmp_path / "sample.csv", index=False)
+    with caplog.at_level("INFO"):
+        made.blend(sample_submission=tmp_path / "sample.csv", **outputs(tmp_path))
+    submission = pd.read_csv(tmp_path / "submission.csv", dtype=str)
+    assert list(submission.columns) == ["image_name", "width", "target", "melanoma"]
+    pd.testing.assert_frame_equal(submission.drop(columns="target"), table.drop(columns="target"))
+    text = (
+        "The submission has probabilities (column target). Copied from the sample submission: column width, melanoma."
+    )
+    assert json.loads((tmp_path / "blend.json").read_text())["submission"] == text
+    assert text in caplog.text
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("column melanoma of the sample submission has one value in all rows and is copied; if it")
 
 
 def test_one_of_several_classes_can_be_submitted(exclusive: Results, tmp_path: Path) -> None:
@@ -252,6 +314,6 @@ def test_one_of_several_classes_can_be_submitted(exclusive: Results, tmp_path: P
 
 
 def test_a_sample_submission_with_other_columns_is_refused(several: Results, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="columns image_name, target, but this configuration submits"):
+    with pytest.raises(FoldlineError, match="no column mole, melanoma, other, rare; it has image_name, target, but"):
         several.blend(sample_submission=sample_submission(tmp_path, several, "target"), **outputs(tmp_path))
     assert not (tmp_path / "submission.csv").exists()

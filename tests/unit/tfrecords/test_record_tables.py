@@ -27,19 +27,6 @@ def test_an_id_in_two_files_is_refused(tmp_path: Path) -> None:
         check_split(files)
 
 
-def test_images_of_two_sizes_are_refused(tmp_path: Path) -> None:
-    files = {
-        "a.tfrec": index_file(write_tfrecord(tmp_path / "a.tfrec", examples(3)), NAMES),
-        "b.tfrec": index_file(write_tfrecord(tmp_path / "b.tfrec", examples(2, first=3, size=32)), NAMES),
-    }
-    words = (
-        r"b\.tfrec, record 1: the image of id 'ISIC_0003' is 32 x 32 pixels, but that of a\.tfrec, record 1 is 24 x 24"
-    )
-    with pytest.raises(FoldlineError, match=words):
-        check_split(files)
-    check_split({"a.tfrec": files["a.tfrec"]})
-
-
 def test_the_table_of_a_split_is_sorted_and_written_once(tmp_path: Path) -> None:
     table = tmp_path / "raw" / "train.csv"
     later = index_file(write_tfrecord(tmp_path / "a.tfrec", examples(2, first=2)), NAMES)
