@@ -20,6 +20,8 @@ from foldline.io import storage
 from foldline.io.build_record import BuildRecord
 from foldline.io.files import sha256_of_file
 from foldline.io.settings import build
+from foldline.io.system_errors import explained, memory_remedy
+from foldline.io.watchdog import watched
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
 # Exit code after a stop request: the next run resumes the work. EX_TEMPFAIL of sysexits.h; executors retry it like any
@@ -67,8 +69,9 @@ class Step:
 def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
     """Run the body of a step script.
 
-    Log records go to the log of the rule and to stderr. A `FoldlineError` is logged as one message, any other error
-    with its traceback. Interrupted work exits with the code `INTERRUPTED`. When the body succeeds, `output.built` gets
+    Log records go to the log of the rule and to stderr. A `FoldlineError` and an error of the system (a full disk, too
+    little memory) are logged as one message, any other error with its traceback; if the process is killed, another one
+    says so. Interrupted work exits with the code `INTERRUPTED`. When the body succeeds, `output.built` gets
     the record of the job, after all other outputs: without it they do not count as built.
 
     The step fails if the code is not the planned one, or if an input changed while the body ran.
@@ -78,34 +81,64 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
         resumable: the work resumes where an interrupted run of the same key ended; its log is continued as well.
     """
     job = build(JobFacts, snakemake.params.job)
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
-    hidden_log = None
-    if snakemake.log:
-        hidden_log = _log_file(Path(snakemake.log[0]), job.key, resumable=resumable)
-        handlers.append(logging.FileHandler(snakemake.log[0], mode="a", encoding="utf-8"))
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
-    logging.captureWarnings(True)
+    remedy = memory_remedy(getattr(snakemake.wildcards, "model", ""))
+    log = Path(snakemake.log[0]) if snakemake.log else None
     registered: list[Callable[[], None]] = []
+    with _reported(remedy):
+        hidden_log = _start_log(log, job.key, resumable=resumable)
+        with watched(log, remedy=remedy):
+            _check_code(Path(snakemake.scriptdir, job.script), job.code)
+            _check_raw_files(job.raw_files)
+            inputs = _input_statuses(snakemake.input)
+            yield Step(job.key, registered.append)
+            _check_inputs(inputs)
+            _record(job, Path(snakemake.output.built), [Path(path) for path in snakemake.output], inputs)
+            for function in registered:
+                function()
+    if hidden_log is not None:
+        with contextlib.suppress(OSError):
+            hidden_log.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _reported(remedy: str) -> Iterator[None]:
+    """Log what ends the body early, and exit.
+
+    Args:
+        remedy: what to do if memory ran out.
+    """
     try:
-        _check_code(Path(snakemake.scriptdir, job.script), job.code)
-        _check_raw_files(job.raw_files)
-        inputs = _input_statuses(snakemake.input)
-        yield Step(job.key, registered.append)
-        _check_inputs(inputs)
-        _record(job, Path(snakemake.output.built), [Path(path) for path in snakemake.output], inputs)
+        yield
     except StoppedError as interruption:
         logging.warning("%s", interruption)
         sys.exit(INTERRUPTED)
-    except FoldlineError as error:
-        logging.error("%s", error)
+    except Exception as error:
+        known = explained(error, remedy=remedy)
+        if known is None:
+            logging.exception("the step failed")
+        else:
+            logging.error("%s", known)
         sys.exit(1)
-    except Exception:
-        logging.exception("the step failed")
-        sys.exit(1)
-    for function in registered:
-        function()
-    if hidden_log is not None:
-        hidden_log.unlink(missing_ok=True)
+
+
+class _LogFile(logging.FileHandler):
+    """The log of a rule; on a full disk records are lost, which is no reason to fail or to print tracebacks."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (named by logging)
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+def _start_log(log: Path | None, key: str, *, resumable: bool) -> Path | None:
+    """Send log records to stderr, and to the log of the rule if it has one; see `_log_file` for its second name."""
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    hidden_log = None
+    if log is not None:
+        hidden_log = _log_file(log, key, resumable=resumable)
+        handlers.append(_LogFile(log, mode="a", encoding="utf-8"))
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT, handlers=handlers, force=True)
+    logging.captureWarnings(True)
+    return hidden_log
 
 
 def _check_code(script: Path, planned: str) -> None:

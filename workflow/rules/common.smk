@@ -36,20 +36,31 @@ def load_library(folder):
 
 load_library(REPOSITORY / "scripts" / "foldline")
 
-from foldline.errors import FoldlineError
-from foldline.planning.config_files import check_file
-from foldline.planning.config_reader import ConfigSource, read_config
-from foldline.planning.job_keys import JobFiles
-from foldline.planning.result_owner import OWNER_FILE, ResultOwner
-from foldline.planning.run import Run, RunPaths
+from foldline.planning import requirements
+
+try:
+    from foldline.errors import FoldlineError
+    from foldline.io.system_errors import explained
+    from foldline.planning.config_files import check_file
+    from foldline.planning.config_reader import ConfigSource, read_config
+    from foldline.planning.job_keys import JobFiles
+    from foldline.planning.pretrained_weights import check_weights
+    from foldline.planning.result_owner import OWNER_FILE, ResultOwner
+    from foldline.planning.run import Run, RunPaths
+except ModuleNotFoundError as error:
+    raise WorkflowError(str(requirements.missing_package(error))) from None
+
+
+# What a user causes, such as a wrong configuration or a full disk, is shown as a message without traceback.
+USER_ERRORS = (FoldlineError, OSError, MemoryError)
 
 # A configuration of the command line (--configfile) replaces the default one; they are not merged.
 if not workflow.config_settings.configfiles:
     try:
         if not workflow.modifier.skip_configfile:
             check_file("config/config.yaml")
-    except FoldlineError as error:
-        raise WorkflowError(str(error)) from None
+    except USER_ERRORS as error:
+        raise WorkflowError(str(explained(error))) from None
 
     configfile: "config/config.yaml"
 
@@ -80,6 +91,7 @@ SECTION = SOURCE.section_of(config)
 
 try:
     if workflow.is_main_process:
+        requirements.check_python()
         config = read_config(config, schema_path=REPOSITORY / "config" / "config.schema.yaml", source=SOURCE)
         OWNER = ResultOwner.of(config, files=SOURCE.files, section=SECTION)
         OWNER.check(PATHS.beside_results(OWNER_FILE), may_replace=config["replace_results"])
@@ -95,8 +107,8 @@ try:
         RUN = Run.load(PATHS)
         # A single job is part of the run as it was planned, even if the configuration was edited since then.
         config = RUN.plan.config
-except FoldlineError as error:
-    raise WorkflowError(str(error)) from None
+except USER_ERRORS as error:
+    raise WorkflowError(str(explained(error))) from None
 
 EXAMPLE = config["dataset"]["example"]
 PINNED_TABLE = pinned_table(config)
@@ -218,10 +230,24 @@ def start_run():
     A run that executes jobs calls this; a dry run does not.
     """
     try:
+        if jobs_use_this_python():
+            requirements.check_packages(config)
+            check_weights(config["models"], models_to_train())
         RUN.start()
         OWNER.record(PATHS.beside_results(OWNER_FILE))
-    except FoldlineError as error:
-        raise WorkflowError(str(error)) from None
+    except USER_ERRORS as error:
+        raise WorkflowError(str(explained(error))) from None
+
+
+def jobs_use_this_python():
+    """Whether jobs run with the Python of this process, or with the same one on machines that share its disk."""
+    shared = {str(usage) for usage in workflow.storage_settings.shared_fs_usage}
+    return not workflow.deployment_settings.deployment_method and "software-deployment" in shared
+
+
+def models_to_train():
+    """Names of the models of which this run trains a fold."""
+    return {job.wildcards.model for job in workflow.dag.needrun_jobs() if job.rule is rules.train_fold.rule}
 
 
 def start_with_main_workflow():

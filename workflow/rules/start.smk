@@ -1,5 +1,8 @@
 # After all rules: the key files of their jobs, and what happens when a run starts.
-RUN.refresh_keys(job_files)
+try:
+    RUN.refresh_keys(job_files)
+except USER_ERRORS as error:
+    raise WorkflowError(str(explained(error))) from None
 
 
 # Snakemake has a single `onstart`; a later one, in any file, replaces this one and has to call `start_run()`.

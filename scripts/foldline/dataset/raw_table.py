@@ -20,6 +20,7 @@ from foldline.dataset.parquet_table import read_parquet
 from foldline.dataset.table_text import PARQUET, decode, decompressed
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
+from foldline.io.system_errors import system_error
 
 AUTO = "auto"
 SEPARATORS = {",": ",", ";": ";", "tab": "\t"}
@@ -79,11 +80,11 @@ def read_raw_table(path: str | Path, wanted: Sequence[str], *, separator: str = 
     """
     path = str(path)
     try:
-        if not storage.is_file(path):
-            raise FoldlineError(f"{path}: no such table; give its path relative to dataset.root in the config")
         data = decompressed(path, storage.read(path))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FoldlineError(f"{path}: no such table; give its path relative to dataset.root in the config") from error
     except OSError as error:
-        raise FoldlineError(f"{path}: the table cannot be read ({error}); check its read permission") from error
+        raise system_error(error, path=path) from error
     if data.startswith(PARQUET):
         header, columns = read_parquet(path, data, None if every else wanted)
         _check_header(path, header, wanted)

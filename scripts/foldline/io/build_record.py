@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from foldline.io.files import BLOCK_BYTES, atomic_write
+from foldline.io.files import BLOCK_BYTES, atomic_write, open_file
 
 
 def md5_of_file(path: str | Path) -> str:
     """MD5 of the bytes of a file in base64, as buckets list it; it recognizes damage and edits, not attacks."""
     digest = hashlib.md5(usedforsecurity=False)
-    with Path(path).open("rb") as handle:
+    with open_file(path) as handle:
         while block := handle.read(BLOCK_BYTES):
             digest.update(block)
     return base64.b64encode(digest.digest()).decode()

@@ -216,6 +216,16 @@ def is_file(path: str | Path) -> bool:
     return exists
 
 
+def exists(path: str | Path) -> bool:
+    """Whether there is anything at a path: a file, or what is none, such as a folder or a broken link.
+
+    Raises:
+        OSError: a bucket does not answer.
+        FoldlineError: the packages that read the URL are not installed.
+    """
+    return is_file(path) if is_url(path) else os.path.lexists(path)
+
+
 def write_if_changed(path: str | Path, content: bytes) -> None:
     """Write a file atomically, unless it has this content already.
 

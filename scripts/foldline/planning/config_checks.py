@@ -2,13 +2,14 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from foldline.errors import FoldlineError, listing, problems_error
+from foldline.io.system_errors import file_problem
 from foldline.models.backbone_registry import check_backbone, is_weights_file
 from foldline.planning.dataset_checks import BRACES, dataset_checks, yaml_list
 from foldline.planning.dataset_section import class_names_of
+from foldline.planning.requirements import reader_problems
 from foldline.planning.usable_values import UnusableValueError
 
 
@@ -42,6 +43,7 @@ def combination_problems(config: Mapping[str, Any]) -> list[str]:
 def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     with contextlib.suppress(UnusableValueError):
         yield from dataset_checks(config["dataset"])
+    yield reader_problems(config["dataset"])
     yield _fold_problems(config)
     yield _class_weight_problems(config)
     yield _checkpoint_problems(config)
@@ -151,10 +153,10 @@ def _backbone_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
         check_backbone(model["backbone"], weights=model["weights"], image_size=model["image_size"])
     except FoldlineError as error:
         yield f"{where}: {error}"
-    if is_weights_file(model["weights"]) and not Path(model["weights"]).is_file():
+    if is_weights_file(model["weights"]) and (problem := file_problem(model["weights"])):
         yield (
-            f"{where}.weights is {model['weights']!r}, and there is no such file; correct the path, relative to the "
-            "working directory, or set weights to none"
+            f"{where}.weights is {model['weights']!r}, but the file cannot be read ({problem}); correct the path, "
+            "relative to the working directory, or set weights to none"
         )
 
 

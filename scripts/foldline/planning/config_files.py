@@ -13,6 +13,8 @@ from typing import Any
 import yaml
 
 from foldline.errors import FoldlineError
+from foldline.io.files import read_file
+from foldline.io.system_errors import reason
 
 MERGE, INTEGER, NUMBER = (f"tag:yaml.org,2002:{name}" for name in ("merge", "int", "float"))
 # YAML 1.1 reads 010 in base 8 and 1:30 in base 60.
@@ -45,13 +47,13 @@ def read_text(path: str | Path) -> str:
         FoldlineError: the file does not exist, cannot be read, is empty or is not text in UTF-8.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_file(path)
     except FileNotFoundError:
         raise FoldlineError(
             f"{path}: no such configuration file; name one with --configfile, or work in a folder that has this one"
         ) from None
     except OSError as error:
-        raise FoldlineError(f"{path}: the configuration file cannot be read ({error.strerror or error})") from error
+        raise FoldlineError(f"{path}: the configuration file cannot be read: {reason(error)}") from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

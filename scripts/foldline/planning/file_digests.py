@@ -4,6 +4,7 @@ A file whose size, mtime, ctime or inode changed is digested again. So a file th
 same size and mtime is noticed, and one that was only touched or copied keeps its digest.
 """
 
+import errno
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,22 +47,26 @@ class FileDigests:
         except (OSError, ValueError):
             self._known = {}
 
-    def of(self, paths: Sequence[str]) -> list[str | None]:
-        """Digest of each file; None for a file that does not exist.
-
-        Raises:
-            OSError: a file cannot be read.
-        """
-        statuses = [status_of(path) for path in paths]
-        found = dict(zip(paths, statuses, strict=True))
-        changed = [path for path, status in found.items() if status and self._status(path) != status]
+    def of(self, paths: Sequence[str]) -> list[str | OSError]:
+        """Digest of each file, or the error with which it cannot be read."""
+        found = {path: _status_or_error(path) for path in paths}
+        changed = [
+            (path, status)
+            for path, status in found.items()
+            if not isinstance(status, OSError) and self._status(path) != status
+        ]
+        unreadable = {path: status for path, status in found.items() if isinstance(status, OSError)}
         with ThreadPoolExecutor(READERS) as readers:
-            for path, value in zip(changed, readers.map(self._digest, changed), strict=True):
-                status = found[path]
-                assert status is not None
-                self._known[path] = (status, value)
-                self._changed = True
-        return [status and self._known[path][1] for path, status in zip(paths, statuses, strict=True)]
+            values = readers.map(self._digest_or_error, [path for path, _ in changed])
+            for (path, status), value in zip(changed, values, strict=True):
+                if isinstance(value, OSError):
+                    unreadable[path] = value
+                else:
+                    self._known[path] = (status, value)
+                    self._changed = True
+        if not unreadable:
+            return [self._known[path][1] for path in paths]
+        return [unreadable.get(path) or self._known[path][1] for path in paths]
 
     def status(self, path: str) -> Status:
         """What `stat` said of a file when it was digested."""
@@ -76,3 +81,16 @@ class FileDigests:
 
     def _status(self, path: str) -> Status | None:
         return self._known[path][0] if path in self._known else None
+
+    def _digest_or_error(self, path: str) -> str | OSError:
+        try:
+            return self._digest(path)
+        except OSError as error:
+            return error
+
+
+def _status_or_error(path: str) -> Status | OSError:
+    try:
+        return status_of(path) or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    except OSError as error:
+        return error

@@ -11,6 +11,7 @@ from typing import Protocol
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.io.files import sha256_of_file
+from foldline.io.system_errors import reason
 from foldline.planning.file_digests import FileDigests, Status
 
 
@@ -25,7 +26,8 @@ class ImageDigests(Protocol):
             row_of: gives what an error calls the row of image `number`, counted from 0.
 
         Raises:
-            FoldlineError: images do not exist; the message names the first ones and how many there are.
+            FoldlineError: images do not exist or cannot be read; the message names the first ones and how many there
+                are.
         """
         ...
 
@@ -42,9 +44,11 @@ class DigestCache:
 
     def contents(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> list[tuple[str, int]]:
         """SHA-256 and size of each file, see `ImageDigests.contents`; unknown or changed files are read."""
-        known = self._digests.of(paths)
-        _check_images_exist(paths, [sha256 is not None for sha256 in known], row_of)
-        return [(sha256, self.status(path)[0]) for path, sha256 in zip(paths, known, strict=True) if sha256]
+        contents = [
+            (sha256, self.status(path)[0]) if isinstance(sha256, str) else _problem(path, sha256)
+            for path, sha256 in zip(paths, self._digests.of(paths), strict=True)
+        ]
+        return _without_problems(contents, row_of)
 
     def status(self, path: str) -> Status:
         """What `stat` said of a file when it was digested."""
@@ -72,8 +76,11 @@ class BucketListings:
             FoldlineError: objects do not exist, a bucket cannot be listed, or it has no checksums.
         """
         objects = self._objects(storage.common_parent(paths))
-        _check_images_exist(paths, [url in objects for url in paths], row_of)
-        return [(objects[url].checksum, objects[url].bytes) for url in paths]
+        contents = [
+            (objects[url].checksum, objects[url].bytes) if url in objects else f"image {url} does not exist"
+            for url in paths
+        ]
+        return _without_problems(contents, row_of)
 
     def file_names(self, folder: str) -> list[str]:
         """See `ImageDigests.file_names`."""
@@ -87,11 +94,28 @@ class BucketListings:
         return self._listed[folder]
 
 
-def _check_images_exist(paths: Sequence[str], exists: Sequence[bool], row_of: Callable[[int], str]) -> None:
-    numbered = enumerate(zip(paths, exists, strict=True))
-    missing = [f"{row_of(number)}: image {path}" for number, (path, is_there) in numbered if not is_there]
-    if missing:
-        raise FoldlineError(
-            f"{listing(missing, limit=3)} does not exist; add the images, or correct dataset.root or the path of the "
-            "images in the config"
-        )
+def _problem(path: str, error: OSError) -> str:
+    """What is wrong with an image that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return f"image {path} does not exist"
+    return f"image {path} cannot be read: {reason(error)}"
+
+
+def _without_problems(contents: Sequence[tuple[str, int] | str], row_of: Callable[[int], str]) -> list[tuple[str, int]]:
+    """Digest and size of each image.
+
+    Args:
+        contents: digest and size of each image, or what is wrong with it.
+        row_of: see `ImageDigests.contents`.
+
+    Raises:
+        FoldlineError: an image has a problem.
+    """
+    usable = [content for content in contents if not isinstance(content, str)]
+    if len(usable) == len(contents):
+        return usable
+    problems = [f"{row_of(number)}: {text}" for number, text in enumerate(contents) if isinstance(text, str)]
+    raise FoldlineError(
+        f"{listing(problems, limit=3)}; add or repair the images, or correct dataset.root or the path of the images "
+        "in the config (dataset.train_images, dataset.test_images, dataset.external.images)"
+    )

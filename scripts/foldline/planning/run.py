@@ -18,6 +18,7 @@ from typing import Any
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
+from foldline.planning.batch_checks import check_batch_sizes
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.known_labels import find_known_labels
@@ -135,6 +136,7 @@ class Run:
         )
         indexer = DataIndexer(config, folder=folder, pinned=pinned, record_tables=paths.record_tables())
         data_index = indexer.read()
+        check_batch_sizes(config, {name: len(split.image_bytes) for name, split in data_index.splits.items()})
         known_labels = find_known_labels(
             config["dataset"], data_index, cache=folder / "records", record_tables=paths.record_tables()
         )

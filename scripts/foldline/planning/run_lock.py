@@ -86,5 +86,9 @@ class RunLock:
 
     def _write(self, activity: str) -> None:
         content = f"{activity}, process {os.getpid()} on {platform.node()}\n".encode()
-        os.pwrite(self._descriptor, content, 0)
-        os.ftruncate(self._descriptor, len(content))
+        try:
+            os.pwrite(self._descriptor, content, 0)
+            os.ftruncate(self._descriptor, len(content))
+        except OSError as error:
+            error.filename = str(self._path)
+            raise

@@ -30,7 +30,7 @@ def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequ
         FoldlineError: the file does not exist, lacks a column of the submission, repeats an id, or has other ids than
             the test table.
     """
-    if not storage.is_file(path):
+    if not storage.exists(path):
         raise FoldlineError(
             f"{path}: no such table; set dataset.sample_submission to a table under dataset.root, or to null to submit "
             "the test rows in their order"

@@ -15,6 +15,7 @@ from foldline.images.headers import UnusableImageError, read_header
 from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
 from foldline.images.resizing import record_image
 from foldline.io.storage import is_url, md5_as_listed, read
+from foldline.io.system_errors import reason
 from foldline.tfrecords.record_location import RecordLocation, read_image
 
 
@@ -120,7 +121,7 @@ def _scan(path: str, image_feature: str, gray: bool) -> _ScannedImage:
         image.width, image.height = header.width, header.height
         picture = decode(data, header, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
     except OSError as error:
-        image.unreadable = error.strerror or str(error)
+        image.unreadable = reason(error)
     except UnusableImageError as error:
         image.problem = str(error)
     else:
@@ -172,9 +173,7 @@ def _named_errors(path: str, name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FoldlineError(
-            f"{where} cannot be read: {error.strerror or error}; run the workflow again to scan it"
-        ) from error
+        raise FoldlineError(f"{where} cannot be read: {reason(error)}; run the workflow again to scan it") from error
     except UnusableImageError as error:
         raise FoldlineError(
             f"{where} cannot be used: {error}; repair or replace the file, or remove its row from the table"

@@ -18,6 +18,7 @@ from foldline.errors import FoldlineError, listing
 from foldline.images.headers import Header, UnusableImageError, read_header
 from foldline.io import storage
 from foldline.io.files import atomic_write
+from foldline.io.system_errors import system_error
 from foldline.tfrecords.example_proto import Values, decode_example, float32_text
 from foldline.tfrecords.record_files import HEADER_BYTES, checksum, framed_records
 from foldline.tfrecords.record_location import RecordLocation
@@ -101,7 +102,7 @@ def index_file(path: str | Path, names: RecordNames) -> list[IndexedRecord]:
         with storage.open_binary(path) as handle:
             records = [_index_record(path, *framed, names) for framed in _framed_records(handle, path)]
     except OSError as error:
-        raise FoldlineError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise system_error(error, path=path) from error
     if not records:
         raise FoldlineError(f"{path}: the file is empty; remove it, or download it again")
     return records
@@ -130,7 +131,7 @@ def _index_cached(path: str, names: RecordNames, cache: Path) -> list[IndexedRec
     try:
         size, version = storage.size_and_version(path)
     except OSError as error:
-        raise FoldlineError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise system_error(error, path=path) from error
     head = json.dumps([FORMAT, path, size, version, asdict(names)])
     cached = cache / f"{hashlib.sha256(path.encode()).hexdigest()[:32]}.jsonl"
     if cached.is_file():

@@ -133,7 +133,7 @@ def test_empty_column_names_at_the_edge_are_allowed(tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=r"none\.csv: no such table; give its path relative to dataset\.root"):
         read_raw_table(tmp_path / "none.csv", WANTED)
-    with pytest.raises(FoldlineError, match="no such table"):
+    with pytest.raises(FoldlineError, match="a folder, not a file; give the path of a file"):
         read_raw_table(tmp_path, WANTED)
 
 

@@ -134,7 +134,7 @@ def check(**changes: Any) -> None:
         ),
         (
             {"models__lite0__weights": "absent.h5"},
-            "models.lite0.weights is 'absent.h5', and there is no such file; correct the path, relative to the working",
+            "models.lite0.weights is 'absent.h5', but the file cannot be read (no such file or folder); correct",
         ),
         (
             {"models__lite0__schedule": {"warmup_epochs": 2, "hold_epochs": 1.5}, "models__lite0__epochs": 3},

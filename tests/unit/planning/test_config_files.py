@@ -94,5 +94,5 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_line(data: bytes | None,
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match=r"cannot be read \(Is a directory\)$"):
+    with pytest.raises(FoldlineError, match=r"cannot be read: a folder, not a file$"):
         check_file(tmp_path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from foldline.planning.file_digests import FileDigests, status_of
 
-Digested = Callable[[list[str]], tuple[list[str | None], list[str]]]
+Digested = Callable[[list[str]], tuple[list[str | OSError], list[str]]]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def paths(tmp_path: Path) -> list[str]:
 def digested(tmp_path: Path) -> Digested:
     """Opens the cache, computes digests and saves it; gives them, and the files that were read."""
 
-    def digest(paths: list[str]) -> tuple[list[str | None], list[str]]:
+    def digest(paths: list[str]) -> tuple[list[str | OSError], list[str]]:
         read: list[str] = []
         cache = FileDigests(tmp_path / "cache", lambda path: read.append(path) or Path(path).read_text())
         values = cache.of(paths)
@@ -75,7 +75,9 @@ def test_a_touched_file_keeps_its_digest(paths: list[str], digested: Digested) -
 def test_a_missing_file_has_no_digest(paths: list[str], digested: Digested) -> None:
     digested(paths)
     Path(paths[0]).unlink()
-    assert digested(paths)[0] == [None, Path(paths[1]).read_text()]
+    (problem, digest), _ = digested(paths)
+    assert isinstance(problem, FileNotFoundError)
+    assert digest == Path(paths[1]).read_text()
     assert status_of(paths[0]) is None
 
 

@@ -175,7 +175,7 @@ def test_a_damaged_image_is_refused(root: Path, threads: int) -> None:
 
 def test_a_missing_image_is_refused(root: Path) -> None:
     (root / "s3.jpg").unlink()
-    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be read: No such file"):
+    with pytest.raises(FoldlineError, match=r"s3\.jpg: image of id s3 cannot be read: no such file"):
         shard(root)
 
 

@@ -1,0 +1,80 @@
+"""Results that cannot be written stop a run before the DAG is built, or a step at its end, in one line."""
+
+import contextlib
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+from fixtures.faults import fill, mounted
+from fixtures.images import write_config, write_dataset
+from fixtures.project import Project, copy_workflow
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project without results."""
+    copy_workflow(tmp_path)
+    write_dataset(tmp_path / "data", train=24, test=4, external=8)
+    write_config(tmp_path / "config" / "config.yaml")
+    return Project(tmp_path)
+
+
+@contextlib.contextmanager
+def file(path: Path) -> Iterator[None]:
+    """A file in place of a folder."""
+    path.touch()
+    yield
+
+
+@contextlib.contextmanager
+def full(path: Path) -> Iterator[None]:
+    """A disk without a free byte."""
+    with mounted(path, "size=64k"):
+        fill(path)
+        yield
+
+
+def read_only(path: Path) -> AbstractContextManager[Path]:
+    """A read-only disk."""
+    return mounted(path, "ro")
+
+
+FAULTS: dict[str, tuple[str, Callable[[Path], AbstractContextManager[object]], tuple[str, ...]]] = {
+    "results is a file": ("results", file, ("results is a file, not a folder", "move the file away")),
+    "results are read-only": ("results", read_only, ("results/keys", "the file system is read-only", "--directory")),
+    "the disk of the key files is full": (
+        "results/keys",
+        full,
+        ("results/keys/", "the disk is full", "free some space"),
+    ),
+    "the folder of the data index is a file": (".foldline", file, (".foldline is a file, not a folder",)),
+    "the disk of the data index is full": (".foldline", full, (".foldline/", "the disk is full")),
+    "the folder of the data index is read-only": (
+        ".foldline",
+        read_only,
+        (".foldline/", "the file system is read-only"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_results_that_cannot_be_written_are_refused(fault: str, project: Project) -> None:
+    name, happens, words = FAULTS[fault]
+    with happens(project.folder / name):
+        done = project.snakemake("-n", check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in output
+    assert "Building DAG" not in output
+    (line,) = {line for line in output.splitlines() if words[0] in line}
+    for word in words:
+        assert word in line
+    # Nothing is broken for the next command.
+    if happens is file:
+        (project.folder / name).unlink()
+    shutil.rmtree(project.folder / name, ignore_errors=True)
+    project.snakemake("-n")
