@@ -27,9 +27,12 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 def canonical(text: str) -> str:
     """The one spelling of a value: without spaces around it, 3 for 3.0 and 3., 0 for -0.0, 1 for True, 0 for false.
 
-    Only whole numbers as programs write them change. 007, 1.10 and 1e5 may be names, so they stay as they are.
+    Line breaks within it are those of Unix, whichever system wrote the table. Only whole numbers as programs write them
+    change: 007, 1.10 and 1e5 may be names, so they stay as they are.
     """
     stripped = text.strip()
+    if "\r" in stripped:
+        stripped = stripped.replace("\r\n", "\n").replace("\r", "\n")
     if stripped[:1] not in _FIRST:
         return stripped
     whole = _WHOLE.fullmatch(stripped)

@@ -66,7 +66,7 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "p,q": ("p,q",),
     'say "x"': ('say "x"',),
     "ö ß": ("ö ß",),
-    "two\nlines": ("two\nlines",),
+    "two\nlines": ("two\nlines", "two\r\nlines", "two\rlines"),
     "a\u2028b": ("a\u2028b",),
     "1e5": ("1e5",),
     "no": ("no",),
@@ -89,6 +89,7 @@ MISSING = (
     "#NA",
     "none",
 )
+LINE_END = re.compile(r"\r\n|\r|\n")
 CLASSES = (
     ("MEL", "NV", "BCC"),
     ("benign", "malignant"),
@@ -264,7 +265,7 @@ class _Table:
             starts.append(number)
             line = self.separator.join(self._cell(cell, alone=len(row) == 1) for cell in row)
             parts += [line, self.line_end]
-            number += 1 + line.count("\n")
+            number += 1 + len(LINE_END.findall(line))
         text = "".join(parts)
         return (text.removesuffix(self.line_end) if self.no_end and len(parts[-2]) else text), starts
 
@@ -360,7 +361,7 @@ def _open_quote(table: _Table, case: Case) -> None:
     text = _text_of(table, case)
     # In the last row, no later quote closes it.
     text = text + ("" if text.endswith(table.line_end) else table.line_end)
-    case.line = len(re.split(r"\r\n|\r|\n", text))
+    case.line = len(LINE_END.split(text))
     case.content, case.fault = f'{text}"open{table.separator}1\n'.encode(), "quotation mark"
 
 

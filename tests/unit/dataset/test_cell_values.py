@@ -16,6 +16,7 @@ from pandas._libs.parsers import STR_NA_VALUES
         (("1e+16", "10000000000000000", "10000000000000000.0"), "10000000000000000"),
         (("-1.5e+16",), "-15000000000000000"),
         (("12345678901234567890",), "12345678901234567890"),
+        (("a\nb\nc", "a\r\nb\rc", "\r\na\rb\nc\r"), "a\nb\nc"),
     ],
 )
 def test_equal_values_have_one_spelling(texts: tuple[str, ...], value: str) -> None:
