@@ -85,8 +85,23 @@ def separator_of(dataset: Mapping[str, Any], split: str) -> str:
     return "," if record_patterns(dataset, split) else str(dataset["separator"])
 
 
-def scan_settings(dataset: Mapping[str, Any], split: str, label_cells: Mapping[str, Any]) -> dict[str, Any]:
-    """How the scan reads the table of a split: fields of `scan_config.ScanConfig`.
+def scan_settings(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """What defines the scan of a split beside its rows: fields of `scan_config.ScanConfig`."""
+    columns = columns_of(dataset, split)
+    return {
+        "id_column": columns.id,
+        "target_column": columns.target,
+        "group_column": columns.group,
+        "metadata_columns": list(columns.metadata),
+        "channels": dataset["channels"],
+        "image_feature": dataset["image_feature"],
+    }
+
+
+def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping[str, Any]) -> dict[str, Any]:
+    """How the scan reads the table of a split: other fields of `scan_config.ScanConfig`.
+
+    They do not define the result, because the rows that they give do.
 
     Args:
         dataset: the section.
@@ -96,13 +111,7 @@ def scan_settings(dataset: Mapping[str, Any], split: str, label_cells: Mapping[s
     columns = columns_of(dataset, split)
     labels = {field.name: dataset["labels"][field.name] for field in fields(Labels)} | dict(label_cells)
     return {
-        "id_column": columns.id,
-        "target_column": columns.target,
-        "group_column": columns.group,
-        "metadata_columns": list(columns.metadata),
-        "channels": dataset["channels"],
         "labels": labels if columns.target else None,
-        "image_feature": dataset["image_feature"],
         "missing": list(columns.missing),
         "separator": columns.separator,
     }

@@ -22,6 +22,7 @@ from foldline.planning.dataset_section import (
     scan_settings,
     scored_classes_of,
     submission_form,
+    table_arguments,
 )
 from foldline.planning.shard_counts import coarser_shards, power_of_two
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
@@ -110,12 +111,12 @@ class _Stages:
         # covers whole inventory shards, and a new model changes neither.
         rows, source_bytes = len(index.image_bytes), sum(index.image_bytes)
         count = power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / self._shard_bytes)), above=True)
-        settings = scan_settings(dataset, split, self._data_index.label_cells)
+        settings = scan_settings(dataset, split)
         runtime_arguments = {
             "root": dataset["root"],
             "table": self.plan.tables[split],
             "images": image_pattern(dataset, split),
-            "separator": settings.pop("separator"),
+            **table_arguments(dataset, split, self._data_index.label_cells),
         }
         # The step compares what it reads with the digest of rows and images. The files of records only change the key.
         planned = index.shard_digests(count)

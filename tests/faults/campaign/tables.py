@@ -33,7 +33,7 @@ from foldline.dataset.sample_table import Row, read_rows, read_sample_table  # n
 from foldline.dataset.scan_config import ScanConfig  # noqa: E402
 from foldline.errors import FoldlineError  # noqa: E402
 from foldline.io.settings import build  # noqa: E402
-from foldline.planning.dataset_section import columns_of, scan_settings  # noqa: E402
+from foldline.planning.dataset_section import columns_of, scan_settings, table_arguments  # noqa: E402
 from foldline.planning.raw_data import read_raw_data  # noqa: E402
 
 DEEP_EVERY = 20
@@ -121,7 +121,8 @@ def read_both(path: Path, case: Case) -> list[Row]:
     config = build(
         ScanConfig,
         {
-            **scan_settings(section, split, reading),
+            **scan_settings(section, split),
+            **table_arguments(section, split, reading),
             "root": "",
             "table": str(path),
             "images": "images/{id}",

@@ -148,6 +148,16 @@ def test_a_truncated_index_is_rebuilt(config: dict[str, Any], tmp_path: Path, re
         assert reads.count == number
 
 
+def test_the_reading_of_the_labels_is_stored(tmp_path: Path, reads: Reads) -> None:
+    write_dataset(tmp_path / "data", train=12, test=4, external=2)
+    labels = {"kind": "multiclass", "classes": ["a", "b"]}
+    config = configuration(tmp_path / "data", labels=labels, submission={"class": "a", "column": "target"})
+    first = index(config, tmp_path)
+    assert first["label_cells"] == {"cells": "numbers", "first_number": 0}
+    assert index(config, tmp_path) == first
+    assert reads.count == 1
+
+
 def test_a_missing_image_is_named(config: dict[str, Any], tmp_path: Path) -> None:
     index(config, tmp_path)
     (tmp_path / "data" / "images" / "s003.png").unlink()

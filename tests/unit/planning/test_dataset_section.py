@@ -21,6 +21,7 @@ from foldline.planning.dataset_section import (
     splits_of,
     submission_columns,
     submission_form,
+    table_arguments,
 )
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"]}
@@ -108,12 +109,16 @@ def test_the_scan_reads_a_table_as_the_plan_does() -> None:
     )
     reading = {"cells": "numbers", "first_number": 1}
     for split in ("train", "test"):
-        settings = scan_settings(dataset, split, reading) | {
-            "root": "",
-            "table": "",
-            "images": "{id}.jpg",
-            "digest": "",
-        }
+        settings = (
+            scan_settings(dataset, split)
+            | table_arguments(dataset, split, reading)
+            | {
+                "root": "",
+                "table": "",
+                "images": "{id}.jpg",
+                "digest": "",
+            }
+        )
         columns, planned = build(ScanConfig, settings).columns(), columns_of(dataset, split)
         assert columns == replace(
             planned, labels=replace(planned.labels, **reading) if split == "train" else planned.labels

@@ -6,6 +6,7 @@ and shards.
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,19 @@ def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: W
         ["sick"],
     )
     assert plan.arguments["evaluate"]["metadata_columns"] == ["age"]
+
+
+def test_a_script_reads_labels_as_the_plan_did_and_the_reading_is_in_no_key() -> None:
+    """A key has the labels of the rows; whether they were found out or set makes nothing stale."""
+    index, labels = data_index(), {"kind": "multiclass", "classes": ["a", "b"]}
+    plans = []
+    for reading in ({"cells": "numbers", "first_number": 1}, {"cells": "names", "first_number": 0}):
+        found = replace(index, label_cells=reading)
+        plans += [make_plan(config_with(dataset={"labels": {**labels, **changes}}), found) for changes in ({}, reading)]
+        for plan in plans[-2:]:
+            scan = plan.arguments[f"scan_images shard={ONE} split=train"]
+            assert {name: scan["labels"][name] for name in reading} == reading
+    assert len({tuple(job.key for job in plan.jobs) for plan in plans}) == 1
 
 
 def test_only_models_with_metadata_get_metadata_columns(plan: WorkflowPlan) -> None:

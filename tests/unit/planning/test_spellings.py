@@ -77,6 +77,8 @@ def keys(config: dict[str, Any]) -> list[str]:
         ("models.m.fold_overrides", "{3: {seed: 7}}", "{'3': {seed: 7.0}}"),
         ("models.m.fold_overrides", "{3: {learning_rate: 1}}", "{3: {learning_rate: 1.0}}"),
         ("models.m.fold_overrides", "{3: {seed: 333}}", "{}"),
+        ("dataset.separator", "auto", "';'"),
+        ("dataset.missing", "[default]", "[default, unknown, -1]"),
         ("prediction.views", "4", "4.0"),
         ("evaluation.threshold", "1", "1.0"),
         ("folds.count", "5", "5.0"),
