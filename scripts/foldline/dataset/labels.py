@@ -178,11 +178,13 @@ def check_labels(labels: Labels) -> None:
         return
     if len(labels.classes) < 2:
         raise FoldlineError(f"{where}.kind is {labels.kind}; name at least two classes in dataset.labels.classes")
+    # Cells of numbers and flags are never split within a name.
+    divides_names = labels.kind == MULTILABEL and labels.cells in (AUTO, NAMES)
     for name in labels.classes:
-        if name != name.strip() or not name.isprintable() or (labels.kind == MULTILABEL and labels.separator in name):
+        if name != name.strip() or not name.isprintable() or (divides_names and labels.separator in name):
             raise FoldlineError(
-                f"{where}.classes has {name!r}; a class name is printable, without spaces around it and without the "
-                f"separator {labels.separator!r}"
+                f"{where}.classes has {name!r}; a class name is printable, without spaces around it and, unless "
+                f"dataset.labels.cells is numbers, without the separator {labels.separator!r}"
             )
     values = [canonical(name) for name in labels.classes]
     repeated = [name for name, value in zip(labels.classes, values, strict=True) if values.count(value) > 1]

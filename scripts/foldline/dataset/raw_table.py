@@ -105,7 +105,9 @@ def check_columns(path: str, header: Sequence[str], wanted: Sequence[str]) -> No
     """
     absent = [name for name in wanted if name not in header]
     if absent:
-        raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {_shown(header)}")
+        close = [name for name in header if name.casefold() in {other.casefold() for other in absent}]
+        hint = f"; did you mean {listing(close)}?" if close else ""
+        raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {_shown(header)}{hint}")
 
 
 def _check_header(path: str, header: Sequence[str], wanted: Sequence[str]) -> None:

@@ -132,11 +132,9 @@ class SampleTable:
                 for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True)
                 if text in problems
             ]
-            raise self.raw.error(wrong, LABEL_REMEDY)
+            how = "" if labels.kind == BINARY else f"the cells are read as {labels.reading}; "
+            raise self.raw.error(wrong, f"{how}correct the table, or dataset.labels in the config")
         return [codes[text] for text in cells]
-
-
-LABEL_REMEDY = "correct the table, or dataset.labels in the config"
 
 
 def read_rows(path: str | Path, columns: Columns) -> list[Row]:

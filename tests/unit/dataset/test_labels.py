@@ -23,6 +23,8 @@ ATLAS = (
 NUMBERED = Labels("multilabel", ATLAS, exclusive="Negative", cells="numbers", first_number=0)
 NAMED = dataclasses.replace(NUMBERED, cells="names")
 FLAGGED = dataclasses.replace(NUMBERED, cells="flags")
+# Cells such as "16 0", as in the competition of 2018; the names of its classes have spaces.
+SPACED = Labels("multilabel", ("Nuclear membrane", "Golgi apparatus"), " ", cells="numbers")
 SPOTS = Labels("multiclass", ("mole", "melanoma", "other"), cells="names", first_number=0)
 
 
@@ -147,6 +149,10 @@ def test_label_arrays_and_codes_are_inverse() -> None:
             Labels("multilabel", ("a|b", "c")),
             r"classes has 'a\|b'; a class name is .* without the separator '\|'",
         ),
+        (
+            dataclasses.replace(SPACED, cells="auto"),
+            "classes has 'Nuclear membrane'; a class name is .* without the sep",
+        ),
         (Labels("multiclass", ("a ", "c")), "classes has 'a '"),
         (Labels("multiclass", ("a", "c"), empty=True), "remove empty and exclusive"),
         (Labels("multiclass", ("1", "2", "1.0")), "classes has 1, 1.0, which are one value"),
@@ -158,7 +164,7 @@ def test_contradictory_sections_are_refused(labels: Labels, words: str) -> None:
         check_labels(labels)
 
 
-@pytest.mark.parametrize("labels", [BINARY_LABELS, NUMBERED, SPOTS, Labels("multiclass", ("a|b", "c"))])
+@pytest.mark.parametrize("labels", [BINARY_LABELS, NUMBERED, SPOTS, Labels("multiclass", ("a|b", "c")), SPACED])
 def test_valid_sections_are_accepted(labels: Labels) -> None:
     assert check_labels(labels) is None
 

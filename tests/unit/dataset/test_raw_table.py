@@ -101,6 +101,7 @@ def test_short_and_long_lines_are_reported_together(tmp_path: Path) -> None:
         (b"", "no column id, target; the table has none"),
         (b"\n\n", "no column id, target; the table has none"),
         (b"id,target\n", "the table has a header and no rows"),
+        (b"ID,Target\n", "no column id, target; the table has ID, Target; did you mean ID, Target?"),
         (b"id,targe\xc2\xa0t\na,1\n", "no column target; the table has id, 'targe\\xa0t'"),
         (b"id,target,id\na,1,b\n", "a column name occurs twice in id, target, id; rename a column"),
         (b"id,target,x, x\na,1,b,c\n", "a column name occurs twice"),

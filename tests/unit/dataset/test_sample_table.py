@@ -151,6 +151,15 @@ def test_what_pandas_and_people_write_for_missing_is_missing(word: str, tmp_path
         rows_of(tmp_path, f"{HEADER}1,a,5,{word},f,\n")
 
 
+def test_an_error_of_a_label_says_how_the_cells_are_read(tmp_path: Path) -> None:
+    message = (
+        r"line 4: label '1' \(column dx\) of id 'c' contains '1', which is not a class; the classes are MEL, NV, BCC; "
+        "the cells are read as class names; correct the table, or dataset.labels in the config"
+    )
+    with pytest.raises(FoldlineError, match=message):
+        rows_of(tmp_path, "id,dx\na,MEL\nb,NV\nc,1\n", Columns("id", "dx", None, labels=DIAGNOSES))
+
+
 DIAGNOSES = Labels("multiclass", ("MEL", "NV", "BCC"))
 
 
