@@ -13,6 +13,7 @@ from foldline.dataset.metadata import Column, Encoding
 from foldline.errors import FoldlineError
 from foldline.input_pipeline.augment_config import AugmentConfig, CutMixConfig
 from foldline.input_pipeline.batches import TrainingStream, ordered_batches, reading, training_batches
+from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.open_shards import check_ids, open_shards
 
 SIZE = 16
@@ -152,6 +153,33 @@ def test_cutmix_changes_images_and_labels_of_a_batch(data: ShardSet) -> None:
     np.testing.assert_array_equal(images, again)
     assert ((labels > 0) & (labels < 1)).any()
     assert (images[..., 0].min(axis=(1, 2)) != images[..., 0].max(axis=(1, 2))).any()
+
+
+def test_every_batch_is_mixed_in_its_own_way(data: ShardSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 7: the seed of a batch depends on its index and on the seed of the training."""
+
+    def with_seed(images: Any, metadata: Any, labels: Any, seed: Any, config: AugmentConfig) -> tuple[Any, Any, Any]:
+        return images, metadata, tf.repeat(tf.cast(seed % 1_000_003, tf.float32)[tf.newaxis], len(labels), axis=0)
+
+    monkeypatch.setattr("foldline.input_pipeline.batches.mix", with_seed)
+    augment = AugmentConfig(cutmix=CutMixConfig(probability=1.0))
+    seeds = [stream(data, augment=augment, batch_size=10, seed=seed)[1][::10] for seed in (1, 1, 2)]
+    assert seeds[0].shape == (6, 2)
+    np.testing.assert_array_equal(seeds[0], seeds[1])
+    assert len(np.unique(np.concatenate(seeds[1:]), axis=0)) == 12
+
+
+def test_an_image_is_augmented_anew_in_every_epoch(data: ShardSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 6: the seed of a row depends on its index in all epochs and on the seed of the training."""
+
+    def with_seed(image: Any, seed: Any, config: AugmentConfig) -> Any:
+        return image * 0 + tf.cast(tf.reduce_sum(seed * [100, 1]), tf.uint8)
+
+    monkeypatch.setattr("foldline.input_pipeline.batches.augment_image", with_seed)
+    first, other = (stream(data, augment=TURNING, batch_size=6, seed=seed)[0][:, 0, 0, 0] for seed in (1, 2))
+    # 60 rows in two epochs: 100 times the seed, and the index.
+    np.testing.assert_array_equal(first, 100 + np.arange(60))
+    np.testing.assert_array_equal(other, (200 + np.arange(60)) % 256)
 
 
 def test_folds_are_disjoint_and_complete(data: ShardSet) -> None:
