@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from fixtures.faults import fill, largest_file, mounted, one_line, public_folder, unprivileged
+from fixtures.faults import fill, largest_file, mounted, one_line, public_folder, run_code, step_code, unprivileged
 from fixtures.records import RECORDS, write_file
 from fixtures.small_training import small_network
 from foldline.errors import FoldlineError
@@ -74,6 +74,29 @@ def test_weights_on_a_machine_whose_temporary_folder_is_full(
     with pytest.raises(FoldlineError) as caught, system_errors_explained():
         save_weights(small_network(), tmp_path / "weights.h5")
     one_line(str(caught.value), str(full_disk), "the disk is full")
+
+
+def test_a_step_whose_log_cannot_grow(full_disk: Path, tmp_path: Path) -> None:
+    """Lost log records are no reason to fail; stderr still has them."""
+    body = "import logging\nlogging.info('at work')"
+    done = run_code(step_code(body, log=str(full_disk / "a.log")), folder=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "a.built").exists()
+    assert done.stderr.endswith("INFO at work\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_step_whose_record_cannot_be_written(full_disk: Path, tmp_path: Path) -> None:
+    done = run_code(step_code("pass", built=str(full_disk / "a.built")), folder=tmp_path)
+    assert done.returncode == 1
+    one_line((tmp_path / "a.log").read_text(), f"ERROR {full_disk}/a.built: the disk is full; free some space")
+
+
+def test_a_step_whose_log_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    done = run_code(step_code("pass", log="logs/a.log"), folder=tmp_path)
+    assert done.returncode == 1
+    one_line(done.stderr, "logs is a file, not a folder; move the file away")
 
 
 def test_a_read_only_disk(tmp_path: Path) -> None:

@@ -1,38 +1,19 @@
 """A step that runs out of memory says so, with the keys to lower, in whatever way it ends."""
 
-import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fixtures.faults import run_code
+from fixtures.faults import run_code, step_code
 from fixtures.forked import SCRIPT_SERVER
 from fixtures.images import write_config, write_dataset
-from fixtures.project import REPOSITORY, Project, copy_workflow, with_environment
+from fixtures.project import Project, copy_workflow, with_environment
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 REMEDY = "lower models.b3.batch_size or models.b3.image_size, or give the job more memory (mem_mb)"
 TIMEOUT_SECONDS = 30
-# A step of a model whose body is `{body}`.
-STEP = """
-import sys
-sys.path[:0] = [{tests!r}, {scripts!r}]
-from fixtures.step_jobs import step_job
-from foldline.step import step
-job = step_job(
-    script={script!r}, key="k", inputs={{}}, outputs={{"built": "a.built"}}, log="a.log", wildcards={{"model": "b3"}}
-)
-with step(job):
-{body}
-"""
-
-
-def step_code(body: str) -> str:
-    script = REPOSITORY / "scripts" / "class_weights.py"
-    paths = {"tests": str(REPOSITORY / "tests"), "scripts": str(REPOSITORY / "scripts"), "script": str(script)}
-    return STEP.format(**paths, body=textwrap.indent(textwrap.dedent(body).strip(), "    "))
 
 
 def log_of(folder: Path) -> str:
