@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.faults import one_line, run_code
-from fixtures.torch_files import legacy_file, pickled, state, tensor, zip_file
+from fixtures.torch_files import dictionaries_of_one_list, legacy_file, pickled, state, tensor, zip_file
 from foldline.errors import FoldlineError
 from foldline.models.torch_weights import MAGIC, PROTOCOL, read_torch_weights
 from foldline.tfrecords.example_proto import decode_example, encode_example
@@ -115,6 +115,7 @@ PICKLES = {
     "a pickle that reserves an index of 2^31": (reserved_index(), "no dictionary of tensors"),
     "a pickle with a key of nested pairs": (nested_key(60), "a key of type tuple"),
     "a pickle with a text of 2^62 bytes": (b"\x80\x04\x8d" + struct.pack("<Q", 2**62) + b"x.", ""),
+    "a pickle that uses one list a thousand times": (dictionaries_of_one_list(1000, 1000), "too many values"),
     "a pickle that calls a program": (b"cos\nsystem\n(X\x04\x00\x00\x00true\x85R.", "refers to os.system"),
 }
 ARCHIVES: dict[str, tuple[Callable[[], bytes], str]] = {

@@ -1,13 +1,14 @@
 """Results that cannot be written stop a run before the DAG is built, or a step at its end, in one line."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from fixtures.faults import fill, mounted
+from fixtures.faults import fill, mounted, one_line
 from fixtures.images import write_config, write_dataset
 from fixtures.project import Project, copy_workflow
 
@@ -17,10 +18,14 @@ pytestmark = [pytest.mark.faults, pytest.mark.slow]
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project without results."""
-    copy_workflow(tmp_path)
-    write_dataset(tmp_path / "data", train=24, test=4, external=8)
-    write_config(tmp_path / "config" / "config.yaml")
-    return Project(tmp_path)
+    return make_project(tmp_path)
+
+
+def make_project(folder: Path) -> Project:
+    copy_workflow(folder)
+    write_dataset(folder / "data", train=24, test=4, external=8)
+    write_config(folder / "config" / "config.yaml")
+    return Project(folder)
 
 
 @contextlib.contextmanager
@@ -78,3 +83,19 @@ def test_results_that_cannot_be_written_are_refused(fault: str, project: Project
         (project.folder / name).unlink()
     shutil.rmtree(project.folder / name, ignore_errors=True)
     project.snakemake("-n")
+
+
+def test_a_working_directory_on_a_full_disk(tmp_path: Path) -> None:
+    """Snakemake cannot write its own log either, which is no reason for tracebacks."""
+    with mounted(tmp_path / "disk", "size=8m") as folder:
+        project = make_project(folder)
+        with (folder / "filler").open("wb", buffering=0) as handle:
+            # Enough for the lock and the start of Snakemake's log, and for a few of the key files.
+            left = os.statvfs(folder)
+            handle.write(bytes(left.f_bavail * left.f_bsize - 100_000))
+        done = project.snakemake(check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "Traceback" not in output
+    (line,) = {line for line in output.splitlines() if "the disk is full" in line}
+    one_line(line, "results/keys/", "free some space")

@@ -1,4 +1,5 @@
 # Shared by all rules: the completed configuration, the plan of the jobs, and functions that look things up in them.
+import logging
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from math import ceil
@@ -51,6 +52,8 @@ except ModuleNotFoundError as error:
     raise WorkflowError(str(requirements.missing_package(error))) from None
 
 
+# On a full disk Python would print a traceback for each message that Snakemake cannot write to its log.
+logging.raiseExceptions = False
 # What a user causes, such as a wrong configuration or a full disk, is shown as a message without traceback.
 USER_ERRORS = (FoldlineError, OSError, MemoryError)
 

@@ -11,6 +11,8 @@ from typing import IO, Any
 
 # More instructions than any network has; a file of a state dictionary has about 30 for each tensor.
 MAX_INSTRUCTIONS = 5_000_000
+# More pairs than the dictionaries of any network have, which Python 2 wrote as lists.
+MAX_PAIRS = 500_000
 STORAGE_MODULE = "torch"
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 VALUES = frozenset(
@@ -24,6 +26,7 @@ TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 CALLS = frozenset(
     (
         ("collections", "OrderedDict"),
+        ("torch._utils", "_rebuild_tensor"),
         ("torch._utils", "_rebuild_tensor_v2"),
         ("torch._utils", "_rebuild_parameter"),
     )
@@ -88,6 +91,7 @@ class _Machine:
         self._stack: list[Any] = []
         self._marks: list[int] = []
         self._memo: dict[int, Any] = {}
+        self._pairs = 0
 
     def result(self) -> Any:
         """The value that the pickle describes."""
@@ -137,7 +141,7 @@ class _Machine:
             stack.append(_storage(stack.pop(), self._storage_types))
         elif name == "REDUCE":
             function, arguments = self._pop_from(len(stack) - 2)
-            stack.append(_called(function, arguments))
+            stack.append(self._called(function, arguments))
         elif name == "BUILD":
             # Attributes of a state dictionary: version numbers of its modules.
             stack.pop()
@@ -161,6 +165,28 @@ class _Machine:
         items = self._pop_from(start)
         self._stack.append(tuple(items))
 
+    def _called(self, function: Any, arguments: Any) -> Any:
+        """What a call in the pickle stands for."""
+        if not isinstance(function, Global) or not isinstance(arguments, tuple):
+            raise ValueError("a call of something else than a name")
+        if function.name == "OrderedDict":
+            return self._dictionary(*arguments)
+        if function.name == "_rebuild_parameter":
+            return arguments[0]
+        if function.name.startswith("_rebuild_tensor"):
+            return _tensor(*arguments[:4])
+        raise ValueError(f"a call of {function.name}")
+
+    def _dictionary(self, pairs: Any = ()) -> dict[str | int, Any]:
+        """A dictionary, of a list of pairs if Python 2 wrote the file; a pickle may use one list many times."""
+        self._pairs += len(pairs)
+        if self._pairs > MAX_PAIRS:
+            raise ValueError("too many values")
+        items: dict[str | int, Any] = {}
+        for pair in pairs:
+            _set_items(items, pair)
+        return items
+
     def _global(self, module: str, name: str) -> Global:
         if (module, name) not in CALLS and not (module == STORAGE_MODULE and name in self._storage_types):
             raise ValueError(f"the file refers to {module[:80]}.{name[:80]}, which tensors do not need")
@@ -177,17 +203,7 @@ def _set_items(mapping: dict[str | int, Any], items: Sequence[Any]) -> None:
         mapping[key] = value
 
 
-def _called(function: Any, arguments: Any) -> Any:
-    """What a call in the pickle stands for."""
-    if not isinstance(function, Global) or not isinstance(arguments, tuple):
-        raise ValueError("a call of something else than a name")
-    if function.name == "OrderedDict" and not arguments:
-        return {}
-    if function.name == "_rebuild_parameter":
-        return arguments[0]
-    if function.name != "_rebuild_tensor_v2":
-        raise ValueError(f"an unusual call of {function.name}")
-    storage, offset, shape, strides = arguments[:4]
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
     if not isinstance(storage, Storage) or len(shape) != len(strides):
         raise ValueError("a tensor without a storage or strides")
     if not all(isinstance(number, int) for number in (offset, *shape, *strides)):

@@ -8,11 +8,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.io.files import sha256_of_file
 from foldline.io.system_errors import reason
 from foldline.planning.file_digests import FileDigests, Status
+
+# Problems that a message spells out.
+SHOWN = 3
 
 
 class ImageDigests(Protocol):
@@ -115,7 +118,9 @@ def _without_problems(contents: Sequence[tuple[str, int] | str], row_of: Callabl
     if len(usable) == len(contents):
         return usable
     problems = [f"{row_of(number)}: {text}" for number, text in enumerate(contents) if isinstance(text, str)]
+    shown, rest = "; ".join(problems[:SHOWN]), len(problems) - SHOWN
+    more = f"; and {rest} more" if rest > 0 else ""
     raise FoldlineError(
-        f"{listing(problems, limit=3)}; add or repair the images, or correct dataset.root or the path of the images "
-        "in the config (dataset.train_images, dataset.test_images, dataset.external.images)"
+        f"{shown}{more}; add or repair the images, or correct dataset.root or the path of the images in the config "
+        "(dataset.train_images, dataset.test_images, dataset.external.images)"
     )

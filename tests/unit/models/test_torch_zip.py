@@ -5,13 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures.torch_files import example_arrays, legacy_file, pickled, state, zip_file
+from fixtures.torch_files import Arrays, example_arrays, legacy_file, pickled, state, state_of_python_2, zip_file
 from foldline.errors import FoldlineError
 from foldline.models.torch_weights import read_torch_weights
 from unit.models.test_torch_weights import LITE0
 
 
-@pytest.mark.parametrize("make", [legacy_file, zip_file])
+def file_of_python_2(arrays: Arrays) -> bytes:
+    return legacy_file(arrays, state_of_python_2(arrays))
+
+
+@pytest.mark.parametrize("make", [legacy_file, zip_file, file_of_python_2])
 def test_tensors_are_read_with_their_types_and_layouts(make, tmp_path: Path) -> None:
     arrays = example_arrays()
     (tmp_path / "weights.pth").write_bytes(make(arrays))
