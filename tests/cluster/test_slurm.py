@@ -83,6 +83,8 @@ def trained_here(project: Project, folder: Path, folds: list[str]) -> list[Path]
 
 def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, project: Project, tmp_path: Path) -> None:
     log = (tmp_path / "snakemake.log").open("w")
+    config = project.folder / "config" / "config.yaml"
+    planned = config.read_text()
     running = subprocess.Popen(
         [
             *(sys.executable, "-m", "snakemake", "--profile", "workflow/profiles/slurm", *TARGETS),
@@ -112,6 +114,9 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, project: 
 
         (canceled, job), (lost, other) = (folds[node] for node in NODES)
         wait_until(lambda: steps(project, canceled) > 3)
+        # Each job parses the configuration again; that of the run counts, although it was edited and planned since.
+        config.write_text(planned.replace("epochs: 300", "epochs: 5").replace("count: 3", "count: 2"))
+        assert "another run works in this directory" in project.snakemake("-n").stderr
         slurm.command("scancel", job)
         wait_until(lambda: steps(project, lost) > 3)
         slurm.lose_node(NODES[1])
@@ -123,6 +128,8 @@ def test_folds_survive_a_cancelled_job_and_a_lost_node(slurm: Cluster, project: 
         running.wait()
         log.close()
 
+    config.write_text(planned)
+    assert not {name for name in project.stale(*TARGETS) if name.startswith(("train_fold", "predict"))}
     for fold in (canceled, lost):
         log_text = (project.folder / "logs" / "train_fold" / "b" / f"fold{fold}.log").read_text()
         assert f"b fold {fold}  resuming from the checkpoint at step" in log_text
