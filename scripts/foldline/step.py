@@ -11,7 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +89,10 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
         with watched(log, remedy=remedy):
             _check_code(Path(snakemake.scriptdir, job.script), job.code)
             _check_raw_files(job.raw_files)
-            inputs = _input_statuses(snakemake.input)
+            inputs = _start_inputs(snakemake.input)
             yield Step(job.key, registered.append)
             _check_inputs(inputs)
-            _record(job, Path(snakemake.output.built), [Path(path) for path in snakemake.output], inputs)
+            _record(job, Path(snakemake.output.built), [Path(path) for path in snakemake.output])
             for function in registered:
                 function()
     if hidden_log is not None:
@@ -156,22 +156,52 @@ def _check_raw_files(planned: Mapping[str, str]) -> None:
         raise FoldlineError(f"{listing(changed)} changed after the run was planned; run the same command again")
 
 
-def _input_statuses(inputs: Any) -> dict[Path, tuple[int, ...]]:
-    """Size, mtime and inode of each input file but the key file, which only tells Snakemake what is stale."""
+@dataclass(frozen=True)
+class _InputStatus:
+    """An input file when the step started.
+
+    Attributes:
+        size: in bytes; None if the file does not exist.
+        inode: its inode.
+        mtime: in ns; None if it was in the future.
+    """
+
+    size: int | None
+    inode: int = 0
+    mtime: int | None = None
+
+    @classmethod
+    def of(cls, path: Path) -> "_InputStatus":
+        try:
+            status = path.stat()
+        except OSError:
+            return cls(None)
+        return cls(status.st_size, status.st_ino, status.st_mtime_ns)
+
+    def fits(self, now: "_InputStatus") -> bool:
+        return (self.size, self.inode) == (now.size, now.inode) and self.mtime in (None, now.mtime)
+
+
+def _start_inputs(inputs: Any) -> dict[Path, _InputStatus]:
+    """The input files but the key file, which only tells Snakemake what is stale.
+
+    A file from the future, because the clock was set back, is dated now: Snakemake deletes outputs that are older than
+    an input. Another step may do that at the same time, so its mtime does not count.
+    """
+    statuses, now = {}, time.time_ns()
     key_file = getattr(inputs, "key", None)
-    return {Path(path): _status(Path(path)) for path in inputs if path != key_file}
+    for path in (Path(path) for path in inputs if path != key_file):
+        status = _InputStatus.of(path)
+        if status.mtime and status.mtime > now:
+            with contextlib.suppress(OSError):
+                os.utime(path, ns=(now, now))
+            status = replace(status, mtime=None)
+        statuses[path] = status
+    return statuses
 
 
-def _status(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except OSError:
-        return ()
-    return status.st_size, status.st_mtime_ns, status.st_ino
-
-
-def _check_inputs(inputs: Mapping[Path, tuple[int, ...]]) -> None:
-    changed = [str(path) for path, status in inputs.items() if _status(path) != status]
+def _check_inputs(inputs: Mapping[Path, _InputStatus]) -> None:
+    changed = [str(path) for path, status in inputs.items() if not status.fits(_InputStatus.of(path))]
     if changed:
         raise FoldlineError(
             f"{listing(changed)} changed while this step read it; leave results alone while a workflow runs, and run "
@@ -179,14 +209,8 @@ def _check_inputs(inputs: Mapping[Path, tuple[int, ...]]) -> None:
         )
 
 
-def _record(job: JobFacts, built: Path, outputs: Sequence[Path], inputs: Mapping[Path, tuple[int, ...]]) -> None:
+def _record(job: JobFacts, built: Path, outputs: Sequence[Path]) -> None:
     """Write the record of a job whose outputs are complete."""
-    # Snakemake deletes outputs that are older than an input, and it takes a file from the future for newer.
-    now = time.time_ns()
-    for path, status in inputs.items():
-        if status and status[1] > now:
-            with contextlib.suppress(OSError):
-                os.utime(path, ns=(now, now))
     record = BuildRecord.of_files(job.key, [path for path in outputs if path != built], on_disk=job.on_disk)
     # What was built from earlier outputs of this job is stale from now on, even if this run ends before it gets there.
     for dependent in job.dependents:
