@@ -81,3 +81,31 @@ def test_snakemake_shows_one_line_and_builds_no_dag(new_project: Project, tmp_pa
     assert message in output
     assert "Building DAG" not in output
     assert "Traceback" not in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "config/config.yaml: no such configuration file; name one with --configfile"),
+        (b"a: \xe9\n", "config/config.yaml, line 1: the configuration file is not text in UTF-8"),
+        (
+            b"folds: {count: 1}\nfolds: {cuont: 2}\n",
+            "4 problems\n"
+            "config/config.yaml, line 2: key folds is already in line 1; remove one of the two, or rename it\n"
+            "config: dataset is missing; set it.\n"
+            "config: models is missing; set it. The models, by a name of your choice",
+        ),
+    ],
+)
+def test_faults_of_the_configuration_file_are_shown_without_traceback(
+    new_project: Project, tmp_path: Path, data: bytes | None, message: str
+) -> None:
+    if data is not None:
+        (tmp_path / "config").mkdir()
+        (tmp_path / "config" / "config.yaml").write_bytes(data)
+    done = new_project.snakemake("-n", "--directory", str(tmp_path), check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert message in output
+    assert "Traceback" not in output

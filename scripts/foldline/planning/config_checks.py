@@ -43,7 +43,7 @@ def combination_problems(config: Mapping[str, Any]) -> list[str]:
 def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     with contextlib.suppress(UnusableValueError):
         yield from dataset_checks(config["dataset"])
-    yield reader_problems(config["dataset"])
+        yield reader_problems(config["dataset"])
     yield _fold_problems(config)
     yield _class_weight_problems(config)
     yield _checkpoint_problems(config)

@@ -1,15 +1,23 @@
 """The configuration of a run: completed, or refused with all of its problems at once."""
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from fixtures.example_config import CONFIG_FOLDER, example_config
+from fixtures.example_config import CONFIG_FOLDER, SCHEMA, example_config
 from foldline.errors import FoldlineError
 from foldline.planning.config_reader import ConfigSource, read_config
 
 SCHEMA_PATH = CONFIG_FOLDER / "config.schema.yaml"
+
+
+@pytest.fixture(autouse=True)
+def schema_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing the schema takes longer than a test."""
+    monkeypatch.setattr("foldline.planning.config_reader.read_schema", {SCHEMA_PATH: SCHEMA}.__getitem__)
 
 
 def read(config: dict[str, Any], *, files: tuple[Path, ...] = (), **command_line: Any) -> dict[str, Any]:
@@ -74,6 +82,50 @@ def test_a_fault_of_a_chosen_preset_is_named_once() -> None:
     presets = {"fast": {"folds": {"count": 1}}}
     lines = problems_of(example_config(presets=presets, preset="fast"))
     assert lines == ["config: presets.fast.folds.count is 1; set it to at least 2"]
+
+
+def paths_in(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Paths of keys to all values of a mapping, mappings included."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield (*path, key)
+            yield from paths_in(item, (*path, key))
+
+
+COMPLETED = read(
+    example_config(
+        dataset__metadata={"cell_type": {"kind": "categorical", "vocabulary": ["mono"]}},
+        models__lite0__fold_overrides={1: {"seed": 3}},
+    )
+)
+
+
+@pytest.mark.parametrize("path", list(paths_in(COMPLETED)), ids=".".join)
+def test_a_value_of_a_wrong_type_is_named_whatever_the_other_checks_read(path: tuple[str, ...]) -> None:
+    config = copy.deepcopy(COMPLETED)
+    *sections, key = path
+    section = config
+    for name in sections:
+        section = section[name]
+    section[key] = 3.25 if isinstance(section[key], dict) else {"x": 1}
+    name = ".".join(path)
+    assert any(name in line.partition(";")[0] for line in problems_of(config))
+
+
+@pytest.mark.parametrize("path", list(paths_in(COMPLETED)), ids=".".join)
+def test_a_missing_value_is_completed_or_named(path: tuple[str, ...]) -> None:
+    config = copy.deepcopy(COMPLETED)
+    *sections, key = path
+    section = config
+    for name in sections:
+        section = section[name]
+    del section[key]
+    try:
+        completed = read(config)
+    except FoldlineError as error:
+        assert path[0] in str(error)
+    else:
+        assert completed.keys() == COMPLETED.keys()
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
