@@ -61,6 +61,8 @@ def _check_strata(
     dataset: Mapping[str, Any], samples: Sequence[Sample], fold_count: int, stratify_by: Sequence[str]
 ) -> None:
     """Refuse columns to stratify by whose values are mostly too rare to be in every fold, such as an age in days."""
+    if not stratify_by:
+        return
     indices = [dataset["metadata_columns"].index(column) for column in stratify_by]
     rows = Counter(tuple(sample.row.metadata[index] for index in indices) for sample in samples)
     pairs = {(tuple(sample.row.metadata[index] for index in indices), sample.row.group) for sample in samples}

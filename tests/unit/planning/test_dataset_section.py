@@ -9,6 +9,7 @@ from foldline.dataset.class_words import NUMBERS, SAMPLE, ClassWords
 from foldline.dataset.labels import BINARY_LABELS, MULTICLASS
 from foldline.dataset.scan_config import ScanConfig
 from foldline.dataset.submission import SubmissionForm
+from foldline.io import storage
 from foldline.io.settings import build
 from foldline.planning.dataset_section import (
     ImageTable,
@@ -94,6 +95,15 @@ def test_braces_are_filled_in_once() -> None:
         "/data/{id}/{channel}/a{id}/a{id}_blue.png",
     ]
     assert ImageTable("t.csv", "gs://b/{id}", "{id}.png").paths("{channel}", []) == ["gs://b/{id}/{channel}.png"]
+
+
+@pytest.mark.parametrize("root", ["data", "data/", "./data//x", ".", "", "/abs/{id}", "gs://b/x", "gs://b/x/", "{id}"])
+@pytest.mark.parametrize(
+    "pattern", ["a/{id}.png", "./a//{id}", "{id}", "../{id}.png", "/abs/{id}.png", "gs://c/{id}.png"]
+)
+def test_paths_are_those_that_joining_each_gives(root: str, pattern: str) -> None:
+    (path,) = ImageTable("t.csv", root, pattern).paths("x y", [])
+    assert path == storage.join(root, pattern.replace("{id}", "x y"))
 
 
 def test_the_scan_reads_a_table_as_the_plan_does() -> None:
