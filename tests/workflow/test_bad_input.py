@@ -92,7 +92,7 @@ def test_snakemake_shows_one_line_and_builds_no_dag(new_project: Project, tmp_pa
         (
             b"folds: {count: 1}\nfolds: {cuont: 2}\n",
             "4 problems\n"
-            "config/config.yaml, line 2: key folds is already in line 1; remove one of the two, or rename it\n"
+            "config/config.yaml, line 2: key folds occurs twice, first in line 1; remove one, or rename it\n"
             "config: dataset is missing; set it.\n"
             "config: models is missing; set it. The models, by a name of your choice",
         ),

@@ -89,6 +89,7 @@ SOURCE = ConfigSource(
     main_config=workflow.modifier_stack[0].globals["config"],
     command_line=workflow.config_settings.config,
     files=workflow.configfiles,
+    arguments=workflow.config_settings.config_args or (),
 )
 SECTION = SOURCE.section_of(config)
 

@@ -3,6 +3,7 @@
 Snakemake reads the files first, and of a key that occurs twice it takes the last one without a word.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -111,6 +112,29 @@ def file_problems(path: str | Path, *, section: str | None = None) -> list[str]:
     ]
 
 
+def argument_problems(arguments: Sequence[str], *, section: str | None = None) -> list[str]:
+    """The same faults of the values that the command line gives after --config, in lines for the user.
+
+    Args:
+        arguments: the values, such as "folds={count: 3}".
+        section: only look at this key; None for all.
+    """
+    problems: list[str] = []
+    names: list[str] = []
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if section not in (None, name):
+            continue
+        if name in names:
+            problems.append(f"{name} is given twice; write all of its values into one argument: '{name}={{...}}'")
+        names.append(name)
+        with contextlib.suppress(yaml.YAMLError):
+            node = yaml.compose(value, Loader=yaml.SafeLoader)
+            # Snakemake reads a number outside of braces as Python does.
+            problems += [problem.text for problem in _problems(node, [name])] if "{" in value else []
+    return [f"--config: {problem}" for problem in problems]
+
+
 def _problems(node: Any, keys: Sequence[str], around: Sequence[Any] = ()) -> Iterator[Problem]:
     """Problems of a node of a YAML document and of everything in it.
 
@@ -138,9 +162,8 @@ def _problems(node: Any, keys: Sequence[str], around: Sequence[Any] = ()) -> Ite
             name, line = str(key_node.value), key_node.start_mark.line + 1
             path = [*keys, name]
             if name in line_of:
-                first = line_of[name]
-                text = f"key {'.'.join(path)} is already in line {first}; remove one of the two, or rename it"
-                yield Problem(path, line, text)
+                first = f", first in line {line_of[name]}" if line_of[name] < line else ""
+                yield Problem(path, line, f"key {'.'.join(path)} occurs twice{first}; remove one, or rename it")
             line_of.setdefault(name, line)
             yield from _problems(value, path, around)
 

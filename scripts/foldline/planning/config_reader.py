@@ -7,7 +7,7 @@ from typing import Any
 
 from foldline.errors import FoldlineError, problems_error
 from foldline.planning.config_checks import combination_problems
-from foldline.planning.config_files import file_problems
+from foldline.planning.config_files import argument_problems, file_problems
 from foldline.planning.configuration import completed_with_errors, plain, read_schema, with_preset
 from foldline.planning.preset_checks import preset_problems
 from foldline.planning.schema_errors import error_messages, wrong_key
@@ -22,11 +22,13 @@ class ConfigSource:
         main_config: configuration of the main workflow, which may have this one as a module.
         command_line: values of the command line (--config), which change `main_config`.
         files: configuration files of the main workflow.
+        arguments: the values of the command line as they were typed.
     """
 
     main_config: Mapping[str, Any]
     command_line: Mapping[str, Any]
     files: Sequence[str | Path] = ()
+    arguments: Sequence[str] = ()
 
     def section_of(self, config: Mapping[str, Any]) -> str | None:
         """Key of the main configuration that holds the configuration of this workflow.
@@ -59,6 +61,7 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     problems: list[str] = []
     if section is not None:
         problems = [line for path in source.files for line in file_problems(path, section=section or None)]
+        problems += argument_problems(source.arguments, section=section or None)
     command_line = source.command_line if section == "" else source.command_line.get(section or "", {})
     given = plain(config)
     problems += text_problems(given)

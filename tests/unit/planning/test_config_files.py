@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from foldline.errors import FoldlineError
-from foldline.planning.config_files import check_file, file_problems
+from foldline.planning.config_files import argument_problems, check_file, file_problems
 
 GOOD = """
 base: &base {count: 5, seed: 1}
@@ -32,14 +32,14 @@ def test_a_file_without_faults_is_allowed(text: str, file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
-        ("folds: {}\nmodels: {}\nfolds: {}\n", 3, "key folds is already in line 1; remove one of the two"),
-        ("models:\n  a: {}\n  b: {}\n  a: {}\n", 4, "key models.a is already in line 2;"),
-        ("fold_overrides:\n  3: {}\n  '3': {}\n", 3, "key fold_overrides.3 is already in line 2;"),
-        ("hidden:\n- {units: 1}\n- {units: 2, units: 3}\n", 3, "key hidden[1].units is already in line 3;"),
+        ("folds: {}\nmodels: {}\nfolds: {}\n", 3, "key folds occurs twice, first in line 1; remove one, or rename it"),
+        ("models:\n  a: {}\n  b: {}\n  a: {}\n", 4, "key models.a occurs twice, first in line 2;"),
+        ("fold_overrides:\n  3: {}\n  '3': {}\n", 3, "key fold_overrides.3 occurs twice, first in line 2;"),
+        ("hidden:\n- {units: 1}\n- {units: 2, units: 3}\n", 3, "key hidden[1].units occurs twice; remove"),
         ("folds: {count: 010}\n", 1, "folds.count: YAML reads 010 as 8 (base 8); write 10, or quote it"),
         ("size: [32, 1_0, 0_20]\n", 1, "size[2]: YAML reads 0_20 as 16 (base 8)"),
         ("time: 1:30\n", 1, "time: YAML reads 1:30 as 90 (base 60); quote it"),
-        ('{"a": 1, "b": {"c": 1, "c": 2}}', 1, "key b.c is already in line 1;"),
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', 1, "key b.c occurs twice; remove"),
     ],
 )
 def test_a_fault_is_named_with_its_line(text: str, line: int, message: str, file: Path) -> None:
@@ -56,10 +56,27 @@ def test_json_that_is_no_yaml_is_looked_through_too(file: Path) -> None:
 
 def test_only_the_section_of_the_module_is_looked_at(file: Path) -> None:
     file.write_text("a: {b: 1, b: 2}\nskin: {c: 1, c: 2}\n")
-    assert file_problems(file, section="skin") == [
-        f"{file}, line 2: key skin.c is already in line 2; remove one of the two, or rename it"
-    ]
+    assert file_problems(file, section="skin") == [f"{file}, line 2: key skin.c occurs twice; remove one, or rename it"]
     assert len(file_problems(file)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["folds={count: 3}", "folds={seed: 1}"], "folds is given twice; write all of its values into one argument:"),
+        (["folds={count: 3, count: 4}"], "key folds.count occurs twice; remove one, or rename it"),
+        (["models={a: {epochs: 010}}"], "models.a.epochs: YAML reads 010 as 8 (base 8); write 10, or quote it"),
+    ],
+)
+def test_the_command_line_has_the_same_faults(arguments: list[str], message: str) -> None:
+    (problem,) = argument_problems(arguments)
+    assert problem.startswith(f"--config: {message}")
+    assert argument_problems(arguments, section="skin") == []
+
+
+def test_a_command_line_without_faults_is_allowed() -> None:
+    arguments = ["preset=[records, seed]", "dataset={root: /data, group_column: null}", "epochs=010", "a={b: [", "x"]
+    assert argument_problems(arguments) == []
 
 
 def test_a_value_that_contains_itself_is_refused(file: Path) -> None:

@@ -64,7 +64,7 @@ def test_faults_of_file_presets_values_and_combinations_are_in_one_report(tmp_pa
     file.write_text(f"folds: {{}}\n{yaml.safe_dump(config)}")
     lines = problems_of(config, files=(file,))
     starts = [
-        f"{file}, line {file.read_text().splitlines().index('folds:') + 1}: key folds is already in line 1",
+        f"{file}, line {file.read_text().splitlines().index('folds:') + 1}: key folds occurs twice, first in line 1",
         "config: report.title is 'a\\x00b', which contains a NUL byte",
         "config: presets.fast.models.lite0.epoch is not a known key. Did you mean presets.fast.models.lite0.epochs?",
         "config: preset is 'slow', which is not in presets",
