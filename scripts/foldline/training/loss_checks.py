@@ -32,7 +32,7 @@ def check_learning(name: str, losses: Sequence[float], epochs: Sequence[float]) 
     """Refuse an epoch in which the loss is always 0, or always the same number.
 
     Batches differ, so equal losses mean that rows or weights have no effect. An epoch of a single step is compared with
-    the epoch before it.
+    all epochs before it, because a training that has learned may end with tiny changes.
 
     Args:
         name: name of the training.
@@ -49,7 +49,7 @@ def check_learning(name: str, losses: Sequence[float], epochs: Sequence[float]) 
             "class_weights, which can give every row a weight of 0. If the model has learned all rows perfectly, lower "
             "epochs or set early_stopping"
         )
-    compared = [*epochs[-1:], *losses] if len(losses) == 1 else losses
+    compared = [*epochs, *losses] if len(losses) == 1 else losses
     if len(compared) > 1 and min(compared) == max(compared):
         raise FoldlineError(
             f"{where} and does not change; check that learning_rate is not too small, that trainable leaves layers to "
