@@ -7,8 +7,9 @@ from fixtures.small_training import BATCH, BCE, generated, small_network
 from foldline.input_pipeline.color_jitter import HSV, YIQ, apply_color_jitter
 from foldline.models.backbones import build_backbone, freeze
 from foldline.models.heads import build_model
+from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf, tf_keras
-from foldline.training.training_step import StepConfig, make_step
+from foldline.training.training_step import StepConfig, compile_steps, make_step
 
 
 def network_without_dropout() -> tf_keras.Model:
@@ -53,6 +54,43 @@ def test_the_step_applies_color_jitter(color_space: str) -> None:
     jittered = loss({"image": tf.constant(images), "color": draws})
     assert jittered == pytest.approx(loss({"image": apply_color_jitter(images, draws, color_space)}), rel=1e-6)
     assert jittered != pytest.approx(loss({"image": tf.constant(images)}), rel=1e-3)
+
+
+def test_the_step_runs_the_network_in_training_mode() -> None:
+    """Row 9: dropout draws anew in every step, and batch normalization follows the batches."""
+    layers = tf_keras.layers
+    images = tf_keras.Input((8, 8, 3))
+    features = layers.BatchNormalization()(layers.Flatten()(layers.Rescaling(1 / 128, -1)(images)))
+    network = tf_keras.Model({"image": images}, layers.Dense(1)(layers.Dropout(0.5)(features)))
+    pixels, labels = generated(BATCH, 1)
+    step = make_step(network, tf_keras.optimizers.SGD(0.0), BCE, StepConfig(BATCH, "sigmoid"))
+    means = network.layers[3].moving_mean.numpy()
+    losses = {float(step({"image": tf.constant(pixels)}, tf.constant(labels)).loss) for _ in range(4)}
+    assert len(losses) == 4
+    assert (network.layers[3].moving_mean.numpy() != means).all()
+
+
+def test_each_step_has_the_learning_rate_that_is_planned_for_it() -> None:
+    """Rows 10 and 21: by gradient descent, a step with half the rate moves the weights half as far."""
+    network = network_without_dropout()
+    images, labels = generated(BATCH, 1)
+    batches = tf.data.Dataset.from_tensors(({"image": images}, labels)).repeat()
+    optimizer = tf_keras.optimizers.SGD(7.0)
+    step = make_step(network, optimizer, BCE, StepConfig(BATCH, "sigmoid"))
+    steps = compile_steps(step, optimizer, use_device("cpu", threads=2), batches.element_spec)
+    start = network.get_weights()
+
+    def moved(*rates: float) -> npt.NDArray[np.float32]:
+        network.set_weights(start)
+        result = steps(iter(batches), tf.constant(rates))
+        assert result.losses.shape == (len(rates),)
+        assert result.counts.bins.numpy().sum() == len(rates) * BATCH
+        return network.layers[-1].get_weights()[0] - start[-2]
+
+    assert not moved(0.0, 0.0).any()
+    whole = moved(0.1, 0.0)
+    assert whole.any()
+    np.testing.assert_allclose(moved(0.0, 0.05), whole / 2, rtol=1e-3, atol=1e-7)
 
 
 def backward_convolutions(trainable: str) -> int:
