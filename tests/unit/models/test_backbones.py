@@ -1,11 +1,15 @@
 """Backbones: input scaling, weights files, failed downloads, and frozen layers."""
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from foldline.errors import FoldlineError
 from foldline.models import backbones
+from foldline.models.backbone_registry import BACKBONES
 from foldline.models.backbones import build_backbone, freeze
 from foldline.models.channel_adaptation import IMAGENET_MEAN, IMAGENET_STD
 from foldline.models.weights_file import load_weights, save_weights
@@ -60,6 +64,31 @@ def test_the_standard_deviation_in_the_keras_file_does_not_change_the_scaling(tm
     np.testing.assert_array_equal(loaded.get_layer("top_conv").get_weights()[0], kernel)
     with pytest.raises(FoldlineError, match="do not fit efficientnet-lite0"):
         build_backbone("efficientnet-lite0", weights=str(tmp_path / "published.h5"), image_size=SIZE)
+
+
+class BuiltError(Exception):
+    """Raised in place of building a network, with the name of its function."""
+
+
+@pytest.mark.parametrize("name", [name for name in BACKBONES if "lite" not in name])
+def test_every_name_builds_the_network_of_that_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 19."""
+    family, _, variant = name.rpartition("-")
+    function = ("EfficientNetV2" if family.endswith("v2") else "EfficientNet") + variant.upper()
+    packages = import_module("efficientnet.model"), tf_keras.applications
+
+    def fail(function: str) -> Callable[..., None]:
+        def build(**_arguments: Any) -> None:
+            raise BuiltError(function)
+
+        return build
+
+    for package in packages:
+        for found in [attribute for attribute in dir(package) if attribute.startswith("EfficientNet")]:
+            monkeypatch.setattr(package, found, fail(f"{package.__name__} {found}"))
+    with pytest.raises(BuiltError) as caught:
+        build_backbone(name, weights="none", image_size=SIZE)
+    assert str(caught.value) == f"{packages[family.startswith('keras')].__name__} {function}"
 
 
 def test_a_missing_weights_file_is_an_error() -> None:

@@ -196,11 +196,21 @@ def test_the_class_weights_of_the_fold_weigh_its_loss(trained: Trained, tmp_path
     assert min(min(part) for part in parts) > 0.01
 
 
-def fold_training(data: ShardSet, fold: int, seed: int) -> FoldTraining:
+def fold_training(
+    data: ShardSet, fold: int, seed: int, *, columns: dict[str, MetadataColumnConfig] | None = None
+) -> FoldTraining:
     """The training of a fold, whose batches and network can be looked at."""
     model_config, training_config = fold_configs(**{**SETTINGS, "seed": seed, "batch_norm_momentum": 0.9})
     settings = FoldSettings(
-        "tiny", fold, model_config, training_config, {}, ("sick",), "sigmoid", "cpu", CheckpointConfig("none", 0, 1)
+        model="tiny",
+        fold=fold,
+        model_config=model_config,
+        training_config=training_config,
+        metadata_columns=columns or {},
+        class_names=("sick",),
+        activation="sigmoid",
+        accelerator="cpu",
+        checkpoints=CheckpointConfig("none", 0, 1),
     )
     opened = open_fold(settings, shards=data.paths, manifests=data.manifests, folds=data.folds)
     return FoldTraining(settings, opened, use_device("cpu", threads=1), loss=None, checkpoints=None, threads=1)
@@ -225,6 +235,17 @@ def test_weights_order_and_augmentation_depend_on_seed_plus_fold(trained: Traine
     for found, expected in zip(other, first, strict=True):
         assert found != expected
     assert set(first[0]).isdisjoint(other[0])
+
+
+def test_metadata_are_scaled_by_the_training_rows_of_the_fold(trained: Trained, tmp_path: Path) -> None:
+    """Row 4, corrected: the values of held-out rows do not count."""
+    table = read_table(trained.data.folds, FOLDS)
+    table["age"] = table["fold"].map({0: "10", 1: "90", 2: "30"})
+    write_table(table, tmp_path / "folds.csv", FOLDS)
+    data = replace(trained.data, folds=tmp_path / "folds.csv")
+    columns = {"age": MetadataColumnConfig("numeric")}
+    found = [fold_training(data, fold, 1, columns=columns)._data.encoding.columns[0] for fold in (0, 1)]
+    assert [(column.mean, column.deviation) for column in found] == [(60, 30), (20, 10)]
 
 
 def test_the_network_gets_the_momentum_of_the_configuration(trained: Trained) -> None:
