@@ -35,6 +35,18 @@ def test_a_binary_cell_is_a_code() -> None:
     assert BINARY_LABELS.text("1") == "1"
 
 
+@pytest.mark.parametrize(
+    ("cells", "texts"), [("names", ("a;c", "a|c")), ("numbers", ("0;2", "0|2")), ("flags", ("1;0;1", "1|0|1"))]
+)
+def test_the_separator_is_that_of_the_configuration(cells: str, texts: tuple[str, str]) -> None:
+    """Row 15, in every reading."""
+    labels = Labels("multilabel", ("a", "b", "c"), ";", cells=cells, first_number=0)
+    assert labels.code(texts[0]) == "101"
+    assert labels.text("101") == texts[0]
+    with pytest.raises(FoldlineError):
+        labels.code(texts[1])
+
+
 def test_class_numbers_joined_by_the_separator_are_read() -> None:
     """Row 15."""
     code = NUMBERED.code("12|16")
