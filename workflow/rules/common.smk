@@ -237,7 +237,7 @@ def start_run():
         if jobs_use_this_python():
             requirements.check_packages(config)
             check_weights(config["models"], models_to_train())
-        RUN.start()
+        RUN.start(models_to_train())
         OWNER.record(PATHS.beside_results(OWNER_FILE))
     except USER_ERRORS as error:
         raise WorkflowError(str(explained(error))) from None

@@ -1,14 +1,14 @@
-"""Batches that are larger than the training rows of a fold, found before the DAG is built."""
+"""Batches that are larger than the training rows of a fold, found before the first job."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import EXTERNAL, TRAIN
 
 
-def check_batch_sizes(config: Mapping[str, Any], rows: Mapping[str, int]) -> None:
-    """Refuse a batch size with which a fold certainly cannot train.
+def batch_problems(config: Mapping[str, Any], rows: Mapping[str, int]) -> dict[str, list[str]]:
+    """Batch sizes with which a fold certainly cannot train, in words, by the name of the model.
 
     Folds are not known yet. The largest of `count` folds holds out at least the rows divided by `count`, so at most the
     other rows are left to train on, and all external rows.
@@ -16,12 +16,9 @@ def check_batch_sizes(config: Mapping[str, Any], rows: Mapping[str, int]) -> Non
     Args:
         config: the completed configuration.
         rows: number of rows of each split.
-
-    Raises:
-        FoldlineError: lists the models.
     """
     count, train, external = config["folds"]["count"], rows[TRAIN], rows.get(EXTERNAL, 0)
-    problems = []
+    problems: dict[str, list[str]] = {}
     for name, model in config["models"].items():
         sizes = {f"models.{name}.batch_size": model["batch_size"]}
         overrides = {
@@ -35,6 +32,12 @@ def check_batch_sizes(config: Mapping[str, Any], rows: Mapping[str, int]) -> Non
             most |= dict.fromkeys(sizes, train - (-(-train // count) if not overrides else 1) + external)
         for key, size in {**sizes, **overrides}.items():
             if key in most and size > most[key]:
-                problems.append(f"{key} is {size}, but a fold has at most {most[key]} training rows")
-    if problems:
-        raise FoldlineError(f"config: {'; '.join(problems)}; set it to that number or less")
+                text = f"{key} is {size}, but a fold has at most {most[key]} training rows"
+                problems.setdefault(name, []).append(text)
+    return problems
+
+
+def batch_error(problems: Mapping[str, list[str]], models: Iterable[str]) -> FoldlineError | None:
+    """The error for all problems of some models; None if they have none."""
+    found = [text for name in sorted(models) for text in problems.get(name, [])]
+    return FoldlineError(f"config: {'; '.join(found)}; set it to that number or less") if found else None

@@ -10,15 +10,15 @@ import contextlib
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
-from foldline.planning.batch_checks import check_batch_sizes
+from foldline.planning.batch_checks import batch_error, batch_problems
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.known_labels import find_known_labels
@@ -92,6 +92,7 @@ class Run:
         results: where the results are; None in a process that runs a single job.
         lock: the lock of the working directory; None in a process that runs a single job.
         example_exists: whether the tables and images of the example exist; True for the user's own data.
+        batch_problems: see `batch_checks.batch_problems`.
     """
 
     plan: WorkflowPlan
@@ -99,6 +100,7 @@ class Run:
     results: LocalResults | None = None
     lock: RunLock | None = None
     example_exists: bool = True
+    batch_problems: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -136,14 +138,18 @@ class Run:
         )
         indexer = DataIndexer(config, folder=folder, pinned=pinned, record_tables=paths.record_tables())
         data_index = indexer.read()
-        check_batch_sizes(config, {name: len(split.image_bytes) for name, split in data_index.splits.items()})
+        rows = {name: len(split.image_bytes) for name, split in data_index.splits.items()}
+        problems = batch_problems(config, rows)
+        # Only a warning: the command may be a dry run, or need no training.
+        if error := batch_error(problems, problems):
+            logger.warning("%s", error)
         known_labels = find_known_labels(
             config["dataset"], data_index, cache=folder / "records", record_tables=paths.record_tables()
         )
         plan = make_plan(config, data_index, pinned=pinned, known_labels=known_labels)
         plan.config = dict(config)
         indexer.store(data_index)
-        return cls(plan, paths, results, lock, example_exists=data_index.written)
+        return cls(plan, paths, results, lock, example_exists=data_index.written, batch_problems=problems)
 
     @classmethod
     def load(cls, paths: RunPaths) -> "Run":
@@ -168,14 +174,19 @@ class Run:
         )
         self.results.save()
 
-    def start(self) -> None:
+    def start(self, models: Iterable[str] = ()) -> None:
         """Keep other runs out of the working directory until this process ends, and store the plan beside the results.
 
         Jobs on machines that do not see this disk load the plan from there.
 
+        Args:
+            models: the models of which this run trains a fold.
+
         Raises:
-            FoldlineError: another run works in this directory.
+            FoldlineError: a batch is larger than the training rows of a fold, or another run works in this directory.
         """
+        if error := batch_error(self.batch_problems, models):
+            raise error
         if self.lock is not None:
             self.lock.start()
         self.plan.save(self.paths.beside_results(PLAN_FILE))

