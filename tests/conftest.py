@@ -45,6 +45,17 @@ def fork_servers() -> Iterator[None]:
     SCRIPT_SERVER.close()
 
 
+@pytest.fixture(scope="module")
+def short_lite0() -> Iterator[None]:
+    """Make EfficientNet-Lite0 a short network, see `fixtures.short_lite0`."""
+    from fixtures.short_lite0 import SHORT
+    from foldline.models import lite0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lite0, "BLOCK_GROUPS", SHORT)
+        yield
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """Folder of the repository."""

@@ -29,9 +29,10 @@ CONFIGS = fold_configs(
 )
 
 
+@pytest.mark.usefixtures("short_lite0")
 def test_a_fold_killed_three_times_gives_the_results_of_an_unbroken_one(tmp_path: Path) -> None:
     data = write_shards(tmp_path / "shards")
-    unbroken, broken = (Fold(tmp_path / name, data, CONFIGS) for name in ("unbroken", "broken"))
+    unbroken, broken = (Fold(tmp_path / name, data, CONFIGS, short=True) for name in ("unbroken", "broken"))
     assert unbroken.start().wait(PATIENCE_SECONDS) == 0
     assert not (unbroken.folder / "checkpoints" / "tiny.fold1.thekey").exists()
 
