@@ -2,9 +2,10 @@
 
 Usage: FAKE_CONDA=FOLDER python fake_conda.py env create --file FILE --prefix FOLDER
 
-FOLDER/channel replaces the channels of the file, FOLDER/packages is the cache. The pip of the new environment resolves
-the section `pip:`. A package that the tests' own environment has in the same version is installed as hard links to its
-files, as all of them together have 3 GB; pip installs the others.
+FOLDER/channel replaces the channels of the file, FOLDER/packages is the cache. The section `pip:` is resolved by the
+metadata of the packages in the tests' own environment, which is that of the lock file, and these are installed as hard
+links to their files, as all of them together have 3 GB. The pip of the new environment resolves and installs a section
+whose packages or versions are not all there.
 """
 
 import argparse
@@ -39,32 +40,57 @@ def create(file: Path, prefix: Path) -> None:
 
 
 def _install_with_pip(specs: Sequence[str], prefix: Path) -> None:
-    pip = [prefix / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    resolve = [*pip, "--dry-run", "--ignore-installed", "--report", "-", *specs]
-    report = json.loads(subprocess.run(resolve, stdout=subprocess.PIPE, check=True).stdout)
-    others = []
-    for package in (chosen["metadata"] for chosen in report["install"]):
-        if not _link(package["name"], package["version"], prefix):
-            others.append(f"{package['name']}=={package['version']}")
-    if others:
-        subprocess.run([*pip, "--no-deps", *others], check=True)
-
-
-def _link(name: str, version: str, prefix: Path) -> bool:
-    """Link the files of an installed package into an environment; returns whether it is installed in this version."""
     try:
-        installed = distribution(name)
-    except PackageNotFoundError:
-        return False
-    if installed.version != version:
-        return False
+        names = _resolve(specs)
+    except LookupError as missing:
+        print(f"{missing}; pip resolves the section", file=sys.stderr)
+        subprocess.run([prefix / "bin" / "python", "-m", "pip", "install", "--quiet", *specs], check=True)
+        return
+    for name in names:
+        _link(name, prefix)
+
+
+def _resolve(specs: Sequence[str]) -> set[str]:
+    """Names of the installed packages that fulfil some requirements, and those that they require in turn.
+
+    Raises:
+        LookupError: a package is not installed, or in another version.
+    """
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    names: set[str] = set()
+    seen: set[str] = set()
+    queue = list(specs)
+    while queue:
+        text = queue.pop()
+        if text in seen:
+            continue
+        seen.add(text)
+        requirement = Requirement(text)
+        try:
+            installed = distribution(requirement.name)
+        except PackageNotFoundError:
+            raise LookupError(f"{text} is not installed") from None
+        if not requirement.specifier.contains(installed.version, prereleases=True):
+            raise LookupError(f"{text} is wanted, {installed.version} is installed")
+        names.add(canonicalize_name(requirement.name))
+        for needed in map(Requirement, installed.requires or []):
+            extras = requirement.extras or {""}
+            if needed.marker is None or any(needed.marker.evaluate({"extra": extra}) for extra in extras):
+                needed.marker = None
+                queue.append(str(needed))
+    return names
+
+
+def _link(name: str, prefix: Path) -> None:
+    """Link the files of an installed package into an environment."""
     libraries = prefix / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
-    for path in installed.files:
+    for path in distribution(name).files:
         # Programs are left out, and bytecode that tests expect from jobs.
         if ".." not in path.parts and not (path.parts[0] == "pandas" and path.suffix == ".pyc"):
             (libraries / path).parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(Path(path.locate()), libraries / path)
-    return True
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

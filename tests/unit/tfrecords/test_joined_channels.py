@@ -70,7 +70,7 @@ def learned(images: np.ndarray, labels: np.ndarray) -> float:
         network.compile(tf_keras.optimizers.Adam(0.02), "binary_crossentropy")
         inside = folds != fold
         rows = tf.data.Dataset.from_tensor_slices((images[inside], labels[inside]))
-        network.fit(rows.shuffle(len(images), seed=fold).batch(32), epochs=40, verbose=0)
+        network.fit(rows.shuffle(len(images), seed=fold).batch(32), epochs=25, verbose=0)
         probabilities[~inside] = network.predict(images[~inside], verbose=0)
     pairs = zip(labels.T, probabilities.T, strict=True)
     return float(np.mean([plain_scores(*pair)["average_precision"] for pair in pairs]))
