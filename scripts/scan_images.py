@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from foldline.dataset.channels import image_paths, joint_digest
 from foldline.dataset.id_hash import shard_index, shard_numbers
-from foldline.dataset.rows_digest import rows_digest
+from foldline.dataset.rows_digest import row_digests, rows_digest
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, listing
@@ -107,8 +107,8 @@ def check_as_planned(
     contents = [sample.content for sample in scanned]
 
     def digest() -> str:
-        facts = zip(rows, contents, strict=True)
-        return rows_digest([row.id, row.target, row.group, *row.metadata[:metadata], content] for row, content in facts)
+        cells = [[row.id, row.target, row.group, *row.metadata[:metadata]] for row in rows]
+        return rows_digest(row_digests([*zip(*cells, strict=True), contents]))
 
     if digest() != config.digest and config.images and is_url(config.root):
         # A bucket lists no MD5 of objects that were composed of others.

@@ -16,7 +16,7 @@ from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.errors import FoldlineError
 from foldline.io import storage
-from foldline.planning.image_digests import BucketListings
+from foldline.planning.image_facts import BucketListings
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 
@@ -91,12 +91,13 @@ def test_a_listing_has_checksums_and_sizes(bucket: Bucket) -> None:
         bucket.write(path, b"one")
     urls = [bucket.url(f"images/{name}/1.png") for name in "ab"]
     listings = BucketListings()
-    (first, size), (second, _) = listings.contents(urls, row_of=urls.__getitem__)
-    assert (first, size) == (second, 3)
+    facts = listings.facts(urls, row_of=urls.__getitem__)
+    first, second = facts.checksums
+    assert (first, facts.sizes) == (second, [3, 3])
     assert first.startswith("md5Hash:")
     assert listings.file_names(bucket.url("images/a")) == ["1.png"]
     with pytest.raises(FoldlineError, match=r"row 2: image gs://.*/images/c/1\.png does not exist"):
-        BucketListings().contents([urls[0], bucket.url("images/c/1.png")], row_of=["row 1", "row 2"].__getitem__)
+        BucketListings().facts([urls[0], bucket.url("images/c/1.png")], row_of=["row 1", "row 2"].__getitem__)
     with pytest.raises(FoldlineError, match=r"gs://no-such-bucket/a cannot be listed: .*; check the URL"):
         storage.list_objects("gs://no-such-bucket/a")
 

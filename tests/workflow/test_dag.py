@@ -54,7 +54,7 @@ def test_keys_follow_the_edges_of_the_dag(finished_project: Project, tmp_path: P
     write_config(tmp_path / "config.yaml", root=str(finished_project.folder / "data"))
     schema = read_schema(finished_project.folder / "config" / "config.schema.yaml")
     config = complete(safe_load((tmp_path / "config.yaml").read_text()), schema)
-    data = read_raw_data(config["dataset"], cache=tmp_path / "cache.tsv", pinned=None)
+    data = read_raw_data(config["dataset"])
     plan = make_plan(config, DataIndex.from_raw_data(data), pinned=None)
     needs = {name_of(job): set(map(name_of, job.needs)) for job in plan.jobs if job.rule not in EXPORTS}
     assert needs == snakemake_edges(finished_project)

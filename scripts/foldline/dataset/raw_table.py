@@ -4,7 +4,7 @@ The process that builds the DAG and the steps read tables by it, so both see the
 a header line, separated by comma, semicolon or tab, maybe compressed by gzip; or Parquet, which needs pyarrow. Cells
 are texts without spaces around them; nothing is converted.
 
-Standard library only for CSV on a local disk, because the process that builds the DAG imports it.
+Standard library only for short CSV on a local disk, because the process that builds the DAG imports it.
 """
 
 import csv
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldline.dataset.parquet_table import read_parquet
+from foldline.dataset.plain_csv import read_plain
 from foldline.dataset.table_text import PARQUET, decode, decompressed
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
@@ -132,7 +133,11 @@ def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, every
             raise _unclosed(path, 1)
         _check_header(path, header, wanted)
         names = list(dict.fromkeys(header if every else wanted))
-        lines, columns, wrong = _read_lines(path, rows, len(header), [header.index(name) for name in names])
+        indices = [header.index(name) for name in names]
+        plain = read_plain(text, delimiter, len(header), indices)
+        if plain:
+            return RawTable(path, header, range(2, len(plain[0]) + 2), dict(zip(names, plain, strict=True)))
+        lines, columns, wrong = _read_lines(path, rows, len(header), indices)
     table = RawTable(path, header, lines, dict(zip(names, columns, strict=True)))
     if wrong:
         problems = [(line, f"{cells} cells") for line, cells in wrong]

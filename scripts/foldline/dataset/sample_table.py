@@ -3,6 +3,7 @@
 Standard library only for a table on a local disk, because the process that builds the DAG imports it.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,29 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True)
+class RowColumns:
+    """The rows of a table, column by column; the attributes are those of `Row`, each (n_rows,).
+
+    Attributes:
+        metadata: (n_metadata_columns,)(n_rows,).
+    """
+
+    line: Sequence[int]
+    id: Sequence[str]
+    target: Sequence[str]
+    group: Sequence[str]
+    metadata: tuple[Sequence[str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def rows(self) -> list[Row]:
+        """The rows one by one."""
+        metadata = zip(*self.metadata, strict=True) if self.metadata else itertools.repeat(())
+        return list(map(Row, self.line, self.id, self.target, self.group, metadata))
+
+
+@dataclass(frozen=True)
 class SampleTable:
     """A table whose ids, groups and metadata are checked, and whose labels are still the texts of their cells.
 
@@ -81,14 +105,14 @@ class SampleTable:
         columns: the meaning of its columns.
         ids: (n_rows,).
         groups: (n_rows,).
-        metadata: (n_rows,), a tuple for each row.
+        metadata: (n_metadata_columns,)(n_rows,).
     """
 
     raw: RawTable
     columns: Columns
     ids: Sequence[str]
     groups: Sequence[str]
-    metadata: Sequence[tuple[str, ...]]
+    metadata: tuple[Sequence[str], ...]
 
     def label_cells(self) -> dict[str, str]:
         """Every label cell that is not missing, with the place where it occurs first; none in a test table."""
@@ -104,8 +128,8 @@ class SampleTable:
             if not is_missing(text, missing)
         }
 
-    def rows(self, labels: Labels) -> list[Row]:
-        """The rows, in the order of the table.
+    def rows(self, labels: Labels) -> RowColumns:
+        """The rows with label codes, in the order of the table.
 
         Args:
             labels: `columns.labels` with the reading of the cells, see `label_reading.resolve`.
@@ -117,7 +141,7 @@ class SampleTable:
         if self.columns.target:
             check_target(self.raw.path, self.raw.header, self.columns.target, labels)
             targets = self._codes(self.columns.target, labels)
-        return list(map(Row, self.raw.lines, self.ids, targets, self.groups, self.metadata))
+        return RowColumns(self.raw.lines, self.ids, targets, self.groups, self.metadata)
 
     def _codes(self, column: str, labels: Labels) -> list[str]:
         cells, codes, problems = self.raw.columns[column], {}, {}
@@ -149,7 +173,7 @@ def read_rows(path: str | Path, columns: Columns) -> list[Row]:
     """
     with garbage_search_paused():
         table = read_sample_table(path, columns)
-        return table.rows(resolve(columns.labels, table.label_cells()))
+        return table.rows(resolve(columns.labels, table.label_cells())).rows()
 
 
 def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
@@ -177,11 +201,10 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
         ]
         if wrong:
             raise raw.error(wrong, GROUP_REMEDY)
-    values = [
+    metadata = [
         raw.columns[name] if name == PATH else _mapped(raw.columns[name], columns.value) for name in columns.metadata
     ]
-    metadata = list(zip(*values, strict=True)) if values else [()] * len(ids)
-    return SampleTable(raw, columns, ids, groups, metadata)
+    return SampleTable(raw, columns, ids, groups, tuple(metadata))
 
 
 GROUP_REMEDY = (

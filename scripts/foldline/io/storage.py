@@ -130,7 +130,9 @@ def listed_checksum(url: str) -> str:
 
 
 def size_and_version(path: str) -> tuple[int, str]:
-    """Size of a file in bytes, and a text that changes with its content: mtime in ns, or the version in a bucket.
+    """Size of a file in bytes, and a text that changes with its content.
+
+    The text is mtime and ctime in ns and the inode of a local file, or the version of an object in a bucket.
 
     Raises:
         OSError: the file does not exist or cannot be accessed.
@@ -139,7 +141,7 @@ def size_and_version(path: str) -> tuple[int, str]:
     if not is_url(path):
         status = Path(path).stat()
         check_regular(status, path)
-        return status.st_size, str(status.st_mtime_ns)
+        return status.st_size, f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
     system, key = _file_system(path)
     with _as_os_error():
         entry = system.info(key)

@@ -8,7 +8,8 @@ from foldline.dataset.labels import BINARY
 from foldline.dataset.metadata import MetadataColumnConfig
 from foldline.errors import FoldlineError, listing
 from foldline.planning.dataset_section import class_names_of, scored_classes_of
-from foldline.planning.raw_data import RawData, Sample
+from foldline.planning.raw_data import RawData
+from foldline.planning.samples import Samples
 
 # Problems of one kind that a message spells out.
 MOST_TOLD = 5
@@ -40,7 +41,7 @@ def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
     """Refuse a class without a row that is trained on, which is a wrong list of classes or a wrong reading of cells."""
     if dataset["labels"]["kind"] == BINARY:
         return
-    codes = {sample.row.target for split in ("train", "external") for sample in data.splits.get(split, [])}
+    codes = {code for split in ("train", "external") if split in data.splits for code in data.splits[split].rows.target}
     present = {name for index, name in enumerate(class_names_of(dataset)) if any(code[index] == "1" for code in codes)}
     allowed = dataset["labels"]["absent"]
     absent = [name for name in class_names_of(dataset) if name not in present and name not in allowed]
@@ -57,16 +58,14 @@ def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
         )
 
 
-def _check_strata(
-    dataset: Mapping[str, Any], samples: Sequence[Sample], fold_count: int, stratify_by: Sequence[str]
-) -> None:
+def _check_strata(dataset: Mapping[str, Any], samples: Samples, fold_count: int, stratify_by: Sequence[str]) -> None:
     """Refuse columns to stratify by whose values are mostly too rare to be in every fold, such as an age in days."""
     if not stratify_by:
         return
     indices = [dataset["metadata_columns"].index(column) for column in stratify_by]
-    rows = Counter(tuple(sample.row.metadata[index] for index in indices) for sample in samples)
-    pairs = {(tuple(sample.row.metadata[index] for index in indices), sample.row.group) for sample in samples}
-    groups = Counter(values for values, _ in pairs)
+    combinations = list(zip(*(samples.rows.metadata[index] for index in indices), strict=True))
+    rows = Counter(combinations)
+    groups = Counter(values for values, _ in set(zip(combinations, samples.rows.group, strict=True)))
     rare = [values for values, count in groups.items() if count < fold_count]
     rare_rows = sum(rows[values] for values in rare)
     if 2 * rare_rows > len(samples):
@@ -79,13 +78,13 @@ def _check_strata(
         )
 
 
-def _check_metadata(dataset: Mapping[str, Any], table: str, samples: Sequence[Sample]) -> None:
+def _check_metadata(dataset: Mapping[str, Any], table: str, samples: Samples) -> None:
     index_of = {name: index for index, name in enumerate(dataset["metadata_columns"])}
     for column, section in dataset["metadata"].items():
         index, config = index_of[column], MetadataColumnConfig.from_config(section)
-        problems = {value: config.problem(value) for value in {sample.row.metadata[index] for sample in samples}}
-        wrong = [sample.row for sample in samples if problems[sample.row.metadata[index]]]
-        if wrong:
+        problems = {value: config.problem(value) for value in set(samples.rows.metadata[index])}
+        if any(problems.values()):
+            wrong = [row for row in samples.rows.rows() if problems[row.metadata[index]]]
             told = [
                 f"line {row.line}: {column} of id {row.id!r} {problems[row.metadata[index]]}"
                 for row in wrong[:MOST_TOLD]
@@ -96,14 +95,15 @@ def _check_metadata(dataset: Mapping[str, Any], table: str, samples: Sequence[Sa
             )
 
 
-def _check_groups(dataset: Mapping[str, Any], samples: Sequence[Sample], fold_count: int) -> None:
+def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int) -> None:
     class_names, scored = class_names_of(dataset), scored_classes_of(dataset)
-    groups = {"": {sample.row.group for sample in samples}}
+    rows = samples.rows
+    groups = {"": set(rows.group)}
     if len(scored) == 1:
         index = class_names.index(scored[0])
         for label in ("0", "1"):
             which = f" with label {label}" + (f" of {scored[0]}" if len(class_names) > 1 else "")
-            groups[which] = {sample.row.group for sample in samples if sample.row.target[index] == label}
+            groups[which] = {group for group, code in zip(rows.group, rows.target, strict=True) if code[index] == label}
     column = dataset["group_column"]
     for which, names in groups.items():
         if len(names) < fold_count:

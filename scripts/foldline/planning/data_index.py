@@ -1,15 +1,14 @@
-"""The stored index of tables and image files: what the plan needs to know of the data, without reading every row.
+"""The data index: what planning needs to know of the data, without reading every row and every file again.
 
-Reading a million rows takes long, so the index is stored. It is valid while the tables, the image files (size, mtime,
-ctime and inode), their configuration and the code that reads them are unchanged. It covers tables and image files on a
-local disk; data in a bucket or in TFRecord files are read each time.
+It is one Parquet file (`index_table`). Each file is read once, as long as its size, mtime, ctime and inode, or its
+version in a bucket, stay. For tables and image files on a local disk the whole index is valid while the tables, the
+image files, their configuration and the code that reads them are unchanged; other data are looked up each time.
 """
 
-import json
-import os
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +18,55 @@ from foldline.dataset.labels import BINARY
 from foldline.dataset.rows_digest import rows_digest
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of
+from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import ImageTable, image_table, splits_of
 from foldline.planning.file_digests import status_of
-from foldline.planning.image_digests import DigestCache
-from foldline.planning.raw_data import RawData, Sample, read_raw_data
+from foldline.planning.index_table import Columns, IndexHeader, IndexTable, ShardDigests
+from foldline.planning.raw_data import RawData, read_raw_data
+from foldline.planning.raw_files import RawFiles
+from foldline.planning.samples import Samples
 
 # The step that reads the same tables with the same library.
 READER = Path(__file__).resolve().parents[2] / "scan_images.py"
+FILE = "data_index.parquet"
 
-# Digest of each shard by its name, for each way of sharding, such as "16" or "16 with files".
-ShardDigests = dict[str, dict[str, str]]
+
+@dataclass(frozen=True)
+class RowDigests:
+    """Digests of the rows of a split.
+
+    Attributes:
+        ids: (n_rows,).
+        digests: (n_rows,), see `samples.Samples.digests`.
+        files: (n_rows,), see `samples.Samples`; empty for image files.
+    """
+
+    ids: Sequence[str]
+    digests: Sequence[bytes]
+    files: Sequence[str] = ()
 
 
 @dataclass
 class SplitIndex:
-    """What the plan needs to know of one split; rows are read only for shard digests that are not known yet.
+    """What the plan needs to know of one split.
 
     Attributes:
         image_bytes: (n_rows,), size of the images of each row together.
-        load_samples: reads the rows.
+        rows: gives the digests of the rows; called only for shard digests that are not known yet.
         known_digests: the shard digests that are known.
     """
 
     image_bytes: "array[int]"
-    load_samples: Callable[[], Sequence[Sample]]
+    rows: Callable[[], RowDigests]
     known_digests: ShardDigests = field(default_factory=dict)
 
     @classmethod
-    def from_samples(cls, samples: Sequence[Sample]) -> "SplitIndex":
+    def from_samples(cls, samples: Samples) -> "SplitIndex":
         """Index of the rows of a split."""
-        return cls(array("q", (sample.bytes for sample in samples)), lambda: samples)
+        digests = RowDigests(samples.rows.id, samples.digests(), samples.files)
+        return cls(array("q", samples.sizes), lambda: digests)
 
     def shard_digests(self, count: int, *, with_files: bool = False) -> dict[str, str]:
         """Digests of the rows of each shard by its name, in order; empty shards are left out.
@@ -61,12 +77,16 @@ class SplitIndex:
         """
         sharding = f"{count}{' with files' if with_files else ''}"
         if sharding not in self.known_digests:
-            facts: dict[int, list[list[str]]] = {}
-            for sample in self.load_samples():
-                row = [*sample.facts(), sample.file] if with_files else sample.facts()
-                facts.setdefault(shard_index(sample.row.id, count), []).append(row)
+            rows = self.rows()
+            digests: Sequence[bytes] = rows.digests
+            if with_files:
+                files = rows.files or repeat("")
+                digests = [digest + file.encode() for digest, file in zip(digests, files, strict=False)]
+            in_shard: dict[int, list[bytes]] = {}
+            for name, digest in zip(rows.ids, digests, strict=True):
+                in_shard.setdefault(shard_index(name, count), []).append(digest)
             self.known_digests[sharding] = {
-                shard_name(index, count): rows_digest(facts[index]) for index in sorted(facts)
+                shard_name(index, count): rows_digest(in_shard[index]) for index in sorted(in_shard)
             }
         return self.known_digests[sharding]
 
@@ -108,93 +128,29 @@ class DataIndex:
         )
 
 
-@dataclass(frozen=True)
-class StoredIndex:
-    """A stored index. Its file has one line of JSON, the paths of all image files, and what `stat` says of them.
-
-    Attributes:
-        sources: everything that the index depends on apart from the images, in values that JSON can hold.
-        rows: number of rows of each split.
-        digests: shard digests of each split.
-        submission: see `DataIndex`.
-        tables: see `DataIndex`.
-        sample_submission: see `DataIndex`.
-        label_cells: see `DataIndex`.
-        class_words: see `DataIndex`, as a mapping.
-        paths: (n_files,), the image files, those of a row together, split by split.
-        stats: (4 * n_files,), `file_digests.Status` of each file, in turn.
-    """
-
-    sources: dict[str, Any]
-    rows: dict[str, int]
-    digests: dict[str, ShardDigests]
-    submission: str
-    tables: dict[str, str]
-    sample_submission: str
-    label_cells: dict[str, Any]
-    class_words: dict[str, Any] | None
-    paths: list[str]
-    stats: "array[int]"
-
-    @classmethod
-    def load(cls, path: Path) -> "StoredIndex | None":
-        """Read an index; None if there is no file, or one that `save` did not write."""
-        if not path.is_file():
-            return None
-        try:
-            with path.open("rb") as handle:
-                header = json.loads(handle.readline())
-                paths = os.fsdecode(handle.read(header.pop("path_bytes"))).split("\0")
-                stats = array("q")
-                stats.frombytes(handle.read())
-            return cls(**header, paths=paths, stats=stats)
-        except (ValueError, KeyError, TypeError):
-            return None
-
-    def save(self, path: Path) -> None:
-        """Write the index."""
-        paths = os.fsencode("\0".join(self.paths))
-        header = {name: value for name, value in vars(self).items() if name not in ("paths", "stats")}
-        with atomic_write(path) as handle:
-            handle.write(json.dumps({**header, "path_bytes": len(paths)}).encode() + b"\n")
-            handle.write(paths)
-            handle.write(self.stats.tobytes())
-
-    def images_are_unchanged(self) -> bool:
-        """Whether `stat` says of all image files what it said."""
-        stats = array("q")
-        for path in self.paths:
-            stats.extend(status_of(path) or ())
-        return stats == self.stats
-
-    def image_bytes(self, split: str, files_per_row: int) -> "array[int]":
-        """Size of the images of each row of a split together, (n_rows,)."""
-        splits = list(self.rows)
-        start = sum(self.rows[name] for name in splits[: splits.index(split)]) * files_per_row
-        sizes = self.stats[4 * start : 4 * (start + self.rows[split] * files_per_row) : 4]
-        if files_per_row == 1:
-            return sizes
-        return array("q", (sum(sizes[first : first + files_per_row]) for first in range(0, len(sizes), files_per_row)))
-
-
 class DataIndexer:
     """Reads and checks the data, or takes the stored index of them if nothing changed."""
 
-    def __init__(self, config: Mapping[str, Any], *, folder: Path, pinned: Path | None, record_tables: str):
+    def __init__(
+        self, config: Mapping[str, Any], *, folder: Path, pinned: Path | None, record_tables: str, mirror: str = ""
+    ):
         """Prepare to read the data.
 
         Args:
             config: the completed and checked configuration.
-            folder: where the index and the digests of images are stored.
+            folder: where the index is stored.
             pinned: see `raw_data.read_raw_data`.
             record_tables: see `raw_data.read_raw_data`.
+            mirror: URL of a folder beside results in a bucket that gets a copy of the index, from which a machine
+                without an index starts; "" if results are on a disk.
         """
         self._dataset, self._folds = config["dataset"], config["folds"]
         self._pinned, self._record_tables = pinned, record_tables
-        self._path, self._digests = folder / "data_index", folder / "image_digests"
-        self._files = _local_files(self._dataset) if pinned is None else None
+        self._path, self._mirror = folder / FILE, storage.join(mirror, FILE) if mirror else ""
+        self._tables = _local_tables(self._dataset) if pinned is None else None
         self._sources: dict[str, Any] = {}
-        self._stored: StoredIndex | None = None
+        self._stored: IndexTable | None = None
+        self._files = RawFiles()
         self._data: RawData | None = None
 
     def read(self) -> DataIndex:
@@ -203,74 +159,99 @@ class DataIndexer:
         Raises:
             FoldlineError: see `raw_data.read_raw_data` and `data_checks.check_data`.
         """
-        if self._files is None:
-            return DataIndex.from_raw_data(self._read_rows())
-        # Before the rows are read: a table that changes meanwhile makes the index invalid.
-        self._sources = self._read_sources(self._files)
-        stored = StoredIndex.load(self._path)
-        if stored is None or stored.sources != self._sources or not stored.images_are_unchanged():
-            return DataIndex.from_raw_data(self._read_rows())
-        self._stored = stored
-        splits = {name: self._stored_split(stored, name) for name in stored.rows}
-        return DataIndex(
-            splits=splits,
-            submission=stored.submission,
-            written=True,
-            tables=stored.tables,
-            sample_submission=stored.sample_submission,
-            label_cells=stored.label_cells,
-            class_words=ClassWords(**stored.class_words) if stored.class_words else None,
-        )
+        with garbage_search_paused():
+            # Before the rows are read: a table that changes meanwhile makes the index invalid.
+            self._sources = self._read_sources()
+            self._stored = self._load()
+            if self._stored is not None and self._is_valid(self._stored):
+                return _index_from(self._stored)
+            self._files = RawFiles(self._stored)
+            try:
+                self._data = self._read_rows()
+            except BaseException:
+                self._store_files()
+                raise
+            return DataIndex.from_raw_data(self._data)
 
     def store(self, data_index: DataIndex) -> None:
         """Store an index with all shard digests that were computed since it was read."""
-        if self._files is None:
-            return
         digests = {name: split.known_digests for name, split in data_index.splits.items()}
-        if self._stored is not None:
-            if self._stored.digests != digests:
-                replace(self._stored, digests=digests).save(self._path)
+        with garbage_search_paused():
+            if self._data is not None:
+                if self._data.written:
+                    self._save(self._index_of(self._data, data_index, digests))
+            elif self._stored is not None and self._stored.header.digests != digests:
+                header = replace(self._stored.header, digests=digests)
+                self._save(IndexTable(header, self._stored.table))
+
+    def _load(self) -> IndexTable | None:
+        stored = IndexTable.load(self._path)
+        if stored is None and self._mirror and storage.is_file(self._mirror):
+            with atomic_write(self._path) as handle:
+                handle.write(storage.read(self._mirror))
+            stored = IndexTable.load(self._path)
+        return stored
+
+    def _save(self, index: IndexTable) -> None:
+        if self._stored is not None and index.header == self._stored.header and index.table.equals(self._stored.table):
             return
-        # As they were when the images were digested: one that changed since then is noticed next time.
-        digested = DigestCache(self._digests)
-        paths = [
-            path
-            for name, split in data_index.splits.items()
-            for path in self._paths(self._files[name], split.load_samples())
-        ]
-        StoredIndex(
+        index.save(self._path)
+        if self._mirror:
+            storage.write_if_changed(self._mirror, self._path.read_bytes())
+
+    def _is_valid(self, stored: IndexTable) -> bool:
+        if self._tables is None or stored.header.sources != self._sources:
+            return False
+        return stored.images_of_rows().images_are_unchanged()
+
+    def _read_rows(self) -> RawData:
+        data = read_raw_data(self._dataset, files=self._files, pinned=self._pinned, record_tables=self._record_tables)
+        check_data(
+            self._dataset,
+            data,
+            fold_count=self._folds["count"],
+            stratify_by=self._folds["stratify_by"],
+        )
+        return data
+
+    def _store_files(self) -> None:
+        """Store the files that were read before the data turned out to be wrong: they need not be read again."""
+        if self._files.changed:
+            header = IndexHeader(record_files=self._files.record_files())
+            self._save(IndexTable.from_columns(header, self._files.columns_without(())))
+
+    def _index_of(self, data: RawData, data_index: DataIndex, digests: dict[str, ShardDigests]) -> IndexTable:
+        parts: list[Columns] = []
+        for name, samples in data.splits.items():
+            rows, images = data_index.splits[name].rows(), samples.images
+            row_digests: Sequence[bytes | None] = rows.digests
+            if images["id"] != rows.ids:
+                digest_of_row = dict(zip(rows.ids, rows.digests, strict=True))
+                row_digests = list(map(digest_of_row.get, images["id"]))
+            parts.append({**images, "split": [name] * len(row_digests), "row_digest": row_digests})
+        header = IndexHeader(
             sources=self._sources,
-            rows={name: len(split.image_bytes) for name, split in data_index.splits.items()},
+            rows={name: len(samples) for name, samples in data.splits.items()},
+            images={name: len(part["path"]) for name, part in zip(data.splits, parts, strict=True)},
             digests=digests,
             submission=data_index.submission,
             tables=data_index.tables,
             sample_submission=data_index.sample_submission,
             label_cells=data_index.label_cells,
             class_words=asdict(data_index.class_words) if data_index.class_words else None,
-            paths=paths,
-            stats=array("q", (number for path in paths for number in digested.status(path))),
-        ).save(self._path)
+            record_files=self._files.record_files(),
+        )
+        return IndexTable.from_columns(header, [*parts, *self._files.columns_without(parts)])
 
-    def _read_rows(self) -> RawData:
-        if self._data is None:
-            self._data = read_raw_data(
-                self._dataset, cache=self._digests, pinned=self._pinned, record_tables=self._record_tables
-            )
-            check_data(
-                self._dataset,
-                self._data,
-                fold_count=self._folds["count"],
-                stratify_by=self._folds["stratify_by"],
-            )
-        return self._data
-
-    def _read_sources(self, files: Mapping[str, ImageTable]) -> dict[str, Any]:
-        """See `StoredIndex.sources`."""
-        paths = [Path(split.table) for split in files.values()]
+    def _read_sources(self) -> dict[str, Any]:
+        """See `index_table.IndexHeader`."""
+        if self._tables is None:
+            return {}
+        paths = [Path(split.table) for split in self._tables.values()]
         paths.append(Path(storage.join(self._dataset["root"], self._dataset["sample_submission"])))
         if self._dataset["channels"]:
             # There may be new files of a channel that is not in the configuration.
-            paths += [Path(split.images).parent for split in files.values()]
+            paths += [Path(split.images).parent for split in self._tables.values()]
         return {
             "dataset": digest_of(self._dataset),
             "folds": digest_of(self._folds),
@@ -278,21 +259,35 @@ class DataIndexer:
             "tables": [status and list(status) for status in map(status_of, paths)],
         }
 
-    def _stored_split(self, stored: StoredIndex, split: str) -> SplitIndex:
-        files_per_row = max(1, len(self._dataset["channels"]))
-        return SplitIndex(
-            stored.image_bytes(split, files_per_row),
-            lambda: self._read_rows().splits[split],
-            dict(stored.digests[split]),
-        )
 
-    def _paths(self, files: ImageTable, samples: Sequence[Sample]) -> list[str]:
-        """Paths of the images of some rows, in their order."""
-        channels = self._dataset["channels"]
-        return [path for sample in samples for path in files.paths(sample.row.id, channels)]
+def _index_from(stored: IndexTable) -> DataIndex:
+    """The index as it was stored."""
+    header = stored.header
+    return DataIndex(
+        splits={name: _stored_split(stored, name) for name in header.rows},
+        submission=header.submission,
+        written=True,
+        tables=header.tables,
+        sample_submission=header.sample_submission,
+        label_cells=header.label_cells,
+        class_words=ClassWords(**header.class_words) if header.class_words else None,
+    )
 
 
-def _local_files(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:
+def _stored_split(stored: IndexTable, name: str) -> SplitIndex:
+    images, count = stored.split(name), stored.header.rows[name]
+    per_row = max(1, stored.header.images[name] // max(1, count))
+    sizes = images.values("size")
+    if per_row > 1:
+        sizes = [sum(sizes[first : first + per_row]) for first in range(0, len(sizes), per_row)]
+
+    def rows() -> RowDigests:
+        return RowDigests(images.values("id")[::per_row], images.values("row_digest")[::per_row])
+
+    return SplitIndex(array("q", sizes), rows, dict(stored.header.digests[name]))
+
+
+def _local_tables(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:
     """Table and images of each split; None if there are TFRecord files, URLs, or no sample submission."""
     if dataset["sample_submission"] is None:
         return None

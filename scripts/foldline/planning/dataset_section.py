@@ -15,6 +15,10 @@ from foldline.dataset.submission import LABELS, SubmissionForm
 from foldline.io import storage
 
 TRAIN, TEST, EXTERNAL = "train", "test", "external"
+# Value of `dataset.test_labels`: the test table or the test records have the target column themselves.
+OWN = "own"
+# Name of the table of these labels, made from test records.
+KNOWN_LABELS = "test_labels.csv"
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,22 @@ class ImageTable:
         """Path or URL of a sample's image, with {id} in it; use `paths` to fill it in."""
         return "".join(self._parts)
 
-    def paths(self, name: str, channels: Sequence[str]) -> list[str]:
-        """Paths or URLs of the images of the sample with this id. Braces in `root` and in the id mean nothing."""
+    def paths(self, names: Sequence[str], channels: Sequence[str]) -> list[str]:
+        """Paths or URLs of the images of samples, those of a sample together.
+
+        Braces in `root` and in an id mean nothing.
+
+        Args:
+            names: (n_samples,), their ids.
+            channels: (n_channels,), names of the channels; empty if a sample is one image.
+        """
         root, pattern = self._parts
         patterns = image_paths(pattern, channels) if CHANNEL in pattern else [pattern]
-        return [root + path.replace("{id}", name) for path in patterns]
+        parts = [path.split("{id}") for path in patterns]
+        if len(parts) == 1 and len(parts[0]) == 2:
+            start, end = root + parts[0][0], parts[0][1]
+            return [start + name + end for name in names]
+        return [root + name.join(part) for name in names for part in parts]
 
     @cached_property
     def _parts(self) -> tuple[str, str]:
@@ -62,6 +77,11 @@ def record_patterns(dataset: Mapping[str, Any], split: str) -> list[str] | None:
     """Patterns of the ready-made TFRecord files of a split; None for a split with a table and image files."""
     patterns: list[str] | None = None if split == EXTERNAL else dataset[f"{split}_records"]
     return patterns
+
+
+def has_own_labels(dataset: Mapping[str, Any]) -> bool:
+    """Whether the test table or the test records have labels, which are only scored."""
+    return bool(dataset["test_labels"] == OWN)
 
 
 def image_pattern(dataset: Mapping[str, Any], split: str) -> str | None:

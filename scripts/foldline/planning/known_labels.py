@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from foldline.dataset.cell_values import missing_words
@@ -12,16 +11,10 @@ from foldline.dataset.sample_table import Columns, read_sample_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.planning.data_index import DataIndex
-from foldline.planning.dataset_section import TEST, record_patterns, separator_of
-from foldline.planning.raw_data import write_record_labels
-
-# Value of `dataset.test_labels`: the test table or the test records have the target column themselves.
-OWN = "own"
+from foldline.planning.dataset_section import KNOWN_LABELS, OWN, TEST, record_patterns, separator_of
 
 
-def find_known_labels(
-    dataset: Mapping[str, Any], data_index: DataIndex, *, cache: Path, record_tables: str
-) -> KnownLabels | None:
+def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, record_tables: str) -> KnownLabels | None:
     """Read and check the labels of the test rows.
 
     How cells write labels follows from the labeled rows that are trained on, and not from these.
@@ -29,7 +22,6 @@ def find_known_labels(
     Args:
         dataset: the `dataset` section of the completed configuration.
         data_index: index of the data.
-        cache: folder of the index of TFRecord files.
         record_tables: folder or URL of the tables that are made from TFRecord files.
 
     Returns:
@@ -45,8 +37,7 @@ def find_known_labels(
     records = given == OWN and record_patterns(dataset, TEST) is not None
     table = data_index.tables[TEST] if given == OWN else storage.join(dataset["root"], given)
     if records:
-        table = storage.join(record_tables, "test_labels.csv")
-        write_record_labels(dataset, TEST, table, labels, cache=cache)
+        table = storage.join(record_tables, KNOWN_LABELS)
     known = KnownLabels(
         table=table,
         id_column=dataset["id_column"],

@@ -6,6 +6,7 @@ that `workflow_plan.WorkflowPlan.add` makes of these decides whether the job is 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,7 @@ from foldline.planning.shard_counts import coarser_shards, power_of_two
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
 ROWS_PER_SCAN = 5_000
-# Most shards of one image size and split. Each shard is an input of every fold of every model, and Snakemake spends
-# about 100 us on an input.
+# Of one image size and split. Each shard is an input of every fold of every model: about 100 us of Snakemake's time.
 MOST_SHARDS = 32
 # Bytes per pixel of a JPEG of quality 95 (measured: 0.30 on dermoscopy, 0.45 on gray solar cells).
 JPEG_BYTES_PER_PIXEL = 0.4
@@ -170,7 +170,7 @@ class _Stages:
     def _shard_split(self, size: int, split: str, index: SplitIndex, scans: Sequence[Job]) -> list[Job]:
         dataset, shards = self._dataset, self._config["shards"]
         jpeg_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(dataset["channels"]))
-        expected_bytes = sum(min(source_bytes, jpeg_bytes) for source_bytes in index.image_bytes)
+        expected_bytes = sum(map(min, index.image_bytes, repeat(jpeg_bytes)))
         scan_of = {job.wildcards["shard"]: job for job in scans}
         inventory_shards = list(scan_of)
         names = coarser_shards(inventory_shards, min(MOST_SHARDS, power_of_two(expected_bytes / self._shard_bytes)))

@@ -67,14 +67,15 @@ def check_packages(config: Mapping[str, Any]) -> None:
 
 
 def reader_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    """A line if Snakemake's own process lacks packages that read ready-made records or URLs.
+    """A line if Snakemake's own process lacks packages that read images, ready-made records or URLs.
 
     Args:
         dataset: the `dataset` section of the completed configuration.
     """
-    modules = _modules_of_data(dataset)
+    # The data index is a Parquet file that holds the headers of images.
+    modules = {"pyarrow", "PIL"} | _modules_of_data(dataset)
     if any(dataset[f"{split}_records"] for split in ("train", "test")):
-        modules |= {"google_crc32c", "PIL"}
+        modules.add("google_crc32c")
     if missing := _missing(modules):
         yield str(_missing_packages(missing))
 

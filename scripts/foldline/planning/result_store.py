@@ -13,7 +13,7 @@ from typing import Any
 from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.io.build_record import BuildRecord, md5_of_file
-from foldline.planning.file_digests import FileDigests, Status, status_of
+from foldline.planning.file_digests import Status, load_digests, save_digests, status_of
 
 SECOND = 1_000_000_000
 # Snakemake touches the outputs of a job shortly after the job wrote its record.
@@ -37,7 +37,7 @@ class LocalResults:
             digests: file of known digests of outputs, read and updated.
             read_only: see the attribute.
         """
-        self._digests, self.read_only = FileDigests(digests, md5_of_file), read_only
+        self._path, self._digests, self.read_only = digests, load_digests(digests, md5_of_file), read_only
 
     def mtime(self, path: Path) -> int | None:
         """Mtime of a file in ns since 1970; None if the file does not exist."""
@@ -78,7 +78,7 @@ class LocalResults:
 
     def save(self) -> None:
         """Store the digests of outputs that were computed."""
-        self._digests.save()
+        save_digests(self._path, self._digests)
 
     def url(self, path: Path) -> str:
         """Path or URL under which a job finds an output of another job."""

@@ -56,6 +56,10 @@ class RunPaths:
         """Folder or URL of the tables that are made from TFRecord files."""
         return self.of_planning(RECORD_TABLES) if self.private else self.beside_results(RECORD_TABLES)
 
+    def index_mirror(self) -> str:
+        """URL of the folder in the bucket that gets a copy of the data index; "" without a bucket or in private."""
+        return self.beside_results(OWN_FOLDER) if self.bucket and not self.private else ""
+
     def made_private(self) -> "RunPaths":
         """The same paths for a command that changes nothing; it gets a copy of the data index."""
         private = tempfile.mkdtemp(prefix="foldline-")
@@ -136,16 +140,16 @@ class Run:
         results = open_results(
             storage_settings, storage_registry, digests=folder / "result_digests", read_only=bool(paths.private)
         )
-        indexer = DataIndexer(config, folder=folder, pinned=pinned, record_tables=paths.record_tables())
+        indexer = DataIndexer(
+            config, folder=folder, pinned=pinned, record_tables=paths.record_tables(), mirror=paths.index_mirror()
+        )
         data_index = indexer.read()
         rows = {name: len(split.image_bytes) for name, split in data_index.splits.items()}
         problems = batch_problems(config, rows)
         # Only a warning: the command may be a dry run, or need no training.
         if error := batch_error(problems, problems):
             logger.warning("%s", error)
-        known_labels = find_known_labels(
-            config["dataset"], data_index, cache=folder / "records", record_tables=paths.record_tables()
-        )
+        known_labels = find_known_labels(config["dataset"], data_index, record_tables=paths.record_tables())
         plan = make_plan(config, data_index, pinned=pinned, known_labels=known_labels)
         plan.config = dict(config)
         indexer.store(data_index)

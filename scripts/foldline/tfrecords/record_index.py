@@ -4,11 +4,9 @@ Counts in the names of files are ignored. See `record_files` for the framing.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -17,7 +15,7 @@ from foldline.dataset.sample_table import Columns, parse_record
 from foldline.errors import FoldlineError, listing
 from foldline.images.headers import Header, UnusableImageError, read_header
 from foldline.io import storage
-from foldline.io.files import atomic_write
+from foldline.io.files import digest_of
 from foldline.io.system_errors import system_error
 from foldline.tfrecords.example_proto import Values, decode_example, float32_text
 from foldline.tfrecords.record_files import HEADER_BYTES, checksum, framed_records
@@ -26,7 +24,7 @@ from foldline.tfrecords.record_location import RecordLocation
 COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 IMAGE_FORMATS = ("JPEG", "PNG")
 READERS = 8
-# First value in a cache file; increase it if `index_file` gives another result for the same bytes.
+# Increase it if `index_file` gives another result for the same bytes.
 FORMAT = 3
 
 Features = Mapping[str, Values]
@@ -108,42 +106,53 @@ def index_file(path: str | Path, names: RecordNames) -> list[IndexedRecord]:
     return records
 
 
-def index_files(paths: Sequence[str], names: RecordNames, *, cache: Path) -> dict[str, list[IndexedRecord]]:
+@dataclass(frozen=True)
+class IndexedFile:
+    """The records of a TFRecord file, and what tells whether they are still those of the file.
+
+    Attributes:
+        size: size of the file in bytes.
+        version: see `storage.size_and_version`.
+        reading: digest of the names by which the records were read, and of `FORMAT`.
+        records: the records, in the order of the file.
+    """
+
+    size: int
+    version: str
+    reading: str
+    records: Sequence[IndexedRecord]
+
+
+def index_files(
+    paths: Sequence[str], names: RecordNames, *, known: Mapping[str, IndexedFile] | None = None
+) -> dict[str, IndexedFile]:
     """Call `index_file` for each file, several at a time; only new and changed files are read.
 
     Args:
         paths: paths or URLs of the files.
         names: the features to read.
-        cache: folder with one file per TFRecord file: its size, version and `names`, and its records.
+        known: files that were read before, by path.
 
     Returns:
-        Records of each file, in the order of `paths`.
+        Each file, in the order of `paths`.
 
     Raises:
         FoldlineError: as `index_file`, for the first file that cannot be used.
     """
+    reading = digest_of([FORMAT, asdict(names)])
+
+    def index(path: str) -> IndexedFile:
+        try:
+            size, version = storage.size_and_version(path)
+        except OSError as error:
+            raise system_error(error, path=path) from error
+        before = (known or {}).get(path)
+        if before is not None and (before.size, before.version, before.reading) == (size, version, reading):
+            return before
+        return IndexedFile(size, version, reading, index_file(path, names))
+
     with ThreadPoolExecutor(READERS) as pool:
-        indexed = pool.map(partial(_index_cached, names=names, cache=cache), paths)
-        return dict(zip(paths, indexed, strict=True))
-
-
-def _index_cached(path: str, names: RecordNames, cache: Path) -> list[IndexedRecord]:
-    try:
-        size, version = storage.size_and_version(path)
-    except OSError as error:
-        raise system_error(error, path=path) from error
-    head = json.dumps([FORMAT, path, size, version, asdict(names)])
-    cached = cache / f"{hashlib.sha256(path.encode()).hexdigest()[:32]}.jsonl"
-    if cached.is_file():
-        first, *lines = cached.read_text(encoding="utf-8").split("\n")
-        if first == head:
-            return [
-                IndexedRecord(**{**values, "metadata": tuple(values["metadata"])}) for values in map(json.loads, lines)
-            ]
-    records = index_file(path, names)
-    with atomic_write(cached, mode="w", encoding="utf-8") as handle:
-        handle.write("\n".join([head, *(json.dumps(vars(record)) for record in records)]))
-    return records
+        return dict(zip(paths, pool.map(index, paths), strict=True))
 
 
 def _framed_records(handle: IO[bytes], path: str) -> Iterator[tuple[int, int, bytes]]:

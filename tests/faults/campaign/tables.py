@@ -15,11 +15,13 @@ import tempfile
 import time
 import zlib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
+from unittest import mock
 
 TESTS = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
@@ -27,6 +29,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
 import pandas as pd  # noqa: E402
 from faults.campaign.table_cases import Case, damaged, make_case, parquet_of  # noqa: E402
 from fixtures.settings import dataset_settings  # noqa: E402
+from foldline.dataset import plain_csv  # noqa: E402
 from foldline.dataset.label_reading import resolve  # noqa: E402
 from foldline.dataset.raw_table import read_raw_table  # noqa: E402
 from foldline.dataset.sample_table import Row, read_rows, read_sample_table  # noqa: E402
@@ -107,8 +110,24 @@ def default_section() -> dict[str, Any]:
     return dataset_settings()
 
 
+def check_plain(path: Path, wanted: Sequence[str]) -> None:
+    """Read a table as a long one without quotes is read, and as all others are."""
+    found = []
+    for longest in (0, sys.maxsize):
+        with mock.patch.object(plain_csv, "LONG", longest):
+            try:
+                table = read_raw_table(path, wanted, every=True)
+                found.append(
+                    (table.header, list(table.lines), {name: list(cells) for name, cells in table.columns.items()})
+                )
+            except FoldlineError as error:
+                found.append(str(error))
+    assert found[0] == found[1], f"a long table is read otherwise than a short one: {found}"
+
+
 def read_both(path: Path, case: Case) -> list[Row]:
     """Rows as planning reads them, which a step must read too."""
+    check_plain(path, columns_of(settings(case, path.parent), "test").names())
     section, split = settings(case, path.parent), "train" if case.names[1] else "test"
     columns = columns_of(section, split)
     if split == "test" and case.names[2]:
@@ -116,7 +135,7 @@ def read_both(path: Path, case: Case) -> list[Row]:
         case.rows = [(row[0], row[1], row[0], row[3]) for row in case.rows]
     table = read_sample_table(path, columns)
     labels = resolve(columns.labels, table.label_cells())
-    planned = table.rows(labels)
+    planned = table.rows(labels).rows()
     reading = {} if labels.kind == "binary" else {"cells": labels.cells, "first_number": labels.first_number}
     config = build(
         ScanConfig,
@@ -237,7 +256,7 @@ def check_planning(case: Case, root: Path, outcome: Outcome) -> None:
     (root / "test.csv").write_text(",".join(["id", *metadata]) + "\n" + ",".join(["test 1", *("NA" for _ in metadata)]))
     section = settings(case, root) | {"sample_submission": None}
     try:
-        data = read_raw_data(section, cache=root / "cache.tsv", record_tables=str(root / "raw"))
+        data = read_raw_data(section, record_tables=str(root / "raw"))
     except FoldlineError as error:
         assert case.open_reading, f"planning refuses a table without a fault: {error}"
         return

@@ -5,12 +5,13 @@ import gzip
 import io
 import sys
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from foldline.dataset import plain_csv, raw_table
 from foldline.dataset.raw_table import RawTable, read_raw_table
 from foldline.errors import FoldlineError
 
@@ -229,3 +230,47 @@ def test_a_broken_stream_is_not_a_traceback(tmp_path: Path) -> None:
     with pytest.raises((OSError, EOFError, zlib.error)):
         gzip.decompress(broken)
     assert "the gzip file is damaged" in refused(tmp_path, broken)
+
+
+LONG_TABLE = "id,target,note\n" + "".join(f"s{number}, {number % 2} ,{'x' * 40}\n" for number in range(50))
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_long_table_is_read_as_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str, separator: str
+) -> None:
+    text = LONG_TABLE.replace(",", separator).replace("\n", ends)
+    short = read(tmp_path, text)
+    monkeypatch.setattr(plain_csv, "LONG", 0)
+    monkeypatch.setattr(raw_table, "_read_lines", None)
+    long = read(tmp_path, text)
+    assert long.columns == short.columns
+    assert list(long.lines) == list(short.lines)
+    assert long.header == short.header
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("s7,", '"s7",'),
+        lambda text: text.replace("\ns7", "\n\ns7"),
+        lambda text: text.replace("\ns7", "\rs7"),
+        lambda text: "\n" + text,
+    ],
+    ids=["quote", "empty line", "bare CR", "first line empty"],
+)
+def test_what_the_fast_reader_cannot_read_is_read_line_by_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str]
+) -> None:
+    short = read(tmp_path, change(LONG_TABLE))
+    monkeypatch.setattr(plain_csv, "LONG", 0)
+    long = read(tmp_path, change(LONG_TABLE))
+    assert (long.columns, list(long.lines)) == (short.columns, list(short.lines))
+    assert len(long.lines) == 50
+
+
+def test_a_long_table_with_a_short_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_csv, "LONG", 0)
+    message = refused(tmp_path, LONG_TABLE.replace("s7, 1 ,", "s7,"))
+    assert message.startswith("train.csv, line 9: 2 cells; the header has 3")

@@ -9,22 +9,23 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError
 from foldline.planning.data_checks import check_data
-from foldline.planning.raw_data import RawData, Sample
+from foldline.planning.raw_data import RawData
+from foldline.planning.samples import Sample, Samples
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "d"], "absent": ["c", "d"]}
 
 
 def samples(
     labels: Sequence[str], groups: Sequence[str] | None = None, metadata: Sequence[str] | None = None
-) -> list[Sample]:
+) -> Samples:
     """Rows with these labels, groups and values of a metadata column."""
     names = groups or [f"s{number}" for number in range(len(labels))]
     values = [(value,) for value in metadata] if metadata else [()] * len(labels)
     rows = zip(labels, names, values, strict=True)
-    return [
+    return Samples.of(
         Sample(Row(number, f"s{number}", label, group, value), "", 0)
         for number, (label, group, value) in enumerate(rows, start=2)
-    ]
+    )
 
 
 def check(

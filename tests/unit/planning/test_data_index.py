@@ -1,19 +1,27 @@
 """A stored data index equals the index of the rows, and is rebuilt when one of its sources changed."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from fixtures.channels import CHANNELS, write_channels
 from fixtures.images import write_dataset
 from fixtures.project import REPOSITORY
+from fixtures.tfrecords import examples, write_tfrecord
+from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.errors import FoldlineError
 from foldline.planning import data_index as module
+from foldline.planning import image_facts
 from foldline.planning.configuration import complete, read_schema
-from foldline.planning.data_index import DataIndex, DataIndexer
+from foldline.planning.data_index import FILE, DataIndex, DataIndexer
+from foldline.planning.index_table import SCHEMA as SCHEMA_OF_TABLE
 from foldline.planning.raw_data import RawData
+from foldline.tfrecords import record_index
+from PIL import Image
 
 SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
 
@@ -77,13 +85,12 @@ def test_a_stored_index_equals_the_one_of_the_rows(config: dict[str, Any], tmp_p
     assert [len(digests) for _, digests in first["splits"].values()] == [4, 3, 1]
     assert index(config, tmp_path) == first
     assert reads.count == 1
-    # Rows are read once more for a number of shards that is new.
+    # Another number of shards needs no rows.
     other = index(config, tmp_path, count=8)
-    assert reads.count == 2
     assert other["splits"]["train"][0] == first["splits"]["train"][0]
     assert index(config, tmp_path, count=8) == other
     assert index(config, tmp_path) == first
-    assert reads.count == 2
+    assert reads.count == 1
 
 
 @pytest.mark.parametrize("what", ["bytes", "mtime", "table", "sample", "folds", "root"])
@@ -127,13 +134,10 @@ def test_rows_are_read_again_by_other_code(
     assert reads.count == 2
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"garbage", b"{}\n", b'{"path_bytes": 3}\na\0b', b'{"path_bytes": 0, "more": 1}\n12345678', b"\xff\n"],
-)
+@pytest.mark.parametrize("content", [b"", b"garbage", b"PAR1", b"PAR1" + bytes(100) + b"PAR1"])
 def test_a_corrupt_index_is_rebuilt(config: dict[str, Any], tmp_path: Path, reads: Reads, content: bytes) -> None:
     first = index(config, tmp_path)
-    (tmp_path / "data_index").write_bytes(content)
+    (tmp_path / FILE).write_bytes(content)
     assert index(config, tmp_path) == first
     assert index(config, tmp_path) == first
     assert reads.count == 2
@@ -141,11 +145,171 @@ def test_a_corrupt_index_is_rebuilt(config: dict[str, Any], tmp_path: Path, read
 
 def test_a_truncated_index_is_rebuilt(config: dict[str, Any], tmp_path: Path, reads: Reads) -> None:
     first = index(config, tmp_path)
-    content = (tmp_path / "data_index").read_bytes()
+    content = (tmp_path / FILE).read_bytes()
     for number, size in enumerate((len(content) - 1, len(content) - 16, len(content) // 2, 10), start=2):
-        (tmp_path / "data_index").write_bytes(content[:size])
+        (tmp_path / FILE).write_bytes(content[:size])
         assert index(config, tmp_path) == first
         assert reads.count == number
+
+
+def test_a_changed_byte_is_noticed(config: dict[str, Any], tmp_path: Path, reads: Reads) -> None:
+    first = index(config, tmp_path)
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[len(content) // 4] ^= 1
+    (tmp_path / FILE).write_bytes(content)
+    assert index(config, tmp_path) == first
+    assert reads.count == 2
+
+
+def test_the_index_holds_what_is_known_of_each_image(config: dict[str, Any], tmp_path: Path) -> None:
+    index(config, tmp_path)
+    table = pq.read_table(tmp_path / FILE)
+    assert table.schema.names == list(SCHEMA_OF_TABLE)
+    rows = {row["id"]: row for row in table.to_pylist()}
+    assert list(rows)[:2] == ["s000", "s001"]
+    path = tmp_path / "data" / "images" / "s003.png"
+    status = path.stat()
+    with Image.open(path) as image:
+        width, height = image.size
+    expected = {
+        "split": "train",
+        "path": str(path),
+        "size": status.st_size,
+        "mtime_ns": status.st_mtime_ns,
+        "ctime_ns": status.st_ctime_ns,
+        "inode": status.st_ino,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "format": "PNG",
+        "width": width,
+        "height": height,
+        "record_offset": None,
+    }
+    assert {name: rows["s003"][name] for name in expected} == expected
+    assert [len(rows[name]["row_digest"]) for name in rows] == [16] * len(rows)
+    assert {row["split"] for row in rows.values()} == {"train", "test", "external"}
+
+
+def read_images(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the images that are read from now on."""
+    found: list[str] = []
+    read = image_facts.read_content
+    monkeypatch.setattr(image_facts, "read_content", lambda path: found.append(Path(path).name) or read(path))
+    return found
+
+
+def test_an_edited_table_needs_no_image_again(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = index(config, tmp_path)
+    found = read_images(monkeypatch)
+    table = tmp_path / "data" / "train.csv"
+    table.write_text(table.read_text().replace("s003,p001", "s003,p000"))
+    after = index(config, tmp_path)
+    assert found == []
+    assert after["splits"]["train"][0] == before["splits"]["train"][0]
+    changed = {name for name, digest in after["splits"]["train"][1].items() if digest not in str(before)}
+    assert changed == {shard_name(shard_index("s003", 4), 4)}
+    assert len(pq.read_table(tmp_path / FILE)) == 18
+
+
+def test_images_without_a_row_stay_known_while_they_are_there(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index(config, tmp_path)
+    without = {**config, "dataset": {**config["dataset"], "external": None}}
+    index(without, tmp_path)
+    assert pq.read_table(tmp_path / FILE)["split"].to_pylist().count(None) == 2
+    found = read_images(monkeypatch)
+    index(config, tmp_path)
+    assert found == []
+    (removed,) = [path for path in (tmp_path / "data" / "images").iterdir() if path.stem == "e000"]
+    removed.unlink()
+    index(without, tmp_path)
+    assert pq.read_table(tmp_path / FILE)["split"].to_pylist().count(None) == 1
+
+
+def test_images_that_were_read_before_an_error_stay_known(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "data" / "sample_submission.csv"
+    right = table.read_text()
+    table.write_text(right.replace("s012", "s099"))
+    found = read_images(monkeypatch)
+    with pytest.raises(FoldlineError, match="sample_submission"):
+        index(config, tmp_path)
+    assert len(found) == 18
+    table.write_text(right)
+    first = index(config, tmp_path)
+    assert len(found) == 18
+    assert index(config, tmp_path) == first
+
+
+def test_an_image_with_an_unusable_header_is_known_by_its_bytes(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "data" / "images" / "s003.png").write_bytes(b"no image")
+    index(config, tmp_path)
+    (row,) = (row for row in pq.read_table(tmp_path / FILE).to_pylist() if row["id"] == "s003")
+    assert (row["sha256"], row["width"]) == (hashlib.sha256(b"no image").hexdigest(), None)
+
+
+def records_config(root: Path, **changes: Any) -> dict[str, Any]:
+    """A data set of TFRecord files, whose test records have labels too."""
+    for split, count, first in (("train", 8, 0), ("test", 4, 8)):
+        write_tfrecord(root / "records" / f"{split}.tfrec", examples(count, first=first))
+    records = {f"{split}_records": [f"records/{split}.tfrec"] for split in ("train", "test")}
+    none = {"train_images": None, "test_images": None, "sample_submission": None}
+    return configuration(root, **records, **none, **changes)
+
+
+@pytest.mark.parametrize("test_labels", [None, "own"])
+def test_records_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test_labels: str | None) -> None:
+    (tmp_path / "data" / "records").mkdir(parents=True)
+    config = records_config(tmp_path / "data", test_labels=test_labels)
+    first = index(config, tmp_path)
+    content = (tmp_path / FILE).read_bytes()
+    monkeypatch.setattr(record_index, "index_file", None)
+    assert index(config, tmp_path) == first
+    assert (tmp_path / FILE).read_bytes() == content
+    rows = pq.read_table(tmp_path / FILE).to_pylist()
+    assert [row["split"] for row in rows] == ["train"] * 8 + ["test"] * 4
+    assert all(row["record_offset"] > 0 and row["record_length"] > row["size"] > 0 for row in rows)
+    assert (tmp_path / "raw" / "test_labels.csv").is_file() == (test_labels == "own")
+
+
+def test_other_records_of_the_same_size_and_mtime_are_read(tmp_path: Path) -> None:
+    (tmp_path / "data" / "records").mkdir(parents=True)
+    config = records_config(tmp_path / "data")
+    before = index(config, tmp_path)
+    path = tmp_path / "data" / "records" / "train.tfrec"
+    status = path.stat()
+    other = write_tfrecord(path.with_name("other"), [{**one, "target": 1 - one["target"]} for one in examples(8)])
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(path)
+    assert path.stat().st_size == status.st_size
+    assert index(config, tmp_path)["splits"]["train"] != before["splits"]["train"]
+
+
+def test_the_index_is_mirrored_and_a_new_machine_starts_from_the_mirror(
+    config: dict[str, Any], tmp_path: Path, reads: Reads
+) -> None:
+    mirror = tmp_path / "bucket"
+
+    def indexed(machine: str) -> dict[str, Any]:
+        indexer = DataIndexer(
+            config, folder=tmp_path / machine, pinned=None, record_tables=str(tmp_path / "raw"), mirror=str(mirror)
+        )
+        data_index = indexer.read()
+        content = content_of(data_index, 4)
+        indexer.store(data_index)
+        return content
+
+    first = indexed("a")
+    assert (mirror / FILE).read_bytes() == (tmp_path / "a" / FILE).read_bytes()
+    assert indexed("b") == first
+    assert reads.count == 1
+    (mirror / FILE).write_bytes(b"damaged")
+    assert indexed("c") == first
+    assert reads.count == 2
+    assert (mirror / FILE).read_bytes() == (tmp_path / "c" / FILE).read_bytes()
 
 
 def test_the_reading_of_the_labels_is_stored(tmp_path: Path, reads: Reads) -> None:
@@ -203,4 +367,3 @@ def test_data_without_a_sample_submission_are_read_each_time(
     first = index(config, tmp_path)
     assert index(config, tmp_path) == first
     assert reads.count == 2
-    assert not (tmp_path / "data_index").exists()

@@ -90,11 +90,11 @@ def test_a_split_has_a_table_and_images_or_record_patterns() -> None:
 def test_braces_are_filled_in_once() -> None:
     files = ImageTable("t.csv", "/data/{id}/{channel}", "{id}/{id}_{channel}.png")
     assert files.images == "/data/{id}/{channel}/{id}/{id}_{channel}.png"
-    assert files.paths("a{id}", ["red", "blue"]) == [
+    assert files.paths(["a{id}"], ["red", "blue"]) == [
         "/data/{id}/{channel}/a{id}/a{id}_red.png",
         "/data/{id}/{channel}/a{id}/a{id}_blue.png",
     ]
-    assert ImageTable("t.csv", "gs://b/{id}", "{id}.png").paths("{channel}", []) == ["gs://b/{id}/{channel}.png"]
+    assert ImageTable("t.csv", "gs://b/{id}", "{id}.png").paths(["{channel}"], []) == ["gs://b/{id}/{channel}.png"]
 
 
 @pytest.mark.parametrize("root", ["data", "data/", "./data//x", ".", "", "/abs/{id}", "gs://b/x", "gs://b/x/", "{id}"])
@@ -102,7 +102,7 @@ def test_braces_are_filled_in_once() -> None:
     "pattern", ["a/{id}.png", "./a//{id}", "{id}", "../{id}.png", "/abs/{id}.png", "gs://c/{id}.png"]
 )
 def test_paths_are_those_that_joining_each_gives(root: str, pattern: str) -> None:
-    (path,) = ImageTable("t.csv", root, pattern).paths("x y", [])
+    (path,) = ImageTable("t.csv", root, pattern).paths(["x y"], [])
     assert path == storage.join(root, pattern.replace("{id}", "x y"))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from foldline.planning.file_digests import FileDigests, status_of
+from foldline.planning.file_digests import load_digests, save_digests, status_of
 
 Digested = Callable[[list[str]], tuple[list[str | OSError], list[str]]]
 
@@ -25,9 +25,9 @@ def digested(tmp_path: Path) -> Digested:
 
     def digest(paths: list[str]) -> tuple[list[str | OSError], list[str]]:
         read: list[str] = []
-        cache = FileDigests(tmp_path / "cache", lambda path: read.append(path) or Path(path).read_text())
+        cache = load_digests(tmp_path / "cache", lambda path: read.append(path) or Path(path).read_text())
         values = cache.of(paths)
-        cache.save()
+        save_digests(tmp_path / "cache", cache)
         return values, sorted(read)
 
     return digest

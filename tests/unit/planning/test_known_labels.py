@@ -27,15 +27,11 @@ def config_of(root: Path, **dataset: Any) -> dict[str, Any]:
 
 
 def index_of(config: dict[str, Any], folder: Path) -> DataIndex:
-    return DataIndex.from_raw_data(
-        read_raw_data(config["dataset"], cache=folder / "images", record_tables=str(folder / "tables"))
-    )
+    return DataIndex.from_raw_data(read_raw_data(config["dataset"], record_tables=str(folder / "tables")))
 
 
 def found(config: dict[str, Any], folder: Path) -> Any:
-    return find_known_labels(
-        config["dataset"], index_of(config, folder), cache=folder / "records", record_tables=str(folder / "tables")
-    )
+    return find_known_labels(config["dataset"], index_of(config, folder), record_tables=str(folder / "tables"))
 
 
 def keys(config: dict[str, Any], folder: Path) -> dict[str, str]:

@@ -16,7 +16,8 @@ from foldline.dataset.sample_table import Row
 from foldline.planning.configuration import complete, read_schema
 from foldline.planning.data_index import DataIndex
 from foldline.planning.plan import MOST_SHARDS, make_plan
-from foldline.planning.raw_data import RawData, Sample
+from foldline.planning.raw_data import RawData
+from foldline.planning.samples import Sample, Samples
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 
 SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
@@ -52,9 +53,9 @@ def config_with(**sections: Any) -> dict[str, Any]:
 def data_index(*, rows: int = 12, image_bytes: int = 1_000, external: bool = True) -> DataIndex:
     """Index of training rows, half as many test rows, and three external ones."""
 
-    def samples(prefix: str, count: int) -> list[Sample]:
+    def samples(prefix: str, count: int) -> Samples:
         names = [f"{prefix}{number}" for number in range(count)]
-        return [Sample(Row(2, name, "1", name, ("50",)), f"sha256 of {name}", image_bytes) for name in names]
+        return Samples.of(Sample(Row(2, name, "1", name, ("50",)), f"sha256 of {name}", image_bytes) for name in names)
 
     splits = {"train": samples("s", rows), "test": samples("t", rows // 2)}
     if external:

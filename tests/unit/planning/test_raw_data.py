@@ -14,7 +14,6 @@ from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import columns_of
-from foldline.planning.image_digests import DigestCache
 from foldline.planning.raw_data import RawData, read_raw_data
 
 
@@ -33,7 +32,7 @@ def dataset(tmp_path: Path) -> dict[str, Any]:
 
 def read(dataset: dict[str, Any]) -> RawData:
     root = Path(dataset["root"])
-    return read_raw_data(dataset, cache=root / "cache.tsv", pinned=None, record_tables=str(root / "raw"))
+    return read_raw_data(dataset, record_tables=str(root / "raw"))
 
 
 def rewrite(path: Path, change: Any) -> None:
@@ -45,24 +44,9 @@ def rewrite(path: Path, change: Any) -> None:
 def test_rows_and_digests_are_read(dataset: dict[str, Any]) -> None:
     data = read(dataset)
     assert [sample.row.id for sample in data.splits["train"]] == [f"s{number:03d}" for number in range(8)]
-    assert data.splits["test"][0].row.target == ""
+    assert set(data.splits["test"].rows.target) == {""}
     assert data.submission == ["image_name", "target", "s008", "s009", "s010", "s011"]
     assert len({sample.content for split in data.splits.values() for sample in split}) == 12
-
-
-def test_only_changed_files_are_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    paths = [str(tmp_path / name) for name in ("a", "b")]
-    for path in paths:
-        Path(path).write_text(Path(path).name)
-    cache = DigestCache(tmp_path / "cache")
-    before = cache.contents(paths, row_of="ab".__getitem__)
-    cache.save()
-    read_paths = []
-    monkeypatch.setattr("foldline.planning.image_digests.sha256_of_file", lambda path: read_paths.append(path) or "new")
-    os.utime(paths[0], (1, 1))
-    after = DigestCache(tmp_path / "cache").contents(paths, row_of="ab".__getitem__)
-    assert read_paths == [paths[0]]
-    assert after == [("new", 1), before[1]]
 
 
 def test_a_missing_image_is_named_with_its_row(dataset: dict[str, Any]) -> None:
@@ -96,9 +80,9 @@ def test_a_sample_submission_must_match_the_test_table(dataset: dict[str, Any], 
 
 
 def test_facts_of_a_row_do_not_include_its_line(dataset: dict[str, Any]) -> None:
-    before = sorted(sample.facts() for sample in read(dataset).splits["train"])
+    before = sorted(read(dataset).splits["train"].digests())
     rewrite(Path(dataset["root"]) / "train.csv", lambda rows: [rows[0], *reversed(rows[1:])])
-    assert sorted(sample.facts() for sample in read(dataset).splits["train"]) == before
+    assert sorted(read(dataset).splits["train"].digests()) == before
 
 
 def test_tables_and_submission_are_the_users_own(dataset: dict[str, Any]) -> None:
@@ -141,7 +125,7 @@ def test_an_id_that_breaks_lines_is_refused_and_spoils_no_cache(dataset: dict[st
     (root / "train.csv").write_bytes(original.replace(b"s002", b"s2"))
     (root / "images" / f"s{character}2.png").rename(root / "images" / "s2.png")
     for _ in range(2):
-        assert read(dataset).splits["train"][2].row.id == "s2"
+        assert read(dataset).splits["train"].rows.id[2] == "s2"
 
 
 @pytest.fixture
@@ -270,7 +254,7 @@ def test_a_split_can_be_ready_made_records(records: dict[str, Any]) -> None:
 
 def test_records_that_moved_to_other_files_are_the_same_data(records: dict[str, Any]) -> None:
     before, root = read(records), Path(records["root"])
-    facts = {split: [sample.facts() for sample in samples] for split, samples in before.splits.items()}
+    facts = {split: samples.digests() for split, samples in before.splits.items()}
     for path in root.glob("*.tfrec"):
         path.unlink()
     shuffled = examples(8)[::-1]
@@ -278,7 +262,7 @@ def test_records_that_moved_to_other_files_are_the_same_data(records: dict[str, 
         write_tfrecord(root / f"train{number}.tfrec", shuffled[number::4])
     write_tfrecord(root / "test.tfrec", examples(4, first=8, labeled=False)[::-1])
     after = read(records)
-    assert {split: [sample.facts() for sample in samples] for split, samples in after.splits.items()} == facts
+    assert {split: samples.digests() for split, samples in after.splits.items()} == facts
     assert after.submission == before.submission
     assert {sample.file for sample in after.splits["train"]} == {f"train{number}.tfrec" for number in range(4)}
 
@@ -289,7 +273,7 @@ def test_a_changed_record_changes_only_the_facts_of_its_row(records: dict[str, A
     changed[1]["sex"] = 1 - changed[1]["sex"]
     write_tfrecord(Path(records["root"]) / "train02-3.tfrec", changed)
     after = read(records).splits["train"]
-    assert [one.facts() == other.facts() for one, other in zip(before, after, strict=True)] == [True] * 6 + [
+    assert [one == other for one, other in zip(before.digests(), after.digests(), strict=True)] == [True] * 6 + [
         False,
         True,
     ]

@@ -50,7 +50,6 @@ def test_all_missing_packages_are_reported_together(monkeypatch: pytest.MonkeyPa
     ("changes", "absent", "names"),
     [
         ({"dataset__train_images": None, "dataset__train_records": ["a*.tfrec"]}, {"google_crc32c"}, "google-crc32c"),
-        ({"dataset__train_images": None, "dataset__train_records": ["a*.tfrec"]}, {"PIL"}, "pillow"),
         ({"dataset__root": "gs://bucket/data"}, {"fsspec", "gcsfs"}, "fsspec, gcsfs"),
         ({"dataset__root": "memory://data"}, {"fsspec"}, "fsspec"),
         (
@@ -69,6 +68,13 @@ def test_records_and_urls_need_their_readers(
     (problem,) = reader_problems(dataset)
     assert re.search(f"lacks the packages? {names}; run `make environment`", problem)
     assert list(reader_problems(config_with()["dataset"])) == []
+
+
+def test_every_plan_needs_the_packages_of_the_data_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = {"pyarrow", "PIL"}
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None if name in absent else find_spec(name))
+    (problem,) = reader_problems(config_with()["dataset"])
+    assert "lacks the packages pillow, pyarrow; run `make environment`" in problem
 
 
 def models(**weights: str) -> dict[str, dict]:

@@ -134,7 +134,7 @@ def test_the_process_that_builds_the_dag_plans_all_jobs(folder: Path, paths: Run
     assert {job.rule for job in run.plan.jobs} >= {"scan_images", "train_fold", "blend_folds", "export_ensemble"}
     assert run.plan.config["folds"]["count"] == 2
     assert run.example_exists
-    assert (folder / "skin" / ".foldline" / "data_index").is_file()
+    assert (folder / "skin" / ".foldline" / "data_index.parquet").is_file()
     run.lock.release()
 
 

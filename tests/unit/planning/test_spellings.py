@@ -14,7 +14,8 @@ from foldline.planning.config_checks import check_combinations
 from foldline.planning.configuration import complete, read_schema, with_preset
 from foldline.planning.data_index import DataIndex
 from foldline.planning.plan import make_plan
-from foldline.planning.raw_data import RawData, Sample
+from foldline.planning.raw_data import RawData
+from foldline.planning.samples import Sample, Samples
 from foldline.planning.workflow_plan import WorkflowPlan
 
 SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
@@ -48,7 +49,7 @@ def plan_of(config: dict[str, Any]) -> WorkflowPlan:
     completed = complete(config, SCHEMA)
     check_combinations(completed)
     rows = [Row(2 + number, f"image_{number}", str(number % 2), f"group_{number}", ()) for number in range(12)]
-    samples = [Sample(row, content="", bytes=1000) for row in rows]
+    samples = Samples.of(Sample(row, content="", bytes=1000) for row in rows)
     data = RawData({"train": samples, "test": samples}, ["id", "target"], True, {"train": "a.csv", "test": "b.csv"})
     return make_plan(completed, DataIndex.from_raw_data(data))
 

@@ -169,21 +169,20 @@ def test_a_record_that_is_not_an_example_is_refused(tmp_path: Path) -> None:
 
 def test_only_new_and_changed_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [str(write_tfrecord(tmp_path / f"{number}.tfrec", examples(2, first=2 * number))) for number in range(3)]
-    cache = tmp_path / "cache"
-    before = index_files(files[:2], NAMES, cache=cache)
+    before = index_files(files[:2], NAMES)
     read: list[str] = []
     monkeypatch.setattr(
         "foldline.tfrecords.record_index.index_file",
         lambda path, names: read.append(path) or index_file(path, names),
     )
     os.utime(files[1], ns=(1, 1))
-    after = index_files(files, NAMES, cache=cache)
+    after = index_files(files, NAMES, known=before)
     assert sorted(read) == files[1:]
     assert list(after) == files
-    assert {path: after[path] for path in files[:2]} == before
-    assert index_files(files, NAMES, cache=cache) == after
+    assert [after[path].records for path in files[:2]] == [before[path].records for path in files[:2]]
+    assert index_files(files, NAMES, known=after) == after
     assert len(read) == 2
-    index_files(files, UNLABELED, cache=cache)
+    index_files(files, UNLABELED, known=after)
     assert len(read) == 5
 
 
@@ -221,13 +220,13 @@ def test_records_in_a_bucket_are_read_like_local_ones(
     monkeypatch.setitem(sys.modules, "fsspec", types.SimpleNamespace(core=core))
     found = storage.find_files("", "gs://bucket/*.tfrec")
     assert found == ["gs://bucket/a.tfrec", "gs://bucket/b.tfrec"]
-    indexed = index_files(found, NAMES, cache=tmp_path)
-    assert indexed[found[0]] == index_file(file, NAMES)
-    second = indexed[found[1]][1]
+    indexed = index_files(found, NAMES)
+    assert indexed[found[0]].records == index_file(file, NAMES)
+    second = indexed[found[1]].records[1]
     assert read_image(RecordLocation(found[1], second.offset, second.length), "image") == examples(2)[1]["image"]
     bucket.files["bucket/a.tfrec"] = b""
     with pytest.raises(FoldlineError, match=r"gs://bucket/a\.tfrec: the file is empty"):
-        index_files(found, NAMES, cache=tmp_path)
+        index_files(found, NAMES, known=indexed)
     with pytest.raises(FoldlineError, match=r"gs://bucket/c\.tfrec: no such file"):
         index_file("gs://bucket/c.tfrec", NAMES)
 

@@ -10,7 +10,8 @@ from foldline.io.settings import build
 from foldline.planning.configuration import complete, with_preset
 from foldline.planning.data_index import DataIndex
 from foldline.planning.plan import make_plan
-from foldline.planning.raw_data import RawData, Sample
+from foldline.planning.raw_data import RawData
+from foldline.planning.samples import Sample, Samples
 from foldline.runtime.devices import Device, use_device
 from foldline.runtime.precision import FLOAT32, Precision
 from foldline.runtime.tensorflow import tf_keras
@@ -24,10 +25,10 @@ def melanoma_fold(fold: int) -> FoldSettings:
     completed = complete(with_preset({**config, "preset": "seed"}, {}, SCHEMA), SCHEMA)
     metadata = ("50", "male", "torso")
     splits = {
-        split: [
+        split: Samples.of(
             Sample(Row(2, f"{split}{number}", "01"[number % 2], f"{split}{number}", metadata), f"digest {number}", 1000)
             for number in range(10)
-        ]
+        )
         for split in ("train", "test")
     }
     tables = {split: f"{split}.csv" for split in splits}

@@ -1,0 +1,95 @@
+"""A split with a table and image files, as planning reads it."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from foldline.dataset.channels import CHANNEL, joint_digest
+from foldline.dataset.labels import Labels
+from foldline.dataset.sample_table import SampleTable, read_sample_table
+from foldline.errors import FoldlineError, listing
+from foldline.io import storage
+from foldline.planning.dataset_section import ImageTable, columns_of
+from foldline.planning.image_facts import ImageFiles
+from foldline.planning.samples import Samples
+
+
+class ImageSource:
+    """A split with a table and image files."""
+
+    def __init__(self, dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageFiles):
+        self.table = files.table
+        self._files, self._images, self._channels = files, images, dataset["channels"]
+        self._read: SampleTable = read_sample_table(files.table, columns_of(dataset, split))
+        if self._channels:
+            _check_braces(self._read)
+
+    def label_cells(self) -> dict[str, str]:
+        """See `raw_data.Source`."""
+        return self._read.label_cells()
+
+    def samples(self, labels: Labels) -> Samples:
+        """See `raw_data.Source`."""
+        rows = self._read.rows(labels)
+        paths = self._files.paths(rows.id, self._channels)
+        per_row = max(1, len(self._channels))
+
+        def row_of(number: int) -> str:
+            row = number // per_row
+            return f"{self.table}, {self._read.raw.unit} {rows.line[row]}: id {rows.id[row]!r}"
+
+        facts = self._images.facts(paths, row_of=row_of)
+        if not self._channels:
+            return Samples(rows, facts.checksums, facts.sizes, images={**facts.columns, "id": rows.id})
+        _check_channel_files(self._images, self._files, set(rows.id), self._channels)
+        of_rows = [slice(start, start + per_row) for start in range(0, len(paths), per_row)]
+        return Samples(
+            rows,
+            contents=[joint_digest(facts.checksums[images]) for images in of_rows],
+            sizes=[sum(facts.sizes[images]) for images in of_rows],
+            images={
+                **facts.columns,
+                "id": [name for name in rows.id for _ in range(per_row)],
+                "channel": [*self._channels] * len(rows),
+            },
+        )
+
+
+def _check_braces(table: SampleTable) -> None:
+    """Refuse ids with `{channel}`, in place of which the paths of the inventory have the name of a channel."""
+    wrong = [
+        (line, f"id {name!r} has {CHANNEL} in it")
+        for line, name in zip(table.raw.lines, table.ids, strict=True)
+        if CHANNEL in name
+    ]
+    if wrong:
+        raise table.raw.error(wrong, "rename the samples")
+
+
+def _check_channel_files(images: ImageFiles, files: ImageTable, ids: set[str], channels: Sequence[str]) -> None:
+    """Raise an error for files of a sample whose channel is not in the configuration.
+
+    They are recognized if id and channel are in the file name, with a separator between them.
+    """
+    folder, name = os.path.split(files.pattern)
+    form = re.fullmatch(r"([^{]*)\{(id|channel)\}([^{]+)\{(?!\2)(?:id|channel)\}([^{]*)", name)
+    if form is None or "{" in folder:
+        return
+    before, first, between, after = form.groups()
+    folder = storage.join(files.root, folder) if folder else files.root
+    unknown = []
+    for file in images.file_names(folder):
+        if not (file.startswith(before) and file.endswith(after)):
+            continue
+        middle = file[len(before) : len(file) - len(after)]
+        # An id may contain the separator; the name of a channel hardly does.
+        left, separator, right = middle.rpartition(between) if first == "id" else middle.partition(between)
+        sample, channel = (left, right) if first == "id" else (right, left)
+        if separator and sample in ids and channel not in channels:
+            unknown.append(f"{folder}/{file}")
+    if unknown:
+        raise FoldlineError(
+            f"{listing(unknown, limit=3)}: not one of dataset.channels ({listing(channels, limit=20)}); add the "
+            "channel there (models.NAME.channels chooses the channels that a model reads), or remove the file"
+        )

@@ -1,0 +1,138 @@
+"""A split of ready-made TFRecord files, as planning reads it.
+
+The files are read once, recognized by their version afterwards, and listed in a table like that of image files.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from foldline.dataset.labels import Labels
+from foldline.dataset.sample_table import read_sample_table
+from foldline.errors import FoldlineError
+from foldline.io import storage
+from foldline.planning.dataset_section import (
+    KNOWN_LABELS,
+    TEST,
+    TRAIN,
+    columns_of,
+    has_own_labels,
+    record_patterns,
+)
+from foldline.planning.index_table import joined
+from foldline.planning.raw_files import RawFiles, record_columns
+from foldline.planning.samples import Samples
+
+if TYPE_CHECKING:
+    from foldline.tfrecords.channel_join import JoinedRecord
+    from foldline.tfrecords.record_index import IndexedRecord
+
+
+class RecordSource:
+    """A split of TFRecord files, by the ids of its samples; `samples` writes its table if it changed."""
+
+    def __init__(self, dataset: Mapping[str, Any], split: str, record_tables: str, files: RawFiles):
+        # Imported here: without TFRecord files Snakemake's Python needs none of these packages, and starts faster.
+        try:
+            from foldline.tfrecords.record_index import RecordNames
+            from foldline.tfrecords.record_tables import check_split
+        except ImportError as error:
+            raise FoldlineError(
+                f"dataset.{split}_records: the Python that runs Snakemake needs google-crc32c and pillow to read "
+                f"TFRecord files ({error}); install both in the environment of Snakemake"
+            ) from error
+        self.table = storage.join(record_tables, f"{split}.csv")
+        self._dataset, self._columns = dataset, columns_of(dataset, split)
+        # The known labels of the test rows are in the same records; see `known_labels`.
+        with_labels = split == TEST and has_own_labels(dataset)
+        self._known_labels = storage.join(record_tables, KNOWN_LABELS) if with_labels else None
+        read = columns_of(dataset, TRAIN) if with_labels else self._columns
+        read = replace(self._columns, target=read.target, labels=read.labels)
+        names = RecordNames(**vars(read), image=dataset["image_feature"], features=dataset["record_features"])
+        self._names: RecordNames = names
+        self._indexed = files.index_records(_record_files(dataset, split), names)
+        self._records = {path: file.records for path, file in self._indexed.items()}
+        check_split(self._records)
+
+    def label_cells(self) -> dict[str, str]:
+        """See `raw_data.Source`."""
+        from foldline.tfrecords.record_tables import label_cells
+
+        return label_cells(self._records, self._names)
+
+    def samples(self, labels: Labels) -> Samples:
+        """See `raw_data.Source`."""
+        from foldline.tfrecords.record_tables import write_split_table
+
+        records = self._joined(labels)
+        names = replace(self._names, labels=labels)
+        if self._known_labels:
+            write_split_table(self._known_labels, records, replace(names, group=None, metadata=()))
+        write_split_table(self.table, records, replace(names, target=self._columns.target))
+        record_of = {record.id: (record, file) for file, content in records.items() for record in content}
+        # Rows come from the table, because the steps read it too.
+        columns = replace(self._columns, labels=labels)
+        table = read_sample_table(self.table, columns)
+        rows = table.rows(labels)
+        found = [record_of[name] for name in rows.id]
+        return Samples(
+            rows,
+            contents=[record.sha256 for record, _ in found],
+            sizes=[record.bytes for record, _ in found],
+            files=[file for _, file in found],
+            images=self._images(records),
+        )
+
+    def _joined(self, labels: Labels) -> "Mapping[str, Sequence[IndexedRecord | JoinedRecord]]":
+        """Samples with label codes by the name of their file under the root of the data set."""
+        from foldline.tfrecords.channel_join import join_channels
+        from foldline.tfrecords.record_tables import with_codes
+
+        dataset = self._dataset
+        coded = with_codes(self._records, self._names, labels)
+        in_files = {storage.relative(dataset["root"], file): content for file, content in coded.items()}
+        if not dataset["channels"]:
+            return in_files
+        return join_channels(
+            in_files,
+            channels=dataset["channels"],
+            record_name=dataset["record_name"],
+            grouped=self._columns.group is not None,
+        )
+
+    def _images(self, records: "Mapping[str, Sequence[IndexedRecord | JoinedRecord]]") -> Mapping[str, Sequence[Any]]:
+        """See `samples.Samples`."""
+        from foldline.tfrecords.record_index import IndexedRecord
+
+        images = joined([record_columns(path, file) for path, file in self._indexed.items()])
+        channels = self._dataset["channels"]
+        if not channels:
+            return images
+        sample_of = {
+            location: (sample.id, channel)
+            for content in records.values()
+            for sample in content
+            if not isinstance(sample, IndexedRecord)
+            for location, channel in zip(sample.locations, channels, strict=True)
+        }
+        root = self._dataset["root"]
+        found = [
+            sample_of[record.location(storage.relative(root, path))]
+            for path, content in self._records.items()
+            for record in content
+        ]
+        return {**images, "id": [name for name, _ in found], "channel": [channel for _, channel in found]}
+
+
+def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:
+    """Paths or URLs of the TFRecord files of a split, sorted."""
+    files: set[str] = set()
+    for pattern in record_patterns(dataset, split) or []:
+        matches = storage.find_files(dataset["root"], pattern)
+        if not matches:
+            raise FoldlineError(
+                f"dataset.{split}_records: no file matches {storage.join(dataset['root'], pattern)}; correct the "
+                "pattern or dataset.root"
+            )
+        files.update(matches)
+    return sorted(files)
