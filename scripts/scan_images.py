@@ -8,6 +8,7 @@ Parameters: settings, see `ScanConfig`.
 
 import functools
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     paths = [config.images.replace("{id}", row.id) if config.images else row.metadata[-1] for row in rows]
     scan = functools.partial(scan_sample, image_feature=config.image_feature, gray=bool(config.channels))
     images = [[join(config.root, path) for path in image_paths(joined, config.channels)] for joined in paths]
-    scanned = list(ordered_map(scan, images, workers=threads, chunk=16))
+    scanned = list(ordered_map(scan, images, workers=threads, chunk=16, name=listing))
     check_as_planned(rows, images, scanned, config)
     lines = [
         {
@@ -77,6 +78,10 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     write_table(table, inventory, INVENTORY)
     problems = int((table["problem"] != "").sum())
     logger.info("%s %s: %d images, %d with a problem", split, shard, len(table), problems)
+    oddities = Counter(oddity for sample in scanned for oddity in sample.oddities)
+    if oddities:
+        counts = listing([f"{name} ({count})" for name, count in sorted(oddities.items())])
+        logger.info("%s %s: accepted, because no pixel is touched: %s", split, shard, counts)
 
 
 def check_as_planned(

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from foldline.dataset.channels import image_features, image_paths
 from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
-from foldline.errors import FoldlineError
+from foldline.errors import listing, problems_error
 from foldline.io.files import digest_of
 from foldline.io.settings import build
 from foldline.io.storage import join
@@ -94,7 +94,7 @@ def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
     """Rows of the inventory that belong to a shard, in the order of the id hash.
 
     Raises:
-        FoldlineError: the image of a row has a problem.
+        FoldlineError: images of rows have a problem.
     """
     index, count = shard_numbers(shard)
     tables = (read_table(path, INVENTORY) for path in inventory)
@@ -102,10 +102,12 @@ def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
     rows = pd.concat(inside, ignore_index=True)
     unusable = rows[rows["problem"] != ""]
     if len(unusable):
-        row = unusable.iloc[0]
-        raise FoldlineError(
-            f"{row['path']}: image of id {row['id']} cannot be used: {row['problem']}; repair or replace the file, or "
-            "remove its row from the table"
+        raise problems_error(
+            [
+                f"{row.path}: image of id {row.id} cannot be used: {row.problem}; repair or replace the file, or "
+                "remove its row from the table"
+                for row in unusable.itertuples()
+            ]
         )
     return rows.sort_values("id", key=lambda names: names.map(id_hash), ignore_index=True)
 
@@ -124,7 +126,8 @@ def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads
         jpeg_quality=config.jpeg_quality,
     )
     features = image_features(config.channels)
-    for row, resized in zip(rows.to_dict("records"), ordered_map(resize, sources, workers=threads), strict=True):
+    made = ordered_map(resize, sources, workers=threads, name=lambda source: listing(source.paths))
+    for row, resized in zip(rows.to_dict("records"), made, strict=True):
         images = dict(zip(features, resized, strict=True))
         metadata = {name: row[name] for name in config.metadata_columns}
         yield encode_record(Record(row["id"], row["group"], images, row["target"], metadata))

@@ -3,45 +3,25 @@
 libjpeg-turbo decodes JPEG, at a reduced scale if that is enough; Pillow decodes the other formats.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
-import simplejpeg
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from foldline.images.headers import Header, UnusableImageError, damaged, open_image, pillow_errors
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import Header, open_image, pillow_errors
+from foldline.images.jpeg import JpegHeader
+from foldline.images.jpeg_decoding import decode_jpeg, deep_samples
+from foldline.images.picture import Picture, upright
 
-# Scales, in eighths, at which libjpeg-turbo decodes faster than at full scale; 5 to 7 take up to twice as long.
-REDUCED_SCALES = (1, 2, 3, 4)
-FULL_SCALE = 8
+# Samples that are converted at a time.
+BAND = 1 << 20
 GRAY_MODES = ("1", "L", "LA")
 ALPHA_MODES = ("LA", "PA", "RGBA")
 MODES = (*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 # Pillow keeps one byte of a 16-bit sample: the high one in the raw mode of the file, the low one in its counterpart.
 COUNTERPARTS = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGBA;16B": "RGBA;16L", "RGBA;16L": "RGBA;16B"}
 TIFF_PHOTOMETRIC_TAG, TIFF_WHITE_IS_ZERO = 262, 0
-
-
-@dataclass(frozen=True)
-class Picture:
-    """Decoded pixels, and the box in them that the picture covers.
-
-    Attributes:
-        pixels: uint8, (height, width, 1) or (height, width, 3).
-        box: left, top, right, bottom of the picture in pixels. A reduced JPEG is padded to whole pixels: 901 rows at a
-            quarter become 226, of which the picture covers 225.25. Resizing without the box would shift the picture by
-            up to a pixel.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    box: tuple[float, float, float, float]
-
-    @classmethod
-    def whole(cls, pixels: npt.NDArray[np.uint8]) -> "Picture":
-        """A picture that fills its pixels."""
-        return cls(pixels, (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0])))
 
 
 def decode(data: bytes, header: Header, *, min_width: int = 0, min_height: int = 0) -> Picture:
@@ -60,8 +40,8 @@ def decode(data: bytes, header: Header, *, min_width: int = 0, min_height: int =
     Raises:
         UnusableImageError: the file is damaged or truncated, or its pixel format is not supported.
     """
-    if header.format == "JPEG" and header.mode in ("L", "RGB"):
-        picture = _decode_jpeg(data, header, min_width, min_height)
+    if header.jpeg:
+        picture = _decode_jpeg(data, header, header.jpeg, min_width, min_height)
     elif ";16" in header.raw_mode:
         picture = Picture.whole(_decode_16_bit(data, header))
     else:
@@ -69,50 +49,28 @@ def decode(data: bytes, header: Header, *, min_width: int = 0, min_height: int =
     return upright(picture, header.orientation)
 
 
-def upright(picture: Picture, orientation: int) -> Picture:
-    """Flip and rotate a picture upright; `orientation` is an EXIF 2.32 number, 1..8."""
-    pixels, (left, top, right, bottom) = picture.pixels, picture.box
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-        left, top, right, bottom = top, left, bottom, right
-    height, width = pixels.shape[:2]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-        top, bottom = height - bottom, height - top
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-        left, right = width - right, width - left
-    return Picture(np.ascontiguousarray(pixels), (left, top, right, bottom))
-
-
-def scaled_to_8_bit(samples: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
-    """Convert 16-bit samples to value / 257, rounded: 0 stays 0 and 65535 becomes 255."""
-    return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
-
-
-def _decode_jpeg(data: bytes, header: Header, min_width: int, min_height: int) -> Picture:
-    width, height = header.width, header.height
+def _decode_jpeg(data: bytes, header: Header, jpeg: JpegHeader, min_width: int, min_height: int) -> Picture:
+    if jpeg.precision != 8:
+        return Picture.whole(scaled_to_8_bit(deep_samples(data, jpeg), jpeg.precision))
     if header.orientation >= 5:
-        width, height, min_width, min_height = height, width, min_height, min_width
-    eighths = _scale(width, height, min_width, min_height)
-    rows, columns = (0, 0) if eighths == FULL_SCALE else (-(-height * eighths // 8), -(-width * eighths // 8))
-    try:
-        pixels = simplejpeg.decode_jpeg(
-            data, "GRAY" if header.mode == "L" else "RGB", min_height=rows, min_width=columns
-        )
-    except ValueError as error:
-        raise damaged(error) from error
-    return Picture(pixels, (0.0, 0.0, width * eighths / 8, height * eighths / 8))
+        min_width, min_height = min_height, min_width
+    return decode_jpeg(data, jpeg, min_width, min_height)
 
 
-def _scale(width: int, height: int, min_width: int, min_height: int) -> int:
-    """Scale in eighths at which to decode a JPEG; 8 if a side is below 8 pixels, where two scales may share a size."""
-    if min(width, height) < FULL_SCALE or max(min_width, min_height) == 0:
-        return FULL_SCALE
-    fits = (
-        eighths for eighths in REDUCED_SCALES if width * eighths >= 8 * min_width and height * eighths >= 8 * min_height
-    )
-    return next(fits, FULL_SCALE)
+def scaled_to_8_bit(samples: npt.NDArray[np.unsignedinteger], bits: int = 16) -> npt.NDArray[np.uint8]:
+    """Convert samples of 1 to 16 bits: 0 stays 0, the largest value becomes 255, others are rounded.
+
+    Args:
+        samples: (height, width, channels).
+        bits: bits of a sample.
+    """
+    full = 2**bits - 1
+    table = ((np.arange(full + 1) * 510 + full) // (2 * full)).astype(np.uint8)
+    out = np.empty(samples.shape, np.uint8)
+    rows = max(1, BAND // max(1, samples[:1].size))
+    for start in range(0, len(samples), rows):
+        out[start : start + rows] = table[samples[start : start + rows]]
+    return out
 
 
 def _decode_16_bit(data: bytes, header: Header) -> npt.NDArray[np.uint8]:

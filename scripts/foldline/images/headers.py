@@ -12,18 +12,20 @@ from dataclasses import dataclass
 from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
-# Limit of width times height. A 12 KB file can ask for 10 GB of pixels; the largest cameras have 150 megapixels.
-MAX_MEGAPIXELS = 150
+from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
+from foldline.images.jpeg import HUFFMAN, JpegHeader, read_jpeg_header
+from foldline.images.options import ImageOptions
+
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
+PILLOW_FORMATS = tuple(name for name in FORMATS if name != "JPEG")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-ORIENTATION_TAG = 0x0112
+JPEG_SIGNATURE = b"\xff\xd8"
 TIFF_BITS_TAG, TIFF_PLANES_TAG = 258, 284
 TIFF_SEPARATE_PLANES = 2
+# By the number of components.
+JPEG_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 NATIVE_ORDER = ";16L" if sys.byteorder == "little" else ";16B"
-
-
-class UnusableImageError(ValueError):
-    """An image that cannot be used; the message is the reason, without the name of the file."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Header:
         height: pixels, after EXIF orientation.
         orientation: EXIF orientation that is still to be applied, in 1..8.
         plain: the file is a JPEG or PNG with nothing but one upright 8-bit image, gray or RGB.
+        jpeg: the markers of a JPEG file.
     """
 
     format: str
@@ -47,27 +50,30 @@ class Header:
     height: int
     orientation: int
     plain: bool
+    jpeg: JpegHeader | None = None
 
 
-def read_header(data: bytes) -> Header:
+def read_header(data: bytes, options: ImageOptions = ImageOptions()) -> Header:  # noqa: B008
     """Parse the header of an image file; no memory is allocated for pixels.
 
     Args:
         data: the bytes of the file.
+        options: how to read images.
 
     Raises:
         UnusableImageError: the file is empty, of an unknown format, truncated, animated, has several pages, or has
-            more than `MAX_MEGAPIXELS`.
+            more pixels than `options.max_megapixels`.
     """
     if not data:
         raise UnusableImageError("empty file")
+    if data.startswith(JPEG_SIGNATURE):
+        return _jpeg_header(data, options)
     late_exif = _check_png(data) if data.startswith(PNG_SIGNATURE) else b""
     with open_image(data) as image:
-        _check_area(*image.size)
+        check_area(*image.size, options)
         with pillow_errors():
             frames = getattr(image, "n_frames", 1)
-        # A JPEG with several images holds previews or depth maps behind the main image, which is the first.
-        if frames > 1 and image.format != "MPO":
+        if frames > 1:
             raise UnusableImageError(f"{frames} pages" if image.format == "TIFF" else f"animated: {frames} frames")
         if isinstance(image, TiffImageFile):
             _check_planes(image)
@@ -78,14 +84,13 @@ def read_header(data: bytes) -> Header:
         width, height = image.size if orientation < 5 else image.size[::-1]
         raw_mode = _raw_mode(image)
         plain = (
-            image.format in ("JPEG", "PNG")
+            image.format == "PNG"
             and image.mode in ("L", "RGB")
-            and (image.format == "JPEG" or raw_mode in ("L", "RGB"))
+            and raw_mode in ("L", "RGB")
             and "transparency" not in image.info
             and orientation == 1
         )
-        name = "JPEG" if image.format == "MPO" else str(image.format)
-        return Header(name, image.mode, raw_mode, width, height, orientation, plain)
+        return Header(str(image.format), image.mode, raw_mode, width, height, orientation, plain)
 
 
 def _check_png(data: bytes) -> bytes:
@@ -108,11 +113,25 @@ def _check_png(data: bytes) -> bytes:
     raise UnusableImageError("damaged: the PNG file is truncated")
 
 
-def _check_area(width: int, height: int) -> None:
+def _jpeg_header(data: bytes, options: ImageOptions) -> Header:
+    jpeg = read_jpeg_header(data)
+    check_area(jpeg.width, jpeg.height, options)
+    width, height = jpeg.width, jpeg.height
+    if jpeg.orientation >= 5:
+        width, height = height, width
+    mode = JPEG_MODES[len(jpeg.sampling)]
+    usual = jpeg.frame in HUFFMAN and jpeg.precision == 8 and not jpeg.more_images
+    plain = usual and mode in ("L", "RGB") and jpeg.orientation == UPRIGHT
+    return Header("JPEG", mode, mode, width, height, jpeg.orientation, plain, jpeg)
+
+
+def check_area(width: int, height: int, options: ImageOptions) -> None:
+    """Refuse an image with more pixels than `options.max_megapixels`."""
     megapixels = width * height / 1e6
-    if megapixels > MAX_MEGAPIXELS:
+    if megapixels > options.max_megapixels:
         raise UnusableImageError(
-            f"bomb: {width} x {height} pixels, {megapixels:.0f} megapixels; the limit is {MAX_MEGAPIXELS}"
+            f"{width} x {height} pixels, {megapixels:,.1f} megapixels; dataset.max_megapixels allows "
+            f"{options.max_megapixels:g}"
         )
 
 
@@ -128,27 +147,25 @@ def _check_planes(image: TiffImageFile) -> None:
 @contextlib.contextmanager
 def pillow_errors() -> Iterator[None]:
     """Raise `UnusableImageError` for every error of Pillow: what its plugins raise on damage is not documented."""
+    limit = Image.MAX_IMAGE_PIXELS
     try:
+        # `check_area` has the limit.
+        Image.MAX_IMAGE_PIXELS = None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except Image.DecompressionBombError as error:
-        raise UnusableImageError(f"bomb: more than {MAX_MEGAPIXELS} megapixels") from error
     except UnidentifiedImageError as error:
         raise UnusableImageError("not a readable JPEG, PNG, WebP or TIFF image") from error
     except Exception as error:
         raise damaged(error) from error
-
-
-def damaged(error: Exception) -> UnusableImageError:
-    """The `UnusableImageError` for a file on which a decoder raised `error`."""
-    return UnusableImageError(f"damaged: {' '.join(str(error).split()) or type(error).__name__}")
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
 
 
 def open_image(data: bytes) -> ImageFile.ImageFile:
     """Open an image with Pillow, which reads its header only."""
     with pillow_errors():
-        return Image.open(io.BytesIO(data), formats=FORMATS)
+        return Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:
@@ -158,10 +175,8 @@ def _orientation(image: ImageFile.ImageFile) -> int:
             # The PNG plugin's own `getexif` would decode all pixels first.
             value = Image.Image.getexif(image).get(ORIENTATION_TAG)
     except UnusableImageError:
-        return 1
-    if value is None or value not in range(1, 9):
-        return 1
-    return int(value)
+        return UPRIGHT
+    return valid_orientation(value) or UPRIGHT
 
 
 def _raw_mode(image: ImageFile.ImageFile) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from foldline.images.decoding import Picture
+from foldline.images.picture import Picture
 from foldline.images.resizing import resize_to_square
 
 SIDE = 64

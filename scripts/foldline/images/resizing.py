@@ -5,8 +5,9 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 
-from foldline.images.decoding import Picture, decode
+from foldline.images.decoding import decode
 from foldline.images.headers import Header, read_header
+from foldline.images.picture import Picture
 
 ASPECTS = ("stretch", "crop", "pad")
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 # Arguments: log, line for a kill by the kernel, line for another end without a word. The kernel counts in /proc/vmstat
 # the processes that it killed for lack of memory, those of containers included.
@@ -16,14 +17,40 @@ SCRIPT = r"""
 trap '' HUP INT QUIT TERM
 kills() { grep '^oom_kill ' /proc/vmstat 2>/dev/null; }
 before=$(kills)
-read -r word
-[ "$word" = ended ] && exit 0
+at=
+while read -r word; do
+    [ "$word" = ended ] && exit 0
+    at=${word#at}
+done
 line=$3
 [ "$(kills)" = "$before" ] || line=$2
-line="$(date '+%Y-%m-%d %H:%M:%S,000') ERROR $line"
+line="$(date '+%Y-%m-%d %H:%M:%S,000') ERROR $line${at:+; it was at$at}"
 echo "$line" >&2
 [ -z "$1" ] || echo "$line" >> "$1"
 """
+
+
+# Pipes to the watchdogs of this process, the innermost last.
+_pipes: list[IO[bytes]] = []
+
+
+@contextlib.contextmanager
+def working_on(name: str) -> Iterator[None]:
+    """Have the watchdog say, if this process dies while the body runs, what it worked on.
+
+    Args:
+        name: such as the path of a file.
+    """
+    _tell(f"at {' '.join(name.split())}")
+    yield
+    _tell("at")
+
+
+def _tell(line: str) -> None:
+    if _pipes:
+        with contextlib.suppress(OSError):
+            _pipes[-1].write(line.encode(errors="backslashreplace") + b"\n")
+            _pipes[-1].flush()
 
 
 @contextlib.contextmanager
@@ -50,9 +77,11 @@ def watched(log: str | Path | None, *, remedy: str) -> Iterator[None]:
     assert watchdog.stdin is not None
     # Workers must not keep the pipe open: its end is the end of this process. Python's pipes are not inherited.
     assert not os.get_inheritable(watchdog.stdin.fileno())
+    _pipes.append(watchdog.stdin)
     try:
         yield
     finally:
+        _pipes.pop()
         with contextlib.suppress(OSError):
             watchdog.stdin.write(b"ended\n")
             watchdog.stdin.close()

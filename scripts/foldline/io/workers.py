@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import multiprocessing.context
 import os
 import signal
 import sys
@@ -11,21 +12,60 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, listing
+from foldline.io.watchdog import working_on
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Chunks per worker that run or wait: enough to keep every worker busy, few enough to hold in memory.
 CHUNKS_AHEAD = 3
+# Signals of a defect in native code, not of another process or of the kernel.
+CRASHES = ("SIGSEGV", "SIGBUS", "SIGABRT", "SIGILL", "SIGFPE")
+
+
+@dataclass(frozen=True)
+class _Chunk(Generic[Item, Result]):
+    """Items that a process maps at a time, and their results; `start` counts the items before them."""
+
+    start: int
+    items: list[Item]
+    future: "Future[list[Result]]"
+
+    def has(self, number: int) -> bool:
+        """Whether the chunk has an item, by its number from 0."""
+        return self.start <= number < self.start + len(self.items)
+
+
+class _Context(multiprocessing.context.SpawnContext):
+    """Start fresh processes, and remember them: how they ended says which of them died by itself."""
+
+    def __init__(self, workers: int) -> None:
+        super().__init__()
+        self.started: list[BaseProcess] = []
+        # For each process: its id, and the number of the item that it has, from 1, or 0 between items.
+        self.items = self.RawArray("q", 2 * workers)
+        self.count = self.Value("q", 0)
+
+    def Process(self, *args: Any, **kwargs: Any) -> BaseProcess:  # type: ignore[override]  # noqa: N802
+        """A process of the pool."""
+        process = super().Process(*args, **kwargs)
+        self.started.append(process)
+        return process
 
 
 def ordered_map(
-    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int, chunk: int = 4
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    workers: int,
+    chunk: int = 4,
+    name: Callable[[Item], str] = str,
 ) -> Iterator[Result]:
     """Yield `function(item)` for every item, in the order of the items.
 
@@ -34,35 +74,83 @@ def ordered_map(
         items: read lazily, only as fast as results are consumed.
         workers: number of processes; 1 runs in the calling process.
         chunk: items sent to a process at a time.
+        name: what to call an item in messages, such as the path of its file.
 
     Raises:
-        FoldlineError: a worker process was killed.
+        FoldlineError: a worker process was killed or crashed; the message names the item that it had.
     """
     if workers == 1:
-        yield from map(function, items)
+        for item in items:
+            with working_on(name(item)):
+                result = function(item)
+            yield result
         return
     source = iter(items)
     chunks = iter(lambda: list(islice(source, chunk)), [])
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_exit_with_parent)
-    pending: deque[Future[list[Result]]] = deque()
+    context = _Context(workers)
+    pool = ProcessPoolExecutor(
+        workers, context, initializer=_start_worker, initargs=(context.items, context.count, workers)
+    )
+    pending: deque[_Chunk[Item, Result]] = deque()
+    submitted = 0
     try:
         for some in chunks:
             with _main_script_hidden():
-                pending.append(pool.submit(_map_chunk, function, some))
+                pending.append(_Chunk(submitted, some, pool.submit(_map_chunk, function, some, submitted)))
+            submitted += len(some)
             if len(pending) >= workers * CHUNKS_AHEAD:
-                yield from pending.popleft().result()
+                yield from pending[0].future.result()
+                pending.popleft()
         while pending:
-            yield from pending.popleft().result()
+            yield from pending[0].future.result()
+            pending.popleft()
     except BrokenProcessPool as error:
-        raise FoldlineError(
-            "a worker process was killed; if the machine ran out of memory, give the job fewer threads or more memory"
-        ) from error
+        pool.shutdown()
+        raise FoldlineError(_last_words(context, pending, name)) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _map_chunk(function: Callable[[Item], Result], items: list[Item]) -> list[Result]:
-    return [function(item) for item in items]
+def _last_words(context: _Context, pending: Iterable[_Chunk[Item, Any]], name: Callable[[Item], str]) -> str:
+    """Which process died and what it had; the executor terminates the others."""
+    dead = {process.pid: process.exitcode for process in context.started}
+    dead = {pid: code for pid, code in dead.items() if code not in (None, 0, -signal.SIGTERM)} or dead
+    having = zip(context.items[0::2], context.items[1::2], strict=True)
+    numbers = sorted(number - 1 for pid, number in having if number and pid in dead)
+    had = [name(part.items[number - part.start]) for number in numbers for part in pending if part.has(number)]
+    where = f" at {listing(had)}" if had else ""
+    kind = next((signal.Signals(-code).name for code in dead.values() if code is not None and code < 0), "")
+    if kind in CRASHES:
+        return (
+            f"a worker process crashed ({kind}){where}; save the image again with another program, or remove its row "
+            "from the table"
+        )
+    return (
+        f"a worker process was killed{where}; if the machine ran out of memory, give the job fewer threads or more "
+        "memory"
+    )
+
+
+# Where a worker process notes the number of its item: the array of `_Context`, and its own place in it.
+_places: list[tuple[Any, int]] = []
+
+
+def _map_chunk(function: Callable[[Item], Result], items: list[Item], start: int) -> list[Result]:
+    array, place = _places[-1]
+    results = []
+    for number, item in enumerate(items, start=start + 1):
+        array[2 * place + 1] = number
+        results.append(function(item))
+    array[2 * place + 1] = 0
+    return results
+
+
+def _start_worker(array: Any, count: Any, workers: int) -> None:
+    with count.get_lock():
+        place, count.value = count.value % workers, count.value + 1
+    array[2 * place] = os.getpid()
+    _places.append((array, place))
+    _exit_with_parent()
 
 
 def _exit_with_parent() -> None:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError
-from foldline.images.decoding import Picture, decode
-from foldline.images.headers import UnusableImageError, read_header
+from foldline.images.decoding import decode
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import read_header
 from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
+from foldline.images.picture import Picture
 from foldline.images.resizing import record_image
 from foldline.io.storage import is_url, md5_as_listed, read
 from foldline.io.system_errors import reason
@@ -70,11 +72,13 @@ class ScannedSample:
         content: `channels.joint_digest` of what planning knows of the bytes of the images: their SHA-256, or the MD5
             that a bucket lists; "" if one could not be read.
         unreadable: which images cannot be read now, and why.
+        oddities: what the files have that a decoder may warn of and that touches no pixel, in words.
     """
 
     cells: dict[str, str | int]
     content: str
     unreadable: tuple[str, ...]
+    oddities: tuple[str, ...] = ()
 
 
 def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> ScannedSample:
@@ -107,7 +111,8 @@ def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> Scan
     }
     unreadable = [f"{path}: {image.unreadable}" for path, image in zip(paths, scanned, strict=True) if image.unreadable]
     content = joint_digest([image.listed for image in scanned]) if complete else ""
-    return ScannedSample(cells, content, tuple(unreadable))
+    oddities = sorted({oddity for picture in pictures for oddity in picture.oddities})
+    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities))
 
 
 def _scan(path: str, image_feature: str, gray: bool) -> _ScannedImage:

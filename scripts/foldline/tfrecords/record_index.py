@@ -13,7 +13,8 @@ from typing import IO
 from foldline.dataset.labels import BINARY
 from foldline.dataset.sample_table import Columns, parse_record
 from foldline.errors import FoldlineError, listing
-from foldline.images.headers import Header, UnusableImageError, read_header
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import Header, read_header
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.io.system_errors import system_error

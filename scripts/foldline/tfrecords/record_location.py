@@ -4,7 +4,7 @@ import re
 import struct
 from dataclasses import dataclass
 
-from foldline.images.headers import UnusableImageError
+from foldline.images.errors import UnusableImageError
 from foldline.io import storage
 from foldline.tfrecords.example_proto import decode_example
 from foldline.tfrecords.record_files import CHECKSUM_BYTES, HEADER_BYTES, checksum

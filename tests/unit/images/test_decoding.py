@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from fixtures.pictures import png_16_bit, saved, small_tiff, smooth
-from foldline.images.decoding import Picture, decode, scaled_to_8_bit, upright
-from foldline.images.headers import UnusableImageError, read_header
+from foldline.images.decoding import decode, scaled_to_8_bit
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import read_header
+from foldline.images.picture import Picture, upright
 from PIL import Image, ImageCms, ImageOps
 
 

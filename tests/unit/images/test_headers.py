@@ -6,8 +6,11 @@ import zlib
 import numpy as np
 import pytest
 from fixtures.pictures import png_16_bit, png_chunk, saved, smooth
-from foldline.images.decoding import decode, upright
-from foldline.images.headers import MAX_MEGAPIXELS, UnusableImageError, read_header
+from foldline.images.decoding import decode
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import read_header
+from foldline.images.options import MAX_MEGAPIXELS
+from foldline.images.picture import upright
 from PIL import Image
 
 
@@ -74,12 +77,12 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     for width, height in sizes.values():
         header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
         data = b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", zlib.compress(b"")) + png_chunk(b"IEND", b"")
-        with pytest.raises(UnusableImageError, match=r"^bomb: "):
+        with pytest.raises(UnusableImageError, match=r"megapixels; dataset.max_megapixels allows 150"):
             read_header(data)
     jpeg = bytearray(saved(Image.fromarray(smooth()), "JPEG"))
     start = jpeg.index(b"\xff\xc0") + 5
     jpeg[start : start + 4] = struct.pack(">HH", 60_000, 60_000)
-    with pytest.raises(UnusableImageError, match=r"^bomb: "):
+    with pytest.raises(UnusableImageError, match=r"megapixels; dataset.max_megapixels allows 150"):
         read_header(bytes(jpeg))
 
 
@@ -88,7 +91,7 @@ def test_a_picture_without_area_is_refused(offset: int) -> None:
     jpeg = bytearray(saved(Image.fromarray(smooth()), "JPEG"))
     start = jpeg.index(b"\xff\xc0") + offset
     jpeg[start : start + 2] = b"\0\0"
-    with pytest.raises(UnusableImageError, match="not a readable"):
+    with pytest.raises(UnusableImageError, match=r"a JPEG of \d+ x \d+ pixels"):
         read_header(bytes(jpeg))
 
 

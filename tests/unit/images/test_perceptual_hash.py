@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from fixtures.pictures import photograph, saved
-from foldline.images.decoding import Picture, decode
+from foldline.images.decoding import decode
 from foldline.images.headers import read_header
 from foldline.images.perceptual_hash import HASH_BITS, MIN_DECODED_SIDE, hash_array, perceptual_hash, symmetric_hashes
+from foldline.images.picture import Picture
 from PIL import Image
 from scipy.fft import dctn
 

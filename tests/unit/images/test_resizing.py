@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 from fixtures.pictures import area_averages, decibels, photograph, saved
-from foldline.images.decoding import Picture, decode
-from foldline.images.headers import UnusableImageError, read_header
+from foldline.images.decoding import decode
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import read_header
+from foldline.images.picture import Picture
 from foldline.images.resizing import ASPECTS, encode_jpeg, minimum_size, record_image, resize_to_square
 from PIL import Image
 

@@ -18,7 +18,8 @@ def dying(folder: Path, how: str) -> subprocess.CompletedProcess[str]:
     """A process with a watchdog that ends in the middle of its work."""
     code = (
         f"import os, signal, sys; sys.path.insert(0, {str(REPOSITORY / 'scripts')!r})\n"
-        f"from foldline.io.watchdog import watched\nwith watched('step.log', remedy={REMEDY!r}):\n    {how}\n"
+        "from foldline.io.watchdog import watched, working_on\n"
+        f"with watched('step.log', remedy={REMEDY!r}):\n    {how}\n"
     )
     return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False)
 
@@ -41,6 +42,16 @@ def test_a_process_that_dies_without_a_word(number: signal.Signals, tmp_path: Pa
     assert " ERROR the process of this job was killed or crashed before it could say why" in log
     assert REMEDY in log
     assert done.stderr == log
+
+
+def test_a_process_that_dies_says_what_it_worked_on(tmp_path: Path) -> None:
+    dying(tmp_path, "with working_on('a/b  c.jpg'): pass\n    with working_on('a/d.jpg'): os.abort()")
+    assert line_of(tmp_path / "step.log").endswith("run the same command again; it was at a/d.jpg\n")
+
+
+def test_what_a_process_worked_on_is_over(tmp_path: Path) -> None:
+    dying(tmp_path, "with working_on('a/d.jpg'): pass\n    os.abort()")
+    assert line_of(tmp_path / "step.log").endswith("run the same command again\n")
 
 
 @pytest.mark.parametrize("how", ["pass", "sys.exit(1)", "raise KeyboardInterrupt", "1 / 0"])

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import operator
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -46,6 +47,21 @@ def test_an_error_is_raised_after_the_results_before_it(workers: int) -> None:
 def test_a_killed_worker_is_reported_with_what_to_do() -> None:
     with pytest.raises(FoldlineError, match="fewer threads or more memory"):
         list(ordered_map(os._exit, [1, 2, 3], workers=2, chunk=1))
+
+
+KINDS = {signal.SIGSEGV: "crashed (SIGSEGV) at a file named 7; save the image again", signal.SIGKILL: "more memory"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_dying_worker_names_its_item(kind: int) -> None:
+    """Only the process that gets item 7 dies; the other one, which has items too, is not blamed."""
+    code = f"import os, time; N == 7 and os.kill(os.getpid(), {kind:d}); time.sleep(.02)"
+    items = [code.replace("N", str(number)) for number in range(16)]
+    with pytest.raises(FoldlineError) as caught:
+        list(ordered_map(exec, items, workers=2, chunk=2, name=lambda item: f"a file named {item.split()[3]}"))
+    message = str(caught.value)
+    assert KINDS[kind] in message
+    assert [word for word in message.replace(";", " ").split() if word.isdecimal()] == ["7"]
 
 
 def test_workers_do_not_run_the_main_script_and_exit_with_it(tmp_path: Path) -> None:

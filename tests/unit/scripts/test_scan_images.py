@@ -15,9 +15,10 @@ from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
-from foldline.images.decoding import Picture, decode
+from foldline.images.decoding import decode
 from foldline.images.headers import read_header
 from foldline.images.perceptual_hash import perceptual_hash
+from foldline.images.picture import Picture
 from foldline.io.tables import INVENTORY, read_table
 from foldline.tfrecords.record_index import RecordNames, index_file
 from foldline.tfrecords.record_tables import write_split_table
@@ -118,6 +119,15 @@ def test_sizes_are_those_of_the_upright_image(root: Path) -> None:
     row = scan(root).set_index("id").loc["s 1"]
     assert (row["width"], row["height"]) == (20, 30)
     assert row["perceptual_hash"] == perceptual_hash([Picture.whole(np.rot90(pixels, -1).copy())])
+
+
+def test_oddities_that_touch_no_pixel_are_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number in (1, 4):
+        data = saved(photograph(20, 30, seed=number), "JPEG")
+        (root / "pictures" / f"s {number}.png").write_bytes(data[:2] + b"junk" + data[2:])
+    with caplog.at_level("INFO"):
+        assert (scan(root)["problem"] == "").all()
+    assert "accepted, because no pixel is touched: bytes between JPEG markers (2)" in caplog.text
 
 
 def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:

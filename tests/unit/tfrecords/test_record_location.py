@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
-from foldline.images.headers import UnusableImageError
+from foldline.images.errors import UnusableImageError
 from foldline.tfrecords.record_index import RecordNames, index_file
 from foldline.tfrecords.record_location import RecordLocation, read_image
 

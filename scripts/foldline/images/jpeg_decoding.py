@@ -1,0 +1,108 @@
+"""Decode JPEG files: libjpeg-turbo at a reduced scale if that is enough, strictly, and only files that it can take.
+
+simplejpeg refuses whatever libjpeg warns of. A file with harmless oddities is decoded again without them: if the
+decoder has nothing to say of the copy, no pixel was touched.
+"""
+
+import io
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+import simplejpeg
+from PIL import Image
+
+from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.jpeg import LOSSLESS, SAMPLING, JpegHeader, segments, without_harmless
+from foldline.images.picture import Picture
+
+# Scales, in eighths, at which libjpeg-turbo decodes faster than at full scale; 5 to 7 take up to twice as long.
+REDUCED_SCALES = (1, 2, 3, 4)
+FULL_SCALE = 8
+COLOR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
+# A progressive JPEG may have padding behind each of its scans, of which the decoder names the last alone.
+MOST_ATTEMPTS = 16
+
+
+def decode_jpeg(data: bytes, header: JpegHeader, min_width: int, min_height: int) -> Picture:
+    """Decode a JPEG of 8 bits to the pixels as stored, not upright.
+
+    Args:
+        data: the bytes of the file.
+        header: its header.
+        min_width: columns that a reduced scale must leave, in pixels as stored; 0 for full scale, if the other is 0.
+        min_height: as `min_width`, for rows.
+
+    Returns:
+        Gray or RGB; CMYK becomes RGB.
+
+    Raises:
+        UnusableImageError: the file is damaged.
+    """
+    width, height = header.width, header.height
+    # The buffer of simplejpeg has the reduced size, but libjpeg-turbo does not reduce lossless JPEG: it would write
+    # beyond the buffer.
+    eighths = FULL_SCALE if header.frame == LOSSLESS else _scale(width, height, min_width, min_height)
+    least = (0, 0) if eighths == FULL_SCALE else (-(-height * eighths // 8), -(-width * eighths // 8))
+    space = COLOR_SPACES[len(header.sampling)]
+    oddities: set[str] = set()
+    for _ in range(MOST_ATTEMPTS):
+        try:
+            pixels = simplejpeg.decode_jpeg(data, space, min_height=least[0], min_width=least[1])
+        except ValueError as error:
+            if "subsampling" in str(error):
+                return _decode_sampling(data, oddities)
+            data, lacks = without_harmless(data, str(error))
+            if not lacks:
+                raise damaged(error) from error
+            oddities.update(lacks)
+            continue
+        if space == "CMYK":
+            pixels = _rgb_of_cmyk(pixels)
+        return Picture(pixels, (0.0, 0.0, width * eighths / 8, height * eighths / 8), tuple(sorted(oddities)))
+    raise UnusableImageError("damaged: bytes between the scans of the JPEG file")
+
+
+def deep_samples(data: bytes, header: JpegHeader) -> npt.NDArray[np.unsignedinteger]:
+    """Decode a JPEG of other than 8 bits; (height, width, 1 or 3), values below 2^precision.
+
+    Raises:
+        UnusableImageError: the file is damaged or truncated.
+    """
+    # The decoder does not tell a truncated file.
+    complete = list(segments(data))
+    assert complete
+    try:
+        samples = np.asarray(imagecodecs.jpeg8_decode(data))
+    except Exception as error:  # An exception class of its own for each codec.
+        raise damaged(error) from error
+    samples = samples[:, :, None] if samples.ndim == 2 else samples
+    if samples.shape[:2] != (header.height, header.width) or samples.shape[2] not in (1, 3):
+        raise UnusableImageError(f"a JPEG of {header.precision} bits with {samples.shape[2]} components")
+    return samples
+
+
+def _decode_sampling(data: bytes, oddities: set[str]) -> Picture:
+    """Decode a JPEG whose chroma sampling simplejpeg does not know; Pillow refuses truncated files."""
+    data, lacks = without_harmless(data, "")
+    try:
+        with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except Exception as error:  # What Pillow raises on damage is not documented.
+        raise damaged(error) from error
+    return Picture(pixels, Picture.whole(pixels).box, tuple(sorted({*oddities, *lacks, SAMPLING})))
+
+
+def _rgb_of_cmyk(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Convert CMYK as JPEG files have it, inverted, to RGB."""
+    return np.asarray(Image.fromarray(255 - pixels, "CMYK").convert("RGB"))
+
+
+def _scale(width: int, height: int, min_width: int, min_height: int) -> int:
+    """Scale in eighths at which to decode a JPEG; 8 if a side is below 8 pixels, where two scales may share a size."""
+    if min(width, height) < FULL_SCALE or max(min_width, min_height) == 0:
+        return FULL_SCALE
+    fits = (
+        eighths for eighths in REDUCED_SCALES if width * eighths >= 8 * min_width and height * eighths >= 8 * min_height
+    )
+    return next(fits, FULL_SCALE)
