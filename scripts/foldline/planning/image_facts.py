@@ -166,7 +166,8 @@ def read_content(path: str) -> ImageContent:
         OSError: it cannot be read.
     """
     # Imported here: a plan of files that are known already needs no Pillow, and starts faster.
-    from foldline.images.headers import UnusableImageError, read_header
+    from foldline.images.errors import UnusableImageError
+    from foldline.images.headers import read_header
 
     if Path(path).stat().st_size > MOST_HEADER_BYTES:
         return ImageContent(sha256_of_file(path))
