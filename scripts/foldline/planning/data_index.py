@@ -5,6 +5,7 @@ version in a bucket, stay. For tables and image files on a local disk the whole 
 image files, their configuration and the code that reads them are unchanged; other data are looked up each time.
 """
 
+import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -67,6 +68,16 @@ class SplitIndex:
         """Index of the rows of a split."""
         digests = RowDigests(samples.rows.id, samples.digests(), samples.files)
         return cls(array("q", samples.sizes), lambda: digests)
+
+    def capped_bytes(self, limit: float) -> float:
+        """Bytes of all rows together, if a row counts at most `limit` bytes."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        sizes = pa.Array.from_buffers(pa.int64(), len(self.image_bytes), [None, pa.py_buffer(self.image_bytes)])
+        # Sums of numbers without a fraction are exact, so the number of shards depends on no order.
+        capped = pc.sum(pc.min_element_wise(sizes, pa.scalar(math.ceil(limit), pa.int64()))).as_py()
+        return float(capped or 0)
 
     def shard_digests(self, count: int, *, with_files: bool = False) -> dict[str, str]:
         """Digests of the rows of each shard by its name, in order; empty shards are left out.

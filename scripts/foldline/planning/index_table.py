@@ -6,6 +6,7 @@ names at the moment but that are known; these have no split.
 
 import contextlib
 import json
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
@@ -170,10 +171,25 @@ class IndexTable:
 
     def images_are_unchanged(self) -> bool:
         """Whether `stat` says of all images what it said; an image that cannot be looked at changed."""
+        import pyarrow as pa
+
+        found = array("q")
         try:
-            return list(map(status_of, self.values("path"))) == self.statuses()
+            for path in self.values("path"):
+                # Without a list of a million tuples.
+                found.extend(status_of(path) or ())
         except OSError:
             return False
+        if len(found) != len(STATUS) * len(self.table):
+            return False
+        return all(
+            self.table[name]
+            .combine_chunks()
+            .equals(
+                pa.Array.from_buffers(pa.int64(), len(self.table), [None, pa.py_buffer(found[number :: len(STATUS)])])
+            )
+            for number, name in enumerate(STATUS)
+        )
 
     def local_images(self) -> "IndexTable":
         """Image files on a disk, with or without a row."""

@@ -6,7 +6,6 @@ that `workflow_plan.WorkflowPlan.add` makes of these decides whether the job is 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +169,7 @@ class _Stages:
     def _shard_split(self, size: int, split: str, index: SplitIndex, scans: Sequence[Job]) -> list[Job]:
         dataset, shards = self._dataset, self._config["shards"]
         jpeg_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(dataset["channels"]))
-        expected_bytes = sum(map(min, index.image_bytes, repeat(jpeg_bytes)))
+        expected_bytes = index.capped_bytes(jpeg_bytes)
         scan_of = {job.wildcards["shard"]: job for job in scans}
         inventory_shards = list(scan_of)
         names = coarser_shards(inventory_shards, min(MOST_SHARDS, power_of_two(expected_bytes / self._shard_bytes)))
