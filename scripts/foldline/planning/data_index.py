@@ -5,7 +5,6 @@ version in a bucket, stay. For tables and image files on a local disk the whole 
 image files, their configuration and the code that reads them are unchanged; other data are looked up each time.
 """
 
-import math
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -75,8 +74,7 @@ class SplitIndex:
         import pyarrow.compute as pc
 
         sizes = pa.Array.from_buffers(pa.int64(), len(self.image_bytes), [None, pa.py_buffer(self.image_bytes)])
-        # Sums of numbers without a fraction are exact, so the number of shards depends on no order.
-        capped = pc.sum(pc.min_element_wise(sizes, pa.scalar(math.ceil(limit), pa.int64()))).as_py()
+        capped = pc.sum(pc.min_element_wise(sizes.cast(pa.float64()), limit)).as_py()
         return float(capped or 0)
 
     def shard_digests(self, count: int, *, with_files: bool = False) -> dict[str, str]:
