@@ -1,6 +1,7 @@
 """Find duplicate images, so that no copy of a scored image is trained on and no labels contradict each other.
 
-Inputs: inventory (tables of the split), train (tables, for the splits external and test), external (for test).
+Inputs: inventory (tables of the split), train (tables, for the splits external and test), external (for test);
+    all_images (tables of all splits).
 Outputs: leaks, a table of pairs (`tables.LEAKS`), Parquet; leaks_csv, the same for people. Without rows if there are no
     pairs.
 Parameters: split; the fields of `LeakConfig`.
@@ -19,6 +20,8 @@ from foldline.step import step
 
 logger = logging.getLogger(__name__)
 
+# Unusable images that the message lists.
+SHOWN = 100
 KEY = ("id", "other_split", "other_id")
 
 
@@ -26,6 +29,7 @@ def audit_leaks(
     *,
     inventory: Sequence[str | Path],
     others: Mapping[str, Sequence[str | Path]],
+    all_images: Sequence[str | Path],
     leaks: str | Path,
     leaks_csv: str | Path,
     split: str,
@@ -36,6 +40,7 @@ def audit_leaks(
     Args:
         inventory: inventory tables of this split.
         others: split -> its inventory tables, possibly none: the splits that this one is compared with, besides itself.
+        all_images: inventory tables of all splits, in which unusable images are looked for.
         leaks: where the table of pairs is written, Parquet.
         leaks_csv: where the same table is written as CSV.
         split: "train", "external" or "test".
@@ -44,9 +49,9 @@ def audit_leaks(
     Raises:
         FoldlineError: an image has a problem, or duplicates have different labels and that is an error.
     """
+    _check_images(read_tables(all_images, INVENTORY))
     images = read_tables(inventory, INVENTORY)
     compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items() if paths}
-    _check_images(pd.concat([images, *compared.values()]))
     pairs = find_duplicates(images, compared, split=split, near_bits=config.near_duplicate_bits)
     _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
     for path in (leaks, leaks_csv):
@@ -62,13 +67,15 @@ def audit_leaks(
 
 
 def _check_images(images: pd.DataFrame) -> None:
-    """Refuse images with a problem, all in one message."""
+    """Refuse images with a problem, those of all splits in one message."""
     broken = images[images["problem"] != ""]
     if len(broken):
-        reasons = [f"{row.id} ({row.path}): {row.problem}" for row in broken.itertuples()]
+        rest = len(broken) - SHOWN
+        lines = [f"{row.path}: image of id {row.id}: {row.problem}" for row in broken.head(SHOWN).itertuples()]
+        lines += [f"and {rest} more (`problem` in results/inventory)"] if rest > 0 else []
         raise FoldlineError(
             f"{len(broken)} of {len(images)} images cannot be used; repair or replace the files, or remove their rows "
-            f"from the table: {listing(reasons, limit=50)}"
+            "from the tables:\n" + "\n".join(lines)
         )
 
 
@@ -91,6 +98,7 @@ if __name__ == "__main__":
     with step(snakemake):
         audit_leaks(
             inventory=snakemake.input.inventory,
+            all_images=snakemake.input.all_images,
             others={"train": snakemake.input.train, "external": snakemake.input.external},
             leaks=snakemake.output.leaks,
             leaks_csv=snakemake.output.leaks_csv,

@@ -67,6 +67,8 @@ rule audit_leaks:
         inventory=lambda wildcards: inventory(wildcards.split),
         train=lambda wildcards: inventory("train") if wildcards.split != "train" else [],
         external=lambda wildcards: inventory("external") if wildcards.split == "test" else [],
+        # The audit reports the unusable images of all splits. `ancient`: another split does not make it stale.
+        all_images=ancient([name for split in [*LABELED_SPLITS, "test"] for name in inventory(split)]),
     output:
         leaks="results/leaks/{split}.parquet",
         leaks_csv="results/leaks/{split}.csv",
@@ -128,6 +130,8 @@ rule shard_records:
     input:
         key=key_file("results/keys/shard_records/{size}/{split}/{shard}.key"),
         inventory=lambda wildcards: inventory(wildcards.split, wildcards.shard),
+        # Shards wait for the audit, which reports all unusable images at once. `ancient`: it makes no shard stale.
+        audit=ancient("results/leaks/{split}.parquet"),
     output:
         records="results/shards/{size}/{split}/{shard}.tfrec",
         manifest="results/shards/{size}/{split}/{shard}.json",

@@ -1,6 +1,6 @@
 """The table of duplicates, and what the audit refuses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -42,11 +42,21 @@ def audit(
     split: str = "train",
     near_duplicate_bits: int | None = 4,
     contradictory_labels: str = "report",
+    more: Sequence[Path] = (),
 ) -> list[tuple[object, ...]]:
     """Write the table of duplicates and read its rows."""
     config = LeakConfig(near_duplicate_bits, contradictory_labels)
     leaks_csv = leaks.with_suffix(".csv")
-    audit_leaks(inventory=inventory, others=others or {}, leaks=leaks, leaks_csv=leaks_csv, split=split, config=config)
+    compared = others or {}
+    audit_leaks(
+        inventory=inventory,
+        others=compared,
+        all_images=[*inventory, *(path for paths in compared.values() for path in paths), *more],
+        leaks=leaks,
+        leaks_csv=leaks_csv,
+        split=split,
+        config=config,
+    )
     pd.testing.assert_frame_equal(read_table(leaks_csv, LEAKS, key=KEY), read_table(leaks, LEAKS, key=KEY))
     return list(read_table(leaks, LEAKS, key=KEY).itertuples(index=False, name=None))
 
@@ -115,8 +125,11 @@ def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, ca
 def test_one_message_names_all_images_with_a_problem(unlabeled: Path, tmp_path: Path) -> None:
     rows = [(name, "0", f"sha {name}", "1") for name in "abc"]
     broken = write_inventory(tmp_path / "broken.parquet", rows, problem=["damaged: cut", "", "missing: no such file"])
-    reason = r"2 of 3 images cannot be used; .*: a \(a.png\): damaged: cut, c \(c.png\): missing: no such file$"
-    with pytest.raises(FoldlineError, match=reason):
+    lines = r"a.png: image of id a: damaged: cut\nc.png: image of id c: missing: no such file$"
+    with pytest.raises(FoldlineError, match=rf"2 of 3 images cannot be used; .* from the tables:\n{lines}"):
         audit([broken], tmp_path / "leaks.parquet")
     with pytest.raises(FoldlineError, match="2 of 5 images cannot be used"):
         audit([unlabeled], tmp_path / "leaks.parquet", others={"train": [broken]}, split="test")
+    # Images of a split with which this one is not compared.
+    with pytest.raises(FoldlineError, match=rf"2 of 5 images cannot be used; .*\n{lines}"):
+        audit([unlabeled], tmp_path / "leaks.parquet", more=[broken])
