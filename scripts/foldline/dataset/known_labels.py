@@ -4,7 +4,7 @@ Standard library only for a table on a local disk, because the process that buil
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from foldline.dataset.cell_values import DEFAULT_MISSING
 from foldline.dataset.labels import Labels
@@ -21,10 +21,12 @@ class KnownLabels:
     Attributes:
         table: path or URL of a table with an id and a label in each row.
         id_column: column of the sample's name.
-        target_column: column of the label.
+        target_column: column of the label; with `target_columns`, a name for them together.
         labels: how the cells write labels, as read from the training rows.
         missing: see `sample_table.Columns`.
         separator: see `raw_table.read_raw_table`.
+        target_columns: see `sample_table.Columns`.
+        column_names: see `sample_table.Columns`, `renamed`.
         digest: `digest_of_codes` of the table as the run was planned; "" before it is known.
     """
 
@@ -34,6 +36,8 @@ class KnownLabels:
     labels: Labels
     missing: tuple[str, ...] = DEFAULT_MISSING
     separator: str = AUTO
+    target_columns: tuple[str, ...] = ()
+    column_names: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 
     def read(self) -> dict[str, str]:
@@ -49,6 +53,8 @@ class KnownLabels:
             labels=self.labels,
             missing=self.missing,
             separator=self.separator,
+            target_columns=self.target_columns,
+            renamed=self.column_names,
         )
         codes = {row.id: row.target for row in read_rows(self.table, columns)}
         if self.digest and digest_of_codes(codes) != self.digest:

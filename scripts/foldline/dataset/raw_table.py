@@ -66,13 +66,21 @@ class RawTable:
         return FoldlineError(f"{self.path}, {told}{f'; and {rest} more' if rest > 0 else ''}; {remedy}")
 
 
-def read_raw_table(path: str | Path, wanted: Sequence[str], *, separator: str = AUTO, every: bool = False) -> RawTable:
+def read_raw_table(
+    path: str | Path,
+    wanted: Sequence[str],
+    *,
+    separator: str = AUTO,
+    every: bool = False,
+    optional: Sequence[str] = (),
+) -> RawTable:
     """Read a table.
 
     Args:
         path: path or URL of the table.
         wanted: columns that the table must have.
         every: read all columns, not only those that are wanted.
+        optional: columns to read as well if the table has them.
         separator: `AUTO`, which takes the one that gives the wanted columns, or a key of `SEPARATORS`.
 
     Raises:
@@ -87,12 +95,12 @@ def read_raw_table(path: str | Path, wanted: Sequence[str], *, separator: str = 
     except OSError as error:
         raise system_error(error, path=path) from error
     if data.startswith(PARQUET):
-        header, columns = read_parquet(path, data, None if every else wanted)
+        header, columns = read_parquet(path, data, None if every else [*wanted, *optional])
         _check_header(path, header, wanted)
         n_rows = len(next(iter(columns.values()), []))
         table = RawTable(path, header, range(1, n_rows + 1), columns, ROW)
     else:
-        table = _read_csv(path, decode(path, data), wanted, separator, every)
+        table = _read_csv(path, decode(path, data), wanted, separator, None if every else optional)
     if not table.lines:
         raise FoldlineError(f"{path}: the table has a header and no rows; add a row for each sample")
     return table
@@ -124,7 +132,8 @@ def _shown(header: Sequence[str]) -> str:
     return listing([name if name.isprintable() and name else repr(name) for name in header], limit=30) or "none"
 
 
-def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, every: bool) -> RawTable:
+def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, optional: Sequence[str] | None) -> RawTable:
+    """Read the wanted columns, and the optional ones that exist; all columns if `optional` is None."""
     with _long_cells():
         delimiter = _find_separator(path, text, wanted, separator)
         rows = _rows(text, delimiter)
@@ -132,7 +141,8 @@ def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, every
         if any(_END in name for name in header):
             raise _unclosed(path, 1)
         _check_header(path, header, wanted)
-        names = list(dict.fromkeys(header if every else wanted))
+        present = [name for name in optional or () if name in header]
+        names = list(dict.fromkeys(header if optional is None else [*wanted, *present]))
         indices = [header.index(name) for name in names]
         plain = read_plain(text, delimiter, len(header), indices)
         if plain:

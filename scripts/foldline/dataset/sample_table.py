@@ -6,11 +6,12 @@ Standard library only for a table on a local disk, because the process that buil
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from foldline.dataset.cell_values import DEFAULT_MISSING, canonical, is_missing
+from foldline.dataset.class_columns import flags_cell
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY, BINARY_LABELS, NUMBERS, Labels
 from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
@@ -27,14 +28,19 @@ _NOT_IN_ID = re.compile("[/\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class Columns:
     """The meaning of the columns of a table, and how to read it.
 
+    Columns are called as in the training table; `renamed` has the names that differ in this table.
+
     Attributes:
         id: column of the sample's name.
-        target: column of the label; None for a test table.
+        target: column of the label; None for a test table. With `target_columns`, a name for them together.
         group: column whose equal values must stay in one fold; None if every sample is a group of its own.
         metadata: other columns that are carried along.
         labels: how the target column writes labels.
         missing: texts that mean "missing" in each column but `id`; see `cell_values.is_missing`.
         separator: see `raw_table.read_raw_table`.
+        target_columns: columns with a 0 or 1 for each class, (n_classes,); empty if `target` is one column.
+        optional: columns of `metadata` that the table may lack; all of their values are missing then.
+        renamed: name of a column in this table, where it has another one.
     """
 
     id: str
@@ -44,10 +50,28 @@ class Columns:
     labels: Labels = BINARY_LABELS
     missing: tuple[str, ...] = DEFAULT_MISSING
     separator: str = AUTO
+    target_columns: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
     def names(self) -> list[str]:
-        """Columns that the table must have."""
-        return [name for name in (self.id, self.target, self.group, *self.metadata) if name]
+        """Names of the columns, each once: the group may also be a metadata column."""
+        return list(dict.fromkeys(name for name in (self.id, self.target, self.group, *self.metadata) if name))
+
+    def in_table(self, name: str) -> str:
+        """Name of a column in this table."""
+        return self.renamed.get(name, name)
+
+    def required(self) -> list[str]:
+        """Columns that the table must have, by their names in it."""
+        targets = self.target_columns or ((self.target,) if self.target else ())
+        names = (self.id, *(targets if self.target else ()), self.group, *self.metadata)
+        optional = [name for name in self.optional if name != self.group]
+        return list(dict.fromkeys(self.in_table(name) for name in names if name and name not in optional))
+
+    def of_made_table(self) -> "Columns":
+        """The columns of a table that Foldline itself writes, with one column of label cells."""
+        return replace(self, separator=",", target_columns=(), optional=(), renamed={})
 
     def value(self, text: str) -> str:
         """Canonical text of a cell of a group, label or metadata column; "" if it is missing."""
@@ -139,7 +163,8 @@ class SampleTable:
         """
         targets: Sequence[str] = [""] * len(self.ids)
         if self.columns.target:
-            check_target(self.raw.path, self.raw.header, self.columns.target, labels)
+            if not self.columns.target_columns:
+                check_target(self.raw.path, self.raw.header, self.columns.target, labels)
             targets = self._codes(self.columns.target, labels)
         return RowColumns(self.raw.lines, self.ids, targets, self.groups, self.metadata)
 
@@ -152,7 +177,7 @@ class SampleTable:
                 problems[text] = str(error)
         if problems:
             wrong = [
-                (line, f"label {text!r} (column {column}) of id {name!r} {problems[text]}")
+                (line, f"label {text!r} (column {self.columns.in_table(column)}) of id {name!r} {problems[text]}")
                 for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True)
                 if text in problems
             ]
@@ -187,15 +212,18 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
         FoldlineError: as `raw_table.read_raw_table`; or an id is empty, repeated or not allowed in a file name; or a
             group is missing. The message names all lines with the same kind of problem.
     """
-    raw = read_raw_table(path, columns.names(), separator=columns.separator)
+    raw = _read_named(path, columns)
     ids = raw.columns[columns.id]
-    _check_ids(raw, ids, columns.id)
+    _check_ids(raw, ids, columns.in_table(columns.id))
+    if columns.target and columns.target_columns:
+        raw.columns[columns.target] = _flag_cells(raw, ids, columns)
     groups = ids
     if columns.group:
         cells = raw.columns[columns.group]
         groups = _mapped(cells, columns.value)
+        column = columns.in_table(columns.group)
         wrong = [
-            (line, f"the group (column {columns.group}) of id {name!r} is {cell!r}, which counts as missing")
+            (line, f"the group (column {column}) of id {name!r} is {cell!r}, which counts as missing")
             for line, name, cell, group in zip(raw.lines, ids, cells, groups, strict=True)
             if not group
         ]
@@ -205,6 +233,37 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
         raw.columns[name] if name == PATH else _mapped(raw.columns[name], columns.value) for name in columns.metadata
     ]
     return SampleTable(raw, columns, ids, groups, tuple(metadata))
+
+
+def _read_named(path: str | Path, columns: Columns) -> RawTable:
+    """Read the columns of a table, by their names in the training table; an optional one that is absent is empty."""
+    optional = list(map(columns.in_table, columns.optional))
+    raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional)
+    names = dict.fromkeys([*columns.names(), *columns.target_columns])
+    empty = [""] * len(raw.lines)
+    found = {name: raw.columns.get(columns.in_table(name), empty) for name in names}
+    return replace(raw, columns=found)
+
+
+def _flag_cells(raw: RawTable, ids: Sequence[str], columns: Columns) -> list[str]:
+    """Label cell of each row from the columns of the classes, (n_rows,)."""
+    names = list(map(columns.in_table, columns.target_columns))
+    rows = list(zip(*(raw.columns[name] for name in columns.target_columns), strict=True))
+    cells: dict[tuple[str, ...], str] = {}
+    problems: dict[tuple[str, ...], str] = {}
+    for row in dict.fromkeys(rows):
+        try:
+            cells[row] = flags_cell(names, row, columns.labels.separator)
+        except FoldlineError as error:
+            problems[row] = str(error)
+    if problems:
+        wrong = [
+            (line, f"the label of id {name!r} {problems[row]}")
+            for line, name, row in zip(raw.lines, ids, rows, strict=True)
+            if row in problems
+        ]
+        raise raw.error(wrong, "correct the table, or dataset.target_columns in the config")
+    return [cells[row] for row in rows]
 
 
 GROUP_REMEDY = (
@@ -279,50 +338,7 @@ def check_target(path: str, header: Sequence[str], target: str, labels: Labels) 
         why = f"beside columns of {listing(others)}" if others else "and its cells are numbers"
         raise FoldlineError(
             f"{path}: column {target} (dataset.target_column) has the name of a class, {why}, so it says whether a "
-            "sample has this class and not which class it has; set dataset.target_column to a column with the class of "
-            f"each sample, or dataset.labels.kind to binary to learn {target} alone"
+            "sample has this class and not which class it has; list the columns of all classes in "
+            "dataset.target_columns, set dataset.target_column to a column with the class of each sample, or set "
+            f"dataset.labels.kind to binary to learn {target} alone"
         )
-
-
-class RecordCells(NamedTuple):
-    """The sample of a ready-made record, its label still the text of its cell.
-
-    Attributes:
-        id: see `Row`.
-        label: text of the label; "" in a test split.
-        group: see `Row`.
-        metadata: see `Row`.
-    """
-
-    id: str
-    label: str
-    group: str
-    metadata: tuple[str, ...]
-
-
-def parse_record(where: str, cells: Mapping[str, str], columns: Columns) -> RecordCells:
-    """Check the texts of a record as those of a table.
-
-    Args:
-        where: name of the record in an error message.
-        cells: text of every column of `columns.names()`; white space around it is ignored.
-        columns: the meaning of the columns.
-
-    Raises:
-        FoldlineError: the id is empty or not allowed in a file name, or the group is missing.
-    """
-    name = cells[columns.id].strip()
-    problem = id_problem(name, columns.id, kind="feature")
-    if problem:
-        raise FoldlineError(f"{where}: {problem}; rename the sample")
-    group = name
-    if columns.group:
-        text = cells[columns.group].strip()
-        group = columns.value(text)
-        if not group:
-            raise FoldlineError(
-                f"{where}: the group (feature {columns.group}) of id {name!r} is {text!r}, which counts as missing; "
-                f"{GROUP_REMEDY}"
-            )
-    label = cells[columns.target].strip() if columns.target else ""
-    return RecordCells(name, label, group, tuple(columns.value(cells[column]) for column in columns.metadata))

@@ -1,6 +1,7 @@
 """Settings of the scan: where the images of a split are, and how to read its table."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from foldline.dataset.cell_values import DEFAULT_MISSING
 from foldline.dataset.labels import BINARY_LABELS, Labels
@@ -21,13 +22,16 @@ class ScanConfig:
         channels: names of the channels, each a gray image; empty if a sample is one RGB image.
         image_feature: feature of the image in ready-made records.
         id_column: column of the sample's name.
-        target_column: column of the label; None in the test split.
+        target_column: column of the label; None in the test split. With `target_columns`, a name for them together.
         group_column: column whose equal values belong together; None if there is none.
         metadata_columns: other columns to carry along, as text.
         labels: how the target column writes labels; None in the test split.
         digest: `rows_digest` of the rows and images of the shard, as the run was planned.
         missing: texts that mean "missing" in the columns of labels, groups and metadata.
         separator: see `raw_table.read_raw_table`.
+        target_columns: see `sample_table.Columns`.
+        optional_columns: see `sample_table.Columns`.
+        column_names: see `sample_table.Columns`, `renamed`.
     """
 
     root: str
@@ -43,6 +47,9 @@ class ScanConfig:
     digest: str
     missing: tuple[str, ...] = DEFAULT_MISSING
     separator: str = AUTO
+    target_columns: tuple[str, ...] = ()
+    optional_columns: tuple[str, ...] = ()
+    column_names: Mapping[str, str] = field(default_factory=dict)
 
     def columns(self) -> Columns:
         """Columns to read from the table; the last metadata column is `path` if the table names the images."""
@@ -54,4 +61,7 @@ class ScanConfig:
             labels=self.labels or BINARY_LABELS,
             missing=self.missing,
             separator=self.separator,
+            target_columns=self.target_columns,
+            optional=self.optional_columns,
+            renamed=self.column_names,
         )

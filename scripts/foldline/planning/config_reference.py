@@ -18,6 +18,8 @@ PLACEHOLDERS = {
     "presets": "PRESET",
     "metadata": "COLUMN",
     "record_features": "COLUMN",
+    "test_columns": "COLUMN",
+    "columns": "COLUMN",
     "models": "MODEL",
     "fold_overrides": "FOLD",
 }

@@ -7,7 +7,7 @@ from typing import Any
 from foldline.dataset.labels import BINARY
 from foldline.dataset.metadata import MetadataColumnConfig
 from foldline.errors import FoldlineError, listing
-from foldline.planning.dataset_section import class_names_of, scored_classes_of
+from foldline.planning.dataset_section import class_names_of, scored_classes_of, target_of
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
 
@@ -48,7 +48,7 @@ def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
     if absent:
         raise FoldlineError(
             f"{data.tables['train']}: no training row has the class {listing(absent)} of dataset.labels.classes (the "
-            f"cells of column {dataset['target_column']} are read as {data.labels.reading}); correct "
+            f"cells of column {target_of(dataset)} are read as {data.labels.reading}); correct "
             "dataset.labels.classes or dataset.labels.cells, or list classes without rows in dataset.labels.absent"
         )
     wrong = [name for name in allowed if name in present]

@@ -6,12 +6,19 @@ from typing import Any
 
 from foldline.dataset.channels import CHANNEL
 from foldline.dataset.class_words import AUTO, NUMBERS, has_numbers
-from foldline.dataset.labels import BINARY, Labels, check_labels
+from foldline.dataset.labels import BINARY, check_labels
 from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
-from foldline.planning.dataset_section import class_names_of, image_pattern, splits_of, submission_columns
+from foldline.planning.dataset_section import (
+    class_names_of,
+    image_pattern,
+    labels_of,
+    splits_of,
+    submission_columns,
+)
+from foldline.planning.target_checks import named_columns, rename_problems, target_problems
 from foldline.planning.word_checks import word_problems
 
 # Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
@@ -27,6 +34,8 @@ BRACES = re.compile(r"\{[^{}]*\}")
 def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
     """The checks; each gives the problems that it finds, one line for each."""
     return [
+        target_problems(dataset),
+        rename_problems(dataset),
         _column_problems(dataset),
         _label_problems(dataset),
         _submission_problems(dataset),
@@ -54,12 +63,15 @@ def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
                 f"config: dataset.metadata_columns has {column!r}, the name of a column that Foldline writes; rename "
                 "the column in your tables, or remove it from dataset.metadata_columns"
             )
-    named = _named_columns(dataset)
+    named = named_columns(dataset)
     for column in dict.fromkeys(named):
-        if named.count(column) > 1:
+        # A group may also be reported, or read by a model.
+        as_group = column == dataset["group_column"] and column in metadata
+        if named.count(column) > 1 + as_group:
             yield (
-                f"config: dataset names column {column!r} twice; id_column, target_column, group_column and each of "
-                "metadata_columns must be different columns: copy the column under another name, or remove one entry"
+                f"config: dataset names column {column!r} twice; id_column, the target columns, group_column and each "
+                "of metadata_columns must be different columns (only the group may be a metadata column too): remove "
+                "one entry"
             )
     for column in dataset["record_features"]:
         if column not in named:
@@ -69,13 +81,11 @@ def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _named_columns(dataset: Mapping[str, Any]) -> list[str]:
-    columns = [dataset[key] for key in ("id_column", "target_column", "group_column")]
-    return [column for column in columns if column is not None] + list(dataset["metadata_columns"])
-
-
 def _label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    labels = Labels.from_config(dataset["labels"])
+    labels = labels_of(dataset)
+    if dataset["target_columns"] and labels.kind == BINARY:
+        # `target_problems` reports it.
+        return
     try:
         check_labels(labels)
     except FoldlineError as error:
@@ -89,11 +99,14 @@ def _label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 
 def _submission_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     submission, class_names = dataset["submission"], class_names_of(dataset)
-    if submission["class"] is not None and submission["class"] not in class_names:
-        yield (
-            f"config: dataset.submission.class is {submission['class']!r}, which is not a class; set it to one of "
-            f"{listing(class_names, limit=30)}, or to null to submit all classes"
-        )
+    chosen = submission["class"]
+    for name in [chosen] if isinstance(chosen, str) else chosen or []:
+        if name not in class_names:
+            shown = repr(chosen) if isinstance(chosen, str) else yaml_list(chosen)
+            yield (
+                f"config: dataset.submission.class is {shown}, but {name!r} is not a class; set it to classes out of "
+                f"{listing(class_names, limit=30)}, or to null to submit all classes"
+            )
     if submission["form"] == LABELS and (submission["class"] is not None or dataset["labels"]["kind"] == BINARY):
         why = "there is only one class" if submission["class"] is None else "dataset.submission.class is set"
         yield (

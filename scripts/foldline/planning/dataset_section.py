@@ -1,7 +1,7 @@
 """Look-ups in the `dataset` section of a completed configuration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import PurePath
 from typing import Any
@@ -9,10 +9,11 @@ from typing import Any
 from foldline.dataset.cell_values import missing_words
 from foldline.dataset.channels import CHANNEL, image_paths
 from foldline.dataset.class_words import ClassWords
-from foldline.dataset.labels import BINARY_LABELS, Labels
+from foldline.dataset.labels import BINARY_LABELS, FLAGS, Labels
 from foldline.dataset.sample_table import Columns
 from foldline.dataset.submission import LABELS, SubmissionForm
 from foldline.io import storage
+from foldline.planning.usable_values import UnusableValueError
 
 TRAIN, TEST, EXTERNAL = "train", "test", "external"
 # Value of `dataset.test_labels`: the test table or the test records have the target column themselves.
@@ -99,18 +100,54 @@ def image_table(dataset: Mapping[str, Any], split: str) -> ImageTable | None:
     return ImageTable(storage.join(dataset["root"], table), dataset["root"], images)
 
 
+def labels_of(dataset: Mapping[str, Any]) -> Labels:
+    """The labels as the configuration defines them; with `target_columns`, cells have a 0 or 1 for each class."""
+    labels = Labels.from_config(dataset["labels"])
+    columns = dataset["target_columns"]
+    if not columns:
+        return labels
+    return replace(labels, classes=labels.classes or tuple(columns), cells=FLAGS, first_number=0)
+
+
+def target_of(dataset: Mapping[str, Any]) -> str:
+    """The column of the labels, or the columns of all classes in one name."""
+    columns = dataset["target_columns"] or [dataset["target_column"]]
+    if columns == [None]:
+        # `dataset_checks` reports it.
+        raise UnusableValueError("target_column")
+    return ", ".join(columns)
+
+
 def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
     """Columns of the table of a split."""
     labeled = split != TEST
     return Columns(
         id=dataset["id_column"],
-        target=dataset["target_column"] if labeled else None,
+        target=target_of(dataset) if labeled else None,
         group=dataset["group_column"] if labeled else None,
         metadata=tuple(dataset["metadata_columns"]),
-        labels=Labels.from_config(dataset["labels"]) if labeled else BINARY_LABELS,
+        labels=labels_of(dataset) if labeled else BINARY_LABELS,
         missing=missing_words(dataset["missing"]),
         separator=separator_of(dataset, split),
+        target_columns=tuple(dataset["target_columns"] or ()) if labeled else (),
+        optional=_optional_columns(dataset, split),
+        renamed=column_names(dataset, split),
     )
+
+
+def column_names(dataset: Mapping[str, Any], split: str) -> dict[str, str]:
+    """Names of the columns in the table of a split that differ from those of the training table."""
+    if split == TEST:
+        return dict(dataset["test_columns"])
+    return dict((dataset["external"] or {}).get("columns", {})) if split == EXTERNAL else {}
+
+
+def _optional_columns(dataset: Mapping[str, Any], split: str) -> tuple[str, ...]:
+    """Columns that only the training table needs: folds and subgroups use them, but no model reads them."""
+    if split == TRAIN:
+        return ()
+    renamed = column_names(dataset, split)
+    return tuple(name for name in dataset["metadata_columns"] if name not in (*dataset["metadata"], *renamed))
 
 
 def separator_of(dataset: Mapping[str, Any], split: str) -> str:
@@ -142,31 +179,47 @@ def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping
         label_cells: see `data_index.DataIndex`.
     """
     columns = columns_of(dataset, split)
-    labels = {field.name: dataset["labels"][field.name] for field in fields(Labels)} | dict(label_cells)
+    if record_patterns(dataset, split):
+        columns = columns.of_made_table()
+    labels = labels_of(dataset)
+    section = {**asdict(labels), "classes": list(labels.classes), **label_cells}
     return {
-        "labels": labels if columns.target else None,
+        "labels": section if columns.target else None,
         "missing": list(columns.missing),
         "separator": columns.separator,
+        "target_columns": list(columns.target_columns),
+        "optional_columns": list(columns.optional),
+        "column_names": dict(columns.renamed),
     }
 
 
 def class_names_of(dataset: Mapping[str, Any]) -> list[str]:
     """Names of the classes, (n_classes,)."""
-    return Labels.from_config(dataset["labels"]).class_names(dataset["target_column"])
+    return labels_of(dataset).class_names(target_of(dataset))
 
 
 def scored_classes_of(dataset: Mapping[str, Any]) -> list[str]:
-    """Names of the classes whose probabilities are submitted and scored."""
-    submitted = dataset["submission"]["class"]
-    return [submitted] if submitted else class_names_of(dataset)
+    """Names of the classes whose probabilities are submitted and scored, in the order of the classes."""
+    submitted, class_names = dataset["submission"]["class"], class_names_of(dataset)
+    if submitted is None:
+        return class_names
+    chosen = [submitted] if isinstance(submitted, str) else submitted
+    return [name for name in class_names if name in chosen]
 
 
 def submission_columns(dataset: Mapping[str, Any]) -> list[str]:
-    """Columns of the submission apart from the id column."""
-    form, class_names = dataset["submission"], class_names_of(dataset)
-    if form["form"] == LABELS or form["class"] is not None or len(class_names) == 1:
-        return [str(form["column"] or dataset["target_column"])]
-    return class_names
+    """Columns of the submission apart from the id column, by their names in the sample submission."""
+    form, scored = dataset["submission"], scored_classes_of(dataset)
+    if form["form"] == LABELS or len(scored) == 1:
+        name = dataset["target_column"] or scored[0]
+        return [str(form["column"] or form["columns"].get(name, name))]
+    return [form["columns"].get(name, name) for name in scored]
+
+
+def submission_id_column(dataset: Mapping[str, Any]) -> str:
+    """Column of the ids in the sample submission."""
+    name = dataset["id_column"]
+    return str(dataset["submission"]["columns"].get(name, name))
 
 
 def sample_separator(dataset: Mapping[str, Any]) -> str:
@@ -186,7 +239,7 @@ def submission_form(
     """
     section = dataset["submission"]
     form = SubmissionForm(
-        id_column=dataset["id_column"],
+        id_column=submission_id_column(dataset),
         columns=tuple(submission_columns(dataset)),
         form=section["form"],
         hard_labels=section["hard_labels"],

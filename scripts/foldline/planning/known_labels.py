@@ -6,12 +6,19 @@ from typing import Any
 
 from foldline.dataset.cell_values import missing_words
 from foldline.dataset.known_labels import KnownLabels, digest_of_codes
-from foldline.dataset.labels import Labels
-from foldline.dataset.sample_table import Columns, read_sample_table
+from foldline.dataset.sample_table import read_sample_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.planning.data_index import DataIndex
-from foldline.planning.dataset_section import KNOWN_LABELS, OWN, TEST, record_patterns, separator_of
+from foldline.planning.dataset_section import (
+    KNOWN_LABELS,
+    OWN,
+    TEST,
+    columns_of,
+    labels_of,
+    record_patterns,
+    target_of,
+)
 
 
 def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, record_tables: str) -> KnownLabels | None:
@@ -33,7 +40,7 @@ def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, reco
     given = dataset["test_labels"]
     if given is None:
         return None
-    labels = replace(Labels.from_config(dataset["labels"]), **data_index.label_cells)
+    labels = replace(labels_of(dataset), **data_index.label_cells)
     records = given == OWN and record_patterns(dataset, TEST) is not None
     table = data_index.tables[TEST] if given == OWN else storage.join(dataset["root"], given)
     if records:
@@ -41,10 +48,12 @@ def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, reco
     known = KnownLabels(
         table=table,
         id_column=dataset["id_column"],
-        target_column=dataset["target_column"],
+        target_column=target_of(dataset),
         labels=labels,
         missing=missing_words(dataset["missing"]),
         separator="," if records else str(dataset["separator"]),
+        target_columns=() if records else tuple(dataset["target_columns"] or ()),
+        column_names=dataset["test_columns"] if given == OWN and not records else {},
     )
     codes = known.read()
     _check_ids(dataset, data_index.tables[TEST], codes, table)
@@ -52,7 +61,9 @@ def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, reco
 
 
 def _check_ids(dataset: Mapping[str, Any], test_table: str, codes: Mapping[str, str], table: str) -> None:
-    columns = Columns(dataset["id_column"], target=None, group=None, separator=separator_of(dataset, TEST))
+    columns = columns_of(dataset, TEST)
+    if record_patterns(dataset, TEST):
+        columns = columns.of_made_table()
     ids = set(read_sample_table(test_table, columns).ids)
     unlabeled, unknown = sorted(ids - codes.keys()), sorted(codes.keys() - ids)
     problems = [f"no label for the test id {listing(unlabeled)}"] if unlabeled else []

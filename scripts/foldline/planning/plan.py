@@ -11,13 +11,13 @@ from typing import Any
 
 from foldline.dataset.id_hash import shards_within
 from foldline.dataset.known_labels import KnownLabels
-from foldline.dataset.labels import Labels
 from foldline.io.files import sha256_of_file
 from foldline.models.model_config import ModelConfig
 from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.dataset_section import (
     class_names_of,
     image_pattern,
+    labels_of,
     sample_separator,
     scan_settings,
     scored_classes_of,
@@ -89,7 +89,7 @@ class _Stages:
         self._class_names = class_names_of(self._dataset)
         self._classes = {
             "class_names": self._class_names,
-            "activation": Labels.from_config(self._dataset["labels"]).activation,
+            "activation": labels_of(self._dataset).activation,
         }
         self._scored_classes = scored_classes_of(self._dataset)
 

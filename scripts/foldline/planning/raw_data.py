@@ -18,7 +18,7 @@ from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
-from foldline.planning.dataset_section import EXTERNAL, TEST, TRAIN, image_table, splits_of
+from foldline.planning.dataset_section import EXTERNAL, TEST, TRAIN, image_table, labels_of, splits_of
 from foldline.planning.image_facts import BucketListings
 from foldline.planning.image_source import ImageSource
 from foldline.planning.raw_files import RawFiles
@@ -107,7 +107,7 @@ def _read_tables(dataset: Mapping[str, Any], files: RawFiles, record_tables: str
     if EXTERNAL in sources:
         for text, where in sources[EXTERNAL].label_cells().items():
             label_cells.setdefault(text, where)
-    labels = resolve(Labels.from_config(dataset["labels"]), label_cells)
+    labels = resolve(labels_of(dataset), label_cells)
     splits = {split: source.samples(labels) for split, source in sources.items()}
     tables = {split: source.table for split, source in sources.items()}
     _check_ids_of_splits(splits, tables)

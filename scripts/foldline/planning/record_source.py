@@ -47,7 +47,7 @@ class RecordSource:
         with_labels = split == TEST and has_own_labels(dataset)
         self._known_labels = storage.join(record_tables, KNOWN_LABELS) if with_labels else None
         read = columns_of(dataset, TRAIN) if with_labels else self._columns
-        read = replace(self._columns, target=read.target, labels=read.labels)
+        read = replace(self._columns, target=read.target, labels=read.labels, target_columns=read.target_columns)
         names = RecordNames(**vars(read), image=dataset["image_feature"], features=dataset["record_features"])
         self._names: RecordNames = names
         self._indexed = files.index_records(_record_files(dataset, split), names)
@@ -71,7 +71,7 @@ class RecordSource:
         write_split_table(self.table, records, replace(names, target=self._columns.target))
         record_of = {record.id: (record, file) for file, content in records.items() for record in content}
         # Rows come from the table, because the steps read it too.
-        columns = replace(self._columns, labels=labels)
+        columns = replace(self._columns.of_made_table(), labels=labels)
         table = read_sample_table(self.table, columns)
         rows = table.rows(labels)
         found = [record_of[name] for name in rows.id]

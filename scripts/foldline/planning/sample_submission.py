@@ -10,7 +10,12 @@ from foldline.dataset.labels import MULTILABEL, Labels
 from foldline.dataset.submission import LABELS, SampleSubmission, read_sample
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.planning.dataset_section import class_names_of, sample_separator, submission_columns
+from foldline.planning.dataset_section import (
+    class_names_of,
+    sample_separator,
+    submission_columns,
+    submission_id_column,
+)
 
 
 def write_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequence[str]) -> None:
@@ -18,7 +23,7 @@ def write_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Seq
     columns = submission_columns(dataset)
     handle = io.StringIO()
     writer = csv.writer(handle, lineterminator="\n")
-    writer.writerow([dataset["id_column"], *columns])
+    writer.writerow([submission_id_column(dataset), *columns])
     writer.writerows([name, *([0] * len(columns))] for name in test_ids)
     storage.write_if_changed(path, handle.getvalue().encode())
 
@@ -37,7 +42,7 @@ def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequ
         )
     sample = read_sample(
         path,
-        id_column=dataset["id_column"],
+        id_column=submission_id_column(dataset),
         columns=submission_columns(dataset),
         separator=sample_separator(dataset),
     )

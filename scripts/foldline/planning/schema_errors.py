@@ -80,7 +80,7 @@ def _message(error: ValidationError, key: str) -> str:
         case "enum":
             return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}"
         case "type":
-            return f"config: {key or 'the file'} is {value}; set it to {_type_words(schema, instance)}"
+            return f"config: {key or 'the file'} is {value}; set it to {_type_words(schema, instance)}{_hint(schema)}"
         case "pattern" if "propertyNames" in error.absolute_schema_path:
             return f"config: {_inside(key)}{instance}: this name is not allowed; {PATTERNS[limit]}"
         case "pattern":
@@ -94,6 +94,11 @@ def _message(error: ValidationError, key: str) -> str:
     if validator in MINIMA:
         return f"config: {key} is empty; {MINIMA[validator].format('one entry' if limit == 1 else f'{limit} entries')}"
     return f"config: {key or 'the file'}: {error.message}"
+
+
+def _hint(schema: Mapping[str, Any]) -> str:
+    """What else the value may have been meant for, from the schema."""
+    return f"; {schema['$comment']}" if "$comment" in schema else ""
 
 
 def _parts(error: ValidationError) -> tuple[str, Any, Any, Any]:

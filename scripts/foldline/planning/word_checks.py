@@ -5,6 +5,7 @@ from typing import Any
 
 from foldline.dataset.cell_values import canonical, is_missing, missing_words
 from foldline.errors import listing
+from foldline.planning.dataset_section import labels_of
 
 
 def word_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
@@ -16,7 +17,7 @@ def word_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     Args:
         dataset: the `dataset` section of the completed configuration.
     """
-    missing, classes = missing_words(dataset["missing"]), dataset["labels"]["classes"]
+    missing, classes = missing_words(dataset["missing"]), labels_of(dataset).classes
     yield from _missing_problems("dataset.labels.classes", classes, missing, "dataset.missing")
     for column, section in dataset["metadata"].items():
         where, words = f"dataset.metadata.{column}", section["vocabulary"]

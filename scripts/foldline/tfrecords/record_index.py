@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
+from foldline.dataset.class_columns import flags_cell
 from foldline.dataset.labels import BINARY
-from foldline.dataset.sample_table import Columns, parse_record
+from foldline.dataset.record_cells import parse_record
+from foldline.dataset.sample_table import Columns
 from foldline.errors import FoldlineError, listing
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import Header, read_header
@@ -45,7 +47,7 @@ class RecordNames(Columns):
 
     def feature(self, column: str) -> str:
         """The feature that holds a column."""
-        return self.features.get(column, column)
+        return self.features.get(column, self.in_table(column))
 
 
 @dataclass(frozen=True)
@@ -197,11 +199,16 @@ def _cells(features: Features, names: RecordNames, where: str) -> dict[str, str]
     name = _text(features, names.feature(names.id), "dataset.id_column", where)
     where = f"{where}, id {name!r}"
     cells = {names.id: name}
-    if names.target:
+    if names.target and names.target_columns:
+        cells[names.target] = _flags(features, names, where)
+    elif names.target:
         cells[names.target] = _label(features, names, names.target, where)
     if names.group:
         cells[names.group] = _text(features, names.feature(names.group), "dataset.group_column", where)
     for column in names.metadata:
+        if column in names.optional and names.feature(column) not in features:
+            cells.setdefault(column, "")
+            continue
         cells[column] = _text(features, names.feature(column), "dataset.metadata_columns", where, required=False)
     return cells
 
@@ -230,6 +237,16 @@ def _label(features: Features, names: RecordNames, column: str, where: str) -> s
         if len(integers) == len(values):
             return names.labels.cell_from_values(integers)
     return _text(features, feature, "dataset.target_column", where)
+
+
+def _flags(features: Features, names: RecordNames, where: str) -> str:
+    """Cell of the labels, from a feature of 0 or 1 for each class."""
+    of_class = list(map(names.feature, names.target_columns))
+    texts = [_text(features, feature, "dataset.target_columns", where) for feature in of_class]
+    try:
+        return flags_cell(of_class, texts, names.labels.separator)
+    except FoldlineError as error:
+        raise FoldlineError(f"{where}: the label {error}; correct the records, or dataset.target_columns") from None
 
 
 def _text(features: Features, name: str, key: str, where: str, *, required: bool = True) -> str:

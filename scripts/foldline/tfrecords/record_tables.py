@@ -103,9 +103,12 @@ def write_split_table(
     lines = []
     for file, records in files.items():
         for record in records:
-            labels = [names.labels.text(record.target)] if names.target else []
-            labels += [record.group] if names.group else []
-            lines.append([record.id, *labels, *record.metadata, record.location(file)])
+            cells = dict(zip(names.metadata, record.metadata, strict=True)) | {names.id: record.id}
+            if names.target:
+                cells[names.target] = names.labels.text(record.target)
+            if names.group:
+                cells[names.group] = record.group
+            lines.append([*(cells[name] for name in names.names()), record.location(file)])
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *sorted(lines)])
     storage.write_if_changed(path, text.getvalue().encode())

@@ -1,10 +1,13 @@
 """The user's table is read, or an error names the line that is wrong."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from foldline.dataset.labels import Labels
-from foldline.dataset.sample_table import Columns, RecordCells, Row, parse_record, read_rows
+from foldline.dataset.record_cells import RecordCells, parse_record
+from foldline.dataset.sample_table import Columns, Row, read_rows
 from foldline.errors import FoldlineError
 
 COLUMNS = Columns(id="name", target="mark", group="patient", metadata=("sex", "age"))
@@ -37,6 +40,59 @@ def test_tables_saved_by_spreadsheets_are_read(tmp_path: Path) -> None:
 
 def test_a_test_table_has_no_target_and_no_group(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "name\na\n", Columns(id="name", target=None, group=None)) == [Row(2, "a", "", "a", ())]
+
+
+ONE_HOT = Columns(
+    id="name",
+    target="MEL, NV",
+    group=None,
+    labels=Labels("multiclass", ("MEL", "NV"), cells="flags"),
+    target_columns=("MEL", "NV"),
+)
+
+
+def test_a_column_for_each_class_gives_the_label(tmp_path: Path) -> None:
+    """As floats, Booleans and whole numbers, in any order of the columns."""
+    found = rows_of(tmp_path, "NV,name,MEL\n0.0,a,1.0\nTrue,b,False\n1,c,0\n", ONE_HOT)
+    assert [row.target for row in found] == ["10", "01", "01"]
+
+
+def test_columns_of_a_multilabel_task_may_have_no_class(tmp_path: Path) -> None:
+    labels = Labels("multilabel", ("MEL", "NV"), cells="flags", empty=True)
+    found = rows_of(tmp_path, "name,MEL,NV\na,1,1\nb,0,0\n", replace(ONE_HOT, labels=labels))
+    assert [row.target for row in found] == ["11", "00"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("a,1,1\n", "line 2: label '1|1' (column MEL, NV) of id 'a' has 2 classes; each sample has one class"),
+        ("a,0,0\n", "of id 'a' has 0 classes; each sample has one class"),
+        ("a,1,0\nb,1,\n", "line 3: the label of id 'b' has '' in column NV, not 0 or 1; correct the table, or dataset"),
+        ("a,2,yes\n", "has '2' in column MEL, 'yes' in column NV, not 0 or 1"),
+        (
+            "a,0.3,0.7\nb,1,0\nc,.5,.5\n",
+            "line 2: the label of id 'a' has '0.3' in column MEL, '0.7' in column NV: probabilities are soft labels, "
+            "which Foldline does not learn yet; write 1 for the class of the sample and 0 for the others; line 4: ",
+        ),
+    ],
+)
+def test_columns_of_classes_that_do_not_fit_are_refused(tmp_path: Path, rows: str, words: str) -> None:
+    with pytest.raises(FoldlineError, match=re.escape(words)):
+        rows_of(tmp_path, f"name,MEL,NV\n{rows}", ONE_HOT)
+
+
+def test_columns_may_have_other_names_or_be_absent(tmp_path: Path) -> None:
+    columns = Columns("name", None, None, ("sex", "age"), optional=("age",), renamed={"name": "ImageId", "sex": "s"})
+    assert rows_of(tmp_path, "s;ImageId\nf;a\n", columns) == [Row(2, "a", "", "a", ("f", ""))]
+    assert rows_of(tmp_path, "age,s,ImageId\n5,f,a\n", columns) == [Row(2, "a", "", "a", ("f", "5"))]
+    with pytest.raises(FoldlineError, match=r"no column ImageId; the table has name, s"):
+        rows_of(tmp_path, "name,s\na,f\n", columns)
+
+
+def test_the_group_may_also_be_metadata(tmp_path: Path) -> None:
+    columns = Columns("name", "mark", "patient", ("patient",))
+    assert rows_of(tmp_path, HEADER + "1,a,5,p1,f,\n", columns) == [Row(2, "a", "1", "p1", ("p1",))]
 
 
 @pytest.mark.parametrize(

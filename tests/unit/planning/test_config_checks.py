@@ -13,6 +13,11 @@ from foldline.planning.dataset_checks import RESERVED
 from foldline.tfrecords.records import feature_kinds
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"], "exclusive": "Negative"}
+ONE_HOT: dict[str, Any] = {
+    "dataset__target_column": None,
+    "dataset__target_columns": ["a", "b"],
+    "dataset__labels": {"kind": "multiclass"},
+}
 
 
 def check(**changes: Any) -> None:
@@ -160,6 +165,28 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     ("changes", "message"),
     [
         ({"dataset__labels": {"kind": "multilabel"}}, "at least two classes"),
+        ({"dataset__target_column": None}, "neither of dataset.target_column and dataset.target_columns is set; set"),
+        (ONE_HOT | {"dataset__target_column": "x"}, "both of dataset.target_column and dataset.target_columns are set"),
+        (ONE_HOT | {"dataset__labels": {}}, "a column for each class, but dataset.labels.kind is binary; set it to"),
+        (
+            ONE_HOT | {"dataset__labels": {"kind": "multiclass", "cells": "names"}},
+            "dataset.labels.cells is names and first_number is auto, but dataset.target_columns have a 0 or 1",
+        ),
+        (
+            ONE_HOT | {"dataset__labels": {"kind": "multiclass", "classes": ["b", "a"]}},
+            "dataset.labels.classes is [b, a], but dataset.target_columns is [a, b]; remove classes, or name",
+        ),
+        (ONE_HOT | {"dataset__submission": {"form": "labels"}}, "gives it no name; set dataset.submission.column"),
+        ({"dataset__test_columns": {"name": "x"}}, "dataset.test_columns has 'name', which is not a column of this"),
+        ({"dataset__submission": {"columns": {"x": "y"}}}, "dataset.submission.columns has 'x', which is not a column"),
+        (
+            {"dataset__submission": {"columns": {"image_name": "target"}}},
+            "dataset.submission.columns gives two columns the name 'target'; name a column once",
+        ),
+        (
+            {"dataset__submission": {"class": ["a", "d"]}, "dataset__labels": ATLAS},
+            "dataset.submission.class is [a, d], but 'd' is not a class; set it to classes out of a, b, c, Negative",
+        ),
         ({"dataset__labels": {"classes": ["a", "b"]}}, "dataset.labels.kind is binary"),
         ({"dataset__labels": {"cells": "numbers"}}, "dataset.labels.kind is binary"),
         (
@@ -173,7 +200,7 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         ),
         (
             {"dataset__submission": {"class": "d"}, "dataset__labels": ATLAS},
-            "dataset.submission.class is 'd', which is not a class; set it to one of a, b, c, Negative, or to null",
+            "dataset.submission.class is 'd', but 'd' is not a class; set it to classes out of a, b, c, Negative",
         ),
         (
             {"dataset__submission": {"form": "labels"}},

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from fixtures.settings import dataset_settings
 from foldline.dataset.class_words import NUMBERS, SAMPLE, ClassWords
-from foldline.dataset.labels import BINARY_LABELS, MULTICLASS
+from foldline.dataset.labels import BINARY_LABELS, FLAGS, MULTICLASS
 from foldline.dataset.scan_config import ScanConfig
 from foldline.dataset.submission import SubmissionForm
 from foldline.io import storage
 from foldline.io.settings import build
 from foldline.planning.dataset_section import (
     ImageTable,
+    class_names_of,
     columns_of,
     image_pattern,
     image_table,
@@ -39,6 +40,9 @@ MOLES = {"kind": "multiclass", "classes": ["mole", "melanoma"]}
         (ATLAS, {"form": "labels", "column": "Predicted"}, ["Predicted"], ATLAS["classes"]),
         (MOLES, {}, ["mole", "melanoma"], ["mole", "melanoma"]),
         (MOLES, {"class": "melanoma"}, ["target"], ["melanoma"]),
+        (ATLAS, {"class": ["c", "a"]}, ["a", "c"], ["a", "c"]),
+        (ATLAS, {"class": ["c", "a"], "columns": {"a": "first"}}, ["first", "c"], ["a", "c"]),
+        ({}, {"columns": {"target": "p"}}, ["p"], ["target"]),
     ],
 )
 def test_columns_of_the_submission_and_scored_classes(
@@ -47,6 +51,28 @@ def test_columns_of_the_submission_and_scored_classes(
     dataset = dataset_settings(labels=labels, submission=submission)
     assert submission_columns(dataset) == columns
     assert scored_classes_of(dataset) == scored
+
+
+def test_columns_of_classes_name_the_classes() -> None:
+    dataset = dataset_settings(target_column=None, target_columns=["MEL", "NV"], labels={"kind": MULTICLASS})
+    assert submission_columns(dataset) == scored_classes_of(dataset) == class_names_of(dataset) == ["MEL", "NV"]
+    columns = columns_of(dataset, "train")
+    assert (columns.target, columns.target_columns, columns.labels.cells) == ("MEL, NV", ("MEL", "NV"), FLAGS)
+    assert (columns_of(dataset, "test").target, columns_of(dataset, "test").target_columns) == (None, ())
+    dataset["labels"]["classes"] = ["melanoma", "nevus"]
+    assert class_names_of(dataset) == ["melanoma", "nevus"]
+
+
+def test_only_columns_that_models_read_must_be_in_test_and_external_tables() -> None:
+    dataset = dataset_settings(
+        metadata_columns=["age", "site", "sex"],
+        metadata={"age": {"kind": "numeric"}},
+        external={"table": "old.csv", "images": "{id}.jpg", "columns": {"site": "place"}},
+        test_columns={"id": "name"},
+    )
+    test, external = columns_of(dataset, "test"), columns_of(dataset, "external")
+    assert (test.required(), test.optional) == (["name", "age"], ("site", "sex"))
+    assert (external.required(), external.optional) == (["id", "target", "age", "place"], ("sex",))
 
 
 def test_the_threshold_counts_only_in_a_submission_of_predicted_classes() -> None:
@@ -130,6 +156,7 @@ def test_the_scan_reads_a_table_as_the_plan_does() -> None:
             }
         )
         columns, planned = build(ScanConfig, settings).columns(), columns_of(dataset, split)
+        planned = planned if split == "train" else planned.of_made_table()
         assert columns == replace(
             planned, labels=replace(planned.labels, **reading) if split == "train" else planned.labels
         )
@@ -140,6 +167,6 @@ def test_only_labeled_splits_have_target_and_group() -> None:
     dataset = dataset_settings(group_column="patient", metadata_columns=["age"], labels=MOLES)
     train, test = columns_of(dataset, "train"), columns_of(dataset, "test")
     assert (train.target, train.group, train.labels.kind) == ("target", "patient", MULTICLASS)
-    assert columns_of(dataset, "external") == train
+    assert columns_of(dataset, "external") == replace(train, optional=("age",))
     assert (test.id, test.target, test.group, test.labels) == ("id", None, None, BINARY_LABELS)
     assert test.metadata == train.metadata == ("age",)

@@ -51,6 +51,38 @@ def test_a_feature_with_the_name_of_the_path_column_is_refused(tmp_path: Path) -
         write_split_table(tmp_path / "train.csv", {}, RecordNames("image_name", None, None, ("path",)))
 
 
+ONE_HOT = RecordNames(
+    "image_name",
+    "MEL, NV",
+    "patient_id",
+    ("patient_id",),
+    Labels("multiclass", ("MEL", "NV"), cells="flags"),
+    target_columns=("MEL", "NV"),
+)
+
+
+def one_hot(*flags: Any) -> list[dict[str, Any]]:
+    """Records with a feature of 0 or 1 for each class."""
+    records = examples(len(flags))
+    return [{**record, "MEL": mel, "NV": nv} for record, (mel, nv) in zip(records, flags, strict=True)]
+
+
+def test_a_feature_for_each_class_gives_the_label(tmp_path: Path) -> None:
+    """The group is a metadata column too, and has one column in the table."""
+    path = write_tfrecord(tmp_path / "a.tfrec", one_hot((1, 0), (0.0, 1.0)))
+    coded = with_codes({"a.tfrec": index_file(path, ONE_HOT)}, ONE_HOT, ONE_HOT.labels)
+    write_split_table(tmp_path / "train.csv", coded, ONE_HOT)
+    made = Columns(ONE_HOT.id, ONE_HOT.target, ONE_HOT.group, ONE_HOT.metadata, ONE_HOT.labels)
+    rows = read_rows(tmp_path / "train.csv", made)
+    assert [(row.target, row.group, row.metadata) for row in rows] == [("10", "0", ("0",)), ("01", "0", ("0",))]
+
+
+def test_a_feature_of_a_class_with_a_probability_is_refused(tmp_path: Path) -> None:
+    path = write_tfrecord(tmp_path / "a.tfrec", one_hot((0.25, 0.75)))
+    with pytest.raises(FoldlineError, match=r"record 1, id 'ISIC_0000': the label has '0\.25' in column MEL, .*soft"):
+        index_file(path, ONE_HOT)
+
+
 COLORS = Labels("multilabel", ("red", "green", "blue", "Negative"), exclusive="Negative", empty=True)
 
 

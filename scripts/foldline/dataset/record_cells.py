@@ -1,0 +1,51 @@
+"""The sample of a ready-made record, checked as a row of a table."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from foldline.dataset.sample_table import GROUP_REMEDY, Columns, id_problem
+from foldline.errors import FoldlineError
+
+
+class RecordCells(NamedTuple):
+    """The sample of a ready-made record, its label still the text of its cell.
+
+    Attributes:
+        id: see `Row`.
+        label: text of the label; "" in a test split.
+        group: see `Row`.
+        metadata: see `Row`.
+    """
+
+    id: str
+    label: str
+    group: str
+    metadata: tuple[str, ...]
+
+
+def parse_record(where: str, cells: Mapping[str, str], columns: Columns) -> RecordCells:
+    """Check the texts of a record as those of a table.
+
+    Args:
+        where: name of the record in an error message.
+        cells: text of every column of `columns.names()`; white space around it is ignored.
+        columns: the meaning of the columns.
+
+    Raises:
+        FoldlineError: the id is empty or not allowed in a file name, or the group is missing.
+    """
+    name = cells[columns.id].strip()
+    problem = id_problem(name, columns.id, kind="feature")
+    if problem:
+        raise FoldlineError(f"{where}: {problem}; rename the sample")
+    group = name
+    if columns.group:
+        text = cells[columns.group].strip()
+        group = columns.value(text)
+        if not group:
+            raise FoldlineError(
+                f"{where}: the group (feature {columns.group}) of id {name!r} is {text!r}, which counts as missing; "
+                f"{GROUP_REMEDY}"
+            )
+    label = cells[columns.target].strip() if columns.target else ""
+    return RecordCells(name, label, group, tuple(columns.value(cells[column]) for column in columns.metadata))

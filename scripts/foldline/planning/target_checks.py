@@ -1,0 +1,77 @@
+"""Checks of the columns that a configuration names, before any data are read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from foldline.dataset.labels import AUTO, BINARY, FLAGS
+from foldline.dataset.submission import LABELS
+from foldline.errors import listing
+from foldline.planning.dataset_section import class_names_of
+
+
+def named_columns(dataset: Mapping[str, Any]) -> list[str]:
+    """All columns that the configuration names, in the words of the training table."""
+    columns = [dataset["id_column"], dataset["target_column"], *(dataset["target_columns"] or [])]
+    columns += [dataset["group_column"], *dataset["metadata_columns"]]
+    return [column for column in columns if column is not None]
+
+
+def target_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each problem of the columns with the labels."""
+    column, columns, labels = dataset["target_column"], dataset["target_columns"], dataset["labels"]
+    if (column is None) == (columns is None):
+        which = "neither" if column is None else "both"
+        yield (
+            f"config: {which} of dataset.target_column and dataset.target_columns {'is' if column is None else 'are'} "
+            "set; set one of them: target_column to the column of the labels, or target_columns to a list of columns "
+            "with a 0 or 1 for each class, such as [MEL, NV]"
+        )
+    if columns is None:
+        return
+    shown = listing(columns, limit=20)
+    if labels["kind"] == BINARY:
+        yield (
+            f"config: dataset.target_columns is [{shown}], a column for each class, but dataset.labels.kind is binary; "
+            "set it to multiclass if every row has exactly one 1, or to multilabel"
+        )
+    if labels["cells"] not in (AUTO, FLAGS) or labels["first_number"] != AUTO:
+        yield (
+            f"config: dataset.labels.cells is {labels['cells']} and first_number is {labels['first_number']}, but "
+            "dataset.target_columns have a 0 or 1 for each class; remove cells and first_number"
+        )
+    classes = labels["classes"]
+    if classes and (len(classes) != len(columns) or (set(classes) == set(columns) and classes != columns)):
+        yield (
+            f"config: dataset.labels.classes is [{listing(classes, limit=20)}], but dataset.target_columns is "
+            f"[{shown}]; remove classes, or name the class of each column in the same order"
+        )
+    if dataset["submission"]["form"] == LABELS and dataset["submission"]["column"] is None:
+        yield (
+            "config: dataset.submission.form is 'labels', so the submission has one column of predicted classes, but "
+            "dataset.target_columns gives it no name; set dataset.submission.column"
+        )
+
+
+def rename_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each entry that renames a column which the configuration does not name."""
+    columns = named_columns(dataset)
+    yield from _rename_problems("dataset.test_columns", dataset["test_columns"], columns)
+    if dataset["external"] is not None:
+        yield from _rename_problems("dataset.external.columns", dataset["external"]["columns"], columns)
+    submitted = [dataset["id_column"], *class_names_of(dataset)]
+    submitted += [] if dataset["target_column"] is None else [dataset["target_column"]]
+    names = dataset["submission"]["columns"]
+    yield from _rename_problems("dataset.submission.columns", names, list(dict.fromkeys(submitted)))
+
+
+def _rename_problems(key: str, names: Mapping[str, str], known: Sequence[str]) -> Iterator[str]:
+    for name in names:
+        if name not in known:
+            yield (
+                f"config: {key} has {name!r}, which is not a column of this config ({listing(known, limit=20)}); use "
+                "the name of one of these columns as the key, and the name in the other table as the value"
+            )
+    table = [names.get(name, name) for name in known]
+    for name in dict.fromkeys(names.values()):
+        if table.count(name) > 1:
+            yield f"config: {key} gives two columns the name {name!r}; name a column once"
