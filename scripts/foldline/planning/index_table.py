@@ -7,7 +7,7 @@ names at the moment but that are known; these have no split.
 import contextlib
 import json
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -195,10 +195,9 @@ class IndexTable:
         """Image files on a disk, with or without a row."""
         return IndexTable(self.header, self.table.filter(self.table["mtime_ns"].is_valid()))
 
-    def records(self) -> Iterator[dict[str, Any]]:
-        """The values of each record, in the order of its file."""
-        rows: list[dict[str, Any]] = self.table.filter(self.table["record_offset"].is_valid()).to_pylist()
-        return iter(rows)
+    def records(self) -> "IndexTable":
+        """Records of TFRecord files, with or without a row, those of a file in their order."""
+        return IndexTable(self.header, self.table.filter(self.table["record_offset"].is_valid()))
 
 
 def paths_of(parts: Sequence[Columns]) -> set[str]:

@@ -1,7 +1,6 @@
 """The image files and TFRecord files of a data set that were read before, and those that are read now."""
 
 from collections.abc import Iterator, Sequence
-from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,19 @@ from foldline.planning.index_table import Columns, IndexTable, paths_of
 
 if TYPE_CHECKING:
     from foldline.tfrecords.record_index import IndexedFile, RecordNames
+
+# Columns of the data index that hold attributes of `record_index.IndexedRecord`.
+RECORD_COLUMNS = {
+    "record_id": "id",
+    "label": "target",
+    "group": "group",
+    "record_offset": "offset",
+    "record_length": "length",
+    "sha256": "sha256",
+    "size": "bytes",
+    "width": "width",
+    "height": "height",
+}
 
 
 class RawFiles:
@@ -66,18 +78,10 @@ class RawFiles:
 def record_columns(path: str, file: "IndexedFile") -> dict[str, Sequence[Any]]:
     """Columns of the data index for the records of a file."""
     records = file.records
-    return {
-        "id": [record.id for record in records],
-        "path": list(repeat(path, len(records))),
-        "record_offset": [record.offset for record in records],
-        "record_length": [record.length for record in records],
-        "size": [record.bytes for record in records],
-        "sha256": [record.sha256 for record in records],
-        "width": [record.width for record in records],
-        "height": [record.height for record in records],
-        "record_id": [record.id for record in records],
-        "label": [record.target for record in records],
-        "group": [record.group for record in records],
+    values = {column: [getattr(record, name) for record in records] for column, name in RECORD_COLUMNS.items()}
+    return values | {
+        "id": values["record_id"],
+        "path": [path] * len(records),
         "metadata": [record.metadata for record in records],
     }
 
@@ -90,25 +94,13 @@ def _known_records(stored: IndexTable) -> "dict[str, IndexedFile]":
     except ImportError:
         # Reading a file will say which package is missing.
         return {}
+    of_records = stored.records()
+    columns = [of_records.values(name) for name in RECORD_COLUMNS]
     records: dict[str, list[IndexedRecord]] = {path: [] for path in stored.header.record_files}
-    for values in stored.records():
-        of_file = records.get(values["path"])
-        if of_file is None:
-            continue
-        of_file.append(
-            IndexedRecord(
-                number=len(of_file) + 1,
-                id=values["record_id"],
-                target=values["label"],
-                group=values["group"],
-                metadata=tuple(values["metadata"]),
-                offset=values["record_offset"],
-                length=values["record_length"],
-                sha256=values["sha256"],
-                bytes=values["size"],
-                width=values["width"],
-                height=values["height"],
-            )
-        )
+    for path, metadata, *values in zip(of_records.values("path"), of_records.values("metadata"), *columns, strict=True):
+        if path in records:
+            of_file = records[path]
+            facts = dict(zip(RECORD_COLUMNS.values(), values, strict=True))
+            of_file.append(IndexedRecord(number=len(of_file) + 1, metadata=tuple(metadata), **facts))
     files = stored.header.record_files
     return {path: IndexedFile(*files[path], records=found) for path, found in records.items() if found}
