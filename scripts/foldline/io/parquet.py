@@ -1,5 +1,6 @@
 """Parquet files: equal tables give equal bytes, and a damaged file is an error. Without pandas."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,12 @@ def write_parquet(table: pa.Table, path: str | Path) -> None:
         pq.write_table(table.combine_chunks(), handle, **_FORMAT)
 
 
-def read_parquet(path: str | Path) -> pa.Table:
-    """Read a whole table; the types, names and metadata are those of the file.
+def read_parquet(path: str | Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table; the types, names and metadata are those of the file.
+
+    Args:
+        path: the file.
+        columns: names of the columns to read, those that are absent left out; None for all.
 
     Raises:
         FoldlineError: the file is damaged.
@@ -41,7 +46,7 @@ def read_parquet(path: str | Path) -> pa.Table:
     try:
         with open_file(path) as handle, pq.ParquetFile(handle, page_checksum_verification=True) as file:
             # One thread: worker processes are forked from steps that read tables, and small tables gain nothing.
-            table = file.read(use_threads=False)
+            table = file.read(columns=columns, use_threads=False)
             table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:

@@ -23,7 +23,7 @@ from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import ImageTable, image_table, splits_of
 from foldline.planning.file_digests import status_of
-from foldline.planning.index_table import Columns, IndexHeader, IndexTable, ShardDigests
+from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.raw_data import RawData, read_raw_data
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.samples import Samples
@@ -47,6 +47,11 @@ class RowDigests:
     digests: Sequence[bytes]
     files: Sequence[str] = ()
 
+    @classmethod
+    def of(cls, samples: Samples) -> "RowDigests":
+        """Digests of the rows of samples."""
+        return cls(samples.rows.id, samples.digests(), samples.files)
+
 
 @dataclass
 class SplitIndex:
@@ -65,7 +70,7 @@ class SplitIndex:
     @classmethod
     def from_samples(cls, samples: Samples) -> "SplitIndex":
         """Index of the rows of a split."""
-        digests = RowDigests(samples.rows.id, samples.digests(), samples.files)
+        digests = RowDigests.of(samples)
         return cls(array("q", samples.sizes), lambda: digests)
 
     def capped_bytes(self, limit: float) -> float:
@@ -159,6 +164,7 @@ class DataIndexer:
         self._tables = _local_tables(self._dataset) if pinned is None else None
         self._sources: dict[str, Any] = {}
         self._stored: IndexTable | None = None
+        self._known_digests: dict[str, ShardDigests] = {}
         self._files = RawFiles()
         self._data: RawData | None = None
 
@@ -171,16 +177,13 @@ class DataIndexer:
         with garbage_search_paused():
             # Before the rows are read: a table that changes meanwhile makes the index invalid.
             self._sources = self._read_sources()
-            self._stored = self._load()
-            if self._stored is not None and self._is_valid(self._stored):
-                return _index_from(self._stored)
+            files = self._load_files()
+            if files is not None and self._is_valid(files):
+                self._known_digests = files.header.digests
+                return self._index_from(files)
+            self._stored = IndexTable.load(self._path) if files is not None else None
             self._files = RawFiles(self._stored)
-            try:
-                self._data = self._read_rows()
-            except BaseException:
-                self._store_files()
-                raise
-            return DataIndex.from_raw_data(self._data)
+            return DataIndex.from_raw_data(self._read_rows())
 
     def store(self, data_index: DataIndex) -> None:
         """Store an index with all shard digests that were computed since it was read."""
@@ -189,16 +192,17 @@ class DataIndexer:
             if self._data is not None:
                 if self._data.written:
                     self._save(self._index_of(self._data, data_index, digests))
-            elif self._stored is not None and self._stored.header.digests != digests:
-                header = replace(self._stored.header, digests=digests)
-                self._save(IndexTable(header, self._stored.table))
+            elif self._known_digests != digests and (stored := IndexTable.load(self._path)):
+                self._save(IndexTable(replace(stored.header, digests=digests), stored.table))
 
-    def _load(self) -> IndexTable | None:
-        stored = IndexTable.load(self._path)
+    def _load_files(self) -> IndexTable | None:
+        """What tells whether the index is valid; all other columns are read where they are needed."""
+        columns = ("path", *STATUS)
+        stored = IndexTable.load(self._path, columns)
         if stored is None and self._mirror and storage.is_file(self._mirror):
             with atomic_write(self._path) as handle:
                 handle.write(storage.read(self._mirror))
-            stored = IndexTable.load(self._path)
+            stored = IndexTable.load(self._path, columns)
         return stored
 
     def _save(self, index: IndexTable) -> None:
@@ -208,20 +212,54 @@ class DataIndexer:
         if self._mirror:
             storage.write_if_changed(self._mirror, self._path.read_bytes())
 
+    def _index_from(self, stored: IndexTable) -> DataIndex:
+        """The index as it was stored."""
+        header = stored.header
+        return DataIndex(
+            splits={name: self._stored_split(stored, name) for name in header.rows},
+            submission=header.submission,
+            written=True,
+            tables=header.tables,
+            sample_submission=header.sample_submission,
+            label_cells=header.label_cells,
+            class_words=ClassWords(**header.class_words) if header.class_words else None,
+        )
+
+    def _stored_split(self, stored: IndexTable, name: str) -> SplitIndex:
+        count = stored.header.rows[name]
+        per_row = max(1, stored.header.images[name] // max(1, count))
+        sizes = array("q", stored.split(name).values("size"))
+        if per_row > 1:
+            sizes = array("q", (sum(sizes[first : first + per_row]) for first in range(0, len(sizes), per_row)))
+
+        def rows() -> RowDigests:
+            of_rows = IndexTable.load(self._path, ("id", "row_digest"))
+            if of_rows is None or of_rows.header != stored.header:
+                # It was damaged or replaced meanwhile.
+                return RowDigests.of(self._read_rows().splits[name])
+            images = of_rows.split(name)
+            return RowDigests(images.values("id")[::per_row], images.values("row_digest")[::per_row])
+
+        return SplitIndex(sizes, rows, dict(stored.header.digests[name]))
+
     def _is_valid(self, stored: IndexTable) -> bool:
         if self._tables is None or stored.header.sources != self._sources:
             return False
         return stored.images_of_rows().images_are_unchanged()
 
     def _read_rows(self) -> RawData:
-        data = read_raw_data(self._dataset, files=self._files, pinned=self._pinned, record_tables=self._record_tables)
-        check_data(
-            self._dataset,
-            data,
-            fold_count=self._folds["count"],
-            stratify_by=self._folds["stratify_by"],
-        )
-        return data
+        if self._data is None:
+            try:
+                data = read_raw_data(
+                    self._dataset, files=self._files, pinned=self._pinned, record_tables=self._record_tables
+                )
+                count, columns = self._folds["count"], self._folds["stratify_by"]
+                check_data(self._dataset, data, fold_count=count, stratify_by=columns)
+            except BaseException:
+                self._store_files()
+                raise
+            self._data = data
+        return self._data
 
     def _store_files(self) -> None:
         """Store the files that were read before the data turned out to be wrong: they need not be read again."""
@@ -267,33 +305,6 @@ class DataIndexer:
             "code": [code_digest(Path(__file__)), code_digest(READER)],
             "tables": [status and list(status) for status in map(status_of, paths)],
         }
-
-
-def _index_from(stored: IndexTable) -> DataIndex:
-    """The index as it was stored."""
-    header = stored.header
-    return DataIndex(
-        splits={name: _stored_split(stored, name) for name in header.rows},
-        submission=header.submission,
-        written=True,
-        tables=header.tables,
-        sample_submission=header.sample_submission,
-        label_cells=header.label_cells,
-        class_words=ClassWords(**header.class_words) if header.class_words else None,
-    )
-
-
-def _stored_split(stored: IndexTable, name: str) -> SplitIndex:
-    images, count = stored.split(name), stored.header.rows[name]
-    per_row = max(1, stored.header.images[name] // max(1, count))
-    sizes = images.values("size")
-    if per_row > 1:
-        sizes = [sum(sizes[first : first + per_row]) for first in range(0, len(sizes), per_row)]
-
-    def rows() -> RowDigests:
-        return RowDigests(images.values("id")[::per_row], images.values("row_digest")[::per_row])
-
-    return SplitIndex(array("q", sizes), rows, dict(stored.header.digests[name]))
 
 
 def _local_tables(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:

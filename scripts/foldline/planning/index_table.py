@@ -5,9 +5,10 @@ names at the moment but that are known; these have no split.
 """
 
 import contextlib
+import hashlib
 import json
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -50,8 +51,10 @@ SCHEMA = {
     "group": "string",
     "metadata": "list<string>",
 }
+PATHS_AT_A_TIME = 1 << 14
 STATUS = ("size", "mtime_ns", "ctime_ns", "inode")
-_HEADER = b"foldline"
+# Parquet has checksums of pages, but not of what stands beside the table.
+_HEADER, _CHECKSUM = b"foldline", b"foldline_sha256"
 # Digest of each shard by its name, for each way of sharding, such as "16" or "16 with files".
 ShardDigests = dict[str, dict[str, str]]
 # Some columns of `SCHEMA`, equally long, as sequences or Arrow's arrays; the others are null.
@@ -121,8 +124,13 @@ class IndexTable:
         return cls(header, pa.table(arrays, schema=pa.schema(types)))
 
     @classmethod
-    def load(cls, path: Path) -> "IndexTable | None":
-        """Read an index; None if there is no file, or one that is damaged or that another version wrote."""
+    def load(cls, path: Path, columns: Sequence[str] | None = None) -> "IndexTable | None":
+        """Read an index; None if there is no file, or one that is damaged or that another version wrote.
+
+        Args:
+            path: the file.
+            columns: the columns to read; None for all.
+        """
         import pyarrow as pa
 
         from foldline.io.parquet import read_parquet
@@ -130,12 +138,16 @@ class IndexTable:
         if not path.is_file():
             return None
         with contextlib.suppress(FoldlineError, OSError, ValueError, KeyError, TypeError):
-            table = read_parquet(path)
-            values = json.loads(table.schema.metadata[_HEADER])
+            table = read_parquet(path, columns)
+            text = table.schema.metadata[_HEADER]
+            if table.schema.metadata[_CHECKSUM] != _checksum(text):
+                return None
+            values = json.loads(text)
             values["record_files"] = {path: tuple(file) for path, file in values["record_files"].items()}
             header = IndexHeader(**values)
             described = sum(header.images.values()) <= len(table)
-            if header.format == FORMAT and described and table.schema.equals(pa.schema(_types())):
+            types = {name: kind for name, kind in _types().items() if columns is None or name in columns}
+            if header.format == FORMAT and described and table.schema.equals(pa.schema(types)):
                 return cls(header, table.replace_schema_metadata(None))
         return None
 
@@ -143,7 +155,8 @@ class IndexTable:
         """Write the index."""
         from foldline.io.parquet import write_parquet
 
-        write_parquet(self.table.replace_schema_metadata({_HEADER: json.dumps(asdict(self.header)).encode()}), path)
+        text = json.dumps(asdict(self.header)).encode()
+        write_parquet(self.table.replace_schema_metadata({_HEADER: text, _CHECKSUM: _checksum(text)}), path)
 
     def split(self, name: str) -> "IndexTable":
         """The images of the rows of a split."""
@@ -175,8 +188,8 @@ class IndexTable:
 
         found = array("q")
         try:
-            for path in self.values("path"):
-                # Without a list of a million tuples.
+            # Without a list of a million texts or tuples.
+            for path in self._paths():
                 found.extend(status_of(path) or ())
         except OSError:
             return False
@@ -190,6 +203,10 @@ class IndexTable:
             )
             for number, name in enumerate(STATUS)
         )
+
+    def _paths(self) -> Iterator[str]:
+        for batch in self.table.select(["path"]).to_batches(max_chunksize=PATHS_AT_A_TIME):
+            yield from batch["path"].to_pylist()
 
     def local_images(self) -> "IndexTable":
         """Image files on a disk, with or without a row."""
@@ -209,6 +226,10 @@ def paths_of(parts: Sequence[Columns]) -> set[str]:
 def joined(parts: Sequence[Columns]) -> Columns:
     """The columns of some images after the other; there is at least one part, and all have the same columns."""
     return {name: list(chain.from_iterable(part[name] for part in parts)) for name in parts[0]}
+
+
+def _checksum(text: bytes) -> bytes:
+    return hashlib.sha256(text).hexdigest().encode()
 
 
 def _types() -> dict[str, Any]:

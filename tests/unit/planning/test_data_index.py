@@ -152,13 +152,21 @@ def test_a_truncated_index_is_rebuilt(config: dict[str, Any], tmp_path: Path, re
         assert reads.count == number
 
 
-def test_a_changed_byte_is_noticed(config: dict[str, Any], tmp_path: Path, reads: Reads) -> None:
-    first = index(config, tmp_path)
-    content = bytearray((tmp_path / FILE).read_bytes())
-    content[len(content) // 4] ^= 1
-    (tmp_path / FILE).write_bytes(content)
-    assert index(config, tmp_path) == first
-    assert reads.count == 2
+def test_a_changed_byte_changes_no_result(config: dict[str, Any], tmp_path: Path, reads: Reads) -> None:
+    first, others = index(config, tmp_path), {}
+    content = (tmp_path / FILE).read_bytes()
+    for count, position in enumerate(range(4, len(content) - 4, len(content) // 16), start=5):
+        damaged = bytearray(content)
+        damaged[position] ^= 1
+        (tmp_path / FILE).write_bytes(damaged)
+        assert index(config, tmp_path) == first
+        (tmp_path / FILE).write_bytes(damaged)
+        # These digests are not in the index, so its rows are used.
+        others[count] = index(config, tmp_path, count=count)
+        (tmp_path / FILE).unlink()
+        assert index(config, tmp_path, count=count) == others[count]
+    # Each index that was removed, and some of the damaged ones.
+    assert reads.count > 1 + len(others)
 
 
 def test_the_index_holds_what_is_known_of_each_image(config: dict[str, Any], tmp_path: Path) -> None:
