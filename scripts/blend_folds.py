@@ -45,7 +45,7 @@ class Inputs:
 
     Attributes:
         oof_predictions: held-out predictions of every model and fold; see `evaluation.prediction_files`.
-        test_predictions: predictions of the test rows of every model and fold.
+        test_predictions: predictions of the test rows of every model and fold; none if there is no test split.
         folds: fold table; its external rows are not scored.
         sample_submission: table whose header, ids, row order and further columns the submission takes; a path or URL.
         sample_separator: see `raw_table.read_raw_table`.
@@ -65,14 +65,23 @@ class Outputs:
     Attributes:
         oof: out-of-fold table, Parquet.
         oof_csv: out-of-fold table for people, CSV.
-        submission: submission.
+        submission: submission; not written if there is no test split.
         recipe: description of the blend, JSON.
     """
 
     oof: str | Path
     oof_csv: str | Path
-    submission: str | Path
+    submission: str | Path | None
     recipe: str | Path
+
+
+@dataclass(frozen=True)
+class TestRows:
+    """The test rows, their predictions and the form in which they are submitted."""
+
+    form: SubmissionForm
+    sample: SampleSubmission
+    predictions: MergedPredictions
 
 
 def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
@@ -90,17 +99,14 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     """
     table = scored_rows(read_table(inputs.folds, FOLDS))
     labels = label_array(list(table["target"]), config.class_names)
-    form = config.submission_form
-    sample = _read_sample(inputs, form)
     ids, fold_of_row = list(table["id"]), table["fold"].to_numpy()
     folds = np.unique(fold_of_row).tolist()
     held_out = merge_oof(inputs.oof_predictions, ids=ids, folds=fold_of_row, class_names=config.class_names)
-    test = merge_test(inputs.test_predictions, ids=sample.ids, folds=folds, class_names=config.class_names)
-    _check_same_models(held_out, test)
+    test = _read_test(inputs, held_out, folds, config)
 
     rule, scores = choose_rule(held_out.probabilities[..., config.scored], labels[:, config.scored], config.method)
-    test_scores = blend(test.probabilities, rule)
-    check_values(sample.ids, test_scores)
+    test_scores = blend(test.predictions.probabilities, rule) if test else np.empty((0, len(config.class_names)))
+    check_values(test.sample.ids if test else [], test_scores)
     model_scores = dict(zip(held_out.models, held_out.probabilities, strict=True))
     oof = Oof(
         class_names=list(config.class_names),
@@ -117,7 +123,9 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
             MOST_MODEL_SCORES,
             outputs.oof,
         )
-    thresholds = _write_submission(outputs.submission, sample, test_scores, oof, config)
+    thresholds = None
+    if test and outputs.submission:
+        thresholds = _write_submission(outputs.submission, test, test_scores, oof, config)
     recipe = {
         "method": config.method,
         "rule": rule,
@@ -127,30 +135,42 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         "views": held_out.views,
         "folds": len(folds),
         "oof_rows": len(labels),
-        "test_rows": len(sample.ids),
-        "submission": form.description(sample),
+        "test_rows": len(test_scores),
+        "submission": test.form.description(test.sample) if test else "",
         "submission_thresholds": thresholds,
     }
     write_json(outputs.recipe, recipe)
-    _log(recipe, sample)
+    _log(recipe, test)
 
 
-def _log(recipe: Mapping[str, Any], sample: SampleSubmission) -> None:
+def _log(recipe: Mapping[str, Any], test: TestRows | None) -> None:
     areas = ", ".join(f"{name} {score:.4f}" for name, score in recipe["scores"].items())
     logger.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(recipe["models"]), recipe["rule"], areas)
+    if test is None:
+        logger.info("%d out-of-fold rows; no test split, so no submission", recipe["oof_rows"])
+        return
     logger.info("%d out-of-fold rows, %d rows in the submission", recipe["oof_rows"], recipe["test_rows"])
     logger.info("%s", recipe["submission"])
-    if sample.suspects:
+    if test.sample.suspects:
         logger.warning(
             "column %s of the sample submission has one value in all rows and is copied; if it is a class, add it to "
             "dataset.labels.classes",
-            listing(sample.suspects),
+            listing(test.sample.suspects),
         )
 
 
-def _read_sample(inputs: Inputs, form: SubmissionForm) -> SampleSubmission:
+def _read_test(
+    inputs: Inputs, held_out: MergedPredictions, folds: Sequence[int], config: BlendConfig
+) -> TestRows | None:
+    """The test rows; None if there is no test split."""
+    form = config.submission_form
+    if form is None:
+        return None
     path, separator = inputs.sample_submission, inputs.sample_separator
-    return read_sample(path, id_column=form.id_column, columns=form.columns, separator=separator)
+    sample = read_sample(path, id_column=form.id_column, columns=form.columns, separator=separator)
+    test = merge_test(inputs.test_predictions, ids=sample.ids, folds=folds, class_names=config.class_names)
+    _check_same_models(held_out, test)
+    return TestRows(form, sample, test)
 
 
 def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> None:
@@ -169,13 +189,13 @@ def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> 
 
 
 def _write_submission(
-    path: str | Path, sample: SampleSubmission, scores: npt.NDArray[np.float32], oof: Oof, config: BlendConfig
+    path: str | Path, test: TestRows, scores: npt.NDArray[np.floating], oof: Oof, config: BlendConfig
 ) -> list[float] | None:
     """Write the submission.
 
     Args:
         path: where it is written.
-        sample: the sample submission.
+        test: the test rows.
         scores: blended scores of the test rows, float32, (n_samples, n_classes).
         oof: out-of-fold table, from whose blend thresholds are computed.
         config: how predictions are submitted.
@@ -183,7 +203,7 @@ def _write_submission(
     Returns:
         Thresholds of the predicted classes, (n_classes,); None for a submission of scores.
     """
-    form = config.submission_form
+    form, sample = test.form, test.sample
     if form.has_probabilities:
         # The shortest text that gives the same float32.
         cells = [[str(value) for value in row] for row in scores[:, config.scored]]
@@ -191,16 +211,15 @@ def _write_submission(
         return None
     # In float64, as `evaluate` computes them.
     thresholds = class_thresholds(oof.labels, oof.scores[BLEND].astype(np.float64), form.threshold)
-    predicted = _predicted_cells(scores.astype(np.float64), thresholds, config)
+    predicted = _predicted_cells(scores.astype(np.float64), thresholds, form, config)
     write_submission(path, sample=sample, columns=form.columns, cells=predicted)
     return thresholds
 
 
 def _predicted_cells(
-    scores: npt.NDArray[np.float64], thresholds: Sequence[float], config: BlendConfig
+    scores: npt.NDArray[np.float64], thresholds: Sequence[float], form: SubmissionForm, config: BlendConfig
 ) -> list[list[str | int]]:
     """Cells of predicted classes, (n_samples, n_columns): their words in one cell, or 0 and 1 for each class."""
-    form = config.submission_form
     predictions = predicted_classes(
         scores,
         thresholds,
@@ -229,7 +248,8 @@ if __name__ == "__main__":
             Outputs(
                 oof=snakemake.output.oof,
                 oof_csv=snakemake.output.oof_csv,
-                submission=snakemake.output.submission,
+                # An empty list if there is no test split.
+                submission=snakemake.output.submission or None,
                 recipe=snakemake.output.recipe,
             ),
             build(BlendConfig, settings),

@@ -47,7 +47,7 @@ class Inputs:
         folds: fold table.
         inventory: tables of the train images.
         train_leaks: duplicate pairs within the train images.
-        test_leaks: duplicate pairs with a test image.
+        test_leaks: tables of duplicate pairs with a test image; none where there is no test split.
         external_leaks: tables of duplicate pairs with an external image; none where there is no external split.
         class_weights: files FOLDER/fold{fold}.json.
         histories: files FOLDER/{model}/fold{fold}/history.csv.
@@ -65,7 +65,7 @@ class Inputs:
     folds: str | Path
     inventory: Sequence[str | Path]
     train_leaks: str | Path
-    test_leaks: str | Path
+    test_leaks: Sequence[str | Path]
     external_leaks: Sequence[str | Path]
     class_weights: Sequence[str | Path]
     histories: Sequence[str | Path]
@@ -141,7 +141,7 @@ def read_run(inputs: Inputs) -> Run:
     Raises:
         FoldlineError: a file is damaged.
     """
-    leaks = {"train": [inputs.train_leaks], "external": inputs.external_leaks, "test": [inputs.test_leaks]}
+    leaks = {"train": [inputs.train_leaks], "external": inputs.external_leaks, "test": inputs.test_leaks}
     return Run(
         metrics=read_content(Metrics, inputs.metrics),
         test_metrics=next((read_content(SplitMetrics, path) for path in inputs.test_metrics), None),

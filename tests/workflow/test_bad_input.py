@@ -62,6 +62,20 @@ def test_no_plan_is_made_of_bad_input(
 
 
 @pytest.mark.slow
+def test_a_submission_without_a_test_split_is_refused_in_one_line(new_project: Project, tmp_path: Path) -> None:
+    change = {"dataset": {"test_table": None, "test_images": None, "root": str(new_project.folder / "data")}}
+    path = write_changed(tmp_path, new_project, change)
+    done = new_project.snakemake("-n", "results/submission.csv", "--configfile", str(path), check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "so there is no test split and no submission; request results/report.html" in output
+    assert "Traceback" not in output
+    jobs = new_project.snakemake("-n", "--configfile", str(path)).stdout
+    assert "render_report" in jobs
+    assert "predict_test" not in jobs
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["configuration", "data"])
 def test_snakemake_shows_one_line_and_builds_no_dag(new_project: Project, tmp_path: Path, where: str) -> None:
     if where == "configuration":

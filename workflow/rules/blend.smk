@@ -5,12 +5,12 @@ rule blend_folds:
     input:
         key=key_file("results/keys/blend_folds.key"),
         oof_predictions=expand("results/predictions/{model}/fold{fold}/oof.parquet", model=MODELS, fold=FOLDS),
-        test_predictions=expand("results/predictions/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS),
+        test_predictions=test_predictions(),
         folds="results/folds.csv",
     output:
         oof="results/oof.parquet",
         oof_csv="results/oof.csv",
-        submission="results/submission.csv",
+        submission="results/submission.csv" if HAS_TEST else [],
         recipe="results/blend.json",
         built="results/keys/blend_folds.built",
     log:
@@ -29,9 +29,21 @@ rule blend_folds:
         job=job_facts("blend_folds"),
         settings=job_arguments("blend_folds"),
     message:
-        "Blend the models into {output.oof_csv} and {output.submission}."
+        "Blend the models into {output.oof_csv}" + (" and {output.submission}." if HAS_TEST else ".")
     script:
         "../../scripts/blend_folds.py"
+
+
+if not HAS_TEST:
+
+    rule no_submission:
+        input:
+            no_submission,
+        output:
+            "results/submission.csv",
+        localrule: True
+        conda:
+            "../../envs/data.yaml"
 
 
 rule evaluate:
@@ -68,7 +80,7 @@ if config["dataset"]["test_labels"] is not None:
     rule score_test:
         input:
             key=key_file("results/keys/score_test.key"),
-            test_predictions=expand("results/predictions/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS),
+            test_predictions=test_predictions(),
             recipe="results/blend.json",
             metrics="results/metrics.json",
         output:

@@ -44,6 +44,7 @@ try:
     from foldline.io.system_errors import explained
     from foldline.planning.config_files import check_file
     from foldline.planning.config_reader import ConfigSource, read_config
+    from foldline.planning.dataset_section import has_test
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.pretrained_weights import check_weights
     from foldline.planning.result_owner import OWNER_FILE, ResultOwner
@@ -119,6 +120,7 @@ PINNED_TABLE = pinned_table(config)
 FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
+HAS_TEST = has_test(config["dataset"])
 LABELED_SPLITS = ["train", "external"] if config["dataset"]["external"] else ["train"]
 LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
 # Chips that a job of training or prediction requests from the scheduler. "auto" requests none and takes what it finds.
@@ -184,6 +186,22 @@ def image_shards(size, splits, suffix):
 def model_shards(splits, suffix):
     """The shards of some splits, or their manifests, with the image size of the wildcard `model`."""
     return lambda wildcards: image_shards(config["models"][wildcards.model]["image_size"], splits, suffix)
+
+
+def test_predictions():
+    """The test predictions of all models and folds; none if there is no test split."""
+    files = expand("results/predictions/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS)
+    return files if HAS_TEST else []
+
+
+def no_submission(wildcards):
+    """End with one line, where a submission is requested and there is no test split."""
+    logger.error(
+        "results/submission.csv: dataset.test_table, test_images and test_records are null, so there is no test split "
+        "and no submission; request results/report.html, or set these keys"
+    )
+    # Of an exception, Snakemake would print a traceback.
+    sys.exit(1)
 
 
 # Resources of rules.

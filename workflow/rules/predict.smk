@@ -37,35 +37,37 @@ rule predict_oof:
         "../../scripts/predict_oof.py"
 
 
-rule predict_test:
-    input:
-        key=key_file("results/keys/predict_test/{model}/fold{fold}.key"),
-        shards=model_shards(["test"], "tfrec"),
-        manifests=model_shards(["test"], "json"),
-        weights="results/models/{model}/fold{fold}/weights.weights.h5",
-        metadata="results/models/{model}/fold{fold}/metadata.json",
-    output:
-        predictions="results/predictions/{model}/fold{fold}/test.parquet",
-        built="results/keys/predict_test/{model}/fold{fold}.built",
-    log:
-        "logs/predict_test/{model}/fold{fold}.log",
-    benchmark:
-        "benchmarks/predict_test/{model}/fold{fold}.tsv"
-    conda:
-        TRAINING_ENVIRONMENT
-    threads: 1
-    resources:
-        mem_mb=mem_mb_for_batches(
-            1500, mb_per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
-        ),
-        runtime=240,
-        disk_mb=disk_mb_of_shards(["test"]),
-        gpu=CHIPS["gpu"],
-        tpu=CHIPS["tpu"],
-    params:
-        job=job_facts("predict_test"),
-        settings=job_arguments("predict_test"),
-    message:
-        "Predict the test split with model {wildcards.model} of fold {wildcards.fold}."
-    script:
-        "../../scripts/predict_test.py"
+if HAS_TEST:
+
+    rule predict_test:
+        input:
+            key=key_file("results/keys/predict_test/{model}/fold{fold}.key"),
+            shards=model_shards(["test"], "tfrec"),
+            manifests=model_shards(["test"], "json"),
+            weights="results/models/{model}/fold{fold}/weights.weights.h5",
+            metadata="results/models/{model}/fold{fold}/metadata.json",
+        output:
+            predictions="results/predictions/{model}/fold{fold}/test.parquet",
+            built="results/keys/predict_test/{model}/fold{fold}.built",
+        log:
+            "logs/predict_test/{model}/fold{fold}.log",
+        benchmark:
+            "benchmarks/predict_test/{model}/fold{fold}.tsv"
+        conda:
+            TRAINING_ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=mem_mb_for_batches(
+                1500, mb_per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
+            ),
+            runtime=240,
+            disk_mb=disk_mb_of_shards(["test"]),
+            gpu=CHIPS["gpu"],
+            tpu=CHIPS["tpu"],
+        params:
+            job=job_facts("predict_test"),
+            settings=job_arguments("predict_test"),
+        message:
+            "Predict the test split with model {wildcards.model} of fold {wildcards.fold}."
+        script:
+            "../../scripts/predict_test.py"

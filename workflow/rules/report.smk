@@ -11,7 +11,7 @@ rule render_report:
         folds="results/folds.csv",
         inventory=inventory("train"),
         train_leaks="results/leaks/train.parquet",
-        test_leaks="results/leaks/test.parquet",
+        test_leaks=["results/leaks/test.parquet"] if HAS_TEST else [],
         external_leaks=expand("results/leaks/{split}.parquet", split=LABELED_SPLITS[1:]),
         class_weights=expand("results/class_weights/fold{fold}.json", fold=FOLDS),
         histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),

@@ -25,14 +25,14 @@ class BlendConfig:
         class_names: (n_classes,).
         scored_classes: the classes whose mean AUC decides the rule, and which have columns in the submission.
         activation: see `labels.Labels`.
-        submission_form: columns of the submission and what their cells hold.
+        submission_form: columns of the submission and what their cells hold; None if there is no test split.
     """
 
     method: str
     class_names: tuple[str, ...]
     scored_classes: tuple[str, ...]
     activation: str
-    submission_form: SubmissionForm
+    submission_form: SubmissionForm | None
 
     @property
     def scored(self) -> list[int]:

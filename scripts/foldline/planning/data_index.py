@@ -21,7 +21,7 @@ from foldline.io.files import atomic_write, digest_of
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
-from foldline.planning.dataset_section import ImageTable, image_table, splits_of
+from foldline.planning.dataset_section import ImageTable, has_test, image_table, splits_of
 from foldline.planning.file_digests import status_of
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.raw_data import RawData, read_raw_data
@@ -295,7 +295,8 @@ class DataIndexer:
         if self._tables is None:
             return {}
         paths = [Path(split.table) for split in self._tables.values()]
-        paths.append(Path(storage.join(self._dataset["root"], self._dataset["sample_submission"])))
+        if has_test(self._dataset):
+            paths.append(Path(storage.join(self._dataset["root"], self._dataset["sample_submission"])))
         if self._dataset["channels"]:
             # There may be new files of a channel that is not in the configuration.
             paths += [Path(split.images).parent for split in self._tables.values()]
@@ -308,13 +309,14 @@ class DataIndexer:
 
 
 def _local_tables(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:
-    """Table and images of each split; None if there are TFRecord files, URLs, or no sample submission."""
-    if dataset["sample_submission"] is None:
+    """Table and images of each split; None if there are TFRecord files, URLs, or no table or sample submission."""
+    submission = dataset["sample_submission"] if has_test(dataset) else ""
+    if submission is None:
         return None
     files = {split: image_table(dataset, split) for split in splits_of(dataset)}
     local = {
         split: table
         for split, table in files.items()
-        if table is not None and not storage.is_url(table.table) and not storage.is_url(table.images)
+        if table is not None and table.table and not storage.is_url(table.table) and not storage.is_url(table.images)
     }
-    return local if len(local) == len(files) and not storage.is_url(dataset["sample_submission"]) else None
+    return local if len(local) == len(files) and not storage.is_url(submission) else None

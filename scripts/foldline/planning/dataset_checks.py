@@ -12,7 +12,9 @@ from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
 from foldline.planning.dataset_section import (
+    OWN,
     class_names_of,
+    has_test,
     image_pattern,
     labels_of,
     splits_of,
@@ -46,6 +48,7 @@ def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
         _metadata_problems(dataset),
         word_problems(dataset),
         _example_problems(dataset),
+        _test_problems(dataset),
         _test_label_problems(dataset),
     ]
 
@@ -144,10 +147,13 @@ def _source_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     for split in ("train", "test"):
         images, records = f"dataset.{split}_images", f"dataset.{split}_records"
         given = [dataset[f"{split}_images"] is not None, dataset[f"{split}_records"] is not None]
+        if split == "test" and not has_test(dataset):
+            continue
         if sum(given) != 1:
+            end = "; if there is no test split, set dataset.test_table to null" if split == "test" else ""
             yield (
                 f"config: {'both' if all(given) else 'neither'} of {images} and {records} are set; set one of them, "
-                f"{images} to a path such as images/{{id}}.jpg, or {records} to a list such as [{split}*.tfrec]"
+                f"{images} to a path such as images/{{id}}.jpg, or {records} to a list such as [{split}*.tfrec]{end}"
             )
 
 
@@ -215,8 +221,24 @@ def _metadata_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
+def _test_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """What needs a test table, where there is none."""
+    listed = dataset["test_table"] is None and dataset["test_images"] is not None
+    if listed and dataset["metadata"]:
+        yield (
+            "config: dataset.test_table is null, so the test rows are the files that match dataset.test_images, but "
+            f"models read the metadata {yaml_list(list(dataset['metadata']))}; set dataset.test_table to a table with "
+            "these columns"
+        )
+    if dataset["test_labels"] is not None and (not has_test(dataset) or (listed and dataset["test_labels"] == OWN)):
+        yield (
+            f"config: dataset.test_labels is {dataset['test_labels']!r}, but dataset.test_table is null; set "
+            "dataset.test_labels to a table with the labels of the test rows, or to null if there are no test rows"
+        )
+
+
 def _test_label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    if dataset["test_labels"] is None:
+    if dataset["test_labels"] is None or dataset["test_table"] is None:
         return
     if dataset["example"]:
         yield (
@@ -250,8 +272,8 @@ def _example_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             f"config: dataset.root is {dataset['root']!r}, but dataset.example is written to a local folder; set "
             "dataset.root to a folder such as data/example"
         )
-    if dataset["external"] or dataset["sample_submission"] is None:
+    if dataset["external"] or None in (dataset["sample_submission"], dataset["test_table"]):
         yield (
-            "config: dataset.example writes its own tables; remove dataset.external, and set dataset.sample_submission "
-            "to a file name such as sample_submission.csv"
+            "config: dataset.example writes its own tables; remove dataset.external, and set dataset.test_table and "
+            "dataset.sample_submission to file names such as test.csv and sample_submission.csv"
         )

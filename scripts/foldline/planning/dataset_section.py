@@ -71,7 +71,18 @@ class ImageTable:
 
 def splits_of(dataset: Mapping[str, Any]) -> list[str]:
     """Names of the splits, in the order in which they are read."""
-    return [TRAIN, TEST, *([EXTERNAL] if dataset["external"] else [])]
+    test = [TEST] if has_test(dataset) else []
+    return [TRAIN, *test, *([EXTERNAL] if dataset["external"] else [])]
+
+
+def has_test(dataset: Mapping[str, Any]) -> bool:
+    """Whether there are rows to predict."""
+    return any(dataset[f"{TEST}_{key}"] is not None for key in ("table", "images", "records"))
+
+
+def is_made_table(dataset: Mapping[str, Any], split: str) -> bool:
+    """Whether Foldline writes the table of a split itself, from TFRecord files or from the names of image files."""
+    return record_patterns(dataset, split) is not None or (split == TEST and dataset["test_table"] is None)
 
 
 def record_patterns(dataset: Mapping[str, Any], split: str) -> list[str] | None:
@@ -92,12 +103,12 @@ def image_pattern(dataset: Mapping[str, Any], split: str) -> str | None:
 
 
 def image_table(dataset: Mapping[str, Any], split: str) -> ImageTable | None:
-    """Table and images of a split; None for a split of TFRecord files."""
+    """Table and images of a split, without a table if the files are the rows; None for a split of TFRecord files."""
     images = image_pattern(dataset, split)
     if images is None:
         return None
     table = dataset["external"]["table"] if split == EXTERNAL else dataset[f"{split}_table"]
-    return ImageTable(storage.join(dataset["root"], table), dataset["root"], images)
+    return ImageTable("" if table is None else storage.join(dataset["root"], table), dataset["root"], images)
 
 
 def labels_of(dataset: Mapping[str, Any]) -> Labels:
@@ -151,8 +162,8 @@ def _optional_columns(dataset: Mapping[str, Any], split: str) -> tuple[str, ...]
 
 
 def separator_of(dataset: Mapping[str, Any], split: str) -> str:
-    """Separator of the table of a split; Foldline itself writes the tables of TFRecord files."""
-    return "," if record_patterns(dataset, split) else str(dataset["separator"])
+    """Separator of the table of a split."""
+    return "," if is_made_table(dataset, split) else str(dataset["separator"])
 
 
 def scan_settings(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
@@ -179,7 +190,7 @@ def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping
         label_cells: see `data_index.DataIndex`.
     """
     columns = columns_of(dataset, split)
-    if record_patterns(dataset, split):
+    if is_made_table(dataset, split):
         columns = columns.of_made_table()
     labels = labels_of(dataset)
     section = {**asdict(labels), "classes": list(labels.classes), **label_cells}
@@ -229,14 +240,16 @@ def sample_separator(dataset: Mapping[str, Any]) -> str:
 
 def submission_form(
     dataset: Mapping[str, Any], *, threshold: float | str, class_words: ClassWords | None = None
-) -> SubmissionForm:
-    """Columns and cells of the submission.
+) -> SubmissionForm | None:
+    """Columns and cells of the submission; None if there is no test split.
 
     Args:
         dataset: the section.
         threshold: `evaluation.threshold`; it counts only where the submission has predicted classes.
         class_words: how predicted classes are written; None if the submission has a column for each class.
     """
+    if not has_test(dataset):
+        return None
     section = dataset["submission"]
     form = SubmissionForm(
         id_column=submission_id_column(dataset),

@@ -10,7 +10,7 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import SampleTable, read_sample_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.planning.dataset_section import ImageTable, columns_of
+from foldline.planning.dataset_section import ImageTable, columns_of, is_made_table
 from foldline.planning.image_facts import ImageFiles
 from foldline.planning.samples import Samples
 
@@ -21,7 +21,10 @@ class ImageSource:
     def __init__(self, dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageFiles):
         self.table = files.table
         self._files, self._images, self._channels = files, images, dataset["channels"]
-        self._read: SampleTable = read_sample_table(files.table, columns_of(dataset, split))
+        columns = columns_of(dataset, split)
+        if is_made_table(dataset, split):
+            columns = columns.of_made_table()
+        self._read: SampleTable = read_sample_table(files.table, columns)
         if self._channels:
             _check_braces(self._read)
 

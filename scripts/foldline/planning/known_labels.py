@@ -15,6 +15,7 @@ from foldline.planning.dataset_section import (
     OWN,
     TEST,
     columns_of,
+    is_made_table,
     labels_of,
     record_patterns,
     target_of,
@@ -62,7 +63,7 @@ def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, reco
 
 def _check_ids(dataset: Mapping[str, Any], test_table: str, codes: Mapping[str, str], table: str) -> None:
     columns = columns_of(dataset, TEST)
-    if record_patterns(dataset, TEST):
+    if is_made_table(dataset, TEST):
         columns = columns.of_made_table()
     ids = set(read_sample_table(test_table, columns).ids)
     unlabeled, unknown = sorted(ids - codes.keys()), sorted(codes.keys() - ids)

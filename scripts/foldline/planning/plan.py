@@ -16,6 +16,7 @@ from foldline.models.model_config import ModelConfig
 from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.dataset_section import (
     class_names_of,
+    has_test,
     image_pattern,
     labels_of,
     sample_separator,
@@ -251,10 +252,9 @@ class _Stages:
             size = model_config["image_size"]
             prediction_config = self._config["prediction"]
             settings = {"model_config": model_config, "prediction_config": prediction_config, **self._classes}
-            needs_of = {
-                "predict_oof": [trained[model, fold], folds, *shards[size, "train"]],
-                "predict_test": [trained[model, fold], *shards[size, "test"]],
-            }
+            needs_of = {"predict_oof": [trained[model, fold], folds, *shards[size, "train"]]}
+            if has_test(self._dataset):
+                needs_of["predict_test"] = [trained[model, fold], *shards[size, "test"]]
             predictions += [
                 self._add(
                     rule,
@@ -279,7 +279,7 @@ class _Stages:
                 **self._config["blend"],
                 **self._classes,
                 "scored_classes": self._scored_classes,
-                "submission_form": {**asdict(form), "columns": list(form.columns)},
+                "submission_form": form and {**asdict(form), "columns": list(form.columns)},
             },
             needs=[*predictions, folds],
             raw_digest=index.submission,

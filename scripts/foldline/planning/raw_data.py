@@ -6,7 +6,7 @@ image files. Jobs do not use this module.
 
 import csv
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +21,7 @@ from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_section import EXTERNAL, TEST, TRAIN, image_table, labels_of, splits_of
 from foldline.planning.image_facts import BucketListings
 from foldline.planning.image_source import ImageSource
+from foldline.planning.listed_images import write_listed_table
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.record_source import RecordSource
 from foldline.planning.sample_submission import class_words_of, read_sample_submission, write_sample_submission
@@ -35,7 +36,8 @@ class RawData:
 
     Attributes:
         splits: samples of "train", "test" and, if there is one, "external", in the order of the tables.
-        submission: everything that the submission takes from the sample submission, in one list of texts.
+        submission: everything that the submission takes from the sample submission, in one list of texts; empty, as
+            `sample_submission` is, if there is no test split.
         written: False while the example still has to be written.
         tables: the table of each split that the steps read: the user's own, or the one made from TFRecord files.
         sample_submission: the sample submission: the user's own, or the one made from the test rows.
@@ -100,6 +102,9 @@ def _read_tables(dataset: Mapping[str, Any], files: RawFiles, record_tables: str
         if split_files is None:
             sources[split] = RecordSource(dataset, split, record_tables, files)
         else:
+            if not split_files.table:
+                split_files = replace(split_files, table=storage.join(record_tables, f"{split}.csv"))
+                write_listed_table(split_files.table, dataset, split_files)
             images = listings if storage.is_url(split_files.images) else files.images
             sources[split] = ImageSource(dataset, split, split_files, images)
     # One reading of the labels for all rows: a table with some of the classes can leave open what its numbers mean.
@@ -111,6 +116,8 @@ def _read_tables(dataset: Mapping[str, Any], files: RawFiles, record_tables: str
     splits = {split: source.samples(labels) for split, source in sources.items()}
     tables = {split: source.table for split, source in sources.items()}
     _check_ids_of_splits(splits, tables)
+    if TEST not in splits:
+        return RawData(splits, [], True, tables, "", labels)
     test_ids = splits[TEST].rows.id
     if dataset["sample_submission"] is None:
         sample_submission = storage.join(record_tables, "sample_submission.csv")

@@ -167,14 +167,17 @@ def _external(folds: pd.DataFrame) -> Finding | None:
 
 
 def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:
-    inside, test = leaks["train"], leaks["test"]
+    inside = leaks["train"]
     images, separation = "training images", "both images of a pair are in the same fold"
     if "external" in leaks:
         inside = pd.concat([inside, leaks["external"]])
         images, separation = "training and external images", "no pair is divided between training and held-out rows"
-    across = test[test["other_split"] != "test"]
+    across = inside.iloc[:0]
+    if "test" in leaks:
+        across = leaks["test"][leaks["test"]["other_split"] != "test"]
     if inside.empty and across.empty:
-        return [Finding(GOOD, f"The leak audit found no duplicates among the {images} or between test and {images}.")]
+        tested = f" or between test and {images}" if "test" in leaks else ""
+        return [Finding(GOOD, f"The leak audit found no duplicates among the {images}{tested}.")]
     result = []
     if len(inside):
         pairs = _counted(len(inside), "pair")

@@ -15,7 +15,7 @@ def methods(run: Run) -> list[tuple[str, str]]:
             "The test prediction of a model is the mean over its folds. Models are blended with equal weights. Every "
             "choice is made on out-of-fold rows."
         ),
-        "Submission": run.recipe.submission,
+        "Submission": run.recipe.submission or "There is no test split, so there is no submission.",
         "ROC AUC and average precision": (
             "Both are exact, computed from ranks and not on a grid of thresholds. Ties count half (AUC) or share one "
             "threshold (average precision)."

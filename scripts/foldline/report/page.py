@@ -59,7 +59,7 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
     html: str = template.render(
         title=title,
         subtitle=f"{listing(list(metrics.scored_classes), limit=4)}: {metrics.rows:,} labeled images, "
-        f"{run.recipe.test_rows:,} test images",
+        + (f"{run.recipe.test_rows:,} test images" if run.recipe.test_rows else "no test images"),
         key_figures=_key_figures(run),
         findings=findings(run),
         confidence=f"{metrics.confidence:.0%}",

@@ -28,7 +28,7 @@ class Run:
         recipe: how the models were blended.
         folds: fold table, external rows included.
         inventory: inventory of the train split.
-        leaks: duplicate pairs, by split: "train", "test" and, where there are external rows, "external".
+        leaks: duplicate pairs, by split: "train" and, where there are such rows, "test" and "external".
         weights: class weights, by fold.
         histories: training history, by model and fold: epoch, learning_rate; loss, auc and accuracy of the training
             rows; val_loss, val_auc and val_accuracy of the held-out fold.

@@ -178,6 +178,8 @@ def _pairs_by_splits(leaks: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFram
     if "external" in leaks:
         pairs["external and training images"] = _with_split(leaks["external"], "train")
         pairs["external images"] = _with_split(leaks["external"], "external")
+    if "test" not in leaks:
+        return pairs
     pairs["test and training images"] = _with_split(leaks["test"], "train")
     if "external" in leaks:
         pairs["test and external images"] = _with_split(leaks["test"], "external")

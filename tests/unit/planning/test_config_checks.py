@@ -76,7 +76,7 @@ def check(**changes: Any) -> None:
         ),
         (
             {"dataset__external": {"table": "old.csv", "images": "old/{id}.png"}},
-            "dataset.example writes its own tables; remove dataset.external, and set dataset.sample_submission to",
+            "dataset.example writes its own tables; remove dataset.external, and set dataset.test_table and",
         ),
         ({"dataset__sample_submission": None}, "dataset.example writes its own tables;"),
         ({"dataset__labels": ATLAS}, "dataset.example has labels of 0 and 1 and its own sample submission; remove"),
@@ -177,6 +177,24 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
             "dataset.labels.classes is [b, a], but dataset.target_columns is [a, b]; remove classes, or name",
         ),
         (ONE_HOT | {"dataset__submission": {"form": "labels"}}, "gives it no name; set dataset.submission.column"),
+        (
+            {"dataset__test_images": None},
+            "neither of dataset.test_images and dataset.test_records are set; set one of them, dataset.test_images to "
+            "a path such as images/{id}.jpg, or dataset.test_records to a list such as [test*.tfrec]; if there is no "
+            "test split, set dataset.test_table to null",
+        ),
+        (
+            {"dataset__test_table": None, "dataset__test_labels": "own"},
+            "test_labels is 'own', but dataset.test_table",
+        ),
+        (
+            {
+                "dataset__test_table": None,
+                "dataset__metadata_columns": ["cell_type"],
+                "dataset__metadata": {"cell_type": {"kind": "numeric"}},
+            },
+            "dataset.test_table is null, so the test rows are the files that match dataset.test_images, but models",
+        ),
         ({"dataset__test_columns": {"name": "x"}}, "dataset.test_columns has 'name', which is not a column of this"),
         ({"dataset__submission": {"columns": {"x": "y"}}}, "dataset.submission.columns has 'x', which is not a column"),
         (

@@ -101,6 +101,17 @@ def test_there_is_a_job_for_each_file_of_a_run(plan: WorkflowPlan) -> None:
     assert len(keys(plan)) == len(plan.jobs) == len({job.key for job in plan.jobs})
 
 
+def test_without_a_test_split_no_job_reads_or_makes_test_rows() -> None:
+    config = config_with(dataset={"test_table": None, "test_images": None})
+    index = data_index()
+    del index.splits["test"]
+    made = make_plan(config, index)
+    assert not any(job.rule == "predict_test" or job.wildcards.get("split") == "test" for job in made.jobs)
+    assert job(made, "blend_folds").settings["submission_form"] is None
+    trained = {name: key for name, key in keys(make_plan(config_with(), data_index())).items() if "train_fold" in name}
+    assert trained == {name: key for name, key in keys(made).items() if "train_fold" in name}
+
+
 def test_every_job_comes_after_the_jobs_it_needs(plan: WorkflowPlan) -> None:
     planned: set[str] = set()
     for job in plan.jobs:

@@ -80,6 +80,30 @@ def test_a_sample_submission_must_match_the_test_table(dataset: dict[str, Any], 
         read(dataset)
 
 
+def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    (root / "images" / "s003.jpg").write_bytes(b"not a PNG, so it does not match")
+    listed = {**dataset, "test_table": None, "sample_submission": None}
+    for number in range(8):
+        (root / f"images/s{number:03d}.png").rename(root / f"images/train{number}.png")
+    rewrite(root / "train.csv", lambda rows: [rows[0], *([f"train{n}", *row[1:]] for n, row in enumerate(rows[1:]))])
+    with pytest.raises(FoldlineError, match=r"id train0, train1, .* in both the train and the test"):
+        read(listed)
+    data = read({**listed, "test_images": "images/s{id}.png"})
+    assert [sample.row.id for sample in data.splits["test"]] == ["008", "009", "010", "011"]
+    assert data.splits["test"].rows.metadata == (["", "", "", ""],)
+    assert data.tables["test"] == str(root / "raw" / "test.csv")
+    with pytest.raises(FoldlineError, match=r"test_images: no file matches .*images/x\{id\}\.png, and dataset\.test_t"):
+        read({**listed, "test_images": "images/x{id}.png"})
+
+
+def test_there_may_be_no_test_split(dataset: dict[str, Any]) -> None:
+    (Path(dataset["root"]) / "sample_submission.csv").unlink()
+    data = read({**dataset, "test_table": None, "test_images": None})
+    assert (set(data.splits), set(data.tables)) == ({"train"}, {"train"})
+    assert (data.submission, data.sample_submission, data.class_words) == ([], "", None)
+
+
 def test_facts_of_a_row_do_not_include_its_line(dataset: dict[str, Any]) -> None:
     before = sorted(read(dataset).splits["train"].digests())
     rewrite(Path(dataset["root"]) / "train.csv", lambda rows: [rows[0], *reversed(rows[1:])])

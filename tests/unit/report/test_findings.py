@@ -1,5 +1,6 @@
 """The statements of the summary and of the methods follow from the numbers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,6 +124,13 @@ def test_duplicates_of_test_images_are_counted_once_per_image() -> None:
     text = summary(report_run(column_scores(0.9), test_pairs=pairs))
     assert "[warn] 2 test images are duplicates of training images, so a leaderboard score" in text
     assert "among the training images" not in text
+
+
+def test_without_a_test_split_nothing_is_said_of_it() -> None:
+    run = report_run(column_scores(0.9))
+    assert "no duplicates among the training images or between test and training images." in summary(run)
+    alone = replace(run, leaks={"train": run.leaks["train"]})
+    assert "The leak audit found no duplicates among the training images." in summary(alone)
 
 
 def test_external_images_are_counted() -> None:

@@ -29,6 +29,13 @@ def test_pairs_are_sorted_by_urgency() -> None:
     ]
 
 
+def test_without_a_test_split_only_training_pairs_are_counted() -> None:
+    leaks = report_run(column_scores(0.9), train_pairs=[("a", "b", "train", "exact", 0, "yes")]).leaks
+    tables = leak_tables({"train": leaks["train"]})
+    assert [row["name"] for row in tables["counts"]] == ["training images"]
+    assert tables["total"] == 1
+
+
 def test_pairs_with_external_images_have_rows_of_their_own() -> None:
     run = report_run(
         column_scores(0.9),

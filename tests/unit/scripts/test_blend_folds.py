@@ -66,6 +66,15 @@ def test_the_recipe_has_the_scores_of_the_rows(method: str, made: Results, tmp_p
     assert (recipe["oof_rows"], recipe["test_rows"], recipe["folds"]) == (120, 12, 3)
 
 
+def test_without_a_test_split_there_is_no_submission(made: Results, tmp_path: Path) -> None:
+    made.blend(**outputs(tmp_path) | {"submission": None}, test_predictions=[], submission_form=None)
+    made.blend(**outputs(tmp_path / "with"))
+    recipe = json.loads((tmp_path / "blend.json").read_text())
+    assert (recipe["test_rows"], recipe["submission"], recipe["submission_thresholds"]) == (0, "", None)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blend.json", "oof.csv", "oof.parquet", "with"]
+    assert (tmp_path / "oof.csv").read_bytes() == (tmp_path / "with" / "oof.csv").read_bytes()
+
+
 def test_the_submission_is_the_mean_over_folds_and_models(made: Results, tmp_path: Path) -> None:
     made.blend(method="mean", **outputs(tmp_path))
     submission = pd.read_csv(tmp_path / "submission.csv")
