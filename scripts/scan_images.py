@@ -19,6 +19,7 @@ from foldline.dataset.rows_digest import row_digests, rows_digest
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, listing
+from foldline.images.picture import Peak
 from foldline.io.settings import build
 from foldline.io.storage import is_url, join, listed_checksum
 from foldline.io.tables import INVENTORY, TEXT, write_table
@@ -27,6 +28,9 @@ from foldline.step import step
 from foldline.tfrecords.image_sources import ScannedSample, scan_sample
 
 logger = logging.getLogger(__name__)
+
+# Share of white that the largest sample of a shard should reach.
+DARK = 0.3
 
 
 def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanConfig, threads: int) -> None:
@@ -58,7 +62,9 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
         key=lambda row: row.id,
     )
     paths = [config.images.replace("{id}", row.id) if config.images else row.metadata[-1] for row in rows]
-    scan = functools.partial(scan_sample, image_feature=config.image_feature, gray=bool(config.channels))
+    scan = functools.partial(
+        scan_sample, image_feature=config.image_feature, gray=bool(config.channels), reading=config.reading
+    )
     images = [[join(config.root, path) for path in image_paths(joined, config.channels)] for joined in paths]
     scanned = list(ordered_map(scan, images, workers=threads, chunk=16, name=listing))
     check_as_planned(rows, images, scanned, config)
@@ -78,10 +84,33 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     write_table(table, inventory, INVENTORY)
     problems = int((table["problem"] != "").sum())
     logger.info("%s %s: %d images, %d with a problem", split, shard, len(table), problems)
+    warn_of_dark_images([sample.peak for sample in scanned if sample.peak], f"{split} {shard}")
     oddities = Counter(oddity for sample in scanned for oddity in sample.oddities)
     if oddities:
         counts = listing([f"{name} ({count})" for name, count in sorted(oddities.items())])
         logger.info("%s %s: accepted, because no pixel is touched: %s", split, shard, counts)
+
+
+def warn_of_dark_images(peaks: Sequence[Peak], where: str) -> None:
+    """Warn if the images of a shard that have more than 8 bits use a small part of the range: they come out dark.
+
+    Args:
+        peaks: of each sample with such images.
+        where: the split and the shard.
+    """
+    most = max(peaks, key=lambda peak: peak.value / peak.white, default=None)
+    if most is None or most.value >= DARK * most.white:
+        return
+    bits = max(1, int(most.value).bit_length())
+    logger.warning(
+        "%s: the largest sample of %d images with more than 8 bits is %g, but %g is white, so they come out dark; set "
+        "dataset.intensity, to {bits: %d} if that is what the camera gives, or to {max: VALUE}",
+        where,
+        len(peaks),
+        most.value,
+        most.white,
+        bits,
+    )
 
 
 def check_as_planned(

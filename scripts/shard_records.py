@@ -124,6 +124,7 @@ def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads
         size=size,
         aspect=config.aspect,
         jpeg_quality=config.jpeg_quality,
+        reading=config.reading,
     )
     features = image_features(config.channels)
     made = ordered_map(resize, sources, workers=threads, name=lambda source: listing(source.paths))

@@ -7,6 +7,7 @@ from foldline.dataset.cell_values import DEFAULT_MISSING
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.raw_table import AUTO
 from foldline.dataset.sample_table import PATH, Columns
+from foldline.images.options import DEFAULT, ImageOptions
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class ScanConfig:
         digest: `rows_digest` of the rows and images of the shard, as the run was planned.
         missing: texts that mean "missing" in the columns of labels, groups and metadata.
         separator: see `raw_table.read_raw_table`.
+        reading: how to read images.
         target_columns: see `sample_table.Columns`.
         optional_columns: see `sample_table.Columns`.
         column_names: see `sample_table.Columns`, `renamed`.
@@ -47,6 +49,7 @@ class ScanConfig:
     digest: str
     missing: tuple[str, ...] = DEFAULT_MISSING
     separator: str = AUTO
+    reading: ImageOptions = DEFAULT
     target_columns: tuple[str, ...] = ()
     optional_columns: tuple[str, ...] = ()
     column_names: Mapping[str, str] = field(default_factory=dict)

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PIL import Image, ImageFile, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
 
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
 from foldline.images.jpeg import HUFFMAN, JpegHeader, read_jpeg_header
-from foldline.images.options import ImageOptions
+from foldline.images.options import DEFAULT, ImageOptions
+from foldline.images.tiff import COLORS, PALETTE, TiffPage, parse_page, read_pages
+from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-PILLOW_FORMATS = tuple(name for name in FORMATS if name != "JPEG")
+PILLOW_FORMATS = ("PNG", "WEBP")
+# Bytes of decoded samples for each pixel that `options.max_megapixels` allows: 16-bit RGBA.
+MOST_SAMPLE_BYTES = 8
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
-TIFF_BITS_TAG, TIFF_PLANES_TAG = 258, 284
-TIFF_SEPARATE_PLANES = 2
 # By the number of components.
 JPEG_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 NATIVE_ORDER = ";16L" if sys.byteorder == "little" else ";16B"
@@ -41,6 +42,7 @@ class Header:
         orientation: EXIF orientation that is still to be applied, in 1..8.
         plain: the file is a JPEG or PNG with nothing but one upright 8-bit image, gray or RGB.
         jpeg: the markers of a JPEG file.
+        tiff: the page of a TIFF file.
     """
 
     format: str
@@ -51,9 +53,10 @@ class Header:
     orientation: int
     plain: bool
     jpeg: JpegHeader | None = None
+    tiff: TiffPage | None = None
 
 
-def read_header(data: bytes, options: ImageOptions = ImageOptions()) -> Header:  # noqa: B008
+def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
     """Parse the header of an image file; no memory is allocated for pixels.
 
     Args:
@@ -68,19 +71,18 @@ def read_header(data: bytes, options: ImageOptions = ImageOptions()) -> Header: 
         raise UnusableImageError("empty file")
     if data.startswith(JPEG_SIGNATURE):
         return _jpeg_header(data, options)
+    if data.startswith(TIFF_SIGNATURES):
+        return _tiff_header(data, options)
     late_exif = _check_png(data) if data.startswith(PNG_SIGNATURE) else b""
     with open_image(data) as image:
         check_area(*image.size, options)
         with pillow_errors():
             frames = getattr(image, "n_frames", 1)
         if frames > 1:
-            raise UnusableImageError(f"{frames} pages" if image.format == "TIFF" else f"animated: {frames} frames")
-        if isinstance(image, TiffImageFile):
-            _check_planes(image)
+            raise UnusableImageError(f"animated: {frames} frames")
         if late_exif:
             image.info["exif"] = late_exif
-        # Pillow rotates a TIFF upright by itself and reports its upright size.
-        orientation = 1 if image.format == "TIFF" else _orientation(image)
+        orientation = _orientation(image)
         width, height = image.size if orientation < 5 else image.size[::-1]
         raw_mode = _raw_mode(image)
         plain = (
@@ -125,6 +127,27 @@ def _jpeg_header(data: bytes, options: ImageOptions) -> Header:
     return Header("JPEG", mode, mode, width, height, jpeg.orientation, plain, jpeg)
 
 
+def _tiff_header(data: bytes, options: ImageOptions) -> Header:
+    pages = read_pages(data)
+    number = options.page or 1
+    if len(pages) > 1 and options.page is None:
+        raise UnusableImageError(f"{len(pages)} pages; set dataset.page to the number of the page to read, from 1")
+    if number > len(pages):
+        raise UnusableImageError(f"dataset.page is {number}, but the TIFF file has {len(pages)} pages")
+    page = parse_page(pages[number - 1], data)
+    # Tiles may be larger than the picture.
+    check_area(page.width, page.height, options)
+    check_area(page.across * page.tile[1], page.down * page.tile[0], options)
+    megabytes = page.width * page.height * page.samples * page.sample_bytes / 1e6
+    if megabytes > MOST_SAMPLE_BYTES * options.max_megapixels:
+        raise UnusableImageError(
+            f"{megabytes:,.0f} MB of samples; dataset.max_megapixels allows {MOST_SAMPLE_BYTES} bytes for each pixel"
+        )
+    width, height = (page.width, page.height) if page.orientation < 5 else (page.height, page.width)
+    mode = "L" if COLORS[page.photometric] == 1 and page.photometric != PALETTE else "RGB"
+    return Header("TIFF", mode, "", width, height, page.orientation, plain=False, tiff=page)
+
+
 def check_area(width: int, height: int, options: ImageOptions) -> None:
     """Refuse an image with more pixels than `options.max_megapixels`."""
     megapixels = width * height / 1e6
@@ -133,15 +156,6 @@ def check_area(width: int, height: int, options: ImageOptions) -> None:
             f"{width} x {height} pixels, {megapixels:,.1f} megapixels; dataset.max_megapixels allows "
             f"{options.max_megapixels:g}"
         )
-
-
-def _check_planes(image: TiffImageFile) -> None:
-    """Refuse 16-bit samples in separate planes, which Pillow reads as 8-bit samples."""
-    with pillow_errors():
-        deep = max(image.tag_v2.get(TIFF_BITS_TAG, (1,))) > 8
-        separate = image.tag_v2.get(TIFF_PLANES_TAG) == TIFF_SEPARATE_PLANES
-    if deep and separate:
-        raise UnusableImageError("a TIFF of 16 bits with one plane per channel; save it with interleaved channels")
 
 
 @contextlib.contextmanager

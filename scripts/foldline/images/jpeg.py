@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from foldline.images.errors import UnusableImageError
 from foldline.images.exif import UPRIGHT, exif_orientation, xmp_orientation
 
-SOI, EOI, SOS, APP0, APP1, APP2 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2
+SOI, EOI, SOS, APP0, APP1, APP2, APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 # Markers without a length: TEM and the restarts.
 BARE = (0x01, *range(0xD0, 0xD8))
 HUFFMAN = (0xC0, 0xC1, 0xC2)

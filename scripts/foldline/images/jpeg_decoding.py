@@ -45,21 +45,38 @@ def decode_jpeg(data: bytes, header: JpegHeader, min_width: int, min_height: int
     eighths = FULL_SCALE if header.frame == LOSSLESS else _scale(width, height, min_width, min_height)
     least = (0, 0) if eighths == FULL_SCALE else (-(-height * eighths // 8), -(-width * eighths // 8))
     space = COLOR_SPACES[len(header.sampling)]
+    pixels, oddities = strict_samples(data, space, least)
+    if space == "CMYK":
+        pixels = _rgb_of_cmyk(pixels)
+    if SAMPLING in oddities:
+        eighths = FULL_SCALE
+    return Picture(pixels, (0.0, 0.0, width * eighths / 8, height * eighths / 8), oddities)
+
+
+def strict_samples(data: bytes, space: str, least: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    """Decode the samples of a JPEG of 8 bits, and refuse damage of which libjpeg only warns.
+
+    Args:
+        data: the bytes of the file.
+        space: the color space, as simplejpeg names it.
+        least: rows and columns that a reduced scale must leave; 0 and 0 for full scale.
+
+    Returns:
+        Samples, (height, width, channels), CMYK as stored; and the oddities of the file.
+    """
     oddities: set[str] = set()
     for _ in range(MOST_ATTEMPTS):
         try:
             pixels = simplejpeg.decode_jpeg(data, space, min_height=least[0], min_width=least[1])
         except ValueError as error:
-            if "subsampling" in str(error):
-                return _decode_sampling(data, oddities)
+            if "subsampling" in str(error) and space == "RGB":
+                return _unusual_samples(data, oddities)
             data, lacks = without_harmless(data, str(error))
             if not lacks:
                 raise damaged(error) from error
             oddities.update(lacks)
-            continue
-        if space == "CMYK":
-            pixels = _rgb_of_cmyk(pixels)
-        return Picture(pixels, (0.0, 0.0, width * eighths / 8, height * eighths / 8), tuple(sorted(oddities)))
+        else:
+            return pixels, tuple(sorted(oddities))
     raise UnusableImageError("damaged: bytes between the scans of the JPEG file")
 
 
@@ -82,7 +99,7 @@ def deep_samples(data: bytes, header: JpegHeader) -> npt.NDArray[np.unsignedinte
     return samples
 
 
-def _decode_sampling(data: bytes, oddities: set[str]) -> Picture:
+def _unusual_samples(data: bytes, oddities: set[str]) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
     """Decode a JPEG whose chroma sampling simplejpeg does not know; Pillow refuses truncated files."""
     data, lacks = without_harmless(data, "")
     try:
@@ -90,7 +107,7 @@ def _decode_sampling(data: bytes, oddities: set[str]) -> Picture:
             pixels = np.asarray(image.convert("RGB"))
     except Exception as error:  # What Pillow raises on damage is not documented.
         raise damaged(error) from error
-    return Picture(pixels, Picture.whole(pixels).box, tuple(sorted({*oddities, *lacks, SAMPLING})))
+    return pixels, tuple(sorted({*oddities, *lacks, SAMPLING}))
 
 
 def _rgb_of_cmyk(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

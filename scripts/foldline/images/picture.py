@@ -1,9 +1,17 @@
 """A decoded picture: what all decoders return, and how it is turned upright."""
 
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+
+class Peak(NamedTuple):
+    """The largest sample of color, and the one that becomes white."""
+
+    value: float
+    white: float
 
 
 @dataclass(frozen=True)
@@ -15,17 +23,19 @@ class Picture:
         box: left, top, right, bottom of the picture in pixels. A reduced JPEG is padded to whole pixels: 901 rows at a
             quarter become 226, of which the picture covers 225.25. Resizing without the box would shift the picture by
             up to a pixel.
+        peak: of a file with more than 8 bits; None for others.
         oddities: what the file has that a decoder may warn of and that touches no pixel, in words.
     """
 
     pixels: npt.NDArray[np.uint8]
     box: tuple[float, float, float, float]
     oddities: tuple[str, ...] = ()
+    peak: "Peak | None" = None
 
     @classmethod
-    def whole(cls, pixels: npt.NDArray[np.uint8]) -> "Picture":
+    def whole(cls, pixels: npt.NDArray[np.uint8], **others: Any) -> "Picture":
         """A picture that fills its pixels."""
-        return cls(pixels, (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0])))
+        return cls(pixels, (0.0, 0.0, float(pixels.shape[1]), float(pixels.shape[0])), **others)
 
 
 def upright(picture: Picture, orientation: int) -> Picture:

@@ -7,12 +7,13 @@ from PIL import Image
 
 from foldline.images.decoding import decode
 from foldline.images.headers import Header, read_header
+from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.picture import Picture
 
 ASPECTS = ("stretch", "crop", "pad")
 
 
-def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> bytes:
+def record_image(data: bytes, options: ImageOptions = DEFAULT, *, size: int, aspect: str, jpeg_quality: int) -> bytes:
     """Make the square image of a record from the bytes of an image file.
 
     A plain JPEG or PNG of the right size is returned unchanged, after a decode that proves it undamaged. Every other
@@ -20,6 +21,7 @@ def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> b
 
     Args:
         data: the bytes of the file.
+        options: how to read images.
         size: side of the square, in pixels.
         aspect: "stretch" (both sides to `size`), "crop" (the center square) or "pad" (the whole picture on black).
         jpeg_quality: in 1..100.
@@ -30,9 +32,9 @@ def record_image(data: bytes, *, size: int, aspect: str, jpeg_quality: int) -> b
     Raises:
         UnusableImageError: the file is damaged or not supported, see `headers.read_header` and `decoding.decode`.
     """
-    header = read_header(data)
+    header = read_header(data, options)
     width, height = minimum_size(header, size=size, aspect=aspect)
-    picture = decode(data, header, min_width=width, min_height=height)
+    picture = decode(data, header, options, min_width=width, min_height=height)
     if header.plain and header.width == header.height == size:
         return data
     return encode_jpeg(resize_to_square(picture, size=size, aspect=aspect), quality=jpeg_quality)

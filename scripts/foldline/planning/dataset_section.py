@@ -12,6 +12,7 @@ from foldline.dataset.class_words import ClassWords
 from foldline.dataset.labels import BINARY_LABELS, FLAGS, Labels
 from foldline.dataset.sample_table import Columns
 from foldline.dataset.submission import LABELS, SubmissionForm
+from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.planning.usable_values import UnusableValueError
 
@@ -176,6 +177,7 @@ def scan_settings(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
         "metadata_columns": list(columns.metadata),
         "channels": dataset["channels"],
         "image_feature": dataset["image_feature"],
+        "reading": ImageOptions.settings(dataset),
     }
 
 

@@ -180,12 +180,12 @@ class _Stages:
         if dataset.get(f"{split}_records"):
             # Where the records are now. Not in the key: records that moved to other files hold the same images.
             runtime_arguments["table"] = self.plan.tables[split]
+        scan = scan_settings(dataset, split)
         settings = {
             "aspect": shards["aspect"],
             "jpeg_quality": shards["jpeg_quality"],
             "metadata_columns": dataset["metadata_columns"],
-            "channels": dataset["channels"],
-            "image_feature": dataset["image_feature"],
+            **{name: scan[name] for name in ("channels", "image_feature", "reading")},
         }
         return [
             self._add(

@@ -34,6 +34,7 @@ PATTERNS = {
     r"^[a-z0-9][a-z0-9_-]*$": "use lowercase letters, digits, _ and -, with a letter or digit first, such as b0-big",
     r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "use letters, digits, _ and -, with a letter or digit first, such as red",
     r"^(0|[1-9][0-9]*)$": "use the number of a fold, counted from 0, such as 2",
+    r"^full$": "set it to full, to the bits of the camera such as {bits: 12}, or to the white sample such as {max: 1}",
     r"^best_f1$": "set it to a number from 0 to 1 such as 0.5, or to best_f1",
 }
 # What to do about an empty value.
@@ -87,6 +88,8 @@ def _message(error: ValidationError, key: str) -> str:
             return f"config: {key} is {value}; {PATTERNS[limit]}"
         case "maxItems":
             return f"config: {key} has {len(instance)} entries; list at most {limit}"
+        case "maxProperties":
+            return f"config: {key} has {len(instance)} entries; write one of them alone"
         case "uniqueItems":
             return f"config: {key} is {value}; list every entry once"
     if validator in BOUNDS:

@@ -13,8 +13,9 @@ from foldline.errors import FoldlineError
 from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
+from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
-from foldline.images.picture import Picture
+from foldline.images.picture import Peak, Picture
 from foldline.images.resizing import record_image
 from foldline.io.storage import is_url, md5_as_listed, read
 from foldline.io.system_errors import reason
@@ -73,23 +74,28 @@ class ScannedSample:
             that a bucket lists; "" if one could not be read.
         unreadable: which images cannot be read now, and why.
         oddities: what the files have that a decoder may warn of and that touches no pixel, in words.
+        peak: of the image with more than 8 bits that comes nearest to white; None if there is none.
     """
 
     cells: dict[str, str | int]
     content: str
     unreadable: tuple[str, ...]
     oddities: tuple[str, ...] = ()
+    peak: Peak | None = None
 
 
-def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> ScannedSample:
+def scan_sample(
+    paths: Sequence[str], *, image_feature: str, gray: bool, reading: ImageOptions = DEFAULT
+) -> ScannedSample:
     """Read and decode the images of a sample.
 
     Args:
         paths: path of each image, joined to the root of the dataset.
         image_feature: feature of the image in ready-made records.
         gray: whether each image is one channel; then a color image is a problem, and so is an image of another size.
+        reading: how to read images.
     """
-    scanned = [_scan(path, image_feature, gray) for path in paths]
+    scanned = [_scan(path, image_feature, gray, reading) for path in paths]
     first = scanned[0]
     problem = ""
     for path, image in zip(paths, scanned, strict=True):
@@ -112,19 +118,21 @@ def scan_sample(paths: Sequence[str], *, image_feature: str, gray: bool) -> Scan
     unreadable = [f"{path}: {image.unreadable}" for path, image in zip(paths, scanned, strict=True) if image.unreadable]
     content = joint_digest([image.listed for image in scanned]) if complete else ""
     oddities = sorted({oddity for picture in pictures for oddity in picture.oddities})
-    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities))
+    peaks = [picture.peak for picture in pictures if picture.peak]
+    peak = max(peaks, key=lambda peak: peak.value / peak.white, default=None)
+    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities), peak)
 
 
-def _scan(path: str, image_feature: str, gray: bool) -> _ScannedImage:
+def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _ScannedImage:
     image = _ScannedImage()
     location = RecordLocation.parse(path)
     try:
         data = _read(path, image_feature)
         image.bytes, image.sha256 = len(data), hashlib.sha256(data).hexdigest()
         image.listed = md5_as_listed(data) if location is None and is_url(path) else image.sha256
-        header = read_header(data)
+        header = read_header(data, reading)
         image.width, image.height = header.width, header.height
-        picture = decode(data, header, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
+        picture = decode(data, header, reading, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
     except OSError as error:
         image.unreadable = reason(error)
     except UnusableImageError as error:
@@ -138,7 +146,13 @@ def _scan(path: str, image_feature: str, gray: bool) -> _ScannedImage:
 
 
 def record_images(
-    source: SampleImages, *, image_feature: str, size: int, aspect: str, jpeg_quality: int
+    source: SampleImages,
+    *,
+    image_feature: str,
+    size: int,
+    aspect: str,
+    jpeg_quality: int,
+    reading: ImageOptions = DEFAULT,
 ) -> list[bytes]:
     """Make the images of a record from the images of a sample.
 
@@ -148,6 +162,7 @@ def record_images(
         size: side of the square images in pixels.
         aspect: see `resizing.record_image`.
         jpeg_quality: in 1..100.
+        reading: how to read images.
 
     Returns:
         The bytes of a JPEG or PNG for each image.
@@ -167,7 +182,7 @@ def record_images(
         )
     for path, data in zip(source.paths, images, strict=True):
         with _named_errors(path, source.id):
-            resized.append(record_image(data, size=size, aspect=aspect, jpeg_quality=jpeg_quality))
+            resized.append(record_image(data, reading, size=size, aspect=aspect, jpeg_quality=jpeg_quality))
     return resized
 
 

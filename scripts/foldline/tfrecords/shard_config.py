@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from foldline.images.options import DEFAULT, ImageOptions
+
 
 @dataclass(frozen=True)
 class ShardConfig:
@@ -16,6 +18,7 @@ class ShardConfig:
         metadata_columns: columns of the inventory that records hold as text.
         table: table of the ready-made records with their present locations, so that records that moved to other files
             change nothing else; None for image files.
+        reading: how to read images.
     """
 
     root: str
@@ -25,3 +28,4 @@ class ShardConfig:
     jpeg_quality: int
     metadata_columns: tuple[str, ...]
     table: str | None = None
+    reading: ImageOptions = DEFAULT

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from fixtures.pictures import photograph, saved
+from fixtures.pictures import photograph, png_16_bit, saved
 from fixtures.scans import planned_digest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
@@ -17,7 +17,8 @@ from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
-from foldline.images.perceptual_hash import perceptual_hash
+from foldline.images.options import ImageOptions
+from foldline.images.perceptual_hash import hash_array, perceptual_hash
 from foldline.images.picture import Picture
 from foldline.io.tables import INVENTORY, read_table
 from foldline.tfrecords.record_index import RecordNames, index_file
@@ -119,6 +120,38 @@ def test_sizes_are_those_of_the_upright_image(root: Path) -> None:
     row = scan(root).set_index("id").loc["s 1"]
     assert (row["width"], row["height"]) == (20, 30)
     assert row["perceptual_hash"] == perceptual_hash([Picture.whole(np.rot90(pixels, -1).copy())])
+
+
+def write_deep(root: Path) -> None:
+    """The same pictures with 12 bits in files of 16."""
+    for number, name in enumerate(NAMES):
+        samples = photograph(20, 30, channels=1, seed=number).astype(np.uint16) * 16
+        (root / "pictures" / f"{name}.png").write_bytes(png_16_bit(samples))
+
+
+def test_twelve_bits_in_sixteen_are_hashed_like_eight(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number, name in enumerate(NAMES):
+        (root / "pictures" / f"{name}.png").write_bytes(saved(photograph(20, 30, channels=1, seed=number), "PNG"))
+    eight = hash_array(list(scan(root)["perceptual_hash"]))
+    write_deep(root)
+    caplog.clear()
+    twelve = hash_array(list(scan(root, reading=ImageOptions(white=4095))["perceptual_hash"]))
+    assert caplog.text == ""
+    distances = np.unpackbits(eight ^ twelve, axis=1).sum(axis=1)
+    assert distances.max() <= 8
+
+
+def test_images_that_come_out_dark_are_warned_of(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_deep(root)
+    scan(root)
+    assert f"the largest sample of {len(NAMES)} images with more than 8 bits is" in caplog.text
+    assert "65535 is white, so they come out dark; set dataset.intensity, to {bits: 12} if" in caplog.text
+
+
+def test_samples_above_white_are_a_problem(root: Path) -> None:
+    write_deep(root)
+    table = scan(root, reading=ImageOptions(white=1023))
+    assert table["problem"].str.contains(r"samples are from 0 to 1023 \(dataset\.intensity\)").all()
 
 
 def test_oddities_that_touch_no_pixel_are_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
