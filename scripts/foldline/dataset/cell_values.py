@@ -28,7 +28,7 @@ def canonical(text: str) -> str:
     """The one spelling of a value: without spaces around it, 3 for 3.0 and 3., 0 for -0.0, 1 for True, 0 for false.
 
     Line breaks within it are those of Unix, whichever system wrote the table. Only whole numbers as programs write them
-    change: 007, 1.10 and 1e5 may be names, so they stay as they are.
+    change, 1e+05 too: 007, 1.10 and 1e5 may be names, so they stay as they are.
     """
     stripped = text.strip()
     if "\r" in stripped:
@@ -38,9 +38,11 @@ def canonical(text: str) -> str:
     whole = _WHOLE.fullmatch(stripped)
     if whole:
         return whole[2] if whole[2] == "0" else whole[1] + whole[2]
-    if _LARGE.fullmatch(stripped) and repr(float(stripped)) == stripped and float(stripped).is_integer():
-        # Python writes floats from 1e16 on with an exponent.
-        return str(int(float(stripped)))
+    if _LARGE.fullmatch(stripped):
+        # Python writes floats from 1e16 on with an exponent, and R those from 1e+05 on.
+        value = float(stripped)
+        if value.is_integer() and (abs(value) < 2**53 or repr(value) == stripped):
+            return str(int(value))
     return BOOLEANS.get(stripped.lower(), stripped)
 
 

@@ -66,8 +66,17 @@ class SampleCells:
     @property
     def classes(self) -> list[str]:
         """The different texts that stand for classes, sorted."""
-        cells = (cell.split(self.separator) if self.separator else [cell] for cell in set(self.cells))
-        return sorted({_whole(text.strip()) for cell in cells for text in cell} - {""})
+        return sorted({text for cell in set(self.cells) for text in self._texts(cell)})
+
+    @property
+    def repeated(self) -> str:
+        """A cell that has a text twice, as a list of flags has; "" if there is none."""
+        return next((cell for cell in self.cells if len(set(self._texts(cell))) < len(self._texts(cell))), "")
+
+    def _texts(self, cell: str) -> list[str]:
+        """Texts that stand for the classes of a cell."""
+        texts = cell.split(self.separator) if self.separator else [cell]
+        return [_whole(text.strip()) for text in texts if text.strip()]
 
 
 def decide_words(
@@ -90,6 +99,12 @@ def decide_words(
     """
     if section is not None and (section.words == NAMES or section.first_number >= 0):
         return section
+    if sample.decide and sample.repeated:
+        raise FoldlineError(
+            f"{sample.path}: the cell {sample.repeated!r} has a class twice, but the form labels writes each predicted "
+            "class of a row once; set dataset.submission.words and first_number to write classes all the same, or "
+            "dataset.submission.form to columns for a column of each class"
+        )
     candidates = _candidates(section, class_names)
     fitting = [words for words in candidates if set(sample.classes) <= set(words.texts(class_names))]
     if not sample.decide:

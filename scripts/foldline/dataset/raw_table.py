@@ -18,6 +18,7 @@ from pathlib import Path
 
 from foldline.dataset.parquet_table import read_parquet
 from foldline.dataset.plain_csv import read_plain
+from foldline.dataset.quotes import check_quotes
 from foldline.dataset.table_text import PARQUET, decode, decompressed
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
@@ -73,6 +74,7 @@ def read_raw_table(
     separator: str = AUTO,
     every: bool = False,
     optional: Sequence[str] = (),
+    exact: Sequence[str] = (),
 ) -> RawTable:
     """Read a table.
 
@@ -82,6 +84,7 @@ def read_raw_table(
         every: read all columns, not only those that are wanted.
         optional: columns to read as well if the table has them.
         separator: `AUTO`, which takes the one that gives the wanted columns, or a key of `SEPARATORS`.
+        exact: columns whose numbers are names, see `parquet_table.read_parquet`.
 
     Raises:
         FoldlineError: the table cannot be read, is no CSV in UTF-8 and no Parquet, has no rows, lacks a column or has
@@ -95,7 +98,7 @@ def read_raw_table(
     except OSError as error:
         raise system_error(error, path=path) from error
     if data.startswith(PARQUET):
-        header, columns = read_parquet(path, data, None if every else [*wanted, *optional])
+        header, columns = read_parquet(path, data, None if every else [*wanted, *optional], exact=exact)
         _check_header(path, header, wanted)
         n_rows = len(next(iter(columns.values()), []))
         table = RawTable(path, header, range(1, n_rows + 1), columns, ROW)
@@ -136,6 +139,7 @@ def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, optio
     """Read the wanted columns, and the optional ones that exist; all columns if `optional` is None."""
     with _long_cells():
         delimiter = _find_separator(path, text, wanted, separator)
+        check_quotes(path, text, delimiter)
         rows = _rows(text, delimiter)
         header = _header(rows)
         if any(_END in name for name in header):

@@ -238,7 +238,8 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
 def _read_named(path: str | Path, columns: Columns) -> RawTable:
     """Read the columns of a table, by their names in the training table; an optional one that is absent is empty."""
     optional = list(map(columns.in_table, columns.optional))
-    raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional)
+    exact = [columns.in_table(name) for name in (columns.id, columns.group) if name]
+    raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional, exact=exact)
     names = dict.fromkeys([*columns.names(), *columns.target_columns])
     empty = [""] * len(raw.lines)
     found = {name: raw.columns.get(columns.in_table(name), empty) for name in names}

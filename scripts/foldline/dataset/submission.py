@@ -117,7 +117,7 @@ def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str], sep
         FoldlineError: as `raw_table.read_raw_table`; or a column is missing, or an id is empty or repeated.
     """
     # The other columns are looked for below, with a remedy for this table.
-    table = read_raw_table(path, [id_column], separator=separator, every=True)
+    table = read_raw_table(path, [id_column], separator=separator, every=True, exact=[id_column])
     wanted = [id_column, *columns]
     absent = [name for name in wanted if name not in table.header]
     if absent:

@@ -240,6 +240,11 @@ def sample_separator(dataset: Mapping[str, Any]) -> str:
     return "," if dataset["sample_submission"] is None else str(dataset["separator"])
 
 
+def submission_separator(dataset: Mapping[str, Any]) -> str:
+    """Text between two classes of a cell of the submission."""
+    return str(dataset["submission"]["separator"] or dataset["labels"]["separator"])
+
+
 def submission_form(
     dataset: Mapping[str, Any], *, threshold: float | str, class_words: ClassWords | None = None
 ) -> SubmissionForm | None:
@@ -263,7 +268,7 @@ def submission_form(
         return form
     return replace(
         form,
-        separator=section["separator"] if form.form == LABELS else form.separator,
+        separator=submission_separator(dataset) if form.form == LABELS else form.separator,
         class_words=class_words or form.class_words,
         threshold=threshold,
         empty=dataset["labels"]["empty"],

@@ -15,6 +15,7 @@ from foldline.planning.dataset_section import (
     sample_separator,
     submission_columns,
     submission_id_column,
+    submission_separator,
 )
 
 
@@ -69,7 +70,7 @@ def class_words_of(sample: SampleSubmission, dataset: Mapping[str, Any], labels:
         first = section["first_number"]
         chosen = ClassWords(section["words"], -1 if first == AUTO else first, CONFIG)
     training = ClassWords(labels.cells, int(labels.first_number)) if labels.cells in (NAMES, NUMBERS) else None
-    separator = section["separator"] if dataset["labels"]["kind"] == MULTILABEL else ""
+    separator = submission_separator(dataset) if dataset["labels"]["kind"] == MULTILABEL else ""
     (column,) = sample.predicted
     cells = SampleCells(sample.path, sample.columns[column], separator)
     return decide_words(chosen, class_names_of(dataset), sample=cells, training=training)

@@ -72,12 +72,20 @@ def _entry(entry: bytes) -> tuple[str, bytes]:
     return name, feature
 
 
+# From here on `repr` writes a float with an exponent.
+WHOLE_TEXT = 1e16
+
+
 def float32_text(value: float) -> str:
     """The shortest text, as `repr` writes it, that rounds to this float32: 0.1, 45.0, 1e+20.
+
+    All digits of whole numbers below 1e16, because they may be names: 8589934592.0.
 
     Args:
         value: a float32, as `decode_example` returns it.
     """
+    if value.is_integer() and abs(value) < WHOLE_TEXT:
+        return repr(value)
     for digits in range(1, 9):
         short = float(f"{value:.{digits}g}")
         if c_float(short).value == value:

@@ -27,8 +27,10 @@ from foldline.tfrecords.record_location import RecordLocation
 COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 IMAGE_FORMATS = ("JPEG", "PNG")
 READERS = 8
+# The first whole number that a 32-bit float cannot tell from its neighbor.
+WHOLE_FLOATS = 2**24
 # Increase it if `index_file` gives another result for the same bytes.
-FORMAT = 3
+FORMAT = 4
 
 Features = Mapping[str, Values]
 
@@ -196,7 +198,7 @@ def _index_record(path: str, number: int, offset: int, data: bytes, names: Recor
 
 def _cells(features: Features, names: RecordNames, where: str) -> dict[str, str]:
     """Text of every column, as a table would have it."""
-    name = _text(features, names.feature(names.id), "dataset.id_column", where)
+    name = _name(features, names.feature(names.id), "dataset.id_column", where)
     where = f"{where}, id {name!r}"
     cells = {names.id: name}
     if names.target and names.target_columns:
@@ -204,7 +206,7 @@ def _cells(features: Features, names: RecordNames, where: str) -> dict[str, str]
     elif names.target:
         cells[names.target] = _label(features, names, names.target, where)
     if names.group:
-        cells[names.group] = _text(features, names.feature(names.group), "dataset.group_column", where)
+        cells[names.group] = _name(features, names.feature(names.group), "dataset.group_column", where)
     for column in names.metadata:
         if column in names.optional and names.feature(column) not in features:
             cells.setdefault(column, "")
@@ -247,6 +249,19 @@ def _flags(features: Features, names: RecordNames, where: str) -> str:
         return flags_cell(of_class, texts, names.labels.separator)
     except FoldlineError as error:
         raise FoldlineError(f"{where}: the label {error}; correct the records, or dataset.target_columns") from None
+
+
+def _name(features: Features, name: str, key: str, where: str) -> str:
+    """Text of an id or group; the float of a whole number gives that number."""
+    value = _value(features, name, key, where)
+    if isinstance(value, float) and value.is_integer():
+        if abs(value) >= WHOLE_FLOATS:
+            raise FoldlineError(
+                f"{where}: feature {name!r} ({key}) is the float {value:.0f}; 32-bit floats round whole numbers from "
+                f"{WHOLE_FLOATS} on, so that several names may have become one; write it as text or as an integer"
+            )
+        return str(int(value))
+    return _text(features, name, key, where)
 
 
 def _text(features: Features, name: str, key: str, where: str, *, required: bool = True) -> str:

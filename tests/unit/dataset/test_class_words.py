@@ -1,5 +1,7 @@
 """Predicted classes are written as the sample submission writes them, or else as the training labels are written."""
 
+from dataclasses import replace
+
 import pytest
 from foldline.dataset.class_words import CONFIG, NAMES, NUMBERS, SAMPLE, TRAINING, ClassWords, SampleCells, decide_words
 from foldline.errors import FoldlineError
@@ -124,3 +126,14 @@ def test_set_numbers_with_cells_that_fit_twice_are_refused() -> None:
 
 def test_a_cell_of_one_class_is_not_split() -> None:
     assert decided(["a|b", "c"], None, names=("a|b", "c"), separator="") == ClassWords(NAMES, 0, SAMPLE)
+
+
+@pytest.mark.parametrize("cells", [["1|0|0", "0|1|0"], ["0|0", "1|0"], ["red|red", "blue"]])
+def test_a_class_twice_in_a_cell_is_no_list_of_predicted_classes(cells: list[str]) -> None:
+    with pytest.raises(FoldlineError, match=r"the cell '.*' has a class twice.*set dataset\.submission\.words"):
+        decided(cells)
+    assert decided(cells, section=FROM_0) == FROM_0
+
+
+def test_a_filling_decides_nothing_whatever_it_is() -> None:
+    assert decided(["0|0", "0|0"], BY_NAME) == replace(BY_NAME, source=TRAINING)

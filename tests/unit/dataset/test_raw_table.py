@@ -9,7 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from foldline.dataset import plain_csv, raw_table
 from foldline.dataset.raw_table import RawTable, read_raw_table
@@ -274,3 +277,50 @@ def test_a_long_table_with_a_short_line_is_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(plain_csv, "LONG", 0)
     message = refused(tmp_path, LONG_TABLE.replace("s7, 1 ,", "s7,"))
     assert message.startswith("train.csv, line 9: 2 cells; the header has 3")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('id,target,note\na,1,"scar\nb,0,x\nc,1,"red\nd,0,y\n', "line 2: 'red' stands behind the quotation mark"),
+        ('id,target,note\na,1,x\nb,0,"y"z\n', "line 3: 'z' stands behind"),
+        ('id,target,note\r\n"a\r\nb",1,x\r\nc,0,"y" "z"\r\n', "line 4: '\"z\"' stands behind"),
+        ('id,target,note\n"a""b"c,1,x\n', "line 2: 'c' stands behind"),
+    ],
+)
+def test_text_behind_a_quoted_cell_is_refused(tmp_path: Path, content: str, words: str) -> None:
+    """Two marks that are never closed would swallow the rows between them."""
+    message = refused(tmp_path, content)
+    assert message.startswith(f"train.csv, {words}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['id,target\n"a" ,1\nb,0\n', 'id,target\n "a",1\nb , "0" \n', 'id;target\n"a" ;1\nb;0\n', 'id,target\n"a",1\nb,0'],
+)
+def test_spaces_around_a_quoted_cell_are_ignored(tmp_path: Path, content: str) -> None:
+    assert read(tmp_path, content).columns == {"id": ["a", "b"], "target": ["1", "0"]}
+
+
+def parquet(**columns: Any) -> bytes:
+    handle = io.BytesIO()
+    pq.write_table(pa.table(columns), handle)
+    return handle.getvalue()
+
+
+def test_whole_floats_of_parquet_have_all_their_digits(tmp_path: Path) -> None:
+    names = [3.0, 10_000_000_001.0, -1e12 - 1, 2.0**53 - 1, None]
+    content = parquet(id=list("abcde"), target=pa.array(names), half=pa.array([0.5, 1.5, 0.1, 1e-3, -0.0]))
+    table = read(tmp_path, content, ["id", "target", "half"])
+    assert table.columns["target"] == ["3", "10000000001", "-1000000000001", "9007199254740991", ""]
+    assert table.columns["half"] == ["0.5", "1.5", "0.1", "0.001", "0"]
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("float16", 2**11), ("float32", 2**24), ("float64", 2**53)])
+def test_floats_that_may_be_rounded_are_no_names(tmp_path: Path, kind: str, limit: int) -> None:
+    numbers = pa.array(np.array([limit - 1, limit, limit + 2], kind))
+    content = parquet(id=["a", "b", "c"], target=numbers)
+    assert read(tmp_path, content).columns["target"][0] == str(limit - 1)
+    message = refused(tmp_path, content, exact=["target"])
+    assert message.startswith(f"train.csv, row 2 ({limit}), 3 ({limit + 2}): column target holds")
+    assert f"rounds whole numbers from {limit} on" in message

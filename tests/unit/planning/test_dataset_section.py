@@ -23,6 +23,7 @@ from foldline.planning.dataset_section import (
     splits_of,
     submission_columns,
     submission_form,
+    submission_separator,
     table_arguments,
 )
 
@@ -170,3 +171,10 @@ def test_only_labeled_splits_have_target_and_group() -> None:
     assert columns_of(dataset, "external") == replace(train, optional=("age",))
     assert (test.id, test.target, test.group, test.labels) == ("id", None, None, BINARY_LABELS)
     assert test.metadata == train.metadata == ("age",)
+
+
+def test_classes_of_a_submission_are_joined_like_those_of_the_labels() -> None:
+    labels = {"kind": "multilabel", "classes": ["p", "q"], "separator": " "}
+    assert submission_separator(dataset_settings(labels=labels)) == " "
+    assert submission_separator(dataset_settings(labels=labels, submission={"separator": ";"})) == ";"
+    assert submission_separator(dataset_settings()) == "|"

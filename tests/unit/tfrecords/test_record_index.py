@@ -161,6 +161,19 @@ def test_invalid_records_are_refused(change: Any, words: str, tmp_path: Path) ->
         index_file(path, NAMES)
 
 
+def test_names_that_are_floats_are_whole_numbers(tmp_path: Path) -> None:
+    first, second = examples(2)
+    records = [{**first, "patient_id": 2.0**24 - 1, "image_name": 7.0}, {**second, "patient_id": 2**24 - 1}]
+    indexed = index_file(write_tfrecord(tmp_path / "a.tfrec", records), NAMES)
+    assert [record.group for record in indexed] == ["16777215", "16777215"]
+    assert indexed[0].id == "7"
+    path = write_tfrecord(tmp_path / "b.tfrec", [first, {**second, "patient_id": 2.0**33}])
+    with pytest.raises(
+        FoldlineError, match=r"record 2, id 'ISIC_0001': feature 'patient_id' .* is the float 8589934592"
+    ):
+        index_file(path, NAMES)
+
+
 def test_a_record_that_is_not_an_example_is_refused(tmp_path: Path) -> None:
     write_records(tmp_path / "train.tfrec", [b"\x0a\xff"])
     with pytest.raises(FoldlineError, match=r"record 1: a record of 2 bytes is not a tf\.train\.Example"):
