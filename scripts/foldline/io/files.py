@@ -1,6 +1,7 @@
 """Atomic writes of local files, and digests of files and values."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -11,6 +12,8 @@ from typing import IO, Any
 from foldline.io.system_errors import open_regular
 
 BLOCK_BYTES = 1 << 20
+TEMPORARY = ".part"
+WRITE_FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 @contextlib.contextmanager
@@ -31,22 +34,63 @@ def atomic_write(path: str | Path, *, mode: str = "wb", sync: bool = True, **ope
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with temporary.open(mode, **open_options) as handle:
-            yield handle
-            handle.flush()
-            if sync:
-                os.fsync(handle.fileno())
-        temporary.replace(path)
+        descriptor, temporary = _temporary_file(path)
+        with open(temporary, mode, opener=lambda *_: descriptor, **open_options) as handle:
+            try:
+                yield handle
+                handle.flush()
+                if sync:
+                    os.fsync(handle.fileno())
+                # Still locked, or another process could take it for what a killed one has left.
+                temporary.replace(path)
+            except BaseException:
+                # A file system that does not allow the file cannot remove it either.
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
     except OSError as error:
-        if error.filename in (None, str(temporary)):
+        if error.filename is None or str(error.filename).endswith(TEMPORARY):
             error.filename, error.filename2 = str(path), None
         raise
-    finally:
-        # A file system that does not allow the file cannot remove it either.
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+
+
+def _temporary_file(path: Path) -> tuple[int, Path]:
+    """Open an empty file beside `path` that no other process writes; gives its descriptor and path.
+
+    Its name is always the same, so that the next process replaces what a killed one has left. Beside a process that
+    writes the same file, and where files cannot be locked, the process id is in the name.
+    """
+    common, own = (path.with_name(f".{path.name}{word}{TEMPORARY}") for word in ("", f".{os.getpid()}"))
+    with contextlib.suppress(PermissionError, BlockingIOError):
+        while (descriptor := _locked(common)) is None:
+            pass
+        return descriptor, common
+    return os.open(own, WRITE_FLAGS | os.O_TRUNC, 0o666), own
+
+
+def _locked(path: Path) -> int | None:
+    """Open a file, lock and empty it; None if its last owner has renamed it meanwhile.
+
+    Raises:
+        PermissionError: it belongs to somebody else.
+        BlockingIOError: another process has locked it, or it cannot be locked.
+    """
+    descriptor = os.open(path, WRITE_FLAGS, 0o666)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BlockingIOError from error
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                os.ftruncate(descriptor, 0)
+                return descriptor
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def write_json(path: str | Path, content: Any) -> None:

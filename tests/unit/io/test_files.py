@@ -1,9 +1,16 @@
 """Atomic writes and digests."""
 
+import errno
+import fcntl
 import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures.project import REPOSITORY
 from foldline.errors import listing
 from foldline.io.files import atomic_write, digest_of, read_json, sha256_of_file, write_json
 
@@ -40,6 +47,58 @@ def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
     with atomic_write(path) as handle:
         handle.write(b"new")
     assert path.read_bytes() == b"new"
+
+
+WRITER = """
+import sys, time
+from foldline.io.files import atomic_write
+with atomic_write(sys.argv[1]) as handle:
+    handle.write(b"a content that is longer")
+    handle.flush()
+    print("written", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.fixture
+def other_writer(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process in the middle of an atomic write of `file.bin`."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "file.bin")]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "scripts")}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout.readline() == "written\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_process_has_left_is_replaced(other_writer: subprocess.Popen[str], tmp_path: Path) -> None:
+    other_writer.kill()
+    other_writer.wait()
+    assert names(tmp_path) == [".file.bin.part"]
+    with atomic_write(tmp_path / "file.bin") as handle:
+        handle.write(b"new")
+    assert (tmp_path / "file.bin").read_bytes() == b"new"
+    assert names(tmp_path) == ["file.bin"]
+
+
+def test_a_file_that_another_process_writes_stays_its_own(other_writer: subprocess.Popen[str], tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "file.bin") as handle:
+        handle.write(b"new")
+    assert (tmp_path / "file.bin").read_bytes() == b"new"
+    assert (tmp_path / ".file.bin.part").read_bytes() == b"a content that is longer"
+    with pytest.raises(ValueError, match="broken"), atomic_write(tmp_path / "file.bin"):
+        raise ValueError("broken")
+    assert sorted(names(tmp_path)) == [".file.bin.part", "file.bin"]
+
+
+def test_a_file_that_cannot_be_locked_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def no_locks(_descriptor: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with atomic_write(tmp_path / "file.bin") as handle:
+        handle.write(b"new")
+    assert (tmp_path / "file.bin").read_bytes() == b"new"
 
 
 def test_json_has_sorted_keys_and_is_read_back(tmp_path: Path) -> None:
