@@ -2,18 +2,21 @@
 
     python tests/faults/campaign/beside_a_run.py FOLDER [--triples 50] [--seed 1]
 
-FOLDER must not be there. A triple is a first edit, which makes jobs of a run stale, a second edit at a random moment of
-that run, and a command beside it. Afterwards a dry run lists the jobs whose record does not hold their key or whose
-outputs were damaged, and all behind them; and the next run ends in the bytes of a run in a new folder.
+A triple is a first edit, which makes jobs of a run stale, a second edit at a random moment of that run, and a command
+beside it. Afterwards Snakemake lists exactly the jobs whose record does not hold their key or whose outputs were
+damaged, and all behind them; and the next run ends in the bytes of a run in a new folder. FOLDER is new, or that of an
+interrupted campaign with the same seed, which is completed.
 """
 
 import argparse
 import random
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[2]
@@ -21,13 +24,28 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
 
 import yaml  # noqa: E402
 from fixtures.plans import path_of, plan_of  # noqa: E402
-from fixtures.whole_runs import LiveRun, copy_of, differing, results_of, small_project  # noqa: E402
+from fixtures.project import Project  # noqa: E402
+from fixtures.whole_runs import (  # noqa: E402
+    LiveRun,
+    Progress,
+    copy_of,
+    cpu_seconds,
+    differing,
+    one_thread_each,
+    results_of,
+    results_once,
+    small_project,
+    wait_for_processes,
+)
 from foldline.io.build_record import BuildRecord  # noqa: E402
 from PIL import Image  # noqa: E402
 
 Edit = Callable[[Path], None]
-COMMANDS = (["-n"], ["--summary"], ["--dag"], ["-n", "--forcerun", "make_folds"], [])
+COMMANDS = (("-n",), ("--summary",), ("--dag",), ("-n", "--forcerun", "make_folds"), ())
 EXPORTS = ("export_model", "export_ensemble")
+# Seconds in which a run does what is stale after a first edit, and those after the others.
+SHORT_RUNS = {"title": 4.0, "report code": 4.0, "blend": 5.0, "submission": 5.0}
+LONG_RUN = 12.0
 # What a job says whose table, images, code or inputs are not the planned ones.
 REASONS = ("changed after the run was planned", "changed while this step read it", "changed since it was scanned")
 
@@ -107,19 +125,104 @@ DAMAGED = {
 EDITS |= {name: damage(path) for name, (path, _) in DAMAGED.items()}
 
 
+@dataclass(frozen=True)
+class Triple:
+    """What is done to a project.
+
+    Attributes:
+        first: name of the edit before the run.
+        second: name of the edit beside it.
+        command: arguments of Snakemake beside the run.
+        moment: seconds from the start of the run to the second edit.
+    """
+
+    first: str
+    second: str
+    command: tuple[str, ...]
+    moment: float
+
+    @classmethod
+    def drawn(cls, draw: random.Random, names: Sequence[str]) -> "Triple":
+        """Draw a triple of these edits."""
+        first, second = draw.sample(sorted(names), 2)
+        return cls(first, second, draw.choice(COMMANDS), draw.uniform(0.5, SHORT_RUNS.get(first, LONG_RUN)))
+
+    @property
+    def edits(self) -> frozenset[str]:
+        """The edits that a run in a new folder needs for the same results."""
+        return frozenset({self.first, self.second} - set(DAMAGED))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a triple.
+
+    Attributes:
+        live: whether the run lived when the second edit came.
+        code: exit code of the run.
+        stale: number of stale jobs afterwards.
+        problems: what was wrong.
+    """
+
+    live: bool
+    code: int
+    stale: int
+    problems: list[str]
+
+
+def try_triple(project: Project, triple: Triple, expected: Mapping[str, str]) -> Outcome:
+    """Try a triple in a project in which everything has run.
+
+    Args:
+        project: the project; it is changed.
+        triple: the edits and the command.
+        expected: results of a run with the edits in a new folder.
+    """
+    EDITS[triple.first](project.folder)
+    live = LiveRun(project)
+    try:
+        is_live = live.wait(triple.moment) is None
+        # The run stands still while its files change, and while other commands run, unless these wait for its plan.
+        live.signal(signal.SIGSTOP)
+        EDITS[triple.second](project.folder)
+        if not (project.folder / ".foldline" / "run.lock").read_text().startswith("running"):
+            live.signal(signal.SIGCONT)
+        if is_live:
+            project.snakemake(*triple.command, check=False)
+        live.signal(signal.SIGCONT)
+        code = live.wait()
+    finally:
+        live.end()
+    problems = [f"process {number} lives on" for number in wait_for_processes(project.folder)]
+    if code and not any(reason in live.console.read_text() for reason in REASONS):
+        problems.append(f"the run failed: {live.console.read_text()[-3000:]}")
+    right = expected_stale(project.folder, is_damaged(project.folder, triple.second))
+    if (stale := project.stale()) != right:
+        problems.append(f"stale {sorted(stale - right)}, not stale {sorted(right - stale)}")
+    project.snakemake()
+    problems += differing(results_of(project.folder), dict(expected))
+    return Outcome(is_live, code, len(stale), problems)
+
+
 def expected_stale(folder: Path, damaged: str | None) -> set[str]:
     """Jobs without a record of their key, the damaged one, and all behind them."""
+    # Elsewhere, because what the project knows of its files, or this process of these paths, may be outdated.
+    clean = Path(tempfile.mkdtemp(prefix="plan", dir=folder.parent))
+    shutil.copytree(
+        folder, clean, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".foldline", ".snakemake", "results", "logs")
+    )
     stale: set[str] = set()
-    for job in plan_of(folder).jobs:
+    for job in plan_of(clean).jobs:
         record = BuildRecord.read(folder / "results" / "keys" / f"{path_of(job)}.built")
         behind = any(path_of(need) in stale for need in job.needs)
         if behind or record is None or record.key != job.key or path_of(job) == damaged:
             stale.add(path_of(job))
+    shutil.rmtree(clean)
     return {name for name in stale if not name.startswith(EXPORTS)}
 
 
 def is_damaged(folder: Path, name: str) -> str | None:
-    """The job whose output is not what its record tells; None if a run has built it again since."""
+    """The job whose output is not what its record says; None if a run has built it again since."""
     path, job = DAMAGED.get(name, ("", ""))
     record = BuildRecord.read(folder / "results" / "keys" / f"{job}.built")
     if record is None or not (folder / path).is_file():
@@ -129,55 +232,51 @@ def is_damaged(folder: Path, name: str) -> str | None:
 
 
 class Campaign:
-    """The triples, and the results of runs in new folders, by the edits of their inputs."""
+    """The triples of a seed, and the results of runs in new folders by their edits."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self._folder, self._draw = folder, random.Random(seed)
-        self._new = small_project(folder / "new")
-        self._finished = copy_of(self._new, folder / "finished")
-        self._finished.snakemake()
-        self._expected: dict[frozenset[str], dict[str, bytes]] = {}
+        self._folder, self._seed = folder, seed
+        (folder / "expected").mkdir(parents=True, exist_ok=True)
+        self._new, self._finished = Project(folder / "new"), Project(folder / "finished")
+        if not self._new.folder.exists():
+            small_project(self._new.folder)
+        if not (folder / "expected" / "none.json").exists():
+            copy_of(self._new, self._finished.folder)
+        self._of_new_folder(frozenset(), self._finished)
 
-    def triple(self) -> list[str]:
-        """Try one triple; gives what was wrong."""
-        draw = self._draw
-        first, second = draw.sample(sorted(EDITS), 2)
-        command, moment = draw.choice(COMMANDS), draw.uniform(0.5, 12)
-        print(f"{first}, after {moment:.1f} s {second}, {' '.join(command) or 'a second run'}:", end=" ", flush=True)
+    def triple(self, number: int) -> tuple[Triple, Outcome]:
+        """Try the triple of a number."""
+        triple = Triple.drawn(random.Random(f"{self._seed} {number}"), list(EDITS))
+        expected = self._of_new_folder(triple.edits)
         project = copy_of(self._finished, self._folder / "live")
-        EDITS[first](project.folder)
-        live = LiveRun(project)
-        try:
-            live.process.wait(moment)
-        except subprocess.TimeoutExpired:
-            live.signal(signal.SIGSTOP)
-        try:
-            EDITS[second](project.folder)
-            if live.process.poll() is None:
-                project.snakemake(*command, check=False)
-            live.signal(signal.SIGCONT)
-            code = live.process.wait(600)
-        finally:
-            live.end()
-        problems = []
-        if code and not any(reason in live.console.read_text() for reason in REASONS):
-            problems.append(f"the run failed: {live.console.read_text()[-1500:]}")
-        expected = expected_stale(project.folder, is_damaged(project.folder, second))
-        if (stale := project.stale()) != expected:
-            problems.append(f"stale {sorted(stale - expected)}, not stale {sorted(expected - stale)}")
-        project.snakemake()
-        problems += differing(results_of(project.folder), self._of_a_new_folder({first, second} - set(DAMAGED)))
-        return problems
+        outcome = try_triple(project, triple, expected)
+        if outcome.problems:
+            copy_of(project, self._folder / f"problem{number}")
+        return triple, outcome
 
-    def _of_a_new_folder(self, edits: set[str]) -> dict[str, bytes]:
-        if (known := frozenset(edits)) not in self._expected:
+    def _of_new_folder(self, edits: frozenset[str], project: Project | None = None) -> dict[str, str]:
+        path = self._folder / "expected" / f"{' and '.join(sorted(edits)) or 'none'}.json"
+        if project is None and not path.exists():
             project = copy_of(self._new, self._folder / "clean")
             for name in sorted(edits):
                 EDITS[name](project.folder)
-            project.snakemake()
-            self._expected[known] = results_of(project.folder)
-            shutil.rmtree(project.folder)
-        return self._expected[known]
+        return results_once(path, project or self._new)
+
+
+def main(folder: Path, *, triples: int, seed: int) -> None:
+    """Try triples until so many met a living run; exits with 1 if something was wrong."""
+    one_thread_each()
+    campaign, progress = Campaign(folder, seed), Progress(folder / "progress.jsonl")
+    done = list(progress)
+    while (met := sum(each["live"] for each in done)) < triples:
+        start, cpu = time.monotonic(), cpu_seconds()
+        triple, outcome = campaign.triple(len(done))
+        wall, cpu = round(time.monotonic() - start, 1), round(cpu_seconds() - cpu, 1)
+        progress.add(number=len(done), **vars(triple), **vars(outcome), seconds=wall, cpu_seconds=cpu)
+        done = list(progress)
+    wrong = sum(bool(each["problems"]) for each in done)
+    print(f"{met} triples with a living run, {len(done) - met} whose run had ended, {wrong} with problems")
+    sys.exit(wrong > 0)
 
 
 if __name__ == "__main__":
@@ -186,11 +285,4 @@ if __name__ == "__main__":
     parser.add_argument("--triples", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True)
-    campaign, wrong = Campaign(arguments.folder.absolute(), arguments.seed), 0
-    for _ in range(arguments.triples):
-        found = campaign.triple()
-        wrong += bool(found)
-        print(found or "right", flush=True)
-    print(f"{arguments.triples} triples, {wrong} wrong")
-    sys.exit(wrong > 0)
+    main(arguments.folder.absolute(), triples=arguments.triples, seed=arguments.seed)
