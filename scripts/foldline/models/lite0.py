@@ -88,7 +88,14 @@ def _block(block_input: tf.Tensor, name: str, group: BlockGroup, stride: int) ->
         expanded = block_input.shape[-1] * group.expansion
         features = _convolution(features, f"{name}_expand_conv", f"{name}_bn0", expanded, kernel=1, stride=1)
     features = layers.DepthwiseConv2D(
-        group.kernel, stride, "same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depthwise_conv"
+        group.kernel,
+        stride,
+        "same",
+        use_bias=False,
+        # As in the reference. "he_normal" would count all channels as inputs of each one, and the features of a frozen
+        # random network would be 0.
+        depthwise_initializer=tf_keras.initializers.VarianceScaling(2.0, "fan_out"),
+        name=f"{name}_depthwise_conv",
     )(features)
     features = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_bn1")(features)
     features = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(features)

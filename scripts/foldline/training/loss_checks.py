@@ -52,6 +52,7 @@ def check_learning(name: str, losses: Sequence[float], epochs: Sequence[float]) 
     compared = [*epochs, *losses] if len(losses) == 1 else losses
     if len(compared) > 1 and min(compared) == max(compared):
         raise FoldlineError(
-            f"{where} and does not change; check that learning_rate is not too small, that trainable leaves layers to "
-            "train, and that the images and labels of the training rows differ"
+            f"{where} and does not change, so nothing is learned; raise learning_rate if it is too small, set "
+            "trainable to all or upper if the frozen layers have no use (weights: none), and check that the images of "
+            "the training rows differ"
         )

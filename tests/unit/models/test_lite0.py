@@ -92,3 +92,12 @@ def test_every_tensor_of_the_file_must_fit(monkeypatch: pytest.MonkeyPatch, chan
     message = "no layers for the tensors _blocks" if change == "unknown" else "not the weights of EfficientNet-Lite0"
     with pytest.raises(FoldlineError, match=message):
         load_lite0_tensors(build_lite0(SIZE, ("red", "green", "blue")), "some.pth")
+
+
+def test_features_of_a_frozen_random_network_differ_between_images(images: npt.NDArray[np.uint8]) -> None:
+    tf_keras.utils.set_random_seed(3)
+    network = build_lite0(SIZE, ("red", "green", "blue"))
+    features = network(images, training=False).numpy().mean(axis=(1, 2))
+    # With kernels that are too small, the features are about 1e-8, and a head on them learns nothing.
+    assert 0.1 < features.std() < 6
+    assert np.abs(features[0] - features[1]).mean() > 0.01
