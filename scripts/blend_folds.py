@@ -149,7 +149,7 @@ def _log(recipe: Mapping[str, Any], test: TestRows | None) -> None:
     if test is None:
         logger.info("%d out-of-fold rows; no test split, so no submission", recipe["oof_rows"])
         return
-    logger.info("%d out-of-fold rows, %d rows in the submission", recipe["oof_rows"], recipe["test_rows"])
+    logger.info("%d out-of-fold rows, %d samples in the submission", recipe["oof_rows"], recipe["test_rows"])
     logger.info("%s", recipe["submission"])
     if test.sample.suspects:
         logger.warning(
@@ -167,7 +167,13 @@ def _read_test(
     if form is None:
         return None
     path, separator = inputs.sample_submission, inputs.sample_separator
-    sample = read_sample(path, id_column=form.id_column, columns=form.columns, separator=separator)
+    sample = read_sample(
+        path,
+        id_column=form.id_column,
+        columns=form.columns,
+        separator=separator,
+        row_per_class=form.row_per_class,
+    )
     test = merge_test(inputs.test_predictions, ids=sample.ids, folds=folds, class_names=config.class_names)
     _check_same_models(held_out, test)
     return TestRows(form, sample, test)

@@ -3,9 +3,10 @@
 Standard library only, because the process that builds the DAG imports it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from foldline.dataset.cell_values import canonical, number
+from foldline.dataset.raw_table import RawTable
 from foldline.errors import FoldlineError, listing
 
 
@@ -32,3 +33,34 @@ def flags_cell(names: Sequence[str], texts: Sequence[str], separator: str) -> st
             "the sample and 0 for the others"
         )
     raise FoldlineError(f"has {told}, not 0 or 1")
+
+
+def flag_cells(raw: RawTable, ids: Sequence[str], columns: Mapping[str, str], separator: str) -> list[str]:
+    """Label cell of each row from the columns of the classes, (n_rows,).
+
+    Args:
+        raw: the table.
+        ids: (n_rows,), for the error message.
+        columns: the columns of the classes in order, with the name of each in the file, for the error message.
+        separator: see `labels.Labels`.
+
+    Raises:
+        FoldlineError: cells are not 0 or 1; names all lines.
+    """
+    names = list(columns.values())
+    rows = list(zip(*(raw.columns[name] for name in columns), strict=True))
+    cells: dict[tuple[str, ...], str] = {}
+    problems: dict[tuple[str, ...], str] = {}
+    for row in dict.fromkeys(rows):
+        try:
+            cells[row] = flags_cell(names, row, separator)
+        except FoldlineError as error:
+            problems[row] = str(error)
+    if problems:
+        wrong = [
+            (line, f"the label of id {name!r} {problems[row]}")
+            for line, name, row in zip(raw.lines, ids, rows, strict=True)
+            if row in problems
+        ]
+        raise raw.error(wrong, "correct the table, or dataset.target_columns in the config")
+    return [cells[row] for row in rows]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from foldline.dataset.cell_values import DEFAULT_MISSING
 from foldline.dataset.labels import Labels
 from foldline.dataset.raw_table import AUTO
+from foldline.dataset.row_per_class import RowPerClass
 from foldline.dataset.sample_table import Columns, read_rows
 from foldline.errors import FoldlineError
 from foldline.io.files import digest_of
@@ -27,6 +28,7 @@ class KnownLabels:
         separator: see `raw_table.read_raw_table`.
         target_columns: see `sample_table.Columns`.
         column_names: see `sample_table.Columns`, `renamed`.
+        row_per_class: see `sample_table.Columns`.
         digest: `digest_of_codes` of the table as the run was planned; "" before it is known.
     """
 
@@ -38,6 +40,7 @@ class KnownLabels:
     separator: str = AUTO
     target_columns: tuple[str, ...] = ()
     column_names: Mapping[str, str] = field(default_factory=dict)
+    row_per_class: RowPerClass | None = None
     digest: str = ""
 
     def read(self) -> dict[str, str]:
@@ -55,6 +58,7 @@ class KnownLabels:
             separator=self.separator,
             target_columns=self.target_columns,
             renamed=self.column_names,
+            row_per_class=self.row_per_class,
         )
         codes = {row.id: row.target for row in read_rows(self.table, columns)}
         if self.digest and digest_of_codes(codes) != self.digest:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foldline.dataset.cell_values import DEFAULT_MISSING, canonical, is_missing
-from foldline.dataset.class_columns import flags_cell
+from foldline.dataset.class_columns import flag_cells
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY, BINARY_LABELS, NUMBERS, Labels
 from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
+from foldline.dataset.row_per_class import RowPerClass, join_rows
 from foldline.errors import FoldlineError, listing
 from foldline.io.garbage import garbage_search_paused
 
@@ -41,6 +42,7 @@ class Columns:
         target_columns: columns with a 0 or 1 for each class, (n_classes,); empty if `target` is one column.
         optional: columns of `metadata` that the table may lack; all of their values are missing then.
         renamed: name of a column in this table, where it has another one.
+        row_per_class: how ids are made if the table has one row per sample and class; None if it has one per sample.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Columns:
     target_columns: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
     renamed: Mapping[str, str] = field(default_factory=dict)
+    row_per_class: RowPerClass | None = None
 
     def names(self) -> list[str]:
         """Names of the columns, each once: the group may also be a metadata column."""
@@ -71,7 +74,7 @@ class Columns:
 
     def of_made_table(self) -> "Columns":
         """The columns of a table that Foldline itself writes, with one column of label cells."""
-        return replace(self, separator=",", target_columns=(), optional=(), renamed={})
+        return replace(self, separator=",", target_columns=(), optional=(), renamed={}, row_per_class=None)
 
     def value(self, text: str) -> str:
         """Canonical text of a cell of a group, label or metadata column; "" if it is missing."""
@@ -163,7 +166,7 @@ class SampleTable:
         """
         targets: Sequence[str] = [""] * len(self.ids)
         if self.columns.target:
-            if not self.columns.target_columns:
+            if not self.columns.target_columns and not self.columns.row_per_class:
                 check_target(self.raw.path, self.raw.header, self.columns.target, labels)
             targets = self._codes(self.columns.target, labels)
         return RowColumns(self.raw.lines, self.ids, targets, self.groups, self.metadata)
@@ -216,7 +219,8 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     ids = raw.columns[columns.id]
     _check_ids(raw, ids, columns.in_table(columns.id))
     if columns.target and columns.target_columns:
-        raw.columns[columns.target] = _flag_cells(raw, ids, columns)
+        in_table = {name: columns.in_table(name) for name in columns.target_columns}
+        raw.columns[columns.target] = flag_cells(raw, ids, in_table, columns.labels.separator)
     groups = ids
     if columns.group:
         cells = raw.columns[columns.group]
@@ -243,28 +247,12 @@ def _read_named(path: str | Path, columns: Columns) -> RawTable:
     names = dict.fromkeys([*columns.names(), *columns.target_columns])
     empty = [""] * len(raw.lines)
     found = {name: raw.columns.get(columns.in_table(name), empty) for name in names}
-    return replace(raw, columns=found)
-
-
-def _flag_cells(raw: RawTable, ids: Sequence[str], columns: Columns) -> list[str]:
-    """Label cell of each row from the columns of the classes, (n_rows,)."""
-    names = list(map(columns.in_table, columns.target_columns))
-    rows = list(zip(*(raw.columns[name] for name in columns.target_columns), strict=True))
-    cells: dict[tuple[str, ...], str] = {}
-    problems: dict[tuple[str, ...], str] = {}
-    for row in dict.fromkeys(rows):
-        try:
-            cells[row] = flags_cell(names, row, columns.labels.separator)
-        except FoldlineError as error:
-            problems[row] = str(error)
-    if problems:
-        wrong = [
-            (line, f"the label of id {name!r} {problems[row]}")
-            for line, name, row in zip(raw.lines, ids, rows, strict=True)
-            if row in problems
-        ]
-        raise raw.error(wrong, "correct the table, or dataset.target_columns in the config")
-    return [cells[row] for row in rows]
+    raw = replace(raw, columns=found)
+    if columns.row_per_class is None:
+        return raw
+    same = [name for name in names if name not in (columns.id, columns.target)]
+    separator, form = columns.labels.separator, columns.row_per_class
+    return join_rows(raw, form, id_column=columns.id, target=columns.target, separator=separator, same=same)
 
 
 GROUP_REMEDY = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from foldline.dataset.cell_values import DEFAULT_MISSING
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.raw_table import AUTO
+from foldline.dataset.row_per_class import RowPerClass
 from foldline.dataset.sample_table import PATH, Columns
 from foldline.images.options import DEFAULT, ImageOptions
 
@@ -34,6 +35,7 @@ class ScanConfig:
         target_columns: see `sample_table.Columns`.
         optional_columns: see `sample_table.Columns`.
         column_names: see `sample_table.Columns`, `renamed`.
+        row_per_class: see `sample_table.Columns`.
     """
 
     root: str
@@ -53,6 +55,7 @@ class ScanConfig:
     target_columns: tuple[str, ...] = ()
     optional_columns: tuple[str, ...] = ()
     column_names: Mapping[str, str] = field(default_factory=dict)
+    row_per_class: RowPerClass | None = None
 
     def columns(self) -> Columns:
         """Columns to read from the table; the last metadata column is `path` if the table names the images."""
@@ -67,4 +70,5 @@ class ScanConfig:
             target_columns=self.target_columns,
             optional=self.optional_columns,
             renamed=self.column_names,
+            row_per_class=self.row_per_class,
         )

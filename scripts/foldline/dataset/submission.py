@@ -10,6 +10,7 @@ from pathlib import Path
 
 from foldline.dataset.class_words import BY_NAME, ClassWords
 from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
+from foldline.dataset.row_per_class import RowPerClass
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import atomic_write
 
@@ -31,6 +32,8 @@ class SubmissionForm:
         threshold: probability from which a class counts as predicted, in [0, 1], or "best_f1".
         empty: whether a sample may have no class; see `labels.Labels`.
         exclusive: class that is never predicted together with another one; None if there is none.
+        row_per_class: how ids are made if there is one row per sample and submitted class; None if there is one per
+            sample.
     """
 
     id_column: str
@@ -42,6 +45,7 @@ class SubmissionForm:
     threshold: float | str = 0.5
     empty: bool = False
     exclusive: str | None = None
+    row_per_class: RowPerClass | None = None
 
     @property
     def has_probabilities(self) -> bool:
@@ -62,6 +66,8 @@ class SubmissionForm:
             text = f"The submission has 1 for predicted classes and 0 for others (column {columns})."
         else:
             text = f"The submission has probabilities (column {columns})."
+        if self.row_per_class:
+            text = f"{text[:-1]}, in one row per sample and class."
         if sample.copied:
             text += f" Copied from the sample submission: column {listing(sample.copied, limit=30)}."
         return text
@@ -75,18 +81,31 @@ class SampleSubmission:
         path: path or URL of the file.
         id_column: column of the ids.
         predicted: columns of the predictions, in the order of the configuration.
-        columns: cells of all columns in the order of the file, (n_samples,) each.
+        columns: cells of all columns in the order of the file, (n_rows,) each.
+        row_per_class: see `SubmissionForm`.
     """
 
     path: str
     id_column: str
     predicted: tuple[str, ...]
     columns: Mapping[str, Sequence[str]]
+    row_per_class: RowPerClass | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Cells of the id column, (n_rows,)."""
+        return list(self.columns[self.id_column])
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Sample and class of each row that has such an id, (n_rows,)."""
+        form = self.row_per_class
+        return [found for name in self.names if form and (found := form.split(name))]
 
     @property
     def ids(self) -> list[str]:
-        """Ids in the order of the file, (n_samples,)."""
-        return list(self.columns[self.id_column])
+        """Ids of the samples in the order of the file, (n_samples,)."""
+        return list(dict.fromkeys(name for name, _ in self.rows)) if self.row_per_class else self.names
 
     @property
     def copied(self) -> list[str]:
@@ -101,10 +120,17 @@ class SampleSubmission:
     def facts(self) -> list[str]:
         """Everything that a submission takes from it, in one list: header, ids and copied cells."""
         copied = [cell for name in self.copied for cell in self.columns[name]]
-        return [*self.columns, *self.ids, *copied]
+        return [*self.columns, *self.names, *copied]
 
 
-def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str], separator: str = AUTO) -> SampleSubmission:
+def read_sample(
+    path: str | Path,
+    *,
+    id_column: str,
+    columns: Sequence[str],
+    separator: str = AUTO,
+    row_per_class: RowPerClass | None = None,
+) -> SampleSubmission:
     """Read a sample submission.
 
     Args:
@@ -112,9 +138,11 @@ def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str], sep
         id_column: column of the ids.
         columns: columns of the predictions, in any order.
         separator: see `raw_table.read_raw_table`.
+        row_per_class: see `SubmissionForm`.
 
     Raises:
-        FoldlineError: as `raw_table.read_raw_table`; or a column is missing, or an id is empty or repeated.
+        FoldlineError: as `raw_table.read_raw_table`; or a column is missing, or an id is empty, repeated or not of the
+            form of `row_per_class`.
     """
     # The other columns are looked for below, with a remedy for this table.
     table = read_raw_table(path, [id_column], separator=separator, every=True, exact=[id_column])
@@ -129,7 +157,13 @@ def read_sample(path: str | Path, *, id_column: str, columns: Sequence[str], sep
     if len(table.columns) < len(table.header):
         raise FoldlineError(f"{path}: several columns of the sample submission have no name; name or remove them")
     _check_ids(table, table.columns[id_column])
-    return SampleSubmission(str(path), id_column, tuple(columns), table.columns)
+    sample = SampleSubmission(str(path), id_column, tuple(columns), table.columns, row_per_class)
+    if row_per_class:
+        names = zip(table.lines, sample.names, strict=True)
+        wrong = [(line, f"id {name!r}") for line, name in names if row_per_class.split(name) is None]
+        if wrong:
+            raise table.error(wrong, f"an id is {row_per_class.words}; correct dataset.row_per_class")
+    return sample
 
 
 def _check_ids(table: RawTable, ids: Sequence[str]) -> None:
@@ -176,8 +210,13 @@ def write_submission(
         path: the CSV file.
         sample: the sample submission.
         columns: the columns of the predictions.
-        cells: their cells, (n_samples, n_columns), numbers or texts.
+        cells: their cells, (n_samples, n_columns), numbers or texts; with one row per sample and class, those of each
+            class, (n_samples, n_classes).
     """
+    if sample.row_per_class:
+        cells_of = dict(zip(sample.ids, cells, strict=True))
+        index = {name: number for number, name in enumerate(sample.row_per_class.classes)}
+        cells = [[cells_of[name][index[class_name]]] for name, class_name in sample.rows]
     predicted = zip(columns, zip(*cells, strict=True), strict=True)
     written: dict[str, Sequence[float | int | str]] = {**sample.columns, **dict(predicted)}
     with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:

@@ -86,7 +86,7 @@ def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 
 def _label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     labels = labels_of(dataset)
-    if dataset["target_columns"] and labels.kind == BINARY:
+    if (dataset["target_columns"] or dataset["row_per_class"]) and labels.kind == BINARY:
         # `target_problems` reports it.
         return
     try:

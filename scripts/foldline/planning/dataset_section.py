@@ -10,6 +10,7 @@ from foldline.dataset.cell_values import missing_words
 from foldline.dataset.channels import CHANNEL, image_paths
 from foldline.dataset.class_words import ClassWords
 from foldline.dataset.labels import BINARY_LABELS, FLAGS, Labels
+from foldline.dataset.row_per_class import RowPerClass
 from foldline.dataset.sample_table import Columns
 from foldline.dataset.submission import LABELS, SubmissionForm
 from foldline.images.options import ImageOptions
@@ -116,9 +117,20 @@ def labels_of(dataset: Mapping[str, Any]) -> Labels:
     """The labels as the configuration defines them; with `target_columns`, cells have a 0 or 1 for each class."""
     labels = Labels.from_config(dataset["labels"])
     columns = dataset["target_columns"]
-    if not columns:
+    if not columns and not dataset["row_per_class"]:
         return labels
-    return replace(labels, classes=labels.classes or tuple(columns), cells=FLAGS, first_number=0)
+    return replace(labels, classes=labels.classes or tuple(columns or ()), cells=FLAGS, first_number=0)
+
+
+def row_per_class_of(dataset: Mapping[str, Any], classes: Sequence[str] | None = None) -> RowPerClass | None:
+    """How the ids of tables with one row per sample and class are made; None if tables have one row per sample.
+
+    Args:
+        dataset: the section.
+        classes: names of the classes that have rows; None for all.
+    """
+    pattern = dataset["row_per_class"]
+    return None if pattern is None else RowPerClass(pattern, tuple(classes or class_names_of(dataset)))
 
 
 def target_of(dataset: Mapping[str, Any]) -> str:
@@ -144,6 +156,7 @@ def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
         target_columns=tuple(dataset["target_columns"] or ()) if labeled else (),
         optional=_optional_columns(dataset, split),
         renamed=column_names(dataset, split),
+        row_per_class=row_per_class_of(dataset),
     )
 
 
@@ -203,7 +216,13 @@ def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping
         "target_columns": list(columns.target_columns),
         "optional_columns": list(columns.optional),
         "column_names": dict(columns.renamed),
+        "row_per_class": _row_per_class_settings(columns.row_per_class),
     }
+
+
+def _row_per_class_settings(form: RowPerClass | None) -> dict[str, Any] | None:
+    """The fields of `RowPerClass` as a step gets them."""
+    return None if form is None else {"pattern": form.pattern, "classes": list(form.classes)}
 
 
 def class_names_of(dataset: Mapping[str, Any]) -> list[str]:
@@ -223,7 +242,7 @@ def scored_classes_of(dataset: Mapping[str, Any]) -> list[str]:
 def submission_columns(dataset: Mapping[str, Any]) -> list[str]:
     """Columns of the submission apart from the id column, by their names in the sample submission."""
     form, scored = dataset["submission"], scored_classes_of(dataset)
-    if form["form"] == LABELS or len(scored) == 1:
+    if form["form"] == LABELS or len(scored) == 1 or dataset["row_per_class"]:
         name = dataset["target_column"] or scored[0]
         return [str(form["column"] or form["columns"].get(name, name))]
     return [form["columns"].get(name, name) for name in scored]
@@ -263,6 +282,7 @@ def submission_form(
         columns=tuple(submission_columns(dataset)),
         form=section["form"],
         hard_labels=section["hard_labels"],
+        row_per_class=row_per_class_of(dataset, scored_classes_of(dataset)),
     )
     if form.has_probabilities:
         return form
@@ -274,3 +294,13 @@ def submission_form(
         empty=dataset["labels"]["empty"],
         exclusive=dataset["labels"]["exclusive"],
     )
+
+
+def form_settings(form: SubmissionForm | None) -> dict[str, Any] | None:
+    """The fields of a submission form as a step gets them; one that says nothing is left out, so no key has it."""
+    if form is None:
+        return None
+    settings = {**asdict(form), "columns": list(form.columns)}
+    del settings["row_per_class"]
+    per_class = _row_per_class_settings(form.row_per_class)
+    return {**settings, "row_per_class": per_class} if per_class else settings

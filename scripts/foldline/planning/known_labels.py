@@ -18,6 +18,7 @@ from foldline.planning.dataset_section import (
     is_made_table,
     labels_of,
     record_patterns,
+    row_per_class_of,
     target_of,
 )
 
@@ -54,6 +55,7 @@ def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, reco
         missing=missing_words(dataset["missing"]),
         separator="," if records else str(dataset["separator"]),
         target_columns=() if records else tuple(dataset["target_columns"] or ()),
+        row_per_class=None if records else row_per_class_of(dataset),
         column_names=dataset["test_columns"] if given == OWN and not records else {},
     )
     codes = known.read()

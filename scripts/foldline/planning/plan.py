@@ -16,6 +16,7 @@ from foldline.models.model_config import ModelConfig
 from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.dataset_section import (
     class_names_of,
+    form_settings,
     has_test,
     image_pattern,
     labels_of,
@@ -279,7 +280,7 @@ class _Stages:
                 **self._config["blend"],
                 **self._classes,
                 "scored_classes": self._scored_classes,
-                "submission_form": form and {**asdict(form), "columns": list(form.columns)},
+                "submission_form": form_settings(form),
             },
             needs=[*predictions, folds],
             raw_digest=index.submission,

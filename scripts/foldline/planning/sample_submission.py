@@ -12,7 +12,9 @@ from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import (
     class_names_of,
+    row_per_class_of,
     sample_separator,
+    scored_classes_of,
     submission_columns,
     submission_id_column,
     submission_separator,
@@ -25,6 +27,9 @@ def write_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Seq
     handle = io.StringIO()
     writer = csv.writer(handle, lineterminator="\n")
     writer.writerow([submission_id_column(dataset), *columns])
+    form = row_per_class_of(dataset, scored_classes_of(dataset))
+    if form:
+        test_ids = [form.name(name, class_name) for name in test_ids for class_name in form.classes]
     writer.writerows([name, *([0] * len(columns))] for name in test_ids)
     storage.write_if_changed(path, handle.getvalue().encode())
 
@@ -46,6 +51,7 @@ def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequ
         id_column=submission_id_column(dataset),
         columns=submission_columns(dataset),
         separator=sample_separator(dataset),
+        row_per_class=row_per_class_of(dataset, scored_classes_of(dataset)),
     )
     _check_ids(path, set(sample.ids), set(test_ids))
     return sample

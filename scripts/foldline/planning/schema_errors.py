@@ -31,6 +31,9 @@ PATTERNS = {
     r"^[^{}]*(\{id\}[^{}]*\{channel\}|\{channel\}[^{}]*\{id\})[^{}]*$": (
         "write {id} and {channel} once each, such as '{id}_{channel}'"
     ),
+    r"^[^{}]*(\{id\}[^{}]*\{class\}|\{class\}[^{}]*\{id\})[^{}]*$": (
+        "write {id} and {class} once each, such as '{id}_{class}'"
+    ),
     r"^[a-z0-9][a-z0-9_-]*$": "use lowercase letters, digits, _ and -, with a letter or digit first, such as b0-big",
     r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "use letters, digits, _ and -, with a letter or digit first, such as red",
     r"^(0|[1-9][0-9]*)$": "use the number of a fold, counted from 0, such as 2",

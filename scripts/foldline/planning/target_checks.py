@@ -26,6 +26,7 @@ def target_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             "set; set one of them: target_column to the column of the labels, or target_columns to a list of columns "
             "with a 0 or 1 for each class, such as [MEL, NV]"
         )
+    yield from _row_per_class_problems(dataset)
     if columns is None:
         return
     shown = listing(columns, limit=20)
@@ -50,6 +51,26 @@ def target_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             "config: dataset.submission.form is 'labels', so the submission has one column of predicted classes, but "
             "dataset.target_columns gives it no name; set dataset.submission.column"
         )
+
+
+def _row_per_class_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    pattern, labels = dataset["row_per_class"], dataset["labels"]
+    if pattern is None:
+        return
+    where = f"config: dataset.row_per_class is {pattern!r}, so a sample has a row for each class"
+    if dataset["target_columns"] is not None:
+        yield f"{where}, but dataset.target_columns is set; remove one of them"
+    if dataset["train_records"] is not None or dataset["test_records"] is not None:
+        yield f"{where}, but TFRecords have one record per sample; set dataset.row_per_class to null"
+    if labels["kind"] == BINARY or len(labels["classes"]) < 2:
+        yield (
+            f"{where}; set dataset.labels.kind to multilabel, or to multiclass if every sample has exactly one class, "
+            "and name the classes in dataset.labels.classes as the ids do"
+        )
+    if labels["cells"] not in (AUTO, FLAGS) or labels["first_number"] != AUTO:
+        yield f"{where} with a label of 0 or 1; remove dataset.labels.cells and first_number"
+    if dataset["submission"]["form"] == LABELS:
+        yield f"{where}, in the submission too, but dataset.submission.form is 'labels'; set it to columns"
 
 
 def rename_problems(dataset: Mapping[str, Any]) -> Iterator[str]:

@@ -195,6 +195,14 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
             },
             "dataset.test_table is null, so the test rows are the files that match dataset.test_images, but models",
         ),
+        (
+            {"dataset__row_per_class": "{id}_{class}"},
+            "so a sample has a row for each class; set dataset.labels.kind",
+        ),
+        (
+            {"dataset__row_per_class": "{id}_{class}", "dataset__labels": {**ATLAS, "cells": "names"}},
+            "with a label of 0 or 1; remove dataset.labels.cells and first_number",
+        ),
         ({"dataset__test_columns": {"name": "x"}}, "dataset.test_columns has 'name', which is not a column of this"),
         ({"dataset__submission": {"columns": {"x": "y"}}}, "dataset.submission.columns has 'x', which is not a column"),
         (

@@ -97,6 +97,28 @@ def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any
         read({**listed, "test_images": "images/x{id}.png"})
 
 
+def test_tables_may_have_one_row_per_class(dataset: dict[str, Any]) -> None:
+    root, classes = Path(dataset["root"]), ["any", "other"]
+    long = {**dataset, "row_per_class": "{id}_{class}", "group_column": None, "metadata_columns": []}
+    long["labels"] = dataset["labels"] | {"kind": "multilabel", "classes": classes, "empty": True}
+    labels = {sample.row.id: sample.row.target for sample in read(dataset).splits["train"]}
+
+    def per_class(rows: dict[str, str]) -> list[list[str]]:
+        added = [[f"{name}_{class_name}", label] for name, label in rows.items() for class_name in classes]
+        return [["image_name", "target"], *added]
+
+    rewrite(root / "train.csv", lambda _: per_class(labels))
+    rewrite(root / "sample_submission.csv", lambda rows: per_class({row[0]: row[1] for row in rows[1:]}))
+    data = read(long)
+    assert {sample.row.id: sample.row.target for sample in data.splits["train"]} == {
+        name: label * 2 for name, label in labels.items()
+    }
+    assert data.submission[2:5] == ["s008_any", "s008_other", "s009_any"]
+    assert read({**long, "test_table": "sample_submission.csv"}).splits["test"].rows.id == data.splits["test"].rows.id
+    made = read({**long, "sample_submission": None})
+    assert made.submission == data.submission
+
+
 def test_there_may_be_no_test_split(dataset: dict[str, Any]) -> None:
     (Path(dataset["root"]) / "sample_submission.csv").unlink()
     data = read({**dataset, "test_table": None, "test_images": None})

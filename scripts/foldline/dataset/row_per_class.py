@@ -1,0 +1,139 @@
+"""Tables with one row per sample and class, whose ids hold both: `ID_12649067b_epidural`.
+
+Standard library only, because the process that builds the DAG imports it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from foldline.dataset.cell_values import canonical
+from foldline.dataset.class_columns import flags_cell
+from foldline.dataset.raw_table import RawTable
+from foldline.errors import FoldlineError, listing
+
+ID, CLASS = "{id}", "{class}"
+
+
+@dataclass(frozen=True)
+class RowPerClass:
+    """How the ids of such a table are made.
+
+    Attributes:
+        pattern: an id, with `{id}` for the sample and `{class}` for the class.
+        classes: names of the classes, (n_classes,).
+    """
+
+    pattern: str
+    classes: tuple[str, ...]
+
+    def name(self, sample: str, class_name: str) -> str:
+        """The id of a row."""
+        return "".join({ID: sample, CLASS: class_name}.get(part, part) for part in self._parts)
+
+    def split(self, name: str) -> tuple[str, str] | None:
+        """Sample and class of an id; None if it has another form. A class that ends in another one's name wins."""
+        found = self._form.fullmatch(name)
+        return (found["id"], found["class"]) if found else None
+
+    @property
+    def words(self) -> str:
+        """What an id should be, for a message."""
+        return f"{self.pattern!r} with one of the classes {listing(self.classes, limit=30)}"
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        return re.split(r"(\{id\}|\{class\})", self.pattern)
+
+    @cached_property
+    def _form(self) -> re.Pattern[str]:
+        classes = "|".join(re.escape(name) for name in sorted(self.classes, key=len, reverse=True))
+        # As short as possible, so that the longest class that fits is found.
+        groups = {ID: "(?P<id>.+?)", CLASS: f"(?P<class>{classes})"}
+        return re.compile("".join(groups.get(part) or re.escape(part) for part in self._parts), re.DOTALL)
+
+
+def join_rows(
+    raw: RawTable, form: RowPerClass, *, id_column: str, target: str | None, separator: str, same: Sequence[str]
+) -> RawTable:
+    """A table with one row per sample, and label cells of a 0 or 1 for each class.
+
+    A row that is there twice with the same label counts once. A table without labels may also have one row per sample:
+    if no id has the form, it is returned as it is.
+
+    Args:
+        raw: the table.
+        form: how ids are made.
+        id_column: column of the ids.
+        target: column of the labels; None if there are none.
+        separator: see `labels.Labels`.
+        same: columns that are equal in all rows of a sample.
+
+    Raises:
+        FoldlineError: an id has another form, a row of a class is missing, rows of a sample contradict each other, or
+            a label is not 0 or 1.
+    """
+    names = [form.split(name) for name in raw.columns[id_column]]
+    if target is None and not any(names):
+        return raw
+    wrong = [
+        (line, f"id {name!r} (column {id_column})")
+        for line, name, found in zip(raw.lines, raw.columns[id_column], names, strict=True)
+        if found is None
+    ]
+    if wrong:
+        raise raw.error(wrong, f"an id is {form.words}; correct dataset.row_per_class or dataset.labels.classes")
+    rows: dict[str, dict[str, int]] = {}
+    for number, found in enumerate(names):
+        if found is not None:
+            first = rows.setdefault(found[0], {}).setdefault(found[1], number)
+            if target and canonical(raw.columns[target][first]) != canonical(raw.columns[target][number]):
+                wrong.append((raw.lines[number], f"another label than in {raw.unit} {raw.lines[first]}, for one id"))
+    if wrong:
+        raise raw.error(wrong, "keep one of the rows")
+    _check_rows(raw, rows, form, same)
+    firsts = [min(of_class.values()) for of_class in rows.values()]
+    columns: dict[str, Sequence[str]] = {name: [raw.columns[name][first] for first in firsts] for name in same}
+    if target:
+        columns[target] = _cells(raw, rows, form, target, separator)
+    return replace(raw, lines=[raw.lines[first] for first in firsts], columns={**columns, id_column: list(rows)})
+
+
+def _check_rows(raw: RawTable, rows: Mapping[str, Mapping[str, int]], form: RowPerClass, same: Sequence[str]) -> None:
+    """Refuse samples without a row of some class, or with different values of a column."""
+    wrong = []
+    for sample, of_class in rows.items():
+        absent = [name for name in form.classes if name not in of_class]
+        if absent:
+            line = raw.lines[min(of_class.values())]
+            wrong.append((line, f"id {sample!r} has no row of the class {listing(absent)}"))
+    if wrong:
+        raise raw.error(
+            wrong, "every sample needs a row of each class; add the rows, or correct dataset.labels.classes"
+        )
+    for column in same:
+        cells = raw.columns[column]
+        wrong = [
+            (raw.lines[min(of_class.values())], f"id {sample!r} has several values in column {column}")
+            for sample, of_class in rows.items()
+            if len({canonical(cells[number]) for number in of_class.values()}) > 1
+        ]
+        if wrong:
+            raise raw.error(wrong, "all rows of a sample need the same value; correct the table")
+
+
+def _cells(
+    raw: RawTable, rows: Mapping[str, Mapping[str, int]], form: RowPerClass, target: str, separator: str
+) -> list[str]:
+    """Label cell of each sample, (n_samples,)."""
+    labels, cells, wrong = raw.columns[target], [], []
+    for sample, of_class in rows.items():
+        try:
+            texts = [labels[of_class[name]] for name in form.classes]
+            cells.append(flags_cell([f"{target} of {name}" for name in form.classes], texts, separator))
+        except FoldlineError as error:
+            wrong.append((raw.lines[min(of_class.values())], f"the label of id {sample!r} {error}"))
+    if wrong:
+        raise raw.error(wrong, "correct the table")
+    return cells
