@@ -1,6 +1,7 @@
 """The two exceptions of Foldline, and helpers for their messages."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 
 class FoldlineError(Exception):
@@ -8,6 +9,20 @@ class FoldlineError(Exception):
 
     The message is written for the user: where (file, line, key, id), what is wrong and what is allowed, and what to do.
     """
+
+
+class SeveralProblemsError(FoldlineError):
+    """Several problems at once.
+
+    Attributes:
+        problems: a line for each.
+    """
+
+    def __init__(self, problems: Sequence[str], *, limit: int) -> None:
+        self.problems = list(problems)
+        rest = len(self.problems) - limit
+        lines = [f"{len(self.problems)} problems", *self.problems[:limit], *([f"and {rest} more"] if rest > 0 else [])]
+        super().__init__("\n".join(lines))
 
 
 class StoppedError(Exception):
@@ -23,11 +38,33 @@ def listing(items: Sequence[str], *, limit: int = 10) -> str:
 
 def problems_error(problems: Sequence[str], *, limit: int = 40) -> FoldlineError:
     """One error for several problems of one kind: the only problem, or a line for each of at most `limit`."""
-    if len(problems) == 1:
-        return FoldlineError(problems[0])
-    shown, rest = list(problems[:limit]), len(problems) - limit
-    lines = [f"{len(problems)} problems", *shown, *([f"and {rest} more"] if rest > 0 else [])]
-    return FoldlineError("\n".join(lines))
+    return FoldlineError(problems[0]) if len(problems) == 1 else SeveralProblemsError(problems, limit=limit)
+
+
+class Problems:
+    """Collects errors of checks that do not need each other, so that all are reported at once."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """End the body at its first `FoldlineError`, and keep that."""
+        try:
+            yield
+        except SeveralProblemsError as error:
+            self._found += error.problems
+        except FoldlineError as error:
+            self._found.append(str(error))
+
+    def check(self) -> None:
+        """Raise what was collected.
+
+        Raises:
+            FoldlineError: names all problems, each once.
+        """
+        if self._found:
+            raise problems_error(list(dict.fromkeys(self._found)))
 
 
 def tensorflow_message(error: Exception) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from foldline.dataset.labels import BINARY
 from foldline.dataset.metadata import MetadataColumnConfig
-from foldline.errors import FoldlineError, listing
-from foldline.planning.dataset_section import class_names_of, scored_classes_of, target_of
+from foldline.errors import FoldlineError, Problems, listing
+from foldline.planning.dataset_section import TRAIN, class_names_of, scored_classes_of, target_of
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
 
@@ -17,6 +17,8 @@ MOST_TOLD = 5
 
 def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, stratify_by: Sequence[str] = ()) -> None:
     """Raise an error if the data cannot be used as the configuration says.
+
+    Splits without rows, because their tables are wrong, are left out.
 
     Args:
         dataset: the `dataset` section of the completed configuration.
@@ -30,11 +32,18 @@ def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, st
             class); or most rows have values of the columns to stratify by that are in fewer groups than there are
             folds.
     """
+    problems = Problems()
     for split, samples in data.splits.items():
-        _check_metadata(dataset, data.tables[split], samples)
-    _check_classes(dataset, data)
-    _check_groups(dataset, data.splits["train"], fold_count)
-    _check_strata(dataset, data.splits["train"], fold_count, stratify_by)
+        with problems.collected():
+            _check_metadata(dataset, data.tables[split], samples)
+    if TRAIN in data.splits:
+        with problems.collected():
+            _check_classes(dataset, data)
+        with problems.collected():
+            _check_groups(dataset, data.splits[TRAIN], fold_count)
+        with problems.collected():
+            _check_strata(dataset, data.splits[TRAIN], fold_count, stratify_by)
+    problems.check()
 
 
 def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:

@@ -250,16 +250,21 @@ class DataIndexer:
     def _read_rows(self) -> RawData:
         if self._data is None:
             try:
-                data = read_raw_data(
-                    self._dataset, files=self._files, pinned=self._pinned, record_tables=self._record_tables
+                self._data = read_raw_data(
+                    self._dataset,
+                    files=self._files,
+                    pinned=self._pinned,
+                    record_tables=self._record_tables,
+                    check=self._check,
                 )
-                count, columns = self._folds["count"], self._folds["stratify_by"]
-                check_data(self._dataset, data, fold_count=count, stratify_by=columns)
             except BaseException:
                 self._store_files()
                 raise
-            self._data = data
         return self._data
+
+    def _check(self, data: RawData) -> None:
+        count, columns = self._folds["count"], self._folds["stratify_by"]
+        check_data(self._dataset, data, fold_count=count, stratify_by=columns)
 
     def _store_files(self) -> None:
         """Store the files that were read before the data turned out to be wrong: they need not be read again."""

@@ -8,7 +8,7 @@ from typing import Any
 from foldline.dataset.channels import CHANNEL, joint_digest
 from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import SampleTable, read_sample_table
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, Problems, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of, is_made_table
 from foldline.planning.image_facts import ImageFiles
@@ -34,18 +34,24 @@ class ImageSource:
 
     def samples(self, labels: Labels) -> Samples:
         """See `raw_data.Source`."""
-        rows = self._read.rows(labels)
-        paths = self._files.paths(rows.id, self._channels)
+        problems, table = Problems(), self._read
+        paths = self._files.paths(table.ids, self._channels)
         per_row = max(1, len(self._channels))
 
         def row_of(number: int) -> str:
             row = number // per_row
-            return f"{self.table}, {self._read.raw.unit} {rows.line[row]}: id {rows.id[row]!r}"
+            return f"{self.table}, {table.raw.unit} {table.raw.lines[row]}: id {table.ids[row]!r}"
 
-        facts = self._images.facts(paths, row_of=row_of)
+        with problems.collected():
+            rows = table.rows(labels)
+        with problems.collected():
+            facts = self._images.facts(paths, row_of=row_of)
+        if self._channels:
+            with problems.collected():
+                _check_channel_files(self._images, self._files, set(table.ids), self._channels)
+        problems.check()
         if not self._channels:
             return Samples(rows, facts.checksums, facts.sizes, images={**facts.columns, "id": rows.id})
-        _check_channel_files(self._images, self._files, set(rows.id), self._channels)
         of_rows = [slice(start, start + per_row) for start in range(0, len(paths), per_row)]
         return Samples(
             rows,

@@ -5,7 +5,7 @@ image files. Jobs do not use this module.
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -15,7 +15,7 @@ from foldline.dataset.class_words import ClassWords
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Row
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, Problems, listing
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_section import EXTERNAL, TEST, TRAIN, image_table, labels_of, splits_of
@@ -74,6 +74,7 @@ def read_raw_data(
     files: RawFiles | None = None,
     pinned: Path | None = None,
     record_tables: str = RECORD_TABLES,
+    check: Callable[[RawData], None] = lambda data: None,
 ) -> RawData:
     """Read and check the tables, and what is not known yet of image files and TFRecord files.
 
@@ -83,50 +84,86 @@ def read_raw_data(
         pinned: table of the rows and digests of the example, used while the example is not completely on disk; None
             for the user's own data.
         record_tables: folder or URL of the tables that are made from TFRecord files.
+        check: raises an error for rows that cannot be used; it gets the splits that could be read.
 
     Raises:
-        FoldlineError: a table is missing or wrong, an image is missing, a TFRecord file cannot be used, an id is in
-            two splits, or the sample submission does not match the test table.
+        FoldlineError: names all problems: a table is missing or wrong, an image is missing, a TFRecord file cannot be
+            used, an id is in two splits, the sample submission does not match the test table, or `check` found some.
     """
     if pinned is not None and not _example_is_written(dataset, pinned):
-        return _pinned_data(dataset, pinned)
+        data = _pinned_data(dataset, pinned)
+        check(data)
+        return data
     with garbage_search_paused():
-        return _read_tables(dataset, files or RawFiles(), record_tables)
+        return _read_tables(dataset, files or RawFiles(), record_tables, check)
 
 
-def _read_tables(dataset: Mapping[str, Any], files: RawFiles, record_tables: str) -> RawData:
+def _read_tables(
+    dataset: Mapping[str, Any], files: RawFiles, record_tables: str, check: Callable[[RawData], None]
+) -> RawData:
+    problems = Problems()
+    sources = _sources(dataset, files, record_tables, problems)
+    labels, open_labels = None, labels_of(dataset)
+    if TRAIN in sources:
+        with problems.collected():
+            labels = _with_reading(open_labels, sources)
+    splits: dict[str, Samples] = {}
+    for split, source in sources.items():
+        # Rows of the test split have no labels to read.
+        if labels is not None or split == TEST:
+            with problems.collected():
+                splits[split] = source.samples(labels or open_labels)
+    tables = {split: source.table for split, source in sources.items()}
+    with problems.collected():
+        _check_ids_of_splits(splits, tables)
+    data = RawData(splits, [], True, tables, "", labels or open_labels)
+    with problems.collected():
+        check(data)
+    if TEST in splits:
+        with problems.collected():
+            data = _with_submission(data, dataset, record_tables)
+    problems.check()
+    return data
+
+
+def _sources(dataset: Mapping[str, Any], files: RawFiles, record_tables: str, problems: Problems) -> dict[str, Source]:
+    """The splits whose tables or records can be read."""
     listings = BucketListings()
     sources: dict[str, Source] = {}
     for split in splits_of(dataset):
-        split_files = image_table(dataset, split)
-        if split_files is None:
-            sources[split] = RecordSource(dataset, split, record_tables, files)
-        else:
+        with problems.collected():
+            split_files = image_table(dataset, split)
+            if split_files is None:
+                sources[split] = RecordSource(dataset, split, record_tables, files)
+                continue
             if not split_files.table:
                 split_files = replace(split_files, table=storage.join(record_tables, f"{split}.csv"))
                 write_listed_table(split_files.table, dataset, split_files)
             images = listings if storage.is_url(split_files.images) else files.images
             sources[split] = ImageSource(dataset, split, split_files, images)
-    # One reading of the labels for all rows: a table with some of the classes can leave open what its numbers mean.
+    return sources
+
+
+def _with_reading(labels: Labels, sources: Mapping[str, Source]) -> Labels:
+    """One reading for all rows: a table with some of the classes can leave open what its numbers mean."""
     label_cells = sources[TRAIN].label_cells()
     if EXTERNAL in sources:
         for text, where in sources[EXTERNAL].label_cells().items():
             label_cells.setdefault(text, where)
-    labels = resolve(labels_of(dataset), label_cells)
-    splits = {split: source.samples(labels) for split, source in sources.items()}
-    tables = {split: source.table for split, source in sources.items()}
-    _check_ids_of_splits(splits, tables)
-    if TEST not in splits:
-        return RawData(splits, [], True, tables, "", labels)
-    test_ids = splits[TEST].rows.id
+    return resolve(labels, label_cells)
+
+
+def _with_submission(data: RawData, dataset: Mapping[str, Any], record_tables: str) -> RawData:
+    """The data with what the sample submission says, which is written if the user has none."""
+    test_ids = data.splits[TEST].rows.id
     if dataset["sample_submission"] is None:
-        sample_submission = storage.join(record_tables, "sample_submission.csv")
-        write_sample_submission(sample_submission, dataset, test_ids)
+        path = storage.join(record_tables, "sample_submission.csv")
+        write_sample_submission(path, dataset, test_ids)
     else:
-        sample_submission = storage.join(dataset["root"], dataset["sample_submission"])
-    sample = read_sample_submission(sample_submission, dataset, test_ids)
-    words = class_words_of(sample, dataset, labels)
-    return RawData(splits, sample.facts(), True, tables, sample_submission, labels, words)
+        path = storage.join(dataset["root"], dataset["sample_submission"])
+    sample = read_sample_submission(path, dataset, test_ids)
+    words = class_words_of(sample, dataset, data.labels)
+    return replace(data, submission=sample.facts(), sample_submission=path, class_words=words)
 
 
 def _check_ids_of_splits(splits: Mapping[str, Samples], tables: Mapping[str, str]) -> None:

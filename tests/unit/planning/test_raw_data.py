@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -369,3 +370,28 @@ def test_packages_that_records_need_are_named(records: dict[str, Any], monkeypat
     monkeypatch.setitem(sys.modules, "foldline.tfrecords.record_index", None)
     with pytest.raises(FoldlineError, match=r"dataset\.train_records: .* needs google-crc32c and pillow"):
         read(records)
+
+
+def test_all_problems_of_the_data_are_reported_at_once(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    rewrite(root / "train.csv", lambda rows: [*rows[:2], [*rows[2][:-1], "maybe"], *rows[3:]])
+    (root / "images" / "s003.png").unlink()
+    rewrite(root / "sample_submission.csv", lambda rows: [*rows[:-1], ["s099", "0"]])
+    with pytest.raises(FoldlineError) as caught:
+        read(dataset)
+    lines = str(caught.value).splitlines()
+    assert lines[0] == f"{len(lines) - 1} problems"
+    for words in (
+        "train.csv, line 3: label 'maybe'",
+        "image .*s003.png does not exist",
+        "sample_submission.csv: 1 ids",
+    ):
+        assert [line for line in lines[1:] if re.search(words, line)], words
+
+
+@pytest.mark.parametrize("absent", ["test.csv", "sample_submission.csv"])
+def test_a_missing_table_hides_no_other_one(dataset: dict[str, Any], absent: str) -> None:
+    for name in ("train.csv", absent):
+        (Path(dataset["root"]) / name).unlink()
+    with pytest.raises(FoldlineError, match=rf"2 problems\n.*train\.csv: no such table.*\n.*{absent}: no such table"):
+        read(dataset)

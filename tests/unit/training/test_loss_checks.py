@@ -18,7 +18,9 @@ def test_a_loss_that_does_not_change_names_the_keys(losses: list[float], epochs:
     with pytest.raises(FoldlineError) as caught:
         check_learning("b0 fold 1", losses, epochs)
     number = len(epochs) + 1
-    assert f"the loss is 0.5 in every step of epoch {number} and does not change, so nothing is learned; raise" in str(caught.value)
+    assert f"the loss is 0.5 in every step of epoch {number} and does not change, so nothing is learned; raise" in str(
+        caught.value
+    )
     for key in ("learning_rate", "trainable", "weights: none"):
         assert key in str(caught.value)
 
