@@ -41,6 +41,7 @@ from foldline.planning import requirements
 
 try:
     from foldline.errors import FoldlineError
+    from foldline.images.options import memory_mb
     from foldline.io.system_errors import explained
     from foldline.planning.config_files import check_file
     from foldline.planning.config_reader import ConfigSource, read_config
@@ -122,6 +123,8 @@ MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])
 LABELED_SPLITS = ["train", "external"] if config["dataset"]["external"] else ["train"]
+# Memory of a step whose two workers each decode an image of the largest size.
+IMAGES_MB = memory_mb(config["dataset"]["max_megapixels"], images=2)
 LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
 # Chips that a job of training or prediction requests from the scheduler. "auto" requests none and takes what it finds.
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}

@@ -48,8 +48,8 @@ rule scan_images:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        # Measured in the example: 0.2 GB and 3 CPU-s. A worker holds one decoded image at a time.
-        mem_mb=mem_mb_per_attempt(1000),
+        # Measured in the example: 0.2 GB and 3 CPU-s. Each of two workers holds one image at a time.
+        mem_mb=mem_mb_per_attempt(IMAGES_MB),
         runtime=60,
         disk_mb=1000,
     params:
@@ -146,8 +146,8 @@ rule shard_records:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        # Measured in the example: 0.2 GB and 3 CPU-s. A worker holds one decoded image at a time.
-        mem_mb=mem_mb_per_attempt(1000),
+        # Measured in the example: 0.2 GB and 3 CPU-s. Each of two workers holds one image at a time.
+        mem_mb=mem_mb_per_attempt(IMAGES_MB),
         runtime=120,
         disk_mb=lambda wildcards: RUN.plan.disk_mb_of_shard(int(wildcards.size), wildcards.split),
     params:

@@ -1,8 +1,10 @@
 """Decode image files to upright 8-bit pixels with one or three channels; damage is an error.
 
-libjpeg-turbo decodes JPEG, at a reduced scale if that is enough, libpng PNG of 16 bits, `tiff_decoding` TIFF, and
-Pillow the other formats.
+libjpeg-turbo decodes JPEG, at a reduced scale if that is enough, libwebp WebP, `tiff_decoding` TIFF, libpng most PNG
+files, and Pillow those with palettes or a single bit.
 """
+
+from collections.abc import Callable
 
 import imagecodecs
 import numpy as np
@@ -18,6 +20,8 @@ from foldline.images.picture import Peak, Picture, upright
 from foldline.images.samples import Samples, on_black, scaled_to_8_bit
 from foldline.images.tiff_decoding import decode_page
 
+# Raw modes of PNG files whose samples are the picture; Pillow would need four bytes for a pixel of three.
+DIRECT = ("L", "LA", "RGB", "RGBA")
 GRAY_MODES = ("1", "L", "LA")
 ALPHA_MODES = ("LA", "PA", "RGBA")
 MODES = (*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -46,8 +50,13 @@ def decode(
         picture = _decode_jpeg(data, header, header.jpeg, options, (min_width, min_height))
     elif header.tiff:
         picture = decode_page(data, header.tiff, options)
+    elif header.format == "WEBP":
+        picture = Picture.whole(_without_alpha(_decoded(imagecodecs.webp_decode, data)))
     elif ";16" in header.raw_mode:
-        picture = _decode_deep_png(data, options)
+        # A transparent color becomes alpha.
+        picture = _deep_picture(_decoded(imagecodecs.png_decode, data), 16, options)
+    elif header.raw_mode in DIRECT:
+        picture = Picture.whole(_without_alpha(_decoded(imagecodecs.png_decode, data)))
     else:
         picture = Picture.whole(_decode_8_bit(data))
     return upright(picture, header.orientation)
@@ -62,13 +71,19 @@ def _decode_jpeg(
     return decode_jpeg(data, jpeg, width, height)
 
 
-def _decode_deep_png(data: bytes, options: ImageOptions) -> Picture:
-    """Decode a PNG of 16 bits; a transparent color becomes alpha."""
+def _decoded(decoder: Callable[[bytes], npt.NDArray[np.generic]], data: bytes) -> Samples:
+    """Samples of a file, (height, width, 1 to 4)."""
     try:
-        samples = np.asarray(imagecodecs.png_decode(data))
+        samples = np.asarray(decoder(data))
     except Exception as error:  # An exception class of its own for each codec.
         raise damaged(error) from error
-    return _deep_picture(samples.reshape(*samples.shape[:2], -1), 16, options)
+    return samples.reshape(*samples.shape[:2], -1)
+
+
+def _without_alpha(samples: Samples) -> npt.NDArray[np.uint8]:
+    """Composite samples of 8 bits on black; the last of 2 or 4 is alpha."""
+    has_alpha = samples.shape[2] in (2, 4)
+    return on_black(samples, 255, 255) if has_alpha else scaled_to_8_bit(samples, 255)
 
 
 def _deep_picture(samples: Samples, bits: int, options: ImageOptions) -> Picture:

@@ -14,14 +14,13 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
 from foldline.images.jpeg import HUFFMAN, JpegHeader, read_jpeg_header
-from foldline.images.options import DEFAULT, ImageOptions
-from foldline.images.tiff import COLORS, PALETTE, TiffPage, parse_page, read_pages
+from foldline.images.options import BYTES_PER_PIXEL, DEFAULT, ImageOptions
+from foldline.images.tiff import COLORS, NONE, PALETTE, TiffPage, parse_page, read_pages
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
+from foldline.images.webp import is_webp, read_webp_header
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-PILLOW_FORMATS = ("PNG", "WEBP")
-# Bytes of decoded samples for each pixel that `options.max_megapixels` allows: 16-bit RGBA.
-MOST_SAMPLE_BYTES = 8
+PILLOW_FORMATS = ("PNG",)
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
 # By the number of components.
@@ -73,6 +72,13 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
         return _jpeg_header(data, options)
     if data.startswith(TIFF_SIGNATURES):
         return _tiff_header(data, options)
+    if is_webp(data):
+        webp = read_webp_header(data)
+        check_area(webp.width, webp.height, options)
+        if webp.frames > 1:
+            raise UnusableImageError(f"animated: {webp.frames} frames")
+        width, height = (webp.width, webp.height) if webp.orientation < 5 else (webp.height, webp.width)
+        return Header("WEBP", "RGB", "", width, height, webp.orientation, plain=False)
     late_exif = _check_png(data) if data.startswith(PNG_SIGNATURE) else b""
     with open_image(data) as image:
         check_area(*image.size, options)
@@ -138,10 +144,12 @@ def _tiff_header(data: bytes, options: ImageOptions) -> Header:
     # Tiles may be larger than the picture.
     check_area(page.width, page.height, options)
     check_area(page.across * page.tile[1], page.down * page.tile[0], options)
-    megabytes = page.width * page.height * page.samples * page.sample_bytes / 1e6
-    if megabytes > MOST_SAMPLE_BYTES * options.max_megapixels:
+    samples = page.width * page.height * page.samples * page.sample_bytes
+    strip = page.tile[0] * page.tile[1] * page.samples * page.sample_bytes if page.compression != NONE else 0
+    if len(data) + samples + strip > (BYTES_PER_PIXEL - 1) * options.max_megapixels * 1e6:
         raise UnusableImageError(
-            f"{megabytes:,.0f} MB of samples; dataset.max_megapixels allows {MOST_SAMPLE_BYTES} bytes for each pixel"
+            f"{(len(data) + samples + strip) / 1e6:,.0f} MB to decode; dataset.max_megapixels allows {BYTES_PER_PIXEL} "
+            "bytes for each pixel"
         )
     width, height = (page.width, page.height) if page.orientation < 5 else (page.height, page.width)
     mode = "L" if COLORS[page.photometric] == 1 and page.photometric != PALETTE else "RGB"

@@ -1,5 +1,6 @@
 """How image files are read: the keys of the section `dataset` that decoders see."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,12 @@ from typing import Any
 # 150 megapixels.
 MAX_MEGAPIXELS = 150
 FULL = "full"
+# Most bytes of memory for each pixel that is allowed: file, samples, a decompressed strip and the 8-bit picture.
+BYTES_PER_PIXEL = 16
+# Most bytes of a file for each pixel that is allowed: 16-bit RGBA without compression.
+FILE_BYTES_PER_PIXEL = 8
+# Memory in MB of a process without images.
+PROCESS_MB = 150
 
 
 @dataclass(frozen=True)
@@ -24,12 +31,22 @@ class ImageOptions:
     page: int | None = None
     white: float | None = None
 
+    @property
+    def max_bytes(self) -> float:
+        """Largest file."""
+        return FILE_BYTES_PER_PIXEL * self.max_megapixels * 1e6
+
     @classmethod
     def settings(cls, dataset: Mapping[str, Any]) -> dict[str, Any]:
         """The fields, from the section `dataset` of a completed configuration."""
         intensity = dataset["intensity"]
         white = None if intensity == FULL else intensity.get("max", 2 ** intensity.get("bits", 0) - 1)
         return {"max_megapixels": dataset["max_megapixels"], "page": dataset["page"], "white": white}
+
+
+def memory_mb(max_megapixels: float, *, images: int) -> int:
+    """Memory in MB that a step needs to decode some images at a time, each of the largest size."""
+    return math.ceil(PROCESS_MB * (images + 1) + images * BYTES_PER_PIXEL * max_megapixels)
 
 
 DEFAULT = ImageOptions()

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError
@@ -17,6 +18,7 @@ from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
 from foldline.images.picture import Peak, Picture
 from foldline.images.resizing import record_image
+from foldline.io.files import sha256_of_file
 from foldline.io.storage import is_url, md5_as_listed, read
 from foldline.io.system_errors import reason
 from foldline.tfrecords.record_location import RecordLocation, read_image
@@ -127,6 +129,10 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
     image = _ScannedImage()
     location = RecordLocation.parse(path)
     try:
+        if location is None and (problem := too_large(path, reading)):
+            image.bytes, image.sha256 = Path(path).stat().st_size, sha256_of_file(path)
+            image.listed, image.problem = image.sha256, problem
+            return image
         data = _read(path, image_feature)
         image.bytes, image.sha256 = len(data), hashlib.sha256(data).hexdigest()
         image.listed = md5_as_listed(data) if location is None and is_url(path) else image.sha256
@@ -202,6 +208,14 @@ def _named_errors(path: str, name: str) -> Iterator[None]:
 
 def _name(path: str) -> str:
     return path.rsplit("/", 1)[-1]
+
+
+def too_large(path: str, reading: ImageOptions) -> str:
+    """What to say of a file on a disk that is too large to be read; "" if it is not."""
+    size = 0 if is_url(path) else Path(path).stat().st_size
+    if size <= reading.max_bytes:
+        return ""
+    return f"a file of {size / 1e6:,.0f} MB; dataset.max_megapixels allows {reading.max_bytes / 1e6:,.0f} MB"
 
 
 def _read(path: str, image_feature: str) -> bytes:

@@ -11,8 +11,6 @@ weights files without a digest in their name, and HDF5 files, have no checksums,
 """
 
 import io
-import resource
-import signal
 import struct
 import sys
 import tempfile
@@ -20,14 +18,12 @@ import time
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -38,6 +34,7 @@ if __name__ == "__main__":
     for folder in ("scripts", "tests"):
         sys.path.insert(0, str(Path(__file__).resolve().parents[3] / folder))
 
+from faults.campaign.mutation import NUMBERS, bounded, mutated
 from fixtures.pictures import photograph, saved
 from fixtures.small_training import small_network
 from fixtures.torch_files import example_arrays, legacy_file, zip_file
@@ -51,9 +48,6 @@ from foldline.tfrecords.record_index import RecordNames, index_file
 COUNT, SEED = 2000, 1
 # For one file, beside what the process has already.
 MEGABYTES, SECONDS = 400, 10
-# Bytes that are more likely than others: ends of varints, instructions of pickles, signs.
-INTERESTING = b"\x00\x01\x7f\x80\xff(.}q\x86\x8aRbsuXQKJhr"
-NUMBERS = (0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
 NAMES = RecordNames(id="image_name", target="target", group=None, metadata=("age", "sex"))
 
 
@@ -65,33 +59,6 @@ class Tally:
     read: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
-
-
-def mutated(data: bytes, random: Random) -> bytes:
-    """Change some bytes: replaced, flipped, inserted, removed, repeated, overwritten by a number, or cut off."""
-    out = bytearray(data)
-    for _ in range(random.choice((1, 1, 1, 2, 3, 8))):
-        if not out:
-            return b""
-        at = random.randrange(len(out))
-        kind = random.randrange(8)
-        if kind == 0:
-            out[at] ^= 1 << random.randrange(8)
-        elif kind == 1:
-            out[at] = random.choice(INTERESTING)
-        elif kind == 2:
-            out[at:at] = random.randbytes(random.randrange(1, 9))
-        elif kind == 3:
-            del out[at : at + random.choice((1, 1, 4, 64))]
-        elif kind == 4:
-            out[at:at] = out[at : at + random.randrange(1, 200)]
-        elif kind == 5:
-            out[at : at + 8] = struct.pack("<Q", random.choice(NUMBERS))
-        elif kind == 6:
-            out[at : at + 4] = struct.pack("<I", random.choice(NUMBERS) & 0xFFFFFFFF)
-        else:
-            del out[at:]
-    return bytes(out)
 
 
 def framed(message: bytes, length: int | None = None) -> bytes:
@@ -276,26 +243,6 @@ KINDS: dict[str, Callable[[Random, Path], str]] = {
     "pickles in archives": check_zipped_pickle,
     "weights of Keras": check_keras_weights,
 }
-
-
-@contextmanager
-def bounded(megabytes: int, seconds: int) -> Iterator[None]:
-    """Bound the memory and the time of the body."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"took more than {seconds} s")
-
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    limits = resource.getrlimit(resource.RLIMIT_AS)
-    handler = signal.signal(signal.SIGALRM, stop)
-    resource.setrlimit(resource.RLIMIT_AS, (used + (megabytes << 20), limits[1]))
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, handler)
-        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def campaign(kind: str, *, count: int, seed: int, folder: Path) -> Tally:

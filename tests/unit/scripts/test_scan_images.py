@@ -21,6 +21,7 @@ from foldline.images.options import ImageOptions
 from foldline.images.perceptual_hash import hash_array, perceptual_hash
 from foldline.images.picture import Picture
 from foldline.io.tables import INVENTORY, read_table
+from foldline.tfrecords import image_sources
 from foldline.tfrecords.record_index import RecordNames, index_file
 from foldline.tfrecords.record_tables import write_split_table
 from PIL import Image
@@ -152,6 +153,21 @@ def test_samples_above_white_are_a_problem(root: Path) -> None:
     write_deep(root)
     table = scan(root, reading=ImageOptions(white=1023))
     assert table["problem"].str.contains(r"samples are from 0 to 1023 \(dataset\.intensity\)").all()
+
+
+def test_a_file_beyond_the_limit_is_a_problem_and_not_read_whole(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = root / "pictures" / "s 3.png"
+    path.write_bytes(path.read_bytes() + bytes(9000))
+    options = ImageOptions(max_megapixels=0.001)
+    planned = replace(CONFIG, root=str(root), table=str(root / "train.csv"), reading=options)
+    digest = planned_digest(planned, ONE)
+    reads: list[str] = []
+    monkeypatch.setattr(image_sources, "read", lambda path: reads.append(path) or Path(path).read_bytes())
+    row = scan(root, reading=options, digest=digest).set_index("id").loc["s 3"]
+    assert row["problem"] == "a file of 0 MB; dataset.max_megapixels allows 0 MB"
+    assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert str(path) not in reads
+    assert len(reads) == len(NAMES) - 1
 
 
 def test_oddities_that_touch_no_pixel_are_counted(root: Path, caplog: pytest.LogCaptureFixture) -> None:
