@@ -36,6 +36,13 @@ def file(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def dead_link(path: Path) -> Iterator[None]:
+    """A symbolic link to a disk that is not mounted."""
+    path.symlink_to("/mnt/gone")
+    yield
+
+
+@contextlib.contextmanager
 def full(path: Path) -> Iterator[None]:
     """A disk without a free byte."""
     with mounted(path, "size=64k"):
@@ -50,6 +57,11 @@ def read_only(path: Path) -> AbstractContextManager[Path]:
 
 FAULTS: dict[str, tuple[str, Callable[[Path], AbstractContextManager[object]], tuple[str, ...]]] = {
     "results is a file": ("results", file, ("results is a file, not a folder", "move the file away")),
+    "results is a link to nothing": (
+        "results",
+        dead_link,
+        ("results is a symbolic link to /mnt/gone, which does not exist", "correct or remove the link"),
+    ),
     "results are read-only": ("results", read_only, ("results/keys", "the file system is read-only", "--directory")),
     "the disk of the key files is full": (
         "results/keys",
@@ -79,7 +91,7 @@ def test_results_that_cannot_be_written_are_refused(fault: str, project: Project
     for word in words:
         assert word in line
     # Nothing is broken for the next command.
-    if happens is file:
+    if happens in (file, dead_link):
         (project.folder / name).unlink()
     shutil.rmtree(project.folder / name, ignore_errors=True)
     project.snakemake("-n")

@@ -18,6 +18,7 @@ from foldline.errors import FoldlineError, tensorflow_message
 
 _ELSEWHERE = "free some space, or work on another disk (--directory DIRECTORY)"
 _PERMISSION = "change the permissions of the file and its folders, or give another path"
+_LINK_REMEDY = "correct or remove the link, or create what it leads to"
 _MOUNT = "check the disk or the network mount, and run the same command again"
 
 
@@ -70,6 +71,8 @@ _TENSORFLOW = {
 def reason(error: OSError) -> str:
     """What is wrong with a file, without its path."""
     number = _number_of(error)
+    if link := _dead_link(error):
+        return f"{link} is a symbolic link to {Path(link).readlink()}, which does not exist"
     if number in (errno.ENOTDIR, errno.EEXIST) and (blocking := _blocking_file(error)):
         return f"{blocking} is a file, not a folder"
     if number in _WORDS:
@@ -90,10 +93,11 @@ def system_error(error: OSError | MemoryError, *, path: str = "", remedy: str = 
     number = _number_of(error)
     words, where, what = _WORDS.get(number), path or _path_of(error), reason(error)
     if where:
-        what = f"{where}: {what}"
+        what = what if what.startswith(f"{where} is ") else f"{where}: {what}"
     elif words and number != errno.ENOMEM:
         what = f"{what} ({error.strerror or ' '.join(str(error).split())})"
-    return FoldlineError(f"{what}; {remedy or (words.remedy if words else 'check the path, and run again')}")
+    usual = words.remedy if words else "check the path, and run again"
+    return FoldlineError(f"{what}; {remedy or (_LINK_REMEDY if _dead_link(error) else usual)}")
 
 
 def explained(error: Exception, *, remedy: str = "") -> FoldlineError | None:
@@ -209,3 +213,25 @@ def _blocking_file(error: OSError) -> str:
         if os.path.lexists(part) and not part.is_dir():
             return str(part)
     return ""
+
+
+def _dead_link(error: OSError) -> str:
+    """The first part of a path that is a symbolic link to nothing; "" if there is none or the error is another one."""
+    name = _path_of(error)
+    if _number_of(error) not in (errno.ENOENT, errno.ENOTDIR, errno.EEXIST) or not name:
+        return ""
+    path = Path(name)
+    # A link that leads back to itself is no such link.
+    dead = (part for part in [*reversed(path.parents), path] if part.is_symlink() and not _exists(part))
+    return str(next(dead, ""))
+
+
+def _exists(path: Path) -> bool:
+    """Whether a path leads to anything, or cannot be followed for another reason."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True

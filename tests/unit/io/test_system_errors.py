@@ -32,6 +32,25 @@ def test_the_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
         assert reason(caught.value) == f"{tmp_path / 'results'} is a file, not a folder"
 
 
+@pytest.mark.parametrize("below", [".", "keys", "keys/a.key"])
+def test_a_link_that_leads_nowhere_is_named(below: str, tmp_path: Path) -> None:
+    link = tmp_path / "results"
+    link.symlink_to("/mnt/gone")
+    words = f"{link} is a symbolic link to /mnt/gone, which does not exist"
+    with pytest.raises(OSError) as caught:
+        (link / below).mkdir(parents=True, exist_ok=True)
+    assert str(system_error(caught.value)).endswith(f"{words}; correct or remove the link, or create what it leads to")
+    assert file_problem(link / below) == words
+
+
+def test_a_link_to_itself_is_no_link_to_nothing(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    assert file_problem(tmp_path / "loop") == "a symbolic link that leads back to itself"
+    with pytest.raises(OSError) as caught:
+        (tmp_path / "loop").mkdir(exist_ok=True)
+    assert "which does not exist" not in reason(caught.value)
+
+
 def test_only_errors_of_the_system_are_explained() -> None:
     assert str(explained(MemoryError(), remedy="lower batch_size")) == "out of memory; lower batch_size"
     shortage = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
