@@ -22,6 +22,7 @@ from foldline.planning.batch_checks import batch_error, batch_problems
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.known_labels import find_known_labels
+from foldline.planning.leftover_results import remove_leftovers
 from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import RECORD_TABLES
 from foldline.planning.result_store import LocalResults, check_data_is_visible, open_results
@@ -181,7 +182,8 @@ class Run:
     def start(self, models: Iterable[str] = ()) -> None:
         """Keep other runs out of the working directory until this process ends, and store the plan beside the results.
 
-        Jobs on machines that do not see this disk load the plan from there.
+        Scores and a submission of a test split that the plan no longer has are removed. Jobs on machines that do not
+        see this disk load the plan from there.
 
         Args:
             models: the models of which this run trains a fold.
@@ -193,4 +195,5 @@ class Run:
             raise error
         if self.lock is not None:
             self.lock.start()
+            remove_leftovers(self.plan, self.paths.beside_results)
         self.plan.save(self.paths.beside_results(PLAN_FILE))

@@ -108,6 +108,43 @@ def test_a_single_job_takes_no_lock_and_refreshes_no_key(plan: WorkflowPlan, pat
     assert not (folder / "skin" / ".foldline").exists()
 
 
+SCORES, SCORED, SUBMISSION = "results/test_metrics.json", "results/keys/score_test.built", "results/submission.csv"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "tables", "left"),
+    [
+        (["score_test"], ["train", "test"], [SCORES, SCORED, SUBMISSION]),
+        ([], ["train", "test"], [SUBMISSION]),
+        ([], ["train"], []),
+    ],
+)
+def test_scores_and_submission_that_a_run_does_not_make_are_removed_at_its_start(
+    jobs: list[str],
+    tables: list[str],
+    left: list[str],
+    folder: Path,
+    results: LocalResults,
+    lock: RunLock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    plan = WorkflowPlan(
+        jobs=[Job(rule, {}, {}, {}, (), "key-1") for rule in jobs], tables=dict.fromkeys(tables, "a.csv")
+    )
+    files = [SCORES, SCORED, SUBMISSION, "results/metrics.json"]
+    for name in files:
+        (folder / "skin" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "skin" / name).touch()
+    run = Run(plan, RunPaths(lambda path: f"skin/{path}"), results, lock)
+    run.refresh_keys(files_of)
+    # A dry run ends here; a job in a process of its own has no lock.
+    Run(plan, run.paths).start()
+    assert all((folder / "skin" / name).is_file() for name in files)
+    run.start()
+    assert [name for name in files if (folder / "skin" / name).is_file()] == [*left, "results/metrics.json"]
+    assert caplog.text.count("of an earlier run, because") == 3 - len(left)
+
+
 @pytest.mark.parametrize("exists", [True, False])
 def test_the_example_is_stale_if_its_files_are_gone(
     exists: bool, plan: WorkflowPlan, paths: RunPaths, folder: Path, results: LocalResults
