@@ -8,6 +8,7 @@ Standard library only, because the process that builds the DAG imports it.
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from unicodedata import normalize
 
 # Stands for `DEFAULT_MISSING` in `dataset.missing`.
 DEFAULT = "default"
@@ -24,13 +25,18 @@ _LARGE = re.compile(r"-?[1-9](?:\.[0-9]+)?e\+[0-9]{2,3}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
+def composed(text: str) -> str:
+    """The text in Unicode NFC, which has one spelling for a letter with an accent; macOS writes another (NFD)."""
+    return text if text.isascii() else normalize("NFC", text)
+
+
 def canonical(text: str) -> str:
     """The one spelling of a value: without spaces around it, 3 for 3.0 and 3., 0 for -0.0, 1 for True, 0 for false.
 
-    Line breaks within it are those of Unix, whichever system wrote the table. Only whole numbers as programs write them
-    change, 1e+05 too: 007, 1.10 and 1e5 may be names, so they stay as they are.
+    Line breaks within it are those of Unix, and letters with accents those of NFC, whichever system wrote them. Only
+    whole numbers as programs write them change: 007, 1.10 and 1e5 may be names, so they stay as they are.
     """
-    stripped = text.strip()
+    stripped = composed(text.strip())
     if "\r" in stripped:
         stripped = stripped.replace("\r\n", "\n").replace("\r", "\n")
     if stripped[:1] not in _FIRST:

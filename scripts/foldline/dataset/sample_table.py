@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from foldline.dataset.cell_values import DEFAULT_MISSING, canonical, is_missing
+from foldline.dataset.cell_values import DEFAULT_MISSING, canonical, composed, is_missing
 from foldline.dataset.class_columns import flag_cells
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY, BINARY_LABELS, NUMBERS, Labels
@@ -269,19 +269,25 @@ def _mapped(cells: Sequence[str], change: Callable[[str], str]) -> list[str]:
 
 def _check_ids(raw: RawTable, ids: Sequence[str], column: str) -> None:
     distinct = set(ids)
-    if not distinct.isdisjoint(("", ".", "..")) or _NOT_IN_ID.search("".join(distinct)):
+    joined = "".join(distinct)
+    if not distinct.isdisjoint(("", ".", "..")) or _NOT_IN_ID.search(joined):
         problems = [(line, id_problem(name, column)) for line, name in zip(raw.lines, ids, strict=True)]
         wrong = [(line, problem) for line, problem in problems if problem]
         raise raw.error(wrong, "give every sample an id that can be part of a file name")
-    if len(distinct) == len(ids):
+    if len(distinct if joined.isascii() else set(map(composed, distinct))) == len(ids):
         return
-    line_of: dict[str, int] = {}
+    first_of: dict[str, tuple[int, str]] = {}
     repeated = []
     for line, name in zip(raw.lines, ids, strict=True):
-        first = line_of.setdefault(name, line)
+        first, spelled = first_of.setdefault(composed(name), (line, name))
         if first != line:
-            repeated.append((line, f"id {name!r} is also in {raw.unit} {first}"))
+            repeated.append((line, f"id {name!r} is also in {raw.unit} {first}{other_spelling(name, spelled)}"))
     raise raw.error(repeated, "ids must be unique: remove or rename the repeated rows")
+
+
+def other_spelling(name: str, other: str) -> str:
+    """The difference between two ids that look alike, as the end of an error message; "" if there is none."""
+    return "" if name == other else ", in another Unicode spelling of its accents (NFC and NFD)"
 
 
 def id_problem(name: str, column: str, *, kind: str = "column") -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foldline.dataset.cell_values import composed
 from foldline.errors import FoldlineError, problems_error
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.config_files import argument_problems, file_problems
@@ -72,11 +73,33 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
         presets.append(str(error))
         given = with_preset({**given, "preset": None}, command_line, schema)
     completed, errors = completed_with_errors(given, schema)
+    _compose_class_names(completed)
     problems += presets + [line for line in error_messages(errors) if line not in known]
     problems += combination_problems(UsableValues(completed, map(wrong_key, errors)) if errors else completed)
     if problems:
         raise problems_error(problems)
     return completed
+
+
+def _compose_class_names(config: dict[str, Any]) -> None:
+    """Give the names of classes the spelling that label cells get when they are read (`cell_values.composed`).
+
+    Classes that have the names of columns stay as the header of the table has them.
+    """
+    # Values of other types are reported as errors of the schema.
+    dataset = config["dataset"] if isinstance(config.get("dataset"), dict) else {}
+    labels, submission = dataset.get("labels"), dataset.get("submission")
+    if not isinstance(labels, dict) or not labels.get("classes"):
+        return
+    labels.update({key: _composed(labels[key]) for key in ("classes", "absent", "exclusive") if key in labels})
+    if isinstance(submission, dict) and "class" in submission:
+        submission["class"] = _composed(submission["class"])
+
+
+def _composed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_composed(item) for item in value]
+    return composed(value) if isinstance(value, str) else value
 
 
 def text_problems(value: Any, key: str = "") -> Iterator[str]:

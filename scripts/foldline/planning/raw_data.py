@@ -5,12 +5,13 @@ image files. Jobs do not use this module.
 """
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Protocol
 
+from foldline.dataset.cell_values import composed
 from foldline.dataset.class_words import ClassWords
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import BINARY_LABELS, Labels
@@ -167,17 +168,23 @@ def _with_submission(data: RawData, dataset: Mapping[str, Any], record_tables: s
 
 
 def _check_ids_of_splits(splits: Mapping[str, Samples], tables: Mapping[str, str]) -> None:
-    ids = {split: set(samples.rows.id) for split, samples in splits.items()}
+    ids = {split: set(_composed(samples.rows.id)) for split, samples in splits.items()}
     for first, second in combinations(splits, 2):
         shared = sorted(ids[first] & ids[second])
         if shared:
             rows = {split: splits[split].rows for split in (first, second)}
             where = " and ".join(
-                f"{tables[split]}, line {columns.line[columns.id.index(shared[0])]}" for split, columns in rows.items()
+                f"{tables[split]}, line {columns.line[list(_composed(columns.id)).index(shared[0])]}"
+                for split, columns in rows.items()
             )
             raise FoldlineError(
                 f"{where}: id {listing(shared)} in both the {first} and the {second} table; remove it from one of them"
             )
+
+
+def _composed(ids: Sequence[str]) -> Sequence[str]:
+    """The ids in one spelling of their accents, in which two that look alike are equal."""
+    return ids if all(map(str.isascii, ids)) else list(map(composed, ids))
 
 
 def _example_is_written(dataset: Mapping[str, Any], pinned: Path) -> bool:

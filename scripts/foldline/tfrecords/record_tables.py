@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from foldline.dataset.cell_values import is_missing
+from foldline.dataset.cell_values import composed, is_missing
 from foldline.dataset.labels import Labels
 from foldline.dataset.raw_table import read_raw_table
-from foldline.dataset.sample_table import PATH, label_code
+from foldline.dataset.sample_table import PATH, label_code, other_spelling
 from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.tfrecords.channel_join import JoinedRecord
@@ -25,13 +25,14 @@ def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
     Raises:
         FoldlineError: two records have the same id.
     """
-    where_of: dict[str, str] = {}
+    first_of: dict[str, tuple[str, str]] = {}
     for file, records in files.items():
         for record in records:
             where = f"{file}, record {record.number}"
-            if record.id in where_of:
-                raise FoldlineError(f"{where}: id {record.id!r} is also in {where_of[record.id]}; ids must be unique")
-            where_of[record.id] = where
+            first, spelled = first_of.setdefault(composed(record.id), (where, record.id))
+            if first != where:
+                end = other_spelling(record.id, spelled)
+                raise FoldlineError(f"{where}: id {record.id!r} is also in {first}{end}; ids must be unique")
 
 
 def label_cells(files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames) -> dict[str, str]:

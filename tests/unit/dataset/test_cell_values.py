@@ -19,6 +19,9 @@ from pandas._libs.parsers import STR_NA_VALUES
         (("1e+16", "10000000000000000", "10000000000000000.0"), "10000000000000000"),
         (("-1.5e+16",), "-15000000000000000"),
         (("12345678901234567890",), "12345678901234567890"),
+        # Composed and decomposed, as macOS writes it.
+        (("Zürich", "Zu\u0308rich", " Zu\u0308rich "), "Zürich"),
+        (("\u1112\u1161\u11ab", "\ud55c"), "\ud55c"),
         (("a\nb\nc", "a\r\nb\rc", "\r\na\rb\nc\r"), "a\nb\nc"),
     ],
 )
@@ -80,3 +83,5 @@ def test_a_list_replaces_the_words_or_adds_to_them() -> None:
     words = missing_words(["?"])
     assert [is_missing(text, words) for text in ("?", "", " ", "NA")] == [True, True, True, False]
     assert is_missing("-1.0", missing_words([-1]))
+    assert is_missing("UNKLARE HO\u0308HE", missing_words(["unklare Höhe"]))
+    assert is_missing("unklare Höhe", missing_words(["unklare Ho\u0308he"]))

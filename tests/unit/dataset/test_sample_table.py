@@ -120,11 +120,21 @@ def test_the_group_may_also_be_metadata(tmp_path: Path) -> None:
         ),
         (HEADER + "1,a,5,NaN,f,\n", "of id 'a' is 'NaN'"),
         (HEADER + "1,a,5,p,f,\n1,b,5,p,f,\n0,a,5,p,f,\n", "line 4: id 'a' is also in line 2; ids must be unique"),
+        (
+            HEADER + "1,é,5,p,f,\n1,b,5,p,f,\n0,e\u0301,5,p,f,\n",
+            "line 4: id 'e\u0301' is also in line 2, in another Unicode spelling of its accents .*; ids must be unique",
+        ),
     ],
 )
 def test_invalid_tables_are_refused(text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=words):
         rows_of(tmp_path, text)
+
+
+def test_accents_have_one_spelling_but_ids_stay(tmp_path: Path) -> None:
+    rows = rows_of(tmp_path, HEADER + "1,e\u0301,5,Zu\u0308rich,f,\n0,ü,5,Zürich,f,\n")
+    assert [row.id for row in rows] == ["e\u0301", "ü"]
+    assert {row.group for row in rows} == {"Zürich"}
 
 
 def test_a_missing_table_is_refused(tmp_path: Path) -> None:

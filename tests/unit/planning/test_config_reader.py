@@ -39,6 +39,15 @@ def test_a_configuration_is_completed_and_the_command_line_wins() -> None:
     assert problems_of(example_config(), folds={"count": 1}) == ["config: folds.count is 1; set it to at least 2"]
 
 
+def test_class_names_have_the_spelling_of_label_cells() -> None:
+    labels = {"kind": "multilabel", "classes": ["gru\u0308n", "rot"], "absent": ["grün"], "exclusive": "gru\u0308n"}
+    changes = {"dataset__labels": labels, "dataset__submission": {"class": "gru\u0308n"}, "dataset__example": None}
+    dataset = read(example_config(**changes))["dataset"]
+    assert dataset["labels"]["classes"] == ["grün", "rot"]
+    assert (dataset["labels"]["absent"], dataset["labels"]["exclusive"]) == (["grün"], "grün")
+    assert dataset["submission"]["class"] == "grün"
+
+
 def test_a_module_takes_the_command_line_values_of_its_section() -> None:
     section = example_config(folds__count=2)
     source = ConfigSource({"skin": section, "theirs": 1}, {"skin": {"folds": {"count": "3"}}})

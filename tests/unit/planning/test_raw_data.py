@@ -81,6 +81,17 @@ def test_a_sample_submission_must_match_the_test_table(dataset: dict[str, Any], 
         read(dataset)
 
 
+def test_an_id_in_two_splits_in_two_spellings_is_refused(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    (root / "images" / "s003.png").rename(root / "images" / "\u00e9.png")
+    rewrite(root / "train.csv", lambda rows: [[cell.replace("s003", "\u00e9") for cell in row] for row in rows])
+    for name in ("test.csv", "sample_submission.csv"):
+        rewrite(root / name, lambda rows: [[cell.replace("s010", "e\u0301") for cell in row] for row in rows])
+    (root / "images" / "s010.png").rename(root / "images" / "e\u0301.png")
+    with pytest.raises(FoldlineError, match=r"train\.csv, line 5 and .*test\.csv, line 4: id \u00e9 in both the train"):
+        read(dataset)
+
+
 def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any]) -> None:
     root = Path(dataset["root"])
     (root / "images" / "s003.jpg").write_bytes(b"not a PNG, so it does not match")

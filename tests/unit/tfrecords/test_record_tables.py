@@ -27,6 +27,14 @@ def test_an_id_in_two_files_is_refused(tmp_path: Path) -> None:
         check_split(files)
 
 
+def test_an_id_in_two_spellings_is_refused(tmp_path: Path) -> None:
+    records = index_file(write_tfrecord(tmp_path / "a.tfrec", examples(2)), NAMES)
+    alike = [replace(record, id=name) for record, name in zip(records, ("é", "e\u0301"), strict=True)]
+    words = r"a\.tfrec, record 2: id '.*' is also in a\.tfrec, record 1, in another Unicode spelling of its accents"
+    with pytest.raises(FoldlineError, match=words):
+        check_split({"a.tfrec": alike})
+
+
 def test_the_table_of_a_split_is_sorted_and_written_once(tmp_path: Path) -> None:
     table = tmp_path / "raw" / "train.csv"
     later = index_file(write_tfrecord(tmp_path / "a.tfrec", examples(2, first=2)), NAMES)
