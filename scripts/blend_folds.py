@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from foldline.dataset.label_arrays import label_array
+from foldline.dataset.labels import SIGMOID
 from foldline.dataset.raw_table import AUTO
 from foldline.dataset.submission import (
     LABELS,
@@ -25,7 +26,7 @@ from foldline.dataset.submission import (
     read_sample,
     write_submission,
 )
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.blending import BlendConfig, blend, choose_rule
 from foldline.evaluation.merging import MergedPredictions, merge_oof, merge_test
 from foldline.evaluation.oof import BLEND, MOST_MODEL_SCORES, Oof, write_oof, write_oof_csv
@@ -226,12 +227,21 @@ def _predicted_cells(
     scores: npt.NDArray[np.float64], thresholds: Sequence[float], form: SubmissionForm, config: BlendConfig
 ) -> list[list[str | int]]:
     """Cells of predicted classes, (n_samples, n_columns): their words in one cell, or 0 and 1 for each class."""
+    # The only class of a binary task may be absent.
+    empty = form.empty or len(config.class_names) == 1
+    if config.activation == SIGMOID and not empty:
+        unreached = int((scores < np.array(thresholds)).all(axis=1).sum())
+        if unreached:
+            logger.warning(
+                "in %s of the test split no class reaches its threshold; the submission has the class with "
+                "the highest score there, because dataset.labels.empty is false",
+                counted(unreached, "row"),
+            )
     predictions = predicted_classes(
         scores,
         thresholds,
         activation=config.activation,
-        # The only class of a binary task may be absent.
-        empty=form.empty or len(config.class_names) == 1,
+        empty=empty,
         exclusive=config.class_names.index(form.exclusive) if form.exclusive else None,
     )
     if form.form != LABELS:

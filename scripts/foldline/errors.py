@@ -36,6 +36,17 @@ def listing(items: Sequence[str], *, limit: int = 10) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: 1 row, 2 rows, 1,200 rows.
+
+    Args:
+        count: the count.
+        noun: the noun for one.
+        plural: the noun for several, if it does not end in an added s.
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def problems_error(problems: Sequence[str], *, limit: int = 40) -> FoldlineError:
     """One error for several problems of one kind: the only problem, or a line for each of at most `limit`."""
     return FoldlineError(problems[0]) if len(problems) == 1 else SeveralProblemsError(problems, limit=limit)

@@ -54,6 +54,48 @@ def resolve(labels: Labels, cells: Mapping[str, str]) -> Labels:
     return candidates[first]
 
 
+def resolve_together(labels: Labels, tables: Sequence[Mapping[str, str]]) -> Labels:
+    """The labels with the one reading that fits the cells of several tables; one alone may leave it open.
+
+    Args:
+        labels: labels of the configuration.
+        tables: the cells of each table, see `resolve`.
+
+    Returns:
+        See `resolve`.
+
+    Raises:
+        FoldlineError: each table by itself fits a reading, but no reading fits all; or as `resolve`.
+    """
+    candidates = readings(labels)
+    fitting = [[one for one in candidates if len(_codes(one, cells)) == len(cells)] for cells in tables]
+    if all(fitting) and not any(all(one in found for found in fitting) for one in candidates):
+        raise _contradictory(tables, fitting)
+    cells: dict[str, str] = {}
+    for found in tables:
+        for text, where in found.items():
+            cells.setdefault(text, where)
+    return resolve(labels, cells)
+
+
+def _contradictory(tables: Sequence[Mapping[str, str]], fitting: Sequence[Sequence[Labels]]) -> FoldlineError:
+    """Of each table, a cell that does not fit how another table is read."""
+    told = []
+    for number, cells in enumerate(tables):
+        others = [found[0] for other, found in enumerate(fitting) if other != number]
+        text = next((text for text in cells if any(not _codes(other, {text: ""}) for other in others)), None)
+        if text is not None:
+            told.append(f"{cells[text]}: label {text!r}, where the cells are {_in_words(fitting[number])}")
+    return FoldlineError(
+        f"{'; '.join(told)}: no reading of dataset.labels fits all tables; write the labels of all tables in one way, "
+        "as class names or as numbers from the same first number"
+    )
+
+
+def _in_words(found: Sequence[Labels]) -> str:
+    return " or ".join(labels.reading for labels in found)
+
+
 def _codes(labels: Labels, cells: Mapping[str, str]) -> dict[str, str]:
     """Label code of each cell that fits."""
     codes = {}

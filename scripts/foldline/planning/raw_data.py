@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from foldline.dataset.cell_values import composed
 from foldline.dataset.class_words import ClassWords
-from foldline.dataset.label_reading import resolve
+from foldline.dataset.label_reading import resolve_together
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError, Problems, listing
@@ -147,11 +147,7 @@ def _sources(dataset: Mapping[str, Any], files: RawFiles, record_tables: str, pr
 
 def _with_reading(labels: Labels, sources: Mapping[str, Source]) -> Labels:
     """One reading for all rows: a table with some of the classes can leave open what its numbers mean."""
-    label_cells = sources[TRAIN].label_cells()
-    if EXTERNAL in sources:
-        for text, where in sources[EXTERNAL].label_cells().items():
-            label_cells.setdefault(text, where)
-    return resolve(labels, label_cells)
+    return resolve_together(labels, [sources[split].label_cells() for split in (TRAIN, EXTERNAL) if split in sources])
 
 
 def _with_submission(data: RawData, dataset: Mapping[str, Any], record_tables: str) -> RawData:

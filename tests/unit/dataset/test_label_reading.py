@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from foldline.dataset.label_reading import resolve
+from foldline.dataset.label_reading import resolve, resolve_together
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.errors import FoldlineError
 
@@ -131,3 +131,37 @@ def test_binary_labels_have_one_reading() -> None:
 def test_a_resolved_reading_is_kept() -> None:
     found = resolved(SPOTS, "0", "1", "2")
     assert resolved(found, "1", "2") == found
+
+
+@pytest.mark.parametrize(
+    ("train", "external", "words"),
+    [
+        (
+            "123",
+            "012",
+            "train.csv, line 4: label '3', where the cells are class numbers from 1; old.csv, line 2: label '0', where "
+            "the cells are class numbers from 0: no reading of dataset.labels fits all tables; write the labels",
+        ),
+        (
+            "121",
+            ["NV", "MEL"],
+            "train.csv, line 2: label '1', where the cells are class numbers from 0 or class numbers from 1; old.csv, "
+            "line 2: label 'NV', where the cells are class names: no",
+        ),
+    ],
+)
+def test_tables_that_need_different_readings_are_both_named(train: str, external: list[str], words: str) -> None:
+    tables = [
+        {cell: f"{table}, line {number}" for number, cell in enumerate(dict.fromkeys(cells), start=2)}
+        for table, cells in (("train.csv", train), ("old.csv", external))
+    ]
+    with pytest.raises(FoldlineError) as caught:
+        resolve_together(SPOTS, tables)
+    assert str(caught.value).startswith(words)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_table_may_leave_open_what_another_one_says() -> None:
+    assert resolve_together(SPOTS, [{"1": "a", "2": "b"}, {"3": "c"}]).reading == "class numbers from 1"
+    assert resolve_together(SPOTS, [{"0": "a", "scar": "b"}, {"0": "c"}]).reading == "class numbers from 0"
+    assert resolve_together(SPOTS, [{"MEL": "a"}, {}]).reading == "class names"

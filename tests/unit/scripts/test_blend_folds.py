@@ -278,6 +278,20 @@ def test_hard_labels_are_0_and_1_by_the_threshold(class_names: tuple[str, ...], 
     assert set(table[list(class_names)].to_numpy().ravel()) == {"0", "1"}
 
 
+@pytest.mark.parametrize("empty", [True, False])
+def test_rows_in_which_no_class_reaches_its_threshold_are_counted(
+    empty: bool, several: Results, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    highest = mean_test_rows(several).to_numpy().max(axis=1)
+    threshold = float(np.sort(highest)[-2:].mean())
+    form = SubmissionForm("image_name", CLASSES, "columns", hard_labels=True, threshold=threshold, empty=empty)
+    several.blend(method="mean", submission_form=form, **outputs(tmp_path))
+    submitted = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)].sum(axis=1)
+    below = len(highest) - 1
+    assert (submitted == 0).sum() == (below if empty else 0)
+    assert (f"in {below} rows of the test split no class reaches its threshold" in caplog.text) is not empty
+
+
 def test_hard_labels_of_exclusive_classes_have_one_1_in_a_row(exclusive: Results, tmp_path: Path) -> None:
     form = SubmissionForm("image_name", CLASSES, "columns", hard_labels=True, threshold=0.9)
     exclusive.blend(method="mean", submission_form=form, **outputs(tmp_path))
