@@ -5,13 +5,11 @@ image files. Jobs do not use this module.
 """
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Protocol
 
-from foldline.dataset.cell_values import composed
 from foldline.dataset.class_words import ClassWords
 from foldline.dataset.label_reading import resolve_together
 from foldline.dataset.labels import BINARY_LABELS, Labels
@@ -27,6 +25,7 @@ from foldline.planning.raw_files import RawFiles
 from foldline.planning.record_source import RecordSource
 from foldline.planning.sample_submission import class_words_of, read_sample_submission, write_sample_submission
 from foldline.planning.samples import Sample, Samples
+from foldline.planning.split_overlap import check_ids_of_splits, check_record_files
 
 RECORD_TABLES = "results/raw"
 
@@ -102,6 +101,8 @@ def read_raw_data(
 def _read_tables(
     dataset: Mapping[str, Any], files: RawFiles, record_tables: str, check: Callable[[RawData], None]
 ) -> RawData:
+    # All that could be reported besides would follow from it.
+    check_record_files(dataset)
     problems = Problems()
     sources = _sources(dataset, files, record_tables, problems)
     labels, open_labels = None, labels_of(dataset)
@@ -116,7 +117,7 @@ def _read_tables(
                 splits[split] = source.samples(labels or open_labels)
     tables = {split: source.table for split, source in sources.items()}
     with problems.collected():
-        _check_ids_of_splits(splits, tables)
+        check_ids_of_splits(dataset, splits, tables)
     data = RawData(splits, [], True, tables, "", labels or open_labels)
     with problems.collected():
         check(data)
@@ -161,26 +162,6 @@ def _with_submission(data: RawData, dataset: Mapping[str, Any], record_tables: s
     sample = read_sample_submission(path, dataset, test_ids)
     words = class_words_of(sample, dataset, data.labels)
     return replace(data, submission=sample.facts(), sample_submission=path, class_words=words)
-
-
-def _check_ids_of_splits(splits: Mapping[str, Samples], tables: Mapping[str, str]) -> None:
-    ids = {split: set(_composed(samples.rows.id)) for split, samples in splits.items()}
-    for first, second in combinations(splits, 2):
-        shared = sorted(ids[first] & ids[second])
-        if shared:
-            rows = {split: splits[split].rows for split in (first, second)}
-            where = " and ".join(
-                f"{tables[split]}, line {columns.line[list(_composed(columns.id)).index(shared[0])]}"
-                for split, columns in rows.items()
-            )
-            raise FoldlineError(
-                f"{where}: id {listing(shared)} in both the {first} and the {second} table; remove it from one of them"
-            )
-
-
-def _composed(ids: Sequence[str]) -> Sequence[str]:
-    """The ids in one spelling of their accents, in which two that look alike are equal."""
-    return ids if all(map(str.isascii, ids)) else list(map(composed, ids))
 
 
 def _example_is_written(dataset: Mapping[str, Any], pinned: Path) -> bool:

@@ -60,7 +60,7 @@ def test_a_missing_image_is_named_with_its_row(dataset: dict[str, Any]) -> None:
 def test_an_id_in_two_splits_is_refused(dataset: dict[str, Any]) -> None:
     rewrite(Path(dataset["root"]) / "test.csv", lambda rows: [*rows, ["s001", "arm"]])
     with pytest.raises(
-        FoldlineError, match=r"train\.csv, line 3 and .*test\.csv, line 6: id s001 in both the train and the test table"
+        FoldlineError, match=r"train\.csv, line 3 and .*test\.csv, line 6: id s001 in both the train and the test split"
     ):
         read(dataset)
 
@@ -99,7 +99,10 @@ def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any
     for number in range(8):
         (root / f"images/s{number:03d}.png").rename(root / f"images/train{number}.png")
     rewrite(root / "train.csv", lambda rows: [rows[0], *([f"train{n}", *row[1:]] for n, row in enumerate(rows[1:]))])
-    with pytest.raises(FoldlineError, match=r"id train0, train1, .* in both the train and the test"):
+    with pytest.raises(
+        FoldlineError,
+        match=r"/images/\{id\}\.png \(dataset\.test_images\): id train0, train1, .* in both the train and the test",
+    ):
         read(listed)
     data = read({**listed, "test_images": "images/s{id}.png"})
     assert [sample.row.id for sample in data.splits["test"]] == ["008", "009", "010", "011"]
@@ -258,11 +261,11 @@ def test_label_cells_of_train_and_external_rows_are_read_together(with_external:
         ("1,arm,e9,p9", r"old\.csv, line 5: id 'e9': image .*e9\.png does not exist"),
         (
             "1,arm,s001,p9",
-            r"train\.csv, line 3 and .*old\.csv, line 5: id s001 in both the train and the external table",
+            r"train\.csv, line 3 and .*old\.csv, line 5: id s001 in both the train and the external split",
         ),
         (
             "1,arm,s009,p9",
-            r"test\.csv, line 3 and .*old\.csv, line 5: id s009 in both the test and the external table",
+            r"test\.csv, line 3 and .*old\.csv, line 5: id s009 in both the test and the external split",
         ),
     ],
 )
@@ -366,10 +369,23 @@ def test_a_pattern_without_files_is_refused(records: dict[str, Any]) -> None:
 
 def test_an_id_in_train_and_test_records_is_refused(records: dict[str, Any]) -> None:
     write_tfrecord(Path(records["root"]) / "test01.tfrec", examples(1, first=3, labeled=False))
-    with pytest.raises(
-        FoldlineError, match=r"train\.csv, line 5 and .*: id ISIC_0003 in both the train and the test table"
-    ):
+    words = (
+        r"/train01.*\.tfrec \(dataset\.train_records\) and .*/test01\.tfrec \(dataset\.test_records\): id ISIC_0003 in"
+    )
+    with pytest.raises(FoldlineError, match=words):
         read(records)
+
+
+def test_a_record_file_in_two_splits_is_refused_with_the_keys(records: dict[str, Any]) -> None:
+    file = min(Path(records["root"]).glob("train*"))
+    overlapping = {**records, "test_records": ["test*.tfrec", f"{file.name[:7]}*"]}
+    with pytest.raises(FoldlineError) as caught:
+        read(overlapping)
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(
+        "config: dataset.train_records [train*.tfrec] and dataset.test_records [test*.tfrec, "
+        f"{file.name[:7]}*] both match 1 file: {file}; change the patterns"
+    )
 
 
 def test_records_may_hold_images_of_several_sizes(records: dict[str, Any]) -> None:
