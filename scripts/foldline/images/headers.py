@@ -15,6 +15,7 @@ from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
 from foldline.images.jpeg import HUFFMAN, JpegHeader, read_jpeg_header
 from foldline.images.options import BYTES_PER_PIXEL, DEFAULT, ImageOptions
+from foldline.images.other_formats import name_of_format
 from foldline.images.tiff import COLORS, NONE, PALETTE, TiffPage, parse_page, read_pages
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from foldline.images.webp import is_webp, read_webp_header
@@ -79,6 +80,8 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
             raise UnusableImageError(f"animated: {webp.frames} frames")
         width, height = (webp.width, webp.height) if webp.orientation < 5 else (webp.height, webp.width)
         return Header("WEBP", "RGB", "", width, height, webp.orientation, plain=False)
+    if not data.startswith(PNG_SIGNATURE) and (name := name_of_format(data)):
+        raise UnusableImageError(f"it is {name}, not a JPEG, PNG, WebP or TIFF image")
     late_exif = _check_png(data) if data.startswith(PNG_SIGNATURE) else b""
     with open_image(data) as image:
         check_area(*image.size, options)
