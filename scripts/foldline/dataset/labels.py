@@ -176,7 +176,10 @@ def check_labels(labels: Labels) -> None:
                 "and 1; remove these keys, or set kind to multilabel or multiclass"
             )
         return
-    if len(labels.classes) < 2:
+    if not labels.classes and (labels.exclusive is not None or labels.cells not in (AUTO, NAMES)):
+        what = f"exclusive is {labels.exclusive!r}" if labels.exclusive is not None else f"cells is {labels.cells}"
+        raise FoldlineError(f"{where}.{what}, but no classes are named; name them in dataset.labels.classes")
+    if len(labels.classes) == 1:
         raise FoldlineError(f"{where}.kind is {labels.kind}; name at least two classes in dataset.labels.classes")
     # Cells of numbers and flags are never split within a name.
     divides_names = labels.kind == MULTILABEL and labels.cells in (AUTO, NAMES)

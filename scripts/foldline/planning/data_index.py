@@ -23,6 +23,7 @@ from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import ImageTable, has_test, image_table, splits_of
 from foldline.planning.file_digests import status_of
+from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.raw_data import RawData, read_raw_data
 from foldline.planning.raw_files import RawFiles
@@ -109,7 +110,7 @@ class SplitIndex:
 class DataIndex:
     """What the plan needs to know of the data.
 
-    `tables`, `sample_submission`, `written` and `class_words` are those of `RawData`.
+    `tables`, `sample_submission`, `written`, `class_words` and `found` are those of `RawData`.
 
     Attributes:
         splits: the splits by name.
@@ -124,6 +125,7 @@ class DataIndex:
     sample_submission: str
     label_cells: dict[str, Any] = field(default_factory=dict)
     class_words: ClassWords | None = None
+    found: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_raw_data(cls, data: RawData) -> "DataIndex":
@@ -139,6 +141,7 @@ class DataIndex:
             sample_submission=data.sample_submission,
             label_cells=cells,
             class_words=data.class_words,
+            found=data.found,
         )
 
 
@@ -223,6 +226,7 @@ class DataIndexer:
             sample_submission=header.sample_submission,
             label_cells=header.label_cells,
             class_words=ClassWords(**header.class_words) if header.class_words else None,
+            found=header.found,
         )
 
     def _stored_split(self, stored: IndexTable, name: str) -> SplitIndex:
@@ -264,7 +268,8 @@ class DataIndexer:
 
     def _check(self, data: RawData) -> None:
         count, columns = self._folds["count"], self._folds["stratify_by"]
-        check_data(self._dataset, data, fold_count=count, stratify_by=columns)
+        dataset = with_found_words(self._dataset, data.found)
+        check_data(dataset, data, fold_count=count, stratify_by=columns)
 
     def _store_files(self) -> None:
         """Store the files that were read before the data turned out to be wrong: they need not be read again."""
@@ -291,6 +296,7 @@ class DataIndexer:
             sample_submission=data_index.sample_submission,
             label_cells=data_index.label_cells,
             class_words=asdict(data_index.class_words) if data_index.class_words else None,
+            found=data_index.found,
             record_files=self._files.record_files(),
         )
         return IndexTable.from_columns(header, [*parts, *self._files.columns_without(parts)])

@@ -209,15 +209,10 @@ def _metadata_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
                 f"config: dataset.metadata has {column!r}, which is not one of dataset.metadata_columns "
                 f"{yaml_list(dataset['metadata_columns'])}; add it there, or remove it from dataset.metadata"
             )
-        if (section["kind"] == CATEGORICAL) != bool(section["vocabulary"]):
-            remedy = (
-                "list all values of the column, such as [arm, leg]"
-                if section["kind"] == CATEGORICAL
-                else "remove it, or set kind to categorical"
-            )
+        if section["kind"] != CATEGORICAL and section["vocabulary"]:
             yield (
                 f"config: dataset.metadata.{column}.vocabulary is {yaml_list(section['vocabulary'])}, but kind is "
-                f"{section['kind']}; {remedy}"
+                f"{section['kind']}; remove it, or set kind to categorical"
             )
 
 

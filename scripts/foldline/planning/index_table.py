@@ -76,6 +76,7 @@ class IndexHeader:
         sample_submission: see `data_index.DataIndex`.
         label_cells: see `data_index.DataIndex`.
         class_words: see `data_index.DataIndex`, as a mapping.
+        found: see `data_index.DataIndex`.
         record_files: size, version and reading of each TFRecord file, see `record_index.IndexedFile`.
         format: `FORMAT`.
     """
@@ -89,6 +90,7 @@ class IndexHeader:
     sample_submission: str = ""
     label_cells: dict[str, Any] = field(default_factory=dict)
     class_words: dict[str, Any] | None = None
+    found: dict[str, Any] = field(default_factory=dict)
     record_files: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     format: int = FORMAT
 

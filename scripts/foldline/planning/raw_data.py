@@ -14,10 +14,19 @@ from foldline.dataset.class_words import ClassWords
 from foldline.dataset.label_reading import resolve_together
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Row
-from foldline.errors import FoldlineError, Problems, listing
+from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
+from foldline.planning.dataset_checks import dataset_checks
 from foldline.planning.dataset_section import EXTERNAL, TEST, TRAIN, image_table, labels_of, splits_of
+from foldline.planning.found_words import (
+    CLASSES,
+    VOCABULARIES,
+    found_classes,
+    found_vocabularies,
+    needs_classes,
+    with_found_words,
+)
 from foldline.planning.image_facts import BucketListings
 from foldline.planning.image_source import ImageSource
 from foldline.planning.listed_images import write_listed_table
@@ -43,6 +52,7 @@ class RawData:
         sample_submission: the sample submission: the user's own, or the one made from the test rows.
         labels: `dataset.labels` with the reading that fits the label cells of all labeled rows.
         class_words: how the submission writes predicted classes; None if it has probabilities.
+        found: words that the configuration does not name, see `found_words.with_found_words`.
     """
 
     splits: dict[str, Samples]
@@ -52,6 +62,7 @@ class RawData:
     sample_submission: str = ""
     labels: Labels = BINARY_LABELS
     class_words: ClassWords | None = None
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -92,6 +103,7 @@ def read_raw_data(
     """
     if pinned is not None and not _example_is_written(dataset, pinned):
         data = _pinned_data(dataset, pinned)
+        data = replace(data, found=_vocabularies(dataset, data.splits))
         check(data)
         return data
     with garbage_search_paused():
@@ -105,10 +117,16 @@ def _read_tables(
     check_record_files(dataset)
     problems = Problems()
     sources = _sources(dataset, files, record_tables, problems)
-    labels, open_labels = None, labels_of(dataset)
+    labels, found = None, dict[str, Any]()
     if TRAIN in sources:
         with problems.collected():
-            labels = _with_reading(open_labels, sources)
+            found = _classes(dataset, sources[TRAIN])
+            dataset = with_found_words(dataset, found)
+            labels = _with_reading(labels_of(dataset), sources)
+    if needs_classes(dataset):
+        # Nothing else can be checked.
+        problems.check()
+    open_labels = labels_of(dataset)
     splits: dict[str, Samples] = {}
     for split, source in sources.items():
         # Rows of the test split have no labels to read.
@@ -120,12 +138,34 @@ def _read_tables(
         check_ids_of_splits(dataset, splits, tables)
     data = RawData(splits, [], True, tables, "", labels or open_labels)
     with problems.collected():
+        data = replace(data, found={**found, **_vocabularies(dataset, splits)})
         check(data)
     if TEST in splits:
         with problems.collected():
             data = _with_submission(data, dataset, record_tables)
     problems.check()
     return data
+
+
+def _classes(dataset: Mapping[str, Any], train: Source) -> dict[str, Any]:
+    """The classes of the training rows, if the configuration names none, as `RawData.found`; external rows add none.
+
+    Raises:
+        FoldlineError: the labels are no classes, or the configuration does not fit to them.
+    """
+    if not needs_classes(dataset):
+        return {}
+    found = {CLASSES: found_classes(dataset, train.label_cells())}
+    if problems := [problem for check in dataset_checks(with_found_words(dataset, found)) for problem in check]:
+        raise problems_error(problems)
+    return found
+
+
+def _vocabularies(dataset: Mapping[str, Any], splits: Mapping[str, Samples]) -> dict[str, Any]:
+    """The vocabularies that the configuration does not name, as `RawData.found`."""
+    labeled = [samples for split, samples in splits.items() if split != TEST]
+    vocabularies = found_vocabularies(dataset, labeled) if labeled else {}
+    return {VOCABULARIES: vocabularies} if vocabularies else {}
 
 
 def _sources(dataset: Mapping[str, Any], files: RawFiles, record_tables: str, problems: Problems) -> dict[str, Source]:

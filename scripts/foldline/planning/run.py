@@ -15,11 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from foldline.errors import listing, problems_error
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
 from foldline.planning.batch_checks import batch_error, batch_problems
+from foldline.planning.config_checks import combination_problems
 from foldline.planning.data_index import DataIndexer
+from foldline.planning.found_words import CLASSES, VOCABULARIES, with_found_words, words_json
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.known_labels import find_known_labels
 from foldline.planning.leftover_results import remove_leftovers
@@ -33,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 OWN_FOLDER = ".foldline"
 PLAN_FILE = "results/keys/plan.json"
+# Classes and vocabularies of the run, for people.
+WORDS_FILE = "results/classes.json"
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,8 @@ class Run:
             config, folder=folder, pinned=pinned, record_tables=paths.record_tables(), mirror=paths.index_mirror()
         )
         data_index = indexer.read()
+        if data_index.found:
+            config = _with_found_words(config, data_index.found)
         rows = {name: len(split.image_bytes) for name, split in data_index.splits.items()}
         problems = batch_problems(config, rows)
         # Only a warning: the command may be a dry run, or need no training.
@@ -197,3 +204,22 @@ class Run:
             self.lock.start()
             remove_leftovers(self.plan, self.paths.beside_results)
         self.plan.save(self.paths.beside_results(PLAN_FILE))
+        if self.plan.config:
+            storage.write_if_changed(self.paths.beside_results(WORDS_FILE), words_json(self.plan.config["dataset"]))
+
+
+def _with_found_words(config: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the classes and vocabularies that were found, and all checks that need them.
+
+    Raises:
+        FoldlineError: values do not fit to these words.
+    """
+    words = {"dataset.labels.classes": found[CLASSES]} if CLASSES in found else {}
+    words |= {f"dataset.metadata.{name}.vocabulary": values for name, values in found.get(VOCABULARIES, {}).items()}
+    for key, values in words.items():
+        shown = listing(values, limit=20)
+        logger.warning("%s is read from the data: %s; set it to fix the words and their order", key, shown)
+    completed = {**config, "dataset": with_found_words(config["dataset"], found)}
+    if problems := combination_problems(completed):
+        raise problems_error(problems)
+    return completed

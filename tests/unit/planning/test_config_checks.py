@@ -63,10 +63,6 @@ def check(**changes: Any) -> None:
             "dataset.metadata has 'age', which is not one of dataset.metadata_columns [cell_type]; add it there",
         ),
         (
-            {"dataset__metadata": {"cell_type": {"kind": "categorical"}}},
-            "dataset.metadata.cell_type.vocabulary is [], but kind is categorical; list all values of the column",
-        ),
-        (
             {"dataset__metadata": {"cell_type": {"kind": "numeric", "vocabulary": ["mono"]}}},
             "dataset.metadata.cell_type.vocabulary is [mono], but kind is numeric; remove it, or set kind to",
         ),
@@ -164,7 +160,7 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset__labels": {"kind": "multilabel"}}, "at least two classes"),
+        ({"dataset__labels": {"kind": "multilabel", "classes": ["a"]}}, "at least two classes"),
         ({"dataset__target_column": None}, "neither of dataset.target_column and dataset.target_columns is set; set"),
         (ONE_HOT | {"dataset__target_column": "x"}, "both of dataset.target_column and dataset.target_columns are set"),
         (ONE_HOT | {"dataset__labels": {}}, "a column for each class, but dataset.labels.kind is binary; set it to"),

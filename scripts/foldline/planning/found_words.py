@@ -1,0 +1,131 @@
+"""Classes and vocabularies that the configuration does not name, as the labeled rows have them."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from foldline.dataset.cell_values import canonical, is_missing, number, whole_number
+from foldline.dataset.labels import BINARY, MULTICLASS, Labels
+from foldline.dataset.metadata import CATEGORICAL, MetadataColumnConfig
+from foldline.errors import FoldlineError, listing
+from foldline.planning.dataset_section import class_names_of, labels_of, target_of
+from foldline.planning.samples import Samples
+
+CLASSES, VOCABULARIES = "classes", "vocabularies"
+MOST_WORDS = 1000
+
+
+def needs_classes(dataset: Mapping[str, Any]) -> bool:
+    """Whether the classes have to be found in the data."""
+    labels = labels_of(dataset)
+    return labels.kind != BINARY and not labels.classes
+
+
+def with_found_words(dataset: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+    """The section `dataset` with the words that were found.
+
+    Args:
+        dataset: the section.
+        found: under `CLASSES` the names of the classes, under `VOCABULARIES` the words of columns; each may be absent.
+    """
+    labels = {**dataset["labels"], **({"classes": list(found[CLASSES])} if CLASSES in found else {})}
+    words = found.get(VOCABULARIES, {})
+    metadata = {
+        name: {**section, "vocabulary": list(words[name])} if name in words else section
+        for name, section in dataset["metadata"].items()
+    }
+    return {**dataset, "labels": labels, "metadata": metadata}
+
+
+def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[str]:
+    """The different classes of the training rows: numbers by their value, or names in alphabetical order.
+
+    Args:
+        dataset: the section.
+        cells: every label cell that is not missing, with the place where it occurs first.
+
+    Raises:
+        FoldlineError: there are too few or too many, some differ only in case, or cells are measurements or flags.
+    """
+    labels, where = labels_of(dataset), f"column {target_of(dataset)} (dataset.target_column)"
+    remedy = "name the classes in dataset.labels.classes"
+    first: dict[str, str] = {}
+    for text, place in cells.items():
+        words = _tokens(labels, text)
+        if len(set(words)) < len(words):
+            raise FoldlineError(
+                f"{place}: label {text!r} in {where} repeats a class, or is a list of 0 and 1; {remedy}"
+            )
+        for word in words:
+            if whole_number(word) is None and number(word) is not None:
+                raise FoldlineError(
+                    f"{place}: label {text!r} in {where} is a measurement, not a class; Foldline does not learn "
+                    f"regression targets; set dataset.target_column to a column of classes, or {remedy}"
+                )
+            first.setdefault(word, place)
+    of_case: dict[str, str] = {}
+    for word, place in first.items():
+        other = of_case.setdefault(word.casefold(), word)
+        if other != word:
+            raise FoldlineError(
+                f"{place}: class {word!r} in {where} differs from {other!r} ({first[other]}) only in case; correct the "
+                f"table, or {remedy}"
+            )
+    if not 2 <= len(first) <= MOST_WORDS:
+        raise FoldlineError(
+            f"config: dataset.labels.classes is empty, so classes are the values in {where}, but it has {len(first)} "
+            f"({listing(list(first)) or 'none'}); there may be 2 to {MOST_WORDS}: correct dataset.target_column, or "
+            f"{remedy}"
+        )
+    return sorted_words(first)
+
+
+def found_vocabularies(dataset: Mapping[str, Any], labeled: Sequence[Samples]) -> dict[str, list[str]]:
+    """The different values of categorical columns without a vocabulary in the labeled rows, by column.
+
+    Test rows do not count: a new test set must not change what is trained.
+
+    Raises:
+        FoldlineError: a column has no values, or too many.
+    """
+    found = {}
+    for column, section in dataset["metadata"].items():
+        if section["kind"] != CATEGORICAL or section["vocabulary"]:
+            continue
+        config, index = MetadataColumnConfig.from_config(section), dataset["metadata_columns"].index(column)
+        values = {value for samples in labeled for value in samples.rows.metadata[index]}
+        words = sorted_words(value for value in values if not config.is_missing(value))
+        if not 1 <= len(words) <= MOST_WORDS:
+            raise FoldlineError(
+                f"config: dataset.metadata.{column}.vocabulary is empty, so it is read from the labeled rows, but they "
+                f"have {len(words)} different values; there may be 1 to {MOST_WORDS}: set kind to numeric, list the "
+                f"values, or remove {column!r} from dataset.metadata"
+            )
+        found[column] = words
+    return found
+
+
+def words_json(dataset: Mapping[str, Any]) -> bytes:
+    """Classes and vocabularies of a completed section, in order, as a JSON file for people."""
+    columns = dataset["metadata"].items()
+    words = {
+        CLASSES: class_names_of(dataset),
+        VOCABULARIES: {name: section["vocabulary"] for name, section in columns if section["kind"] == CATEGORICAL},
+    }
+    return (json.dumps(words, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def sorted_words(words: Iterable[str]) -> list[str]:
+    """Words in an order that does not depend on the rows: numbers by their value, before other words."""
+
+    def key(word: str) -> tuple[bool, float, str]:
+        value = number(word)
+        return value is None, 0.0 if value is None else value, word
+
+    return sorted(words, key=key)
+
+
+def _tokens(labels: Labels, text: str) -> list[str]:
+    """Words of a label cell."""
+    tokens = [text] if labels.kind == MULTICLASS else text.split(labels.separator)
+    return [word for word in map(canonical, tokens) if not is_missing(word, ())]

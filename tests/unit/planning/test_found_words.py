@@ -1,0 +1,126 @@
+"""Classes and vocabularies that the configuration does not name are those of the labeled rows, or are refused."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures.settings import dataset_settings
+from foldline.dataset.sample_table import Row
+from foldline.errors import FoldlineError
+from foldline.planning.found_words import (
+    found_classes,
+    found_vocabularies,
+    needs_classes,
+    sorted_words,
+    with_found_words,
+    words_json,
+)
+from foldline.planning.raw_data import read_raw_data
+from foldline.planning.samples import Sample, Samples
+
+
+def settings(kind: str = "multiclass", **changes: Any) -> dict[str, Any]:
+    return dataset_settings(labels={"kind": kind}, **changes)
+
+
+def cells(*texts: str) -> dict[str, str]:
+    """Label cells with the lines where they occur first."""
+    return {text: f"train.csv, line {number}" for number, text in enumerate(texts, start=2)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "classes"),
+    [
+        ("multiclass", ("dog", "cat", " emu "), ["cat", "dog", "emu"]),
+        ("multiclass", ("10", "9", "2.0", "2"), ["2", "9", "10"]),
+        ("multiclass", ("b", "7", "a"), ["7", "a", "b"]),
+        ("multiclass", ("True", "false"), ["0", "1"]),
+        ("multilabel", ("b|a", "c", "a"), ["a", "b", "c"]),
+        ("multilabel", ("0 | 12", "3"), ["0", "3", "12"]),
+    ],
+)
+def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], classes: list[str]) -> None:
+    assert found_classes(settings(kind), cells(*texts)) == classes
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "words"),
+    [
+        (
+            "multiclass",
+            ("0", "0.37"),
+            "train.csv, line 3: label '0.37' in column target (dataset.target_column) is a me",
+        ),
+        (
+            "multiclass",
+            ("Cat", "dog", "cat"),
+            "line 4: class 'cat' in column target (dataset.target_column) differs fro",
+        ),
+        ("multiclass", ("cat",), "but it has 1 (cat); there may be 2 to 1000: correct dataset.target_column, or name"),
+        ("multiclass", (), "but it has 0 (none)"),
+        ("multiclass", tuple(f"x{number}" for number in range(1001)), "but it has 1001 (x0, x1, "),
+        (
+            "multilabel",
+            ("0|1|1",),
+            "line 2: label '0|1|1' in column target (dataset.target_column) repeats a class, or",
+        ),
+    ],
+)
+def test_cells_that_are_no_classes_are_refused(kind: str, texts: tuple[str, ...], words: str) -> None:
+    with pytest.raises(FoldlineError, match=re.escape(words)):
+        found_classes(settings(kind), cells(*texts))
+
+
+def test_only_tasks_of_several_classes_without_names_need_them() -> None:
+    named = settings()
+    named["labels"]["classes"] = ["a", "b"]
+    of_columns = settings(target_column=None, target_columns=["a", "b"])
+    assert [needs_classes(each) for each in (settings(), named, of_columns, settings("binary"))] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def samples(*sites: str) -> Samples:
+    return Samples.of(Sample(Row(2, f"{n}", "1", f"{n}", (site, "x")), "", 1) for n, site in enumerate(sites))
+
+
+def test_a_vocabulary_has_the_values_of_labeled_rows() -> None:
+    site: dict[str, Any] = {"kind": "categorical", "missing": ["unknown"]}
+    metadata = {"site": site, "more": {"kind": "categorical", "vocabulary": ["x"]}}
+    dataset = settings(metadata_columns=["site", "more"], metadata=metadata)
+    found = found_vocabularies(dataset, [samples("leg", "", "arm"), samples("unknown", "leg", "ear")])
+    assert found == {"site": ["arm", "ear", "leg"]}
+    completed = with_found_words(dataset, {"classes": ["é", "b"], "vocabularies": found})
+    assert completed["metadata"]["site"] == {**dataset["metadata"]["site"], "vocabulary": ["arm", "ear", "leg"]}
+    assert json.loads(words_json(completed)) == {
+        "classes": ["é", "b"],
+        "vocabularies": {"site": ["arm", "ear", "leg"], "more": ["x"]},
+    }
+    with pytest.raises(FoldlineError, match=r"dataset\.metadata\.site\.vocabulary is empty, .* they have 0 different"):
+        found_vocabularies(dataset, [samples("", "unknown")])
+    assert sorted_words(["b", "10", "a", "9.5"]) == ["9.5", "10", "a", "b"]
+
+
+def test_the_data_are_read_with_the_classes_that_were_found(tmp_path: Path) -> None:
+    """Checks that need the classes run as soon as they are known."""
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").write_bytes(name.encode())
+    (tmp_path / "train.csv").write_text("id,target\na,dog\nb,cat\n")
+    (tmp_path / "test.csv").write_text("id\nc\n")
+    dataset = settings(
+        root=str(tmp_path), train_images="{id}.jpg", test_images="{id}.jpg", sample_submission=None, metadata_columns=[]
+    )
+    data = read_raw_data(dataset, record_tables=str(tmp_path))
+    assert (data.found, data.labels.classes) == ({"classes": ["cat", "dog"]}, ("cat", "dog"))
+    assert [sample.row.target for sample in data.splits["train"]] == ["01", "10"]
+    assert data.submission == ["id", "cat", "dog", "c"]
+    dataset["submission"]["class"] = "fox"
+    with pytest.raises(
+        FoldlineError, match=r"dataset\.submission\.class is 'fox', but 'fox' is not a class; set it to"
+    ):
+        read_raw_data(dataset, record_tables=str(tmp_path))
