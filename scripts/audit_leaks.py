@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.io.settings import build
 from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
 from foldline.splits.duplicates import EXACT, REFUSE, LeakConfig, find_duplicates
@@ -58,10 +58,10 @@ def audit_leaks(
         write_table(pairs, path, LEAKS, key=KEY)
     exact = int((pairs["kind"] == EXACT).sum())
     logger.info(
-        "%s: %d images, %d pairs of exact duplicates, %d of near duplicates",
+        "%s: %s, %s of exact duplicates, %d of near duplicates",
         split,
-        len(images),
-        exact,
+        counted(len(images), "image"),
+        counted(exact, "pair"),
         len(pairs) - exact,
     )
 
@@ -74,8 +74,8 @@ def _check_images(images: pd.DataFrame) -> None:
         lines = [f"{row.path}: image of id {row.id}: {row.problem}" for row in broken.head(SHOWN).itertuples()]
         lines += [f"and {rest} more (`problem` in results/inventory)"] if rest > 0 else []
         raise FoldlineError(
-            f"{len(broken)} of {len(images)} images cannot be used; repair or replace the files, or remove their rows "
-            "from the tables:\n" + "\n".join(lines)
+            f"{len(broken)} of {counted(len(images), 'image')} cannot be used; repair or replace the files, "
+            "or remove their rows from the tables:\n" + "\n".join(lines)
         )
 
 
@@ -85,7 +85,7 @@ def _check_labels(pairs: pd.DataFrame, *, refuse: bool) -> None:
     if not len(contradictory):
         return
     names = [f"{row.id} and {row.other_id} ({row.kind}, {row.distance} bits)" for row in contradictory.itertuples()]
-    message = f"{len(contradictory)} pairs of images show the same but have different labels: {listing(names)}"
+    message = f"{counted(len(contradictory), 'pair')} of equal images with different labels: {listing(names)}"
     if refuse:
         raise FoldlineError(
             f"{message}; correct the labels or remove the rows; if they show different samples, lower "

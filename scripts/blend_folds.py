@@ -148,9 +148,10 @@ def _log(recipe: Mapping[str, Any], test: TestRows | None) -> None:
     areas = ", ".join(f"{name} {score:.4f}" for name, score in recipe["scores"].items())
     logger.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(recipe["models"]), recipe["rule"], areas)
     if test is None:
-        logger.info("%d out-of-fold rows; no test split, so no submission", recipe["oof_rows"])
+        logger.info("%s; no test split, so no submission", counted(recipe["oof_rows"], "out-of-fold row"))
         return
-    logger.info("%d out-of-fold rows, %d samples in the submission", recipe["oof_rows"], recipe["test_rows"])
+    submitted = counted(recipe["test_rows"], "sample")
+    logger.info("%s, %s in the submission", counted(recipe["oof_rows"], "out-of-fold row"), submitted)
     logger.info("%s", recipe["submission"])
     if test.sample.suspects:
         logger.warning(
@@ -190,8 +191,8 @@ def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> 
     for model, views in held_out.views.items():
         if test.views[model] != views:
             raise FoldlineError(
-                f"model {model}: {views} views out of fold, {test.views[model]} on the test rows, so the out-of-fold "
-                "score does not hold for the submission; run the workflow again"
+                f"model {model}: {counted(views, 'view')} out of fold, {test.views[model]} on the test rows, "
+                "so the out-of-fold score does not hold for the submission; run the workflow again"
             )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, counted
 from foldline.inference.saved_model import ServingModule, save
 from foldline.inference.trained_model import LoadedNetwork, TrainedModel, load_network
 from foldline.io.files import read_json
@@ -53,7 +53,8 @@ def export_ensemble(
         list(networks.values()), views=views, activation=first.activation, class_names=first.class_names
     )
     save(module, Path(graph).parent)
-    logger.info("exported %d networks of %d models to %s", len(models), len(networks), Path(graph).parent)
+    exported = f"{counted(len(models), 'network')} of {counted(len(networks), 'model')}"
+    logger.info("exported %s to %s", exported, Path(graph).parent)
 
 
 def trained_models(

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from foldline.dataset.label_arrays import label_array
 from foldline.dataset.labels import is_code
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 from foldline.splits.duplicates import merged_groups
@@ -80,11 +80,11 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
     )
     n_groups = len(set(samples.groups))
     logger.info(
-        "%d rows in %d groups (%d groups merged into others by %d pairs of duplicates)",
-        len(train),
-        n_groups,
-        train["group"].nunique() - n_groups,
-        len(pairs),
+        "%s in %s (%s merged into others by %s of duplicates)",
+        counted(len(train), "row"),
+        counted(n_groups, "group"),
+        counted(train["group"].nunique() - n_groups, "group"),
+        counted(len(pairs), "pair"),
     )
     _log_folds(table, config.class_names)
     _log_rare_classes(samples, config)
@@ -99,7 +99,7 @@ def _read_inventory(paths: Sequence[str | Path], class_names: Sequence[str]) -> 
     if unlabeled:
         raise FoldlineError(
             f"{Path(paths[0]).parent}: target of id {listing(unlabeled)} is not a 0 or 1 for each of "
-            f"{len(class_names)} classes; remove the inventory and run the workflow again"
+            f"{counted(len(class_names), 'class', 'classes')}; remove the inventory and run the workflow again"
         )
     return table
 
@@ -144,10 +144,12 @@ def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
     for fold, rows in table[table["split"] == TRAIN].groupby("fold"):
         positives = label_array(list(rows["target"]), class_names).sum(axis=0)
         counts = ", ".join(f"{name} {number}" for name, number in zip(class_names, positives, strict=True))
-        logger.info("fold %d: %d rows in %d groups; positives: %s", fold, len(rows), rows["group"].nunique(), counts)
+        size, groups = counted(len(rows), "row"), counted(rows["group"].nunique(), "group")
+        logger.info("fold %d: %s in %s; positives: %s", fold, size, groups, counts)
     if len(external):
         withheld = (external["fold"] != NO_FOLD).sum()
-        logger.info("%d external rows, %d of them withheld while a fold is held out", len(external), withheld)
+        size = counted(len(external), "external row")
+        logger.info("%s, %d of them withheld while a fold is held out", size, withheld)
 
 
 def _log_rare_classes(samples: Samples, config: FoldsConfig) -> None:
@@ -159,8 +161,8 @@ def _log_rare_classes(samples: Samples, config: FoldsConfig) -> None:
     ]
     if rare:
         logger.warning(
-            "%d classes are in too few groups for %d folds, so some folds have no AUC of them; groups: %s",
-            len(rare),
+            "%s in too few groups for %d folds, so some folds have no AUC of every class; groups: %s",
+            counted(len(rare), "class", "classes"),
             config.count,
             listing(rare, limit=50),
         )
@@ -173,9 +175,9 @@ def _log_oversized_groups(samples: Samples, config: FoldsConfig) -> None:
     if large:
         shown = [f"{group} ({rows} of {total} rows)" for group, rows in large]
         logger.warning(
-            "%d groups are larger than a fold of %d rows, so folds differ in size: %s; check dataset.group_column and "
+            "%s larger than a fold of %d rows, so folds differ in size: %s; check dataset.group_column and "
             "results/leaks/train.csv, or lower folds.count",
-            len(large),
+            counted(len(large), "group"),
             total // config.count,
             listing(shown, limit=5),
         )

@@ -18,7 +18,7 @@ from foldline.dataset.id_hash import shard_index, shard_numbers
 from foldline.dataset.rows_digest import row_digests, rows_digest
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.images.picture import Peak
 from foldline.io.settings import build
 from foldline.io.storage import is_url, join, listed_checksum
@@ -83,7 +83,7 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     table = table.astype({name: kind for name, kind in INVENTORY.items() if kind != TEXT})
     write_table(table, inventory, INVENTORY)
     problems = int((table["problem"] != "").sum())
-    logger.info("%s %s: %d images, %d with a problem", split, shard, len(table), problems)
+    logger.info("%s %s: %s, %d with a problem", split, shard, counted(len(table), "image"), problems)
     warn_of_dark_images([sample.peak for sample in scanned if sample.peak], f"{split} {shard}")
     oddities = Counter(oddity for sample in scanned for oddity in sample.oddities)
     if oddities:
@@ -103,10 +103,10 @@ def warn_of_dark_images(peaks: Sequence[Peak], where: str) -> None:
         return
     bits = max(1, int(most.value).bit_length())
     logger.warning(
-        "%s: the largest sample of %d images with more than 8 bits is %g, but %g is white, so they come out dark; set "
+        "%s: the largest sample of %s with more than 8 bits is %g, but %g is white, so they come out dark; set "
         "dataset.intensity, to {bits: %d} if that is what the camera gives, or to {max: VALUE}",
         where,
-        len(peaks),
+        counted(len(peaks), "image"),
         most.value,
         most.white,
         bits,

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from foldline.dataset.known_labels import KnownLabels
 from foldline.dataset.label_arrays import label_array
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.blending import blend
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.merging import merge_test
@@ -84,7 +84,8 @@ def score_test(
         thresholds=_thresholds(inputs.metrics, list(table.scores)),
     )
     area = found[BLEND].auc.value
-    logger.info("%d labeled test rows; ROC AUC of the blend: %s", len(ids), "none" if area is None else f"{area:.4f}")
+    size = counted(len(ids), "labeled test row")
+    logger.info("%s; ROC AUC of the blend: %s", size, "none" if area is None else f"{area:.4f}")
     positives = table.labels.sum(axis=0).tolist()
     write_json(
         test_metrics,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 from foldline.dataset.channels import image_features, image_paths
 from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
-from foldline.errors import listing, problems_error
+from foldline.errors import counted, listing, problems_error
 from foldline.io.files import digest_of
 from foldline.io.settings import build
 from foldline.io.storage import join
@@ -87,7 +87,8 @@ def shard_records(
         features=kinds,
     )
     write_manifest(outputs.manifest, manifest)
-    logger.info("%s %s at %d pixels: %d records, %d bytes", split, shard, size, written.records, written.bytes)
+    records = counted(written.records, "record")
+    logger.info("%s %s at %d pixels: %s, %d bytes", split, shard, size, records, written.bytes)
 
 
 def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.labels import is_code
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, counted
 
 
 def label_array(codes: Sequence[str], class_names: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -22,8 +22,8 @@ def label_array(codes: Sequence[str], class_names: Sequence[str]) -> npt.NDArray
     wrong = next((code for code in codes if not is_code(code, len(class_names))), None)
     if wrong is not None:
         raise FoldlineError(
-            f"label code {wrong!r} does not have one 0 or 1 for each of {len(class_names)} classes; run the workflow "
-            "again"
+            f"label code {wrong!r} does not have one 0 or 1 for each of "
+            f"{counted(len(class_names), 'class', 'classes')}; run the workflow again"
         )
     joined = np.frombuffer("".join(codes).encode("ascii"), np.uint8) - ord("0")
     return joined.reshape(len(codes), len(class_names)).astype(np.int64)

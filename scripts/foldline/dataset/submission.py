@@ -11,7 +11,7 @@ from pathlib import Path
 from foldline.dataset.class_words import BY_NAME, ClassWords
 from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.io.files import atomic_write
 
 # Form of a submission with one column of joined classes.
@@ -191,7 +191,7 @@ def check_values(ids: Sequence[str], values: Sequence[Sequence[float]]) -> None:
         FoldlineError: sizes differ, or a value is NaN or not in [0, 1].
     """
     if len(values) != len(ids):
-        raise FoldlineError(f"submission: values for {len(values)} of {len(ids)} ids")
+        raise FoldlineError(f"submission: values for {len(values)} of {counted(len(ids), 'id')}")
     wrong = [name for name, row in zip(ids, values, strict=True) if not all(0 <= value <= 1 for value in row)]
     if wrong:
         raise FoldlineError(f"submission: the value of id {listing(wrong)} is not in [0, 1]")

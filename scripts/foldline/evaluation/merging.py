@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.prediction_files import RUN_AGAIN, PredictionFile, open_prediction_file
 
 IntArray = npt.NDArray[np.int64]
@@ -200,7 +200,7 @@ def _read_rows(
             )
         if (missing := is_expected & ~is_found).any():
             problems.append(
-                f"{where}: {missing.sum()} ids of {samples.source} are missing: "
+                f"{where}: {counted(missing.sum(), 'missing id')} of {samples.source}: "
                 f"{samples.listing(np.flatnonzero(missing))}"
             )
     # NaN is not in the range either.

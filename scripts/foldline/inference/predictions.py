@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from foldline.errors import counted
 from foldline.evaluation.prediction_files import PredictionFile, write_prediction_file
 from foldline.inference.forward_pass import make_forward
 from foldline.inference.prediction_config import PredictionConfig
@@ -78,12 +79,12 @@ def write_predictions(
     file = PredictionFile(Path(predictions), model.name, model.fold, config.views)
     write_prediction_file(file, ids, probabilities, class_names=model.class_names)
     logger.info(
-        "model %s of fold %d: predicted %d rows (%s), %d views each",
+        "model %s of fold %d: predicted %s (%s), %s each",
         model.name,
         model.fold,
-        len(ids),
+        counted(len(ids), "row"),
         rows.name,
-        config.views,
+        counted(config.views, "view"),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, counted
 from foldline.planning.dataset_section import EXTERNAL, TRAIN
 
 
@@ -32,7 +32,7 @@ def batch_problems(config: Mapping[str, Any], rows: Mapping[str, int]) -> dict[s
             most |= dict.fromkeys(sizes, train - (-(-train // count) if not overrides else 1) + external)
         for key, size in {**sizes, **overrides}.items():
             if key in most and size > most[key]:
-                text = f"{key} is {size}, but a fold has at most {most[key]} training rows"
+                text = f"{key} is {size}, but a fold has at most {counted(most[key], 'training row')}"
                 problems.setdefault(name, []).append(text)
     return problems
 

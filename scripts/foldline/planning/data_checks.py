@@ -6,7 +6,7 @@ from typing import Any
 
 from foldline.dataset.labels import BINARY
 from foldline.dataset.metadata import MetadataColumnConfig
-from foldline.errors import FoldlineError, Problems, listing
+from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.planning.dataset_section import TRAIN, class_names_of, scored_classes_of, target_of
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
@@ -81,9 +81,9 @@ def _check_strata(dataset: Mapping[str, Any], samples: Samples, fold_count: int,
         what = "value" if len(indices) == 1 else "combination of values"
         raise FoldlineError(
             f"config: folds.stratify_by is [{listing(stratify_by)}], but {len(rare)} of {len(groups)} {what}s, with "
-            f"{rare_rows} of {len(samples)} training rows, are in fewer groups than there are folds ({fold_count}), so "
-            "they cannot be in every fold; remove a column from folds.stratify_by, or add one with fewer values, such "
-            "as ranges, to your tables"
+            f"{rare_rows} of {counted(len(samples), 'training row')}, are in fewer groups than there are folds "
+            f"({fold_count}), so they cannot be in every fold; remove a column from folds.stratify_by, or add one "
+            "with fewer values, such as ranges, to your tables"
         )
 
 

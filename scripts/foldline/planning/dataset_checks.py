@@ -152,8 +152,9 @@ def _source_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         if sum(given) != 1:
             end = "; if there is no test split, set dataset.test_table to null" if split == "test" else ""
             yield (
-                f"config: {'both' if all(given) else 'neither'} of {images} and {records} are set; set one of them, "
-                f"{images} to a path such as images/{{id}}.jpg, or {records} to a list such as [{split}*.tfrec]{end}"
+                f"config: {'both' if all(given) else 'neither'} of {images} and {records} "
+                f"{'are' if all(given) else 'is'} set; set one of them, {images} to a path such as "
+                f"images/{{id}}.jpg, or {records} to a list such as [{split}*.tfrec]{end}"
             )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from foldline.errors import listing
+from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores
 from foldline.report.run import Run
@@ -69,7 +69,8 @@ def _folds(blend: ColumnScores) -> Finding:
     undefined = len(blend.folds) - len(values)
     mean, difference, spread = blend.folds_mean.auc, blend.pooled_minus_folds_mean.auc, blend.folds_sd.auc
     if undefined or mean is None or difference is None:
-        text = f"{undefined} of {len(blend.folds)} folds have no AUC, because their rows have only one label."
+        has = "has" if undefined == 1 else "have"
+        text = f"{undefined} of {counted(len(blend.folds), 'fold')} {has} no AUC, because of rows with only one label."
         return Finding(WARNING, text)
     text = f"The AUC of the folds ranges from {min(values):.4f} to {max(values):.4f}, with a mean of {mean:.4f}. "
     if spread is not None and difference < -NOTABLE * spread:
@@ -87,9 +88,9 @@ def _group_sizes(run: Run) -> Finding | None:
     large = oversized_groups(list(run.scored["group"]), run.metrics.folds)
     if not large:
         return None
-    shown = [f"{group} ({_counted(rows, 'image')})" for group, rows in large]
+    shown = [f"{group} ({counted(rows, 'image')})" for group, rows in large]
     text = (
-        f"{_counted(len(large), 'group')} {'is' if len(large) == 1 else 'are'} larger than a fold of equal size: "
+        f"{counted(len(large), 'group')} {'is' if len(large) == 1 else 'are'} larger than a fold of equal size: "
         f"{listing(shown, limit=5)}. Groups are never divided, so the folds differ in size. Check the group column and "
         "the duplicates that merged groups."
     )
@@ -97,11 +98,11 @@ def _group_sizes(run: Run) -> Finding | None:
 
 
 def _rare_classes(run: Run) -> Finding | None:
-    rare = [f"{row.name} ({_counted(row.positives, 'image')})" for row in run.metrics.classes if row.rare]
+    rare = [f"{row.name} ({counted(row.positives, 'image')})" for row in run.metrics.classes if row.rare]
     if not rare:
         return None
     text = (
-        f"{_counted(len(rare), 'class')} of {len(run.metrics.classes)} cannot be in every fold: "
+        f"{counted(len(rare), 'class', 'classes')} of {len(run.metrics.classes)} cannot be in every fold: "
         f"{listing(rare, limit=30)}. A fold that has only one label of a class has no score for it, so its mean over "
         "the classes leaves that class out."
     )
@@ -155,7 +156,7 @@ def _external(folds: pd.DataFrame) -> Finding | None:
     external, withheld = external_counts(folds)
     if not external:
         return None
-    text = f"{_counted(external, 'external image')} {'is' if external == 1 else 'are'} used for training only. "
+    text = f"{counted(external, 'external image')} {'is' if external == 1 else 'are'} used for training only. "
     if withheld:
         text += (
             f"{withheld:,} of them {'shares' if withheld == 1 else 'share'} a group or a duplicate with training "
@@ -180,7 +181,7 @@ def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:
         return [Finding(GOOD, f"The leak audit found no duplicates among the {images}{tested}.")]
     result = []
     if len(inside):
-        pairs = _counted(len(inside), "pair")
+        pairs = counted(len(inside), "pair")
         result.append(Finding(GOOD, f"The leak audit found {pairs} of duplicates among the {images}; {separation}."))
     contradictory = int((inside["same_label"] == "no").sum())
     if contradictory:
@@ -191,13 +192,8 @@ def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:
         count = across["id"].nunique()
         duplicates, them = ("is a duplicate", "it") if count == 1 else ("are duplicates", "them")
         text = (
-            f"{_counted(count, 'test image')} {duplicates} of {images}, so a leaderboard score on {them} rewards "
+            f"{counted(count, 'test image')} {duplicates} of {images}, so a leaderboard score on {them} rewards "
             "memorization."
         )
         result.append(Finding(WARNING, text))
     return result
-
-
-def _counted(number: int, noun: str) -> str:
-    plural = "es" if noun.endswith("s") else "s"
-    return f"{number:,} {noun}" + ("" if number == 1 else plural)

@@ -1,5 +1,6 @@
 """The last section of the report: how the numbers were computed."""
 
+from foldline.errors import counted
 from foldline.report.run import Run
 
 
@@ -32,9 +33,9 @@ def methods(run: Run) -> list[tuple[str, str]]:
     )
     paragraphs["Intervals"] = (
         f"Percentiles ({metrics.confidence:.0%} coverage) of {metrics.bootstrap_draws:,} bootstrap draws of "
-        f"{metrics.groups:,} groups with replacement (seed {metrics.seed}). Whole groups are drawn because images of "
-        "one group are not independent. The intervals cover chance in the choice of images, not the variation between "
-        "training runs."
+        f"{counted(metrics.groups, 'group')} with replacement (seed {metrics.seed}). Whole groups are drawn because "
+        "images of one group are not independent. The intervals cover chance in the choice of images, not the "
+        "variation between training runs."
     )
     paragraphs["Expected calibration error"] = (
         "Mean over the rows of the absolute difference between mean score and share of positives of their bin, with "

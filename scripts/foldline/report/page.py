@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from foldline.errors import listing
+from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.thresholds import BEST_F1
 from foldline.report.captions import CAPTIONS
@@ -58,8 +58,8 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
     template = _environment().get_template(TEMPLATE)
     html: str = template.render(
         title=title,
-        subtitle=f"{listing(list(metrics.scored_classes), limit=4)}: {metrics.rows:,} labeled images, "
-        + (f"{run.recipe.test_rows:,} test images" if run.recipe.test_rows else "no test images"),
+        subtitle=f"{listing(list(metrics.scored_classes), limit=4)}: {counted(metrics.rows, 'labeled image')}, "
+        + (counted(run.recipe.test_rows, "test image") if run.recipe.test_rows else "no test images"),
         key_figures=_key_figures(run),
         findings=findings(run),
         confidence=f"{metrics.confidence:.0%}",
@@ -144,7 +144,11 @@ def _key_figures(run: Run) -> list[dict[str, str]]:
     interval = f"{auc.low:.3f} to {auc.high:.3f} ({metrics.confidence:.0%} interval)" if auc.low else ""
     positives = run.scored_positives
     if scored == 1:
-        labels = {"name": "Positives", "value": f"{positives / metrics.rows:.1%}", "detail": f"{positives:,} images"}
+        labels = {
+            "name": "Positives",
+            "value": f"{positives / metrics.rows:.1%}",
+            "detail": counted(positives, "image"),
+        }
     else:
         labels = {"name": "Classes", "value": str(scored), "detail": f"{positives / metrics.rows:.2f} per image"}
     return [
@@ -156,7 +160,7 @@ def _key_figures(run: Run) -> list[dict[str, str]]:
         {
             "name": "Training images",
             "value": f"{metrics.rows:,}",
-            "detail": f"in {metrics.groups:,} groups" if metrics.groups < metrics.rows else "without groups",
+            "detail": f"in {counted(metrics.groups, 'group')}" if metrics.groups < metrics.rows else "without groups",
         },
         labels,
         {
@@ -169,5 +173,5 @@ def _key_figures(run: Run) -> list[dict[str, str]]:
             "value": models[0] if len(models) == 1 else str(len(models)),
             "detail": "" if len(models) == 1 else ", ".join(models[:4]) + (", …" if len(models) > 4 else ""),
         },
-        {"name": "Trained on", "value": run.devices(models), "detail": f"{len(run.histories)} training runs"},
+        {"name": "Trained on", "value": run.devices(models), "detail": counted(len(run.histories), "training run")},
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.oof import Oof
 from foldline.report.json_inputs import (
     BlendRecipe,
@@ -106,16 +106,16 @@ def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: I
     if run.test_metrics is not None and (
         run.test_metrics.rows != run.recipe.test_rows or set(run.test_metrics.models) != set(run.metrics.models)
     ):
+        scored, predicted = counted(run.test_metrics.rows, "row"), counted(run.recipe.test_rows, "row")
         raise FoldlineError(
-            f"the test scores are of {run.test_metrics.rows} rows and of {listing(list(run.test_metrics.models))}, the "
-            f"predictions of {run.recipe.test_rows} rows and of {listing(list(run.metrics.models))}; run the workflow "
-            "again"
+            f"the test scores are of {scored} and of {listing(list(run.test_metrics.models))}, the predictions of "
+            f"{predicted} and of {listing(list(run.metrics.models))}; run the workflow again"
         )
     rows = len(oof.ids)
     if run.metrics.rows != rows or len(run.scored) != rows:
         raise FoldlineError(
-            f"the out-of-fold table has {rows} rows, the metrics count {run.metrics.rows}, and the fold table has "
-            f"{len(run.scored)} training rows; run the workflow again"
+            f"the out-of-fold table has {counted(rows, 'row')}, the metrics count {run.metrics.rows}, and the fold "
+            f"table has {counted(len(run.scored), 'training row')}; run the workflow again"
         )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
+from foldline.errors import counted
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores, Score, Subgroups
 from foldline.report.json_inputs import SplitColumnScores
@@ -127,8 +128,9 @@ def data_facts(inventory: pd.DataFrame) -> Row:
             f"(median {widths.median():,.0f} x {heights.median():,.0f})"
         )
     problems = inventory[inventory["problem"] != ""]
+    size = counted(len(inventory), "training image")
     return {
-        "text": f"{len(inventory):,} training images, {inventory['bytes'].sum() / 1e6:,.1f} MB in total, {sizes}.",
+        "text": f"{size}, {inventory['bytes'].sum() / 1e6:,.1f} MB in total, {sizes}.",
         "problems": problems[["id", "path", "problem"]].head(SHOWN_ROWS).to_dict("records"),
         "problem_count": len(problems),
     }

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from foldline.dataset.label_arrays import label_array
+from foldline.errors import counted
 from foldline.images.composite import composite
 from foldline.models.stage import Stage
 from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
@@ -49,7 +50,7 @@ def class_balance(labels: npt.NDArray[np.int64], weights: Mapping[int, Sequence[
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
     counts = [int((labels == label).sum()) for label in (0, 1)]
     bars = left.barh(["negative", "positive"], counts, color=[NEGATIVE, POSITIVE], height=0.6)
-    left.bar_label(bars, [f"{count:,} rows, {count / len(labels):.1%}" for count in counts], padding=4)
+    left.bar_label(bars, [f"{counted(count, 'row')}, {count / len(labels):.1%}" for count in counts], padding=4)
     left.set(title="Rows by label", xlabel="rows", xlim=(0, 1.3 * max(counts)))
     left.grid(visible=False)
     numbers = sorted(weights)
@@ -114,14 +115,15 @@ def folds(table: pd.DataFrame, class_names: Sequence[str]) -> Figure:
     axes.barh(names, negatives, color=NEGATIVE, height=0.66, label="negative")
     bars = axes.barh(names, positives, left=negatives, color=POSITIVE, height=0.66, label="positive")
     texts = [
-        f"{size:,} rows, {positive:,} positive ({positive / size:.1%})"
+        f"{counted(size, 'row')}, {positive:,} positive ({positive / size:.1%})"
         for size, positive in zip(rows["size"], positives, strict=True)
     ]
     label, room = "rows", 1.3
     if len(external):
         withheld = [int((external["fold"] == number).sum()) for number in numbers]
         texts = [f"{text}; {count:,} external withheld" for text, count in zip(texts, withheld, strict=True)]
-        label = f"rows; beside them {len(external):,} external rows, {sum(withheld):,} of them withheld from a fold"
+        beside = counted(len(external), "external row")
+        label = f"rows; beside them {beside}, {sum(withheld):,} of them withheld from a fold"
         room = 1.55
     axes.bar_label(bars, texts, padding=4)
     axes.set(xlabel=label, xlim=(0, room * rows["size"].max()))
@@ -146,7 +148,7 @@ def _classes_in_folds(
         axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=7, color=INK)
     axes.set_xticks(range(len(class_names)), [shortened(name) for name in class_names], rotation=45, ha="right")
     axes.set_yticks(
-        range(len(numbers)), [f"fold {fold}: {size:,} rows" for fold, size in zip(numbers, rows, strict=True)]
+        range(len(numbers)), [f"fold {fold}: {counted(size, 'row')}" for fold, size in zip(numbers, rows, strict=True)]
     )
     axes.grid(visible=False)
     return figure

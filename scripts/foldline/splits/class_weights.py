@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -79,8 +79,8 @@ def label_weights(labels: IntArray, config: ClassWeightsConfig) -> list[ClassWei
         raise FoldlineError(f"class_weights.method is {config.method!r}; allowed: {listing(list(METHODS))}")
     if labels.shape[1] != len(config.class_names):
         raise FoldlineError(
-            f"class weights: {labels.shape[1]} columns of labels for {len(config.class_names)} classes; run the "
-            "workflow again"
+            f"class weights: {counted(labels.shape[1], 'column')} of labels for "
+            f"{counted(len(config.class_names), 'class', 'classes')}; run the workflow again"
         )
     counts = np.stack([(labels == 0).sum(axis=0), (labels == 1).sum(axis=0)], axis=1)
     if len(counts) == 1:
@@ -96,7 +96,9 @@ def _check_both_labels(counts: IntArray, class_name: str) -> None:
     """Refuse training rows without a negative or a positive; `counts` holds both numbers."""
     for number, word in zip(counts, ("negative", "positive"), strict=True):
         if number == 0:
-            raise FoldlineError(f"class {class_name}: no {word} among {counts.sum()} training rows; lower folds.count")
+            raise FoldlineError(
+                f"class {class_name}: no {word} among {counted(counts.sum(), 'training row')}; lower folds.count"
+            )
 
 
 def _weights(counts: IntArray, config: ClassWeightsConfig) -> FloatArray:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.splits.fold_audit import IntArray, Samples, audit_folds
 
 
@@ -39,8 +39,8 @@ def assign_folds_by_files(samples: Samples, paths: Sequence[str], *, count: int,
     files = sorted(set(file_of.values()))
     if len(files) < count:
         raise FoldlineError(
-            f"folds.method is files and folds.count is {count}, but there are {len(files)} record files; lower "
-            "folds.count, or set folds.method to grouped"
+            f"folds.method is files and folds.count is {count}, but the data have {counted(len(files), 'record file')}"
+            "; lower folds.count, or set folds.method to grouped"
         )
     fold_of: dict[str, int] = {}
     for fold, (_, held_out) in enumerate(KFold(count, shuffle=True, random_state=seed).split(files)):
@@ -63,6 +63,6 @@ def _check_groups(samples: Samples, folds: IntArray, file_of: Mapping[str, str])
     ]
     if split_groups:
         raise FoldlineError(
-            f"folds.method is files, but {len(split_groups)} groups, or chains of duplicates, are in more than one "
-            f"fold: {listing(split_groups, limit=5)}; set folds.method to grouped"
+            f"folds.method is files, but more than one fold has rows of {counted(len(split_groups), 'group')} (or "
+            f"chain of duplicates): {listing(split_groups, limit=5)}; set folds.method to grouped"
         )

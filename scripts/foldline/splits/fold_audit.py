@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 
 IntArray = npt.NDArray[np.int64]
 
@@ -71,7 +71,8 @@ def check_feasible(samples: Samples, count: int) -> None:
     n_groups = len(set(samples.groups))
     if n_groups < count:
         raise FoldlineError(
-            f"folds.count is {count}, but there are {n_groups} groups; lower folds.count to at most {n_groups}"
+            f"folds.count is {count}, but the rows are of {counted(n_groups, 'group')}; lower folds.count to at "
+            f"most {n_groups}"
         )
     if samples.labels.shape[1] > 1:
         return
@@ -80,8 +81,8 @@ def check_feasible(samples: Samples, count: int) -> None:
         if n_groups < count:
             advice = f"lower folds.count to at most {n_groups}" if n_groups > 1 else "add such rows"
             raise FoldlineError(
-                f"folds.count is {count}, and each fold needs a {word} row, but there are "
-                f"{(samples.labels == label).sum()} {word} rows in {n_groups} groups; {advice}"
+                f"folds.count is {count}, and each fold needs a {word} row, but the data have "
+                f"{counted((samples.labels == label).sum(), f'{word} row')} in {counted(n_groups, 'group')}; {advice}"
             )
 
 
@@ -124,4 +125,5 @@ def _check_labels(labels: IntArray, fold: int) -> None:
         problem = f"no {'positive' if positives[0] == 0 else 'negative'} row"
     else:
         problem = "no class with both labels"
-    raise FoldlineError(f"folds: fold {fold} has {rows} rows, but {problem}; lower folds.count or change folds.seed")
+    size = counted(rows, "row")
+    raise FoldlineError(f"folds: fold {fold} has {size}, but {problem}; lower folds.count or change folds.seed")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.io.files import digest_of
 from foldline.tfrecords.manifests import Manifest, read_manifest
 from foldline.tfrecords.record_files import count_records
@@ -103,8 +103,8 @@ def _check_shard(path: str | Path, manifest: Manifest) -> None:
     count = count_records(path)
     if count != manifest.records:
         raise FoldlineError(
-            f"{path}: {count} records, but the manifest says {manifest.records}; remove the shard and run the workflow "
-            "again"
+            f"{path}: {counted(count, 'record')}, but the manifest says {manifest.records}; remove the shard and run "
+            "the workflow again"
         )
 
 
@@ -126,8 +126,8 @@ def check_ids(shards: Shards, ids: Sequence[str]) -> None:
         expected = [name for name in ordered if shard_index(name, count) == index]
         if manifest.records != len(expected) or manifest.ids_sha256 != digest_of(expected):
             raise FoldlineError(
-                f"{path}: its {manifest.records} rows are not the {len(expected)} rows that the fold table has for "
-                "this shard; run the workflow again, so that both follow from one table"
+                f"{path}: {counted(manifest.records, 'row')}, which are not those that the fold table has for this "
+                f"shard ({len(expected)}); run the workflow again, so that both follow from one table"
             )
 
 
@@ -148,5 +148,6 @@ def check_read(ids: Sequence[str], expected: Sequence[str], *, source: str) -> N
     for word, found in (("repeated", repeated), ("missing", missing), ("unknown", unknown)):
         if found:
             raise FoldlineError(
-                f"{source}: {len(found)} {word} ids ({listing(found)}); remove the shards and run the workflow again"
+                f"{source}: {counted(len(found), f'{word} id')} ({listing(found)}); remove the shards and run "
+                "the workflow again"
             )

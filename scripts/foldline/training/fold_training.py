@@ -13,7 +13,7 @@ import pandas as pd
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.label_arrays import label_array
 from foldline.dataset.metadata import Encoding, MetadataColumnConfig, fit_encoding
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, counted
 from foldline.inference.forward_pass import Forward, make_forward
 from foldline.input_pipeline.batches import TrainingStream, ordered_batches, reading, training_batches
 from foldline.input_pipeline.preview import augmented_samples, no_samples
@@ -116,7 +116,7 @@ def open_fold(
     labels = label_array(list(held_out["target"]), settings.class_names)
     if not ((labels == 0).any(axis=0) & (labels == 1).any(axis=0)).any():
         raise FoldlineError(
-            f"{folds}: fold {settings.fold} has {len(held_out)} rows with labels "
+            f"{folds}: fold {settings.fold} has {counted(len(held_out), 'row')} with labels "
             f"{sorted(held_out['target'].unique())}; an AUC needs both labels of a class, lower folds.count"
         )
     opened = open_shards(shards, manifests, image_size=settings.model_config.image_size)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.training.training_config import ScheduleConfig
 
 SCHEDULES = ("constant", "cosine", "exponential", "plateau")
@@ -102,7 +102,7 @@ def make_schedule(config: ScheduleConfig, *, learning_rate: float, epochs: int, 
     if config.warmup_epochs + config.hold_epochs > epochs:
         raise FoldlineError(
             f"schedule.warmup_epochs {config.warmup_epochs:g} and hold_epochs {config.hold_epochs:g} are more than "
-            f"{epochs} epochs; lower them or raise epochs"
+            f"{counted(epochs, 'epoch')}; lower them or raise epochs"
         )
     fraction = _fraction_function(config, epochs=epochs, step_epochs=1 / steps_per_epoch)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foldline.errors import FoldlineError, StoppedError
+from foldline.errors import FoldlineError, StoppedError, counted
 from foldline.evaluation.activations import accuracy, ordering
 from foldline.evaluation.roc_auc import macro_auc
 from foldline.runtime.devices import Device
@@ -114,7 +114,8 @@ class Trainer:
         device.check_batch_size(config.batch_size)
         if config.batch_size > task.rows:
             raise FoldlineError(
-                f"batch_size {config.batch_size} is more than the fold's {task.rows} training rows; set a smaller one"
+                f"batch_size is {config.batch_size}, but the fold has {counted(task.rows, 'training row')}; set a "
+                "smaller one"
             )
         self._network, self._task, self._config, self._device = network, task, config, device
         self._checkpoints = checkpoints
@@ -267,7 +268,7 @@ class Trainer:
         if patience is None or waited < patience:
             return False
         monitor = self._config.early_stopping.monitor
-        logger.info("%s  stops early: no better %s in %d epochs", self._task.name, monitor, patience)
+        logger.info("%s  stops early: no better %s in %s", self._task.name, monitor, counted(patience, "epoch"))
         return True
 
     def _select_weights(self) -> None:
@@ -317,10 +318,10 @@ class Trainer:
         if not np.isnan(area):
             return area
         logger.warning(
-            "%s  epoch %d: no class has both labels in its %d training steps; its training AUC is recorded as 0.5",
+            "%s  epoch %d: no class has both labels in its %s; its training AUC is recorded as 0.5",
             self._task.name,
             len(self.state.history) + 1,
-            len(self.state.losses),
+            counted(len(self.state.losses), "training step"),
         )
         return 0.5
 

@@ -135,14 +135,14 @@ def without(*names: str) -> Callable[[dict[str, float]], dict[str, float]]:
     [
         (
             with_rows(0, without("i2")),
-            "model a, fold 0: 1 ids of the train rows of the fold table are missing: i2; run the workflow again",
+            "model a, fold 0: 1 missing id of the train rows of the fold table: i2; run the workflow again",
         ),
         (lambda files: files[:1], "model a: fold 1 is missing"),
         (lambda files: [*files, replace(files[1], fold=2)], "model a: fold 2 is not in the fold table"),
         (lambda files: [*files, files[1]], "model a: fold 1 occurs more than once"),
         (
             with_rows(1, lambda rows: {**without("i3")(rows), "x9": 0.5}),
-            "model a, fold 1: id x9 is not in the train rows of the fold table, .*fold 1: 1 ids .* are missing: i3;",
+            "model a, fold 1: id x9 is not in the train rows of the fold table, .*fold 1: 1 missing id .*: i3;",
         ),
         (
             lambda files: [replace(file, fold=1 - file.fold) for file in files],
@@ -166,7 +166,9 @@ def test_out_of_fold_rows_that_do_not_fit_are_refused(change, words: str, tmp_pa
 
 def test_the_problems_of_all_files_are_reported_together(tmp_path: Path) -> None:
     broken = with_rows(0, without("i2"))(oof("b"))
-    with pytest.raises(FoldlineError, match=r"model a, fold 1: 1 ids .* missing: i1, .*model b, fold 0: 1 ids .*: i2;"):
+    with pytest.raises(
+        FoldlineError, match=r"model a, fold 1: 1 missing id .*: i1, .*model b, fold 0: 1 missing id .*: i2;"
+    ):
         merged_oof(tmp_path, [*with_rows(1, without("i1"))(oof("a")), *broken])
 
 
@@ -175,7 +177,7 @@ def test_the_problems_of_all_files_are_reported_together(tmp_path: Path) -> None
     [
         (lambda files: files[:1], "model a: fold 1 is missing"),
         (lambda files: [replace(file, fold=file.fold + 1) for file in files], "model a: fold 0 is missing"),
-        (with_rows(1, without("t1")), "model a, fold 1: 1 ids of the sample submission are missing: t1"),
+        (with_rows(1, without("t1")), "model a, fold 1: 1 missing id of the sample submission: t1"),
         (
             with_rows(0, lambda rows: {**without("t1")(rows), "i1": 0.5}),
             "fold 0: id i1 is not in the sample submission",

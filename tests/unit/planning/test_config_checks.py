@@ -51,7 +51,7 @@ def check(**changes: Any) -> None:
         ),
         (
             {"dataset__train_images": None},
-            "neither of dataset.train_images and dataset.train_records are set; set one of them, dataset.train_images "
+            "neither of dataset.train_images and dataset.train_records is set; set one of them, dataset.train_images "
             "to a path such as images/{id}.jpg, or dataset.train_records to a list such as [train*.tfrec]",
         ),
         (
@@ -175,7 +175,7 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         (ONE_HOT | {"dataset__submission": {"form": "labels"}}, "gives it no name; set dataset.submission.column"),
         (
             {"dataset__test_images": None},
-            "neither of dataset.test_images and dataset.test_records are set; set one of them, dataset.test_images to "
+            "neither of dataset.test_images and dataset.test_records is set; set one of them, dataset.test_images to "
             "a path such as images/{id}.jpg, or dataset.test_records to a list such as [test*.tfrec]; if there is no "
             "test split, set dataset.test_table to null",
         ),

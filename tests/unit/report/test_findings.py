@@ -47,7 +47,7 @@ def test_a_pooled_score_below_the_folds_is_explained() -> None:
 
 def test_folds_without_auc_are_counted() -> None:
     text = summary(report_run(column_scores(0.9, folds=(0.8, None, 0.9))))
-    assert "[warn] 1 of 3 folds have no AUC, because their rows have only one label." in text
+    assert "[warn] 1 of 3 folds has no AUC, because of rows with only one label." in text
 
 
 def test_a_group_that_is_larger_than_a_fold_is_a_warning() -> None:

@@ -80,7 +80,7 @@ def test_external_images_are_compared_with_train_images(train: list[Path], tmp_p
     external = write_inventory(tmp_path / "4.parquet", rows)
     pairs = audit([external], tmp_path / "leaks.parquet", others={"train": train, "external": []}, split="external")
     assert pairs == [("v", "w", "external", "exact", 0, "yes"), ("x", "b", "train", "near", 0, "no")]
-    reason = r"1 pairs of images show the same but have different labels: x and b \(near, 0 bits\); correct the labels"
+    reason = r"1 pair of equal images with different labels: x and b \(near, 0 bits\); correct the labels"
     with pytest.raises(FoldlineError, match=reason):
         audit(
             [external],
@@ -110,7 +110,7 @@ def test_without_duplicates_there_is_a_header_only(train: list[Path], tmp_path: 
 
 
 def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> None:
-    reason = r"1 pairs of images show the same but have different labels: a and d \(near, 4 bits\); correct the labels"
+    reason = r"1 pair of equal images with different labels: a and d \(near, 4 bits\); correct the labels"
     with pytest.raises(FoldlineError, match=reason):
         audit(train, tmp_path / "leaks.parquet", contradictory_labels="error")
     assert not (tmp_path / "leaks.parquet").exists()
@@ -119,7 +119,7 @@ def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> 
 
 def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     audit(train, tmp_path / "leaks.parquet")
-    assert "1 pairs of images show the same but have different labels" in caplog.text
+    assert "1 pair of equal images with different labels" in caplog.text
 
 
 def test_one_message_names_all_images_with_a_problem(unlabeled: Path, tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_other_views_on_the_test_rows_are_refused(made: Results, tmp_path: Path)
 def test_a_sample_submission_with_other_ids_is_refused(made: Results, tmp_path: Path) -> None:
     sample = tmp_path / "sample.csv"
     sample.write_text((made.folder / "sample_submission.csv").read_text() + "test_0012,0\n")
-    with pytest.raises(FoldlineError, match="1 ids of the sample submission are missing: test_0012"):
+    with pytest.raises(FoldlineError, match="1 missing id of the sample submission: test_0012"):
         made.blend(sample_submission=sample, **outputs(tmp_path / "new"))
     assert not (tmp_path / "new").exists()
 

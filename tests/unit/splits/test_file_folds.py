@@ -35,7 +35,7 @@ def test_a_group_in_files_of_several_folds_is_refused() -> None:
     files = list("abc")
     assert sorted(folds_of(files)[::2]) == [0, 1, 2]
     reason = (
-        r"1 groups, or chains of duplicates, are in more than one fold: group p "
+        r"more than one fold has rows of 1 group \(or chain of duplicates\): group p "
         r"\(id i00 of a in fold \d, id i03 of b in fold \d\); set folds.method to grouped$"
     )
     with pytest.raises(FoldlineError, match=reason):
@@ -43,7 +43,7 @@ def test_a_group_in_files_of_several_folds_is_refused() -> None:
 
 
 def test_fewer_files_than_folds_are_refused() -> None:
-    with pytest.raises(FoldlineError, match=r"count is 3, but there are 2 record files; lower folds.count"):
+    with pytest.raises(FoldlineError, match=r"count is 3, but the data have 2 record files; lower folds.count"):
         folds_of(list("ab"))
 
 
@@ -55,5 +55,5 @@ def test_samples_outside_of_record_files_are_refused() -> None:
 
 def test_a_file_with_one_label_is_refused() -> None:
     samples = Samples(["x", "y"], ["x", "y"], np.array([[0], [1]]))
-    with pytest.raises(FoldlineError, match="fold 0 has 1 rows, but no"):
+    with pytest.raises(FoldlineError, match="fold 0 has 1 row, but no"):
         assign_folds_by_files(samples, ["a#0+1", "b#0+1"], count=2, seed=0)

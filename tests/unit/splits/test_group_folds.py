@@ -171,7 +171,7 @@ def test_folds_are_found_whenever_they_exist() -> None:
 
 
 def test_samples_that_cannot_fill_the_folds_are_refused() -> None:
-    with pytest.raises(FoldlineError, match="there are 2 groups"):
+    with pytest.raises(FoldlineError, match="the rows are of 2 groups"):
         folds_of(np.array(list("aabb")), np.array([1, 0, 1, 0]), count=3)
 
 

@@ -108,5 +108,5 @@ def test_the_only_class_needs_both_labels(method: str, label: int, word: str) ->
 def test_unknown_methods_and_other_numbers_of_classes_are_refused() -> None:
     with pytest.raises(FoldlineError, match=r"class_weights\.method is 'sqrt'; allowed: none, balanced, capped, eff"):
         weights(LABELS, method="sqrt")
-    with pytest.raises(FoldlineError, match="2 columns of labels for 1 classes"):
+    with pytest.raises(FoldlineError, match="2 columns of labels for 1 class"):
         label_weights(LABELS, ClassWeightsConfig("none", 1, 0.9, ("mark",), "sigmoid"))

@@ -70,7 +70,7 @@ def test_shards_with_other_rows_are_refused(data: ShardSet, change: Callable[[li
 
 @pytest.mark.parametrize(
     ("ids", "words"),
-    [(["a", "b", "b"], "1 repeated ids.*b"), (["a"], "1 missing ids.*b"), (["a", "b", "c"], "1 unknown ids.*c")],
+    [(["a", "b", "b"], "1 repeated id.*b"), (["a"], "1 missing id.*b"), (["a", "b", "c"], "1 unknown id.*c")],
 )
 def test_missing_repeated_and_unknown_rows_are_refused(ids: list[str], words: str) -> None:
     check_read(["b", "a"], ["a", "b"], source="fold 1")

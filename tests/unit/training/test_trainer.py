@@ -289,7 +289,7 @@ def test_the_steps_get_the_settings_of_the_training(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_batch_larger_than_the_training_rows_is_an_error() -> None:
-    with pytest.raises(FoldlineError, match="batch_size 8 is more than the fold's 7 training rows; set a smaller one"):
+    with pytest.raises(FoldlineError, match="batch_size is 8, but the fold has 7 training rows; set a smaller one"):
         trainer(small_network(), task(validation_with([]), rows=7), config())
 
 
