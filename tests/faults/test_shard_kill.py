@@ -23,6 +23,7 @@ TIMEOUT_SECONDS = 60
 SCRIPT = """
 import sys
 sys.path.insert(0, {scripts!r})
+from foldline.images.options import ImageOptions
 from foldline.tfrecords.shard_config import ShardConfig
 from shard_records import Outputs, shard_records
 shard_records(**{arguments!r})
