@@ -86,6 +86,14 @@ def refusal(place: Place) -> str:
     return str(caught.value)
 
 
+def first_problem(message: str) -> str:
+    """The first line of a message of several problems, which are in several tables here; or the only one."""
+    first, *others = message.splitlines()
+    if others:
+        assert first == f"{len(others)} problems"
+    return others[0] if others else first
+
+
 def refuse(path: Path) -> None:
     """Forbid everybody but root to read."""
     path.chmod(0)
@@ -133,7 +141,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], object], str]] = {
 def test_data_that_cannot_be_opened_are_refused(place: Place, fault: str) -> None:
     name, happens, words = BROKEN[fault]
     happens(place.path(name))
-    one_line(refusal(place), f"data/{name}", words, ";")
+    one_line(first_problem(refusal(place)), f"data/{name}", words, ";")
 
 
 def test_all_images_that_cannot_be_opened_are_counted(place: Place) -> None:
@@ -160,7 +168,7 @@ def test_a_table_whose_name_is_too_long(place: Place) -> None:
 def test_the_folder_of_the_data_is_a_file(place: Place) -> None:
     shutil.rmtree(place.folder / "data")
     (place.folder / "data").touch()
-    one_line(refusal(place), "data/train.csv", "no such table")
+    one_line(first_problem(refusal(place)), "data/train.csv", "no such table")
 
 
 def write_tfrecord(path: Path) -> None:
