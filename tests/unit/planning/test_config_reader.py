@@ -39,11 +39,14 @@ def test_a_configuration_is_completed_and_the_command_line_wins() -> None:
     assert problems_of(example_config(), folds={"count": 1}) == ["config: folds.count is 1; set it to at least 2"]
 
 
-def test_class_names_have_the_spelling_of_label_cells() -> None:
-    labels = {"kind": "multilabel", "classes": ["gru\u0308n", "rot"], "absent": ["grün"], "exclusive": "gru\u0308n"}
+@pytest.mark.parametrize("classes", [["gru\u0308n", "rot"], []], ids=["named", "found"])
+def test_class_names_have_the_spelling_of_label_cells(classes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # With classes that are found in the table, other checks follow when it was read.
+    monkeypatch.setattr("foldline.planning.config_reader.combination_problems", lambda config: [])
+    labels = {"kind": "multilabel", "classes": classes, "absent": ["grün"], "exclusive": "gru\u0308n"}
     changes = {"dataset__labels": labels, "dataset__submission": {"class": "gru\u0308n"}, "dataset__example": None}
     dataset = read(example_config(**changes))["dataset"]
-    assert dataset["labels"]["classes"] == ["grün", "rot"]
+    assert dataset["labels"]["classes"] == (["grün", "rot"] if classes else [])
     assert (dataset["labels"]["absent"], dataset["labels"]["exclusive"]) == (["grün"], "grün")
     assert dataset["submission"]["class"] == "grün"
 
