@@ -1,17 +1,16 @@
 """Commands beside a live run plan apart from it: it does what was planned, and then exactly the edits are stale."""
 
-import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 from fixtures.processes import wait_for_file
-from fixtures.project import Project, snakemake_command, with_environment
+from fixtures.project import Project
+from fixtures.whole_runs import LiveRun
 
 PATIENCE_SECONDS = 900
 WEIGHTS = "results/models/a/fold0/weights.weights.h5"
@@ -33,33 +32,26 @@ def test_commands_beside_a_run_change_nothing(finished_project: Project, tmp_pat
     future = time.time_ns() + 10**13
     for path in (project.folder / "results").rglob("*"):
         os.utime(path, ns=(future, future))
-    running = subprocess.Popen(
-        snakemake_command(),
-        cwd=project.folder,
-        env=with_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    live = LiveRun(project)
     try:
-        wait_for_file(project.folder / "logs/train_fold/a/fold0.log", running)
-        os.killpg(running.pid, signal.SIGSTOP)
+        wait_for_file(project.folder / "logs/train_fold/a/fold0.log", live.process)
+        live.signal(signal.SIGSTOP)
         before = own_files(project.folder)
         edit_config(project.folder / "config/config.yaml")
         for command in PLANNING_COMMANDS:
             done = project.snakemake(*command, check=False)
-            assert f"another run works in this directory (running, process {running.pid} on" in done.stderr, command
+            assert f"another run works in this directory (running, process {live.process.pid} on" in done.stderr, (
+                command
+            )
         assert project.stale() == OF_THE_RUN | OF_THE_EDIT
         refused = project.snakemake(check=False)
         assert refused.returncode == 1
         assert "another run works in this directory" in refused.stderr
         assert own_files(project.folder) == before
-        os.killpg(running.pid, signal.SIGCONT)
-        assert running.wait(PATIENCE_SECONDS) == 0
+        live.signal(signal.SIGCONT)
+        assert live.wait(PATIENCE_SECONDS) == 0
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+        live.end()
     assert (project.folder / WEIGHTS).read_bytes() == (finished_project.folder / WEIGHTS).read_bytes()
     assert project.stale() == OF_THE_EDIT
 

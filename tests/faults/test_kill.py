@@ -1,13 +1,14 @@
 """After Snakemake was killed, the same command completes the run, with the same bytes."""
 
 import shutil
-import subprocess
+import signal
 import time
 from pathlib import Path
 
 import pytest
 from fixtures.processes import wait_for_file
-from fixtures.project import Project, snakemake_command, with_environment
+from fixtures.project import Project
+from fixtures.whole_runs import LiveRun
 from foldline.planning.run_lock import RunLock
 
 TARGET = "results/predictions/a/fold0/oof.parquet"
@@ -29,10 +30,8 @@ def test_a_run_whose_snakemake_was_killed_is_repeated_by_the_same_command(
     model = Path("results/models/a/fold0")
     for name in (model / "weights.weights.h5", Path(TARGET)):
         (tmp_path / name).unlink()
-    command = snakemake_command(TARGET)
-    running = subprocess.Popen(
-        command, cwd=tmp_path, env=with_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    live = LiveRun(project, TARGET)
+    running = live.process
     try:
         lock = tmp_path / ".foldline" / "run.lock"
         wait_for_file(lock, running)
@@ -44,8 +43,8 @@ def test_a_run_whose_snakemake_was_killed_is_repeated_by_the_same_command(
         assert f"another run works in this directory (running, process {running.pid} on" in refused.stderr
         wait_for_file(tmp_path / "logs" / "train_fold" / "a" / "fold0.log", running)
     finally:
-        running.kill()
-        running.wait()
+        live.signal(signal.SIGKILL, group=False)
+        live.wait()
 
     assert not (tmp_path / "results/keys/train_fold/a/fold0.built").exists()
     project.snakemake(TARGET)

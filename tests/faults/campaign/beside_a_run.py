@@ -48,6 +48,8 @@ SHORT_RUNS = {"title": 4.0, "report code": 4.0, "blend": 5.0, "submission": 5.0}
 LONG_RUN = 12.0
 # What a job says whose table, images, code or inputs are not the planned ones.
 REASONS = ("changed after the run was planned", "changed while this step read it", "changed since it was scanned")
+# What it says of a damaged result, behind its path.
+DAMAGE = "cannot be read as a Parquet file"
 
 
 def set_value(*path: str | int, value: object) -> Edit:
@@ -194,7 +196,8 @@ def try_triple(project: Project, triple: Triple, expected: Mapping[str, str]) ->
     finally:
         live.end()
     problems = [f"process {number} lives on" for number in wait_for_processes(project.folder)]
-    if code and not any(reason in live.console.read_text() for reason in REASONS):
+    reasons = [*REASONS, *(f"{path}: {DAMAGE}" for name, (path, _) in DAMAGED.items() if name == triple.second)]
+    if code and not any(reason in live.console.read_text() for reason in reasons):
         problems.append(f"the run failed: {live.console.read_text()[-3000:]}")
     right = expected_stale(project.folder, is_damaged(project.folder, triple.second))
     if (stale := project.stale()) != right:
