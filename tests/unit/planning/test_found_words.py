@@ -9,6 +9,7 @@ import pytest
 from fixtures.settings import dataset_settings
 from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError
+from foldline.planning.data_index import DataIndexer
 from foldline.planning.found_words import (
     found_classes,
     found_vocabularies,
@@ -124,3 +125,27 @@ def test_the_data_are_read_with_the_classes_that_were_found(tmp_path: Path) -> N
         FoldlineError, match=r"dataset\.submission\.class is 'fox', but 'fox' is not a class; set it to"
     ):
         read_raw_data(dataset, record_tables=str(tmp_path))
+
+
+def test_the_index_holds_what_was_found(tmp_path: Path) -> None:
+    """The checks of the rows know the words, and a plan from the stored index has them too."""
+    for number in range(6):
+        (tmp_path / f"{number}.jpg").write_bytes(b"%d" % number)
+    (tmp_path / "train.csv").write_text("id,target,site\n0,dog,leg\n1,cat,arm\n2,cat,leg\n3,dog,arm\n")
+    (tmp_path / "test.csv").write_text("id,site\n4,arm\n5,leg\n")
+    (tmp_path / "sample_submission.csv").write_text("id,cat,dog\n4,0,0\n5,0,0\n")
+    site = {"metadata_columns": ["site"], "metadata": {"site": {"kind": "categorical"}}}
+    dataset = settings(root=str(tmp_path), train_images="{id}.jpg", test_images="{id}.jpg", **site)
+    config = {"dataset": dataset, "folds": {"count": 2, "stratify_by": []}}
+    words = {"classes": ["cat", "dog"], "vocabularies": {"site": ["arm", "leg"]}}
+    for _ in range(2):
+        indexer = DataIndexer(config, folder=tmp_path / "index", pinned=None, record_tables=str(tmp_path / "raw"))
+        index = indexer.read()
+        assert index.found == words
+        indexer.store(index)
+    (tmp_path / "test.csv").write_text("id,site\n4,arm\n5,ear\n")
+    indexer = DataIndexer(config, folder=tmp_path / "index", pinned=None, record_tables=str(tmp_path / "raw"))
+    with pytest.raises(
+        FoldlineError, match=r"test\.csv, line 3: site of id '5' is 'ear', not in the vocabulary arm, leg"
+    ):
+        indexer.read()
