@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from foldline.errors import FoldlineError
 from foldline.io import storage
@@ -17,6 +17,9 @@ from foldline.io.files import read_file, sha256_of_file
 from foldline.io.system_errors import reason
 from foldline.planning.file_digests import FileDigests, Status, status_of
 from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
+
+if TYPE_CHECKING:
+    from foldline.images.options import ImageOptions
 
 # Columns of the data index that are known of an image file.
 KNOWN = ("path", *STATUS, "sha256", "format", "width", "height")
@@ -68,6 +71,15 @@ class ImageFacts:
             columns |= dict(zip(STATUS, zip(*statuses, strict=True), strict=True))
         return cls(checksums, sizes, columns)
 
+    @property
+    def without_header(self) -> list[int]:
+        """Numbers of the images on a disk whose headers are unknown or cannot be used."""
+        if STATUS[-1] not in self.columns:
+            return []
+        formats = self.columns["format"]
+        values = formats if isinstance(formats, tuple) else formats.to_pylist()
+        return [number for number, value in enumerate(values) if value is None]
+
 
 class ImageFiles(Protocol):
     """Images on a disk or in a bucket."""
@@ -111,7 +123,7 @@ class LocalImages:
                 for number, content in enumerate(found)
                 if isinstance(content, OSError)
             }
-            raise _unusable(problems, row_of)
+            raise unusable(problems, row_of)
         statuses = list(map(self.digests.status, paths))
         return ImageFacts.of(paths, contents, [status[0] for status in statuses], statuses)
 
@@ -181,6 +193,21 @@ def read_content(path: str) -> ImageContent:
     return ImageContent(checksum, header.format, header.width, header.height)
 
 
+def header_problem(path: str, options: "ImageOptions") -> str:
+    """Why the header of an image on a disk cannot be used; "" if it can, or if the file is too large to tell."""
+    from foldline.images.errors import UnusableImageError
+    from foldline.images.headers import read_header
+
+    try:
+        if Path(path).stat().st_size <= MOST_HEADER_BYTES:
+            read_header(read_file(path), options)
+    except UnusableImageError as error:
+        return f"image {path} cannot be used: {error}"
+    except OSError as error:
+        return _problem(path, error)
+    return ""
+
+
 class BucketListings:
     """Checksums of objects from the listings of their buckets. Each folder is listed once, and no object is read."""
 
@@ -196,7 +223,7 @@ class BucketListings:
         objects = self._objects(storage.common_parent(paths))
         problems = {number: f"image {url} does not exist" for number, url in enumerate(paths) if url not in objects}
         if problems:
-            raise _unusable(problems, row_of)
+            raise unusable(problems, row_of)
         found = [objects[url] for url in paths]
         contents = [ImageContent(info.checksum) for info in found]
         return ImageFacts.of(paths, contents, [info.bytes for info in found], ())
@@ -227,7 +254,7 @@ def _problem(path: str, error: OSError) -> str:
     return f"image {path} cannot be read: {reason(error)}"
 
 
-def _unusable(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:
+def unusable(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:
     """The error for images, by their numbers, that do not exist or cannot be read."""
     told = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:SHOWN]]
     rest = len(problems) - len(told)

@@ -2,17 +2,21 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from foldline.dataset.channels import CHANNEL, joint_digest
 from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import SampleTable, read_sample_table
 from foldline.errors import FoldlineError, Problems, listing
+from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of, is_made_table
-from foldline.planning.image_facts import ImageFiles
+from foldline.planning.image_facts import ImageFacts, ImageFiles, header_problem, unusable
 from foldline.planning.samples import Samples
+
+# Images without a known header that are looked at again: there are only a few, or the format is not supported.
+MOST_HEADERS = 1_000
 
 
 class ImageSource:
@@ -21,6 +25,7 @@ class ImageSource:
     def __init__(self, dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageFiles):
         self.table = files.table
         self._files, self._images, self._channels = files, images, dataset["channels"]
+        self._options = ImageOptions(**ImageOptions.settings(dataset))
         columns = columns_of(dataset, split)
         if is_made_table(dataset, split):
             columns = columns.of_made_table()
@@ -46,6 +51,7 @@ class ImageSource:
             rows = table.rows(labels)
         with problems.collected():
             facts = self._images.facts(paths, row_of=row_of)
+            self._check_headers(facts, paths, row_of)
         if self._channels:
             with problems.collected():
                 _check_channel_files(self._images, self._files, set(table.ids), self._channels)
@@ -63,6 +69,14 @@ class ImageSource:
                 "channel": [*self._channels] * len(rows),
             },
         )
+
+    def _check_headers(self, facts: ImageFacts, paths: Sequence[str], row_of: Callable[[int], str]) -> None:
+        """Refuse images on a disk whose headers cannot be used; the scan reports what only their pixels tell."""
+        numbers = facts.without_header[:MOST_HEADERS]
+        problems = {number: header_problem(paths[number], self._options) for number in numbers}
+        wrong = {number: text for number, text in problems.items() if text}
+        if wrong:
+            raise unusable(wrong, row_of)
 
 
 def _check_braces(table: SampleTable) -> None:

@@ -28,6 +28,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "scripts")]
 
 import pandas as pd  # noqa: E402
 from faults.campaign.table_cases import Case, damaged, make_case, parquet_of  # noqa: E402
+from fixtures.pictures import photograph, saved  # noqa: E402
 from fixtures.settings import dataset_settings  # noqa: E402
 from foldline.dataset import plain_csv  # noqa: E402
 from foldline.dataset.label_reading import resolve  # noqa: E402
@@ -40,6 +41,7 @@ from foldline.planning.dataset_section import columns_of, scan_settings, table_a
 from foldline.planning.raw_data import read_raw_data  # noqa: E402
 
 DEEP_EVERY = 20
+IMAGE = saved(photograph(8, 8), "PNG")
 
 
 @dataclass
@@ -251,7 +253,7 @@ def check_planning(case: Case, root: Path, outcome: Outcome) -> None:
     (root / "images").mkdir(parents=True)
     (root / "table.csv").write_bytes(case.content)
     for name in [*(row[0] for row in case.rows), "test 1"]:
-        (root / "images" / name).write_bytes(name.encode())
+        (root / "images" / name).write_bytes(IMAGE)
     metadata = case.names[3]
     (root / "test.csv").write_text(",".join(["id", *metadata]) + "\n" + ",".join(["test 1", *("NA" for _ in metadata)]))
     section = settings(case, root) | {"sample_submission": None}

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import tifffile
 from fixtures.channels import CHANNELS, write_channels
 from fixtures.images import write_dataset
 from fixtures.project import REPOSITORY
@@ -252,11 +254,35 @@ def test_images_that_were_read_before_an_error_stay_known(
     assert index(config, tmp_path) == first
 
 
-def test_an_image_with_an_unusable_header_is_known_by_its_bytes(config: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "data" / "images" / "s003.png").write_bytes(b"no image")
+def test_unusable_headers_of_all_splits_are_reported_before_any_job(config: dict[str, Any], tmp_path: Path) -> None:
     index(config, tmp_path)
-    (row,) = (row for row in pq.read_table(tmp_path / FILE).to_pylist() if row["id"] == "s003")
+    for name, content in (("s003", b"no image"), ("s013", b""), ("e000", b"\0" * 128 + b"DICM")):
+        (tmp_path / "data" / "images" / f"{name}.png").write_bytes(content)
+    # The second time the bytes are known.
+    for _ in range(2):
+        with pytest.raises(FoldlineError) as caught:
+            index(config, tmp_path)
+        first, *lines = str(caught.value).splitlines()
+        assert first == "3 problems"
+        for line, words in zip(lines, ("train.csv, line 5", "test.csv, line 3", "external.csv, line 2"), strict=True):
+            assert words in line
+            assert "cannot be used: " in line
+        assert "empty file" in lines[1]
+        assert "DICOM" in lines[2]
+    rows = pq.read_table(tmp_path / FILE).to_pylist()
+    (row,) = (row for row in rows if row["path"].endswith("s003.png"))
     assert (row["sha256"], row["width"]) == (hashlib.sha256(b"no image").hexdigest(), None)
+
+
+def test_an_image_with_a_page_of_its_own_is_read_as_the_configuration_says(
+    config: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "data" / "images" / "s003.png"
+    tifffile.imwrite(path, np.zeros((2, 8, 9, 3), np.uint8), photometric="rgb")
+    with pytest.raises(FoldlineError, match=r"s003\.png cannot be used: 2 pages"):
+        index(config, tmp_path)
+    config["dataset"]["page"] = 2
+    assert index(config, tmp_path) == index(config, tmp_path)
 
 
 def records_config(root: Path, **changes: Any) -> dict[str, Any]:

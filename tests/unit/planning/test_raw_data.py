@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fixtures.images import write_dataset
+from fixtures.pictures import photograph, saved
 from fixtures.settings import dataset_settings
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.sample_table import read_rows
@@ -197,7 +198,7 @@ def with_external(dataset: dict[str, Any]) -> dict[str, Any]:
     (root / "old").mkdir()
     lines = ["target,site,image_name,patient_id"]
     for number in range(3):
-        (root / "old" / f"e{number}.png").write_bytes(b"image %d" % number)
+        (root / "old" / f"e{number}.png").write_bytes(saved(photograph(8 + number, 8), "PNG"))
         lines.append(f"{number % 2},arm,e{number},p{number}")
     (root / "old.csv").write_text("\n".join(lines))
     return {**dataset, "external": {"table": "old.csv", "images": "old/{id}.png"}}
@@ -211,7 +212,8 @@ def test_external_rows_are_read_like_training_rows(with_external: dict[str, Any]
         ("e1", "1", "p1", ("arm",)),
         ("e2", "0", "p2", ("arm",)),
     ]
-    assert [sample.bytes for sample in found] == [7, 7, 7]
+    images = sorted((Path(with_external["root"]) / "old").iterdir())
+    assert [sample.bytes for sample in found] == [path.stat().st_size for path in images]
     assert data.tables["external"] == str(Path(with_external["root"]) / "old.csv")
     assert columns_of(with_external, "external") == replace(columns_of(with_external, "train"), optional=("site",))
     assert data.submission == read({**with_external, "external": None}).submission
@@ -273,7 +275,7 @@ def test_wrong_external_rows_are_refused(line: str, words: str, with_external: d
     root = Path(with_external["root"])
     (root / "old.csv").write_text((root / "old.csv").read_text() + f"\n{line}\n")
     if "s0" in line:
-        (root / "old" / f"{line.split(',')[2]}.png").write_bytes(b"image")
+        (root / "old" / f"{line.split(',')[2]}.png").write_bytes(saved(photograph(8, 9), "PNG"))
     with pytest.raises(FoldlineError, match=words):
         read(with_external)
 
