@@ -17,10 +17,8 @@ COUNTED = re.compile(r"(?:(?<!\{)\{[^{}\n]*\}|%d) (?:[a-z-]+ )?(?:" + "|".join(N
 ALLOWED = {
     "blend_folds.py": ["%d scores"],
     "foldline/dataset/labels.py": ["{len(indices)} classes"],
-    "foldline/dataset/raw_table.py": ["{cells} cells"],
     "foldline/errors.py": ["{len(self.problems)} problems"],
     "foldline/planning/config_checks.py": ["{classes} classes"],
-    "foldline/planning/sample_submission.py": ["{len(names)} ids"],
     "foldline/report/findings.py": ["{len(recipe.models)} models", "{pairs} of duplicates"],
     "foldline/report/methods.py": ["{metrics.folds} folds", "{metrics.bootstrap_draws:,} bootstrap draws"],
     "foldline/report/training_plots.py": ["{label} rows", "{label} rows"],

@@ -20,7 +20,7 @@ from foldline.dataset.parquet_table import read_parquet
 from foldline.dataset.plain_csv import read_plain
 from foldline.dataset.quotes import check_quotes
 from foldline.dataset.table_text import PARQUET, decode, decompressed
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.io import storage
 from foldline.io.system_errors import system_error
 
@@ -154,7 +154,7 @@ def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, optio
         lines, columns, wrong = _read_lines(path, rows, len(header), indices)
     table = RawTable(path, header, lines, dict(zip(names, columns, strict=True)))
     if wrong:
-        problems = [(line, f"{cells} cells") for line, cells in wrong]
+        problems = [(line, counted(cells, "cell")) for line, cells in wrong]
         remedy = f"the header has {len(header)}, separated by {NAMES[delimiter]}; correct these lines"
         raise table.error(problems, remedy, limit=20)
     return table

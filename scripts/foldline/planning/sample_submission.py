@@ -8,7 +8,7 @@ from typing import Any
 from foldline.dataset.class_words import AUTO, CONFIG, NAMES, NUMBERS, ClassWords, SampleCells, decide_words
 from foldline.dataset.labels import MULTILABEL, Labels
 from foldline.dataset.submission import LABELS, SampleSubmission, read_sample
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import (
     class_names_of,
@@ -85,8 +85,8 @@ def class_words_of(sample: SampleSubmission, dataset: Mapping[str, Any], labels:
 def _check_ids(path: str, ids: set[str], test_ids: set[str]) -> None:
     missing, foreign = sorted(test_ids - ids), sorted(ids - test_ids)
     problems = [
-        f"{len(names)} ids {which} ({listing(names, limit=3)})"
-        for names, which in ((missing, "of the test table are missing"), (foreign, "are not in the test table"))
+        f"{counted(len(names), 'id')} {which} ({listing(names, limit=3)})"
+        for names, which in ((missing, "missing that the test table has"), (foreign, "too many for the test table"))
         if names
     ]
     if problems:

@@ -92,7 +92,7 @@ def test_masks_of_any_length_are_read(tmp_path: Path) -> None:
 def test_short_and_long_lines_are_reported_together(tmp_path: Path) -> None:
     lines = ["a,1,x", "b,0", "c,1,x,y", "d", "e,0,x"]
     assert refused(tmp_path, "id,target,note\n" + "\n".join(lines)) == (
-        "train.csv, line 3: 2 cells; line 4: 4 cells; line 5: 1 cells; the header has 3, separated by comma; correct "
+        "train.csv, line 3: 2 cells; line 4: 4 cells; line 5: 1 cell; the header has 3, separated by comma; correct "
         "these lines"
     )
     many = refused(tmp_path, "id,target,note\n" + "a,1\n" * 30)

@@ -34,7 +34,7 @@ def test_a_submission_has_the_order_and_the_header_of_the_sample(tmp_path: Path)
         ("id,x,y,y\na,0,0,0\n", "a column name occurs twice in id, x, y, y"),
         ("id,x,,\na,0,0,0\n", "several columns of the sample submission have no name"),
         ("id,x\n", "the table has a header and no rows"),
-        ("x,id\n0,a\n0\n0,b\n0,c,1\n", "line 3: 1 cells; line 5: 3 cells; the header has 2"),
+        ("x,id\n0,a\n0\n0,b\n0,c,1\n", "line 3: 1 cell; line 5: 3 cells; the header has 2"),
         ("id,x\n ,0\nb,0\n,0\n", "line 2: the id is empty; line 4: the id is empty; every row"),
         ("id,x\na,0\nb,0\na,0\n", "line 4: id 'a' is also in line 2; keep one row"),
     ],

@@ -69,11 +69,11 @@ def test_an_id_in_two_splits_is_refused(dataset: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda rows: rows[:-1], r"1 ids of the test table are missing \(s011\)"),
-        (lambda rows: [*rows, ["x", "0"]], r"1 ids are not in the test table \(x\)"),
+        (lambda rows: rows[:-1], r"1 id missing that the test table has \(s011\)"),
+        (lambda rows: [*rows, ["x", "0"]], r"1 id too many for the test table \(x\)"),
         (lambda rows: [*rows, rows[-1]], r"line 6: id 's011' is also in line 5; keep one row of each id"),
         (lambda rows: [["image_name", "label"], *rows[1:]], "no column target; it has image_name, label, but"),
-        (lambda rows: [*rows[:2], rows[2][:1], *rows[3:]], "line 3: 1 cells; the header has 2"),
+        (lambda rows: [*rows[:2], rows[2][:1], *rows[3:]], "line 3: 1 cell; the header has 2"),
     ],
 )
 def test_a_sample_submission_must_match_the_test_table(dataset: dict[str, Any], change: Any, words: str) -> None:
@@ -415,7 +415,7 @@ def test_all_problems_of_the_data_are_reported_at_once(dataset: dict[str, Any]) 
     for words in (
         "train.csv, line 3: label 'maybe'",
         "image .*s003.png does not exist",
-        "sample_submission.csv: 1 ids",
+        "sample_submission.csv: 1 id ",
     ):
         assert [line for line in lines[1:] if re.search(words, line)], words
 
