@@ -40,6 +40,8 @@ class JobFacts:
         script: file name of its script.
         code: digest of the script and of the code that it imports.
         dependents: paths or URLs of the records (`built`) of the jobs that read an output of this one.
+        records: path of the record that lists an input, by the path of the input; only for inputs that stay on the disk
+            where their jobs wrote them.
         on_disk: whether the outputs stay on the disk where the job writes them.
         raw_files: SHA-256 of files of the user that are in the key, by their paths.
     """
@@ -48,6 +50,7 @@ class JobFacts:
     script: str
     code: str
     dependents: tuple[str, ...]
+    records: dict[str, str]
     on_disk: bool
     raw_files: dict[str, str]
 
@@ -90,6 +93,7 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
             _check_code(Path(snakemake.scriptdir, job.script), job.code)
             _check_raw_files(job.raw_files)
             inputs = _start_inputs(snakemake.input)
+            _check_records(job.records, inputs)
             yield Step(job.key, registered.append)
             _check_inputs(inputs)
             _record(job, Path(snakemake.output.built), [Path(path) for path in snakemake.output])
@@ -198,6 +202,26 @@ def _start_inputs(inputs: Any) -> dict[Path, _InputStatus]:
             status = replace(status, mtime=None)
         statuses[path] = status
     return statuses
+
+
+def _check_records(records: Mapping[str, str], inputs: Mapping[Path, _InputStatus]) -> None:
+    """Refuse inputs that are not as their jobs wrote them: edited or damaged after the run was planned."""
+    known: dict[str, tuple[BuildRecord | None, int]] = {}
+    different = []
+    for path in inputs:
+        built = records.get(str(path))
+        if built is None or not path.exists():
+            continue
+        if built not in known:
+            found = BuildRecord.read(Path(built))
+            known[built] = found, Path(built).stat().st_ctime_ns if found else 0
+        record, recorded_ns = known[built]
+        if record is not None and (difference := record.difference(path, recorded_ns=recorded_ns)):
+            different.append(difference)
+    if different:
+        raise FoldlineError(
+            f"{'; '.join(different)}; leave results alone while a workflow runs, and run the same command again"
+        )
 
 
 def _check_inputs(inputs: Mapping[Path, _InputStatus]) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 
 from foldline.io.files import BLOCK_BYTES, atomic_write, open_file
 
+# Snakemake touches the outputs of a job shortly after the job wrote its record.
+TOUCHED_WITHIN = 60 * 1_000_000_000
+
 
 def md5_of_file(path: str | Path) -> str:
     """MD5 of the bytes of a file in base64, as buckets list it; it recognizes damage and edits, not attacks."""
@@ -77,6 +80,40 @@ class BuildRecord:
     def is_of(self, key: str, outputs: Sequence[Path]) -> bool:
         """Whether this is the record of a key, and of files with these names."""
         return self.key == key and self.outputs.keys() == {path.name for path in outputs}
+
+    def is_untouched(self, name: str, *, inode: int, ctime_ns: int, recorded_ns: int) -> bool:
+        """Whether neither an output nor this record was written, touched or copied since the job ended.
+
+        Args:
+            name: file name of the output.
+            inode: of the output.
+            ctime_ns: of the output.
+            recorded_ns: ctime of the record.
+        """
+        return self.inodes.get(name) == inode and ctime_ns <= recorded_ns <= self.finished_ns + TOUCHED_WITHIN
+
+    def difference(self, path: Path, *, recorded_ns: int) -> str:
+        """What tells an output from the one that the job wrote; "" if nothing does, or the record does not list it.
+
+        Args:
+            path: the output, on the disk where it was written.
+            recorded_ns: ctime of the record.
+
+        Raises:
+            OSError: the output does not exist or cannot be read.
+        """
+        if path.name not in self.outputs:
+            return ""
+        size, md5 = self.outputs[path.name]
+        status = path.stat()
+        if status.st_size != size:
+            return f"{path} has {status.st_size} bytes, but its job wrote {size}"
+        untouched = self.is_untouched(
+            path.name, inode=status.st_ino, ctime_ns=status.st_ctime_ns, recorded_ns=recorded_ns
+        )
+        if untouched or md5_of_file(path) == md5:
+            return ""
+        return f"{path} is not as its job wrote it (MD5)"
 
     def text(self) -> str:
         """Text of the record; for equal outputs in a bucket it is equal, so that a listing is enough to compare it."""

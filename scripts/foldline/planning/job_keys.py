@@ -81,21 +81,30 @@ def job_facts(
 ) -> dict[str, dict[str, Any]]:
     """The `step.JobFacts` of all jobs, by the name of the job; arguments as `refresh`."""
     dependents: dict[str, list[str]] = {job.name: [] for job in plan.jobs}
+    records: dict[str, dict[str, str]] = {}
     for job in plan.jobs:
-        built = results.url(files_of(job).built)
+        files = files_of(job)
+        # Jobs come after those that they need.
+        records[job.name] = {str(path): str(files.built) for path in files.outputs}
         for need in job.needs:
-            dependents[need.name].append(built)
+            dependents[need.name].append(results.url(files.built))
     return {
         job.name: {
             "key": job.key,
             "script": f"{job.rule}.py",
             "code": job.code,
             "dependents": dependents[job.name],
+            "records": _records_of_inputs(job, records) if results.on_disk else {},
             "on_disk": results.on_disk,
             "raw_files": job.raw_files,
         }
         for job in plan.jobs
     }
+
+
+def _records_of_inputs(job: Job, records: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """Path of the record of each output of the jobs that a job needs."""
+    return {path: built for need in job.needs for path, built in records[need.name].items()}
 
 
 def read_mtimes(files: JobFiles, results: LocalResults) -> dict[Path, int]:

@@ -13,11 +13,9 @@ from typing import Any
 from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.io.build_record import BuildRecord, md5_of_file
-from foldline.planning.file_digests import Status, load_digests, save_digests, status_of
+from foldline.planning.file_digests import load_digests, save_digests, status_of
 
 SECOND = 1_000_000_000
-# Snakemake touches the outputs of a job shortly after the job wrote its record.
-TOUCHED_WITHIN = 60 * SECOND
 
 
 class LocalResults:
@@ -70,7 +68,7 @@ class LocalResults:
             status = status_of(path)
             if status is None or status[0] != size:
                 different.append(f"{path} has {status[0] if status else 0} bytes, but its job wrote {size}")
-            elif self._is_untouched(path.name, status, record, recorded_at):
+            elif record.is_untouched(path.name, inode=status[3], ctime_ns=status[2], recorded_ns=recorded_at[2]):
                 continue
             elif self._digests.of([str(path)]) != [md5]:
                 different.append(f"{path} is not as its job wrote it (MD5)")
@@ -83,12 +81,6 @@ class LocalResults:
     def url(self, path: Path) -> str:
         """Path or URL under which a job finds an output of another job."""
         return str(path)
-
-    @staticmethod
-    def _is_untouched(name: str, status: Status, record: BuildRecord, recorded_at: Status) -> bool:
-        """Whether neither an output nor the record was written, touched or copied since the job ended."""
-        _, _, ctime, inode = status
-        return record.inodes.get(name) == inode and ctime <= recorded_at[2] <= record.finished_ns + TOUCHED_WITHIN
 
 
 class BucketResults(LocalResults):

@@ -126,10 +126,14 @@ def test_steps_get_the_key_of_their_job_and_the_records_that_depend_on_it(
         "script": "first.py",
         "code": "code-1",
         "dependents": [str(files_of(plan.jobs[1]).built)],
+        "records": {},
         "on_disk": True,
         "raw_files": {},
     }
     assert facts["second"]["dependents"] == []
+    first = files_of(plan.jobs[0])
+    assert facts["second"]["records"] == {str(path): str(first.built) for path in first.outputs}
+    assert facts["second"]["records"]
     build(JobFacts, facts["first"])
 
 

@@ -107,6 +107,29 @@ def test_a_step_does_not_read_weights_that_were_not_planned(job: SimpleNamespace
     assert "imagenet.pth changed after the run was planned" in Path(job.log[0]).read_text()
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("id,fold\ns1,0\n", "has 13 bytes, but its job wrote 8"), ("id;fold\n", "is not as its job wrote it (MD5)")],
+)
+def test_a_step_does_not_read_an_input_that_was_edited_after_its_job_wrote_it(
+    job: SimpleNamespace, content: str, words: str
+) -> None:
+    folds = Path(job.input.folds)
+    built = folds.with_name("folds.built")
+    BuildRecord.of_files("another key", [folds], on_disk=True).write(built)
+    job.params.job["records"] = {str(folds): str(built)}
+    with step(job):
+        pass
+    folds.write_text(content)
+    with pytest.raises(SystemExit), step(job):
+        pytest.fail("the body runs")
+    assert f"folds.csv {words}; leave results alone while a workflow runs" in Path(job.log[0]).read_text()
+    # Restored, touched or copied: the content counts.
+    folds.write_text("id,fold\n")
+    with step(job):
+        pass
+
+
 @pytest.mark.parametrize("change", ["content", "mtime", "deleted"])
 def test_a_step_whose_input_changed_meanwhile_fails(job: SimpleNamespace, change: str) -> None:
     path = Path(job.input.folds)
