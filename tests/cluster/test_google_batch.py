@@ -71,7 +71,7 @@ def submitted(storage_address: str, tmp_path_factory: pytest.TempPathFactory) ->
         bucket = Bucket.make("batch")
         project = clone_with_bucket(bucket, tmp_path_factory.mktemp("batch"))
         with_gpu(project)
-        project.snakemake(*storage(bucket), "--", "results/shards/32/train/00000-of-00001.tfrec")
+        project.snakemake(*storage(bucket), "--", "results/inventory/train/00000-of-00001.parquet")
         made = Submitted(project, bucket, job_folder(tmp_path_factory.mktemp("jobs")))
         done = submit(made)
         assert done.returncode == 0, done.stdout + done.stderr + made.log()

@@ -44,15 +44,17 @@ def test_a_job_puts_its_results_into_the_bucket(project: Project, bucket: Bucket
     logs = "".join(path.read_text() for path in pods.glob("*/log"))
     assert done.returncode == 0, done.stdout + done.stderr + logs
     assert {"folds.csv", "inventory/train/00000-of-00001.parquet"} <= bucket.names("run/results")
-    # The folds need one job that is not local: the scan of the training images.
-    (job,) = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
-    pod = job["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert container["image"] == IMAGE
-    assert container["resources"]["requests"]["cpu"] == "1900m"
-    assert container["resources"]["requests"]["memory"] == "1000M"
-    assert (pod["restartPolicy"], job["spec"]["backoffLimit"]) == ("Never", 0)
-    assert pod["serviceAccountName"] == "foldline"
+    # The folds need two jobs that are not local: the scans of the training and test images.
+    jobs = [json.loads(path.read_text()) for path in pods.glob("*/job.json")]
+    assert len(jobs) == 2
+    for job in jobs:
+        pod = job["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert container["image"] == IMAGE
+        assert container["resources"]["requests"]["cpu"] == "1900m"
+        assert container["resources"]["requests"]["memory"] == "5250M"
+        assert (pod["restartPolicy"], job["spec"]["backoffLimit"]) == ("Never", 0)
+        assert pod["serviceAccountName"] == "foldline"
 
 
 def test_training_requests_a_gpu_and_a_failing_job_fails_the_run(project: Project, bucket: Bucket, pods: Path) -> None:
