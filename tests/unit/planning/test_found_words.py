@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.pictures import photograph, saved
 from fixtures.settings import dataset_settings
 from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError
@@ -110,7 +111,7 @@ def test_a_vocabulary_has_the_values_of_labeled_rows() -> None:
 def test_the_data_are_read_with_the_classes_that_were_found(tmp_path: Path) -> None:
     """Checks that need the classes run as soon as they are known."""
     for name in "abc":
-        (tmp_path / f"{name}.jpg").write_bytes(name.encode())
+        (tmp_path / f"{name}.jpg").write_bytes(saved(photograph(8, 8), "JPEG"))
     (tmp_path / "train.csv").write_text("id,target\na,dog\nb,cat\n")
     (tmp_path / "test.csv").write_text("id\nc\n")
     dataset = settings(
@@ -130,7 +131,7 @@ def test_the_data_are_read_with_the_classes_that_were_found(tmp_path: Path) -> N
 def test_the_index_holds_what_was_found(tmp_path: Path) -> None:
     """The checks of the rows know the words, and a plan from the stored index has them too."""
     for number in range(6):
-        (tmp_path / f"{number}.jpg").write_bytes(b"%d" % number)
+        (tmp_path / f"{number}.jpg").write_bytes(saved(photograph(8 + number, 8), "JPEG"))
     (tmp_path / "train.csv").write_text("id,target,site\n0,dog,leg\n1,cat,arm\n2,cat,leg\n3,dog,arm\n")
     (tmp_path / "test.csv").write_text("id,site\n4,arm\n5,leg\n")
     (tmp_path / "sample_submission.csv").write_text("id,cat,dog\n4,0,0\n5,0,0\n")
