@@ -21,8 +21,10 @@ from foldline.io.garbage import garbage_search_paused
 
 # Column of a table that names the image of each row itself.
 PATH = "path"
-# What an id cannot have: a path separator, or a control character or line separator, which breaks the lines of logs.
-_NOT_IN_ID = re.compile("[/\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# What an id cannot have: a backslash, or a control character or line separator, which breaks the lines of logs.
+_NOT_IN_ID = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# What no part of a path can be.
+_NO_PARTS = frozenset(("", ".", ".."))
 
 
 @dataclass(frozen=True)
@@ -270,10 +272,11 @@ def _mapped(cells: Sequence[str], change: Callable[[str], str]) -> list[str]:
 def _check_ids(raw: RawTable, ids: Sequence[str], column: str) -> None:
     distinct = set(ids)
     joined = "".join(distinct)
-    if not distinct.isdisjoint(("", ".", "..")) or _NOT_IN_ID.search(joined):
+    parts = distinct.union(*(name.split("/") for name in distinct)) if "/" in joined else distinct
+    if not parts.isdisjoint(_NO_PARTS) or _NOT_IN_ID.search(joined):
         problems = [(line, id_problem(name, column)) for line, name in zip(raw.lines, ids, strict=True)]
         wrong = [(line, problem) for line, problem in problems if problem]
-        raise raw.error(wrong, "give every sample an id that can be part of a file name")
+        raise raw.error(wrong, "give every sample an id that can be part of a path")
     if len(distinct if joined.isascii() else set(map(composed, distinct))) == len(ids):
         return
     first_of: dict[str, tuple[int, str]] = {}
@@ -300,8 +303,8 @@ def id_problem(name: str, column: str, *, kind: str = "column") -> str:
     """
     if not name:
         return f"the id ({kind} {column}) is empty"
-    if name in (".", "..") or _NOT_IN_ID.search(name):
-        return f"id {name!r} cannot be part of a file name"
+    if _NOT_IN_ID.search(name) or not _NO_PARTS.isdisjoint(name.split("/")):
+        return f"id {name!r} cannot be part of a path, such as a1 or cat/a1"
     return ""
 
 

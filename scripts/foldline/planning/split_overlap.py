@@ -1,4 +1,4 @@
-"""No sample may be in two splits: neither a TFRecord file nor an id."""
+"""No sample may be in two splits: neither a TFRecord file nor an id, unless a test image of that id is another one."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -34,7 +34,10 @@ def check_record_files(dataset: Mapping[str, Any]) -> None:
 
 
 def check_ids_of_splits(dataset: Mapping[str, Any], splits: Mapping[str, Samples], tables: Mapping[str, str]) -> None:
-    """Refuse ids that are in two splits.
+    """Refuse samples that are in two splits.
+
+    Ids of labeled rows are unique. A test row may have the id of another image: public sets number the images of each
+    folder from 1.
 
     Args:
         dataset: the section of the configuration.
@@ -42,11 +45,16 @@ def check_ids_of_splits(dataset: Mapping[str, Any], splits: Mapping[str, Samples
         tables: table of each split.
 
     Raises:
-        FoldlineError: an id is in two splits.
+        FoldlineError: an id is in two labeled splits, or has the same images in both splits.
     """
-    ids = {split: set(_composed(samples.rows.id)) for split, samples in splits.items()}
+    contents = {
+        split: dict(zip(_composed(samples.rows.id), samples.contents, strict=True)) for split, samples in splits.items()
+    }
     for first, second in combinations(splits, 2):
-        shared = sorted(ids[first] & ids[second])
+        of_first, of_second = contents[first], contents[second]
+        shared = sorted(of_first.keys() & of_second.keys())
+        if TEST in (first, second):
+            shared = [name for name in shared if of_first[name] == of_second[name]]
         if shared:
             where = " and ".join(
                 _place(dataset, split, splits[split], tables[split], shared[0]) for split in (first, second)

@@ -303,7 +303,7 @@ def _none(table: _Table, case: Case) -> None:
 def _bad_id(table: _Table, case: Case) -> None:
     row, character = table.random.randrange(len(table.cells)), table.random.choice(BAD_CHARACTERS)
     table.set_cell(row, "id", f"x{character}y")
-    case.fault, case.line = ("NUL" if character == "\0" else "cannot be part of a file name"), row + 1
+    case.fault, case.line = ("NUL" if character == "\0" else "cannot be part of a path"), row + 1
 
 
 def _empty_id(table: _Table, case: Case) -> None:

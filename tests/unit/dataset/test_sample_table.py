@@ -105,11 +105,13 @@ def test_the_group_may_also_be_metadata(tmp_path: Path) -> None:
         (HEADER + "1,a,5,p,f,\n1,b,5,p,f\n", "line 3: 5 cells; the header has 6, separated by comma; correct"),
         (HEADER + "1,,5,p,f,\n", r"line 2: the id \(column name\) is empty"),
         (HEADER + "1, ,5,p,f,\n", "is empty"),
-        (HEADER + "1,a/b,5,p,f,\n", "line 2: id 'a/b' cannot be part of a file name; give every"),
-        (HEADER + "1,a\\b,5,p,f,\n", "cannot be part of a file name"),
-        (HEADER + '1,"a\nb",5,p,f,\n', "line 2: id 'a.nb' cannot be part of a file name"),
-        (HEADER + "1,..,5,p,f,\n", "cannot be part of a file name"),
-        (HEADER + "1,.,5,p,f,\n", "cannot be part of a file name"),
+        (HEADER + "1,a//b,5,p,f,\n", "line 2: id 'a//b' cannot be part of a path, such as a1 or cat/a1; give every"),
+        (HEADER + "1,/a,5,p,f,\n", "cannot be part of a path"),
+        (HEADER + "1,../a,5,p,f,\n", "cannot be part of a path"),
+        (HEADER + "1,a\\b,5,p,f,\n", "cannot be part of a path"),
+        (HEADER + '1,"a\nb",5,p,f,\n', "line 2: id 'a.nb' cannot be part of a path"),
+        (HEADER + "1,..,5,p,f,\n", "cannot be part of a path"),
+        (HEADER + "1,.,5,p,f,\n", "cannot be part of a path"),
         (HEADER + "2,a,5,p,f,\n", r"line 2: label '2' \(column mark\) of id 'a' is not 0 or 1"),
         (HEADER + "0.5,a,5,p,f,\n", "label '0.5'"),
         (HEADER + ",a,5,p,f,\n", "label ''"),
@@ -146,7 +148,7 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"name": " "}, r"f\.tfrec, record 3: the id \(feature name\) is empty"),
-        ({"name": "a\rb"}, r"record 3: id 'a\\rb' cannot be part of a file name"),
+        ({"name": "a\rb"}, r"record 3: id 'a\\rb' cannot be part of a path"),
         ({"patient": ""}, r"record 3: the group \(feature patient\) of id 'a' is ''"),
         ({"patient": "N/A"}, r"record 3: the group \(feature patient\) of id 'a' is 'N/A', which counts as missing"),
     ],
@@ -174,7 +176,7 @@ def test_all_problems_of_a_kind_are_in_one_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize("character", [*"\t\x0b\x0c\x7f\x85\u2028\u2029"])
 def test_an_id_with_a_control_character_or_a_line_separator_is_refused(character: str, tmp_path: Path) -> None:
     """Such ids broke the lines of caches and logs, or could not be found again."""
-    with pytest.raises(FoldlineError, match=r"line 3: id 'x.*y' cannot be part of a file name"):
+    with pytest.raises(FoldlineError, match=r"line 3: id 'x.*y' cannot be part of a path"):
         rows_of(tmp_path, f"{HEADER}1,a,5,p,f,\n1,x{character}y,5,p,f,\n")
 
 

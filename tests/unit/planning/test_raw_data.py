@@ -4,6 +4,7 @@ import csv
 import hashlib
 import os
 import re
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -88,9 +89,24 @@ def test_an_id_in_two_splits_in_two_spellings_is_refused(dataset: dict[str, Any]
     rewrite(root / "train.csv", lambda rows: [[cell.replace("s003", "\u00e9") for cell in row] for row in rows])
     for name in ("test.csv", "sample_submission.csv"):
         rewrite(root / name, lambda rows: [[cell.replace("s010", "e\u0301") for cell in row] for row in rows])
-    (root / "images" / "s010.png").rename(root / "images" / "e\u0301.png")
+    (root / "images" / "e\u0301.png").write_bytes((root / "images" / "\u00e9.png").read_bytes())
     with pytest.raises(FoldlineError, match=r"train\.csv, line 5 and .*test\.csv, line 4: id \u00e9 in both the train"):
         read(dataset)
+
+
+def test_a_test_row_may_have_the_id_of_another_image(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    (root / "test").mkdir()
+    for name in ("test.csv", "sample_submission.csv"):
+        rewrite(root / name, lambda rows: [[cell.replace("s008", "s001") for cell in row] for row in rows])
+    for name in ("s001", "s009", "s010", "s011"):
+        (root / "test" / f"{name}.png").write_bytes(saved(photograph(8, int(name[1:]) + 20), "PNG"))
+    data = read({**dataset, "test_images": "test/{id}.png"})
+    assert "s001" in data.splits["train"].rows.id
+    assert "s001" in data.splits["test"].rows.id
+    shutil.copy(root / "images" / "s001.png", root / "test" / "s001.png")
+    with pytest.raises(FoldlineError, match="id s001 in both the train and the test split"):
+        read({**dataset, "test_images": "test/{id}.png"})
 
 
 def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any]) -> None:
@@ -183,7 +199,7 @@ def test_an_id_that_breaks_lines_is_refused_and_spoils_no_cache(dataset: dict[st
     original = (root / "train.csv").read_bytes()
     (root / "train.csv").write_bytes(original.replace(b"s002", f'"s{character}2"'.encode()))
     (root / "images" / "s002.png").rename(root / "images" / f"s{character}2.png")
-    with pytest.raises(FoldlineError, match=r"train\.csv, line 4: id 's.*2' cannot be part of a file name"):
+    with pytest.raises(FoldlineError, match=r"train\.csv, line 4: id 's.*2' cannot be part of a path"):
         read(dataset)
     (root / "train.csv").write_bytes(original.replace(b"s002", b"s2"))
     (root / "images" / f"s{character}2.png").rename(root / "images" / "s2.png")
@@ -275,7 +291,8 @@ def test_wrong_external_rows_are_refused(line: str, words: str, with_external: d
     root = Path(with_external["root"])
     (root / "old.csv").write_text((root / "old.csv").read_text() + f"\n{line}\n")
     if "s0" in line:
-        (root / "old" / f"{line.split(',')[2]}.png").write_bytes(saved(photograph(8, 9), "PNG"))
+        name = f"{line.split(',')[2]}.png"
+        (root / "old" / name).write_bytes((root / "images" / name).read_bytes())
     with pytest.raises(FoldlineError, match=words):
         read(with_external)
 

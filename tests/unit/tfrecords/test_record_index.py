@@ -150,7 +150,7 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (with_value(sex=[1, 0]), r"feature 'sex' \(dataset\.metadata_columns\) holds 2 values"),
         (with_value(patient_id=b"NA"), r"the group \(feature patient_id\) of id 'ISIC_0001' is 'NA'"),
         (with_value(image_name=b""), r"the id \(feature image_name\) is empty"),
-        (with_value(image_name=b"a/b"), "id 'a/b' cannot be part of a file name"),
+        (with_value(image_name=b"../b"), "id '../b' cannot be part of a path"),
         (with_value(image_name=b"\xff"), r"feature 'image_name' \(dataset\.id_column\) is not text in UTF-8"),
     ],
 )
