@@ -9,7 +9,7 @@ Parameters: settings, see `ScanConfig`.
 import functools
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -56,31 +56,15 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
             "or remove it from dataset.metadata_columns"
         )
     index, count = shard_numbers(shard)
-    columns = config.columns()
     rows = sorted(
-        (row for row in read_rows(config.table, columns) if shard_index(row.id, count) == index),
+        (row for row in read_rows(config.table, config.columns()) if shard_index(row.id, count) == index),
         key=lambda row: row.id,
     )
-    paths = [config.images.replace("{id}", row.id) if config.images else row.metadata[-1] for row in rows]
-    scan = functools.partial(
-        scan_sample, image_feature=config.image_feature, gray=bool(config.channels), reading=config.reading
-    )
-    images = [[join(config.root, path) for path in image_paths(joined, config.channels)] for joined in paths]
-    scanned = list(ordered_map(scan, images, workers=threads, chunk=16, name=listing))
+    paths = paths_of(rows, config)
+    images = images_of(paths, config)
+    scanned = scan(images, config, threads=threads)
     check_as_planned(rows, images, scanned, config)
-    lines = [
-        {
-            "id": row.id,
-            "target": row.target,
-            "group": row.group,
-            "path": path,
-            **sample.cells,
-            **dict(zip(columns.metadata, row.metadata, strict=True)),
-        }
-        for row, path, sample in zip(rows, paths, scanned, strict=True)
-    ]
-    table = pd.DataFrame(lines, columns=[*INVENTORY, *config.metadata_columns])
-    table = table.astype({name: kind for name, kind in INVENTORY.items() if kind != TEXT})
+    table = inventory_table(rows, paths, [sample.cells for sample in scanned], config)
     write_table(table, inventory, INVENTORY)
     problems = int((table["problem"] != "").sum())
     logger.info("%s %s: %s, %d with a problem", split, shard, counted(len(table), "image"), problems)
@@ -89,6 +73,51 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     if oddities:
         counts = listing([f"{name} ({count})" for name, count in sorted(oddities.items())])
         logger.info("%s %s: accepted, because no pixel is touched: %s", split, shard, counts)
+
+
+def paths_of(rows: Sequence[Row], config: ScanConfig) -> list[str]:
+    """Path of each row in the inventory: of its image below `config.root`, or of its ready-made records."""
+    return [config.images.replace("{id}", row.id) if config.images else row.metadata[-1] for row in rows]
+
+
+def images_of(paths: Sequence[str], config: ScanConfig) -> list[list[str]]:
+    """Paths or URLs of the images of each row, from its path in the inventory."""
+    return [[join(config.root, path) for path in image_paths(joined, config.channels)] for joined in paths]
+
+
+def scan(images: Sequence[Sequence[str]], config: ScanConfig, *, threads: int) -> list[ScannedSample]:
+    """Read the images of each row in several processes."""
+    scan_one = functools.partial(
+        scan_sample, image_feature=config.image_feature, gray=bool(config.channels), reading=config.reading
+    )
+    return list(ordered_map(scan_one, images, workers=threads, chunk=16, name=listing))
+
+
+def inventory_table(
+    rows: Sequence[Row], paths: Sequence[str], cells: Sequence[Mapping[str, str | int]], config: ScanConfig
+) -> pd.DataFrame:
+    """The inventory of some rows: the columns of `tables.INVENTORY` and the metadata.
+
+    Args:
+        rows: the rows.
+        paths: see `paths_of`.
+        cells: see `image_sources.ScannedSample.cells`.
+        config: images and table of the split.
+    """
+    metadata = config.columns().metadata
+    lines = [
+        {
+            "id": row.id,
+            "target": row.target,
+            "group": row.group,
+            "path": path,
+            **scanned,
+            **dict(zip(metadata, row.metadata, strict=True)),
+        }
+        for row, path, scanned in zip(rows, paths, cells, strict=True)
+    ]
+    table = pd.DataFrame(lines, columns=[*INVENTORY, *config.metadata_columns])
+    return table.astype({name: kind for name, kind in INVENTORY.items() if kind != TEXT})
 
 
 def warn_of_dark_images(peaks: Sequence[Peak], where: str) -> None:

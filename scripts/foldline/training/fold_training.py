@@ -138,6 +138,8 @@ class TrainedFold:
 class FoldTraining:
     """The training of one fold."""
 
+    TRAINER = Trainer
+
     def __init__(
         self,
         settings: FoldSettings,
@@ -160,6 +162,8 @@ class FoldTraining:
         """
         self._settings, self._data, self._device = settings, data, device
         self._loss, self._checkpoints, self._threads = loss, checkpoints, threads
+        # Rows of an epoch, and passes over the rows that the shards hold.
+        self._rows, self._passes = len(data.training), settings.training_config.epochs
         self._validation_batch = device.replicas * max(1, VALIDATION_BATCH // device.replicas)
         self._validation = ordered_batches(
             data.shards.split(TRAIN),
@@ -233,13 +237,13 @@ class FoldTraining:
         forward = make_forward(network, self._device, batch_size=self._validation_batch)
         task = TrainingTask(
             name=f"{self._settings.model} fold {self._settings.fold}",
-            rows=len(self._data.training),
+            rows=self._rows,
             batches=self._batches,
             loss=self._loss,
             validate=lambda: self._validate(forward),
             activation=self._settings.activation,
         )
-        return Trainer(
+        return self.TRAINER(
             network,
             task,
             self._settings.training_config,
@@ -253,7 +257,7 @@ class FoldTraining:
         stream = TrainingStream(
             input_spec=self._data.input_spec,
             batch_size=config.batch_size,
-            epochs=config.epochs,
+            epochs=self._passes,
             seed=self._settings.seed,
             augment=config.augment,
             threads=self._threads,
