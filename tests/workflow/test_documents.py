@@ -198,7 +198,13 @@ def test_environments_of_training_differ_in_tensorflow_alone(repository: Path) -
 
 
 # Packages whose modules have another name.
-PACKAGE_OF = {"PIL": "pillow", "sklearn": "scikit-learn", "google_crc32c": "google-crc32c", "fsspec": "gcsfs"}
+PACKAGE_OF = {
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "fsspec": "gcsfs",
+    "google_crc32c": "google-crc32c",
+    "sklearn": "scikit-learn",
+}
 RULE = re.compile(
     r'conda:\n +(?:TRAINING_ENVIRONMENT|"../../envs/(\w+)\.yaml")\n.*?"../../(scripts/\w+\.py)"', re.DOTALL
 )

@@ -1,5 +1,11 @@
-"""Make the square 8-bit image of a record from an image file: a JPEG, or the file itself if it fits already."""
+"""Make the square 8-bit image of a record from an image file: a JPEG, or the file itself if it fits already.
 
+`inference.serving_images` does the same with TensorFlow, for exported models: change both.
+"""
+
+import math
+
+import cv2
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
@@ -11,6 +17,8 @@ from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.picture import Picture
 
 ASPECTS = ("stretch", "crop", "pad")
+# Steps have a process for each core; OpenCV would start a thread for each core in every process.
+cv2.setNumThreads(1)
 
 
 def record_image(data: bytes, options: ImageOptions = DEFAULT, *, size: int, aspect: str, jpeg_quality: int) -> bytes:
@@ -51,9 +59,8 @@ def minimum_size(header: Header, *, size: int, aspect: str) -> tuple[int, int]:
 def resize_to_square(picture: Picture, *, size: int, aspect: str) -> npt.NDArray[np.uint8]:
     """Resize a picture to a square.
 
-    Reduces with Pillow's Hamming filter, which averages over the area of a new pixel with soft edges, and enlarges with
-    the bicubic filter. After a reduced JPEG decode and with JPEG quality 95, PSNR is .7 dB below that of a full decode
-    and exact area averages (16 photographs of 5 and 6 megapixels to 384 pixels).
+    A side that shrinks becomes averages over areas: a new pixel is the mean of what it covers, rounded. A side that
+    grows is interpolated with the bicubic filter of Pillow (cubic convolution with a = -1/2) after that.
 
     Args:
         picture: the picture.
@@ -68,10 +75,9 @@ def resize_to_square(picture: Picture, *, size: int, aspect: str) -> npt.NDArray
     if aspect == "stretch":
         return _resize(picture, size, size)
     if aspect == "crop":
-        # Crop at whole pixels, so that a picture that needs no resizing does not change.
         side = min(width, height)
-        left, top = left + (width - side) // 2, top + (height - side) // 2
-        return _resize(Picture(picture.pixels, (left, top, left + side, top + side)), size, size)
+        (left, right), (top, bottom) = _centered(left, right, side), _centered(top, bottom, side)
+        return _resize(Picture(picture.pixels, (left, top, right, bottom)), size, size)
     if aspect == "pad":
         longest = max(width, height)
         inner = _resize(picture, max(1, round(width * size / longest)), max(1, round(height * size / longest)))
@@ -82,12 +88,44 @@ def resize_to_square(picture: Picture, *, size: int, aspect: str) -> npt.NDArray
     raise ValueError(f"aspect {aspect!r} is not one of {', '.join(ASPECTS)}")
 
 
+def _centered(start: float, end: float, side: float) -> tuple[float, float]:
+    """Start and end of the center of a side of a box.
+
+    It is cut at whole pixels from the end of the box that is a whole pixel, so that a picture that needs no resizing
+    does not change.
+    """
+    cut = (end - start - side) // 2
+    return (start + cut, start + cut + side) if start % 1 == 0 else (end - cut - side, end - cut)
+
+
 def _resize(picture: Picture, width: int, height: int) -> npt.NDArray[np.uint8]:
-    pixels, box = picture.pixels, picture.box
-    smaller = width <= box[2] - box[0] and height <= box[3] - box[1]
+    """Resize the box of a picture; uint8, (height, width, channels)."""
+    columns, rows = picture.box[2] - picture.box[0], picture.box[3] - picture.box[1]
+    pixels = _area_averages(picture, min(width, math.ceil(columns)), min(height, math.ceil(rows)))
+    if pixels.shape[:2] == (height, width):
+        return pixels
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
-    kind = Image.Resampling.HAMMING if smaller else Image.Resampling.BICUBIC
-    return np.asarray(image.resize((width, height), kind, box)).reshape(height, width, pixels.shape[2])
+    larger = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    return larger.reshape(height, width, pixels.shape[2])
+
+
+def _area_averages(picture: Picture, width: int, height: int) -> npt.NDArray[np.uint8]:
+    """Shrink the box of a picture to averages over areas; uint8, (height, width, channels)."""
+    left, top, right, bottom = picture.box
+    pixels = picture.pixels[math.floor(top) : math.ceil(bottom), math.floor(left) : math.ceil(right)]
+    # With factors instead of a size, OpenCV averages over parts of pixels. It starts at a whole pixel, so a box that
+    # starts within one, that of a reduced JPEG that was flipped, is taken from its end.
+    backwards = (slice(None, None, -1 if top % 1 else 1), slice(None, None, -1 if left % 1 else 1))
+    smaller = cv2.resize(
+        np.ascontiguousarray(pixels[backwards]),
+        None,
+        fx=width / (right - left),
+        fy=height / (bottom - top),
+        interpolation=cv2.INTER_AREA,
+    )
+    # It rounds the size; a row or column too much is the rest of the last pixel.
+    whole = smaller.reshape(*smaller.shape[:2], -1)[:height, :width][backwards]
+    return np.ascontiguousarray(whole, np.uint8)
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8], *, quality: int) -> bytes:
