@@ -19,6 +19,7 @@ from foldline.dataset.rows_digest import row_digests, rows_digest
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, counted, listing
+from foldline.images.color_profiles import BROKEN
 from foldline.images.picture import Peak
 from foldline.io.settings import build
 from foldline.io.storage import is_url, join, listed_checksum
@@ -69,10 +70,7 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     problems = int((table["problem"] != "").sum())
     logger.info("%s %s: %s, %d with a problem", split, shard, counted(len(table), "image"), problems)
     warn_of_dark_images([sample.peak for sample in scanned if sample.peak], f"{split} {shard}")
-    oddities = Counter(oddity for sample in scanned for oddity in sample.oddities)
-    if oddities:
-        counts = listing([f"{name} ({count})" for name, count in sorted(oddities.items())])
-        logger.info("%s %s: accepted, because no pixel is touched: %s", split, shard, counts)
+    log_oddities(scanned, f"{split} {shard}")
 
 
 def paths_of(rows: Sequence[Row], config: ScanConfig) -> list[str]:
@@ -118,6 +116,23 @@ def inventory_table(
     ]
     table = pd.DataFrame(lines, columns=[*INVENTORY, *config.metadata_columns])
     return table.astype({name: kind for name, kind in INVENTORY.items() if kind != TEXT})
+
+
+def log_oddities(scanned: Sequence[ScannedSample], where: str) -> None:
+    """Count what decoders may warn of, and what became of ICC profiles; a broken one is a warning.
+
+    Args:
+        scanned: the scan of each sample.
+        where: the split and the shard.
+    """
+    oddities = Counter(oddity for sample in scanned for oddity in sample.oddities)
+    if oddities:
+        counts = listing([f"{name} ({count})" for name, count in sorted(oddities.items())])
+        logger.info("%s: accepted, because no pixel is touched: %s", where, counts)
+    profiles = Counter(profile for sample in scanned for profile in sample.profiles)
+    for name, count in sorted(profiles.items()):
+        level = logging.WARNING if name == BROKEN else logging.INFO
+        logger.log(level, "%s: %s: %s", where, name, counted(count, "image"))
 
 
 def warn_of_dark_images(peaks: Sequence[Peak], where: str) -> None:

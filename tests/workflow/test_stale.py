@@ -62,6 +62,8 @@ def shards_of(name: str, split: str) -> set[str]:
 
 AUDITS = {f"audit_leaks/{split}" for split in ("train", "external", "test")}
 ALL_SHARDS = {f"shard_records/32/{split}/00000-of-00001" for split in ("external", "test")}
+SCANS = {f"scan_images/{split}/00000-of-00001" for split in ("external", "test")}
+SCANS |= {f"scan_images/train/{shard_name(index, 4)}" for index in range(4)}
 ALL_SHARDS |= {f"shard_records/32/train/{shard_name(index, 2)}" for index in range(2)}
 # Every fold sees every training row: to train on, or as rows held out.
 TRAIN_ROW = shards_of("s000", "train") | AUDITS | FOLD_TABLE | training()
@@ -179,6 +181,10 @@ CONFIG_ROWS = {
         training("b"),
     ),
     "class weights": (set_value("class_weights", "method", value="balanced"), WEIGHTS | training()),
+    "colors of the images": (
+        set_value("dataset", "color_profile", value="ignore"),
+        SCANS | ALL_SHARDS | AUDITS | FOLD_TABLE | training(),
+    ),
     "quality of the shards": (set_value("shards", "jpeg_quality", value=90), ALL_SHARDS | training()),
     "fold seed": (set_value("folds", "seed", value=4), FOLD_TABLE | training()),
     "number of folds": (

@@ -1,23 +1,22 @@
 """Decode image files to upright 8-bit pixels with one or three channels; damage is an error.
 
 libjpeg-turbo decodes JPEG, at a reduced scale if that is enough, libwebp WebP, `tiff_decoding` TIFF, libpng most PNG
-files, and Pillow those with palettes or a single bit.
+files, Pillow BMP and the PNG files with palettes or a single bit, and `raster_decoding` all others.
 """
-
-from collections.abc import Callable
 
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.color_profiles import to_srgb
+from foldline.images.errors import UnusableImageError
 from foldline.images.headers import Header, open_image, pillow_errors
 from foldline.images.jpeg import JpegHeader
 from foldline.images.jpeg_decoding import decode_jpeg, deep_samples
-from foldline.images.options import DEFAULT, ImageOptions
-from foldline.images.picture import Peak, Picture, upright
-from foldline.images.samples import Samples, on_black, scaled_to_8_bit
+from foldline.images.options import DEFAULT, SRGB, ImageOptions
+from foldline.images.picture import Picture, upright
+from foldline.images.raster_decoding import decode_raster, decoded, picture_of
 from foldline.images.tiff_decoding import decode_page
 
 # Raw modes of PNG files whose samples are the picture; Pillow would need four bytes for a pixel of three.
@@ -32,8 +31,9 @@ def decode(
 ) -> Picture:
     """Decode an image to upright pixels: gray images to one channel, all others to RGB.
 
-    Alpha is composited on black, the color of padding. CMYK and palettes become RGB; ICC profiles are not applied.
-    Samples of more than 8 bits are scaled linearly, so that `options.white` becomes 255, and rounded.
+    Alpha is composited on black, the color of padding. CMYK and palettes become RGB. If `options.color_profile` is
+    "srgb", the ICC profile of an RGB or CMYK file is applied. Samples of more than 8 bits are scaled linearly, so that
+    `options.white` becomes 255, and rounded.
 
     Args:
         data: the bytes of the file.
@@ -50,54 +50,33 @@ def decode(
         picture = _decode_jpeg(data, header, header.jpeg, options, (min_width, min_height))
     elif header.tiff:
         picture = decode_page(data, header.tiff, options)
+    elif header.raster and header.format != "BMP":
+        picture = decode_raster(data, header.raster, options)
     elif header.format == "WEBP":
-        picture = Picture.whole(_without_alpha(_decoded(imagecodecs.webp_decode, data)))
+        picture = picture_of(decoded(imagecodecs.webp_decode, data), 8, options)
     elif ";16" in header.raw_mode:
         # A transparent color becomes alpha.
-        picture = _deep_picture(_decoded(imagecodecs.png_decode, data), 16, options)
+        picture = picture_of(decoded(imagecodecs.png_decode, data), 16, options)
     elif header.raw_mode in DIRECT:
-        picture = Picture.whole(_without_alpha(_decoded(imagecodecs.png_decode, data)))
+        picture = picture_of(decoded(imagecodecs.png_decode, data), 8, options)
     else:
-        picture = Picture.whole(_decode_8_bit(data))
-    return upright(picture, header.orientation)
+        picture = Picture.whole(_decode_8_bit(data, header.format))
+    profile = header.profile if options.color_profile == SRGB else b""
+    return upright(to_srgb(picture, profile), header.orientation)
 
 
 def _decode_jpeg(
     data: bytes, header: Header, jpeg: JpegHeader, options: ImageOptions, minimum: tuple[int, int]
 ) -> Picture:
     if jpeg.precision != 8:
-        return _deep_picture(deep_samples(data, jpeg), jpeg.precision, options)
+        return picture_of(deep_samples(data, jpeg), jpeg.precision, options)
     width, height = minimum if header.orientation < 5 else minimum[::-1]
     return decode_jpeg(data, jpeg, width, height)
 
 
-def _decoded(decoder: Callable[[bytes], npt.NDArray[np.generic]], data: bytes) -> Samples:
-    """Samples of a file, (height, width, 1 to 4)."""
-    try:
-        samples = np.asarray(decoder(data))
-    except Exception as error:  # An exception class of its own for each codec.
-        raise damaged(error) from error
-    return samples.reshape(*samples.shape[:2], -1)
-
-
-def _without_alpha(samples: Samples) -> npt.NDArray[np.uint8]:
-    """Composite samples of 8 bits on black; the last of 2 or 4 is alpha."""
-    has_alpha = samples.shape[2] in (2, 4)
-    return on_black(samples, 255, 255) if has_alpha else scaled_to_8_bit(samples, 255)
-
-
-def _deep_picture(samples: Samples, bits: int, options: ImageOptions) -> Picture:
-    """Picture of samples of 1 to 16 bits, (height, width, 1 to 4); the last of 2 or 4 is alpha."""
-    white = options.white if options.white is not None and bits > 8 else 2**bits - 1
-    has_alpha = samples.shape[2] in (2, 4)
-    pixels = on_black(samples, white) if has_alpha else scaled_to_8_bit(samples, white)
-    most = float(samples[:, :, : samples.shape[2] - has_alpha].max())
-    return Picture.whole(pixels, peak=Peak(most, white) if bits > 8 else None)
-
-
-def _decode_8_bit(data: bytes) -> npt.NDArray[np.uint8]:
+def _decode_8_bit(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     """Decode with Pillow; uint8, (height, width, 1) or (height, width, 3)."""
-    with open_image(data) as image:
+    with open_image(data, name) as image:
         if image.mode not in MODES:
             raise UnusableImageError(f"pixel format {image.mode} is not supported; save it as RGB or gray of 8 bits")
         gray = image.mode in GRAY_MODES

@@ -11,19 +11,24 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from foldline.images.color_codes import other_colors
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
-from foldline.images.jpeg import HUFFMAN, JpegHeader, read_jpeg_header
-from foldline.images.options import BYTES_PER_PIXEL, DEFAULT, ImageOptions
+from foldline.images.jpeg import BROKEN_PROFILE, HUFFMAN, JpegHeader, read_jpeg_header
+from foldline.images.options import BYTES_PER_PIXEL, DEFAULT, SRGB, ImageOptions
 from foldline.images.other_formats import name_of_format
+from foldline.images.raster import Raster, check_memory
+from foldline.images.raster_headers import read_raster
 from foldline.images.tiff import COLORS, NONE, PALETTE, TiffPage, parse_page, read_pages
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from foldline.images.webp import is_webp, read_webp_header
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
-PILLOW_FORMATS = ("PNG",)
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "NPY")
+NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, JPEG 2000, JPEG XL, AVIF or npy"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
+# Bytes of an ICC profile; a larger one is cut, and so it is broken.
+MOST_PROFILE = (1 << 22) + 1
 # By the number of components.
 JPEG_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 NATIVE_ORDER = ";16L" if sys.byteorder == "little" else ";16B"
@@ -43,6 +48,8 @@ class Header:
         plain: the file is a JPEG or PNG with nothing but one upright 8-bit image, gray or RGB.
         jpeg: the markers of a JPEG file.
         tiff: the page of a TIFF file.
+        profile: the ICC profile; b"" if there is none.
+        raster: the header of a file of another format than JPEG, PNG, WebP and TIFF.
     """
 
     format: str
@@ -54,6 +61,8 @@ class Header:
     plain: bool
     jpeg: JpegHeader | None = None
     tiff: TiffPage | None = None
+    profile: bytes = b""
+    raster: Raster | None = None
 
 
 def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
@@ -79,10 +88,11 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
         if webp.frames > 1:
             raise UnusableImageError(f"animated: {webp.frames} frames")
         width, height = (webp.width, webp.height) if webp.orientation < 5 else (webp.height, webp.width)
-        return Header("WEBP", "RGB", "", width, height, webp.orientation, plain=False)
-    if not data.startswith(PNG_SIGNATURE) and (name := name_of_format(data)):
-        raise UnusableImageError(f"it is {name}, not a JPEG, PNG, WebP or TIFF image")
-    late_exif = _check_png(data) if data.startswith(PNG_SIGNATURE) else b""
+        return Header("WEBP", "RGB", "", width, height, webp.orientation, plain=False, profile=webp.profile)
+    if not data.startswith(PNG_SIGNATURE):
+        return _raster_header(data, options)
+    late_exif, profile, colors = _check_png(data)
+    _check_colors(colors, options)
     with open_image(data) as image:
         check_area(*image.size, options)
         with pillow_errors():
@@ -101,14 +111,42 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
             and "transparency" not in image.info
             and orientation == 1
         )
-        return Header(str(image.format), image.mode, raw_mode, width, height, orientation, plain)
+        return Header(str(image.format), image.mode, raw_mode, width, height, orientation, plain, profile=profile)
 
 
-def _check_png(data: bytes) -> bytes:
-    """Check the checksum of every chunk and the end mark, which Pillow does not; return the EXIF block."""
+def _raster_header(data: bytes, options: ImageOptions) -> Header:
+    raster = read_raster(data)
+    if raster is None:
+        name = name_of_format(data)
+        raise UnusableImageError(f"it is {name}, not a {NAMES} image" if name else f"not a readable {NAMES} image")
+    check_area(raster.width, raster.height, options)
+    check_memory(raster.decoded_bytes, options)
+    _check_colors(raster.colors, options)
+    width, height = (raster.width, raster.height) if raster.orientation < 5 else (raster.height, raster.width)
+    mode = "L" if raster.channels[0] < 3 else "RGB"
+    return Header(
+        raster.format, mode, "", width, height, raster.orientation, plain=False, profile=raster.profile, raster=raster
+    )
+
+
+def _check_colors(colors: str, options: ImageOptions) -> None:
+    """Refuse colors that would have to be converted, and for which there is no ICC profile."""
+    if colors and options.color_profile == SRGB:
+        raise UnusableImageError(
+            f"its colors are {colors}, without an ICC profile to convert them; save it as sRGB, or set "
+            "dataset.color_profile to ignore"
+        )
+
+
+def _check_png(data: bytes) -> tuple[bytes, bytes, str]:
+    """Check the checksum of every chunk and the end mark, which Pillow does not.
+
+    Returns:
+        The EXIF block, the ICC profile, and `color_codes.other_colors`.
+    """
     view = memoryview(data)
     start = len(PNG_SIGNATURE)
-    exif = b""
+    exif, profile, colors = b"", b"", ""
     while start + 12 <= len(data):
         end = start + 12 + struct.unpack(">I", view[start : start + 4])[0]
         if end > len(data):
@@ -118,10 +156,23 @@ def _check_png(data: bytes) -> bytes:
             raise UnusableImageError(f"damaged: the PNG chunk at byte {start} does not match its checksum")
         if kind == b"eXIf":
             exif = bytes(view[start + 8 : end - 4])
-        if kind == b"IEND":
-            return exif
+        elif kind == b"iCCP":
+            profile = _png_profile(bytes(view[start + 8 : end - 4]))
+        elif kind == b"cICP" and end - start >= 14:
+            colors = other_colors(view[start + 8], view[start + 9])
+        elif kind == b"IEND":
+            return exif, profile, colors
         start = end
     raise UnusableImageError("damaged: the PNG file is truncated")
+
+
+def _png_profile(chunk: bytes) -> bytes:
+    """The ICC profile of a chunk: its name, the method of compression, and the compressed profile."""
+    _, _, rest = chunk.partition(b"\0")
+    try:
+        return zlib.decompressobj().decompress(rest[1:], MOST_PROFILE) or BROKEN_PROFILE
+    except zlib.error:
+        return BROKEN_PROFILE
 
 
 def _jpeg_header(data: bytes, options: ImageOptions) -> Header:
@@ -133,7 +184,7 @@ def _jpeg_header(data: bytes, options: ImageOptions) -> Header:
     mode = JPEG_MODES[len(jpeg.sampling)]
     usual = jpeg.frame in HUFFMAN and jpeg.precision == 8 and not jpeg.more_images
     plain = usual and mode in ("L", "RGB") and jpeg.orientation == UPRIGHT
-    return Header("JPEG", mode, mode, width, height, jpeg.orientation, plain, jpeg)
+    return Header("JPEG", mode, mode, width, height, jpeg.orientation, plain, jpeg, profile=jpeg.profile)
 
 
 def _tiff_header(data: bytes, options: ImageOptions) -> Header:
@@ -156,7 +207,7 @@ def _tiff_header(data: bytes, options: ImageOptions) -> Header:
         )
     width, height = (page.width, page.height) if page.orientation < 5 else (page.height, page.width)
     mode = "L" if COLORS[page.photometric] == 1 and page.photometric != PALETTE else "RGB"
-    return Header("TIFF", mode, "", width, height, page.orientation, plain=False, tiff=page)
+    return Header("TIFF", mode, "", width, height, page.orientation, plain=False, tiff=page, profile=page.profile)
 
 
 def check_area(width: int, height: int, options: ImageOptions) -> None:
@@ -180,17 +231,17 @@ def pillow_errors() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except UnidentifiedImageError as error:
-        raise UnusableImageError("not a readable JPEG, PNG, WebP or TIFF image") from error
+        raise UnusableImageError("damaged: its header cannot be read") from error
     except Exception as error:
         raise damaged(error) from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def open_image(data: bytes) -> ImageFile.ImageFile:
-    """Open an image with Pillow, which reads its header only."""
+def open_image(data: bytes, name: str = "PNG") -> ImageFile.ImageFile:
+    """Open an image of a format with Pillow, which reads its header only."""
     with pillow_errors():
-        return Image.open(io.BytesIO(data), formats=PILLOW_FORMATS)
+        return Image.open(io.BytesIO(data), formats=[name])
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:

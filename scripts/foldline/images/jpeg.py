@@ -31,6 +31,7 @@ FOREIGN = {
 FRAMES = (*HUFFMAN, LOSSLESS, *ARITHMETIC, *FOREIGN)
 EXIF, XMP, ICC, JFIF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"JFIF\0"
 MULTI_PICTURE = b"MPF\0"
+BROKEN_PROFILE = b"incomplete"
 _END_OF_SCAN = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _EXTRANEOUS = re.compile(r"(\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
 
@@ -54,7 +55,7 @@ class JpegHeader:
         height: pixels, as stored.
         sampling: horizontal and vertical factor of each component.
         orientation: EXIF orientation in 1..8.
-        profile: the ICC profile; b"" if there is none, or a broken one.
+        profile: the ICC profile; b"" if there is none, and `BROKEN_PROFILE` if a part of it is missing.
         more_images: whether previews or depth maps follow the image (Multi-Picture Format).
     """
 
@@ -107,7 +108,8 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     body = data[frame.start : frame.end]
     precision, width, height, sampling = _frame_facts(body)
     orientation = from_exif or from_xmp or UPRIGHT
-    return JpegHeader(body[1], precision, width, height, sampling, orientation, profile.joined(), more_images)
+    icc = profile.joined() or (BROKEN_PROFILE if profile.exists else b"")
+    return JpegHeader(body[1], precision, width, height, sampling, orientation, icc, more_images)
 
 
 def _frame_facts(frame: bytes) -> tuple[int, int, int, tuple[tuple[int, int], ...]]:
@@ -146,6 +148,11 @@ class ProfileParts:
         number, count = (*body[len(ICC) : len(ICC) + 2], 0, 0)[:2]
         self._counts.add(count if number not in self._parts else 0)
         self._parts[number] = body[len(ICC) + 2 :]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a part."""
+        return bool(self._parts)
 
     def joined(self) -> bytes:
         """The profile; b"" if a part is missing, repeated or beyond the count."""

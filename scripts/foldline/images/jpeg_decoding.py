@@ -34,7 +34,7 @@ def decode_jpeg(data: bytes, header: JpegHeader, min_width: int, min_height: int
         min_height: as `min_width`, for rows.
 
     Returns:
-        Gray or RGB; CMYK becomes RGB.
+        Gray, RGB or CMYK, of which 255 is full ink.
 
     Raises:
         UnusableImageError: the file is damaged.
@@ -47,7 +47,8 @@ def decode_jpeg(data: bytes, header: JpegHeader, min_width: int, min_height: int
     space = COLOR_SPACES[len(header.sampling)]
     pixels, oddities = strict_samples(data, space, least)
     if space == "CMYK":
-        pixels = _rgb_of_cmyk(pixels)
+        # JPEG files have it inverted.
+        pixels = 255 - pixels
     if SAMPLING in oddities:
         eighths = FULL_SCALE
     return Picture(pixels, (0.0, 0.0, width * eighths / 8, height * eighths / 8), oddities)
@@ -108,11 +109,6 @@ def _unusual_samples(data: bytes, oddities: set[str]) -> tuple[npt.NDArray[np.ui
     except Exception as error:  # What Pillow raises on damage is not documented.
         raise damaged(error) from error
     return pixels, tuple(sorted({*oddities, *lacks, SAMPLING}))
-
-
-def _rgb_of_cmyk(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Convert CMYK as JPEG files have it, inverted, to RGB."""
-    return np.asarray(Image.fromarray(255 - pixels, "CMYK").convert("RGB"))
 
 
 def _scale(width: int, height: int, min_width: int, min_height: int) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 # 150 megapixels.
 MAX_MEGAPIXELS = 150
 FULL = "full"
+# Values of `dataset.color_profile`.
+SRGB, IGNORE = "srgb", "ignore"
 # Most bytes of memory for each pixel that is allowed: file, samples, a decompressed strip and the 8-bit picture.
 BYTES_PER_PIXEL = 16
 # Most bytes of a file for each pixel that is allowed: 16-bit RGBA without compression.
@@ -25,11 +27,13 @@ class ImageOptions:
         max_megapixels: larger images are refused before a pixel is decoded.
         page: page of TIFF files with several pages, counted from 1; None refuses such files.
         white: value of samples of more than 8 bits that becomes 255; None for the largest value of their bits.
+        color_profile: "srgb" to convert colors by the ICC profile of the file, or "ignore".
     """
 
     max_megapixels: float = MAX_MEGAPIXELS
     page: int | None = None
     white: float | None = None
+    color_profile: str = SRGB
 
     @property
     def max_bytes(self) -> float:
@@ -41,7 +45,13 @@ class ImageOptions:
         """The fields, from the section `dataset` of a completed configuration."""
         intensity = dataset["intensity"]
         white = None if intensity == FULL else intensity.get("max", 2 ** intensity.get("bits", 0) - 1)
-        return {"max_megapixels": dataset["max_megapixels"], "page": dataset["page"], "white": white}
+        return {
+            "max_megapixels": dataset["max_megapixels"],
+            "page": dataset["page"],
+            "white": white,
+            # Channels are measurements, not colors.
+            "color_profile": IGNORE if dataset["channels"] else dataset["color_profile"],
+        }
 
 
 def memory_mb(max_megapixels: float, *, images: int) -> int:

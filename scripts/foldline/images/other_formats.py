@@ -5,20 +5,11 @@
 # Offset, bytes and name.
 SIGNATURES = (
     (128, b"DICM", "a DICOM file"),
-    (4, b"ftypavif", "an AVIF image"),
-    (4, b"ftypavis", "an AVIF image"),
     (4, b"ftyphei", "a HEIC image"),
     (4, b"ftyphev", "a HEIC image"),
     (4, b"ftypmif1", "a HEIC image"),
     (4, b"ftypmsf1", "a HEIC image"),
     (4, b"ftyp", "a video"),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 image"),
-    (0, b"\xff\x4f\xff\x51", "a JPEG 2000 image"),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "a JPEG XL image"),
-    (0, b"\xff\x0a", "a JPEG XL image"),
-    (0, b"GIF8", "a GIF image"),
-    (0, b"BM", "a BMP image"),
-    (0, b"\x93NUMPY", "a NumPy array"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (0, b"\x5c\x01\0\0", "a NIfTI image"),
     (0, b"PK\x03\x04", "a ZIP archive"),
@@ -29,7 +20,16 @@ SIGNATURES = (
     (0, b"<?xml", "an XML file"),
     (0, b"<svg", "an SVG drawing"),
     (0, b"version https://git-lfs", "a pointer of Git LFS; run `git lfs pull`"),
-    *((0, b"P%d" % number, "a PNM image") for number in range(1, 8)),
+    (0, b"Pf", "a PNM image with float samples"),
+    (0, b"PF", "a PNM image with float samples"),
+    (0, b"II\xbc", "a JPEG XR image"),
+    (0, b"qoif", "a QOI image"),
+    (0, b"\0\0\1\0", "an icon"),
+    (0, b"#?RADIANCE", "a Radiance image"),
+    (0, b"#?RGBE", "a Radiance image"),
+    (0, b"8BPS", "a Photoshop file"),
+    (0, b"v/1\x01", "an OpenEXR image"),
+    (0, b"SIMPLE  =", "a FITS image"),
 )
 
 

@@ -19,18 +19,20 @@ class Picture:
     """Decoded pixels, and the box in them that the picture covers.
 
     Attributes:
-        pixels: uint8, (height, width, 1) or (height, width, 3).
+        pixels: uint8, (height, width, 1) or (height, width, 3); of CMYK, (height, width, 4) until it becomes sRGB.
         box: left, top, right, bottom of the picture in pixels. A reduced JPEG is padded to whole pixels: 901 rows at a
             quarter become 226, of which the picture covers 225.25. Resizing without the box would shift the picture by
             up to a pixel.
         peak: of a file with more than 8 bits; None for others.
         oddities: what the file has that a decoder may warn of and that touches no pixel, in words.
+        profile: "", or what became of the ICC profile of the file, see `color_profiles`.
     """
 
     pixels: npt.NDArray[np.uint8]
     box: tuple[float, float, float, float]
     oddities: tuple[str, ...] = ()
     peak: "Peak | None" = None
+    profile: str = ""
 
     @classmethod
     def whole(cls, pixels: npt.NDArray[np.uint8], **others: Any) -> "Picture":

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import Image
 
+from foldline.images.color_profiles import CONVERTED
 from foldline.images.decoding import decode
 from foldline.images.headers import Header, read_header
 from foldline.images.options import DEFAULT, ImageOptions
@@ -43,7 +44,7 @@ def record_image(data: bytes, options: ImageOptions = DEFAULT, *, size: int, asp
     header = read_header(data, options)
     width, height = minimum_size(header, size=size, aspect=aspect)
     picture = decode(data, header, options, min_width=width, min_height=height)
-    if header.plain and header.width == header.height == size:
+    if header.plain and header.width == header.height == size and picture.profile != CONVERTED:
         return data
     return encode_jpeg(resize_to_square(picture, size=size, aspect=aspect), quality=jpeg_quality)
 

@@ -176,6 +176,9 @@ def _read_directory(data: bytes, offset: int, layout: _Layout) -> tuple[Tags, in
         tag, kind, number = struct.unpack_from(layout.entry, data, place)
         if tag not in WANTED or kind not in TYPES or not number or tag in tags:
             continue
+        if tag == PROFILE and number > MOST_VALUES:
+            tags[tag] = (0,)  # no profile, and so counted as broken
+            continue
         if number > MOST_VALUES or number > len(data):
             raise UnusableImageError(f"damaged: TIFF tag {tag} has {number} values")
         form = f"{layout.order}{number}{TYPES[kind]}"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.jpeg import APP0, APP14, SOS, read_jpeg_header, segments
@@ -51,7 +50,7 @@ ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
 
 
 def decode_page(data: bytes, page: TiffPage, options: ImageOptions) -> Picture:
-    """Decode a page to gray or RGB pixels of 8 bits, as stored, not upright.
+    """Decode a page to gray, RGB or CMYK pixels of 8 bits, as stored, not upright.
 
     Raises:
         UnusableImageError: the page is damaged, or has samples that a gray or RGB picture has not.
@@ -98,7 +97,7 @@ def check_color(page: TiffPage) -> None:
 
 
 def _colors(samples: Samples, page: TiffPage, white: float) -> npt.NDArray[np.uint8]:
-    """Gray or RGB pixels, composited on black."""
+    """Gray, RGB or CMYK pixels, composited on black."""
     full = 2**page.bits - 1
     if page.photometric == PALETTE:
         palette: Samples = np.array(page.colors, np.uint16).reshape(3, -1).T
@@ -115,7 +114,7 @@ def _colors(samples: Samples, page: TiffPage, white: float) -> npt.NDArray[np.ui
         check_range(samples[:, :, :1], white)
         samples[:, :, :1] = int(white) - samples[:, :, :1]
     if page.photometric == CMYK:
-        return np.asarray(Image.fromarray(scaled_to_8_bit(samples, white), "CMYK").convert("RGB"))
+        return scaled_to_8_bit(samples[:, :, :4], white)
     if STRAIGHT in page.extra:
         return on_black(samples, white, full)
     # Premultiplied samples equal the picture composited on black.

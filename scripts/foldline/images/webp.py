@@ -14,12 +14,13 @@ ANIMATED = 2  # bit of the flags of the chunk VP8X
 
 @dataclass(frozen=True)
 class WebpHeader:
-    """Size in pixels, EXIF orientation in 1..8, and the number of frames."""
+    """Size in pixels, EXIF orientation in 1..8, the number of frames, and the ICC profile."""
 
     width: int
     height: int
     orientation: int
     frames: int
+    profile: bytes
 
 
 def is_webp(data: bytes) -> bool:
@@ -36,7 +37,7 @@ def read_webp_header(data: bytes) -> WebpHeader:
     if int.from_bytes(data[4:8], "little") + 8 > len(data):
         raise UnusableImageError("damaged: the WebP file is truncated")
     size: tuple[int, int] | None = None
-    frames, orientation = 0, None
+    frames, orientation, profile = 0, None, b""
     for kind, start, end in _chunks(data):
         body = data[start : min(end, start + 10)]
         if kind == b"VP8X" and len(body) == 10:
@@ -50,10 +51,12 @@ def read_webp_header(data: bytes) -> WebpHeader:
             orientation = orientation or exif_orientation(data[start:end])
         elif kind == b"XMP ":
             orientation = orientation or xmp_orientation(data[start:end])
+        elif kind == b"ICCP":
+            profile = profile or data[start:end]
         frames += kind in (b"ANMF", b"VP8 ", b"VP8L")
     if size is None or not min(size) or not frames:
         raise UnusableImageError("damaged: the WebP file has no picture")
-    return WebpHeader(*size, orientation or UPRIGHT, frames)
+    return WebpHeader(*size, orientation or UPRIGHT, frames, profile)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

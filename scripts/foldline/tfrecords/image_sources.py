@@ -76,6 +76,7 @@ class ScannedSample:
             that a bucket lists; "" if one could not be read.
         unreadable: which images cannot be read now, and why.
         oddities: what the files have that a decoder may warn of and that touches no pixel, in words.
+        profiles: what became of ICC profiles, see `images.color_profiles`.
         peak: of the image with more than 8 bits that comes nearest to white; None if there is none.
     """
 
@@ -83,6 +84,7 @@ class ScannedSample:
     content: str
     unreadable: tuple[str, ...]
     oddities: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
     peak: Peak | None = None
 
 
@@ -122,7 +124,8 @@ def scan_sample(
     oddities = sorted({oddity for picture in pictures for oddity in picture.oddities})
     peaks = [picture.peak for picture in pictures if picture.peak]
     peak = max(peaks, key=lambda peak: peak.value / peak.white, default=None)
-    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities), peak)
+    profiles = tuple(sorted({picture.profile for picture in pictures if picture.profile}))
+    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities), profiles, peak)
 
 
 def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _ScannedImage:

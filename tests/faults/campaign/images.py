@@ -2,7 +2,7 @@
 
 Usage: python tests/faults/campaign/images.py [COUNT] [SEED]
 
-COUNT files of each kind (default 640, 10,240 in all) are made from the seed and decoded in another process, so that a
+COUNT files of each kind (default 280, 10,360 in all) are made from the seed and decoded in another process, so that a
 crash of a native decoder is seen. A line for each kind says how many were refused and decoded; a file that breaks a
 rule is printed with its number, and the exit code is 1.
 
@@ -35,13 +35,20 @@ if __name__ == "__main__":
         sys.path.insert(0, str(Path(__file__).resolve().parents[3] / folder))
 
 from faults.campaign.mutation import bounded, mutated
+from fixtures.image_files import image_files
 from fixtures.pictures import photograph, png_16_bit, png_chunk, saved
 from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
 from foldline.images.options import BYTES_PER_PIXEL, ImageOptions
 
-COUNT, SEED = 640, 1
+COUNT, SEED = 280, 1
+# Kinds of the table of formats.
+OTHERS = (
+    *("BMP, palette", "BMP, alpha", "GIF", "GIF, interlaced", "PBM", "PGM, text", "PPM, 16 bits", "PAM"),
+    *("JPEG 2000", "JPEG 2000, code stream", "JPEG 2000, alpha", "JPEG 2000, high throughput", "JPEG 2000, 16 bits"),
+    *("JPEG XL", "JPEG XL, alpha", "JPEG XL, 16 bits", "AVIF by Pillow", "AVIF, 10 bits", "npy", "npy, big-endian"),
+)
 MEGAPIXELS = 4
 MEGABYTES, SECONDS = 200, 10
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -77,6 +84,8 @@ def originals() -> dict[str, bytes]:
         "TIFF of 12 bits": tiff(deep[:, :, 0] >> 4, photometric="minisblack", bitspersample=12, rowsperstrip=9),
         "TIFF with JPEG": tiff(color, compression="jpeg", **tile),
         "TIFF with fax": saved(image.convert("1"), "TIFF", compression="group4"),
+        "JPEG with a profile": saved(image, "JPEG", icc_profile=imagecodecs.cms_profile("adobergb")),
+        **{kind: image_files()[kind].data for kind in OTHERS},
     }
 
 

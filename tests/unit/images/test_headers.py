@@ -6,13 +6,12 @@ import struct
 import zipfile
 import zlib
 
-import imagecodecs
 import numpy as np
 import pytest
 from fixtures.pictures import png_16_bit, png_chunk, saved, smooth
 from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
-from foldline.images.headers import read_header
+from foldline.images.headers import NAMES, read_header
 from foldline.images.options import MAX_MEGAPIXELS
 from foldline.images.picture import upright
 from PIL import Image
@@ -61,7 +60,11 @@ def test_only_8_bit_upright_gray_and_rgb_files_are_plain() -> None:
 
 @pytest.mark.parametrize(
     ("data", "reason"),
-    [(b"", "empty file"), (b"hello" * 9, "not a readable"), (b"GIF89a" + bytes(30), "it is a GIF image, not a JPEG")],
+    [
+        (b"", "empty file"),
+        (b"hello" * 9, "not a readable"),
+        (b"8BPS" + bytes(30), "it is a Photoshop file, not a"),
+    ],
 )
 def test_files_of_other_formats_are_refused(data: bytes, reason: str) -> None:
     with pytest.raises(UnusableImageError, match=reason):
@@ -69,21 +72,13 @@ def test_files_of_other_formats_are_refused(data: bytes, reason: str) -> None:
 
 
 def other_files() -> dict[str, bytes]:
-    """Files that are no JPEG, PNG, WebP or TIFF image, by what they are."""
-    pixels = smooth(32, 32)
-    image, array, archive = Image.fromarray(pixels), io.BytesIO(), io.BytesIO()
-    np.save(array, pixels)
+    """Files that are no images which Foldline reads, by what they are."""
+    archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as handle:
         handle.writestr("a.txt", "a")
     return {
         "a DICOM file": bytes(128) + b"DICM" + bytes(40),
-        "an AVIF image": saved(image, "AVIF"),
         "a HEIC image": b"\0\0\0\x18ftypheic" + bytes(40),
-        "a JPEG 2000 image": saved(image, "JPEG2000"),
-        "a JPEG XL image": imagecodecs.jpegxl_encode(pixels),
-        "a BMP image": saved(image, "BMP"),
-        "a PNM image": saved(image, "PPM"),
-        "a NumPy array": array.getvalue(),
         "a ZIP archive": archive.getvalue(),
         "a file with gzip compression": gzip.compress(b"a"),
         "a web page; the download failed": b"\n<!doctype html><html>404</html>",
@@ -95,7 +90,7 @@ def other_files() -> dict[str, bytes]:
 def test_what_a_file_is_instead_of_an_image_is_said(name: str) -> None:
     with pytest.raises(UnusableImageError) as caught:
         read_header(other_files()[name])
-    assert str(caught.value) == f"it is {name}, not a JPEG, PNG, WebP or TIFF image"
+    assert str(caught.value) == f"it is {name}, not a {NAMES} image"
 
 
 @pytest.mark.parametrize(("name", "reason"), [("PNG", "animated: 3"), ("WEBP", "animated: 3"), ("TIFF", "3 pages")])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pandas as pd
 import pytest
@@ -177,6 +178,18 @@ def test_oddities_that_touch_no_pixel_are_counted(root: Path, caplog: pytest.Log
     with caplog.at_level("INFO"):
         assert (scan(root)["problem"] == "").all()
     assert "accepted, because no pixel is touched: bytes between JPEG markers (2)" in caplog.text
+
+
+def test_profiles_are_counted_and_broken_ones_are_warned_of(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    wide = imagecodecs.cms_profile("adobergb")
+    profiles = {"s 1": wide, "s 4": wide, "s 5": b"hello"}
+    for name, profile in profiles.items():
+        (root / "pictures" / f"{name}.png").write_bytes(saved(photograph(20, 30), "PNG", icc_profile=profile))
+    with caplog.at_level("INFO"):
+        assert (scan(root)["problem"] == "").all()
+    levels = {record.getMessage(): record.levelname for record in caplog.records}
+    assert levels["train 00000-of-00001: converted to sRGB by the ICC profile: 2 images"] == "INFO"
+    assert levels["train 00000-of-00001: ICC profile broken and ignored: 1 image"] == "WARNING"
 
 
 def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:

@@ -1,0 +1,68 @@
+"""Decode files of the formats whose samples one call returns: all but JPEG, PNG, WebP and TIFF."""
+
+from collections.abc import Callable
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+
+from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.npy import npy_samples
+from foldline.images.options import ImageOptions
+from foldline.images.picture import Peak, Picture
+from foldline.images.pnm import pnm_samples
+from foldline.images.raster import Raster
+from foldline.images.samples import Samples, on_black, scaled_to_8_bit
+
+CODECS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
+    "GIF": imagecodecs.gif_decode,
+    "JPEG2000": imagecodecs.jpeg2k_decode,
+    "JXL": imagecodecs.jpegxl_decode,
+    "AVIF": imagecodecs.avif_decode,
+}
+OWN: dict[str, Callable[[bytes, Raster], Samples]] = {"PNM": pnm_samples, "NPY": npy_samples}
+
+
+def decode_raster(data: bytes, raster: Raster, options: ImageOptions) -> Picture:
+    """Decode a file to gray or RGB pixels of 8 bits, as stored, not upright.
+
+    Raises:
+        UnusableImageError: the file is damaged.
+    """
+    own = OWN.get(raster.format)
+    samples = own(data, raster) if own else decoded(CODECS[raster.format], data)
+    if samples.shape[:2] != (raster.height, raster.width) or samples.shape[2] not in raster.channels:
+        raise UnusableImageError(
+            f"damaged: {samples.shape[1]} x {samples.shape[0]} pixels with {samples.shape[2]} samples, not "
+            f"{raster.width} x {raster.height}, as its header says"
+        )
+    if samples.dtype != (np.uint8 if raster.bits <= 8 else np.uint16) and raster.format not in OWN:
+        raise UnusableImageError(f"damaged: the samples have not {raster.bits} bits, as its header says")
+    return picture_of(samples, raster.bits, options, raster.white)
+
+
+def decoded(decoder: Callable[[bytes], npt.NDArray[np.generic]], data: bytes) -> Samples:
+    """Samples of a file, (height, width, channels)."""
+    try:
+        samples = np.asarray(decoder(data))
+    except Exception as error:  # An exception class of its own for each codec.
+        raise damaged(error) from error
+    return samples.reshape(*samples.shape[:2], -1)
+
+
+def picture_of(samples: Samples, bits: int, options: ImageOptions, most: int | None = None) -> Picture:
+    """Picture of samples of 1 to 16 bits, (height, width, 1 to 4); the last of 2 or 4 is alpha.
+
+    Args:
+        samples: the samples.
+        bits: of each sample.
+        options: how to read images.
+        most: the largest value of color and alpha; None for that of `bits`.
+    """
+    full = most or 2**bits - 1
+    white = options.white if options.white is not None and bits > 8 else full
+    has_alpha = samples.shape[2] in (2, 4)
+    pixels = on_black(samples, white, full) if has_alpha else scaled_to_8_bit(samples, white)
+    if bits <= 8:
+        return Picture.whole(pixels)
+    return Picture.whole(pixels, peak=Peak(float(samples[:, :, : samples.shape[2] - has_alpha].max()), white))

@@ -1,0 +1,28 @@
+"""The header of a file that is no JPEG, PNG, WebP or TIFF image, by its first bytes."""
+
+from collections.abc import Callable
+
+from foldline.images import avif, bmp, gif, jpeg2000, jpegxl, npy, pnm
+from foldline.images.raster import Raster
+
+READERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], Raster]], ...] = (
+    (bmp.SIGNATURES, bmp.read_bmp_header),
+    (gif.SIGNATURES, gif.read_gif_header),
+    (pnm.SIGNATURES, pnm.read_pnm_header),
+    (jpeg2000.SIGNATURES, jpeg2000.read_jpeg2000_header),
+    (jpegxl.SIGNATURES, jpegxl.read_jpegxl_header),
+    (npy.SIGNATURES, npy.read_npy_header),
+)
+
+
+def read_raster(data: bytes) -> Raster | None:
+    """Parse the header of a file; None if its format is unknown.
+
+    Raises:
+        UnusableImageError: the file is truncated, damaged, animated, or of a kind that is not read.
+    """
+    if avif.is_avif(data):
+        return avif.read_avif_header(data)
+    readers = (read for signatures, read in READERS if data.startswith(signatures))
+    reader = next(readers, None)
+    return reader(data) if reader else None

@@ -1,0 +1,60 @@
+"""All formats: files of independent encoders give the pixels that went in, or are refused by name."""
+
+import numpy as np
+import pytest
+from fixtures.image_files import image_files
+from foldline.images.decoding import decode
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import read_header
+
+READ = [name for name, file in image_files().items() if not file.reason]
+REFUSED = [name for name, file in image_files().items() if file.reason]
+# Formats whose decoders must notice that the end of the file is missing; others have no end.
+COMPRESSED = ["GIF", "JPEG 2000", "JPEG XL", "AVIF", "BMP", "PGM", "PPM, text", "npy"]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_file_is_decoded_as_it_was_encoded(name: str) -> None:
+    file = image_files()[name]
+    assert file.pixels is not None
+    header = read_header(file.data)
+    found = decode(file.data, header).pixels
+    assert (header.height, header.width) == found.shape[:2] == (48, 64)
+    assert found.shape == file.pixels.shape
+    assert np.abs(found.astype(int) - file.pixels).max() <= file.most
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_is_refused_by_name(name: str) -> None:
+    file = image_files()[name]
+    with pytest.raises(UnusableImageError, match=file.reason) as caught:
+        decode(file.data, read_header(file.data))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", COMPRESSED)
+@pytest.mark.parametrize("lost", [1, 30, 0.5])
+def test_a_truncated_file_is_refused(name: str, lost: float) -> None:
+    data = image_files()[name].data
+    cut = data[: len(data) - lost] if isinstance(lost, int) else data[: int(len(data) * lost)]
+    if name == "PPM, text" and lost == 1:
+        # The last byte is a space.
+        cut = cut.rstrip()[:-4]
+    with pytest.raises(UnusableImageError):
+        decode(cut, read_header(cut))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_file_is_turned_upright(orientation: int) -> None:
+    from fixtures.image_files import COLOR
+    from fixtures.pictures import saved
+    from foldline.images.picture import Picture, upright
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = saved(Image.fromarray(COLOR), "AVIF", exif=exif.tobytes(), quality=98, subsampling="4:4:4")
+    header = read_header(data)
+    wanted = upright(Picture.whole(COLOR), orientation).pixels
+    assert (header.height, header.width) == wanted.shape[:2]
+    assert np.abs(decode(data, header).pixels.astype(int) - wanted).max() <= 12
