@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from foldline.dataset.label_arrays import label_array
+from foldline.dataset.label_arrays import label_array, share_array
 from foldline.dataset.labels import SIGMOID
 from foldline.dataset.raw_table import AUTO
 from foldline.dataset.submission import (
@@ -115,6 +115,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         folds=fold_of_row,
         labels=labels,
         scores={**model_scores, BLEND: blend(held_out.probabilities, rule)},
+        shares=share_array(list(table["target"]), config.class_names),
     )
     write_oof(outputs.oof, oof)
     if not write_oof_csv(outputs.oof_csv, oof):

@@ -9,7 +9,8 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from foldline.dataset.label_arrays import label_array
+import numpy as np
+from foldline.dataset.label_arrays import label_array, share_array
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import write_json
 from foldline.io.settings import build
@@ -38,11 +39,13 @@ def class_weights(*, folds: str | Path, weights: str | Path, fold: int, config: 
     if fold not in present:
         numbers = listing([str(number) for number in present])
         raise FoldlineError(f"{folds}: no fold {fold}; the table has {numbers}; run the workflow again")
-    labels = label_array(list(training_rows(table, fold)["target"]), config.class_names)
+    codes = list(training_rows(table, fold)["target"])
+    shares = share_array(codes, config.class_names)
+    labels = label_array(codes, config.class_names) if shares is None else shares.astype(np.float64)
     classes = label_weights(labels, config)
     for row in classes:
         logger.info(
-            "fold %d, class %s: %d positives with weight %.4f, %d negatives with weight %.4f",
+            "fold %d, class %s: %g positives with weight %.4f, %g negatives with weight %.4f",
             fold,
             row.name,
             row.positives,

@@ -7,15 +7,15 @@ Parameters: the fields of `EvaluationConfig`.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from foldline.dataset.label_arrays import label_array
+from foldline.dataset.label_arrays import label_array, share_array
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.blending import detect_rule
 from foldline.evaluation.calibration import CALIBRATION_BINS
+from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.oof import BLEND, Oof, read_oof
 from foldline.evaluation.results import ClassCounts, ColumnScores
 from foldline.evaluation.scores import EvaluationConfig, column_scores
@@ -70,7 +70,8 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
             "threshold": config.threshold,
             "calibration_bins": CALIBRATION_BINS,
             "scored_classes": config.scored_classes,
-            "classes": [asdict(counts) for counts in _class_counts(table, list(rows["group"]), n_folds)],
+            **label_entropy(table.shares, config.activation),
+            "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
             "models": {column: score.as_json() for column, score in scores.items()},
         },
     )
@@ -91,8 +92,10 @@ def _align_rows(rows: pd.DataFrame, table: Oof, oof: str | Path, folds: str | Pa
     if unmatched:
         raise FoldlineError(f"{oof}: id {listing(unmatched)} is only in it or only in {folds}; run the workflow again")
     rows = rows.set_index("id").loc[table.ids].reset_index()
-    labels = label_array(list(rows["target"]), table.class_names)
-    differences = {"fold": table.folds != rows["fold"], "target": (table.labels != labels).any(axis=1)}
+    codes = list(rows["target"])
+    shares = share_array(codes, table.class_names)
+    targets = label_array(codes, table.class_names) if shares is None else shares
+    differences = {"fold": table.folds != rows["fold"], "target": (table.targets != targets).any(axis=1)}
     for name, differs in differences.items():
         if differs.any():
             ids = listing(list(rows.loc[differs, "id"]))
@@ -102,6 +105,7 @@ def _align_rows(rows: pd.DataFrame, table: Oof, oof: str | Path, folds: str | Pa
 
 def _class_counts(table: Oof, groups: Sequence[str], n_folds: int) -> list[ClassCounts]:
     """Count the rows and groups of every class; a rare one has a label in fewer groups than there are folds."""
+    sums = [None] * len(table.class_names) if table.shares is None else table.shares.sum(axis=0, dtype=float).tolist()
     return [
         ClassCounts(
             name=name,
@@ -109,9 +113,10 @@ def _class_counts(table: Oof, groups: Sequence[str], n_folds: int) -> list[Class
             negatives=int((labels == 0).sum()),
             positive_groups=int(positives),
             rare=bool(min(negatives, positives) < n_folds),
+            share_sum=total,
         )
-        for name, labels, (negatives, positives) in zip(
-            table.class_names, table.labels.T, groups_per_label(groups, table.labels), strict=True
+        for name, labels, (negatives, positives), total in zip(
+            table.class_names, table.labels.T, groups_per_label(groups, table.labels), sums, strict=True
         )
     ]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from foldline.dataset.label_arrays import label_array
-from foldline.dataset.labels import is_code
+from foldline.dataset.label_arrays import is_label_code, label_array, share_array
+from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
@@ -94,11 +94,11 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
 
 def _read_inventory(paths: Sequence[str | Path], class_names: Sequence[str]) -> pd.DataFrame:
     table = read_tables(paths, INVENTORY)
-    labeled = [is_code(target, len(class_names)) for target in table["target"]]
+    labeled = [is_label_code(target, len(class_names)) for target in table["target"]]
     unlabeled = [name for name, valid in zip(table["id"], labeled, strict=True) if not valid]
     if unlabeled:
         raise FoldlineError(
-            f"{Path(paths[0]).parent}: target of id {listing(unlabeled)} is not a 0 or 1 for each of "
+            f"{Path(paths[0]).parent}: target of id {listing(unlabeled)} is not a 0 or 1, or a share, for each of "
             f"{counted(len(class_names), 'class', 'classes')}; remove the inventory and run the workflow again"
         )
     return table
@@ -135,7 +135,8 @@ def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntAr
             names = listing(list(config.stratify_by))
             logger.warning("folds.method is files, so folds.stratify_by (%s) has no effect", names)
         return assign_folds_by_files(samples, list(train["path"]), count=config.count, seed=config.seed)
-    strata = train[["target", *config.stratify_by]].agg("\0".join, axis=1)
+    labels = train["target"].map(hard_code)
+    strata = train[["target", *config.stratify_by]].assign(target=labels).agg("\0".join, axis=1)
     return assign_folds(samples, list(strata), count=config.count, seed=config.seed)
 
 
@@ -144,6 +145,10 @@ def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
     for fold, rows in table[table["split"] == TRAIN].groupby("fold"):
         positives = label_array(list(rows["target"]), class_names).sum(axis=0)
         counts = ", ".join(f"{name} {number}" for name, number in zip(class_names, positives, strict=True))
+        shares = share_array(list(rows["target"]), class_names)
+        if shares is not None:
+            sums = zip(class_names, shares.sum(axis=0, dtype=np.float64), strict=True)
+            counts += "; sums of soft labels: " + ", ".join(f"{name} {total:.1f}" for name, total in sums)
         size, groups = counted(len(rows), "row"), counted(rows["group"].nunique(), "group")
         logger.info("fold %d: %s in %s; positives: %s", fold, size, groups, counts)
     if len(external):

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 from foldline.dataset.known_labels import KnownLabels
-from foldline.dataset.label_arrays import label_array
+from foldline.dataset.label_arrays import label_array, share_array
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.blending import blend
 from foldline.evaluation.calibration import CALIBRATION_BINS
+from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.merging import merge_test
 from foldline.evaluation.oof import BLEND, Oof
 from foldline.evaluation.results import split_scores
@@ -74,6 +75,7 @@ def score_test(
         folds=np.zeros(len(ids), np.int64),
         labels=label_array(list(codes.values()), config.class_names),
         scores={**scores, BLEND: blend(merged.probabilities, recipe["rule"])},
+        shares=share_array(list(codes.values()), config.class_names),
     )
     found = column_scores(
         table,
@@ -98,6 +100,7 @@ def score_test(
             "threshold": config.threshold,
             "calibration_bins": CALIBRATION_BINS,
             "scored_classes": config.scored_classes,
+            **label_entropy(table.shares, config.activation),
             "classes": [
                 {"name": name, "positives": count, "negatives": len(ids) - count}
                 for name, count in zip(config.class_names, positives, strict=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 from foldline.dataset.channels import image_features, image_paths
 from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
+from foldline.dataset.soft_labels import class_count
 from foldline.errors import counted, listing, problems_error
 from foldline.io.files import digest_of
 from foldline.io.settings import build
@@ -66,7 +67,7 @@ def shard_records(
     Raises:
         FoldlineError: an image has a problem, is damaged, or has changed since the inventory was made.
     """
-    kinds = feature_kinds(config.metadata_columns, split != "test", config.channels)
+    kinds = feature_kinds(config.metadata_columns, split != "test", config.channels, soft=config.soft_labels)
     rows = rows_of_shard(inventory, shard)
     written = write_records(outputs.records, _encoded_records(rows, size, config, threads))
     manifest = Manifest(
@@ -78,7 +79,7 @@ def shard_records(
         bytes=written.bytes,
         image_size=size,
         channels=config.channels,
-        classes=max(map(len, rows["target"]), default=0),
+        classes=max(map(class_count, rows["target"]), default=0),
         settings={
             "aspect": config.aspect,
             "jpeg_quality": config.jpeg_quality,

@@ -8,7 +8,8 @@ Standard library only, because the process that builds the DAG imports it.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from foldline.dataset.labels import AUTO, BINARY, FLAGS, NAMES, NUMBERS, Labels, names_of
+from foldline.dataset import cell_values
+from foldline.dataset.labels import AUTO, BINARY, FLAGS, NAMES, NUMBERS, SOFT, Labels, names_of
 from foldline.errors import FoldlineError, listing
 
 FIRST_NUMBERS = (0, 1)
@@ -16,7 +17,7 @@ FIRST_NUMBERS = (0, 1)
 
 def readings(labels: Labels) -> list[Labels]:
     """The labels with each reading that the configuration leaves open, in the order in which they are tried."""
-    if labels.kind == BINARY:
+    if not labels.lists_classes:
         return [labels]
     firsts = FIRST_NUMBERS if labels.first_number == AUTO else (labels.first_number,)
     # The number of the first class has no meaning in the other two readings.
@@ -76,6 +77,30 @@ def resolve_together(labels: Labels, tables: Sequence[Mapping[str, str]]) -> Lab
         for text, where in found.items():
             cells.setdefault(text, where)
     return resolve(labels, cells)
+
+
+def remedy(labels: Labels, wrong: Sequence[str], *, source: str = "the table") -> str:
+    """What to do about label cells that are not allowed, as the end of an error message.
+
+    Args:
+        labels: the labels with their reading.
+        wrong: the cells.
+        source: what holds them.
+    """
+    values = [cell_values.number(text) for text in wrong]
+    measured = [value for value in values if value is not None and not value.is_integer()]
+    if labels.kind != SOFT and len(measured) == len(wrong):
+        if all(0 < value < 1 for value in measured):
+            return (
+                "regression is not supported; if these are probabilities, set dataset.labels.kind to soft, else set "
+                "dataset.target_column to a column of classes"
+            )
+        return (
+            "these are measurements, and regression is not supported; set dataset.target_column to a column of "
+            "classes, such as ranges of the values"
+        )
+    how = "" if labels.kind == BINARY else f"the cells are read as {labels.reading}; "
+    return f"{how}correct {source}, or dataset.labels in the config"
 
 
 def _contradictory(tables: Sequence[Mapping[str, str]], fitting: Sequence[Sequence[Labels]]) -> FoldlineError:

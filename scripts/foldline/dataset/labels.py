@@ -1,7 +1,8 @@
 """The labels of a sample, and how the cells of a table write them; `label_reading` finds out what cells hold.
 
 In Foldline, the labels of a sample are a label code: a text with 0 or 1 for each class, in the order of the classes.
-"1" is a positive of a binary task, "0101" a sample with the second and the fourth of four classes.
+"1" is a positive of a binary task, "0101" a sample with the second and the fourth of four classes. Soft labels have
+codes of their own, see `soft_labels`.
 
 Standard library only, because the process that builds the DAG imports it.
 """
@@ -12,10 +13,11 @@ from functools import cached_property
 from typing import Any
 
 from foldline.dataset.cell_values import canonical, whole_number
+from foldline.dataset.soft_labels import BETWEEN, soft_code
 from foldline.errors import FoldlineError, listing
 
-BINARY, MULTILABEL, MULTICLASS = "binary", "multilabel", "multiclass"
-KINDS = (BINARY, MULTILABEL, MULTICLASS)
+BINARY, MULTILABEL, MULTICLASS, SOFT = "binary", "multilabel", "multiclass", "soft"
+KINDS = (BINARY, MULTILABEL, MULTICLASS, SOFT)
 # Activation: probabilities of each class by itself, or of classes of which a sample has exactly one.
 SIGMOID, SOFTMAX = "sigmoid", "softmax"
 # What the cells of several classes hold: names, numbers, a 0 or 1 for each class, or what follows from all of them.
@@ -27,7 +29,8 @@ class Labels:
     """The labels of a data set, as the section `dataset.labels` of the configuration defines them.
 
     Attributes:
-        kind: "binary" (cells of 0 and 1), "multilabel" (any number of classes) or "multiclass" (exactly one class).
+        kind: "binary" (cells of 0 and 1), "multilabel" (any number of classes), "multiclass" (exactly one class) or
+            "soft" (a share of each class; without classes the probability of a positive).
         classes: names in order, (n_classes,); empty for "binary".
         separator: text between the classes of a cell.
         empty: whether a cell may be empty, for a sample without any class.
@@ -53,7 +56,17 @@ class Labels:
     @property
     def activation(self) -> str:
         """Activation that turns logits into probabilities, `SIGMOID` or `SOFTMAX`."""
-        return SOFTMAX if self.kind == MULTICLASS else SIGMOID
+        return SOFTMAX if self.kind == MULTICLASS or (self.kind == SOFT and self.classes) else SIGMOID
+
+    @property
+    def is_soft(self) -> bool:
+        """Whether a sample has a share of each class."""
+        return self.kind == SOFT
+
+    @property
+    def lists_classes(self) -> bool:
+        """Whether cells hold classes, by their names, their numbers or a 0 or 1 for each."""
+        return self.kind in (MULTILABEL, MULTICLASS)
 
     def class_names(self, target_column: str) -> list[str]:
         """Names of the classes; the class of a binary task has the name of its column."""
@@ -62,6 +75,8 @@ class Labels:
     @property
     def reading(self) -> str:
         """What cells hold, in words."""
+        if self.kind == SOFT:
+            return "a share for each class" if self.classes else "probabilities"
         if self.cells == NUMBERS:
             return f"class numbers from {self.first_number}"
         return {NAMES: "class names", FLAGS: "one 0 or 1 for each class"}.get(self.cells, self.cells)
@@ -79,6 +94,8 @@ class Labels:
             if canonical(text) not in ("0", "1"):
                 raise FoldlineError("is not 0 or 1")
             return canonical(text)
+        if self.kind == SOFT:
+            return self._soft_code(text)
         if not text.strip():
             if self.empty:
                 return "0" * len(self.classes)
@@ -98,6 +115,8 @@ class Labels:
         """A cell whose code is `code`, in the reading of `cells`."""
         if self.kind == BINARY:
             return code
+        if self.kind == SOFT:
+            return self.separator.join(code.split(BETWEEN))
         if self.cells == FLAGS:
             return self.separator.join(code)
         if self.cells == NUMBERS:
@@ -108,6 +127,16 @@ class Labels:
     def cell_from_values(self, values: Sequence[int]) -> str:
         """A cell from the integers of a ready-made record: class numbers, or 0 or 1 for each class."""
         return self.separator.join(map(str, values))
+
+    def _soft_code(self, text: str) -> str:
+        """Code of a cell with a probability, or with a number for each class."""
+        if not text.strip():
+            raise FoldlineError("is empty; each sample needs a share of each class")
+        names = self.classes or ("the class",)
+        texts = text.split(self.separator) if self.classes else [text]
+        if len(texts) != len(names):
+            raise FoldlineError(f"is not a list of {len(names)} numbers, one for each class")
+        return soft_code(texts, names)
 
     def _listed(self, text: str) -> list[int]:
         """Indices of the classes whose names or numbers a cell lists."""
@@ -176,7 +205,9 @@ def check_labels(labels: Labels) -> None:
                 "and 1; remove these keys, or set kind to multilabel or multiclass"
             )
         return
-    if not labels.classes and (labels.exclusive is not None or labels.cells not in (AUTO, NAMES)):
+    if labels.kind == SOFT:
+        _check_soft(labels, where)
+    elif not labels.classes and (labels.exclusive is not None or labels.cells not in (AUTO, NAMES)):
         what = f"exclusive is {labels.exclusive!r}" if labels.exclusive is not None else f"cells is {labels.cells}"
         raise FoldlineError(f"{where}.{what}, but no classes are named; name them in dataset.labels.classes")
     if len(labels.classes) == 1:
@@ -198,3 +229,18 @@ def check_labels(labels: Labels) -> None:
     if labels.exclusive is not None and labels.exclusive not in labels.classes:
         names = listing(labels.classes, limit=30)
         raise FoldlineError(f"{where}.exclusive is {labels.exclusive!r}, not one of the classes {names}")
+
+
+def _check_soft(labels: Labels, where: str) -> None:
+    """Refuse keys that mean nothing where each class has a share."""
+    # `target_columns` set the cells themselves.
+    if labels.empty or labels.exclusive or labels.cells not in (AUTO, FLAGS) or labels.first_number not in (AUTO, 0):
+        raise FoldlineError(
+            f"{where}.kind is soft, so every sample has a share of each class; remove empty, exclusive, cells and "
+            "first_number"
+        )
+    if set(labels.separator) & set("0123456789.eE+-"):
+        raise FoldlineError(
+            f"{where}.separator is {labels.separator!r}, which is part of numbers; set it to the text between the "
+            "shares of a cell, such as '|'"
+        )

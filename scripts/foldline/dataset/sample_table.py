@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foldline.dataset.cell_values import DEFAULT_MISSING, canonical, composed, is_missing
-from foldline.dataset.class_columns import flag_cells
-from foldline.dataset.label_reading import resolve
-from foldline.dataset.labels import BINARY, BINARY_LABELS, NUMBERS, Labels
+from foldline.dataset.class_columns import check_target, flag_cells
+from foldline.dataset.label_reading import remedy, resolve
+from foldline.dataset.labels import BINARY_LABELS, SOFT, Labels
 from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
 from foldline.dataset.row_per_class import RowPerClass, join_rows
-from foldline.errors import FoldlineError, listing
+from foldline.dataset.soft_labels import log_soft_labels
+from foldline.errors import FoldlineError
 from foldline.io.garbage import garbage_search_paused
 
 # Column of a table that names the image of each row itself.
@@ -186,8 +187,9 @@ class SampleTable:
                 for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True)
                 if text in problems
             ]
-            how = "" if labels.kind == BINARY else f"the cells are read as {labels.reading}; "
-            raise self.raw.error(wrong, f"{how}correct the table, or dataset.labels in the config")
+            raise self.raw.error(wrong, remedy(labels, list(problems)))
+        if labels.kind == SOFT:
+            log_soft_labels(self.raw.path, cells, codes, labels.separator if labels.classes else None)
         return [codes[text] for text in cells]
 
 
@@ -222,7 +224,9 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     _check_ids(raw, ids, columns.in_table(columns.id))
     if columns.target and columns.target_columns:
         in_table = {name: columns.in_table(name) for name in columns.target_columns}
-        raw.columns[columns.target] = flag_cells(raw, ids, in_table, columns.labels.separator)
+        raw.columns[columns.target] = flag_cells(
+            raw, ids, in_table, columns.labels.separator, soft=columns.labels.kind == SOFT
+        )
     groups = ids
     if columns.group:
         cells = raw.columns[columns.group]
@@ -320,23 +324,3 @@ def label_code(text: str, columns: Columns, labels: Labels) -> str:
         return labels.code("")
     except FoldlineError as error:
         raise FoldlineError(f"counts as missing (dataset.missing) and {error}" if text else str(error)) from None
-
-
-def check_target(path: str, header: Sequence[str], target: str, labels: Labels) -> None:
-    """Refuse a target column that says of one class whether a sample has it, where a column of classes is needed.
-
-    Raises:
-        FoldlineError: the column has the name of a class, and the table has columns of other classes or its cells are
-            numbers.
-    """
-    if labels.kind == BINARY or target not in labels.classes:
-        return
-    others = [name for name in labels.classes if name != target and name in header]
-    if others or labels.cells == NUMBERS:
-        why = f"beside columns of {listing(others)}" if others else "and its cells are numbers"
-        raise FoldlineError(
-            f"{path}: column {target} (dataset.target_column) has the name of a class, {why}, so it says whether a "
-            "sample has this class and not which class it has; list the columns of all classes in "
-            "dataset.target_columns, set dataset.target_column to a column with the class of each sample, or set "
-            f"dataset.labels.kind to binary to learn {target} alone"
-        )

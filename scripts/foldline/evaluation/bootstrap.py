@@ -21,20 +21,24 @@ class ColumnDraws:
         metrics: metric -> (n_classes, n_draws).
         subgroups: metadata column -> mean ROC AUC of each subgroup, (n_subgroups, n_draws).
         top_accuracy: (n_draws,); None unless each sample has exactly one class.
+        cross_entropy: (n_draws,); None without soft labels.
     """
 
     metrics: dict[str, FloatArray]
     subgroups: dict[str, FloatArray]
     top_accuracy: FloatArray | None
+    cross_entropy: FloatArray | None
 
     @classmethod
     def concatenate(cls, blocks: Sequence["ColumnDraws"]) -> "ColumnDraws":
         """Join blocks of draws."""
         top_accuracy = [block.top_accuracy for block in blocks if block.top_accuracy is not None]
+        cross_entropy = [block.cross_entropy for block in blocks if block.cross_entropy is not None]
         return cls(
             metrics={name: np.hstack([block.metrics[name] for block in blocks]) for name in blocks[0].metrics},
             subgroups={name: np.hstack([block.subgroups[name] for block in blocks]) for name in blocks[0].subgroups},
             top_accuracy=np.concatenate(top_accuracy) if top_accuracy else None,
+            cross_entropy=np.concatenate(cross_entropy) if cross_entropy else None,
         )
 
 
@@ -78,11 +82,13 @@ class _SortedColumn:
         classes: rows of each class, (n_classes,).
         subgroups: metadata column -> rows of each subgroup and of each of its classes.
         top_correct: 1 where the class with the highest score is the class of the sample, (n_samples,).
+        cross_entropy: see `ScoreColumn`.
     """
 
     classes: list[SortedRows]
     subgroups: dict[str, list[list[SortedRows]]]
     top_correct: FloatArray | None
+    cross_entropy: FloatArray | None
 
     @classmethod
     def of(cls, column: ScoreColumn, metadata: Mapping[str, MetadataColumn]) -> "_SortedColumn":
@@ -100,6 +106,7 @@ class _SortedColumn:
                 for name, metadata_column in metadata.items()
             },
             top_correct=None if top_correct is None else top_correct.astype(np.float64),
+            cross_entropy=column.cross_entropy,
         )
 
     def draw(self, weights: FloatArray) -> ColumnDraws:
@@ -112,6 +119,7 @@ class _SortedColumn:
                 for name, subgroups in self.subgroups.items()
             },
             top_accuracy=None if self.top_correct is None else _weighted_mean(self.top_correct, weights),
+            cross_entropy=None if self.cross_entropy is None else _weighted_mean(self.cross_entropy, weights),
         )
 
 

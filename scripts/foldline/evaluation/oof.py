@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from foldline.dataset.label_arrays import hard_labels
+from foldline.dataset.labels import SIGMOID, SOFTMAX
 from foldline.errors import FoldlineError, listing
 from foldline.io.parquet import read_parquet_schema
 from foldline.io.tables import FLOAT32, INTEGER, TEXT, arrow_schema, read_arrow_table, write_arrow_table, write_table
@@ -33,9 +35,10 @@ class Oof:
         class_names: (n_classes,).
         ids: ids of the samples, (n_samples,).
         folds: fold of each sample, int64, (n_samples,).
-        labels: 0 or 1, int64, (n_samples, n_classes).
+        labels: 0 or 1, int64, (n_samples, n_classes). A soft label counts as the class with its largest share.
         scores: each model in order, then the blend -> scores in [0, 1], (n_samples, n_classes). The table stores them
             as float32; what is read from it is float64 with the same values.
+        shares: share of each class in soft labels, float32, (n_samples, n_classes), in [0, 1]; None for other labels.
     """
 
     class_names: list[str]
@@ -43,6 +46,12 @@ class Oof:
     folds: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
     scores: Mapping[str, npt.NDArray[np.floating]]
+    shares: npt.NDArray[np.float32] | None = None
+
+    @property
+    def targets(self) -> npt.NDArray[np.number]:
+        """The labels as the table stores them, (n_samples, n_classes): the shares of soft labels, or 0 or 1."""
+        return self.labels if self.shares is None else self.shares
 
     @property
     def models(self) -> list[str]:
@@ -77,8 +86,8 @@ def write_oof(path: str | Path, oof: Oof) -> None:
         raise FoldlineError(
             f"models: {listing(taken)} is the name of a column of the OOF table; rename the model in the config"
         )
-    types = _column_types(list(oof.scores), oof.class_names)
-    columns = [pa.array(oof.ids, pa.string()), pa.array(oof.folds), *map(pa.array, oof.labels.T)]
+    types = _column_types(list(oof.scores), oof.class_names, soft=oof.shares is not None)
+    columns = [pa.array(oof.ids, pa.string()), pa.array(oof.folds), *map(pa.array, oof.targets.T)]
     columns += [pa.array(column) for values in oof.scores.values() for column in values.astype(np.float32).T]
     write_arrow_table(pa.table(columns, schema=arrow_schema(types)), path, types)
 
@@ -92,10 +101,10 @@ def write_oof_csv(path: str | Path, oof: Oof) -> bool:
     has_models = oof.labels.size * len(oof.models) <= MOST_MODEL_SCORES
     scores = oof.scores if has_models else {BLEND: oof.scores[BLEND]}
     columns = {"id": np.array(oof.ids, dtype=object), "fold": oof.folds}
-    columns |= zip(class_columns(TARGET, oof.class_names), oof.labels.T, strict=True)
+    columns |= zip(class_columns(TARGET, oof.class_names), oof.targets.T, strict=True)
     for name, values in scores.items():
         columns |= zip(class_columns(name, oof.class_names), values.astype(np.float32).T, strict=True)
-    write_table(pd.DataFrame(columns), path, _column_types(list(scores), oof.class_names))
+    write_table(pd.DataFrame(columns), path, _column_types(list(scores), oof.class_names, soft=oof.shares is not None))
     return has_models
 
 
@@ -103,20 +112,28 @@ def read_oof(path: str | Path, class_names: Sequence[str]) -> Oof:
     """Read the Parquet file.
 
     Raises:
-        FoldlineError: a column or a value is missing, a label is not 0 or 1, or a score is not in [0, 1].
+        FoldlineError: a column or a value is missing, a label is not 0 or 1 or a soft one not in [0, 1], or a score is
+            not in [0, 1].
     """
-    models = list(dict.fromkeys(name.partition("/")[0] for name in read_parquet_schema(path).names))
+    schema = read_parquet_schema(path)
+    models = list(dict.fromkeys(name.partition("/")[0] for name in schema.names))
     models = [name for name in models if name not in (*KEYS, TARGET, BLEND)]
-    table = read_arrow_table(path, _column_types([*models, BLEND], class_names))
+    first = class_columns(TARGET, class_names)[0]
+    soft = first in schema.names and pa.types.is_floating(schema.field(first).type)
+    table = read_arrow_table(path, _column_types([*models, BLEND], class_names, soft=soft))
     ids = table["id"].to_pylist()
-    labels = _values(table, TARGET, class_names)
-    _check_range(path, TARGET, ids, np.isin(labels, (0, 1)), "0 or 1")
+    labels, shares = _values(table, TARGET, class_names), None
+    if soft:
+        _check_range(path, TARGET, ids, (labels >= 0) & (labels <= 1), "in [0, 1]")
+        shares, labels = labels, hard_labels(labels, SOFTMAX if len(class_names) > 1 else SIGMOID)
+    else:
+        _check_range(path, TARGET, ids, np.isin(labels, (0, 1)), "0 or 1")
     scores = {}
     for name in [*models, BLEND]:
         values = _values(table, name, class_names).astype(np.float64)
         _check_range(path, name, ids, (values >= 0) & (values <= 1), "in [0, 1]")
         scores[name] = values
-    return Oof(list(class_names), ids, table["fold"].to_numpy(), labels, scores)
+    return Oof(list(class_names), ids, table["fold"].to_numpy(), labels, scores, shares)
 
 
 def _values(table: pa.Table, name: str, class_names: Sequence[str]) -> npt.NDArray[Any]:
@@ -134,7 +151,7 @@ def _check_range(path: str | Path, name: str, ids: Sequence[str], valid: npt.NDA
         )
 
 
-def _column_types(names: Sequence[str], class_names: Sequence[str]) -> dict[str, str]:
+def _column_types(names: Sequence[str], class_names: Sequence[str], *, soft: bool) -> dict[str, str]:
     """List the columns of the table, in order, with their types."""
-    types = {**KEYS, **dict.fromkeys(class_columns(TARGET, class_names), INTEGER)}
+    types = {**KEYS, **dict.fromkeys(class_columns(TARGET, class_names), FLOAT32 if soft else INTEGER)}
     return types | {column: FLOAT32 for name in names for column in class_columns(name, class_names)}

@@ -170,6 +170,7 @@ class ColumnScores(MetricScores):
 
     Attributes:
         top_accuracy: share of samples whose class has the highest score; None unless each sample has exactly one class.
+        soft_cross_entropy: mean over the samples of `cross_entropy.cross_entropy`; None without soft labels.
         folds: scores of each fold.
         folds_mean: mean of each metric over the folds; None unless all folds have it.
         folds_sd: standard deviation (n - 1) over the folds; likewise.
@@ -181,6 +182,7 @@ class ColumnScores(MetricScores):
     """
 
     top_accuracy: Score | None = None
+    soft_cross_entropy: Score | None = None
     folds: tuple[FoldScores, ...]
     folds_mean: MetricValues
     folds_sd: MetricValues
@@ -191,10 +193,11 @@ class ColumnScores(MetricScores):
     classes: tuple[ClassScores, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Convert to mappings and lists, without the key `top_accuracy` if there is none."""
+        """Convert to mappings and lists, without the keys `top_accuracy` and `soft_cross_entropy` if there is none."""
         content = asdict(self)
-        if self.top_accuracy is None:
-            del content["top_accuracy"]
+        for key in ("top_accuracy", "soft_cross_entropy"):
+            if content[key] is None:
+                del content[key]
         return content
 
 
@@ -218,6 +221,8 @@ class ClassCounts:
         negatives: rows without it.
         positive_groups: groups that have a row with the class.
         rare: whether the positives or the negatives are in fewer groups than there are folds.
+        share_sum: sum of the shares of the class in soft labels, whose positives are the rows in which its share is the
+            largest; None for other labels.
     """
 
     name: str
@@ -225,3 +230,8 @@ class ClassCounts:
     negatives: int
     positive_groups: int
     rare: bool
+    share_sum: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Convert to a mapping, without the key `share_sum` if labels are not soft."""
+        return {key: value for key, value in asdict(self).items() if key != "share_sum" or value is not None}

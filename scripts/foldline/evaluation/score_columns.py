@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
+from foldline.evaluation.cross_entropy import cross_entropy
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.thresholds import class_thresholds
 
@@ -22,6 +23,7 @@ class ScoreColumn:
         thresholds: lowest score that predicts each class, (n_classes,).
         are_ranks: whether the scores are ranks, which have no probability metrics.
         one_class_per_sample: whether each sample has exactly one class.
+        cross_entropy: of each sample's soft label and its scores in nats, (n_samples,); None without soft labels.
     """
 
     labels: npt.NDArray[np.int64]
@@ -30,6 +32,7 @@ class ScoreColumn:
     thresholds: list[float]
     are_ranks: bool
     one_class_per_sample: bool
+    cross_entropy: npt.NDArray[np.float64] | None = None
 
     @property
     def top_correct(self) -> npt.NDArray[np.bool_] | None:
@@ -68,6 +71,7 @@ def score_columns(
             thresholds=thresholds[name] if thresholds else class_thresholds(oof.labels, scores, threshold),
             are_ranks=name in rank_columns,
             one_class_per_sample=activation == SOFTMAX,
+            cross_entropy=None if oof.shares is None else cross_entropy(oof.shares, scores, activation),
         )
         for name, scores in ((name, values.astype(np.float64)) for name, values in oof.scores.items())
     }

@@ -138,6 +138,7 @@ class _Scorer:
         return ColumnScores(
             **macro,
             top_accuracy=self._top_accuracy(),
+            soft_cross_entropy=self._soft_cross_entropy(),
             folds=summary.folds,
             folds_mean=summary.mean,
             folds_sd=summary.sd,
@@ -178,6 +179,14 @@ class _Scorer:
         if self.column.are_ranks:
             return Score(None, None, None, RANKS)
         return self._score(float(correct.mean()), self.draws.top_accuracy)
+
+    def _soft_cross_entropy(self) -> Score | None:
+        values = self.column.cross_entropy
+        if values is None or self.draws.cross_entropy is None:
+            return None
+        if self.column.are_ranks:
+            return Score(None, None, None, RANKS)
+        return self._score(float(values.mean()), self.draws.cross_entropy)
 
     def _class_scores(self, number: int, metrics: Mapping[str, float], folds: Sequence[ClassFold]) -> ClassScores:
         """Scores of a class, from its number and its metrics over all rows and on each fold."""

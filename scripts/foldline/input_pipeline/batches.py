@@ -14,7 +14,7 @@ from foldline.input_pipeline.decode import Inputs, network_inputs
 from foldline.input_pipeline.mixup import has_mixing, mix
 from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.open_shards import Shards
-from foldline.tfrecords.records import BYTES, ID, INTEGER, TARGET, feature_kinds
+from foldline.tfrecords.records import BYTES, FLOAT, ID, INTEGER, TARGET, feature_kinds
 
 # Approximate memory of the encoded records in the shuffle buffer.
 SHUFFLE_BYTES = 256 << 20
@@ -87,7 +87,7 @@ def _epoch_rows(
     rows = tf.data.Dataset.from_tensor_slices(files).interleave(
         tf.data.TFRecordDataset, cycle_length=OPEN_FILES, block_length=BLOCK_RECORDS
     )
-    rows = rows.map(_parser(stream.input_spec, shards.n_classes)).filter(selected)
+    rows = rows.map(_parser(stream.input_spec, shards.n_classes, soft=shards.soft_labels)).filter(selected)
     rows = rows.apply(tf.data.experimental.assert_cardinality(n_rows))
     buffer = int(max(stream.batch_size, min(n_rows, SHUFFLE_BYTES / max(1.0, shards.mean_bytes))))
     return rows.shuffle(buffer, seed=shuffle_seeds[0], reshuffle_each_iteration=False)
@@ -133,7 +133,7 @@ def ordered_batches(
         n_classes), or (batch, 0) if there are none.
     """
     n_classes = shards.n_classes if labeled else 0
-    rows = tf.data.TFRecordDataset(list(shards.paths)).map(_parser(input_spec, n_classes))
+    rows = tf.data.TFRecordDataset(list(shards.paths)).map(_parser(input_spec, n_classes, soft=shards.soft_labels))
     if ids is not None:
         rows = rows.filter(_id_filter(ids))
 
@@ -161,10 +161,11 @@ def reading(shards: Shards) -> Iterator[None]:
         ) from error
 
 
-def _parser(input_spec: InputSpec, n_classes: int) -> Callable[[tf.Tensor], Inputs]:
+def _parser(input_spec: InputSpec, n_classes: int, *, soft: bool) -> Callable[[tf.Tensor], Inputs]:
     """Function that parses a serialized record: its id, what the model reads, and labels of `n_classes` if any."""
-    types = {BYTES: tf.string, INTEGER: tf.int64}
-    kinds = feature_kinds([column.name for column in input_spec.encoding.columns], n_classes > 0, input_spec.channels)
+    types = {BYTES: tf.string, INTEGER: tf.int64, FLOAT: tf.float32}
+    columns = [column.name for column in input_spec.encoding.columns]
+    kinds = feature_kinds(columns, n_classes > 0, input_spec.channels, soft=soft)
     features = {name: tf.io.FixedLenFeature([], types[kinds[name]]) for name in (ID, *input_spec.columns())}
     if n_classes:
         features[TARGET] = tf.io.FixedLenFeature([n_classes], types[kinds[TARGET]])

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from foldline.dataset.labels import SOFT
 from foldline.errors import FoldlineError, listing, problems_error
 from foldline.io.system_errors import file_problem
 from foldline.models.backbone_registry import check_backbone, is_weights_file
@@ -120,10 +121,21 @@ def _model_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _loss_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
-    """A loss that ignores labels between 0 and 1, with settings that make such labels."""
+    """A loss that does not learn labels between 0 and 1, with such labels or settings that make them."""
     loss, augment = config["models"][name]["loss"], config["models"][name]["augment"]
+    is_soft = config["dataset"]["labels"]["kind"] == SOFT
+    if is_soft and loss["name"] == "focal":
+        yield (
+            f"config: models.{name}.loss.name is focal, but dataset.labels.kind is soft, and the focal loss is not "
+            "smallest at the shares of soft labels; set it to cross_entropy"
+        )
     if not loss["hard_labels"]:
         return
+    if is_soft:
+        yield (
+            f"config: models.{name}.loss.hard_labels is true, so labels between 0 and 1 train nothing, but "
+            "dataset.labels.kind is soft; set hard_labels to false"
+        )
     soft = {"loss.label_smoothing": loss["label_smoothing"]}
     soft |= {f"augment.{key}.probability": augment[key]["probability"] for key in ("cutmix", "mixup")}
     given = [f"models.{name}.{key} is {value:g}" for key, value in soft.items() if value]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.dataset.cell_values import composed
-from foldline.dataset.labels import BINARY
+from foldline.dataset.labels import BINARY, SOFT
 from foldline.errors import FoldlineError, problems_error
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.config_files import argument_problems, file_problems
@@ -92,7 +92,7 @@ def _compose_class_names(config: dict[str, Any]) -> None:
     labels, submission = dataset.get("labels"), dataset.get("submission")
     if not isinstance(labels, dict):
         return
-    if not labels.get("classes") and (labels.get("kind") == BINARY or dataset.get("target_columns")):
+    if not labels.get("classes") and (labels.get("kind", BINARY) in (BINARY, SOFT) or dataset.get("target_columns")):
         return
     labels.update({key: _composed(labels[key]) for key in ("classes", "absent", "exclusive") if key in labels})
     if isinstance(submission, dict) and "class" in submission:

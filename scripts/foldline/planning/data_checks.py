@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foldline.dataset.labels import BINARY
+from foldline.dataset.labels import BINARY, SOFT
 from foldline.dataset.metadata import MetadataColumnConfig
+from foldline.dataset.soft_labels import hard_code, shares_of
 from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.planning.dataset_section import TRAIN, class_names_of, scored_classes_of, target_of
 from foldline.planning.raw_data import RawData
@@ -48,12 +49,14 @@ def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, st
 
 def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
     """Refuse a class without a row that is trained on, which is a wrong list of classes or a wrong reading of cells."""
-    if dataset["labels"]["kind"] == BINARY:
+    kind, class_names = dataset["labels"]["kind"], class_names_of(dataset)
+    if kind == BINARY or len(class_names) == 1:
         return
     codes = {code for split in ("train", "external") if split in data.splits for code in data.splits[split].rows.target}
-    present = {name for index, name in enumerate(class_names_of(dataset)) if any(code[index] == "1" for code in codes)}
+    rows = [shares_of(code) for code in codes] if kind == SOFT else [[bit == "1" for bit in code] for code in codes]
+    present = {name for index, name in enumerate(class_names) if any(row[index] for row in rows)}
     allowed = dataset["labels"]["absent"]
-    absent = [name for name in class_names_of(dataset) if name not in present and name not in allowed]
+    absent = [name for name in class_names if name not in present and name not in allowed]
     if absent:
         raise FoldlineError(
             f"{data.tables['train']}: no training row has the class {listing(absent)} of dataset.labels.classes (the "
@@ -109,10 +112,10 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int)
     rows = samples.rows
     groups = {"": set(rows.group)}
     if len(scored) == 1:
-        index = class_names.index(scored[0])
+        index, codes = class_names.index(scored[0]), list(map(hard_code, rows.target))
         for label in ("0", "1"):
             which = f" with label {label}" + (f" of {scored[0]}" if len(class_names) > 1 else "")
-            groups[which] = {group for group, code in zip(rows.group, rows.target, strict=True) if code[index] == label}
+            groups[which] = {group for group, code in zip(rows.group, codes, strict=True) if code[index] == label}
     column = dataset["group_column"]
     for which, names in groups.items():
         if len(names) < fold_count:

@@ -14,7 +14,6 @@ from typing import Any
 
 from foldline.dataset.class_words import ClassWords
 from foldline.dataset.id_hash import shard_index, shard_name
-from foldline.dataset.labels import BINARY
 from foldline.dataset.rows_digest import rows_digest
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of
@@ -132,7 +131,7 @@ class DataIndex:
         """Index of data that were read."""
         splits = {name: SplitIndex.from_samples(samples) for name, samples in data.splits.items()}
         labels = data.labels
-        cells = {} if labels.kind == BINARY else {"cells": labels.cells, "first_number": labels.first_number}
+        cells = {"cells": labels.cells, "first_number": labels.first_number} if labels.lists_classes else {}
         return cls(
             splits=splits,
             submission=digest_of(data.submission),

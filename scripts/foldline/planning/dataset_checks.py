@@ -6,7 +6,7 @@ from typing import Any
 
 from foldline.dataset.channels import CHANNEL
 from foldline.dataset.class_words import AUTO, NUMBERS, has_numbers
-from foldline.dataset.labels import BINARY, check_labels
+from foldline.dataset.labels import BINARY, SOFT, check_labels
 from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
@@ -86,7 +86,9 @@ def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 
 def _label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     labels = labels_of(dataset)
-    if (dataset["target_columns"] or dataset["row_per_class"]) and labels.kind == BINARY:
+    if (dataset["target_columns"] and labels.kind == BINARY) or (
+        dataset["row_per_class"] and labels.kind in (BINARY, SOFT)
+    ):
         # `target_problems` reports it.
         return
     try:
@@ -110,7 +112,7 @@ def _submission_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
                 f"config: dataset.submission.class is {shown}, but {name!r} is not a class; set it to classes out of "
                 f"{listing(class_names, limit=30)}, or to null to submit all classes"
             )
-    if submission["form"] == LABELS and (submission["class"] is not None or dataset["labels"]["kind"] == BINARY):
+    if submission["form"] == LABELS and (submission["class"] is not None or len(class_names) == 1):
         why = "there is only one class" if submission["class"] is None else "dataset.submission.class is set"
         yield (
             f"config: dataset.submission.form is 'labels', which submits the predicted classes of a sample, but {why}; "

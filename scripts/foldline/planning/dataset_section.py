@@ -9,7 +9,7 @@ from typing import Any
 from foldline.dataset.cell_values import missing_words
 from foldline.dataset.channels import CHANNEL, image_paths
 from foldline.dataset.class_words import ClassWords
-from foldline.dataset.labels import BINARY, BINARY_LABELS, FLAGS, Labels
+from foldline.dataset.labels import BINARY_LABELS, FLAGS, Labels
 from foldline.dataset.row_per_class import RowPerClass
 from foldline.dataset.sample_table import Columns
 from foldline.dataset.submission import LABELS, SubmissionForm
@@ -228,7 +228,7 @@ def _row_per_class_settings(form: RowPerClass | None) -> dict[str, Any] | None:
 def class_names_of(dataset: Mapping[str, Any]) -> list[str]:
     """Names of the classes, (n_classes,)."""
     labels = labels_of(dataset)
-    if labels.kind != BINARY and not labels.classes:
+    if labels.lists_classes and not labels.classes:
         # They are not read yet; see `found_words`.
         raise UnusableValueError("classes")
     return labels.class_names(target_of(dataset))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from foldline.dataset.cell_values import canonical, is_missing, number, whole_number
-from foldline.dataset.labels import BINARY, MULTICLASS, Labels
+from foldline.dataset.labels import MULTICLASS, Labels
 from foldline.dataset.metadata import CATEGORICAL, MetadataColumnConfig
 from foldline.errors import FoldlineError, listing
 from foldline.planning.dataset_section import class_names_of, labels_of, target_of
@@ -18,7 +18,7 @@ MOST_WORDS = 1000
 def needs_classes(dataset: Mapping[str, Any]) -> bool:
     """Whether the classes have to be found in the data."""
     labels = labels_of(dataset)
-    return labels.kind != BINARY and not labels.classes
+    return labels.lists_classes and not labels.classes
 
 
 def with_found_words(dataset: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,8 +59,9 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[
         for word in words:
             if whole_number(word) is None and number(word) is not None:
                 raise FoldlineError(
-                    f"{place}: label {text!r} in {where} is a measurement, not a class; Foldline does not learn "
-                    f"regression targets; set dataset.target_column to a column of classes, or {remedy}"
+                    f"{place}: label {text!r} in {where} is a measurement, not a class, and regression is not "
+                    f"supported; set dataset.target_column to a column of classes, or {remedy}; for probabilities or "
+                    "votes of classes set dataset.labels.kind to soft"
                 )
             first.setdefault(word, place)
     of_case: dict[str, str] = {}

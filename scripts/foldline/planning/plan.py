@@ -183,10 +183,10 @@ class _Stages:
             runtime_arguments["table"] = self.plan.tables[split]
         scan = scan_settings(dataset, split)
         settings = {
-            "aspect": shards["aspect"],
-            "jpeg_quality": shards["jpeg_quality"],
+            **{name: shards[name] for name in ("aspect", "jpeg_quality")},
             "metadata_columns": dataset["metadata_columns"],
             **{name: scan[name] for name in ("channels", "image_feature", "reading")},
+            "soft_labels": labels_of(dataset).is_soft,
         }
         return [
             self._add(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from foldline.dataset.labels import AUTO, BINARY, FLAGS
+from foldline.dataset.labels import AUTO, BINARY, FLAGS, SOFT
 from foldline.dataset.submission import LABELS
 from foldline.errors import listing
 from foldline.planning.dataset_section import class_names_of
@@ -33,7 +33,8 @@ def target_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     if labels["kind"] == BINARY:
         yield (
             f"config: dataset.target_columns is [{shown}], a column for each class, but dataset.labels.kind is binary; "
-            "set it to multiclass if every row has exactly one 1, or to multilabel"
+            "set it to multiclass if every row has exactly one 1, to multilabel if it has any number of them, or to "
+            "soft if columns hold probabilities or votes"
         )
     if labels["cells"] not in (AUTO, FLAGS) or labels["first_number"] != AUTO:
         yield (
@@ -62,7 +63,7 @@ def _row_per_class_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         yield f"{where}, but dataset.target_columns is set; remove one of them"
     if dataset["train_records"] is not None or dataset["test_records"] is not None:
         yield f"{where}, but TFRecords have one record per sample; set dataset.row_per_class to null"
-    if labels["kind"] == BINARY or len(labels["classes"]) < 2:
+    if labels["kind"] in (BINARY, SOFT) or len(labels["classes"]) < 2:
         yield (
             f"{where}; set dataset.labels.kind to multilabel, or to multiclass if every sample has exactly one class, "
             "and name the classes in dataset.labels.classes as the ids do"

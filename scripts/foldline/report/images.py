@@ -9,6 +9,7 @@ import pandas as pd
 
 from foldline.dataset.channels import image_features
 from foldline.dataset.id_hash import shard_index, shard_numbers
+from foldline.dataset.soft_labels import hard_code, is_soft, shares_of
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.oof import BLEND
 from foldline.images.decoding import decode
@@ -16,6 +17,9 @@ from foldline.images.headers import read_header
 from foldline.tfrecords.open_shards import check_shards
 from foldline.tfrecords.record_files import read_records
 from foldline.tfrecords.records import decode_record
+
+# Shares of a soft label in the caption of an image.
+MOST_SHARES = 3
 
 
 def largest_errors(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
@@ -32,19 +36,24 @@ def largest_errors(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
 def rows_of_every_label(table: pd.DataFrame, count: int) -> pd.DataFrame:
     """Some rows of the fold table: the first of each label by id, then the second of each label, and so on.
 
+    A soft label counts as the class with its largest share.
+
     Args:
         table: rows with id and target.
         count: maximum number of rows.
     """
-    ordered = table.sort_values("id", kind="stable")
-    turn = ordered.groupby("target").cumcount()
-    return ordered.assign(turn=turn).sort_values(["turn", "target"], kind="stable").head(count)
+    ordered = table.sort_values("id", kind="stable").assign(label=table["target"].map(hard_code))
+    turn = ordered.groupby("label").cumcount()
+    return ordered.assign(turn=turn).sort_values(["turn", "label"], kind="stable").head(count)
 
 
 def label_text(target: str, class_names: Sequence[str]) -> str:
-    """Names of the positive classes of a label code; with a single class, its name and its label."""
+    """Names of the positive classes of a label code, or the largest shares; with one class, its name and its label."""
     if len(class_names) == 1:
         return f"{class_names[0]} {target}"
+    if is_soft(target):
+        shares = sorted(zip(shares_of(target), class_names, strict=True), key=lambda pair: -pair[0])
+        return ", ".join(f"{name} {share:.2f}" for share, name in shares[:MOST_SHARES])
     return ", ".join(name for name, bit in zip(class_names, target, strict=True) if bit == "1") or "no class"
 
 

@@ -40,6 +40,7 @@ class Metrics:
         scored_classes: names of the classes that count.
         classes: rows of every class.
         models: scores of each model and of the blend.
+        soft_label_entropy: see `cross_entropy.label_entropy`; None if labels are not soft.
     """
 
     rows: int
@@ -54,6 +55,7 @@ class Metrics:
     scored_classes: tuple[str, ...]
     classes: tuple[ClassCounts, ...]
     models: Mapping[str, ColumnScores]
+    soft_label_entropy: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,7 @@ class SplitColumnScores(MetricScores):
     """Scores of one model or of the blend on rows without folds; see `ColumnScores`."""
 
     top_accuracy: Score | None = None
+    soft_cross_entropy: Score | None = None
     calibration: Calibration
 
 

@@ -31,6 +31,12 @@ def methods(run: Run) -> list[tuple[str, str]]:
         "Log loss is the mean negative log-likelihood, the Brier score the mean squared difference between score and "
         f"label. {_threshold(metrics.threshold)}"
     )
+    if metrics.soft_label_entropy is not None:
+        paragraphs["Soft labels"] = (
+            "A soft label counts as the class with its largest share, the first of equal ones, in folds and in all "
+            "scores but the soft cross entropy. That is the mean negative log-likelihood, weighted by the shares. It "
+            f"is at least {metrics.soft_label_entropy:.4f}, the mean entropy of the labels."
+        )
     paragraphs["Intervals"] = (
         f"Percentiles ({metrics.confidence:.0%} coverage) of {metrics.bootstrap_draws:,} bootstrap draws of "
         f"{counted(metrics.groups, 'group')} with replacement (seed {metrics.seed}). Whole groups are drawn because "

@@ -96,7 +96,8 @@ def _score_values(run: Run) -> dict[str, Any]:
         "pooled": pooled_rows(run, columns, metrics.models),
         "ranks": metrics.blend_rule == "rank_mean",
         "metric_names": ["average_precision", "log_loss", "brier", "accuracy", "f1"]
-        + ["top_accuracy"] * (blend.top_accuracy is not None),
+        + ["top_accuracy"] * (blend.top_accuracy is not None)
+        + ["soft_cross_entropy"] * (blend.soft_cross_entropy is not None),
         "threshold": "best F1" if metrics.threshold == BEST_F1 else metrics.threshold,
         "by_fold": fold_scores(run, columns),
         "classes": class_rows(run) if len(metrics.classes) > 1 else [],

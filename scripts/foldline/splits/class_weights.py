@@ -11,6 +11,7 @@ from foldline.errors import FoldlineError, counted, listing
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+Counts = IntArray | FloatArray
 
 METHODS = ("none", "balanced", "capped", "effective_number")
 
@@ -40,20 +41,20 @@ class ClassWeights:
 
     Attributes:
         name: name of the class.
-        positives: rows with the class.
-        negatives: rows without it.
+        positives: rows with the class; of soft labels the sum of its shares.
+        negatives: rows without it; of soft labels the sum of the other shares.
         positive_weight: weight of a positive.
         negative_weight: weight of a negative.
     """
 
     name: str
-    positives: int
-    negatives: int
+    positives: float
+    negatives: float
     positive_weight: float
     negative_weight: float
 
 
-def label_weights(labels: IntArray, config: ClassWeightsConfig) -> list[ClassWeights]:
+def label_weights(labels: IntArray | FloatArray, config: ClassWeightsConfig) -> list[ClassWeights]:
     """Compute the weights of positives and negatives of each class.
 
     "none": all weights are 1. "balanced": n / (k n_label). If rows can have any number of classes, k is 2 and both
@@ -66,7 +67,8 @@ def label_weights(labels: IntArray, config: ClassWeightsConfig) -> list[ClassWei
     arxiv.org/abs/1901.05555). A class without rows has the weight 1.
 
     Args:
-        labels: 0 or 1, of the training rows of a fold and no others, (n_samples, n_classes).
+        labels: 0 or 1, or the shares of soft labels in [0, 1], of the training rows of a fold and no others,
+            (n_samples, n_classes). A row with the share y of a class counts as y positives and 1 - y negatives.
         config: how labels are weighted.
 
     Returns:
@@ -82,7 +84,7 @@ def label_weights(labels: IntArray, config: ClassWeightsConfig) -> list[ClassWei
             f"class weights: {counted(labels.shape[1], 'column')} of labels for "
             f"{counted(len(config.class_names), 'class', 'classes')}; run the workflow again"
         )
-    counts = np.stack([(labels == 0).sum(axis=0), (labels == 1).sum(axis=0)], axis=1)
+    counts = np.stack([(1 - labels).sum(axis=0), labels.sum(axis=0)], axis=1)
     if len(counts) == 1:
         _check_both_labels(counts[0], config.class_names[0])
     rows = zip(config.class_names, counts.tolist(), _weights(counts, config).tolist(), strict=True)
@@ -92,16 +94,16 @@ def label_weights(labels: IntArray, config: ClassWeightsConfig) -> list[ClassWei
     ]
 
 
-def _check_both_labels(counts: IntArray, class_name: str) -> None:
+def _check_both_labels(counts: Counts, class_name: str) -> None:
     """Refuse training rows without a negative or a positive; `counts` holds both numbers."""
     for number, word in zip(counts, ("negative", "positive"), strict=True):
         if number == 0:
             raise FoldlineError(
-                f"class {class_name}: no {word} among {counted(counts.sum(), 'training row')}; lower folds.count"
+                f"class {class_name}: no {word} among {counted(round(counts.sum()), 'training row')}; lower folds.count"
             )
 
 
-def _weights(counts: IntArray, config: ClassWeightsConfig) -> FloatArray:
+def _weights(counts: Counts, config: ClassWeightsConfig) -> FloatArray:
     """Compute weights of negatives and positives, (n_classes, 2), from counts of the same shape."""
     if config.method == "none":
         return np.ones(counts.shape)
@@ -121,12 +123,12 @@ def _weights(counts: IntArray, config: ClassWeightsConfig) -> FloatArray:
     return np.broadcast_to(weights, counts.shape)
 
 
-def _inverse_effective_number(counts: IntArray, beta: float) -> FloatArray:
+def _inverse_effective_number(counts: Counts, beta: float) -> FloatArray:
     if beta == 0:
         return np.ones(counts.shape)
     return np.asarray((1 - beta) / -np.expm1(counts * np.log(beta)))
 
 
-def _apply(counts: IntArray, formula: Callable[[IntArray], FloatArray]) -> FloatArray:
+def _apply(counts: Counts, formula: Callable[[Counts], FloatArray]) -> FloatArray:
     """Compute weights by a formula of the counts; 1 where a count is 0."""
-    return np.where(counts > 0, formula(np.maximum(counts, 1)), 1.0)
+    return np.where(counts > 0, formula(np.where(counts > 0, counts, 1)), 1.0)

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError
 from foldline.images.perceptual_hash import hash_array
 from foldline.io.tables import LEAKS
@@ -137,7 +138,8 @@ def _leak_table(images: pd.DataFrame, pairs: pd.DataFrame, own_start: int) -> pd
     across_splits = pairs["first"] < own_start
     image = images.loc[pairs["second"].where(across_splits, pairs["first"])].reset_index(drop=True)
     other = images.loc[pairs["first"].where(across_splits, pairs["second"])].reset_index(drop=True)
-    same_label = np.where(image["target"] == other["target"], "yes", "no")
+    # Soft labels contradict each other if the largest share is of another class.
+    same_label = np.where(image["target"].map(hard_code) == other["target"].map(hard_code), "yes", "no")
     table = pd.DataFrame(
         {
             "id": image["id"],

@@ -30,11 +30,11 @@ class _Field(NamedTuple):
     data: bytes
 
 
-def encode_example(values: Mapping[str, bytes | list[int]]) -> bytes:
-    """Serialize one value of bytes or a list of integers per feature, in the order of the mapping.
+def encode_example(values: Mapping[str, bytes | list[int] | list[float]]) -> bytes:
+    """Serialize one value of bytes or a list of numbers per feature, in the order of the mapping.
 
     Args:
-        values: bytes, or integers in [-2**63, 2**63), by feature name.
+        values: bytes, or a list that is not empty of integers in [-2**63, 2**63) or of floats, by feature name.
     """
     entries = b"".join(
         _field(1, _field(1, name.encode()) + _field(2, _feature(value))) for name, value in values.items()
@@ -93,10 +93,12 @@ def float32_text(value: float) -> str:
     return repr(float(f"{value:.9g}"))
 
 
-def _feature(value: bytes | list[int]) -> bytes:
+def _feature(value: bytes | list[int] | list[float]) -> bytes:
     if isinstance(value, bytes):
         return _field(BYTES_LIST, _field(1, value))
-    return _field(INT64_LIST, _field(1, b"".join(_varint(number & 0xFFFFFFFFFFFFFFFF) for number in value)))
+    if isinstance(value[0], float):
+        return _field(FLOAT_LIST, _field(1, struct.pack(f"<{len(value)}f", *value)))
+    return _field(INT64_LIST, _field(1, b"".join(_varint(int(number) & 0xFFFFFFFFFFFFFFFF) for number in value)))
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -11,6 +11,7 @@ from foldline.errors import FoldlineError, counted, listing
 from foldline.io.files import digest_of
 from foldline.tfrecords.manifests import Manifest, read_manifest
 from foldline.tfrecords.record_files import count_records
+from foldline.tfrecords.records import FLOAT, TARGET
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Shards:
     def n_classes(self) -> int:
         """Number of classes of the labels; 0 if the records have none."""
         return max(manifest.classes for manifest in self.manifests)
+
+    @property
+    def soft_labels(self) -> bool:
+        """Whether the labels are the share of each class, and not 0 or 1."""
+        return any(manifest.features.get(TARGET) == FLOAT for manifest in self.manifests)
 
     @property
     def mean_bytes(self) -> float:

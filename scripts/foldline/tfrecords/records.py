@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from foldline.dataset.channels import IMAGE, image_features
+from foldline.dataset.soft_labels import is_soft, shares_of, stored_code
 from foldline.errors import FoldlineError, listing
-from foldline.tfrecords.example_proto import decode_example, encode_example
+from foldline.tfrecords.example_proto import Values, decode_example, encode_example
 
 # Features of a record, named as in the public TFRecords of melanoma images.
 ID, GROUP, TARGET = "image_name", "patient_id", "target"
 
-FeatureKind = Literal["bytes", "int64"]
+FeatureKind = Literal["bytes", "int64", "float"]
 BYTES: FeatureKind = "bytes"
 INTEGER: FeatureKind = "int64"
-PYTHON_TYPES: Mapping[FeatureKind, type] = {BYTES: bytes, INTEGER: int}
+FLOAT: FeatureKind = "float"
+PYTHON_TYPES: Mapping[FeatureKind, type] = {BYTES: bytes, INTEGER: int, FLOAT: float}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Record:
         id: the sample's name.
         group: group of the sample; samples of one group stay in one fold.
         images: bytes of a JPEG or PNG by feature: "image", or one for each channel.
-        target: label code (see `dataset.labels`); "" in a test shard.
+        target: label code (see `dataset.labels` and `dataset.soft_labels`); "" in a test shard.
         metadata: value of each metadata column as text, "" if missing.
     """
 
@@ -40,7 +42,7 @@ class Record:
 
 
 def feature_kinds(
-    metadata_columns: Sequence[str], labeled: bool, channels: Sequence[str] = ()
+    metadata_columns: Sequence[str], labeled: bool, channels: Sequence[str] = (), *, soft: bool = False
 ) -> dict[str, FeatureKind]:
     """Kind of every feature of a record. The target has one value for each class, every other feature one value.
 
@@ -48,13 +50,14 @@ def feature_kinds(
         metadata_columns: other columns of the table, stored as text under their own names.
         labeled: whether the records have a target.
         channels: names of the channels, each a feature; empty if "image" holds an RGB image.
+        soft: whether the target is the share of each class, and not 0 or 1.
 
     Raises:
         FoldlineError: a metadata column has the name of another feature.
     """
     kinds = dict.fromkeys([*image_features(channels), ID, GROUP], BYTES)
     if labeled:
-        kinds[TARGET] = INTEGER
+        kinds[TARGET] = FLOAT if soft else INTEGER
     taken = [name for name in metadata_columns if name in (*kinds, IMAGE, TARGET)]
     if taken:
         raise FoldlineError(
@@ -66,14 +69,15 @@ def feature_kinds(
 
 def encode_record(record: Record) -> bytes:
     """Serialize a record as tf.train.Example with features sorted by name: equal records give equal bytes."""
-    values: dict[str, bytes | list[int]] = {
+    values: dict[str, bytes | list[int] | list[float]] = {
         **record.images,
         ID: record.id.encode(),
         GROUP: record.group.encode(),
         **{name: text.encode() for name, text in record.metadata.items()},
     }
     if record.target:
-        values[TARGET] = [int(bit) for bit in record.target]
+        soft = is_soft(record.target)
+        values[TARGET] = shares_of(record.target) if soft else [int(bit) for bit in record.target]
     return encode_example({name: values[name] for name in sorted(values)})
 
 
@@ -104,6 +108,11 @@ def decode_record(data: bytes, kinds: Mapping[str, FeatureKind], channels: Seque
         id=content[ID].decode(),
         group=content[GROUP].decode(),
         images={name: content[name] for name in images},
-        target="".join(map(str, values[TARGET])) if TARGET in kinds else "",
+        target=_code(values[TARGET], kinds[TARGET]) if TARGET in kinds else "",
         metadata={name: content[name].decode() for name in kinds if name not in (*images, ID, GROUP, TARGET)},
     )
+
+
+def _code(values: Values, kind: FeatureKind) -> str:
+    """Label code of a target."""
+    return stored_code([float(value) for value in values]) if kind == FLOAT else "".join(map(str, values))

@@ -19,6 +19,7 @@ class ShardConfig:
         table: table of the ready-made records with their present locations, so that records that moved to other files
             change nothing else; None for image files.
         reading: how to read images.
+        soft_labels: whether labels are the share of each class, see `dataset.soft_labels`.
     """
 
     root: str
@@ -29,3 +30,4 @@ class ShardConfig:
     metadata_columns: tuple[str, ...]
     table: str | None = None
     reading: ImageOptions = DEFAULT
+    soft_labels: bool = False

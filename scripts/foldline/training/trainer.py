@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foldline.dataset.label_arrays import hard_labels
 from foldline.errors import FoldlineError, StoppedError, counted
 from foldline.evaluation.activations import accuracy, ordering
 from foldline.evaluation.roc_auc import macro_auc
@@ -307,7 +308,7 @@ class Trainer:
             "auc": self._training_auc(),
             "accuracy": accuracy_of_counts(state.correct, state.counts, activation=task.activation),
             "val_loss": float(val_losses.mean(dtype=np.float64)),
-            "val_auc": macro_auc(labels, ordering(logits, task.activation)),
+            "val_auc": macro_auc(hard_labels(labels, task.activation), ordering(logits, task.activation)),
             "val_accuracy": accuracy(labels, logits, task.activation),
             "images": len(state.losses) * self._config.batch_size,
         }

@@ -148,13 +148,19 @@ def test_label_arrays_and_codes_are_inverse() -> None:
     assert all(is_code(code, 5) for code in codes)
     assert (label_array(codes, list("abcde")) == labels).all()
     assert label_array([], ["a", "b"]).shape == (0, 2)
-    with pytest.raises(FoldlineError, match="label code '01' does not have one 0 or 1 for each of 5 classes"):
+    with pytest.raises(
+        FoldlineError, match="label code '01' does not have one 0 or 1, or one share, for each of 5 classes"
+    ):
         label_array(["01"], list("abcde"))
 
 
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
+        (Labels("soft", ("a", "b"), empty=True), "kind is soft, so every sample has a share of each class; remove"),
+        (Labels("soft", ("a", "b"), cells="names"), "kind is soft, so every sample has a share of each class; remove"),
+        (Labels("soft", ("a", "b"), separator="."), "separator is '.', which is part of numbers; set it to the text"),
+        (Labels("soft", ("a",)), "kind is soft; name at least two classes"),
         (Labels("binary", ("a", "b")), "kind is binary, which has no classes"),
         (Labels("multilabel", ("a",)), "name at least two classes"),
         (

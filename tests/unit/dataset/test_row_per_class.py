@@ -61,7 +61,7 @@ def test_a_test_table_may_have_one_row_per_class_or_per_sample(tmp_path: Path) -
         (("a_any,1", "c_any,1"), "line 2: id 'c' has no row of the class epidural; line 4: id 'a' has no row of the"),
         (("a_any,1,p", "a_any,1,q"), "line 2: id 'a' has several values in column patient; all rows of a sample need"),
         (("ID_b_any,0,q", "ID_b_any,1,q"), "line 6: another label than in line 5, for one id; keep one of the rows"),
-        (("a_any,1", "a_any,0.5"), "line 2: the label of id 'a' has '0.5' in column Label of any: probabilities are"),
+        (("a_any,1", "a_any,0.5"), "line 2: the label of id 'a' has '0.5' in column Label of any, not 0 or 1 (for"),
         (("a_any,1", "a_any,"), "line 2: the label of id 'a' has '' in column Label of any, not 0 or 1; correct the"),
     ],
 )

@@ -72,8 +72,8 @@ def test_columns_of_a_multilabel_task_may_have_no_class(tmp_path: Path) -> None:
         ("a,2,yes\n", "has '2' in column MEL, 'yes' in column NV, not 0 or 1"),
         (
             "a,0.3,0.7\nb,1,0\nc,.5,.5\n",
-            "line 2: the label of id 'a' has '0.3' in column MEL, '0.7' in column NV: probabilities are soft labels, "
-            "which Foldline does not learn yet; write 1 for the class of the sample and 0 for the others; line 4: ",
+            "line 2: the label of id 'a' has '0.3' in column MEL, '0.7' in column NV, not 0 or 1 (for votes or "
+            "probabilities, set dataset.labels.kind to soft); line 4: ",
         ),
     ],
 )
@@ -226,6 +226,56 @@ def test_an_error_of_a_label_says_how_the_cells_are_read(tmp_path: Path) -> None
     )
     with pytest.raises(FoldlineError, match=message):
         rows_of(tmp_path, "id,dx\na,MEL\nb,NV\nc,1\n", Columns("id", "dx", None, labels=DIAGNOSES))
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        ("0\n0.3\n1\n", "regression is not supported; if these are probabilities, set dataset.labels.kind to soft"),
+        ("0\n37.5\n0.3\n", "these are measurements, and regression is not supported; set dataset.target_column to a"),
+        ("0\n2\n0.3\n", "correct the table, or dataset.labels in the config"),
+    ],
+)
+def test_regression_targets_are_refused_by_name(tmp_path: Path, cells: str, words: str) -> None:
+    lines = "".join(f"{number},{cell}\n" for number, cell in enumerate(cells.split()))
+    with pytest.raises(FoldlineError, match=f"line 3: .*is not 0 or 1; .*{re.escape(words)}"):
+        rows_of(tmp_path, f"id,y\n{lines}", Columns("id", "y", None))
+
+
+SOFT = Columns("id", "A, B", None, labels=Labels("soft", ("A", "B"), cells="flags"), target_columns=("A", "B"))
+
+
+def test_columns_of_votes_and_probabilities_are_soft_labels(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        rows = rows_of(tmp_path, "id,A,B\na,1,3\nb,0.5,0.5\nc,2,2\nd,0.0,1.0\n", SOFT)
+    assert [row.target for row in rows] == ["0.25 0.75", "0.5 0.5", "0.5 0.5", "0.0 1.0"]
+    scaled, tied = caplog.messages
+    assert "the soft labels of 2 rows do not sum to 1 but to 4 to 4, so they are read as votes and divided by" in scaled
+    assert "2 soft labels without a single largest share, which count as the first of the tied classes" in tied
+
+
+def test_soft_labels_that_are_no_shares_are_refused_by_row(tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError) as error:
+        rows_of(tmp_path, "id,A,B\na,1,3\nb,-1,2\nc,,1\nd,0,0\ne,x,1\n", SOFT)
+    for words in (
+        "line 3: the label of id 'b' has '-1' in column A, which is not a number of at least 0",
+        "line 4: the label of id 'c' has '' in column A, which is not a number of at least 0",
+        "line 5: the label of id 'd' has 0 in all columns (A, B), so no class has a share",
+        "line 6: the label of id 'e' has 'x' in column A, which",
+    ):
+        assert words in str(error.value)
+
+
+def test_a_single_column_of_soft_labels_holds_probabilities(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    columns = Columns("id", "y", None, labels=Labels("soft"))
+    with caplog.at_level("INFO"):
+        rows = rows_of(tmp_path, "id,y\na,0.09\nb,1\nc,0.5\n", columns)
+    assert [row.target for row in rows] == ["0.09", "1.0", "0.5"]
+    assert "1 soft label without a single largest share, which count as negative" in caplog.text
+    with pytest.raises(
+        FoldlineError, match=r"line 3: label '7' \(column y\) of id 'b' is not a probability from 0 to 1"
+    ):
+        rows_of(tmp_path, "id,y\na,0.09\nb,7\n", columns)
 
 
 DIAGNOSES = Labels("multiclass", ("MEL", "NV", "BCC"))

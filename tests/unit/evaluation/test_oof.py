@@ -1,5 +1,6 @@
 """The out-of-fold table survives writing and reading, or is refused; its CSV file has the same rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,29 @@ def test_a_table_with_other_values_is_refused(column: str, values: pa.Array, wor
     write_parquet(table.set_column(table.column_names.index(column), column, values), tmp_path / "oof.parquet")
     with pytest.raises(FoldlineError, match=words):
         read_oof(tmp_path / "oof.parquet", ["mark"])
+
+
+@pytest.mark.parametrize("class_names", [["mark"], ["A", "B", "C"]])
+def test_soft_targets_are_written_as_they_are_and_read_with_their_classes(
+    class_names: list[str], tmp_path: Path
+) -> None:
+    oof = random_oof(class_names)
+    shares = np.random.default_rng(2).dirichlet([0.5] * max(2, len(class_names)), 500).astype(np.float32)
+    shares = shares[:, : len(class_names)]
+    hard = shares > 0.5 if len(class_names) == 1 else shares == shares.max(axis=1, keepdims=True)
+    oof = replace(oof, labels=hard.astype(np.int64), shares=shares)
+    write_oof(tmp_path / "oof.parquet", oof)
+    found = read_oof(tmp_path / "oof.parquet", class_names)
+    assert found.shares is not None
+    assert (found.shares == shares).all()
+    assert (found.labels == hard).all()
+    assert (found.pairs()["target"] == hard.ravel()).all()
+    write_oof_csv(tmp_path / "oof.csv", oof)
+    text = pd.read_csv(tmp_path / "oof.csv", dtype=str)
+    columns = class_columns("target", class_names)
+    assert text[columns].to_numpy().tolist() == [[str(value) for value in row] for row in shares]
+    broken = read_parquet(tmp_path / "oof.parquet")
+    broken = broken.set_column(2, broken.schema.field(2), pa.array(shares[:, 0] + 1))
+    write_parquet(broken, tmp_path / "oof.parquet")
+    with pytest.raises(FoldlineError, match=r"column target is not in \[0, 1\] for id"):
+        read_oof(tmp_path / "oof.parquet", class_names)

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
+from foldline.evaluation.cross_entropy import cross_entropy, label_entropy
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.results import RANKS, UNDEFINED, UNSTABLE, Calibration, ColumnScores, Score
 from foldline.evaluation.scores import EvaluationConfig, column_scores
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 CONFIG = EvaluationConfig(
     class_names=("mark",),
@@ -144,3 +146,39 @@ def test_the_top_accuracy_needs_exactly_one_class_per_sample(table: pd.DataFrame
     assert found.as_json()["top_accuracy"]["value"] == found.top_accuracy.value
     ranks = column_scores(oof, rank_columns=("a",), **arguments)["a"]
     assert ranks.top_accuracy == Score(None, None, None, RANKS)
+
+
+def test_soft_labels_have_a_cross_entropy_beside_the_scores_of_their_classes() -> None:
+    random = np.random.default_rng(5)
+    shares, scores = (random.dirichlet([1, 1, 1], 300).astype(np.float32) for _ in range(2))
+    labels = np.eye(3, dtype=np.int64)[shares.argmax(axis=1)]
+    classes = ("x", "y", "z")
+    config = replace(CONFIG, class_names=classes, scored_classes=classes, activation="softmax", metadata_columns=())
+    oof = Oof(list(classes), [f"i{n}" for n in range(300)], np.arange(300) % 3, labels, {"a": scores, "b": shares})
+
+    def scored(oof: Oof, rank_columns: tuple[str, ...] = ()) -> dict[str, ColumnScores]:
+        return column_scores(oof, groups=oof.ids, metadata={}, rank_columns=rank_columns, config=config)
+
+    hard, soft = scored(oof), scored(replace(oof, shares=shares))
+    assert "soft_cross_entropy" not in hard["a"].as_json()
+    expected = -(shares.astype(float) * np.log(scores.astype(float))).sum(axis=1)
+    found = soft["a"].soft_cross_entropy
+    assert found is not None
+    assert found.value == pytest.approx(expected.mean())
+    assert found.low < found.value < found.high
+    # Labels that are scored by themselves have their entropy.
+    entropy = label_entropy(shares, "softmax")["soft_label_entropy"]
+    assert soft["b"].soft_cross_entropy.value == pytest.approx(entropy)
+    assert entropy == pytest.approx(np.mean([scipy.stats.entropy(row) for row in shares.astype(float)]), rel=1e-6)
+    assert replace(soft["a"], soft_cross_entropy=None) == hard["a"]
+    assert scored(replace(oof, shares=shares), ("a",))["a"].soft_cross_entropy == Score(None, None, None, RANKS)
+
+
+def test_the_cross_entropy_of_a_single_soft_class_is_that_of_scikit_learn() -> None:
+    """A row with the share y is y positives and 1 - y negatives."""
+    shares, scores = np.array([[0.2], [1.0], [0.5]]), np.array([[0.3], [0.9], [0.5]])
+    rows = np.concatenate([scores, scores])[:, 0]
+    weights = np.concatenate([shares, 1 - shares])[:, 0]
+    expected = log_loss([1, 1, 1, 0, 0, 0], rows, sample_weight=weights)
+    assert cross_entropy(shares, scores, "sigmoid").mean() == pytest.approx(expected)
+    assert label_entropy(None, "sigmoid") == {}

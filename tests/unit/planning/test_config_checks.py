@@ -161,6 +161,19 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     ("changes", "message"),
     [
         ({"dataset__labels": {"kind": "multilabel", "classes": ["a"]}}, "at least two classes"),
+        (
+            {"dataset__labels": {"kind": "soft"}, "models__lite0__loss": {"name": "focal"}},
+            "models.lite0.loss.name is focal, but dataset.labels.kind is soft, and the focal loss is not smallest at",
+        ),
+        (
+            {"dataset__labels": {"kind": "soft"}, "models__lite0__loss": {"hard_labels": True}},
+            "models.lite0.loss.hard_labels is true, so labels between 0 and 1 train nothing, but "
+            "dataset.labels.kind is soft; set hard_labels to false",
+        ),
+        (
+            {"dataset__row_per_class": "{id}_{class}", "dataset__labels": {"kind": "soft", "classes": ["a", "b"]}},
+            "dataset.row_per_class is '{id}_{class}', so a sample has a row for each class; set dataset.labels.kind to",
+        ),
         ({"dataset__target_column": None}, "neither of dataset.target_column and dataset.target_columns is set; set"),
         (ONE_HOT | {"dataset__target_column": "x"}, "both of dataset.target_column and dataset.target_columns are set"),
         (ONE_HOT | {"dataset__labels": {}}, "a column for each class, but dataset.labels.kind is binary; set it to"),

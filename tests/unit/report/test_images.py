@@ -33,6 +33,8 @@ def test_training_images_alternate_between_labels() -> None:
         ("001", ["er", "golgi", "actin"], "actin"),
         ("000", ["er", "golgi", "actin"], "no class"),
         ("1", ["target"], "target 1"),
+        ("0.3", ["target"], "target 0.3"),
+        ("0.1 0.5 0.1 0.3", ["er", "golgi", "actin", "none"], "golgi 0.50, none 0.30, er 0.10"),
     ],
 )
 def test_label_codes_become_names(target: str, class_names: list[str], text: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from foldline.dataset.soft_labels import stored_code
 from foldline.errors import FoldlineError
 from foldline.io.tables import INVENTORY, LEAKS, write_table
 from foldline.splits.folds_config import FoldsConfig
@@ -137,7 +138,7 @@ def test_a_missing_column_cannot_stratify(inventory: pd.DataFrame, tmp_path: Pat
 
 def test_an_unlabeled_row_is_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
     inventory.loc[5, "target"] = ""
-    with pytest.raises(FoldlineError, match="target of id s05 is not a 0 or 1 for each of 1 class"):
+    with pytest.raises(FoldlineError, match="target of id s05 is not a 0 or 1, or a share, for each of 1 class"):
         written(tmp_path, [inventory])
 
 
@@ -190,7 +191,7 @@ def test_an_external_row_with_the_id_of_a_train_row_is_refused(inventory: pd.Dat
 
 
 def test_an_unlabeled_external_row_is_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
-    with pytest.raises(FoldlineError, match="target of id e0 is not a 0 or 1 for each"):
+    with pytest.raises(FoldlineError, match="target of id e0 is not a 0 or 1, or a share, for each"):
         written(tmp_path, [inventory], external=external_of(("e0", "x")).assign(target=""))
 
 
@@ -243,3 +244,20 @@ def test_a_metadata_column_with_the_name_of_a_column_of_the_table_is_refused(
 ) -> None:
     with pytest.raises(FoldlineError, match="metadata_columns: split is a column of the fold table"):
         written(tmp_path, [inventory.assign(split="arm")])
+
+
+def test_soft_labels_are_spread_by_their_largest_share(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The folds are those of the classes that the labels count as, however many different labels there are."""
+    random, names = np.random.default_rng(4), ("x", "y", "z")
+    shares = random.dirichlet([0.4, 0.8, 1.2], ROWS)
+    codes = [stored_code(row.tolist()) for row in shares]
+    soft = inventory.assign(target=codes, group=inventory["id"])
+    hard = soft.assign(target=["".join(str(int(value == max(row))) for value in row) for row in shares])
+    with caplog.at_level("INFO"):
+        found = pd.read_csv(written(tmp_path / "soft", [soft], class_names=names), dtype=str)
+    assert "; sums of soft labels: x " in caplog.text
+    expected = pd.read_csv(written(tmp_path / "hard", [hard], class_names=names), dtype=str)
+    assert dict(zip(found["id"], found["target"], strict=True)) == dict(zip(soft["id"], codes, strict=True))
+    assert list(found["fold"]) == list(expected["fold"])

@@ -190,3 +190,13 @@ def test_groups_are_merged_as_by_slow_propagation(seed: int) -> None:
 def test_a_pair_with_an_unknown_id_is_refused() -> None:
     with pytest.raises(FoldlineError, match="id 'z' of the pair 1, z is not in the inventory"):
         merged_groups(["a"], ["1"], [("1", "z")])
+
+
+def test_soft_labels_contradict_each_other_if_their_largest_shares_differ() -> None:
+    train = inventory(
+        image("a", sha="x", target="0.6 0.4"),
+        image("b", sha="x", target="0.7 0.3"),
+        image("c", sha="x", target="0.4 0.6"),
+        image("d", sha="x", target="0.5 0.5"),
+    )
+    assert [(pair[1], pair[5]) for pair in leaks_of(train)] == [("b", "yes"), ("c", "no"), ("d", "yes")]

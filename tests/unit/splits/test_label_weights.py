@@ -110,3 +110,15 @@ def test_unknown_methods_and_other_numbers_of_classes_are_refused() -> None:
         weights(LABELS, method="sqrt")
     with pytest.raises(FoldlineError, match="2 columns of labels for 1 class"):
         label_weights(LABELS, ClassWeightsConfig("none", 1, 0.9, ("mark",), "sigmoid"))
+
+
+def test_soft_labels_count_by_their_shares() -> None:
+    """Two rows of one vote each weigh as one row of two; labels of 0 and 1 are a special case."""
+    shares = np.array([[0.5, 0.5, 0.0], [0.25, 0.75, 0.0], [0.25, 0.75, 0.0]])
+    found = weights(shares, method="balanced", activation="softmax")
+    assert [(row.positives, row.negatives) for row in found] == [(1.0, 2.0), (2.0, 1.0), (0.0, 3.0)]
+    assert [row.positive_weight for row in found] == pytest.approx([3 / 2, 3 / 4, 1])
+    single = weights(np.array([[0.1], [0.3], [0.2]]), method="balanced")
+    assert pairs(single) == [(pytest.approx(3 / 2.4 / 2), pytest.approx(3 / 0.6 / 2))]
+    one_hot = weights(ONE_HOT.astype(float), method="capped", rank=2, activation="softmax")
+    assert pairs(one_hot) == pairs(weights(ONE_HOT, method="capped", rank=2, activation="softmax"))

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fixtures.records import METADATA, RECORDS, write_file
 from foldline.errors import FoldlineError
+from foldline.runtime.tensorflow import tf
 from foldline.tfrecords import example_proto as protobuf
 from foldline.tfrecords.record_files import read_records
 from foldline.tfrecords.records import FeatureKind, Record, decode_record, encode_record, feature_kinds
@@ -104,3 +106,15 @@ def test_a_metadata_column_with_the_name_of_a_feature_is_refused(labeled: bool) 
 def test_a_record_with_other_features_is_refused(kinds: dict[str, FeatureKind], reason: str) -> None:
     with pytest.raises(FoldlineError, match=reason):
         decode_record(encode_record(RECORDS[0]), kinds)
+
+
+@pytest.mark.parametrize("target", ["0.25 0.75", "0.3333333 0.3333333 0.3333333", "0.09", "1.0 0.0"])
+def test_soft_labels_are_floats_that_tensorflow_reads_and_keep_their_code(target: str) -> None:
+    record = Record("a", "a", {"image": b""}, target, {})
+    data, kinds = encode_record(record), feature_kinds([], True, soft=True)
+    assert decode_record(data, kinds) == record
+    example = tf.train.Example.FromString(data)
+    shares = np.array(target.split(), np.float32).tolist()
+    assert list(example.features.feature["target"].float_list.value) == shares
+    with pytest.raises(FoldlineError, match="feature 'target' must hold one value of kind int64"):
+        decode_record(data, feature_kinds([], True))
