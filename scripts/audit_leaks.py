@@ -1,7 +1,7 @@
 """Find duplicate images, so that no copy of a scored image is trained on and no labels contradict each other.
 
-Inputs: inventory (tables of the split), train (tables, for the splits external and test), external (for test);
-    all_images (tables of all splits).
+Inputs: inventory (tables of the split), others (tables of the labeled splits before it); all_images (tables of all
+    splits).
 Outputs: leaks, a table of pairs (`tables.LEAKS`), Parquet; leaks_csv, the same for people. Without rows if there are no
     pairs.
 Parameters: split; the fields of `LeakConfig`.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 from foldline.errors import FoldlineError, counted, listing
+from foldline.io.result_paths import by_split
 from foldline.io.settings import build
 from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
 from foldline.splits.duplicates import EXACT, REFUSE, LeakConfig, find_duplicates
@@ -39,11 +40,11 @@ def audit_leaks(
 
     Args:
         inventory: inventory tables of this split.
-        others: split -> its inventory tables, possibly none: the splits that this one is compared with, besides itself.
+        others: split -> its inventory tables: the splits that this one is compared with, besides itself.
         all_images: inventory tables of all splits, in which unusable images are looked for.
         leaks: where the table of pairs is written, Parquet.
         leaks_csv: where the same table is written as CSV.
-        split: "train", "external" or "test".
+        split: "train", "test" or the name of an external set.
         config: how duplicates are found, and whether contradictory labels are an error.
 
     Raises:
@@ -51,7 +52,7 @@ def audit_leaks(
     """
     _check_images(read_tables(all_images, INVENTORY))
     images = read_tables(inventory, INVENTORY)
-    compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items() if paths}
+    compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items()}
     pairs = find_duplicates(images, compared, split=split, near_bits=config.near_duplicate_bits)
     _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
     for path in (leaks, leaks_csv):
@@ -99,7 +100,7 @@ if __name__ == "__main__":
         audit_leaks(
             inventory=snakemake.input.inventory,
             all_images=snakemake.input.all_images,
-            others={"train": snakemake.input.train, "external": snakemake.input.external},
+            others=by_split(snakemake.input.others),
             leaks=snakemake.output.leaks,
             leaks_csv=snakemake.output.leaks_csv,
             split=snakemake.wildcards.split,

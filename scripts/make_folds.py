@@ -1,13 +1,13 @@
 """Assign a fold to every training row, once for all models.
 
 Inputs: inventory (tables of the train split), leaks (duplicates in it), external_inventory and external_leaks (the same
-    for the external split, duplicates of train rows included; none without such a split).
+    for the external sets, duplicates of the splits before each included; none without such a set).
 Outputs: folds (table id -> fold with group, target, split and the metadata columns).
 Parameters: the fields of `FoldsConfig`.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,12 +16,13 @@ import pandas as pd
 from foldline.dataset.label_arrays import is_label_code, label_array, share_array
 from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, counted, listing
+from foldline.io.result_paths import by_split
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 from foldline.splits.duplicates import merged_groups
 from foldline.splits.file_folds import assign_folds_by_files
 from foldline.splits.fold_audit import IntArray, Samples, groups_per_label, oversized_groups
-from foldline.splits.fold_membership import EXTERNAL, NO_FOLD, TRAIN
+from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
 from foldline.splits.folds_config import FILES, METHODS, FoldsConfig
 from foldline.splits.group_folds import assign_folds, external_folds
 from foldline.step import step
@@ -36,13 +37,13 @@ class Inputs:
     Attributes:
         inventory: tables of the train images (`tables.INVENTORY` and metadata columns).
         leaks: table of the duplicates in the train split; their groups are merged.
-        external_inventory: tables of the external images, with the same columns; may be empty.
+        external_inventory: external set -> tables of its images, with the same columns; may be empty.
         external_leaks: tables of the duplicates of external images; may be empty.
     """
 
     inventory: Sequence[str | Path]
     leaks: str | Path
-    external_inventory: Sequence[str | Path]
+    external_inventory: Mapping[str, Sequence[str | Path]]
     external_leaks: Sequence[str | Path]
 
 
@@ -65,10 +66,11 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
     train = _read_inventory(inputs.inventory, config.class_names)
     metadata = [name for name in train.columns if name not in INVENTORY]
     _check_columns(metadata, config.stratify_by)
-    external = train.iloc[:0]
-    if inputs.external_inventory:
-        external = _read_inventory(inputs.external_inventory, config.class_names)[list(train.columns)]
-    rows = pd.concat([train.assign(split=TRAIN), external.assign(split=EXTERNAL)], ignore_index=True)
+    external = [
+        _read_inventory(paths, config.class_names)[list(train.columns)].assign(split=name)
+        for name, paths in sorted(inputs.external_inventory.items())
+    ]
+    rows = pd.concat([train.assign(split=TRAIN), *external], ignore_index=True)
     pairs = _read_pairs(inputs)
     groups = merged_groups(list(rows["group"]), list(rows["id"]), pairs)
     labels = label_array(list(train["target"]), config.class_names)
@@ -110,7 +112,7 @@ def _read_pairs(inputs: Inputs) -> list[tuple[str, str]]:
     if inputs.external_inventory:
         external = read_tables(inputs.external_leaks, LEAKS, key=("id", "other_split", "other_id"))
         pairs = pd.concat([pairs, external])
-    pairs = pairs[pairs["other_split"].isin([TRAIN, EXTERNAL])]
+    pairs = pairs[pairs["other_split"] != TEST]
     return list(zip(pairs["id"], pairs["other_id"], strict=True))
 
 
@@ -141,7 +143,6 @@ def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntAr
 
 
 def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
-    external = table[table["split"] == EXTERNAL]
     for fold, rows in table[table["split"] == TRAIN].groupby("fold"):
         positives = label_array(list(rows["target"]), class_names).sum(axis=0)
         counts = ", ".join(f"{name} {number}" for name, number in zip(class_names, positives, strict=True))
@@ -151,10 +152,10 @@ def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
             counts += "; sums of soft labels: " + ", ".join(f"{name} {total:.1f}" for name, total in sums)
         size, groups = counted(len(rows), "row"), counted(rows["group"].nunique(), "group")
         logger.info("fold %d: %s in %s; positives: %s", fold, size, groups, counts)
-    if len(external):
-        withheld = (external["fold"] != NO_FOLD).sum()
-        size = counted(len(external), "external row")
-        logger.info("%s, %d of them withheld while a fold is held out", size, withheld)
+    for name, rows in external_rows(table).groupby("split"):
+        withheld = (rows["fold"] != NO_FOLD).sum()
+        size = counted(len(rows), "external row")
+        logger.info("%s: %s, %d of them withheld while a fold is held out", name, size, withheld)
 
 
 def _log_rare_classes(samples: Samples, config: FoldsConfig) -> None:
@@ -194,7 +195,7 @@ if __name__ == "__main__":
             Inputs(
                 inventory=snakemake.input.inventory,
                 leaks=snakemake.input.leaks,
-                external_inventory=snakemake.input.external_inventory,
+                external_inventory=by_split(snakemake.input.external_inventory),
                 external_leaks=snakemake.input.external_leaks,
             ),
             snakemake.output.folds,

@@ -1,16 +1,16 @@
 """Render the report: one self-contained HTML page that shows a run, and its figures as PNG files.
 
 Inputs: oof, metrics, test_metrics (none where the labels of the test rows are not known), recipe (of the blend), folds,
-    inventory (shards of the train split), train_leaks, test_leaks, external_leaks (none without external rows),
+    inventory (shards of the train split), train_leaks, test_leaks, external_leaks (of each external set),
     class_weights (per fold), histories and provenances (per model and fold), samples (of fold 0 of each model that sees
     images), shards and manifests (train split).
 Outputs: report (HTML), and one PNG per figure of `captions.CAPTIONS`.
-Parameters: title, wrong_images, class_names.
+Parameters: title, wrong_images, class_names, left_out.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foldline.errors import FoldlineError, listing
@@ -48,7 +48,7 @@ class Inputs:
         inventory: tables of the train images.
         train_leaks: duplicate pairs within the train images.
         test_leaks: tables of duplicate pairs with a test image; none where there is no test split.
-        external_leaks: tables of duplicate pairs with an external image; none where there is no external split.
+        external_leaks: tables of duplicate pairs with an external image, FOLDER/SET.parquet, one for each set.
         class_weights: files FOLDER/fold{fold}.json.
         histories: files FOLDER/{model}/fold{fold}/history.csv.
         provenances: files FOLDER/{model}/fold{fold}/provenance.json.
@@ -89,7 +89,13 @@ class Outputs:
 
 
 def render_report(
-    inputs: Inputs, outputs: Outputs, *, title: str, wrong_images: int, class_names: Sequence[str]
+    inputs: Inputs,
+    outputs: Outputs,
+    *,
+    title: str,
+    wrong_images: int,
+    class_names: Sequence[str],
+    left_out: Mapping[str, Mapping[str, int]],
 ) -> None:
     """Write the figures and the page.
 
@@ -99,6 +105,7 @@ def render_report(
         title: title of the page.
         wrong_images: maximum number of images in the figure of the largest errors.
         class_names: names of the classes, (n_classes,).
+        left_out: of each external set, the number of rows that are left out by each word of their labels.
 
     Raises:
         FoldlineError: an input is damaged, or the inputs do not belong to one run.
@@ -108,7 +115,7 @@ def render_report(
             f"the rule render_report has the figures {listing(sorted(outputs.figures))}, the report makes "
             f"{listing(sorted(CAPTIONS), limit=len(CAPTIONS))}; give the rule one output for each of these"
         )
-    run = read_run(inputs)
+    run = replace(read_run(inputs), left_out=left_out)
     oof = read_oof(inputs.oof, class_names)
     grids = {model_and_fold(path): decode_pixels(Path(path).read_bytes()) for path in inputs.samples}
     check_run(run, oof=oof, class_names=class_names, sample_grids=grids)
@@ -141,7 +148,8 @@ def read_run(inputs: Inputs) -> Run:
     Raises:
         FoldlineError: a file is damaged.
     """
-    leaks = {"train": [inputs.train_leaks], "external": inputs.external_leaks, "test": inputs.test_leaks}
+    of_sets = {Path(path).stem: [path] for path in inputs.external_leaks}
+    leaks = {"train": [inputs.train_leaks], **of_sets, "test": inputs.test_leaks}
     return Run(
         metrics=read_content(Metrics, inputs.metrics),
         test_metrics=next((read_content(SplitMetrics, path) for path in inputs.test_metrics), None),

@@ -41,7 +41,7 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
 
     Args:
         inventory: the inventory table to write.
-        split: "train", "external" or "test".
+        split: "train", "test" or the name of an external set.
         shard: name of the shard, "00003-of-00016"; it holds the rows whose id hash falls into it.
         config: images and table of the split.
         threads: number of processes that read images.

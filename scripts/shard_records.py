@@ -58,7 +58,7 @@ def shard_records(
     Args:
         inventory: tables that hold the rows of the shard, and maybe others.
         outputs: the files to write; records are in the order of the id hash.
-        split: "train", "external" (records have a target) or "test".
+        split: "train", "test" (records have no target) or the name of an external set.
         shard: name of the shard, "00003-of-00016"; it holds the rows whose id hash falls into it.
         size: side of the square images in pixels.
         config: how to make the records.

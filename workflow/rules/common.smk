@@ -45,7 +45,7 @@ try:
     from foldline.io.system_errors import explained
     from foldline.planning.config_files import check_file
     from foldline.planning.config_reader import ConfigSource, read_config
-    from foldline.planning.dataset_section import has_test
+    from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.pretrained_weights import check_weights
     from foldline.planning.result_owner import OWNER_FILE, ResultOwner
@@ -122,7 +122,8 @@ FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])
-LABELED_SPLITS = ["train", "external"] if config["dataset"]["external"] else ["train"]
+LABELED_SPLITS = labeled_splits(config["dataset"])
+EXTERNAL_SETS = LABELED_SPLITS[1:]
 # Memory of a step whose two workers each decode an image of the largest size.
 IMAGES_MB = memory_mb(config["dataset"]["max_megapixels"], images=2)
 LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
@@ -133,7 +134,7 @@ TRAINING_ENVIRONMENT = f"../../envs/train-{config['accelerator'].replace('auto',
 
 
 wildcard_constraints:
-    split="train|external|test",
+    split="|".join([*LABELED_SPLITS, "test"]),
     shard=r"\d+-of-\d+",
     size=r"\d+",
     fold=r"\d+",
@@ -175,6 +176,11 @@ def inventory(split, shard=None):
     """The shards of the inventory of a split, or those that have the rows of one shard of images."""
     names = RUN.plan.inventory_shards(split, shard=shard)
     return expand("results/inventory/{split}/{shard}.parquet", split=split, shard=names)
+
+
+def inventories(splits):
+    """The shards of the inventories of some splits."""
+    return [path for split in splits for path in inventory(split)]
 
 
 def image_shards(size, splits, suffix):

@@ -65,10 +65,9 @@ rule audit_leaks:
     input:
         key=key_file("results/keys/audit_leaks/{split}.key"),
         inventory=lambda wildcards: inventory(wildcards.split),
-        train=lambda wildcards: inventory("train") if wildcards.split != "train" else [],
-        external=lambda wildcards: inventory("external") if wildcards.split == "test" else [],
+        others=lambda wildcards: inventories(compared_splits(config["dataset"], wildcards.split)[1:]),
         # The audit reports the unusable images of all splits. `ancient`: another split does not make it stale.
-        all_images=ancient([name for split in [*LABELED_SPLITS, "test"] for name in inventory(split)]),
+        all_images=ancient(inventories([*LABELED_SPLITS, "test"])),
     output:
         leaks="results/leaks/{split}.parquet",
         leaks_csv="results/leaks/{split}.csv",
@@ -99,8 +98,8 @@ rule make_folds:
         key=key_file("results/keys/make_folds.key"),
         inventory=inventory("train"),
         leaks="results/leaks/train.parquet",
-        external_inventory=inventory("external"),
-        external_leaks=expand("results/leaks/{split}.parquet", split=LABELED_SPLITS[1:]),
+        external_inventory=inventories(EXTERNAL_SETS),
+        external_leaks=expand("results/leaks/{split}.parquet", split=EXTERNAL_SETS),
     output:
         folds="results/folds.csv",
         built="results/keys/make_folds.built",

@@ -12,7 +12,7 @@ rule render_report:
         inventory=inventory("train"),
         train_leaks="results/leaks/train.parquet",
         test_leaks=["results/leaks/test.parquet"] if HAS_TEST else [],
-        external_leaks=expand("results/leaks/{split}.parquet", split=LABELED_SPLITS[1:]),
+        external_leaks=expand("results/leaks/{split}.parquet", split=EXTERNAL_SETS),
         class_weights=expand("results/class_weights/fold{fold}.json", fold=FOLDS),
         histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),
         samples=expand("results/models/{model}/fold0/samples.png", model=MODELS_WITH_IMAGES),

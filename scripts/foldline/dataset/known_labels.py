@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from foldline.dataset.cell_values import DEFAULT_MISSING
+from foldline.dataset.columns import Columns
 from foldline.dataset.labels import Labels
 from foldline.dataset.raw_table import AUTO
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.dataset.sample_table import Columns, read_rows
+from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.io.files import digest_of
 

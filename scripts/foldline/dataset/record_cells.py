@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from foldline.dataset.sample_table import GROUP_REMEDY, Columns, id_problem
+from foldline.dataset.columns import Columns
+from foldline.dataset.sample_table import GROUP_REMEDY, id_problem, own_group
 from foldline.errors import FoldlineError
 
 
@@ -41,7 +42,7 @@ def parse_record(where: str, cells: Mapping[str, str], columns: Columns) -> Reco
     group = name
     if columns.group:
         text = cells[columns.group].strip()
-        group = columns.value(text)
+        group = columns.value(text) or (own_group(columns, name) if columns.external else "")
         if not group:
             raise FoldlineError(
                 f"{where}: the group (feature {columns.group}) of id {name!r} is {text!r}, which counts as missing; "

@@ -5,17 +5,20 @@ Standard library only for a table on a local disk, because the process that buil
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from foldline.dataset.cell_values import DEFAULT_MISSING, canonical, composed, is_missing
+from foldline.dataset.cell_values import canonical, composed, is_missing
 from foldline.dataset.class_columns import check_target, flag_cells
+from foldline.dataset.columns import Columns
 from foldline.dataset.label_reading import remedy, resolve
-from foldline.dataset.labels import BINARY_LABELS, SOFT, Labels
-from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
-from foldline.dataset.row_per_class import RowPerClass, join_rows
+from foldline.dataset.labels import SOFT, Labels
+from foldline.dataset.own_labels import left_out_by, own_label_code
+from foldline.dataset.raw_table import RawTable, read_raw_table
+from foldline.dataset.row_per_class import join_rows
 from foldline.dataset.soft_labels import log_soft_labels
 from foldline.errors import FoldlineError
 from foldline.io.garbage import garbage_search_paused
@@ -26,63 +29,6 @@ PATH = "path"
 _NOT_IN_ID = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What no part of a path can be.
 _NO_PARTS = frozenset(("", ".", ".."))
-
-
-@dataclass(frozen=True)
-class Columns:
-    """The meaning of the columns of a table, and how to read it.
-
-    Columns are called as in the training table; `renamed` has the names that differ in this table.
-
-    Attributes:
-        id: column of the sample's name.
-        target: column of the label; None for a test table. With `target_columns`, a name for them together.
-        group: column whose equal values must stay in one fold; None if every sample is a group of its own.
-        metadata: other columns that are carried along.
-        labels: how the target column writes labels.
-        missing: texts that mean "missing" in each column but `id`; see `cell_values.is_missing`.
-        separator: see `raw_table.read_raw_table`.
-        target_columns: columns with a 0 or 1 for each class, (n_classes,); empty if `target` is one column.
-        optional: columns of `metadata` that the table may lack; all of their values are missing then.
-        renamed: name of a column in this table, where it has another one.
-        row_per_class: how ids are made if the table has one row per sample and class; None if it has one per sample.
-    """
-
-    id: str
-    target: str | None
-    group: str | None
-    metadata: tuple[str, ...] = ()
-    labels: Labels = BINARY_LABELS
-    missing: tuple[str, ...] = DEFAULT_MISSING
-    separator: str = AUTO
-    target_columns: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
-    renamed: Mapping[str, str] = field(default_factory=dict)
-    row_per_class: RowPerClass | None = None
-
-    def names(self) -> list[str]:
-        """Names of the columns, each once: the group may also be a metadata column."""
-        return list(dict.fromkeys(name for name in (self.id, self.target, self.group, *self.metadata) if name))
-
-    def in_table(self, name: str) -> str:
-        """Name of a column in this table."""
-        return self.renamed.get(name, name)
-
-    def required(self) -> list[str]:
-        """Columns that the table must have, by their names in it."""
-        targets = self.target_columns or ((self.target,) if self.target else ())
-        names = (self.id, *(targets if self.target else ()), self.group, *self.metadata)
-        optional = [name for name in self.optional if name != self.group]
-        return list(dict.fromkeys(self.in_table(name) for name in names if name and name not in optional))
-
-    def of_made_table(self) -> "Columns":
-        """The columns of a table that Foldline itself writes, with one column of label cells."""
-        return replace(self, separator=",", target_columns=(), optional=(), renamed={}, row_per_class=None)
-
-    def value(self, text: str) -> str:
-        """Canonical text of a cell of a group, label or metadata column; "" if it is missing."""
-        value = canonical(text)
-        return "" if is_missing(value, self.missing, is_canonical=True) else value
 
 
 class Row(NamedTuple):
@@ -136,6 +82,7 @@ class SampleTable:
         ids: (n_rows,).
         groups: (n_rows,).
         metadata: (n_metadata_columns,)(n_rows,).
+        left_out: rows that `Columns.own_labels` leave out, by the word that does it; they are nowhere else.
     """
 
     raw: RawTable
@@ -143,10 +90,14 @@ class SampleTable:
     ids: Sequence[str]
     groups: Sequence[str]
     metadata: tuple[Sequence[str], ...]
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
     def label_cells(self) -> dict[str, str]:
-        """Every label cell that is not missing, with the place where it occurs first; none in a test table."""
-        if not self.columns.target:
+        """Every label cell that is not missing, with the place where it occurs first.
+
+        None in a test table, and none of labels in own words, which say nothing about the cells of other tables.
+        """
+        if not self.columns.target or self.columns.own_labels is not None:
             return {}
         first: dict[str, int] = {}
         for text, line in zip(self.raw.columns[self.columns.target], self.raw.lines, strict=True):
@@ -169,7 +120,8 @@ class SampleTable:
         """
         targets: Sequence[str] = [""] * len(self.ids)
         if self.columns.target:
-            if not self.columns.target_columns and not self.columns.row_per_class:
+            columns = self.columns
+            if not columns.target_columns and not columns.row_per_class and columns.own_labels is None:
                 check_target(self.raw.path, self.raw.header, self.columns.target, labels)
             targets = self._codes(self.columns.target, labels)
         return RowColumns(self.raw.lines, self.ids, targets, self.groups, self.metadata)
@@ -187,8 +139,8 @@ class SampleTable:
                 for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True)
                 if text in problems
             ]
-            raise self.raw.error(wrong, remedy(labels, list(problems)))
-        if labels.kind == SOFT:
+            raise self.raw.error(wrong, label_remedy(self.columns, labels, list(problems)))
+        if labels.kind == SOFT and self.columns.own_labels is None:
             log_soft_labels(self.raw.path, cells, codes, labels.separator if labels.classes else None)
         return [codes[text] for text in cells]
 
@@ -219,7 +171,7 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
         FoldlineError: as `raw_table.read_raw_table`; or an id is empty, repeated or not allowed in a file name; or a
             group is missing. The message names all lines with the same kind of problem.
     """
-    raw = _read_named(path, columns)
+    raw, left_out = _without_left_out(_read_named(path, columns), columns)
     ids = raw.columns[columns.id]
     _check_ids(raw, ids, columns.in_table(columns.id))
     if columns.target and columns.target_columns:
@@ -231,6 +183,8 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     if columns.group:
         cells = raw.columns[columns.group]
         groups = _mapped(cells, columns.value)
+        if columns.external:
+            groups = [group or own_group(columns, name) for group, name in zip(groups, ids, strict=True)]
         column = columns.in_table(columns.group)
         wrong = [
             (line, f"the group (column {column}) of id {name!r} is {cell!r}, which counts as missing")
@@ -242,17 +196,54 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     metadata = [
         raw.columns[name] if name == PATH else _mapped(raw.columns[name], columns.value) for name in columns.metadata
     ]
-    return SampleTable(raw, columns, ids, groups, tuple(metadata))
+    return SampleTable(raw, columns, ids, groups, tuple(metadata), left_out)
+
+
+def own_group(columns: Columns, name: str) -> str:
+    """Group of an external row without one, which no other row has."""
+    return f"{columns.external}/{name}"
+
+
+def label_remedy(columns: Columns, labels: Labels, wrong: Sequence[str], *, source: str = "the table") -> str:
+    """What to do about label cells that are not allowed, see `label_reading.remedy`."""
+    if columns.own_labels is None:
+        return remedy(labels, wrong, source=source)
+    return (
+        f"correct {source}, or add the word to dataset.external.{columns.external}.labels, with its class or with null "
+        "to leave its rows out"
+    )
+
+
+def _without_left_out(raw: RawTable, columns: Columns) -> tuple[RawTable, dict[str, int]]:
+    """The table without the rows whose labels leave them out, and how many there are of each word."""
+    words = columns.own_labels
+    if not columns.target or not words or None not in words.values():
+        return raw, {}
+    cells = raw.columns[columns.target]
+    word_of = {text: left_out_by(text, words, columns.labels) for text in set(cells)}
+    kept = [number for number, text in enumerate(cells) if word_of[text] is None]
+    if not kept:
+        raise FoldlineError(
+            f"{raw.path}: dataset.external.{columns.external}.labels leaves out all rows; give a word a class, or "
+            "remove the set"
+        )
+    left_out = Counter(word for text in cells if (word := word_of[text]) is not None)
+    lines = [raw.lines[number] for number in kept]
+    found: dict[str, Sequence[str]] = {
+        name: [values[number] for number in kept] for name, values in raw.columns.items()
+    }
+    return replace(raw, lines=lines, columns=found), dict(sorted(left_out.items()))
 
 
 def _read_named(path: str | Path, columns: Columns) -> RawTable:
     """Read the columns of a table, by their names in the training table; an optional one that is absent is empty."""
-    optional = list(map(columns.in_table, columns.optional))
-    exact = [columns.in_table(name) for name in (columns.id, columns.group) if name]
+    absent = columns.absent
+    optional = [columns.in_table(name) for name in columns.optional if name not in absent]
+    exact = [columns.in_table(name) for name in (columns.id, columns.group) if name and name not in absent]
     raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional, exact=exact)
     names = dict.fromkeys([*columns.names(), *columns.target_columns])
     empty = [""] * len(raw.lines)
-    found = {name: raw.columns.get(columns.in_table(name), empty) for name in names}
+    found = {name: empty if name in absent else raw.columns.get(columns.in_table(name), empty) for name in names}
     raw = replace(raw, columns=found)
     if columns.row_per_class is None:
         return raw
@@ -316,8 +307,11 @@ def label_code(text: str, columns: Columns, labels: Labels) -> str:
     """Label code of a cell, which may be missing.
 
     Raises:
-        FoldlineError: as `Labels.code`.
+        FoldlineError: as `Labels.code` or `own_label_code`.
     """
+    if columns.own_labels is not None:
+        known = canonical(text) in columns.own_labels or not is_missing(text, columns.missing)
+        return own_label_code(text if known else "", columns.own_labels, labels)
     if not is_missing(text, columns.missing):
         return labels.code(text)
     try:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from foldline.dataset.cell_values import DEFAULT_MISSING
+from foldline.dataset.columns import Columns
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.raw_table import AUTO
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.dataset.sample_table import PATH, Columns
+from foldline.dataset.sample_table import PATH
 from foldline.images.options import DEFAULT, ImageOptions
 
 
@@ -36,6 +37,9 @@ class ScanConfig:
         optional_columns: see `sample_table.Columns`.
         column_names: see `sample_table.Columns`, `renamed`.
         row_per_class: see `sample_table.Columns`.
+        external: see `sample_table.Columns`.
+        own_labels: see `sample_table.Columns`.
+        absent_columns: see `sample_table.Columns`, `absent`.
     """
 
     root: str
@@ -56,6 +60,9 @@ class ScanConfig:
     optional_columns: tuple[str, ...] = ()
     column_names: Mapping[str, str] = field(default_factory=dict)
     row_per_class: RowPerClass | None = None
+    external: str = ""
+    own_labels: Mapping[str, str | None] | None = None
+    absent_columns: tuple[str, ...] = ()
 
     def columns(self) -> Columns:
         """Columns to read from the table; the last metadata column is `path` if the table names the images."""
@@ -71,4 +78,7 @@ class ScanConfig:
             optional=self.optional_columns,
             renamed=self.column_names,
             row_per_class=self.row_per_class,
+            external=self.external,
+            own_labels=self.own_labels,
+            absent=self.absent_columns,
         )

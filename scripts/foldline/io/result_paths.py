@@ -1,5 +1,6 @@
-"""Model and fold from the path of a result file."""
+"""Model, fold and split from the path of a result file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from foldline.errors import FoldlineError
@@ -21,3 +22,11 @@ def model_and_fold(path: str | Path) -> tuple[str, int]:
     """Model and fold from the path of a file: FOLDER/{model}/fold{fold}/FILE."""
     folder = Path(path).parent
     return folder.parent.name, fold_of(folder)
+
+
+def by_split(paths: Sequence[str | Path]) -> dict[str, list[str | Path]]:
+    """Shards of inventories by their split: FOLDER/{split}/FILE."""
+    found: dict[str, list[str | Path]] = {}
+    for path in paths:
+        found.setdefault(Path(path).parent.name, []).append(path)
+    return found

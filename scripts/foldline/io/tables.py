@@ -24,8 +24,8 @@ IN_WORDS = {TEXT: "text", INTEGER: "a whole number", REAL: "a number", FLOAT32: 
 ARROW_TYPES = {TEXT: pa.string(), INTEGER: pa.int64(), REAL: pa.float64(), FLOAT32: pa.float32()}
 
 # Columns of each table and their types. `target` is a label code (see `dataset.labels`), "" in the inventory of the
-# test split. `split` of the fold table is "train" or "external"; see `splits.fold_membership` for the use of its rows.
-# Columns that are not declared (metadata) are text.
+# test split. `split` of the fold table is "train" or an external set; see `splits.fold_membership` for the use of its
+# rows. Columns that are not declared (metadata) are text.
 INVENTORY = {
     "id": TEXT,
     "target": TEXT,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from foldline.errors import FoldlineError, counted
-from foldline.planning.dataset_section import EXTERNAL, TRAIN
+from foldline.planning.dataset_splits import TEST, TRAIN
 
 
 def batch_problems(config: Mapping[str, Any], rows: Mapping[str, int]) -> dict[str, list[str]]:
@@ -17,7 +17,8 @@ def batch_problems(config: Mapping[str, Any], rows: Mapping[str, int]) -> dict[s
         config: the completed configuration.
         rows: number of rows of each split.
     """
-    count, train, external = config["folds"]["count"], rows[TRAIN], rows.get(EXTERNAL, 0)
+    count, train = config["folds"]["count"], rows[TRAIN]
+    external = sum(number for split, number in rows.items() if split not in (TRAIN, TEST))
     problems: dict[str, list[str]] = {}
     for name, model in config["models"].items():
         sizes = {f"models.{name}.batch_size": model["batch_size"]}

@@ -21,6 +21,8 @@ PLACEHOLDERS = {
     "test_columns": "COLUMN",
     "columns": "COLUMN",
     "models": "MODEL",
+    "external": "SET",
+    "labels": "WORD",
     "fold_overrides": "FOLD",
 }
 TYPES = {"object": "mapping", "string": "text"}

@@ -8,7 +8,8 @@ from foldline.dataset.labels import BINARY, SOFT
 from foldline.dataset.metadata import MetadataColumnConfig
 from foldline.dataset.soft_labels import hard_code, shares_of
 from foldline.errors import FoldlineError, Problems, counted, listing
-from foldline.planning.dataset_section import TRAIN, class_names_of, scored_classes_of, target_of
+from foldline.planning.dataset_section import class_names_of, scored_classes_of, target_of
+from foldline.planning.dataset_splits import TEST, TRAIN
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
 
@@ -52,7 +53,8 @@ def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
     kind, class_names = dataset["labels"]["kind"], class_names_of(dataset)
     if kind == BINARY or len(class_names) == 1:
         return
-    codes = {code for split in ("train", "external") if split in data.splits for code in data.splits[split].rows.target}
+    labeled = [samples for split, samples in data.splits.items() if split != TEST]
+    codes = {code for samples in labeled for code in samples.rows.target}
     rows = [shares_of(code) for code in codes] if kind == SOFT else [[bit == "1" for bit in code] for code in codes]
     present = {name for index, name in enumerate(class_names) if any(row[index] for row in rows)}
     allowed = dataset["labels"]["absent"]

@@ -20,7 +20,8 @@ from foldline.io.files import atomic_write, digest_of
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
-from foldline.planning.dataset_section import ImageTable, has_test, image_table, splits_of
+from foldline.planning.dataset_section import ImageTable, image_table
+from foldline.planning.dataset_splits import has_test, splits_of
 from foldline.planning.file_digests import status_of
 from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
@@ -109,7 +110,7 @@ class SplitIndex:
 class DataIndex:
     """What the plan needs to know of the data.
 
-    `tables`, `sample_submission`, `written`, `class_words` and `found` are those of `RawData`.
+    `tables`, `sample_submission`, `written`, `class_words`, `found` and `left_out` are those of `RawData`.
 
     Attributes:
         splits: the splits by name.
@@ -125,6 +126,7 @@ class DataIndex:
     label_cells: dict[str, Any] = field(default_factory=dict)
     class_words: ClassWords | None = None
     found: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @classmethod
     def from_raw_data(cls, data: RawData) -> "DataIndex":
@@ -141,6 +143,7 @@ class DataIndex:
             label_cells=cells,
             class_words=data.class_words,
             found=data.found,
+            left_out=data.left_out,
         )
 
 
@@ -226,6 +229,7 @@ class DataIndexer:
             label_cells=header.label_cells,
             class_words=ClassWords(**header.class_words) if header.class_words else None,
             found=header.found,
+            left_out=header.left_out,
         )
 
     def _stored_split(self, stored: IndexTable, name: str) -> SplitIndex:
@@ -296,6 +300,7 @@ class DataIndexer:
             label_cells=data_index.label_cells,
             class_words=asdict(data_index.class_words) if data_index.class_words else None,
             found=data_index.found,
+            left_out=data_index.left_out,
             record_files=self._files.record_files(),
         )
         return IndexTable.from_columns(header, [*parts, *self._files.columns_without(parts)])

@@ -14,12 +14,13 @@ from foldline.io.storage import is_url
 from foldline.planning.dataset_section import (
     OWN,
     class_names_of,
-    has_test,
     image_pattern,
     labels_of,
-    splits_of,
+    record_patterns,
     submission_columns,
 )
+from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, has_test, key_of, splits_of
+from foldline.planning.external_checks import external_problems
 from foldline.planning.target_checks import named_columns, rename_problems, target_problems
 from foldline.planning.word_checks import word_problems
 
@@ -43,6 +44,7 @@ def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
         _submission_problems(dataset),
         _class_word_problems(dataset),
         _source_problems(dataset),
+        external_problems(dataset),
         _placeholder_problems(dataset),
         _channel_problems(dataset),
         _metadata_problems(dataset),
@@ -146,11 +148,9 @@ def _class_word_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _source_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    for split in ("train", "test"):
-        images, records = f"dataset.{split}_images", f"dataset.{split}_records"
-        given = [dataset[f"{split}_images"] is not None, dataset[f"{split}_records"] is not None]
-        if split == "test" and not has_test(dataset):
-            continue
+    for split in splits_of(dataset):
+        images, records = key_of(split, "images"), key_of(split, "records")
+        given = [image_pattern(dataset, split) is not None, record_patterns(dataset, split) is not None]
         if sum(given) != 1:
             end = "; if there is no test split, set dataset.test_table to null" if split == "test" else ""
             yield (
@@ -169,38 +169,37 @@ def _channel_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
                 "rename the channel"
             )
     for split in splits_of(dataset):
-        key = "external.images" if split == "external" else f"{split}_images"
+        key = key_of(split, "images")
         pattern = image_pattern(dataset, split)
         if pattern is None or (CHANNEL in pattern) == bool(channels):
             continue
         if channels:
             yield (
-                f"config: dataset.{key} is {pattern!r}, without {CHANNEL}, but dataset.channels is "
+                f"config: {key} is {pattern!r}, without {CHANNEL}, but dataset.channels is "
                 f"{yaml_list(channels)}; write {CHANNEL} where a path has the name of the channel, such as "
                 f"images/{{id}}_{CHANNEL}.png"
             )
         else:
             yield (
-                f"config: dataset.{key} is {pattern!r}, with {CHANNEL}, but dataset.channels is empty; list the names "
+                f"config: {key} is {pattern!r}, with {CHANNEL}, but dataset.channels is empty; list the names "
                 "of the channels in dataset.channels, such as [red, green]"
             )
 
 
 def _placeholder_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     """Words in braces that stand for nothing; a typing error would be searched for as it is."""
-    patterns = {f"{split}_images": dataset[f"{split}_images"] for split in ("train", "test")}
-    for split in ("train", "test"):
-        for index, pattern in enumerate(dataset[f"{split}_records"] or []):
-            patterns[f"{split}_records[{index}]"] = pattern
-    if dataset["external"] is not None:
-        patterns["external.images"] = dataset["external"]["images"]
+    splits = (TRAIN, TEST, *external_sets(dataset))
+    patterns = {key_of(split, "images"): image_pattern(dataset, split) or "" for split in splits}
+    for split in splits:
+        for index, pattern in enumerate(record_patterns(dataset, split) or []):
+            patterns[f"{key_of(split, 'records')}[{index}]"] = pattern
     for key, pattern in patterns.items():
         allowed = [ID, CHANNEL] if key.endswith("images") else []
-        unknown = [word for word in BRACES.findall(pattern or "") if word not in allowed]
+        unknown = [word for word in BRACES.findall(pattern) if word not in allowed]
         if unknown:
             instead = f"only {' and '.join(allowed)} are replaced in it" if allowed else "nothing is replaced in it"
             yield (
-                f"config: dataset.{key} is {pattern!r} with {listing(list(dict.fromkeys(unknown)))}, but {instead}; "
+                f"config: {key} is {pattern!r} with {listing(list(dict.fromkeys(unknown)))}, but {instead}; "
                 "correct the name, or remove the braces"
             )
 

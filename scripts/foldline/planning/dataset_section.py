@@ -6,18 +6,18 @@ from functools import cached_property
 from pathlib import PurePath
 from typing import Any
 
-from foldline.dataset.cell_values import missing_words
+from foldline.dataset.cell_values import canonical, missing_words
 from foldline.dataset.channels import CHANNEL, image_paths
 from foldline.dataset.class_words import ClassWords
+from foldline.dataset.columns import Columns
 from foldline.dataset.labels import BINARY_LABELS, FLAGS, Labels
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.dataset.sample_table import Columns
 from foldline.dataset.submission import LABELS, SubmissionForm
 from foldline.images.options import ImageOptions
 from foldline.io import storage
+from foldline.planning.dataset_splits import TEST, TRAIN, has_test, value_of
 from foldline.planning.usable_values import UnusableValueError
 
-TRAIN, TEST, EXTERNAL = "train", "test", "external"
 # Value of `dataset.test_labels`: the test table or the test records have the target column themselves.
 OWN = "own"
 # Name of the table of these labels, made from test records.
@@ -71,17 +71,6 @@ class ImageTable:
         return storage.join(self.root, "\0").removesuffix("\0"), str(PurePath(self.pattern))
 
 
-def splits_of(dataset: Mapping[str, Any]) -> list[str]:
-    """Names of the splits, in the order in which they are read."""
-    test = [TEST] if has_test(dataset) else []
-    return [TRAIN, *test, *([EXTERNAL] if dataset["external"] else [])]
-
-
-def has_test(dataset: Mapping[str, Any]) -> bool:
-    """Whether there are rows to predict."""
-    return any(dataset[f"{TEST}_{key}"] is not None for key in ("table", "images", "records"))
-
-
 def is_made_table(dataset: Mapping[str, Any], split: str) -> bool:
     """Whether Foldline writes the table of a split itself, from TFRecord files or from the names of image files."""
     return record_patterns(dataset, split) is not None or (split == TEST and dataset["test_table"] is None)
@@ -89,7 +78,7 @@ def is_made_table(dataset: Mapping[str, Any], split: str) -> bool:
 
 def record_patterns(dataset: Mapping[str, Any], split: str) -> list[str] | None:
     """Patterns of the ready-made TFRecord files of a split; None for a split with a table and image files."""
-    patterns: list[str] | None = None if split == EXTERNAL else dataset[f"{split}_records"]
+    patterns: list[str] | None = value_of(dataset, split, "records")
     return patterns
 
 
@@ -100,7 +89,7 @@ def has_own_labels(dataset: Mapping[str, Any]) -> bool:
 
 def image_pattern(dataset: Mapping[str, Any], split: str) -> str | None:
     """Path of a sample's image under `dataset.root`, with {id} in it; None for a split of TFRecord files."""
-    pattern: str | None = dataset["external"]["images"] if split == EXTERNAL else dataset[f"{split}_images"]
+    pattern: str | None = value_of(dataset, split, "images")
     return pattern
 
 
@@ -109,7 +98,7 @@ def image_table(dataset: Mapping[str, Any], split: str) -> ImageTable | None:
     images = image_pattern(dataset, split)
     if images is None:
         return None
-    table = dataset["external"]["table"] if split == EXTERNAL else dataset[f"{split}_table"]
+    table = value_of(dataset, split, "table")
     return ImageTable("" if table is None else storage.join(dataset["root"], table), dataset["root"], images)
 
 
@@ -145,7 +134,7 @@ def target_of(dataset: Mapping[str, Any]) -> str:
 def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
     """Columns of the table of a split."""
     labeled = split != TEST
-    return Columns(
+    columns = Columns(
         id=dataset["id_column"],
         target=target_of(dataset) if labeled else None,
         group=dataset["group_column"] if labeled else None,
@@ -158,13 +147,25 @@ def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
         renamed=column_names(dataset, split),
         row_per_class=row_per_class_of(dataset),
     )
+    return _of_external_set(columns, split, dataset["external"][split]) if split not in (TRAIN, TEST) else columns
+
+
+def _of_external_set(columns: Columns, name: str, section: Mapping[str, Any]) -> Columns:
+    """Columns of an external set, from those that it would have as a training table."""
+    absent = tuple(column for column, in_table in section["columns"].items() if in_table is None)
+    columns = replace(columns, external=name, absent=absent)
+    if section["labels"] is None:
+        return columns
+    words = {canonical(word): None if label is None else str(label) for word, label in section["labels"].items()}
+    target = section["target_column"] or columns.target
+    return replace(columns, target=target, target_columns=(), row_per_class=None, own_labels=words)
 
 
 def column_names(dataset: Mapping[str, Any], split: str) -> dict[str, str]:
     """Names of the columns in the table of a split that differ from those of the training table."""
-    if split == TEST:
-        return dict(dataset["test_columns"])
-    return dict((dataset["external"] or {}).get("columns", {})) if split == EXTERNAL else {}
+    if split == TRAIN:
+        return {}
+    return {name: column for name, column in value_of(dataset, split, "columns").items() if column is not None}
 
 
 def _optional_columns(dataset: Mapping[str, Any], split: str) -> tuple[str, ...]:
@@ -217,6 +218,9 @@ def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping
         "optional_columns": list(columns.optional),
         "column_names": dict(columns.renamed),
         "row_per_class": _row_per_class_settings(columns.row_per_class),
+        "external": columns.external,
+        "own_labels": None if columns.own_labels is None else dict(columns.own_labels),
+        "absent_columns": list(columns.absent),
     }
 
 

@@ -30,6 +30,7 @@ class ImageSource:
         if is_made_table(dataset, split):
             columns = columns.of_made_table()
         self._read: SampleTable = read_sample_table(files.table, columns)
+        self.left_out: Mapping[str, int] = self._read.left_out
         if self._channels:
             _check_braces(self._read)
 

@@ -13,7 +13,6 @@ from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     KNOWN_LABELS,
     OWN,
-    TEST,
     columns_of,
     is_made_table,
     labels_of,
@@ -21,6 +20,7 @@ from foldline.planning.dataset_section import (
     row_per_class_of,
     target_of,
 )
+from foldline.planning.dataset_splits import TEST
 
 
 def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, record_tables: str) -> KnownLabels | None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from foldline.io import storage
-from foldline.planning.dataset_section import TEST
+from foldline.planning.dataset_splits import TEST
 from foldline.planning.workflow_plan import WorkflowPlan
 
 logger = logging.getLogger(__name__)

@@ -17,15 +17,16 @@ from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.dataset_section import (
     class_names_of,
     form_settings,
-    has_test,
     image_pattern,
     labels_of,
+    record_patterns,
     sample_separator,
     scan_settings,
     scored_classes_of,
     submission_form,
     table_arguments,
 )
+from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
 from foldline.planning.shard_counts import coarser_shards, power_of_two
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
@@ -86,7 +87,7 @@ class _Stages:
         self.plan = WorkflowPlan(tables=data_index.tables)
         self.image_sizes = sorted({model["image_size"] for model in config["models"].values()})
         self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
-        self._labeled_splits = [split for split in data_index.splits if split != "test"]
+        self._labeled_splits = labeled_splits(self._dataset)
         self._folds = range(config["folds"]["count"])
         self._class_names = class_names_of(self._dataset)
         self._classes = {
@@ -138,15 +139,13 @@ class _Stages:
         ]
 
     def audit_leaks(self, scans: Mapping[str, Sequence[Job]]) -> dict[str, Job]:
-        """Audit jobs by split. A split is compared with itself and the labeled splits before it."""
-        # In the order train, external, test.
-        compared = {"train": ["train"], "external": ["external", "train"], "test": ["test", "train", "external"]}
+        """Audit jobs by split."""
         return {
             split: self._add(
                 "audit_leaks",
                 split=split,
                 settings=self._config["leaks"],
-                needs=[job for other in compared[split] for job in scans.get(other, [])],
+                needs=[job for other in compared_splits(self._dataset, split) for job in scans[other]],
             )
             for split in scans
         }
@@ -178,7 +177,7 @@ class _Stages:
         self.plan.shards[f"shards/{size}/{split}"] = names
         self.plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
         runtime_arguments = {"root": dataset["root"]}
-        if dataset.get(f"{split}_records"):
+        if record_patterns(dataset, split):
             # Where the records are now. Not in the key: records that moved to other files hold the same images.
             runtime_arguments["table"] = self.plan.tables[split]
         scan = scan_settings(dataset, split)
@@ -323,7 +322,7 @@ class _Stages:
 
     def render_report(self, needs: Sequence[Job]) -> None:
         """The job that renders the report."""
-        settings = {**self._config["report"], "class_names": self._class_names}
+        settings = {**self._config["report"], "class_names": self._class_names, "left_out": self._data_index.left_out}
         self._add("render_report", settings=settings, needs=needs)
 
     def _add(self, rule: str, **job: Any) -> Job:

@@ -18,7 +18,8 @@ from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_checks import dataset_checks
-from foldline.planning.dataset_section import EXTERNAL, TEST, TRAIN, image_table, labels_of, splits_of
+from foldline.planning.dataset_section import image_table, labels_of
+from foldline.planning.dataset_splits import TEST, TRAIN, labeled_splits, splits_of
 from foldline.planning.found_words import (
     CLASSES,
     VOCABULARIES,
@@ -44,7 +45,7 @@ class RawData:
     """The data set.
 
     Attributes:
-        splits: samples of "train", "test" and, if there is one, "external", in the order of the tables.
+        splits: samples of "train", "test" and each external set, in the order of the tables.
         submission: everything that the submission takes from the sample submission, in one list of texts; empty, as
             `sample_submission` is, if there is no test split.
         written: False while the example still has to be written.
@@ -53,6 +54,7 @@ class RawData:
         labels: `dataset.labels` with the reading that fits the label cells of all labeled rows.
         class_words: how the submission writes predicted classes; None if it has probabilities.
         found: words that the configuration does not name, see `found_words.with_found_words`.
+        left_out: of each external set, the number of rows that are left out by each word.
     """
 
     splits: dict[str, Samples]
@@ -63,12 +65,19 @@ class RawData:
     labels: Labels = BINARY_LABELS
     class_words: ClassWords | None = None
     found: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 class Source(Protocol):
-    """The tables of a split, read and checked; the labels are still the texts of their cells."""
+    """The tables of a split, read and checked; the labels are still the texts of their cells.
+
+    Attributes:
+        table: the table that the steps read.
+        left_out: see `sample_table.SampleTable`.
+    """
 
     table: str
+    left_out: Mapping[str, int]
 
     def label_cells(self) -> dict[str, str]:
         """Every label that is not missing, with the place where it occurs first."""
@@ -122,7 +131,7 @@ def _read_tables(
         with problems.collected():
             found = _classes(dataset, sources[TRAIN])
             dataset = with_found_words(dataset, found)
-            labels = _with_reading(labels_of(dataset), sources)
+            labels = _with_reading(dataset, sources)
     if needs_classes(dataset):
         # Nothing else can be checked.
         problems.check()
@@ -136,7 +145,8 @@ def _read_tables(
     tables = {split: source.table for split, source in sources.items()}
     with problems.collected():
         check_ids_of_splits(dataset, splits, tables)
-    data = RawData(splits, [], True, tables, "", labels or open_labels)
+    left_out = {split: dict(source.left_out) for split, source in sources.items() if source.left_out}
+    data = RawData(splits, [], True, tables, "", labels or open_labels, left_out=left_out)
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})
         check(data)
@@ -186,9 +196,10 @@ def _sources(dataset: Mapping[str, Any], files: RawFiles, record_tables: str, pr
     return sources
 
 
-def _with_reading(labels: Labels, sources: Mapping[str, Source]) -> Labels:
+def _with_reading(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> Labels:
     """One reading for all rows: a table with some of the classes can leave open what its numbers mean."""
-    return resolve_together(labels, [sources[split].label_cells() for split in (TRAIN, EXTERNAL) if split in sources])
+    tables = [sources[split].label_cells() for split in labeled_splits(dataset) if split in sources]
+    return resolve_together(labels_of(dataset), [cells for cells in tables if cells])
 
 
 def _with_submission(data: RawData, dataset: Mapping[str, Any], record_tables: str) -> RawData:

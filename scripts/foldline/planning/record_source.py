@@ -11,14 +11,8 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import read_sample_table
 from foldline.errors import FoldlineError
 from foldline.io import storage
-from foldline.planning.dataset_section import (
-    KNOWN_LABELS,
-    TEST,
-    TRAIN,
-    columns_of,
-    has_own_labels,
-    record_patterns,
-)
+from foldline.planning.dataset_section import KNOWN_LABELS, columns_of, has_own_labels, record_patterns
+from foldline.planning.dataset_splits import TEST, TRAIN, key_of
 from foldline.planning.index_table import joined
 from foldline.planning.raw_files import RawFiles, record_columns
 from foldline.planning.samples import Samples
@@ -35,10 +29,10 @@ class RecordSource:
         # Imported here: without TFRecord files Snakemake's Python needs none of these packages, and starts faster.
         try:
             from foldline.tfrecords.record_index import RecordNames
-            from foldline.tfrecords.record_tables import check_split
+            from foldline.tfrecords.record_tables import check_split, without_left_out
         except ImportError as error:
             raise FoldlineError(
-                f"dataset.{split}_records: the Python that runs Snakemake needs google-crc32c and pillow to read "
+                f"{key_of(split, 'records')}: the Python that runs Snakemake needs google-crc32c and pillow to read "
                 f"TFRecord files ({error}); install both in the environment of Snakemake"
             ) from error
         self.table = storage.join(record_tables, f"{split}.csv")
@@ -51,7 +45,9 @@ class RecordSource:
         names = RecordNames(**vars(read), image=dataset["image_feature"], features=dataset["record_features"])
         self._names: RecordNames = names
         self._indexed = files.index_records(_record_files(dataset, split), names)
-        self._records = {path: file.records for path, file in self._indexed.items()}
+        indexed = {path: file.records for path, file in self._indexed.items()}
+        self.left_out: Mapping[str, int]
+        self._records, self.left_out = without_left_out(indexed, names)
         check_split(self._records)
 
     def label_cells(self) -> dict[str, str]:
@@ -115,11 +111,12 @@ class RecordSource:
             if not isinstance(sample, IndexedRecord)
             for location, channel in zip(sample.locations, channels, strict=True)
         }
-        root = self._dataset["root"]
+        root, no_sample = self._dataset["root"], ("", None)
+        # A file is known by all of its records, with or without a row.
         found = [
-            sample_of[record.location(storage.relative(root, path))]
-            for path, content in self._records.items()
-            for record in content
+            sample_of.get(record.location(storage.relative(root, path)), no_sample)
+            for path, file in self._indexed.items()
+            for record in file.records
         ]
         return {**images, "id": [name for name, _ in found], "channel": [channel for _, channel in found]}
 
@@ -131,7 +128,7 @@ def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:
         matches = storage.find_files(dataset["root"], pattern)
         if not matches:
             raise FoldlineError(
-                f"dataset.{split}_records: no file matches {storage.join(dataset['root'], pattern)}; correct the "
+                f"{key_of(split, 'records')}: no file matches {storage.join(dataset['root'], pattern)}; correct the "
                 "pattern or dataset.root"
             )
         files.update(matches)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from foldline.errors import listing, problems_error
+from foldline.errors import counted, listing, problems_error
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
@@ -150,6 +150,9 @@ class Run:
             config, folder=folder, pinned=pinned, record_tables=paths.record_tables(), mirror=paths.index_mirror()
         )
         data_index = indexer.read()
+        for name, words in data_index.left_out.items():
+            shown = listing([f"{word!r} ({counted(count, 'row')})" for word, count in words.items()])
+            logger.warning("dataset.external.%s.labels leaves out %s", name, shown)
         if data_index.found:
             config = _with_found_words(config, data_index.found)
         rows = {name: len(split.image_bytes) for name, split in data_index.splits.items()}

@@ -5,32 +5,39 @@ from itertools import combinations
 from typing import Any
 
 from foldline.dataset.cell_values import composed
-from foldline.errors import FoldlineError, counted, listing
+from foldline.errors import counted, listing, problems_error
 from foldline.io import storage
-from foldline.planning.dataset_section import TEST, TRAIN, image_pattern, is_made_table, record_patterns
+from foldline.planning.dataset_section import image_pattern, is_made_table, record_patterns
+from foldline.planning.dataset_splits import TEST, key_of, splits_of
 from foldline.planning.samples import Samples
+
+# Ids of each two splits that a message names one by one.
+MOST_IDS = 5
 
 
 def check_record_files(dataset: Mapping[str, Any]) -> None:
-    """Refuse TFRecord files that the patterns of both splits match, before they are read.
+    """Refuse TFRecord files that the patterns of two splits match, before they are read.
 
     Raises:
         FoldlineError: names the patterns and the files.
     """
-    patterns = {split: record_patterns(dataset, split) or [] for split in (TRAIN, TEST)}
-    if not all(patterns.values()):
-        return
+    patterns = {split: record_patterns(dataset, split) or [] for split in splits_of(dataset)}
     files = {
         split: {file for pattern in some for file in storage.find_files(dataset["root"], pattern)}
         for split, some in patterns.items()
+        if some
     }
-    shared = sorted(files[TRAIN] & files[TEST])
-    if shared:
-        train, test = (f"dataset.{split}_records [{listing(some)}]" for split, some in patterns.items())
-        raise FoldlineError(
-            f"config: {train} and {test} both match {counted(len(shared), 'file')}: {listing(shared, limit=3)}; "
-            "change the patterns so that a file is in one split"
-        )
+    problems = []
+    for first, second in combinations(files, 2):
+        shared = sorted(files[first] & files[second])
+        if shared:
+            one, other = (f"{key_of(split, 'records')} [{listing(patterns[split])}]" for split in (first, second))
+            problems.append(
+                f"config: {one} and {other} both match {counted(len(shared), 'file')}: {listing(shared, limit=3)}; "
+                "change the patterns so that a file is in one split"
+            )
+    if problems:
+        raise problems_error(problems)
 
 
 def check_ids_of_splits(dataset: Mapping[str, Any], splits: Mapping[str, Samples], tables: Mapping[str, str]) -> None:
@@ -50,28 +57,32 @@ def check_ids_of_splits(dataset: Mapping[str, Any], splits: Mapping[str, Samples
     contents = {
         split: dict(zip(_composed(samples.rows.id), samples.contents, strict=True)) for split, samples in splits.items()
     }
+    problems = []
     for first, second in combinations(splits, 2):
         of_first, of_second = contents[first], contents[second]
         shared = sorted(of_first.keys() & of_second.keys())
         if TEST in (first, second):
             shared = [name for name in shared if of_first[name] == of_second[name]]
-        if shared:
-            where = " and ".join(
-                _place(dataset, split, splits[split], tables[split], shared[0]) for split in (first, second)
-            )
-            raise FoldlineError(
-                f"{where}: id {listing(shared)} in both the {first} and the {second} split; remove it from one of them"
-            )
+        for name in shared[:MOST_IDS]:
+            where = " and ".join(_place(dataset, one, splits[one], tables[one], name) for one in (first, second))
+            equal = of_first[name] == of_second[name]
+            remedy = "remove it from one of them" if equal else "its images differ: rename it in one of them"
+            problems.append(f"{where}: id {name} in both the {first} and the {second} split; {remedy}")
+        if len(shared) > MOST_IDS:
+            rest = counted(len(shared) - MOST_IDS, "more id")
+            problems.append(f"{rest} in both the {first} and the {second} split")
+    if problems:
+        raise problems_error(problems)
 
 
 def _place(dataset: Mapping[str, Any], split: str, samples: Samples, table: str, name: str) -> str:
     """Where the user finds a sample: the line of a table, or the file from which Foldline made its own table."""
     row = list(_composed(samples.rows.id)).index(name)
     if record_patterns(dataset, split) is not None:
-        return f"{storage.join(dataset['root'], samples.files[row])} (dataset.{split}_records)"
+        return f"{storage.join(dataset['root'], samples.files[row])} ({key_of(split, 'records')})"
     if is_made_table(dataset, split):
         pattern = image_pattern(dataset, split) or ""
-        return f"{storage.join(dataset['root'], pattern)} (dataset.{split}_images)"
+        return f"{storage.join(dataset['root'], pattern)} ({key_of(split, 'images')})"
     return f"{table}, line {samples.rows.line[row]}"
 
 

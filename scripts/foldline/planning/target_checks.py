@@ -6,7 +6,8 @@ from typing import Any
 from foldline.dataset.labels import AUTO, BINARY, FLAGS, SOFT
 from foldline.dataset.submission import LABELS
 from foldline.errors import listing
-from foldline.planning.dataset_section import class_names_of
+from foldline.planning.dataset_section import class_names_of, column_names
+from foldline.planning.dataset_splits import external_sets, key_of
 
 
 def named_columns(dataset: Mapping[str, Any]) -> list[str]:
@@ -78,12 +79,25 @@ def rename_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     """A line for each entry that renames a column which the configuration does not name."""
     columns = named_columns(dataset)
     yield from _rename_problems("dataset.test_columns", dataset["test_columns"], columns)
-    if dataset["external"] is not None:
-        yield from _rename_problems("dataset.external.columns", dataset["external"]["columns"], columns)
+    for name in external_sets(dataset):
+        names = column_names(dataset, name)
+        yield from _rename_problems(key_of(name, "columns"), names, columns)
+        yield from _absent_problems(dataset, name)
     submitted = [dataset["id_column"], *class_names_of(dataset)]
     submitted += [] if dataset["target_column"] is None else [dataset["target_column"]]
     names = dataset["submission"]["columns"]
     yield from _rename_problems("dataset.submission.columns", names, list(dict.fromkeys(submitted)))
+
+
+def _absent_problems(dataset: Mapping[str, Any], name: str) -> Iterator[str]:
+    """A line for each column that an external set does without, but needs."""
+    for column, in_table in dataset["external"][name]["columns"].items():
+        if in_table is None and column not in (dataset["group_column"], *dataset["metadata_columns"]):
+            yield (
+                f"config: {key_of(name, 'columns')} says that the table has no column {column!r}, but only "
+                "dataset.group_column and dataset.metadata_columns can be absent; write the name that it has in the "
+                "table"
+            )
 
 
 def _rename_problems(key: str, names: Mapping[str, str], known: Sequence[str]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores
 from foldline.report.run import Run
-from foldline.report.tables import RULES, external_counts
+from foldline.report.tables import RULES, external_sets
 from foldline.splits.fold_audit import oversized_groups
 
 # Below this expected calibration error the report says that scores can be read as probabilities.
@@ -44,7 +44,7 @@ def findings(run: Run) -> list[Finding]:
         _blend(run),
         _calibration(blend),
         _epochs(run),
-        _external(run.folds),
+        _external(run),
         *_leaks(run.leaks),
     ]
     return [finding for finding in candidates if finding is not None]
@@ -152,11 +152,14 @@ def _epochs(run: Run) -> Finding | None:
     return Finding(WARNING, text)
 
 
-def _external(folds: pd.DataFrame) -> Finding | None:
-    external, withheld = external_counts(folds)
-    if not external:
+def _external(run: Run) -> Finding | None:
+    sets = external_sets(run)
+    if not sets:
         return None
-    text = f"{counted(external, 'external image')} {'is' if external == 1 else 'are'} used for training only. "
+    external, withheld, left_out = (sum(row[key] for row in sets) for key in ("rows", "withheld", "left_out"))
+    of_sets = listing([f"{row['name']}: {row['rows']:,}" for row in sets])
+    text = f"{counted(external, 'external image')}{f' ({of_sets})' if len(sets) > 1 else ''} "
+    text += f"{'is' if external == 1 else 'are'} used for training only. "
     if withheld:
         text += (
             f"{withheld:,} of them {'shares' if withheld == 1 else 'share'} a group or a duplicate with training "
@@ -164,14 +167,18 @@ def _external(folds: pd.DataFrame) -> Finding | None:
         )
     else:
         text += "None of them shares a group or a duplicate with a training image."
+    if left_out:
+        words = listing([f"{row['name']}: {row['words']}" for row in sets if row["left_out"]])
+        text += f" {counted(left_out, 'row')} of external tables {'is' if left_out == 1 else 'are'} left out ({words})."
     return Finding(GOOD, text)
 
 
 def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:
     inside = leaks["train"]
     images, separation = "training images", "both images of a pair are in the same fold"
-    if "external" in leaks:
-        inside = pd.concat([inside, leaks["external"]])
+    external = [pairs for split, pairs in leaks.items() if split not in ("train", "test")]
+    if external:
+        inside = pd.concat([inside, *external])
         images, separation = "training and external images", "no pair is divided between training and held-out rows"
     across = inside.iloc[:0]
     if "test" in leaks:

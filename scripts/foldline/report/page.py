@@ -18,6 +18,7 @@ from foldline.report.run import Run
 from foldline.report.tables import (
     class_rows,
     data_facts,
+    external_sets,
     fold_rows,
     fold_scores,
     leak_tables,
@@ -67,6 +68,7 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
         **_score_values(run),
         data=data_facts(run.inventory),
         leaks=leak_tables(run.leaks),
+        external_sets=external_sets(run),
         merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
         fold_rows=fold_rows(run),
         weight_method=next(iter(run.weights.values())).method,

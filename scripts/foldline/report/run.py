@@ -1,7 +1,7 @@
 """A finished run as the report sees it, and the checks that its files belong together."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -28,11 +28,12 @@ class Run:
         recipe: how the models were blended.
         folds: fold table, external rows included.
         inventory: inventory of the train split.
-        leaks: duplicate pairs, by split: "train" and, where there are such rows, "test" and "external".
+        leaks: duplicate pairs, by split: "train", each external set, and, where there is one, "test".
         weights: class weights, by fold.
         histories: training history, by model and fold: epoch, learning_rate; loss, auc and accuracy of the training
             rows; val_loss, val_auc and val_accuracy of the held-out fold.
         provenances: what each training run was made from, by model and fold.
+        left_out: of each external set, the number of rows that are left out by each word of their labels.
     """
 
     metrics: Metrics
@@ -44,6 +45,7 @@ class Run:
     weights: Mapping[int, FoldWeights]
     histories: Mapping[tuple[str, int], pd.DataFrame]
     provenances: Mapping[tuple[str, int], Provenance]
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def scored(self) -> pd.DataFrame:

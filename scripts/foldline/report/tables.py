@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
-from foldline.errors import counted
+from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores, Score, Subgroups
 from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
-from foldline.splits.fold_membership import NO_FOLD, external_rows
+from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
 
 SHOWN_ROWS = 20
 RULES = {"mean": "mean of probabilities", "rank_mean": "mean of ranks"}
@@ -136,14 +136,21 @@ def data_facts(inventory: pd.DataFrame) -> Row:
     }
 
 
-def external_counts(folds: pd.DataFrame) -> tuple[int, int]:
-    """Number of external rows, and how many of them are withheld while some fold is held out.
-
-    Args:
-        folds: fold table.
-    """
-    external = external_rows(folds)
-    return len(external), int((external["fold"] != NO_FOLD).sum())
+def external_sets(run: Run) -> list[Row]:
+    """Rows of each external set: trained on, withheld while some fold is held out, and left out by their labels."""
+    table = []
+    for name, rows in external_rows(run.folds).groupby("split"):
+        words = run.left_out.get(str(name), {})
+        table.append(
+            {
+                "name": str(name),
+                "rows": len(rows),
+                "withheld": int((rows["fold"] != NO_FOLD).sum()),
+                "left_out": sum(words.values()),
+                "words": listing([f"{word or 'empty'} {count:,}" for word, count in words.items()]),
+            }
+        )
+    return table
 
 
 def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> Row:
@@ -158,13 +165,18 @@ def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> Row:
             "name": name,
             "exact": int((table["kind"] == "exact").sum()),
             "near": int((table["kind"] == "near").sum()),
-            "contradictory": int((table["same_label"] == "no").sum()) if "test" not in name else None,
+            "contradictory": None if split == TEST else int((table["same_label"] == "no").sum()),
         }
-        for name, table in pairs.items()
+        for (split, _), (name, table) in pairs.items()
     ]
-    together = pd.concat([table.assign(between=name) for name, table in pairs.items()], ignore_index=True)
+    together = pd.concat(
+        [
+            table.assign(between=name, inside=split != TEST or other == TEST)
+            for (split, other), (name, table) in pairs.items()
+        ],
+        ignore_index=True,
+    )
     together["agree"] = together["same_label"] != "no"
-    together["inside"] = ~together["between"].isin(["test and training images", "test and external images"])
     first = together.sort_values(["agree", "inside", "distance", "id", "other_id"], kind="stable").head(SHOWN_ROWS)
     first = first.assign(labels=first["same_label"].map(LABEL_AGREEMENT))
     return {
@@ -174,23 +186,17 @@ def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> Row:
     }
 
 
-def _pairs_by_splits(leaks: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Duplicate pairs by the splits of their two images, as a phrase."""
-    pairs = {"training images": leaks["train"]}
-    if "external" in leaks:
-        pairs["external and training images"] = _with_split(leaks["external"], "train")
-        pairs["external images"] = _with_split(leaks["external"], "external")
-    if "test" not in leaks:
-        return pairs
-    pairs["test and training images"] = _with_split(leaks["test"], "train")
-    if "external" in leaks:
-        pairs["test and external images"] = _with_split(leaks["test"], "external")
-    pairs["test images"] = _with_split(leaks["test"], "test")
-    return pairs
-
-
-def _with_split(pairs: pd.DataFrame, other: str) -> pd.DataFrame:
-    return pairs[pairs["other_split"] == other]
+def _pairs_by_splits(leaks: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], tuple[str, pd.DataFrame]]:
+    """Duplicate pairs by the splits of their two images: the splits as a phrase, and the pairs."""
+    words = {split: "training" if split == TRAIN else split for split in leaks}
+    found = {}
+    for split, pairs in leaks.items():
+        # In the order of `leaks`: train, external sets, test; a split is compared with those before it.
+        before = list(leaks)[: list(leaks).index(split)]
+        for other in [*before, split]:
+            names = " and ".join(dict.fromkeys((words[split], words[other])))
+            found[split, other] = (names + " images", pairs[pairs["other_split"] == other])
+    return found
 
 
 def fold_rows(run: Run) -> list[Row]:

@@ -1,13 +1,13 @@
 """Which rows of the fold table a fold trains on, holds out and scores.
 
-A row is in the split "train" or "external". External rows are trained on, and never held out or scored. An external
-row that shares a group with train rows, or duplicates one, has their fold and is withheld from the models that are
-scored on that fold. Every other external row has the fold `NO_FOLD`.
+A row is in the split "train" or in an external set. External rows are trained on, and never held out or scored. An
+external row that shares a group with train rows, or duplicates one, has their fold and is withheld from the models that
+are scored on that fold. Every other external row has the fold `NO_FOLD`.
 """
 
 import pandas as pd
 
-TRAIN, EXTERNAL = "train", "external"
+TRAIN, TEST = "train", "test"
 # Fold of external rows that are related to no train row: all models are trained on them.
 NO_FOLD = -1
 
@@ -59,7 +59,7 @@ def external_rows(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The rows, sorted by id.
     """
-    return _sorted(table[table["split"] == EXTERNAL])
+    return _sorted(table[table["split"] != TRAIN])
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,7 +30,7 @@ class Manifest:
     """The description of a shard.
 
     Attributes:
-        split: "train", "external" or "test".
+        split: "train", "test" or the name of an external set.
         shard: name of the shard, "00003-of-00016".
         records: number of records.
         ids_sha256: `files.digest_of` the list of ids, in the order of the records.

@@ -47,7 +47,7 @@ class Shards:
         return sum(manifest.bytes for manifest in self.manifests) / max(1, self.count)
 
     def split(self, name: str) -> "Shards":
-        """The shards of one split: "train", "external" or "test"."""
+        """The shards of one split: "train", "test" or an external set."""
         indices = [index for index, manifest in enumerate(self.manifests) if manifest.split == name]
         return Shards(tuple(self.paths[index] for index in indices), tuple(self.manifests[index] for index in indices))
 

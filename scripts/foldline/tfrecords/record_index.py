@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO
 
 from foldline.dataset.class_columns import flags_cell
+from foldline.dataset.columns import Columns
 from foldline.dataset.labels import BINARY
 from foldline.dataset.record_cells import parse_record
-from foldline.dataset.sample_table import Columns
 from foldline.errors import FoldlineError, listing
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import Header, read_header
@@ -206,9 +206,9 @@ def _cells(features: Features, names: RecordNames, where: str) -> dict[str, str]
     elif names.target:
         cells[names.target] = _label(features, names, names.target, where)
     if names.group:
-        cells[names.group] = _name(features, names.feature(names.group), "dataset.group_column", where)
+        cells[names.group] = _group(features, names, names.group, where)
     for column in names.metadata:
-        if column in names.optional and names.feature(column) not in features:
+        if column in names.absent or (column in names.optional and names.feature(column) not in features):
             cells.setdefault(column, "")
             continue
         cells[column] = _text(features, names.feature(column), "dataset.metadata_columns", where, required=False)
@@ -239,6 +239,14 @@ def _label(features: Features, names: RecordNames, column: str, where: str) -> s
         if len(integers) == len(values):
             return names.labels.cell_from_values(integers)
     return _text(features, feature, "dataset.target_column", where)
+
+
+def _group(features: Features, names: RecordNames, column: str, where: str) -> str:
+    """Text of the group; "" if an external record has none."""
+    feature = names.feature(column)
+    if column in names.absent or (names.external and feature in features and not features[feature]):
+        return ""
+    return _name(features, feature, "dataset.group_column", where)
 
 
 def _flags(features: Features, names: RecordNames, where: str) -> str:

@@ -2,15 +2,17 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from foldline.dataset.cell_values import composed, is_missing
 from foldline.dataset.labels import Labels
+from foldline.dataset.own_labels import left_out_by
 from foldline.dataset.raw_table import read_raw_table
-from foldline.dataset.sample_table import PATH, label_code, other_spelling
-from foldline.errors import FoldlineError
+from foldline.dataset.sample_table import PATH, label_code, label_remedy, other_spelling
+from foldline.errors import FoldlineError, listing, problems_error
 from foldline.io import storage
 from foldline.tfrecords.channel_join import JoinedRecord
 from foldline.tfrecords.record_index import IndexedRecord, RecordNames
@@ -36,19 +38,47 @@ def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
 
 
 def label_cells(files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames) -> dict[str, str]:
-    """Every label of indexed records that is not missing, with the record where it occurs first.
+    """Every label of indexed records that is not missing and not in own words, with the record where it occurs first.
 
     Args:
         files: records by the path of their file.
         names: the features that were read.
     """
     first: dict[str, str] = {}
-    if names.target:
+    if names.target and names.own_labels is None:
         for file, records in files.items():
             for record in records:
                 if record.target not in first and not is_missing(record.target, names.missing):
                     first[record.target] = f"{file}, record {record.number}"
     return first
+
+
+def without_left_out(
+    files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames
+) -> tuple[dict[str, Sequence[IndexedRecord]], dict[str, int]]:
+    """The records without those that their labels leave out, and how many there are of each word.
+
+    Args:
+        files: records by the path of their file.
+        names: the features that were read.
+
+    Raises:
+        FoldlineError: no record is left.
+    """
+    words, left_out = names.own_labels, Counter[str]()
+    if not names.target or not words or None not in words.values():
+        return dict(files), {}
+    kept: dict[str, Sequence[IndexedRecord]] = {}
+    for file, records in files.items():
+        found = [left_out_by(record.target, words, names.labels) for record in records]
+        left_out.update(word for word in found if word is not None)
+        kept[file] = [record for record, word in zip(records, found, strict=True) if word is None]
+    if not any(kept.values()):
+        raise FoldlineError(
+            f"{listing(list(files), limit=3)}: dataset.external.{names.external}.labels leaves out all records; give a "
+            "word a class, or remove the set"
+        )
+    return kept, dict(sorted(left_out.items()))
 
 
 def with_codes(
@@ -67,17 +97,20 @@ def with_codes(
     if not names.target:
         return {file: list(records) for file, records in files.items()}
     codes: dict[str, str] = {}
+    problems: dict[str, str] = {}
     for file, records in files.items():
         for record in records:
-            if record.target in codes:
+            if record.target in codes or record.target in problems:
                 continue
             try:
                 codes[record.target] = label_code(record.target, names, labels)
             except FoldlineError as error:
-                raise FoldlineError(
+                problems[record.target] = (
                     f"{file}, record {record.number}: label {record.target!r} (feature {names.feature(names.target)}) "
-                    f"of id {record.id!r} {error}"
-                ) from None
+                    f"of id {record.id!r} {error}; {label_remedy(names, labels, [record.target], source='the records')}"
+                )
+    if problems:
+        raise problems_error(list(problems.values()))
     return {file: [replace(record, target=codes[record.target]) for record in files[file]] for file in files}
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.project import REPOSITORY
+from foldline.dataset.columns import Columns
 from foldline.dataset.label_arrays import label_array, label_codes
 from foldline.dataset.labels import BINARY_LABELS, Labels, check_labels, is_code, names_of
-from foldline.dataset.sample_table import Columns, read_rows
+from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 
 # The classes of the Human Protein Atlas.

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from foldline.dataset.columns import Columns
 from foldline.dataset.labels import Labels
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.dataset.sample_table import Columns, read_rows
+from foldline.dataset.sample_table import read_rows
 from foldline.dataset.submission import read_sample, write_submission
 from foldline.errors import FoldlineError
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from foldline.dataset.columns import Columns
 from foldline.dataset.labels import Labels
 from foldline.dataset.record_cells import RecordCells, parse_record
-from foldline.dataset.sample_table import Columns, Row, read_rows
+from foldline.dataset.sample_table import Row, read_rows
 from foldline.errors import FoldlineError
 
 COLUMNS = Columns(id="name", target="mark", group="patient", metadata=("sex", "age"))

@@ -71,7 +71,7 @@ def check(**changes: Any) -> None:
             "dataset.root is 'gs://bucket/data', but dataset.example is written to a local folder; set dataset.root",
         ),
         (
-            {"dataset__external": {"table": "old.csv", "images": "old/{id}.png"}},
+            {"dataset__external": {"old": {"table": "old.csv", "images": "old/{id}.png"}}},
             "dataset.example writes its own tables; remove dataset.external, and set dataset.test_table and",
         ),
         ({"dataset__sample_submission": None}, "dataset.example writes its own tables;"),

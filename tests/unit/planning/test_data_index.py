@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import tifffile
 from fixtures.channels import CHANNELS, write_channels
-from fixtures.images import write_dataset
+from fixtures.images import EXTERNAL, write_dataset
 from fixtures.project import REPOSITORY
 from fixtures.tfrecords import examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
@@ -41,7 +41,7 @@ def config(tmp_path: Path) -> dict[str, Any]:
     return configuration(
         tmp_path / "data",
         metadata_columns=["site"],
-        external={"table": "external.csv", "images": "images/{id}.png"},
+        external=EXTERNAL,
     )
 
 

@@ -20,12 +20,12 @@ from foldline.planning.dataset_section import (
     record_patterns,
     scan_settings,
     scored_classes_of,
-    splits_of,
     submission_columns,
     submission_form,
     submission_separator,
     table_arguments,
 )
+from foldline.planning.dataset_splits import splits_of
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"]}
 MOLES = {"kind": "multiclass", "classes": ["mole", "melanoma"]}
@@ -68,10 +68,10 @@ def test_only_columns_that_models_read_must_be_in_test_and_external_tables() -> 
     dataset = dataset_settings(
         metadata_columns=["age", "site", "sex"],
         metadata={"age": {"kind": "numeric"}},
-        external={"table": "old.csv", "images": "{id}.jpg", "columns": {"site": "place"}},
+        external={"old": {"table": "old.csv", "images": "{id}.jpg", "columns": {"site": "place"}}},
         test_columns={"id": "name"},
     )
-    test, external = columns_of(dataset, "test"), columns_of(dataset, "external")
+    test, external = columns_of(dataset, "test"), columns_of(dataset, "old")
     assert (test.required(), test.optional) == (["name", "age"], ("site", "sex"))
     assert (external.required(), external.optional) == (["id", "target", "age", "place"], ("sex",))
 
@@ -101,9 +101,9 @@ def test_a_split_has_a_table_and_images_or_record_patterns() -> None:
         root="gs://bucket/skin",
         train_records=["train*.tfrec"],
         test_images="test/{id}.jpg",
-        external={"table": "/old.csv", "images": "old/{id}.jpg"},
+        external={"old": {"table": "/old.csv", "images": "old/{id}.jpg"}},
     )
-    assert splits_of(dataset) == ["train", "test", "external"]
+    assert splits_of(dataset) == ["train", "test", "old"]
     assert splits_of(dataset_settings()) == ["train", "test"]
     assert [record_patterns(dataset, split) for split in splits_of(dataset)] == [["train*.tfrec"], None, None]
     assert [image_table(dataset, split) for split in splits_of(dataset)] == [
@@ -165,10 +165,11 @@ def test_the_scan_reads_a_table_as_the_plan_does() -> None:
 
 
 def test_only_labeled_splits_have_target_and_group() -> None:
-    dataset = dataset_settings(group_column="patient", metadata_columns=["age"], labels=MOLES)
+    old = {"old": {"table": "old.csv", "images": "{id}.jpg"}}
+    dataset = dataset_settings(group_column="patient", metadata_columns=["age"], labels=MOLES, external=old)
     train, test = columns_of(dataset, "train"), columns_of(dataset, "test")
     assert (train.target, train.group, train.labels.kind) == ("target", "patient", MULTICLASS)
-    assert columns_of(dataset, "external") == replace(train, optional=("age",))
+    assert columns_of(dataset, "old") == replace(train, optional=("age",), external="old")
     assert (test.id, test.target, test.group, test.labels) == ("id", None, None, BINARY_LABELS)
     assert test.metadata == train.metadata == ("age",)
 

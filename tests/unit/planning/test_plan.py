@@ -32,7 +32,7 @@ CONFIG: dict[str, Any] = {
         "metadata": {"age": {"kind": "numeric"}},
         "train_images": "images/{id}.png",
         "test_images": "images/{id}.png",
-        "external": {"table": "old.csv", "images": "old/{id}.png"},
+        "external": {"external": {"table": "old.csv", "images": "old/{id}.png"}},
     },
     "folds": {"count": 2},
     "models": {

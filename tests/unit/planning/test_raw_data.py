@@ -16,8 +16,10 @@ from fixtures.pictures import photograph, saved
 from fixtures.settings import dataset_settings
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.sample_table import read_rows
-from foldline.errors import FoldlineError
-from foldline.planning.dataset_section import columns_of
+from foldline.dataset.scan_config import ScanConfig
+from foldline.errors import FoldlineError, SeveralProblemsError
+from foldline.io.settings import build
+from foldline.planning.dataset_section import columns_of, scan_settings, table_arguments
 from foldline.planning.raw_data import RawData, read_raw_data
 
 
@@ -118,7 +120,7 @@ def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any
     rewrite(root / "train.csv", lambda rows: [rows[0], *([f"train{n}", *row[1:]] for n, row in enumerate(rows[1:]))])
     with pytest.raises(
         FoldlineError,
-        match=r"/images/\{id\}\.png \(dataset\.test_images\): id train0, train1, .* in both the train and the test",
+        match=r"/images/\{id\}\.png \(dataset\.test_images\): id train4 in both .*\n3 more ids in both",
     ):
         read(listed)
     data = read({**listed, "test_images": "images/s{id}.png"})
@@ -217,12 +219,12 @@ def with_external(dataset: dict[str, Any]) -> dict[str, Any]:
         (root / "old" / f"e{number}.png").write_bytes(saved(photograph(8 + number, 8), "PNG"))
         lines.append(f"{number % 2},arm,e{number},p{number}")
     (root / "old.csv").write_text("\n".join(lines))
-    return {**dataset, "external": {"table": "old.csv", "images": "old/{id}.png"}}
+    return dataset_settings(**{**dataset, "external": {"old": {"table": "old.csv", "images": "old/{id}.png"}}})
 
 
 def test_external_rows_are_read_like_training_rows(with_external: dict[str, Any]) -> None:
     data = read(with_external)
-    found = data.splits["external"]
+    found = data.splits["old"]
     assert [(s.row.id, s.row.target, s.row.group, s.row.metadata) for s in found] == [
         ("e0", "0", "p0", ("arm",)),
         ("e1", "1", "p1", ("arm",)),
@@ -230,8 +232,9 @@ def test_external_rows_are_read_like_training_rows(with_external: dict[str, Any]
     ]
     images = sorted((Path(with_external["root"]) / "old").iterdir())
     assert [sample.bytes for sample in found] == [path.stat().st_size for path in images]
-    assert data.tables["external"] == str(Path(with_external["root"]) / "old.csv")
-    assert columns_of(with_external, "external") == replace(columns_of(with_external, "train"), optional=("site",))
+    assert data.tables["old"] == str(Path(with_external["root"]) / "old.csv")
+    train = columns_of(with_external, "train")
+    assert columns_of(with_external, "old") == replace(train, optional=("site",), external="old")
     assert data.submission == read({**with_external, "external": None}).submission
 
 
@@ -242,7 +245,7 @@ def test_train_and_external_tables_have_the_same_patients_in_any_spelling(with_e
     rewrite(root / "old.csv", lambda rows: [rows[0], *([*row[:-1], f"{n}.0"] for n, row in enumerate(rows[1:]))])
     data = read(with_external)
     assert [sample.row.group for sample in data.splits["train"]] == [f"{number}" for number in range(8)]
-    assert [sample.row.group for sample in data.splits["external"]] == ["0", "1", "2"]
+    assert [sample.row.group for sample in data.splits["old"]] == ["0", "1", "2"]
 
 
 def write_labels(dataset: dict[str, Any], train: list[str], external: list[str]) -> dict[str, Any]:
@@ -258,10 +261,10 @@ def test_label_cells_of_train_and_external_rows_are_read_together(with_external:
     """External rows of 1 and 2 alone could be numbers from 0 or from 1."""
     data = read(write_labels(with_external, list("01201201"), list("121")))
     assert data.labels.reading == "class numbers from 0"
-    assert [sample.row.target for sample in data.splits["external"]] == ["010", "001", "010"]
+    assert [sample.row.target for sample in data.splits["old"]] == ["010", "001", "010"]
     data = read(write_labels(with_external, list("12312312"), list("121")))
     assert data.labels.reading == "class numbers from 1"
-    assert [sample.row.target for sample in data.splits["external"]] == ["100", "010", "100"]
+    assert [sample.row.target for sample in data.splits["old"]] == ["100", "010", "100"]
     with pytest.raises(FoldlineError, match=r"old\.csv, line 3: label 'scar' .* is not a class number from 0 to 2"):
         read(write_labels(with_external, list("01201201"), ["1", "scar", "2"]))
     with pytest.raises(
@@ -279,11 +282,11 @@ def test_label_cells_of_train_and_external_rows_are_read_together(with_external:
         ("1,arm,e9,p9", r"old\.csv, line 5: id 'e9': image .*e9\.png does not exist"),
         (
             "1,arm,s001,p9",
-            r"train\.csv, line 3 and .*old\.csv, line 5: id s001 in both the train and the external split",
+            r"train\.csv, line 3 and .*old\.csv, line 5: id s001 in both the train and the old split",
         ),
         (
             "1,arm,s009,p9",
-            r"test\.csv, line 3 and .*old\.csv, line 5: id s009 in both the test and the external split",
+            r"test\.csv, line 3 and .*old\.csv, line 5: id s009 in both the test and the old split",
         ),
     ],
 )
@@ -376,7 +379,7 @@ def test_one_split_can_have_records_and_another_images(records: dict[str, Any], 
         read(mixed)
     mixed |= {"metadata_columns": [], "sample_submission": None}
     data = read(mixed)
-    assert [len(data.splits[split]) for split in ("train", "test", "external")] == [8, 4, 3]
+    assert [len(data.splits[split]) for split in ("train", "test", "old")] == [8, 4, 3]
     assert {sample.file for sample in data.splits["test"]} == {f"{records['root']}/test00.tfrec"}
 
 
@@ -442,4 +445,117 @@ def test_a_missing_table_hides_no_other_one(dataset: dict[str, Any], absent: str
     for name in ("train.csv", absent):
         (Path(dataset["root"]) / name).unlink()
     with pytest.raises(FoldlineError, match=rf"2 problems\n.*train\.csv: no such table.*\n.*{absent}: no such table"):
+        read(dataset)
+
+
+def with_sets(dataset: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The set `old` with other keys, and a set `new` of two images with diagnoses and no patients."""
+    root = Path(dataset["root"])
+    (root / "new").mkdir()
+    for number in range(4):
+        (root / "new" / f"n{number}.png").write_bytes(saved(photograph(20 + number, 8), "PNG"))
+    # Left out: the third row has no image and no patient.
+    (root / "new.csv").write_text("name,dx,site,who\nn0,ill,arm,p0\nn1,well,leg,\nn9,scar,,\nn2,1,arm,NA\n")
+    new = {
+        "table": "new.csv",
+        "images": "new/{id}.png",
+        "columns": {"image_name": "name", "target": "dx", "patient_id": "who"},
+        "labels": {"ill": 1, "well": 0, "scar": None},
+    }
+    old = {"table": "old.csv", "images": "old/{id}.png"}
+    return dataset_settings(**{**dataset, "external": {"old": old, "new": {**new, **changes}}})
+
+
+def test_a_set_may_write_labels_in_its_own_words(with_external: dict[str, Any]) -> None:
+    data = read(with_sets(with_external))
+    assert list(data.splits) == ["train", "test", "new", "old"]
+    rows = data.splits["new"].rows
+    assert (list(rows.id), rows.target, list(rows.line)) == (["n0", "n1", "n2"], ["1", "0", "1"], [2, 3, 5])
+    # A row without a patient is a group of its own, with a name that no id has.
+    assert list(rows.group) == ["p0", "new/n1", "new/n2"]
+    assert data.left_out == {"new": {"scar": 1}}
+    assert [Path(path).name for path in data.splits["new"].images["path"]] == ["n0.png", "n1.png", "n2.png"]
+
+
+def test_the_scan_reads_the_rows_of_a_set_as_planning_does(with_external: dict[str, Any]) -> None:
+    dataset = with_sets(with_external, columns={"image_name": "name", "target": "dx", "patient_id": None, "site": None})
+    data = read(dataset)
+    config = build(
+        ScanConfig,
+        {**scan_settings(dataset, "new"), **table_arguments(dataset, "new", {})}
+        | {"root": dataset["root"], "table": data.tables["new"], "images": "new/{id}.png", "digest": ""},
+    )
+    rows = read_rows(config.table, config.columns())
+    assert rows == data.splits["new"].rows.rows()
+    assert [row.group for row in rows] == ["new/n0", "new/n1", "new/n2"]
+    assert {row.metadata for row in rows} == {("",)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"labels": {"ill": 1}}, r"new\.csv, line 3: label 'well' .* neither in `labels` nor one of the classes 0, 1"),
+        ({"labels": {"il": 1, "well": 0, "scar": 0}}, r"line 2: label 'ill' \(column dx\) of id 'n0' .* mean 'il'\?"),
+        (
+            {"labels": {"ill": 1}},
+            r"line 4: label 'scar'.*add the word to dataset\.external\.new\.labels, with its class",
+        ),
+        ({"labels": None}, r"new\.csv, line 2: label 'ill' \(column dx\) of id 'n0' is not 0 or 1"),
+        ({"labels": dict.fromkeys(["ill", "well", "scar", "1"])}, "labels leaves out all rows"),
+        ({"columns": {"image_name": "name", "target": "dx"}}, r"new\.csv: no column patient_id"),
+    ],
+)
+def test_wrong_rows_of_a_set_are_refused(changes: dict[str, Any], words: str, with_external: dict[str, Any]) -> None:
+    with pytest.raises(FoldlineError, match=words):
+        read(with_sets(with_external, **changes))
+
+
+def test_problems_of_all_sets_are_reported_together(with_external: dict[str, Any]) -> None:
+    dataset = with_sets(with_external)
+    root = Path(dataset["root"])
+    (root / "old.csv").write_text("target,site,image_name,patient_id\n0,arm,e0,p0\n1,leg,n0,p1\n2,leg,e2,p1\n")
+    (root / "old" / "n0.png").write_bytes((root / "old" / "e1.png").read_bytes())
+    (root / "new" / "n1.png").unlink()
+    with pytest.raises(SeveralProblemsError) as error:
+        read(dataset)
+    lines = "\n".join(error.value.problems)
+    assert re.search(r"new\.csv, line 3: id 'n1': image .* does not exist", lines)
+    assert re.search(r"old\.csv, line 4: label '2'", lines)
+
+
+def test_ids_of_all_sets_are_unique(with_external: dict[str, Any]) -> None:
+    dataset = with_sets(with_external)
+    root = Path(dataset["root"])
+    rewrite(root / "old.csv", lambda rows: [rows[0], [*rows[1][:2], "n0", "p0"], [*rows[2][:2], "n2", "p1"]])
+    (root / "old" / "n0.png").write_bytes((root / "new" / "n0.png").read_bytes())
+    (root / "old" / "n2.png").write_bytes((root / "old" / "e1.png").read_bytes())
+    with pytest.raises(SeveralProblemsError) as error:
+        read(dataset)
+    same, other = error.value.problems
+    where = r"new\.csv, line {} and .*old\.csv, line {}: id {} in both the new and the old split; "
+    assert re.search(where.format(2, 2, "n0") + "remove it from one of them", same)
+    assert re.search(where.format(5, 3, "n2") + "its images differ: rename it in one of them", other)
+
+
+def test_a_set_may_be_records(with_external: dict[str, Any]) -> None:
+    root = Path(with_external["root"])
+    rows = [(b"r0", b"ill", b"p0"), (b"r1", b"scar", b"p1"), (b"r2", b"well", None)]
+    records = [
+        {"name": name, "dx": label, "who": who, "image": saved(photograph(30 + number, 8), "PNG")}
+        for number, (name, label, who) in enumerate(rows)
+    ]
+    write_tfrecord(root / "new.tfrec", records)
+    columns = {"image_name": "name", "target": "dx", "patient_id": "who", "site": None}
+    dataset = with_sets(with_external, table=None, images=None, records=["new*.tfrec"], columns=columns)
+    data = read(dataset)
+    found = data.splits["new"]
+    assert (list(found.rows.id), list(found.rows.target)) == (["r0", "r2"], ["1", "0"])
+    assert list(found.rows.group) == ["p0", "new/r2"]
+    assert data.left_out == {"new": {"scar": 1}}
+    # The file is known by all of its records.
+    assert list(found.images["id"]) == ["r0", "r1", "r2"]
+    dataset["external"]["new"]["labels"] = {"il": 1}
+    with pytest.raises(
+        SeveralProblemsError, match=r"record 1: label 'ill' \(feature dx\) of id 'r0' .*did you mean 'il'"
+    ):
         read(dataset)

@@ -1,9 +1,11 @@
 """The tables of the report."""
 
+from dataclasses import replace
+
 import pandas as pd
 from fixtures.report_run import column_scores, report_run
 from foldline.evaluation.results import Score
-from foldline.report.tables import data_facts, external_counts, leak_tables, shown_columns, whiskers
+from foldline.report.tables import data_facts, external_sets, leak_tables, shown_columns, whiskers
 
 
 def test_devices_are_listed_with_their_number() -> None:
@@ -55,8 +57,15 @@ def test_pairs_with_external_images_have_rows_of_their_own() -> None:
     assert [row["id"] for row in tables["pairs"]] == ["e", "u", "t", "a", "e"]
 
 
-def test_external_rows_and_withheld_ones_are_counted() -> None:
-    assert external_counts(report_run(column_scores(0.9), external_folds=[-1, 1, 0, -1, 0]).folds) == (5, 3)
+def test_external_rows_are_counted_by_set() -> None:
+    run = report_run(column_scores(0.9), external_folds=[-1, 1, 0, -1, 0])
+    folds = pd.concat([run.folds, pd.DataFrame([("x", -1, "isic", "x")], columns=run.folds.columns)])
+    left_out = {"isic": {"": 2, "other": 1}}
+    assert external_sets(replace(run, folds=folds, left_out=left_out)) == [
+        {"name": "external", "rows": 5, "withheld": 3, "left_out": 0, "words": ""},
+        {"name": "isic", "rows": 1, "withheld": 0, "left_out": 3, "words": "empty 2, other 1"},
+    ]
+    assert external_sets(report_run(column_scores(0.9))) == []
 
 
 def test_whiskers_share_one_axis() -> None:

@@ -68,7 +68,7 @@ def test_train_images_are_compared_with_each_other(train: list[Path], tmp_path: 
 
 
 def test_test_images_are_compared_with_train_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
-    pairs = audit([unlabeled], tmp_path / "leaks.parquet", others={"train": train, "external": []}, split="test")
+    pairs = audit([unlabeled], tmp_path / "leaks.parquet", others={"train": train}, split="test")
     assert pairs == [
         ("y", "d", "train", "exact", 0, ""),
         ("z", "b", "train", "near", 1, ""),
@@ -78,7 +78,7 @@ def test_test_images_are_compared_with_train_images(train: list[Path], unlabeled
 def test_external_images_are_compared_with_train_images(train: list[Path], tmp_path: Path) -> None:
     rows = [("x", "0", "sha x", "ffff0000"), ("w", "1", "sha w", "1234"), ("v", "1", "sha w", "1234")]
     external = write_inventory(tmp_path / "4.parquet", rows)
-    pairs = audit([external], tmp_path / "leaks.parquet", others={"train": train, "external": []}, split="external")
+    pairs = audit([external], tmp_path / "leaks.parquet", others={"train": train}, split="external")
     assert pairs == [("v", "w", "external", "exact", 0, "yes"), ("x", "b", "train", "near", 0, "no")]
     reason = r"1 pair of equal images with different labels: x and b \(near, 0 bits\); correct the labels"
     with pytest.raises(FoldlineError, match=reason):

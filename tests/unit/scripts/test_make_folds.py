@@ -57,6 +57,7 @@ def written(
     pairs: list[tuple[str, str, str]] = (),
     *,
     external: pd.DataFrame | None = None,
+    other: pd.DataFrame | None = None,
     external_pairs: list[tuple[str, str, str]] = (),
     **changes: object,
 ) -> Path:
@@ -65,13 +66,14 @@ def written(
     paths = [folder / f"shard{number}.parquet" for number in range(len(shards))]
     for path, shard in zip(paths, shards, strict=True):
         write_table(shard, path, INVENTORY)
-    if external is not None:
-        write_table(external, folder / "external.parquet", INVENTORY)
+    sets = {name: table for name, table in {"external": external, "other": other}.items() if table is not None}
+    for name, table in sets.items():
+        write_table(table, folder / f"{name}.parquet", INVENTORY)
     inputs = Inputs(
         inventory=paths,
         leaks=write_pairs(folder / "leaks.parquet", pairs),
-        external_inventory=[] if external is None else [folder / "external.parquet"],
-        external_leaks=[] if external is None else [write_pairs(folder / "external_leaks.parquet", external_pairs)],
+        external_inventory={name: [folder / f"{name}.parquet"] for name in sets},
+        external_leaks=[] if not sets else [write_pairs(folder / "external_leaks.parquet", external_pairs)],
     )
     config = FoldsConfig(method="grouped", count=3, seed=7, stratify_by=("site",), class_names=("sick",))
     make_folds(inputs, folder / "folds.csv", replace(config, **changes))
@@ -164,7 +166,23 @@ def test_external_rows_have_the_fold_of_their_group_or_duplicates(
     assert group["e1"] == group["e2"] == group["s20"]
     assert list(fold[["e3", "e4"]]) == ["-1", "-1"]
     assert table.loc["e4", ["target", "site"]].tolist() == ["1", "leg"]
-    assert "5 external rows, 3 of them withheld while a fold is held out" in caplog.text
+    assert "external: 5 external rows, 3 of them withheld while a fold is held out" in caplog.text
+
+
+def test_rows_of_several_sets_are_related_by_way_of_each_other(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A duplicate of an external row that has the group of train rows belongs to their fold, whatever its set."""
+    caplog.set_level("INFO")
+    sets = {"external": external_of(("e0", "p03"), ("e1", "x")), "other": external_of(("o0", "y"), ("o1", "x"))}
+    path = written(tmp_path, [inventory], **sets, external_pairs=[("o0", "e0", "external")])
+    table = pd.read_csv(path, dtype=str).set_index("id")
+    of_sets = {"e0": "external", "e1": "external", "o0": "other", "o1": "other"}
+    assert dict(table["split"].drop(list(inventory["id"]))) == of_sets
+    fold_of_group = set(table.loc[table["group"] == "p03", "fold"])
+    assert fold_of_group == {table.loc["e0", "fold"]} == {table.loc["o0", "fold"]} != {"-1"}
+    assert list(table.loc[["e1", "o1"], "fold"]) == ["-1", "-1"]
+    assert "other: 2 external rows, 1 of them withheld while a fold is held out" in caplog.text
 
 
 def test_external_rows_do_not_count_for_the_size_of_a_fold(inventory: pd.DataFrame, tmp_path: Path) -> None:

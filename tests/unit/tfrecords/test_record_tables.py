@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
+from foldline.dataset.columns import Columns
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import Labels
-from foldline.dataset.sample_table import Columns, read_rows
+from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.tfrecords.record_index import RecordNames, index_file
 from foldline.tfrecords.record_tables import check_split, label_cells, read_locations, with_codes, write_split_table

@@ -1,0 +1,56 @@
+"""Labels of an external set, which are written in its own words.
+
+Standard library only, because the process that builds the DAG imports it.
+"""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from foldline.dataset.cell_values import canonical
+from foldline.dataset.labels import FLAGS, MULTILABEL, Labels
+from foldline.errors import FoldlineError, listing
+
+# Our class of each word of a set, in its canonical spelling; None for words whose rows are left out.
+Words = Mapping[str, str | None]
+
+
+def left_out_by(text: str, words: Words, labels: Labels) -> str | None:
+    """The word of a cell by which its row is left out; None if the row stays."""
+    return next((word for word in _words_of(text, labels) if word in words and words[word] is None), None)
+
+
+def own_label_code(text: str, words: Words, labels: Labels) -> str:
+    """Label code of a cell of an external set, see `labels`.
+
+    Args:
+        text: a word of `words` or one of our class names (0 or 1 without classes), or several with the separator
+            between them if `labels` are "multilabel". The one class of a soft label has all of it.
+        words: see `Words`; none of them may leave the row out.
+        labels: our labels. How cells of other tables are read does not matter.
+
+    Raises:
+        FoldlineError: a word is neither in `words` nor one of our classes, or as `Labels.code`.
+    """
+    names = labels.classes or ("0", "1")
+    index_of = {canonical(name): index for index, name in enumerate(names)}
+    indices = set()
+    for word in filter(None, _words_of(text, labels)):
+        index = index_of.get(canonical(str(words.get(word, word))))
+        if index is None:
+            close = difflib.get_close_matches(word, [*words, *index_of], n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            classes = listing(names, limit=30)
+            raise FoldlineError(f"has {word!r}, which is neither in `labels` nor one of the classes {classes}{hint}")
+        indices.add(index)
+    if not labels.classes:
+        if not indices:
+            raise FoldlineError("is empty")
+        return labels.code(str(indices.pop()))
+    flags = ["1" if index in indices else "0" for index in range(len(names))]
+    return replace(labels, cells=FLAGS).code(labels.separator.join(flags) if indices else "")
+
+
+def _words_of(text: str, labels: Labels) -> list[str]:
+    """Words of a cell, in canonical spelling."""
+    return [canonical(word) for word in (text.split(labels.separator) if labels.kind == MULTILABEL else [text])]

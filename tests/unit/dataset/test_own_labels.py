@@ -1,0 +1,65 @@
+"""Labels of external sets in their own words: what they mean in ours, and which rows they leave out."""
+
+import pytest
+from foldline.dataset.labels import BINARY_LABELS, MULTICLASS, MULTILABEL, SOFT, Labels
+from foldline.dataset.own_labels import left_out_by, own_label_code
+from foldline.errors import FoldlineError
+
+SKIN = Labels(kind=MULTICLASS, classes=("MEL", "NV", "3"))
+CELLS = Labels(kind=MULTILABEL, classes=("a|b", "c", "none"), exclusive="none", cells="numbers", first_number=1)
+WORDS = {"melanoma": "MEL", "nevus": "NV", "3": "NV", "scar": None, "4": "3"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "code"),
+    [
+        (SKIN, "melanoma", "100"),
+        (SKIN, "nevus", "010"),
+        (SKIN, "NV", "010"),
+        # The map wins over the classes, and 3.0 is 3.
+        (SKIN, "3.0", "010"),
+        (SKIN, "4", "001"),
+        (BINARY_LABELS, "1.0", "1"),
+        (BINARY_LABELS, "ill", "1"),
+        (BINARY_LABELS, "well", "0"),
+        (Labels(kind=SOFT), "ill", "1.0"),
+        (Labels(kind=SOFT, classes=("0", "1")), "ill", "0.0 1.0"),
+    ],
+)
+def test_words_and_class_names_give_codes(labels: Labels, text: str, code: str) -> None:
+    words = WORDS if labels is SKIN else {"ill": "1", "well": "0"}
+    assert own_label_code(text, words, labels) == code
+
+
+def test_a_cell_may_hold_several_words_of_a_class() -> None:
+    words = {"x": "a|b", "y": "a|b", "z": "c", "0": "none"}
+    assert [own_label_code(text, words, CELLS) for text in ("x|y", "z | x", "0", "c")] == ["100", "110", "001", "010"]
+    with pytest.raises(FoldlineError, match="contains 'none' together with another class"):
+        own_label_code("0|z", words, CELLS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "words"),
+    [
+        (
+            SKIN,
+            "melanom",
+            "has 'melanom', which is neither in `labels` nor one of the classes MEL, NV, 3; did you mean 'm",
+        ),
+        (SKIN, "mel", "has 'mel', which is neither"),
+        (SKIN, "", "is empty; each sample has one class"),
+        (CELLS, "", "is empty; set dataset.labels.empty to true"),
+        (BINARY_LABELS, "2", "has '2', which is neither in `labels` nor one of the classes 0, 1"),
+        (BINARY_LABELS, "", "is empty"),
+    ],
+)
+def test_other_words_are_refused(labels: Labels, text: str, words: str) -> None:
+    with pytest.raises(FoldlineError, match=words):
+        own_label_code(text, WORDS, labels)
+
+
+def test_a_word_without_a_class_leaves_the_row_out() -> None:
+    cells = {"scar": "scar", "nevus": None, "NV": None, "": None, "scar|nevus": None}
+    assert {text: left_out_by(text, WORDS, SKIN) for text in cells} == cells
+    assert left_out_by("c| 7.0", {"7": None}, CELLS) == "7"
+    assert left_out_by("", {"": None}, SKIN) == ""
