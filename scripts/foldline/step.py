@@ -105,6 +105,17 @@ def step(snakemake: Any, *, resumable: bool = False) -> Iterator[Step]:
 
 
 @contextlib.contextmanager
+def untracked_step(snakemake: Any) -> Iterator[None]:
+    """Run the body of a script that makes no output of the workflow: as `step`, without a key and a record."""
+    log = Path(snakemake.log[0]) if snakemake.log else None
+    remedy = memory_remedy("MODEL")
+    with _reported(remedy):
+        _start_log(log, "", resumable=False)
+        with watched(log, remedy=remedy):
+            yield
+
+
+@contextlib.contextmanager
 def _reported(remedy: str) -> Iterator[None]:
     """Log what ends the body early, and exit.
 

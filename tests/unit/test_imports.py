@@ -15,6 +15,7 @@ LAYERS = (
     ("input_pipeline", "report", "planning"),
     ("inference",),
     ("training",),
+    ("check",),
 )
 TENSORFLOW = {"runtime", "models", "input_pipeline", "inference", "training"}
 # Packages that cost start-up time: what the Snakemake process loads, once per job, imports none at its top level.

@@ -217,7 +217,7 @@ def test_an_environment_pins_what_its_scripts_import(name: str, repository: Path
     assert scripts
     modules = {path for script in scripts for path in reachable(repository / script) if path.suffix == ".py"}
     imported = {module.split(".")[0] for path in modules for module in imports_of(path)}
-    imported -= {*sys.stdlib_module_names, "foldline"}
+    imported -= {*sys.stdlib_module_names, "foldline", *(path.stem for path in (repository / "scripts").glob("*.py"))}
     pins = {re.sub("-", "_", pin) for pin in pins_of(repository / "envs" / f"{name}.yaml")}
     pins |= {"tensorflow", "tf_keras"} if name == "train-tpu" else set()
     wanted = {re.sub("-", "_", PACKAGE_OF.get(module, module)) for module in imported}

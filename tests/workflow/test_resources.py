@@ -11,8 +11,8 @@ from fixtures.forked import SERVER
 from fixtures.project import REPOSITORY, Project, with_environment
 
 NAMED = ("threads", "mem_mb", "runtime", "disk_mb")
-ON_CHIPS = {"train_fold", "predict_oof", "predict_test"}
-TARGETS = ["all", "results/export/ensemble/saved_model.pb", "results/export/a/fold0/saved_model.pb"]
+ON_CHIPS = {"check", "train_fold", "predict_oof", "predict_test"}
+TARGETS = ["all", "check", "results/export/ensemble/saved_model.pb", "results/export/a/fold0/saved_model.pb"]
 PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profiles/*/config.yaml"))
 
 
@@ -35,10 +35,10 @@ def rules_of(repository: Path) -> dict[str, str]:
 
 def test_every_rule_names_its_resources(repository: Path) -> None:
     rules = rules_of(repository)
-    assert len(rules) == 16
+    assert len(rules) == 17
     for name, text in rules.items():
         assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
-        assert re.search(r"^ +mem_mb=mem_mb_(per_attempt|for_batches)\(", text, re.MULTILINE), name
+        assert re.search(r"^ +mem_mb=mem_mb_(per_attempt|for_batches|for_largest_batch)\(", text, re.MULTILINE), name
         for resource in ("runtime", "disk_mb"):
             assert re.search(rf"^ +{resource}=", text, re.MULTILINE), f"{name}: {resource}"
         # In a job on another machine they would multiply the retries of the profile.
@@ -58,7 +58,7 @@ def test_resources_follow_the_configuration(new_project: Project) -> None:
     changed = resources_of_jobs(new_project, "--cores", "4", *config)
     assert {name for name, job in changed.items() if job.get("gpu") == 1 and job["tpu"] == 0} == ON_CHIPS
     # A GB, and the few kB of the shards.
-    assert {changed[rule]["disk_mb"] for rule in (*ON_CHIPS, "shard_records", "render_report")} == {1001}
+    assert {changed[rule]["disk_mb"] for rule in (*ON_CHIPS - {"check"}, "shard_records", "render_report")} == {1001}
 
 
 @pytest.mark.slow

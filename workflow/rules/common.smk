@@ -43,6 +43,7 @@ try:
     from foldline.errors import FoldlineError
     from foldline.images.options import memory_mb
     from foldline.io.system_errors import explained
+    from foldline.planning.check_settings import check_settings
     from foldline.planning.config_files import check_file
     from foldline.planning.config_reader import ConfigSource, read_config
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
@@ -235,6 +236,12 @@ def mem_mb_for_batches(mem_mb, *, mb_per_megapixel, batch_size):
     return memory
 
 
+def mem_mb_for_largest_batch(mem_mb, *, mb_per_megapixel):
+    """Memory in MB for training batches of all models, one model after the other; see `mem_mb_for_batches`."""
+    largest = max(model["batch_size"] * model["image_size"] ** 2 for model in config["models"].values())
+    return lambda wildcards, attempt: ceil(attempt * (mem_mb + mb_per_megapixel * largest / 1e6))
+
+
 def disk_mb_of_shards(splits):
     """Disk in MB for the shards of some splits with the image size of the wildcard `model`."""
     return lambda wildcards: RUN.plan.disk_mb(config["models"][wildcards.model]["image_size"], splits)
@@ -258,13 +265,18 @@ def job_files(job):
 def start_run():
     """Keep other runs out of this working directory, and put the plan where all jobs can read it.
 
-    A run that executes jobs calls this; a dry run does not.
+    A run that executes jobs calls this; a dry run does not. A check alone leaves everything as a dry run does.
     """
+    only_check = {job.rule for job in workflow.dag.needrun_jobs()} == {rules.check.rule}
+    models = set(MODELS) if only_check else models_to_train()
     try:
         if jobs_use_this_python():
             requirements.check_packages(config)
-            check_weights(config["models"], models_to_train())
-        RUN.start(models_to_train())
+            check_weights(config["models"], models)
+        if only_check:
+            RUN.start_check(models, local=workflow.local_exec)
+            return
+        RUN.start(models)
         OWNER.record(PATHS.beside_results(OWNER_FILE))
     except USER_ERRORS as error:
         raise WorkflowError(str(explained(error))) from None

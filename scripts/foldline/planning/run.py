@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from foldline.errors import counted, listing, problems_error
+from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
@@ -201,14 +201,41 @@ class Run:
         Raises:
             FoldlineError: a batch is larger than the training rows of a fold, or another run works in this directory.
         """
-        if error := batch_error(self.batch_problems, models):
-            raise error
+        self._check_batches(models)
         if self.lock is not None:
             self.lock.start()
             remove_leftovers(self.plan, self.paths.beside_results)
         self.plan.save(self.paths.beside_results(PLAN_FILE))
         if self.plan.config:
             storage.write_if_changed(self.paths.beside_results(WORDS_FILE), words_json(self.plan.config["dataset"]))
+
+    def start_check(self, models: Iterable[str], *, local: bool) -> None:
+        """Let other runs start in the working directory: a check changes nothing in it.
+
+        Args:
+            models: the models that are tried.
+            local: whether the job of the check is a child of this process, and needs no stored plan.
+
+        Raises:
+            FoldlineError: a batch is larger than the training rows of a fold, or the job would load a wrong plan.
+        """
+        self._check_batches(models)
+        if self.lock is None:
+            return
+        if local:
+            self.lock.release()
+        elif self.paths.private:
+            raise FoldlineError(
+                f"another run works in this directory ({self.lock.holder}), whose plan a job on another machine would "
+                "load; wait until it ends, check on this machine (without --executor), or check in another directory "
+                "(--directory DIRECTORY)"
+            )
+        else:
+            self.plan.save(self.paths.beside_results(PLAN_FILE))
+
+    def _check_batches(self, models: Iterable[str]) -> None:
+        if error := batch_error(self.batch_problems, models):
+            raise error
 
 
 def _with_found_words(config: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

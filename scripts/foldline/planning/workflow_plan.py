@@ -125,6 +125,17 @@ class WorkflowPlan:
         """Keyword arguments of a job's script."""
         return self.arguments[job_name(rule, wildcards)]
 
+    def job_names(self) -> list[tuple[str, dict[str, str]]]:
+        """Rule and wildcards of every job; a loaded plan has them as well."""
+        words = [name.split() for name in self.arguments]
+        return [(rule, dict(word.split("=", 1) for word in values)) for rule, *values in words]
+
+    def arguments_of(self, rule: str) -> list[tuple[dict[str, str], dict[str, Any]]]:
+        """Wildcards and keyword arguments of all jobs of a rule."""
+        return [
+            (wildcards, self.job_arguments(rule, wildcards)) for name, wildcards in self.job_names() if name == rule
+        ]
+
     def job_facts(self, rule: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
         """The `step.JobFacts` of a job."""
         return self.facts[job_name(rule, wildcards)]

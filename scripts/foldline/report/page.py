@@ -3,16 +3,14 @@
 import base64
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.thresholds import BEST_F1
 from foldline.report.captions import CAPTIONS
 from foldline.report.findings import findings
+from foldline.report.html import STYLE, environment
 from foldline.report.methods import methods
 from foldline.report.run import Run
 from foldline.report.tables import (
@@ -31,7 +29,6 @@ from foldline.report.tables import (
 TEMPLATE = "template.html"
 # Pixels of a figure per pixel of the page, so that figures are sharp on high-resolution screens and on paper.
 PIXELS = 1.35
-NO_VALUE, MINUS = "\u2013", "\u2212"
 SECTIONS = (
     ("summary", "Summary"),
     ("scores", "Scores"),
@@ -56,8 +53,9 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
         figures: PNG bytes by the names of `CAPTIONS`.
     """
     metrics = run.metrics
-    template = _environment().get_template(TEMPLATE)
+    template = environment().get_template(TEMPLATE)
     html: str = template.render(
+        style=STYLE,
         title=title,
         subtitle=f"{listing(list(metrics.scored_classes), limit=4)}: {counted(metrics.rows, 'labeled image')}, "
         + (counted(run.recipe.test_rows, "test image") if run.recipe.test_rows else "no test images"),
@@ -108,23 +106,6 @@ def _score_values(run: Run) -> dict[str, Any]:
         "reliability_name": columns.get(reliable, reliable),
         "subgroups": subgroups,
     }
-
-
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        score=lambda value: NO_VALUE if value is None else f"{value:.4f}",
-        signed=lambda value: NO_VALUE if value is None else f"{value:+.4f}".replace("-", MINUS),
-        whole=lambda value: f"{value:,}",
-        limit=lambda value: f"{value:.3f}",
-        percent=lambda value: f"{value:.1%}",
-    )
-    return environment
 
 
 def _figure(name: str, data: bytes) -> dict[str, Any]:

@@ -1,0 +1,55 @@
+"""What the check tries: the settings of the jobs of a run, from `planning.check_settings`."""
+
+from dataclasses import dataclass
+
+from foldline.dataset.scan_config import ScanConfig
+from foldline.inference.prediction_config import PredictionConfig
+from foldline.splits.class_weights import ClassWeightsConfig
+from foldline.splits.folds_config import FoldsConfig
+from foldline.tfrecords.shard_config import ShardConfig
+from foldline.training.fold_training import FoldSettings
+
+
+@dataclass(frozen=True)
+class FoldGroup:
+    """Folds of a model that have the same settings, so that one of them is tried for all.
+
+    Attributes:
+        folds: the folds.
+        settings: settings of the first one.
+    """
+
+    folds: tuple[int, ...]
+    settings: FoldSettings
+
+    @property
+    def name(self) -> str:
+        """Name of the training that is tried: "b3 fold 0"."""
+        return f"{self.settings.model} fold {self.settings.fold}"
+
+
+@dataclass(frozen=True)
+class CheckPlan:
+    """Settings of the steps.
+
+    Attributes:
+        scans: of the scan of each split; the digests are those of other shards.
+        folds: of the folds.
+        class_weights: of the class weights.
+        shards: of the shards, by image size and split: "224/test".
+        groups: of the trainings.
+        prediction: of the predictions.
+        jobs: number of jobs of each rule that a run without results has.
+        example: name of the example, if that is not on the disk yet; None if the data are there.
+        pinned: table of the rows of that example.
+    """
+
+    scans: dict[str, ScanConfig]
+    folds: FoldsConfig
+    class_weights: ClassWeightsConfig
+    shards: dict[str, ShardConfig]
+    groups: tuple[FoldGroup, ...]
+    prediction: PredictionConfig
+    jobs: dict[str, int]
+    example: str | None = None
+    pinned: str = ""

@@ -1,0 +1,41 @@
+"""Settings of the check: those of the jobs that it tries on a few rows (`check.plan.CheckPlan`), from the plan."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from foldline.io.files import digest_of
+from foldline.planning.workflow_plan import WorkflowPlan
+
+# Rules whose jobs run on request only.
+ON_REQUEST = ("export_model", "export_ensemble")
+# External sets come between these splits.
+ORDER = {"train": 0, "test": 2}
+
+
+def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]:
+    """Fields of `CheckPlan`.
+
+    Args:
+        plan: the plan of the run; a loaded one is enough.
+        pinned: table of the example if that is not on the disk yet; None if the data are there.
+    """
+    scans: dict[str, dict[str, Any]] = {}
+    for of, arguments in plan.arguments_of("scan_images"):
+        scans.setdefault(of["split"], arguments)
+    shards = {f"{of['size']}/{of['split']}": arguments for of, arguments in plan.arguments_of("shard_records")}
+    groups: dict[str, dict[str, Any]] = {}
+    for of, arguments in plan.arguments_of("train_fold"):
+        settings = {**arguments, "model": of["model"], "fold": int(of["fold"])}
+        group = groups.setdefault(digest_of([of["model"], arguments]), {"folds": [], "settings": settings})
+        group["folds"].append(int(of["fold"]))
+    return {
+        "scans": dict(sorted(scans.items(), key=lambda item: ORDER.get(item[0], 1))),
+        "folds": plan.arguments_of("make_folds")[0][1],
+        "class_weights": plan.arguments_of("class_weights")[0][1],
+        "shards": shards,
+        "groups": list(groups.values()),
+        "prediction": plan.arguments_of("predict_oof")[0][1]["prediction_config"],
+        "jobs": dict(Counter(rule for rule, _ in plan.job_names() if rule not in ON_REQUEST)),
+        **({"example": plan.arguments_of("example_data")[0][1]["example"], "pinned": str(pinned)} if pinned else {}),
+    }

@@ -1,0 +1,102 @@
+"""`snakemake check`: a few rows through all steps before a run, and nothing left but a log and a page."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from fixtures.images import write_config, write_dataset
+from fixtures.project import Project, copy_workflow
+from foldline.planning.run_lock import RunLock
+
+pytestmark = pytest.mark.slow
+
+# What a check leaves beside what a dry run leaves.
+LEFT = {"check.html", "logs/check.log"}
+IMAGE_MODEL = {"backbone": "efficientnet-lite0", "image_size": 32, "epochs": 1, "batch_size": 16}
+
+
+def tree(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Content and time of every file but Snakemake's own and the lock, which names the last process."""
+    return {
+        str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.is_relative_to(folder / ".snakemake") and path.name != "run.lock"
+    }
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with a model of metadata alone, in which nothing has run."""
+    folder = tmp_path_factory.mktemp("check")
+    copy_workflow(folder)
+    write_dataset(folder / "data")
+    path = folder / "config" / "config.yaml"
+    write_config(path)
+    config = yaml.safe_load(path.read_text())
+    del config["models"]["a"]
+    path.write_text(yaml.safe_dump(config))
+    return Project(folder)
+
+
+def test_a_check_leaves_what_a_dry_run_leaves(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    project.snakemake("-n")
+    before = tree(project.folder)
+    printed = project.snakemake("check").stderr
+    after = tree(project.folder)
+    assert after.keys() - before.keys() == LEFT
+    assert {name: content for name, content in after.items() if name in before} == before
+    assert list(tmp_path.iterdir()) == []
+    assert "train: 60 rows in 30 groups (data/train.csv)" in printed
+    assert "external: 8 rows" in printed
+    assert "test: 16 rows" in printed
+    assert re.search(r"train rows of each class: target \d+", printed)
+    assert "2 folds, rows of each: 30" in printed
+    assert "1 epoch in batches of 16, steps of a fold: 2, 2 folds" in printed
+    assert re.search(r"\b\d+ jobs \(.*2 train_fold.*\)", printed)
+    assert re.search(r"all together about [\d.]+ m?s .* and [\d.]+ [kM]B of disk", printed)
+
+
+def test_problems_of_all_models_are_in_one_report(project: Project) -> None:
+    """The page shows them too, and has the model that can be trained. A check runs again whenever it is requested."""
+    (project.folder / "wrong.h5").write_bytes(b"no weights")
+    models = {"a": IMAGE_MODEL | {"weights": "wrong.h5"}, "c": IMAGE_MODEL | {"weights": "wrong.h5", "dropout": 0.5}}
+    done = project.snakemake("check", "--config", f"models={json.dumps(models)}", check=False)
+    assert done.returncode == 1
+    printed = done.stdout + done.stderr
+    for model in models:
+        assert f"models.{model}, fold 0: wrong.h5" in printed
+    assert "Traceback" not in printed
+    page = (project.folder / "check.html").read_text()
+    assert page.count("wrong.h5: ") == 4
+    assert "There is no estimate" in page
+    assert "First losses" in page
+
+
+def test_a_check_works_beside_a_run(project: Project) -> None:
+    lock = RunLock(project.folder / ".foldline" / "run.lock")
+    lock.start()
+    before = tree(project.folder)
+    try:
+        printed = project.snakemake("check").stderr
+    finally:
+        lock.release()
+    assert "another run works in this directory" in printed
+    assert "no problem was found" in printed
+    after = tree(project.folder)
+    assert {name for name in after if after[name] != before.get(name)} <= LEFT
+
+
+def test_a_check_leaves_results_alone(finished_project: Project) -> None:
+    before = tree(finished_project.folder)
+    printed = finished_project.snakemake("check").stderr
+    after = tree(finished_project.folder)
+    (finished_project.folder / "check.html").unlink()
+    (finished_project.folder / "logs" / "check.log").unlink()
+    assert {name for name in after if after[name] != before.get(name)} == LEFT
+    assert "no problem was found" in printed
+    assert "Nothing to be done" in finished_project.snakemake().stderr
