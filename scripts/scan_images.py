@@ -26,6 +26,7 @@ from foldline.io.storage import is_url, join, listed_checksum
 from foldline.io.tables import INVENTORY, TEXT, write_table
 from foldline.io.workers import ordered_map
 from foldline.step import step
+from foldline.tfrecords.compressed_files import readable_records
 from foldline.tfrecords.image_sources import ScannedSample, scan_sample
 
 logger = logging.getLogger(__name__)
@@ -88,7 +89,8 @@ def scan(images: Sequence[Sequence[str]], config: ScanConfig, *, threads: int) -
     scan_one = functools.partial(
         scan_sample, image_feature=config.image_feature, gray=bool(config.channels), reading=config.reading
     )
-    return list(ordered_map(scan_one, images, workers=threads, chunk=16, name=listing))
+    with readable_records(images) as readable:
+        return list(ordered_map(scan_one, readable, workers=threads, chunk=16, name=listing))
 
 
 def inventory_table(

@@ -9,7 +9,7 @@ Parameters: settings, see `ShardConfig`.
 import functools
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -23,6 +23,7 @@ from foldline.io.storage import join
 from foldline.io.tables import INVENTORY, read_table
 from foldline.io.workers import ordered_map
 from foldline.step import step
+from foldline.tfrecords.compressed_files import readable_records
 from foldline.tfrecords.image_sources import SampleImages, record_images
 from foldline.tfrecords.manifests import Manifest, write_manifest
 from foldline.tfrecords.record_files import write_records
@@ -129,11 +130,13 @@ def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads
         reading=config.reading,
     )
     features = image_features(config.channels)
-    made = ordered_map(resize, sources, workers=threads, name=lambda source: listing(source.paths))
-    for row, resized in zip(rows.to_dict("records"), made, strict=True):
-        images = dict(zip(features, resized, strict=True))
-        metadata = {name: row[name] for name in config.metadata_columns}
-        yield encode_record(Record(row["id"], row["group"], images, row["target"], metadata))
+    with readable_records([source.paths for source in sources]) as paths:
+        readable = [replace(source, paths=of_source) for source, of_source in zip(sources, paths, strict=True)]
+        made = ordered_map(resize, readable, workers=threads, name=lambda source: listing(source.paths))
+        for row, resized in zip(rows.to_dict("records"), made, strict=True):
+            images = dict(zip(features, resized, strict=True))
+            metadata = {name: row[name] for name in config.metadata_columns}
+            yield encode_record(Record(row["id"], row["group"], images, row["target"], metadata))
 
 
 def _sample_images(name: str, path: str, sha256: str, config: ShardConfig) -> SampleImages:

@@ -21,7 +21,7 @@ from foldline.planning.dataset_section import (
 )
 from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, has_test, key_of, splits_of
 from foldline.planning.external_checks import external_problems
-from foldline.planning.target_checks import named_columns, rename_problems, target_problems
+from foldline.planning.target_checks import named_columns, record_id_problems, rename_problems, target_problems
 from foldline.planning.word_checks import word_problems
 
 # Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
@@ -39,6 +39,7 @@ def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
     return [
         target_problems(dataset),
         rename_problems(dataset),
+        record_id_problems(dataset),
         _column_problems(dataset),
         _label_problems(dataset),
         _submission_problems(dataset),

@@ -20,6 +20,8 @@ from foldline.planning.usable_values import UnusableValueError
 
 # Value of `dataset.test_labels`: the test table or the test records have the target column themselves.
 OWN = "own"
+# Value of `dataset.record_ids`: the file and the number of a record are its id.
+POSITION = "position"
 # Name of the table of these labels, made from test records.
 KNOWN_LABELS = "test_labels.csv"
 

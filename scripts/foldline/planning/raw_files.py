@@ -9,7 +9,8 @@ from foldline.planning.image_facts import LocalImages
 from foldline.planning.index_table import Columns, IndexTable, paths_of
 
 if TYPE_CHECKING:
-    from foldline.tfrecords.record_index import IndexedFile, RecordNames
+    from foldline.tfrecords.record_features import RecordNames
+    from foldline.tfrecords.record_index import IndexedFile
 
 # Columns of the data index that hold attributes of `record_index.IndexedRecord`.
 RECORD_COLUMNS = {

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import read_sample_table
 from foldline.errors import FoldlineError
+from foldline.images.options import ImageOptions
 from foldline.io import storage
-from foldline.planning.dataset_section import KNOWN_LABELS, columns_of, has_own_labels, record_patterns
+from foldline.planning.dataset_section import KNOWN_LABELS, POSITION, columns_of, has_own_labels, record_patterns
 from foldline.planning.dataset_splits import TEST, TRAIN, key_of
 from foldline.planning.index_table import joined
 from foldline.planning.raw_files import RawFiles, record_columns
@@ -28,7 +29,7 @@ class RecordSource:
     def __init__(self, dataset: Mapping[str, Any], split: str, record_tables: str, files: RawFiles):
         # Imported here: without TFRecord files Snakemake's Python needs none of these packages, and starts faster.
         try:
-            from foldline.tfrecords.record_index import RecordNames
+            from foldline.tfrecords.record_features import RecordNames
             from foldline.tfrecords.record_tables import check_split, without_left_out
         except ImportError as error:
             raise FoldlineError(
@@ -42,7 +43,13 @@ class RecordSource:
         self._known_labels = storage.join(record_tables, KNOWN_LABELS) if with_labels else None
         read = columns_of(dataset, TRAIN) if with_labels else self._columns
         read = replace(self._columns, target=read.target, labels=read.labels, target_columns=read.target_columns)
-        names = RecordNames(**vars(read), image=dataset["image_feature"], features=dataset["record_features"])
+        names = RecordNames(
+            **vars(read),
+            image=dataset["image_feature"],
+            features=dataset["record_features"],
+            ids_root=dataset["root"] if dataset["record_ids"] == POSITION else None,
+            reading=ImageOptions(**ImageOptions.settings(dataset)),
+        )
         self._names: RecordNames = names
         self._indexed = files.index_records(_record_files(dataset, split), names)
         indexed = {path: file.records for path, file in self._indexed.items()}

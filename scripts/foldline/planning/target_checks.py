@@ -6,8 +6,8 @@ from typing import Any
 from foldline.dataset.labels import AUTO, BINARY, FLAGS, SOFT
 from foldline.dataset.submission import LABELS
 from foldline.errors import listing
-from foldline.planning.dataset_section import class_names_of, column_names
-from foldline.planning.dataset_splits import external_sets, key_of
+from foldline.planning.dataset_section import POSITION, class_names_of, column_names, record_patterns
+from foldline.planning.dataset_splits import external_sets, key_of, splits_of
 
 
 def named_columns(dataset: Mapping[str, Any]) -> list[str]:
@@ -73,6 +73,24 @@ def _row_per_class_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         yield f"{where} with a label of 0 or 1; remove dataset.labels.cells and first_number"
     if dataset["submission"]["form"] == LABELS:
         yield f"{where}, in the submission too, but dataset.submission.form is 'labels'; set it to columns"
+
+
+def record_id_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each value that does not fit to records without ids."""
+    if dataset["record_ids"] != POSITION:
+        return
+    where = "config: dataset.record_ids is position, so files and numbers of records are ids"
+    if not any(record_patterns(dataset, split) for split in splits_of(dataset)):
+        yield f"{where}, but there are no TFRecords; remove record_ids, or set dataset.train_records"
+    if dataset["channels"]:
+        yield (
+            f"{where}, but dataset.channels joins records by the ids in dataset.record_name; set record_ids to feature"
+        )
+    if dataset["id_column"] in dataset["record_features"]:
+        yield (
+            f"{where}, but dataset.record_features names a feature for {dataset['id_column']!r}; remove it there, or "
+            "set record_ids to feature"
+        )
 
 
 def rename_problems(dataset: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 import google_crc32c
 
@@ -23,6 +23,18 @@ HEADER_BYTES, CHECKSUM_BYTES = 12, 4
 MAX_RECORD_BYTES = 2**31
 # A length may be anything: no more than this is allocated for bytes that a file may not have.
 READ_BYTES = 16 << 20
+
+
+class Readable(Protocol):
+    """A file, or what stands for one."""
+
+    def read(self, count: int, /) -> bytes:
+        """Read `count` bytes, or fewer at the end."""
+        ...
+
+
+# Makes an error from the number of a record, the byte at which it starts, and the problem.
+Broken = Callable[[int, int, str], FoldlineError]
 
 
 @dataclass(frozen=True)
@@ -40,13 +52,18 @@ def write_records(path: str | Path, records: Iterable[bytes]) -> WrittenFile:
     digest = hashlib.sha256()
     with atomic_write(path) as handle:
         for data in records:
-            length = struct.pack("<Q", len(data))
-            for block in (length + checksum(length), data, checksum(data)):
-                handle.write(block)
-                digest.update(block)
-                size += len(block)
+            framed = frame(data)
+            handle.write(framed)
+            digest.update(framed)
+            size += len(framed)
             count += 1
     return WrittenFile(count, size, digest.hexdigest())
+
+
+def frame(data: bytes) -> bytes:
+    """A serialized record as a TFRecord file has it: with its length and both checksums."""
+    length = struct.pack("<Q", len(data))
+    return b"".join((length, checksum(length), data, checksum(data)))
 
 
 def read_records(path: str | Path) -> Iterator[bytes]:
@@ -60,23 +77,20 @@ def read_records(path: str | Path) -> Iterator[bytes]:
             yield data
 
 
-def framed_records(handle: IO[bytes], broken: Callable[[int, str], FoldlineError]) -> Iterator[tuple[int, int, bytes]]:
+def framed_records(handle: Readable, broken: Broken) -> Iterator[tuple[int, int, bytes]]:
     """Yield number (from 1), offset in bytes and serialized bytes of each record.
 
     Args:
         handle: a TFRecord file, at byte 0.
-        broken: makes the error from the number of a record and the problem.
+        broken: makes the error from the number of a record, the byte at which it starts, and the problem.
     """
-    offset = 0
-    for number, length in _lengths(handle, broken):
+    for number, offset, length in _lengths(handle, broken):
         data = _read(handle, length + CHECKSUM_BYTES)
         if len(data) < length + CHECKSUM_BYTES:
-            raise broken(number, "is truncated")
+            raise broken(number, offset, "is truncated")
         if checksum(data[:length]) != data[length:]:
-            raise broken(number, "does not match its checksum")
-        offset += HEADER_BYTES
-        yield number, offset, data[:length]
-        offset += length + CHECKSUM_BYTES
+            raise broken(number, offset, "does not match its checksum")
+        yield number, offset + HEADER_BYTES, data[:length]
 
 
 def count_records(path: str | Path) -> int:
@@ -88,9 +102,9 @@ def count_records(path: str | Path) -> int:
     number = 0
     with open_file(path) as handle:
         size = os.fstat(handle.fileno()).st_size
-        for number, length in _lengths(handle, partial(_broken, path)):
+        for number, offset, length in _lengths(handle, partial(_broken, path)):
             if handle.seek(length + CHECKSUM_BYTES, 1) > size:
-                raise _broken(path, number, "is truncated")
+                raise _broken(path, number, offset, "is truncated")
     return number
 
 
@@ -100,22 +114,23 @@ def checksum(data: bytes) -> bytes:
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
-def _lengths(handle: IO[bytes], broken: Callable[[int, str], FoldlineError]) -> Iterator[tuple[int, int]]:
-    """Yield number (from 1) and length in bytes of each record, with the handle at the first byte of the record."""
-    number = 0
+def _lengths(handle: Readable, broken: Broken) -> Iterator[tuple[int, int, int]]:
+    """Yield number (from 1), first byte of its header and length of each record, with the handle behind the header."""
+    number = offset = 0
     while header := handle.read(HEADER_BYTES):
         number += 1
         if len(header) < HEADER_BYTES:
-            raise broken(number, "is truncated in its header")
+            raise broken(number, offset, "is truncated in its header")
         if checksum(header[:8]) != header[8:]:
-            raise broken(number, "has a length that does not match its checksum")
+            raise broken(number, offset, "has a length that does not match its checksum")
         (length,) = struct.unpack("<Q", header[:8])
         if length >= MAX_RECORD_BYTES:
-            raise broken(number, f"has a length of {length} bytes, but records are smaller than 2 GiB")
-        yield number, length
+            raise broken(number, offset, f"has a length of {length} bytes, but records are smaller than 2 GiB")
+        yield number, offset, length
+        offset += HEADER_BYTES + length + CHECKSUM_BYTES
 
 
-def _read(handle: IO[bytes], count: int) -> bytes:
+def _read(handle: Readable, count: int) -> bytes:
     """Read `count` bytes, or fewer at the end of the file, in blocks: memory follows the file, not the count."""
     blocks = []
     while count > 0 and (block := handle.read(min(count, READ_BYTES))):
@@ -124,5 +139,7 @@ def _read(handle: IO[bytes], count: int) -> bytes:
     return blocks[0] if len(blocks) == 1 else b"".join(blocks)
 
 
-def _broken(path: str | Path, number: int, problem: str) -> FoldlineError:
-    return FoldlineError(f"{path}: record {number} {problem}; remove the file and run the workflow again")
+def _broken(path: str | Path, number: int, offset: int, problem: str) -> FoldlineError:
+    return FoldlineError(
+        f"{path}: record {number} {problem} (it starts at byte {offset}); remove the file and run the workflow again"
+    )

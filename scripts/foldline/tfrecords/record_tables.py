@@ -12,10 +12,12 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.own_labels import left_out_by
 from foldline.dataset.raw_table import read_raw_table
 from foldline.dataset.sample_table import PATH, label_code, label_remedy, other_spelling
+from foldline.dataset.soft_labels import log_soft_labels
 from foldline.errors import FoldlineError, listing, problems_error
 from foldline.io import storage
 from foldline.tfrecords.channel_join import JoinedRecord
-from foldline.tfrecords.record_index import IndexedRecord, RecordNames
+from foldline.tfrecords.record_features import RecordNames
+from foldline.tfrecords.record_index import IndexedRecord
 
 
 def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
@@ -111,6 +113,10 @@ def with_codes(
                 )
     if problems:
         raise problems_error(list(problems.values()))
+    if labels.is_soft and names.own_labels is None:
+        for file, records in files.items():
+            cells = [record.target for record in records]
+            log_soft_labels(file, cells, codes, labels.separator if labels.classes else None)
     return {file: [replace(record, target=codes[record.target]) for record in files[file]] for file in files}
 
 
@@ -124,7 +130,7 @@ def write_split_table(
             `path` with the location of the record.
         files: records with label codes, or joined ones, by the name of their file in the table.
         names: the features that were read, with the reading of the labels; the columns have the names of
-            `names.names()`.
+            `names.names()`. Without metadata columns, the metadata of records are left out.
 
     Raises:
         FoldlineError: a feature has the name of the column `path`.
@@ -137,7 +143,8 @@ def write_split_table(
     lines = []
     for file, records in files.items():
         for record in records:
-            cells = dict(zip(names.metadata, record.metadata, strict=True)) | {names.id: record.id}
+            metadata = record.metadata if names.metadata else ()
+            cells = dict(zip(names.metadata, metadata, strict=True)) | {names.id: record.id}
             if names.target:
                 cells[names.target] = names.labels.text(record.target)
             if names.group:

@@ -42,8 +42,9 @@ from foldline.errors import FoldlineError
 from foldline.models.torch_weights import read_torch_weights
 from foldline.models.weights_file import load_weights, save_weights
 from foldline.tfrecords.example_proto import decode_example, encode_example
+from foldline.tfrecords.record_features import RecordNames
 from foldline.tfrecords.record_files import checksum, count_records, read_records
-from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_index import index_file
 
 COUNT, SEED = 2000, 1
 # For one file, beside what the process has already.

@@ -13,6 +13,11 @@ from foldline.planning.dataset_checks import RESERVED
 from foldline.tfrecords.records import feature_kinds
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"], "exclusive": "Negative"}
+RECORDS: dict[str, Any] = {
+    "dataset__record_ids": "position",
+    "dataset__train_images": None,
+    "dataset__train_records": ["train*.tfrec"],
+}
 ONE_HOT: dict[str, Any] = {
     "dataset__target_column": None,
     "dataset__target_columns": ["a", "b"],
@@ -161,6 +166,15 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     ("changes", "message"),
     [
         ({"dataset__labels": {"kind": "multilabel", "classes": ["a"]}}, "at least two classes"),
+        ({"dataset__record_ids": "position"}, "dataset.record_ids is position, so files and numbers of records are"),
+        (
+            RECORDS | {"dataset__channels": ["red", "green"], "dataset__test_images": "{id}_{channel}.png"},
+            "but dataset.channels joins records by the ids in dataset.record_name; set record_ids to feature",
+        ),
+        (
+            RECORDS | {"dataset__record_features": {"image_name": "name"}},
+            "but dataset.record_features names a feature for 'image_name'; remove it there, or set record_ids to",
+        ),
         (
             {"dataset__labels": {"kind": "soft"}, "models__lite0__loss": {"name": "focal"}},
             "models.lite0.loss.name is focal, but dataset.labels.kind is soft, and the focal loss is not smallest at",

@@ -418,7 +418,7 @@ def test_records_may_hold_images_of_several_sizes(records: dict[str, Any]) -> No
 
 
 def test_packages_that_records_need_are_named(records: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "foldline.tfrecords.record_index", None)
+    monkeypatch.setitem(sys.modules, "foldline.tfrecords.record_tables", None)
     with pytest.raises(FoldlineError, match=r"dataset\.train_records: .* needs google-crc32c and pillow"):
         read(records)
 

@@ -23,7 +23,8 @@ from foldline.images.perceptual_hash import hash_array, perceptual_hash
 from foldline.images.picture import Picture
 from foldline.io.tables import INVENTORY, read_table
 from foldline.tfrecords import image_sources
-from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_features import RecordNames
+from foldline.tfrecords.record_index import index_file
 from foldline.tfrecords.record_tables import write_split_table
 from PIL import Image
 from scan_images import scan_images

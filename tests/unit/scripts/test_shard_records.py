@@ -19,8 +19,9 @@ from foldline.io.files import digest_of, sha256_of_file
 from foldline.io.tables import INVENTORY, read_table, write_table
 from foldline.tfrecords.manifests import Manifest, read_manifest
 from foldline.tfrecords.open_shards import check_shards
+from foldline.tfrecords.record_features import RecordNames
 from foldline.tfrecords.record_files import read_records
-from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_index import index_file
 from foldline.tfrecords.record_tables import write_split_table
 from foldline.tfrecords.records import Record, decode_record, feature_kinds
 from foldline.tfrecords.shard_config import ShardConfig

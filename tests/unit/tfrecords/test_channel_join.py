@@ -14,8 +14,9 @@ from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError
 from foldline.tfrecords.channel_join import JoinedRecord, join_channels
 from foldline.tfrecords.example_proto import decode_example
+from foldline.tfrecords.record_features import RecordNames
 from foldline.tfrecords.record_files import read_records
-from foldline.tfrecords.record_index import RecordNames, index_files
+from foldline.tfrecords.record_index import index_files
 
 NAMES = RecordNames("image_name", "target", None, ())
 FORM = "{id}_{channel}"

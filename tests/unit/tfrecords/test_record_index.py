@@ -7,6 +7,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import pytest
 from fixtures.pictures import photograph, saved
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.errors import FoldlineError
+from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.runtime.tensorflow import tf
+from foldline.tfrecords.record_features import RecordNames
 from foldline.tfrecords.record_files import write_records
-from foldline.tfrecords.record_index import RecordNames, index_file, index_files
+from foldline.tfrecords.record_index import index_file, index_files
 from foldline.tfrecords.record_location import RecordLocation, read_image
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
@@ -93,10 +96,34 @@ def test_labels_groups_and_ids_of_other_kinds_become_text(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("compression", ["GZIP", "ZLIB"])
-def test_a_compressed_file_is_reported(compression: str, tmp_path: Path) -> None:
-    path = write_tfrecord(tmp_path / "train.tfrec", examples(2), compression=compression)
-    with pytest.raises(FoldlineError, match=r"train\.tfrec: the file is compressed \(gzip or zlib\); decompress it"):
-        index_file(path, NAMES)
+def test_a_compressed_file_is_read_like_its_content(compression: str, tmp_path: Path) -> None:
+    """Recognized by its content, whatever its name."""
+    plain = index_file(write_tfrecord(tmp_path / "plain.tfrec", examples(5)), NAMES)
+    assert index_file(write_tfrecord(tmp_path / "a.tfrec", examples(5), compression=compression), NAMES) == plain
+
+
+def test_images_may_have_any_size_and_format(tmp_path: Path) -> None:
+    images = [saved(photograph(40, 20 + 3 * n), kind) for n, kind in enumerate(["JPEG", "PNG", "WEBP", "TIFF", "BMP"])]
+    records = [features | {"image": image} for features, image in zip(examples(5), images, strict=True)]
+    indexed = index_file(write_tfrecord(tmp_path / "a.tfrec", records), NAMES)
+    assert [(record.width, record.height) for record in indexed] == [(20 + 3 * n, 40) for n in range(5)]
+
+
+def test_images_are_read_by_the_options_of_the_data_set(tmp_path: Path) -> None:
+    path = write_tfrecord(tmp_path / "a.tfrec", examples(2, size=40))
+    with pytest.raises(FoldlineError, match=r"record 1, id 'ISIC_0000': feature 'image' .*megapixels"):
+        index_file(path, replace(NAMES, reading=ImageOptions(max_megapixels=0.001)))
+
+
+def test_records_without_ids_get_them_from_file_and_position(tmp_path: Path) -> None:
+    """Unlike the number of a file, the path in the data set tells files of several folders apart."""
+    (tmp_path / "train").mkdir()
+    records = [{"image": features["image"]} for features in examples(3)]
+    inside = write_tfrecord(tmp_path / "train" / "a.tfrec", records)
+    names = RecordNames("id", None, None, ids_root=str(tmp_path))
+    assert [record.id for record in index_file(inside, names)] == [f"train/a.tfrec/{number}" for number in (1, 2, 3)]
+    outside = replace(names, ids_root=str(tmp_path / "elsewhere"))
+    assert [record.id for record in index_file(inside, outside)] == [f"a.tfrec/{number}" for number in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +133,7 @@ def test_a_compressed_file_is_reported(compression: str, tmp_path: Path) -> None
         (flip(0), "record 1 has a length that does not match its checksum"),
         (flip(500), "record 1 does not match its checksum"),
         (flip(-1), "record 5 does not match its checksum"),
-        (lambda data: data[:-1], "record 5 is truncated; download"),
+        (lambda data: data[:-1], r"record 5 is truncated \(it starts at byte 4828\); download"),
         (lambda data: data[:5], "record 1 is truncated in its header"),
         (lambda data: data + b"\0\0\0", "record 6 is truncated in its header"),
         (lambda data: b"", "the file is empty"),
@@ -138,15 +165,22 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
             without("image"),
             r"id 'ISIC_0001': no feature 'image' \(dataset\.image_feature\); the record has age_approx, ",
         ),
-        (without("image_name"), r"no feature 'image_name' \(dataset\.id_column\); the record has age_approx, anatom"),
+        (
+            without("image_name"),
+            r"no feature 'image_name' \(dataset\.id_column\); the record has age_approx, .*; if "
+            "records have no ids, set dataset.record_ids to position",
+        ),
         (without("target"), r"id 'ISIC_0001': no feature 'target' \(dataset\.target_column\)"),
         (without("patient_id"), r"no feature 'patient_id' \(dataset\.group_column\)"),
         (without("sex"), r"no feature 'sex' \(dataset\.metadata_columns\)"),
         (with_value(image=3), "id 'ISIC_0001': feature 'image' holds a number, not an image"),
-        (with_value(image=b"text"), "feature 'image' is not a JPEG or PNG: not a readable"),
-        (with_value(image=saved(photograph(8, 8), "WEBP")), "feature 'image' is a WEBP, not a JPEG or PNG"),
+        (with_value(image=b"text"), "feature 'image' is not an image that can be used: not a readable"),
         (with_value(image=None), r"feature 'image' \(dataset\.image_feature\) holds 0 values, but needs one"),
         (with_value(target=None), "'target' .* holds 0 values"),
+        (
+            with_value(target=[0, 1]),
+            "'target' .* holds 2 values, but labels of the kind binary need one; set dataset.l",
+        ),
         (with_value(sex=[1, 0]), r"feature 'sex' \(dataset\.metadata_columns\) holds 2 values"),
         (with_value(patient_id=b"NA"), r"the group \(feature patient_id\) of id 'ISIC_0001' is 'NA'"),
         (with_value(image_name=b""), r"the id \(feature image_name\) is empty"),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.images.errors import UnusableImageError
-from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_features import RecordNames
+from foldline.tfrecords.record_index import index_file
 from foldline.tfrecords.record_location import RecordLocation, read_image
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))

@@ -12,7 +12,8 @@ from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
-from foldline.tfrecords.record_index import RecordNames, index_file
+from foldline.tfrecords.record_features import RecordNames
+from foldline.tfrecords.record_index import index_file
 from foldline.tfrecords.record_tables import check_split, label_cells, read_locations, with_codes, write_split_table
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
@@ -53,6 +54,14 @@ def test_the_table_of_a_split_is_sorted_and_written_once(tmp_path: Path) -> None
     assert table.stat().st_mtime_ns == 1
     write_split_table(table, {"b.tfrec": early}, NAMES)
     assert len(table.read_text().splitlines()) == 3
+
+
+def test_a_table_of_labels_alone_has_no_metadata(tmp_path: Path) -> None:
+    """The known labels of test records, which have metadata columns."""
+    records = index_file(write_tfrecord(tmp_path / "a.tfrec", examples(2)), NAMES)
+    write_split_table(tmp_path / "labels.csv", {"a.tfrec": records}, replace(NAMES, group=None, metadata=()))
+    lines = (tmp_path / "labels.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines] == [["image_name", "target"], ["ISIC_0000", "0"], ["ISIC_0001", "1"]]
 
 
 def test_a_feature_with_the_name_of_the_path_column_is_refused(tmp_path: Path) -> None:
@@ -120,9 +129,66 @@ def test_labels_of_records_are_names_numbers_or_one_bit_for_each_class(
     assert [row.target for row in read_rows(tmp_path / "train.csv", columns)] == codes
 
 
+SHARES = Labels("soft", ("red", "green", "blue"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "values", "codes"),
+    [
+        (Labels(), (0.0, 1.0, 1), ["0", "1", "1"]),
+        (replace(COLORS, exclusive=None), ([0.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]), ["0110", "0000"]),
+        (replace(COLORS, exclusive=None), ([b"red", b"blue"], [b"green"], b"", None), ["1010", "0100", "0000", "0000"]),
+        (Labels("multiclass", ("a", "b", "c")), ([0, 1, 0], [1.0, 0.0, 0.0]), ["010", "100"]),
+        (Labels("multiclass", ("a", "b", "c")), (b"b", [b"a"]), ["010", "100"]),
+        (Labels("multiclass", ("a", "b", "c")), (0.0, 2.0, 1), ["100", "001", "010"]),
+        (SHARES, ([0.2, 0.3, 0.5], [1, 2, 1]), ["0.2 0.3 0.5", "0.25 0.5 0.25"]),
+        (Labels("soft"), (0.3, 1), ["0.3", "1.0"]),
+    ],
+)
+def test_labels_of_records_may_have_any_type(
+    labels: Labels, values: tuple[Any, ...], codes: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As floats, one-hot or multi-hot lists, lists of names, and lists of shares."""
+    made = [features | {"target": value} for features, value in zip(examples(len(values)), values, strict=True)]
+    names = RecordNames("image_name", "target", None, (), labels=labels)
+    indexed = {"train.tfrec": index_file(write_tfrecord(tmp_path / "train.tfrec", made), names)}
+    labels = resolve(labels, label_cells(indexed, names))
+    found = with_codes(indexed, names, labels)
+    assert [record.target for record in found["train.tfrec"]] == codes
+    assert ("of 1 row do not sum to 1 but to 4 to 4" in caplog.text) == ([1, 2, 1] in values)
+    write_split_table(tmp_path / "train.csv", found, replace(names, labels=labels))
+    columns = Columns("image_name", "target", None, labels=labels)
+    assert [row.target for row in read_rows(tmp_path / "train.csv", columns)] == codes
+
+
+def test_a_name_with_the_separator_is_refused(tmp_path: Path) -> None:
+    names = RecordNames("image_name", "target", None, (), labels=COLORS)
+    path = write_tfrecord(tmp_path / "a.tfrec", [examples(1)[0] | {"target": [b"red", b"green|blue"]}])
+    with pytest.raises(
+        FoldlineError, match=r"has the value 'green\|blue', which contains '\|'; set dataset\.labels\.sep"
+    ):
+        index_file(path, names)
+
+
 @pytest.mark.parametrize(
     ("value", "labels", "words"),
     [
+        (37.5, Labels(), r"record 2: label '37\.5' .* is not 0 or 1; these are measurements, and regression is not"),
+        (
+            0.25,
+            Labels(),
+            "record 2: .*; regression is not supported; if these are probabilities, set dataset.labels.kin",
+        ),
+        (
+            [1.0, -2.0, 0.0],
+            SHARES,
+            r"record 2: label '1\.0\|-2\.0\|0\.0' .* has '-2\.0' for green, which is not a number",
+        ),
+        (
+            [1, 2],
+            SHARES,
+            r"record 2: label '1\|2' .* is not a list of 3 numbers, one for each class; the cells are read",
+        ),
         (2, Labels(), r"record 2: label '2' \(feature target\) of id 'ISIC_0001' is not 0 or 1"),
         (b"malignant", Labels(), "record 2: label 'malignant'"),
         (b"NA", Labels(), "record 2: label 'NA' .* counts as missing"),
@@ -134,7 +200,7 @@ def test_a_label_that_is_not_allowed_is_named_with_its_record(
 ) -> None:
     first, second = examples(2)
     names = RecordNames("image_name", "target", None, (), labels=labels)
-    made = [first | {"target": 1}, second | {"target": value}]
+    made = [first | {"target": [1, 1, 1] if labels.is_soft else 1}, second | {"target": value}]
     indexed = {"train.tfrec": index_file(write_tfrecord(tmp_path / "train.tfrec", made), names)}
     with pytest.raises(FoldlineError, match=rf"train\.tfrec, {words}"):
         with_codes(indexed, names, labels)
