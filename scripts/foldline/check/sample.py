@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
+from foldline.dataset.soft_labels import hard_code
 from foldline.splits.fold_membership import NO_FOLD, TRAIN, external_rows
 
 MOST_ROWS = 64
@@ -15,6 +16,8 @@ TEST_ROWS, EXTERNAL_ROWS = 16, 8
 
 def labeled_sample(folds: pd.DataFrame, *, has_test: bool) -> pd.DataFrame:
     """Some rows of every label: the first of each label by id, then the second of each label, and so on.
+
+    A soft label counts as the class with its largest share.
 
     Args:
         folds: fold table (`tables.FOLDS`).
@@ -27,9 +30,10 @@ def labeled_sample(folds: pd.DataFrame, *, has_test: bool) -> pd.DataFrame:
     external = external.groupby("split").head(max(1, EXTERNAL_ROWS // max(1, external["split"].nunique())))
     count = MOST_ROWS - len(external) - (TEST_ROWS if has_test else 0)
     train = folds[folds["split"] == TRAIN].sort_values("id", kind="stable")
-    turn = train.groupby("target").cumcount()
-    chosen = train.assign(turn=turn).sort_values(["turn", "target"], kind="stable").head(count)
-    return pd.concat([chosen.drop(columns="turn"), external]).sort_values("id", ignore_index=True)
+    train = train.assign(label=train["target"].map(hard_code))
+    turn = train.groupby("label").cumcount()
+    chosen = train.assign(turn=turn).sort_values(["turn", "label"], kind="stable").head(count)
+    return pd.concat([chosen.drop(columns=["turn", "label"]), external]).sort_values("id", ignore_index=True)
 
 
 def trial_folds(sample: pd.DataFrame, *, fold: int, other: int, class_names: Sequence[str]) -> pd.DataFrame:

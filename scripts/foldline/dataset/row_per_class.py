@@ -14,6 +14,8 @@ from foldline.dataset.raw_table import RawTable
 from foldline.errors import FoldlineError, listing
 
 ID, CLASS = "{id}", "{class}"
+# Most classes of a form that is guessed.
+MOST_GUESSED = 100
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,23 @@ class RowPerClass:
         # As short as possible, so that the longest class that fits is found.
         groups = {ID: "(?P<id>.+?)", CLASS: f"(?P<class>{classes})"}
         return re.compile("".join(groups.get(part) or re.escape(part) for part in self._parts), re.DOTALL)
+
+
+def guessed_form(ids: Sequence[str]) -> RowPerClass | None:
+    """The form of ids that look like those of a table with one row per sample and class; None if they do not.
+
+    Every sample then has the same 2 to `MOST_GUESSED` words after the last `_` or `-`, and there are several samples.
+    """
+    for separator in "_-":
+        parts = [name.rpartition(separator) for name in ids]
+        words: dict[str, set[str]] = {}
+        for sample, _, word in parts:
+            words.setdefault(sample, set()).add(word)
+        first = next(iter(words.values()), set())
+        is_likely = "" not in words and len(words) > 1 and 2 <= len(first) <= MOST_GUESSED
+        if is_likely and all(found == first for found in words.values()):
+            return RowPerClass(f"{ID}{separator}{CLASS}", tuple(dict.fromkeys(word for _, _, word in parts)))
+    return None
 
 
 def join_rows(

@@ -21,6 +21,8 @@ BETWEEN = " "
 DIGITS = 7
 # Largest distance from 1 of the sum of shares that are taken as they are.
 SUM_TOLERANCE = 1e-6
+# Error of a probability with two decimals.
+ROUNDING = 0.005 + 1e-9
 
 
 def soft_code(texts: Sequence[str], class_names: Sequence[str]) -> str:
@@ -48,7 +50,16 @@ def soft_code(texts: Sequence[str], class_names: Sequence[str]) -> str:
     total = math.fsum(shares)
     if total == 0 or not math.isfinite(total):
         raise FoldlineError(f"has a sum of {total:g}, so no class has a share")
-    return stored_code(shares if is_normalized(shares) else [value / total for value in shares])
+    if is_normalized(shares):
+        return stored_code(shares)
+    # Probabilities are rounded; what is neither a probability nor a count of votes may be a label of several classes.
+    rounded = abs(total - 1) <= ROUNDING * len(shares)
+    if not rounded and max(shares) <= 1 and not all(value.is_integer() for value in shares):
+        raise FoldlineError(
+            f"has a sum of {total:g}, but probabilities have a sum of 1, and votes are counts; divide the values of "
+            "each sample by their sum if they are shares of one label"
+        )
+    return stored_code([value / total for value in shares])
 
 
 def is_normalized(shares: Iterable[float]) -> bool:

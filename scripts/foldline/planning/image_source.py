@@ -7,6 +7,7 @@ from typing import Any
 
 from foldline.dataset.channels import CHANNEL, joint_digest
 from foldline.dataset.labels import Labels
+from foldline.dataset.row_per_class import guessed_form
 from foldline.dataset.sample_table import SampleTable, read_sample_table
 from foldline.errors import FoldlineError, Problems, listing
 from foldline.images.options import ImageOptions
@@ -51,7 +52,7 @@ class ImageSource:
         with problems.collected():
             rows = table.rows(labels)
         with problems.collected():
-            facts = self._images.facts(paths, row_of=row_of)
+            facts = self._facts(paths, row_of)
             self._check_headers(facts, paths, row_of)
         if self._channels:
             with problems.collected():
@@ -70,6 +71,21 @@ class ImageSource:
                 "channel": [*self._channels] * len(rows),
             },
         )
+
+    def _facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
+        try:
+            return self._images.facts(paths, row_of=row_of)
+        except FoldlineError as error:
+            form = guessed_form(self._read.ids)
+            found = form and form.split(self._read.ids[0])
+            if not form or not found or not storage.is_file(self._files.paths([found[0]], self._channels)[0]):
+                raise
+            classes = listing(form.classes, limit=30)
+            raise FoldlineError(
+                f"{error}; the ids look like one row per image and class, as there is an image of {found[0]!r}: set "
+                f"dataset.row_per_class to {form.pattern!r}, dataset.labels.kind to multilabel and "
+                f"dataset.labels.classes to [{classes}]"
+            ) from error
 
     def _check_headers(self, facts: ImageFacts, paths: Sequence[str], row_of: Callable[[int], str]) -> None:
         """Refuse images on a disk whose headers cannot be used; the scan reports what only their pixels tell."""

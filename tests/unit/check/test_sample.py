@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 from foldline.check.sample import MOST_ROWS, TEST_ROWS, labeled_sample, sample_of_test, trial_folds
 from foldline.dataset.label_arrays import label_array
+from foldline.dataset.soft_labels import class_count
 from foldline.splits.fold_membership import NO_FOLD, held_out_rows, training_rows
+
+# Sorted by their codes, the first 64 rows are of one class.
+SOFT = [f"{0.001 * number} {1 - 0.001 * number}" for number in range(1, 101)] + ["0.9 0.1"] * 20
 
 
 def fold_table(targets: list[str], *, external: int = 0) -> pd.DataFrame:
@@ -34,12 +38,12 @@ def test_a_sample_has_every_label_and_at_most_64_rows(*, has_test: bool, externa
 
 @pytest.mark.parametrize(
     "targets",
-    [["1"] * 4 + ["0"] * 60, [f"{number:06b}" for number in range(64)], ["100", "010", "001"] * 20],
-    ids=["rare", "all_combinations", "exclusive"],
+    [["1"] * 4 + ["0"] * 60, [f"{number:06b}" for number in range(64)], ["100", "010", "001"] * 20, SOFT],
+    ids=["rare", "all_combinations", "exclusive", "soft"],
 )
 def test_half_of_the_train_rows_are_held_out_with_both_labels(targets: list[str]) -> None:
     sample = labeled_sample(fold_table(targets, external=3), has_test=False)
-    names = [f"c{number}" for number in range(len(targets[0]))]
+    names = [f"c{number}" for number in range(class_count(targets[0]))]
     table = trial_folds(sample, fold=1, other=2, class_names=names)
     held_out = held_out_rows(table, 1)
     train = int((sample["split"] == "train").sum())

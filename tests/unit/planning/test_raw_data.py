@@ -47,6 +47,30 @@ def rewrite(path: Path, change: Any) -> None:
         csv.writer(handle).writerows(change(rows))
 
 
+def test_ids_of_one_row_per_class_are_recognized(dataset: dict[str, Any]) -> None:
+    """If there is an image of the sample without the class."""
+    path = Path(dataset["root"]) / "train.csv"
+
+    def per_class(rows: list[list[str]]) -> list[list[str]]:
+        column = rows[0].index("image_name")
+        made = [
+            [*row[:column], f"{row[column]}_{name}", *row[column + 1 :]] for row in rows[1:] for name in ("edh", "any")
+        ]
+        return [rows[0], *made]
+
+    rewrite(path, per_class)
+    words = (
+        "the ids look like one row per image and class, as there is an image of 's000': set dataset.row_per_class to "
+        "'{id}_{class}', dataset.labels.kind to multilabel and dataset.labels.classes to [edh, any]"
+    )
+    with pytest.raises(FoldlineError, match=re.escape(words)):
+        read(dataset)
+    rewrite(path, lambda rows: [*rows[:1], *rows[2:]])
+    with pytest.raises(FoldlineError, match="does not exist") as error:
+        read(dataset)
+    assert "the ids look like" not in str(error.value)
+
+
 def test_rows_and_digests_are_read(dataset: dict[str, Any]) -> None:
     data = read(dataset)
     assert [sample.row.id for sample in data.splits["train"]] == [f"s{number:03d}" for number in range(8)]

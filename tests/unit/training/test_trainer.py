@@ -384,3 +384,14 @@ def test_the_history_has_the_accuracy() -> None:
     state = train(small_network(), epochs=2, aucs=[1, 0])
     # Logits equal to the labels: those of 1 are above 0 and right, those of 0 are not above 0 and right.
     assert [row["val_accuracy"] for row in state.history] == [1.0, 0.5]
+
+
+def test_soft_labels_of_the_held_out_rows_count_as_classes_in_the_auc() -> None:
+    """And as they are in the loss."""
+    random = np.random.default_rng(7)
+    labels = random.random((40, 1)).astype(np.float32)
+    logits = (labels + random.normal(size=labels.shape)).astype(np.float32)
+    one = task(lambda: (labels, logits))
+    (row,) = trainer(small_network(), one, config(epochs=1)).run().history
+    assert row["val_auc"] == pytest.approx(roc_auc_score(labels[:, 0] > 0.5, logits[:, 0]))
+    assert row["val_loss"] == pytest.approx(float(BCE(tf.constant(labels), tf.constant(logits)).numpy().mean()))
