@@ -1,4 +1,4 @@
-"""The header of a NumPy array file (npy), of which no pickle is ever loaded, and its samples.
+"""The header of a NumPy array file (npy), of which no pickle is ever loaded.
 
 Source: the format description in `numpy.lib.format`.
 """
@@ -8,11 +8,8 @@ import math
 import re
 import struct
 
-import numpy as np
-
 from foldline.images.errors import UnusableImageError
 from foldline.images.raster import Raster, check_sides
-from foldline.images.samples import Samples
 
 SIGNATURES = (b"\x93NUMPY",)
 MOST_HEADER = 10_000
@@ -71,10 +68,3 @@ def _parse(data: bytes) -> tuple[tuple[int, ...], str, int]:
         raise UnusableImageError(f"an array of {name} samples of {8 * int(match[2])} bits; save it as uint8 or uint16")
     order = ">" if kind.startswith(">") else "<"
     return tuple(shape), f"{order}u{match[2]}{'F' if columns_first else ''}", start
-
-
-def npy_samples(data: bytes, raster: Raster) -> Samples:
-    """The samples of a file, (height, width, channels)."""
-    shape = (raster.height, raster.width, raster.channels[0])
-    values = np.frombuffer(data, raster.layout[:3], math.prod(shape), raster.start)
-    return values.reshape(shape, order="F" if raster.layout.endswith("F") else "C")

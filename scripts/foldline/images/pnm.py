@@ -1,22 +1,19 @@
-"""PNM files: PBM, PGM and PPM as text or binary, and PAM; the header, and the samples, which no library scales right.
+"""The headers of PNM files: PBM, PGM and PPM as text or binary, and PAM.
 
 Source: the manual pages of Netpbm.
 """
 
 import re
-from collections.abc import Iterator
-
-import numpy as np
 
 from foldline.images.errors import UnusableImageError
 from foldline.images.raster import Raster, check_sides
-from foldline.images.samples import Samples
 
 SIGNATURES = tuple(b"P%d%c" % (number, space) for number in range(1, 8) for space in b"\t\n\v\f\r #")
 BITMAPS, TEXT = ("P1", "P4"), ("P1", "P2", "P3")
+# Bytes of text that are parsed at a time.
+CHUNK = 1 << 20
 CHANNELS = {"P1": 1, "P2": 1, "P3": 3, "P4": 1, "P5": 1, "P6": 3}
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([0-9]{1,9})(?=[\s#])")
-_NO_NUMBER = re.compile(rb"[^0-9\s]")
 _PAM_LINE = re.compile(rb"([A-Z]+)[ \t]+([^\n]*)")
 TUPLES = {
     ("", 1),
@@ -29,8 +26,6 @@ TUPLES = {
 }
 # Bytes of a header, comments included.
 MOST_HEADER = 1 << 16
-# Bytes of text that are parsed at a time.
-CHUNK = 1 << 20
 
 
 def read_pnm_header(data: bytes) -> Raster:
@@ -84,46 +79,3 @@ def _pam_header(data: bytes) -> tuple[int, int, int, int, int]:
     if (kind, depth) not in TUPLES:
         raise UnusableImageError(f"a PAM of the kind {kind!r} with {depth} samples; save it as RGB or GRAYSCALE")
     return width, height, depth, most, end + len("\nENDHDR\n")
-
-
-def pnm_samples(data: bytes, raster: Raster) -> Samples:
-    """The samples of a file, (height, width, channels), of which `raster.white` is white.
-
-    Raises:
-        UnusableImageError: the file is truncated or damaged.
-    """
-    height, width, channels = raster.height, raster.width, raster.channels[0]
-    count, most = height * width * channels, raster.white or 0
-    if raster.layout == "P4":
-        packed = np.frombuffer(data, np.uint8, height * -(-width // 8), raster.start).reshape(height, -1)
-        return (1 - np.unpackbits(packed, axis=1, count=width))[:, :, None]
-    if raster.layout not in TEXT:
-        return np.frombuffer(data, raster.layout, count, raster.start).reshape(height, width, channels)
-    if _NO_NUMBER.search(data, raster.start - 1):
-        raise UnusableImageError("damaged: the samples of the PNM file have characters that are no digits")
-    values = np.empty(count, np.uint16)
-    filled = 0
-    for numbers in _numbers(data, raster.start - 1, digits=raster.layout == "P1"):
-        if filled + len(numbers) > count or (len(numbers) and not 0 <= numbers.min() <= numbers.max() <= most):
-            raise UnusableImageError(f"damaged: the PNM file has more than {count} samples, or one above {most}")
-        values[filled : filled + len(numbers)] = numbers
-        filled += len(numbers)
-    if filled < count:
-        raise UnusableImageError(f"damaged: the PNM file has {filled} of {count} samples")
-    values = 1 - values if raster.layout == "P1" else values
-    return values.reshape(height, width, channels)
-
-
-def _numbers(data: bytes, start: int, *, digits: bool) -> Iterator[Samples]:
-    """The numbers of a text, a part of it at a time; with `digits`, each digit is one."""
-    while start < len(data):
-        end = min(len(data), start + CHUNK)
-        while end < len(data) and not data[end : end + 1].isspace() and not digits:
-            end += 1
-        text = data[start:end]
-        if digits:
-            values = np.frombuffer(text, np.uint8)
-            yield values[values > ord(" ")] - ord("0")
-        elif not text.isspace():
-            yield np.fromstring(text, np.int64, sep=" ")
-        start = end

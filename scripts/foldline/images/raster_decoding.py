@@ -7,11 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.images.errors import UnusableImageError, damaged
-from foldline.images.npy import npy_samples
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
-from foldline.images.pnm import pnm_samples
 from foldline.images.raster import Raster
+from foldline.images.raster_samples import npy_samples, pnm_samples
 from foldline.images.samples import Samples, on_black, scaled_to_8_bit
 
 CODECS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
