@@ -43,5 +43,5 @@ def read_bmp_header(data: bytes) -> Raster:
     line = (width * bits + 31) // 32 * 4
     if start < 14 + length or start + line * height > len(data):
         raise UnusableImageError("damaged: the BMP file is truncated")
-    # The file twice, for Pillow reads it from a stream, its picture of 4 bytes a pixel, and the picture of 8 bits.
-    return Raster("BMP", width, height, (1, 3, 4), 8, 2 * len(data) + 8 * width * height)
+    # The file twice, for Pillow reads it from a stream; its palette picture, one of 4 bytes a pixel, and one of 8 bits.
+    return Raster("BMP", width, height, (1, 3, 4), 8, 2 * len(data) + 12 * width * height)

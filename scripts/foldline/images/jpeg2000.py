@@ -65,9 +65,9 @@ def _raster(data: bytes, start: int, end: int, header: Box | None) -> Raster:
         )
     bits = depth + 1
     size = 1 if bits <= 8 else 2
-    # OpenJPEG has numbers of 32 bits for the image and for the tiles.
-    needed = 2 * (end - start) + len(data) + width * height * (count * (4 + size) + 3)
-    needed += 4 * count * min(tile_width, width) * min(tile_height, height)
+    # OpenJPEG has numbers of 32 bits, which the samples are copied from; and those of a tile, if there are several.
+    needed = 2 * (end - start) + len(data) + width * height * count * (4 + size)
+    needed += 4 * count * tile_width * tile_height if tile_width < width or tile_height < height else 0
     return Raster("JPEG2000", width, height, (count,), bits, needed, profile=profile)
 
 

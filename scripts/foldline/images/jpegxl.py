@@ -15,7 +15,7 @@ SIGNATURES = (CONTAINER, CODE_STREAM)
 RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 # Numbers of color spaces, and of colors that the file defines itself.
 RGB, GRAY, CUSTOM = 0, 1, 2
-# libjxl decodes to numbers of 32 bits; measured with four channels.
+# Measured: 15 with four channels of 16 bits. Frames of 32 bits that refer to one another need more.
 BYTES_PER_PIXEL = 40
 
 
