@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from foldline.images.color_profiles import to_srgb
+from foldline.images.dicom_decoding import decode_dicom
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import Header, open_image, pillow_errors
 from foldline.images.jpeg import JpegHeader
@@ -50,6 +51,8 @@ def decode(
         picture = _decode_jpeg(data, header, header.jpeg, options, (min_width, min_height))
     elif header.tiff:
         picture = decode_page(data, header.tiff, options)
+    elif header.dicom:
+        picture = decode_dicom(header.dicom, options)
     elif header.raster and header.format != "BMP":
         picture = decode_raster(data, header.raster, options)
     elif header.format == "WEBP":

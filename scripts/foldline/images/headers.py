@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from foldline.images.color_codes import other_colors
+from foldline.images.dicom import DicomPicture, is_dicom, read_dicom_header
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
 from foldline.images.jpeg import BROKEN_PROFILE, HUFFMAN, JpegHeader, read_jpeg_header
 from foldline.images.options import BYTES_PER_PIXEL, DEFAULT, SRGB, ImageOptions
 from foldline.images.other_formats import name_of_format
-from foldline.images.raster import Raster, check_memory
+from foldline.images.raster import Raster, check_memory, check_sides
 from foldline.images.raster_headers import read_raster
 from foldline.images.tiff import COLORS, NONE, PALETTE, TiffPage, parse_page, read_pages
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from foldline.images.webp import is_webp, read_webp_header
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "NPY")
-NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, JPEG 2000, JPEG XL, AVIF or npy"
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "NPY", "DICOM")
+NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, JPEG 2000, JPEG XL, AVIF, DICOM or npy"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
 # Bytes of an ICC profile; a larger one is cut, and so it is broken.
@@ -49,6 +50,7 @@ class Header:
         jpeg: the markers of a JPEG file.
         tiff: the page of a TIFF file.
         profile: the ICC profile; b"" if there is none.
+        dicom: the picture of a DICOM file.
         raster: the header of a file of another format than JPEG, PNG, WebP and TIFF.
     """
 
@@ -63,6 +65,7 @@ class Header:
     tiff: TiffPage | None = None
     profile: bytes = b""
     raster: Raster | None = None
+    dicom: DicomPicture | None = None
 
 
 def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
@@ -78,6 +81,9 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
     """
     if not data:
         raise UnusableImageError("empty file")
+    # First, because the bytes before its mark may be the header of a TIFF file.
+    if is_dicom(data):
+        return _dicom_header(data, options)
     if data.startswith(JPEG_SIGNATURE):
         return _jpeg_header(data, options)
     if data.startswith(TIFF_SIGNATURES):
@@ -112,6 +118,19 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
             and orientation == 1
         )
         return Header(str(image.format), image.mode, raw_mode, width, height, orientation, plain, profile=profile)
+
+
+def _dicom_header(data: bytes, options: ImageOptions) -> Header:
+    picture = read_dicom_header(data, options)
+    check_sides(picture.width, picture.height, "a DICOM picture")
+    check_area(picture.width, picture.height, options)
+    # The file, its pixel data, a copy of a frame, its samples as stored, numbers of 64 bits of them, and the picture.
+    check_memory(
+        3 * len(data) + picture.width * picture.height * (4 * picture.samples * picture.allocated // 8), options
+    )
+    mode = "RGB" if picture.samples == 3 or picture.palette else "L"
+    facts = (picture.width, picture.height, UPRIGHT)
+    return Header("DICOM", mode, "", *facts, plain=False, profile=picture.profile, dicom=picture)
 
 
 def _raster_header(data: bytes, options: ImageOptions) -> Header:

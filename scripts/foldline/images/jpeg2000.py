@@ -17,24 +17,28 @@ NAMES = {12: "CMYK", 14: "CIELab", 18: "YCC", 20: "e-sRGB", 21: "ROMM RGB", 24: 
 MOST_TILES = 65535
 
 
-def read_jpeg2000_header(data: bytes) -> Raster:
+def read_jpeg2000_header(data: bytes, *, signed: bool = False) -> Raster:
     """Parse the boxes and the size of a file.
+
+    Args:
+        data: the bytes of the file.
+        signed: whether samples may be signed.
 
     Raises:
         UnusableImageError: the file is truncated or damaged, or has samples that gray or RGB pictures have not.
     """
     try:
         if data.startswith(CODE_STREAM):
-            return _raster(data, 0, len(data), None)
+            return _raster(data, 0, len(data), None, signed)
         header, stream = first(data, (b"jp2h",)), first(data, (b"jp2c",))
         if header is None or stream is None:
             raise UnusableImageError("damaged: the JPEG 2000 file has no picture")
-        return _raster(data, stream.start, stream.end, header)
+        return _raster(data, stream.start, stream.end, header, signed)
     except (struct.error, IndexError) as error:
         raise UnusableImageError("damaged: the JPEG 2000 file is truncated") from error
 
 
-def _raster(data: bytes, start: int, end: int, header: Box | None) -> Raster:
+def _raster(data: bytes, start: int, end: int, header: Box | None, signed: bool) -> Raster:
     if data[start : start + 4] != CODE_STREAM:
         raise UnusableImageError("damaged: the JPEG 2000 file has no code stream")
     right, bottom, left, top, tile_width, tile_height, tile_left, tile_top, count = struct.unpack_from(
@@ -52,7 +56,7 @@ def _raster(data: bytes, start: int, end: int, header: Box | None) -> Raster:
     if len(depths) > 1 or steps != {1}:
         raise UnusableImageError("a JPEG 2000 image whose components differ in bits or size; save it as RGB or gray")
     depth = depths.pop()
-    if depth & 0x80 or (depth & 0x7F) >= 16:
+    if (depth & 0x80 and not signed) or (depth & 0x7F) >= 16:
         kind = "signed" if depth & 0x80 else "unsigned"
         raise UnusableImageError(
             f"a JPEG 2000 image with {kind} samples of {(depth & 0x7F) + 1} bits; save it with 8 or 16 bits"
@@ -63,7 +67,7 @@ def _raster(data: bytes, start: int, end: int, header: Box | None) -> Raster:
             f"a JPEG 2000 image with {count} components that are not marked as gray or RGB, with or without one alpha; "
             "save it as RGB or gray"
         )
-    bits = depth + 1
+    bits = (depth & 0x7F) + 1
     size = 1 if bits <= 8 else 2
     # OpenJPEG has numbers of 32 bits, which the samples are copied from; and those of a tile, if there are several.
     needed = 2 * (end - start) + len(data) + width * height * count * (4 + size)

@@ -13,13 +13,15 @@ import simplejpeg
 from PIL import Image
 
 from foldline.images.errors import UnusableImageError, damaged
-from foldline.images.jpeg import LOSSLESS, SAMPLING, JpegHeader, segments, without_harmless
+from foldline.images.jpeg import APP0, APP14, LOSSLESS, SAMPLING, SOS, JpegHeader, segments, without_harmless
 from foldline.images.picture import Picture
 
 # Scales, in eighths, that simplejpeg and TensorFlow both have. 3 takes as long as 4; 5 to 7 up to twice as long as 8.
 REDUCED_SCALES = (1, 2, 4)
 FULL_SCALE = 8
 COLOR_SPACES = {1: "GRAY", 3: "RGB", 4: "CMYK"}
+# An Adobe marker without its last byte, which says whether the components are YCbCr.
+ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
 # A progressive JPEG may have padding behind each of its scans, of which the decoder names the last alone.
 MOST_ATTEMPTS = 16
 
@@ -109,6 +111,13 @@ def _unusual_samples(data: bytes, oddities: set[str]) -> tuple[npt.NDArray[np.ui
     except Exception as error:  # What Pillow raises on damage is not documented.
         raise damaged(error) from error
     return pixels, tuple(sorted({*oddities, *lacks, SAMPLING}))
+
+
+def with_colors(data: bytes, *, is_ycbcr: bool) -> bytes:
+    """A JPEG file whose markers say what its components are: in a TIFF or DICOM file, the tags do."""
+    head = list(segments(data, scans=False))
+    kept = [data[segment.start : segment.end] for segment in head if segment.marker not in (APP0, APP14, SOS)]
+    return b"".join([data[:2], *kept, ADOBE, bytes([is_ycbcr]), data[head[-1].start :]])
 
 
 def _scale(width: int, height: int, min_width: int, min_height: int) -> int:

@@ -9,6 +9,8 @@ from typing import Any
 # 150 megapixels.
 MAX_MEGAPIXELS = 150
 FULL = "full"
+# Value of `dataset.dicom_window` beside `FULL`: the window of each file.
+FILE_WINDOW = "file"
 # Values of `dataset.color_profile`.
 SRGB, IGNORE = "srgb", "ignore"
 # Most bytes of memory for each pixel that is allowed: file, samples, a decompressed strip and the 8-bit picture.
@@ -27,6 +29,8 @@ class ImageOptions:
         max_megapixels: larger images are refused before a pixel is decoded.
         page: page of TIFF files with several pages, counted from 1; None refuses such files.
         white: value of samples of more than 8 bits that becomes 255; None for the largest value of their bits.
+        file_window: whether gray DICOM files are shown in their own window, if they have one and `window` is None.
+        window: center and width of the window in which all gray DICOM files are shown.
         color_profile: "srgb" to convert colors by the ICC profile of the file, or "ignore".
     """
 
@@ -34,6 +38,8 @@ class ImageOptions:
     page: int | None = None
     white: float | None = None
     color_profile: str = SRGB
+    file_window: bool = True
+    window: tuple[float, float] | None = None
 
     @property
     def max_bytes(self) -> float:
@@ -44,11 +50,14 @@ class ImageOptions:
     def settings(cls, dataset: Mapping[str, Any]) -> dict[str, Any]:
         """The fields, from the section `dataset` of a completed configuration."""
         intensity = dataset["intensity"]
+        window = dataset["dicom_window"]
         white = None if intensity == FULL else intensity.get("max", 2 ** intensity.get("bits", 0) - 1)
         return {
             "max_megapixels": dataset["max_megapixels"],
             "page": dataset["page"],
             "white": white,
+            "file_window": window == FILE_WINDOW,
+            "window": None if isinstance(window, str) else [window["center"], window["width"]],
             # Channels are measurements, not colors.
             "color_profile": IGNORE if dataset["channels"] else dataset["color_profile"],
         }

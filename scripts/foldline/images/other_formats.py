@@ -4,7 +4,6 @@
 
 # Offset, bytes and name.
 SIGNATURES = (
-    (128, b"DICM", "a DICOM file"),
     (4, b"ftyphei", "a HEIC image"),
     (4, b"ftyphev", "a HEIC image"),
     (4, b"ftypmif1", "a HEIC image"),

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.images.errors import UnusableImageError, damaged
-from foldline.images.jpeg import APP0, APP14, SOS, read_jpeg_header, segments
-from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, strict_samples
+from foldline.images.jpeg import read_jpeg_header
+from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, strict_samples, with_colors
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
 from foldline.images.samples import Samples, check_range, on_black, scaled_to_8_bit
@@ -45,8 +45,6 @@ DECOMPRESS: dict[int, Callable[..., bytes | bytearray]] = {
     **dict.fromkeys(ZSTD, imagecodecs.zstd_decode),
 }
 LETTERS = {UNSIGNED: "u", SIGNED: "i", FLOAT: "f"}
-# An Adobe marker without its last byte, which says whether the components are YCbCr.
-ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"
 
 
 def decode_page(data: bytes, page: TiffPage, options: ImageOptions) -> Picture:
@@ -210,12 +208,5 @@ def _jpeg_samples(body: bytes, page: TiffPage, samples: int, rows: int) -> tuple
             raise UnusableImageError("damaged: the JPEG data of the TIFF file have other bits than it says")
         return deep_samples(whole, header), ()
     if samples > 1:
-        whole = _with_colors(whole, is_ycbcr=page.photometric == YCBCR)
+        whole = with_colors(whole, is_ycbcr=page.photometric == YCBCR)
     return strict_samples(whole, COLOR_SPACES[samples], (0, 0))
-
-
-def _with_colors(data: bytes, *, is_ycbcr: bool) -> bytes:
-    """A JPEG whose markers say what its components are: in a TIFF file, the tags do."""
-    head = list(segments(data, scans=False))
-    kept = [data[segment.start : segment.end] for segment in head if segment.marker not in (APP0, APP14, SOS)]
-    return b"".join([data[:2], *kept, ADOBE, bytes([is_ycbcr]), data[head[-1].start :]])

@@ -2,7 +2,7 @@
 
 Usage: python tests/faults/campaign/images.py [COUNT] [SEED]
 
-COUNT files of each kind (default 280, 10,360 in all) are made from the seed and decoded in another process, so that a
+COUNT files of each kind (default 260, 10,660 in all) are made from the seed and decoded in another process, so that a
 crash of a native decoder is seen. A line for each kind says how many were refused and decoded; a file that breaks a
 rule is printed with its number, and the exit code is 1.
 
@@ -35,14 +35,16 @@ if __name__ == "__main__":
         sys.path.insert(0, str(Path(__file__).resolve().parents[3] / folder))
 
 from faults.campaign.mutation import bounded, mutated
+from fixtures.dicom import dicom_file
 from fixtures.image_files import image_files
 from fixtures.pictures import photograph, png_16_bit, png_chunk, saved
 from foldline.images.decoding import decode
+from foldline.images.dicom import JPEG, JPEG_2000, JPEG_LS
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
 from foldline.images.options import BYTES_PER_PIXEL, ImageOptions
 
-COUNT, SEED = 280, 1
+COUNT, SEED = 260, 1
 # Kinds of the table of formats.
 OTHERS = (
     *("BMP, palette", "BMP, alpha", "GIF", "GIF, interlaced", "PBM", "PGM, text", "PPM, 16 bits", "PAM"),
@@ -86,6 +88,20 @@ def originals() -> dict[str, bytes]:
         "TIFF with fax": saved(image.convert("1"), "TIFF", compression="group4"),
         "JPEG with a profile": saved(image, "JPEG", icc_profile=imagecodecs.cms_profile("adobergb")),
         **{kind: image_files()[kind].data for kind in OTHERS},
+        **dicom_files(color, gray[:, :, 0]),
+    }
+
+
+def dicom_files(color: np.ndarray, gray: np.ndarray) -> dict[str, bytes]:
+    """DICOM files, with a window and compressed."""
+    deep = gray.astype(np.uint16) << 4
+    window = {"BitsStored": 12, "RescaleIntercept": "-9", "WindowCenter": "2000", "WindowWidth": "4000"}
+    frames = {JPEG_2000[0]: imagecodecs.jpeg2k_encode(color, codecformat="j2k")}
+    frames[JPEG_LS[0]] = imagecodecs.jpegls_encode(color)
+    frames[JPEG[2]] = imagecodecs.jpeg8_encode(color, lossless=True)
+    return {
+        "DICOM": dicom_file(deep, **window),
+        **{f"DICOM {syntax}": dicom_file(color, frame, syntax=syntax) for syntax, frame in frames.items()},
     }
 
 

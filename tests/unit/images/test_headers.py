@@ -77,7 +77,6 @@ def other_files() -> dict[str, bytes]:
     with zipfile.ZipFile(archive, "w") as handle:
         handle.writestr("a.txt", "a")
     return {
-        "a DICOM file": bytes(128) + b"DICM" + bytes(40),
         "a HEIC image": b"\0\0\0\x18ftypheic" + bytes(40),
         "a ZIP archive": archive.getvalue(),
         "a file with gzip compression": gzip.compress(b"a"),

@@ -1,0 +1,235 @@
+"""Decode the picture of a DICOM file: stored samples, rescaled values, window, gray or RGB pixels."""
+
+import struct
+
+import imagecodecs
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from foldline.images.dicom import (
+    BIG_ENDIAN,
+    JPEG,
+    JPEG_2000,
+    JPEG_LS,
+    LITTLE_ENDIAN,
+    MONOCHROME1,
+    PALETTE,
+    RGB,
+    RLE,
+    YBR_422,
+    YBR_FULL,
+    YBR_ICT,
+    YBR_RCT,
+    DicomPicture,
+    Table,
+)
+from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.jpeg import APP0, APP14, JFIF, read_jpeg_header, segments
+from foldline.images.jpeg2000 import read_jpeg2000_header
+from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, strict_samples, with_colors
+from foldline.images.options import ImageOptions
+from foldline.images.picture import Peak, Picture
+from foldline.images.samples import Samples, check_range, scaled_to_8_bit
+
+JPEG_LS_FRAME = 0xF7
+
+
+def decode_dicom(picture: DicomPicture, options: ImageOptions) -> Picture:
+    """Decode a picture to gray or RGB pixels of 8 bits.
+
+    Raises:
+        UnusableImageError: the picture is damaged, or its parts contradict each other.
+    """
+    try:
+        stored = _stored(picture)
+    except UnusableImageError:
+        raise
+    except Exception as error:  # An exception class of its own for each codec.
+        raise damaged(error) from error
+    if picture.samples == 3:
+        return Picture.whole(_rgb(stored, picture))
+    # Bits above and below those that count may hold overlays.
+    if picture.stored < 8 * stored.dtype.itemsize:
+        stored = (stored >> picture.shift) & (2**picture.stored - 1)
+    if picture.photometric == PALETTE:
+        return Picture.whole(_colors(stored[:, :, 0], picture))
+    table, peak = _gray_table(picture, stored, options)
+    return Picture.whole(table[stored], peak=peak)
+
+
+def _stored(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
+    """Samples as stored, without a sign; (height, width, samples)."""
+    shape = (picture.height, picture.width, picture.samples)
+    size = picture.height * picture.width * picture.samples * picture.allocated // 8
+    if picture.syntax in (*LITTLE_ENDIAN, BIG_ENDIAN):
+        if len(picture.data) < size * picture.frames:
+            raise UnusableImageError(f"damaged: {len(picture.data)} bytes of pixels, not {size * picture.frames}")
+        if picture.photometric == YBR_422:
+            raise UnusableImageError("a DICOM file with subsampled colors without compression; save it as RGB")
+        order = ">" if picture.syntax == BIG_ENDIAN else "<"
+        whole = np.frombuffer(picture.data, np.uint8)
+        whole = whole.view(np.uint16).byteswap().view(np.uint8) if picture.swapped else whole
+        body = whole[size * picture.frame : size * (picture.frame + 1)]
+        values = body.view(f"{order}u{picture.allocated // 8}").astype(f"u{picture.allocated // 8}", copy=False)
+        return np.moveaxis(values.reshape(shape[2], *shape[:2]), 0, 2) if picture.planar else values.reshape(shape)
+    from pydicom.encaps import get_frame
+
+    data = get_frame(picture.data, picture.frame, number_of_frames=picture.frames)
+    samples = np.asarray(_decompressed(data, picture))
+    samples = samples.reshape(*samples.shape[:2], -1)
+    if samples.shape != shape or samples.dtype.itemsize * 8 > picture.allocated:
+        raise UnusableImageError(
+            f"damaged: {samples.shape[1]} x {samples.shape[0]} pixels with {samples.shape[2]} samples of "
+            f"{samples.dtype.itemsize * 8} bits, not {shape[1]} x {shape[0]} with {shape[2]} of {picture.allocated}"
+        )
+    return samples.view(f"u{samples.dtype.itemsize}")
+
+
+def _decompressed(data: bytes, picture: DicomPicture) -> Samples:
+    """Samples of a compressed frame; each decoder gets a header that was checked."""
+    if picture.syntax == RLE:
+        return _run_lengths(data, picture)
+    if picture.syntax in JPEG:
+        header = read_jpeg_header(data)
+        _check_size(header.width, header.height, len(header.sampling), header.precision, picture)
+        if header.precision != 8:
+            return deep_samples(data, header)
+        if picture.samples == 3:
+            data = _with_true_colors(data, picture)
+        return strict_samples(data, COLOR_SPACES[picture.samples], (0, 0))[0]
+    if picture.syntax in JPEG_2000:
+        raster = read_jpeg2000_header(data, signed=True)
+        _check_size(raster.width, raster.height, raster.channels[0], raster.bits, picture)
+        return np.asarray(imagecodecs.jpeg2k_decode(data))
+    assert picture.syntax in JPEG_LS
+    frame = next((part for part in segments(data, scans=False) if part.marker == JPEG_LS_FRAME), None)
+    if frame is None or frame.end - frame.start < 10:
+        raise UnusableImageError("damaged: the JPEG-LS data have no frame")
+    precision, height, width, count = struct.unpack_from(">BHHB", data, frame.start + 4)
+    _check_size(width, height, count, precision, picture)
+    return np.asarray(imagecodecs.jpegls_decode(data))
+
+
+def _check_size(width: int, height: int, samples: int, bits: int, picture: DicomPicture) -> None:
+    found, wanted = (width, height, samples), (picture.width, picture.height, picture.samples)
+    if found != wanted or bits > picture.allocated:
+        raise UnusableImageError(
+            f"damaged: compressed pixels of {width} x {height} with {samples} samples of {bits} bits, not {wanted[0]} "
+            f"x {wanted[1]} with {wanted[2]} of {picture.allocated}"
+        )
+
+
+def _with_true_colors(data: bytes, picture: DicomPicture) -> bytes:
+    """JPEG data whose markers say what the DICOM file says of the colors.
+
+    Raises:
+        UnusableImageError: the markers say otherwise.
+    """
+    is_ycbcr = picture.photometric != RGB
+    for segment in segments(data, scans=False):
+        body = data[segment.start + 4 : segment.end]
+        adobe = segment.marker == APP14 and body.startswith(b"Adobe") and len(body) >= 12
+        if (segment.marker == APP0 and body.startswith(JFIF) and not is_ycbcr) or (
+            adobe and bool(body[11]) != is_ycbcr
+        ):
+            raise UnusableImageError(
+                f"a DICOM file with the photometric interpretation {picture.photometric}, of which the markers of its "
+                "JPEG data say otherwise; save it as RGB without compression"
+            )
+    return with_colors(data, is_ycbcr=is_ycbcr)
+
+
+def _run_lengths(data: bytes, picture: DicomPicture) -> Samples:
+    """Samples of a frame in segments, one for each byte of a sample, the highest first; PS3.5 annex G."""
+    width = picture.allocated // 8
+    count, *offsets = struct.unpack_from("<16I", data)
+    if count != picture.samples * width:
+        raise UnusableImageError(f"damaged: {count} segments of run lengths, not {picture.samples * width}")
+    ends = [*offsets[1:count], len(data)]
+    size = picture.width * picture.height
+    planes = np.empty((picture.samples, width, size), np.uint8)
+    for number, (start, end) in enumerate(zip(offsets[:count], ends, strict=True)):
+        plane = imagecodecs.packbits_decode(data[start:end], out=size)
+        if len(plane) != size:
+            raise UnusableImageError(f"damaged: a segment of run lengths with {len(plane)} bytes, not {size}")
+        planes[number // width, number % width] = np.frombuffer(plane, np.uint8)
+    values = np.ascontiguousarray(planes.transpose(2, 0, 1)).view(f">u{width}")
+    return values.astype(f"u{width}", copy=False).reshape(picture.height, picture.width, picture.samples)
+
+
+def _rgb(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture) -> npt.NDArray[np.uint8]:
+    """RGB pixels."""
+    # JPEG data become RGB in their decoder, and so do JPEG 2000 data that were transformed.
+    is_ycbcr = picture.photometric in (YBR_FULL, YBR_422) and picture.syntax not in JPEG
+    if picture.photometric in (YBR_ICT, YBR_RCT) and picture.syntax not in JPEG_2000:
+        raise UnusableImageError(f"damaged: the photometric interpretation {picture.photometric} without JPEG 2000")
+    if is_ycbcr and picture.stored != 8:
+        raise UnusableImageError(f"a DICOM file with YBR colors of {picture.stored} bits; save it as RGB")
+    pixels = scaled_to_8_bit(stored, 2**picture.stored - 1)
+    return np.asarray(Image.fromarray(pixels, "YCbCr").convert("RGB")) if is_ycbcr else pixels
+
+
+def _colors(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture) -> npt.NDArray[np.uint8]:
+    """RGB pixels of a palette, of which the entries before the first and behind the last repeat."""
+    out = np.empty((*stored.shape, 3), np.uint8)
+    for channel, table in enumerate(picture.palette):
+        entries = np.array(table.entries, np.uint16)
+        # Some programs write values of 8 bits into fields of 16.
+        colors = (entries >> 8 if table.bits > 8 and int(entries.max()) > 255 else entries).astype(np.uint8)
+        places = np.clip(np.arange(2**picture.stored) - table.first, 0, len(entries) - 1)
+        out[:, :, channel] = colors[places][stored]
+    return out
+
+
+def _gray_table(
+    picture: DicomPicture, stored: npt.NDArray[np.unsignedinteger], options: ImageOptions
+) -> tuple[npt.NDArray[np.uint8], Peak | None]:
+    """Gray by the stored sample, and how much of the range the picture uses if it has no window."""
+    values = np.arange(2**picture.stored, dtype=np.float64)
+    if picture.signed:
+        values[2 ** (picture.stored - 1) :] -= 2**picture.stored
+    if picture.modality:
+        values = _looked_up(picture.modality, values)
+    else:
+        values = values * picture.rescale[0] + picture.rescale[1]
+    peak = None
+    if options.window is not None:
+        gray = _windowed(values, *options.window, "LINEAR")
+    elif options.file_window and picture.voi:
+        gray = _looked_up(picture.voi, values) / (2**picture.voi.bits - 1)
+    elif options.file_window and picture.window:
+        gray = _windowed(values, *picture.window)
+    else:
+        present = np.zeros(len(values), bool)
+        present[stored] = True
+        low, high = float(values.min()), float(values.max())
+        if picture.stored > 8:
+            if options.white is not None:
+                low, high = 0.0, options.white
+                check_range(values[present], high)
+            peak = Peak(float(values[present].max()) - low, high - low)
+        gray = ((values - low) / max(high - low, 1e-12)).clip(0, 1)
+    gray = 1 - gray if picture.photometric == MONOCHROME1 else gray
+    return np.floor(gray * 255 + 0.5).clip(0, 255).astype(np.uint8), peak
+
+
+def _looked_up(table: Table, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Entries of a table, of which the first and the last repeat."""
+    places = np.clip(np.floor(values + 0.5) - table.first, 0, len(table.entries) - 1).astype(np.intp)
+    entries: npt.NDArray[np.float64] = np.array(table.entries, np.float64)[places]
+    return entries
+
+
+def _windowed(values: npt.NDArray[np.float64], center: float, width: float, function: str) -> npt.NDArray[np.float64]:
+    """Gray in [0, 1] of values in a window; PS3.3 C.11.2.1.2 and C.11.2.1.3."""
+    if function == "SIGMOID":
+        power: npt.NDArray[np.float64] = np.exp((-4 * (values - center) / width).clip(-700, 700))
+        sigmoid: npt.NDArray[np.float64] = 1 / (1 + power)
+        return sigmoid
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    if not width:
+        return (values > center).astype(np.float64)
+    gray: npt.NDArray[np.float64] = ((values - center) / width + 0.5).clip(0, 1)
+    return gray

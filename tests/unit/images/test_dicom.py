@@ -1,0 +1,246 @@
+"""DICOM: values, windows, colors and compressions, against pydicom and the formulas of the standard."""
+
+import importlib.util
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import imagecodecs
+import numpy as np
+import pydicom
+import pytest
+from fixtures.dicom import dicom_file
+from fixtures.pictures import saved, smooth
+from foldline.images.decoding import decode
+from foldline.images.dicom import JPEG_2000, JPEG_LS, RLE
+from foldline.images.errors import UnusableImageError
+from foldline.images.headers import read_header
+from foldline.images.options import ImageOptions
+from foldline.images.picture import Picture
+from PIL import Image
+from pydicom.dataset import Dataset
+
+COLOR, GRAY = smooth(30, 40), smooth(30, 40, 1, seed=3)[:, :, 0]
+# 12 bits, from black to white.
+DEEP = (np.arange(1200).reshape(30, 40) * 4095 // 1199).astype(np.uint16)
+SIGNED = DEEP.astype(np.int16) - 1024
+BASELINE, LOSSLESS = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.70"
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
+FILES = Path(str(importlib.util.find_spec("pydicom.data").submodule_search_locations[0]), "test_files")  # type: ignore[union-attr,index]
+
+
+def decoded(data: bytes, **options: Any) -> Picture:
+    reading = ImageOptions(**options)
+    return decode(data, read_header(data, reading), reading)
+
+
+def gray_of(data: bytes, **options: Any) -> np.ndarray:
+    picture = decoded(data, **options)
+    assert picture.pixels.shape[2] == 1
+    return picture.pixels[:, :, 0].astype(int)
+
+
+def window(values: np.ndarray, center: float, width: float) -> np.ndarray:
+    """The formula of PS3.3 C.11.2.1.2.1, case by case."""
+    out = ((values - (center - 0.5)) / (width - 1) + 0.5) * 255
+    out[values <= center - 0.5 - (width - 1) / 2] = 0
+    out[values > center - 0.5 + (width - 1) / 2] = 255
+    return np.floor(out + 0.5)
+
+
+def test_gray_is_scaled_from_the_stored_bits() -> None:
+    found = decoded(dicom_file(DEEP, BitsStored=12))
+    np.testing.assert_array_equal(found.pixels[:, :, 0], np.floor(DEEP / 4095 * 255 + 0.5))
+    assert found.peak == (4095, 4095)
+    np.testing.assert_array_equal(gray_of(dicom_file(GRAY)), GRAY)
+    np.testing.assert_array_equal(gray_of(dicom_file(DEEP, BitsStored=12), white=1e4), np.floor(DEEP / 1e4 * 255 + 0.5))
+
+
+def test_signed_samples_are_scaled_from_the_lowest() -> None:
+    found = gray_of(dicom_file(SIGNED, BitsStored=13))
+    np.testing.assert_array_equal(found, np.floor((SIGNED + 4096.0) / 8191 * 255 + 0.5))
+
+
+def test_values_are_rescaled_before_the_window() -> None:
+    data = dicom_file(
+        SIGNED, RescaleSlope="2", RescaleIntercept="-100", WindowCenter=["40", "600"], WindowWidth=["80", "9"]
+    )
+    values = SIGNED * 2.0 - 100
+    np.testing.assert_array_equal(gray_of(data), window(values, 40, 80))
+    np.testing.assert_array_equal(gray_of(data, window=(500.0, 2000.0)), window(values, 500, 2000))
+    whole = (values + 65636) / 131070 * 255
+    np.testing.assert_array_equal(gray_of(data, file_window=False), np.floor(whole + 0.5))
+
+
+def test_functions_of_windows() -> None:
+    exact = dicom_file(DEEP, WindowCenter="2000", WindowWidth="1000", VOILUTFunction="LINEAR_EXACT")
+    np.testing.assert_array_equal(gray_of(exact), np.floor(((DEEP - 2000.0) / 1000 + 0.5).clip(0, 1) * 255 + 0.5))
+    sigmoid = dicom_file(DEEP, WindowCenter="2000", WindowWidth="1000", VOILUTFunction="SIGMOID")
+    wanted = 255 / (1 + np.exp(-4 * (DEEP - 2000.0) / 1000))
+    np.testing.assert_array_equal(gray_of(sigmoid), np.floor(wanted + 0.5))
+
+
+def test_monochrome1_is_inverted() -> None:
+    data = dicom_file(DEEP, PhotometricInterpretation="MONOCHROME1", WindowCenter="2000", WindowWidth="1000")
+    np.testing.assert_allclose(gray_of(data), 255 - window(DEEP.astype(float), 2000, 1000), atol=1)
+    np.testing.assert_array_equal(gray_of(dicom_file(GRAY, PhotometricInterpretation="MONOCHROME1")), 255 - GRAY)
+
+
+def table(descriptor: list[int], entries: np.ndarray) -> Dataset:
+    item = Dataset()
+    item.add_new(0x00283002, "US", descriptor)
+    item.add_new(0x00283006, "OW", entries.astype("<u2").tobytes())
+    return item
+
+
+def test_tables_replace_rescale_and_window() -> None:
+    squares = (np.arange(4096) ** 2 // 4096).astype(np.uint16)
+    modality, voi = table([4096, 0, 16], squares), table([100, 1000, 12], np.arange(100) * 41)
+    tables = {"ModalityLUTSequence": [modality], "VOILUTSequence": [voi]}
+    found = gray_of(dicom_file(DEEP, BitsStored=12, **tables, WindowCenter="9", WindowWidth="9"))
+    places = (squares[DEEP].astype(int) - 1000).clip(0, 99)
+    np.testing.assert_array_equal(found, np.floor(places * 41 / 4095 * 255 + 0.5))
+
+
+def test_bits_beside_those_that_count_are_ignored() -> None:
+    overlay = (DEEP << 2) | 0x8001
+    found = gray_of(dicom_file(overlay, BitsStored=12, HighBit=13))
+    np.testing.assert_array_equal(found, np.floor(DEEP / 4095 * 255 + 0.5))
+
+
+def test_colors() -> None:
+    np.testing.assert_array_equal(decoded(dicom_file(COLOR)).pixels, COLOR)
+    planes = np.ascontiguousarray(np.moveaxis(COLOR, 2, 0))
+    planar = dicom_file(planes[None].reshape(1, 30, 40, 3), PlanarConfiguration=1)
+    np.testing.assert_array_equal(decoded(planar).pixels, COLOR)
+    ycbcr = np.asarray(Image.fromarray(COLOR).convert("YCbCr"))
+    found = decoded(dicom_file(ycbcr, PhotometricInterpretation="YBR_FULL")).pixels
+    assert np.abs(found.astype(int) - COLOR).max() <= 3
+
+
+def test_palettes() -> None:
+    colors = np.random.default_rng(1).integers(0, 65536, (3, 200)).astype(np.uint16)
+    parts = {
+        f"{name}PaletteColorLookupTable{part}": value
+        for name, entries in zip(("Red", "Green", "Blue"), colors, strict=True)
+        for part, value in (("Descriptor", [200, 10, 16]), ("Data", entries.astype("<u2").tobytes()))
+    }
+    found = decoded(dicom_file(GRAY, PhotometricInterpretation="PALETTE COLOR", **parts)).pixels
+    np.testing.assert_array_equal(found, (colors[:, (GRAY.astype(int) - 10).clip(0, 199)] >> 8).transpose(1, 2, 0))
+
+
+def compressed() -> dict[str, tuple[bytes, np.ndarray, int]]:
+    """Files with compressed pixels, what must come out, and the largest difference."""
+    deep = np.floor(DEEP / 4095 * 255 + 0.5)[:, :, None]
+    twelve = {"BitsStored": 12}
+    ybr = {"PhotometricInterpretation": "YBR_FULL_422"}
+    signed = {"RescaleIntercept": "0", "WindowCenter": "1000", "WindowWidth": "2000"}
+    segments = [(DEEP >> 8).astype(np.uint8), DEEP.astype(np.uint8)]
+    packed = [imagecodecs.packbits_encode(part) for part in segments]
+    head = np.array([2, 64, 64 + len(packed[0]), *[0] * 13], "<u4").tobytes()
+    jpeg = saved(COLOR, "JPEG", quality=98, subsampling=0)
+    jpeg = jpeg[:2] + jpeg[2 + 18 :]  # without JFIF, as DICOM files have it
+    lossless = imagecodecs.jpeg8_encode(DEEP, lossless=True, bitspersample=12)
+    stream = {"level": 0, "reversible": True, "codecformat": "j2k"}
+    jpeg_ls = [imagecodecs.jpegls_encode(samples) for samples in (DEEP, COLOR)]
+    jpeg_2000 = [imagecodecs.jpeg2k_encode(samples, **stream) for samples in (COLOR, SIGNED)]
+    shown = window(SIGNED.astype(float), 1000, 2000)[:, :, None]
+    return {
+        "JPEG": (dicom_file(COLOR, jpeg, syntax=BASELINE, **ybr), COLOR, 8),
+        "JPEG, gray": (dicom_file(GRAY, saved(GRAY, "JPEG", quality=98), syntax=BASELINE), GRAY[:, :, None], 8),
+        "JPEG, lossless": (dicom_file(DEEP, lossless, syntax=LOSSLESS, **twelve), deep, 0),
+        "JPEG-LS": (dicom_file(DEEP, jpeg_ls[0], syntax=JPEG_LS[0], **twelve), deep, 0),
+        "JPEG-LS, color": (dicom_file(COLOR, jpeg_ls[1], syntax=JPEG_LS[0]), COLOR, 0),
+        "JPEG 2000": (dicom_file(COLOR, jpeg_2000[0], syntax=JPEG_2000[0]), COLOR, 0),
+        "JPEG 2000, signed": (dicom_file(SIGNED, jpeg_2000[1], syntax=JPEG_2000[0], **signed), shown, 0),
+        "run lengths": (dicom_file(DEEP, head + b"".join(packed), syntax=RLE, **twelve), deep, 0),
+    }
+
+
+@pytest.mark.parametrize("name", compressed())
+def test_compressed_pixels(name: str) -> None:
+    data, wanted, most = compressed()[name]
+    found = decoded(data).pixels
+    assert found.shape == wanted.shape
+    assert np.abs(found.astype(int) - wanted).max() <= most
+
+
+@pytest.mark.parametrize("name", compressed())
+def test_a_truncated_file_is_refused(name: str) -> None:
+    data = compressed()[name][0]
+    with pytest.raises(UnusableImageError):
+        decoded(data[: -len(data) // 8])
+
+
+def test_a_frame_of_another_size_is_refused_before_it_is_decoded() -> None:
+    large = np.zeros((300, 400), np.uint8)
+    frames = {
+        BASELINE: saved(large, "JPEG"),
+        JPEG_LS[0]: imagecodecs.jpegls_encode(large),
+        JPEG_2000[0]: imagecodecs.jpeg2k_encode(large, codecformat="j2k"),
+    }
+    for syntax, frame in frames.items():
+        with pytest.raises(UnusableImageError, match="compressed pixels of 400 x 300 with 1 samples"):
+            decoded(dicom_file(GRAY, frame, syntax=syntax))
+
+
+def test_colors_that_are_said_twice_must_agree() -> None:
+    with pytest.raises(UnusableImageError, match="photometric interpretation RGB, of which the markers"):
+        decoded(dicom_file(COLOR, saved(COLOR, "JPEG"), syntax=BASELINE))
+
+
+def test_a_frame_is_chosen_by_the_page() -> None:
+    frames = np.stack([smooth(30, 40, seed=seed) for seed in range(3)])
+    data = dicom_file(frames)
+    with pytest.raises(UnusableImageError, match=r"^3 frames; set dataset\.page"):
+        read_header(data)
+    with pytest.raises(UnusableImageError, match=r"dataset\.page is 4, but the DICOM file has 3 frames"):
+        read_header(data, ImageOptions(page=4))
+    np.testing.assert_array_equal(decoded(data, page=2).pixels, frames[1])
+
+
+def refused() -> dict[str, tuple[bytes, str]]:
+    deflated = dicom_file(GRAY).replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0")
+    return {
+        "syntax": (deflated, "transfer syntax"),
+        "bits": (dicom_file(GRAY, BitsStored=9), "samples of 9 of 8 bits"),
+        "samples": (dicom_file(GRAY, PhotometricInterpretation="RGB"), "interpretation RGB and 1 samples"),
+        "CMYK": (dicom_file(GRAY, PhotometricInterpretation="CMYK"), "interpretation CMYK"),
+        "no pixels": ((FILES / "test-SR.dcm").read_bytes(), r"no pixels \(modality SR\)"),
+        "lost row": (dicom_file(GRAY, Rows=31), "1200 bytes of pixels, not 1240"),
+        "no rows": (dicom_file(GRAY, Rows=0), "0 pixels|x 0"),
+        "no bits": (dicom_file(GRAY, BitsAllocated=None), "lacks BitsAllocated"),
+        "window": (dicom_file(GRAY, WindowCenter="9", WindowWidth="0"), r"the window 9, 0 \(LINEAR\)"),
+        "slope": (dicom_file(DEEP, RescaleSlope="1e999"), "RescaleSlope of the DICOM file is no finite number"),
+        "too large": (dicom_file(GRAY, Rows=65535, Columns=65535), "megapixels"),
+    }
+
+
+@pytest.mark.parametrize("name", refused())
+def test_what_is_not_read_is_refused_by_name(name: str) -> None:
+    data, reason = refused()[name]
+    with pytest.raises(UnusableImageError, match=reason):
+        decoded(data)
+
+
+# Files of pydicom that its own decoders read here: without compression, JPEG and JPEG 2000 (Pillow), run lengths.
+ORACLE = ["CT_small", "MR_small", "MR_small_RLE", "MR_small_bigendian", "MR_small_implicit", "MR_small_jp2klossless"]
+COLORS = ["SC_rgb_rle", "SC_rgb_small_odd", "SC_rgb_small_odd_big_endian", "examples_rgb_color", "ExplVR_BigEnd"]
+
+
+@pytest.mark.parametrize("name", [*ORACLE, *COLORS])
+def test_files_of_other_programs_agree_with_pydicom(name: str) -> None:
+    data = (FILES / f"{name}.dcm").read_bytes()
+    logging.getLogger("pydicom").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dataset = pydicom.dcmread(FILES / f"{name}.dcm")
+        stored = dataset.pixel_array
+    if name in COLORS:
+        np.testing.assert_array_equal(decoded(data).pixels, stored)
+        return
+    values = stored * float(dataset.get("RescaleSlope", 1)) + float(dataset.get("RescaleIntercept", 0))
+    found = gray_of(data, window=(600.0, 1600.0))
+    np.testing.assert_array_equal(found, window(values.astype(float), 600, 1600))
+    assert np.ptp(found) > 100
