@@ -133,7 +133,9 @@ def test_the_cross_entropy_of_the_shares_is_reported(project: Project) -> None:
     test_metrics = json.loads((results / "test_metrics.json").read_text())
     expected = cross_entropy(np.stack([tested[name] for name in submission.index]), submission.to_numpy())
     assert test_metrics["models"]["blend"]["soft_cross_entropy"]["value"] == pytest.approx(expected, abs=1e-5)
-    assert "Soft cross entropy" in (results / "report.html").read_text()
+    report = (results / "report.html").read_text()
+    assert "Soft cross entropy" in report
+    assert "Sum of soft labels" in report
 
 
 def test_nothing_is_done_twice(project: Project) -> None:

@@ -99,6 +99,11 @@ def remedy(labels: Labels, wrong: Sequence[str], *, source: str = "the table") -
             "these are measurements, and regression is not supported; set dataset.target_column to a column of "
             "classes, such as ranges of the values"
         )
+    if labels.kind == BINARY and None not in values:
+        return (
+            "if the numbers stand for classes, set dataset.labels.kind to multiclass; regression is not supported; "
+            f"else correct {source}"
+        )
     how = "" if labels.kind == BINARY else f"the cells are read as {labels.reading}; "
     return f"{how}correct {source}, or dataset.labels in the config"
 

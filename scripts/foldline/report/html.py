@@ -23,5 +23,6 @@ def environment() -> jinja2.Environment:
         whole=lambda value: f"{value:,}",
         limit=lambda value: f"{value:.3f}",
         percent=lambda value: f"{value:.1%}",
+        tenth=lambda value: f"{value:,.1f}",
     )
     return environment
