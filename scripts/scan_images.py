@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 from foldline.dataset.channels import image_paths, joint_digest
 from foldline.dataset.id_hash import shard_index, shard_numbers
+from foldline.dataset.locations import locations_of
 from foldline.dataset.rows_digest import row_digests, rows_digest
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
@@ -28,6 +29,7 @@ from foldline.io.workers import ordered_map
 from foldline.step import step
 from foldline.tfrecords.compressed_files import readable_records
 from foldline.tfrecords.image_sources import ScannedSample, scan_sample
+from foldline.tfrecords.record_location import RecordLocation
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +78,7 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
 
 def paths_of(rows: Sequence[Row], config: ScanConfig) -> list[str]:
     """Path of each row in the inventory: of its image below `config.root`, or of its ready-made records."""
-    return [config.images.replace("{id}", row.id) if config.images else row.metadata[-1] for row in rows]
+    return locations_of([row.id for row in rows], images=config.images, locations=config.locations)
 
 
 def images_of(paths: Sequence[str], config: ScanConfig) -> list[list[str]]:
@@ -183,14 +185,13 @@ def check_as_planned(
     ]
     if unreadable:
         raise FoldlineError(f"{listing(unreadable)}; restore the images, and run the same command again")
-    metadata = len(config.metadata_columns)
     contents = [sample.content for sample in scanned]
 
     def digest() -> str:
-        cells = [[row.id, row.target, row.group, *row.metadata[:metadata]] for row in rows]
+        cells = [[row.id, row.target, row.group, *row.metadata] for row in rows]
         return rows_digest(row_digests([*zip(*cells, strict=True), contents]))
 
-    if digest() != config.digest and config.images and is_url(config.root):
+    if digest() != config.digest and is_url(images[0][0]) and RecordLocation.parse(images[0][0]) is None:
         # A bucket lists no MD5 of objects that were composed of others.
         contents = [joint_digest([listed_checksum(url) for url in urls]) for urls in images]
     if digest() != config.digest:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 from foldline.dataset.channels import image_features, image_paths
 from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
+from foldline.dataset.locations import locations_of
 from foldline.dataset.soft_labels import class_count
 from foldline.errors import counted, listing, problems_error
 from foldline.io.files import digest_of
@@ -27,7 +28,6 @@ from foldline.tfrecords.compressed_files import readable_records
 from foldline.tfrecords.image_sources import SampleImages, record_images
 from foldline.tfrecords.manifests import Manifest, write_manifest
 from foldline.tfrecords.record_files import write_records
-from foldline.tfrecords.record_tables import read_locations
 from foldline.tfrecords.records import Record, encode_record, feature_kinds
 from foldline.tfrecords.shard_config import ShardConfig
 
@@ -116,10 +116,11 @@ def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
 
 
 def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads: int) -> Iterator[bytes]:
-    locations = read_locations(config.table) if config.table else {}
+    # Not those of the inventory: images that moved since it was written are the same images.
+    locations = locations_of(list(rows["id"]), images=config.images, locations=config.locations)
     sources = [
-        _sample_images(row["id"], locations.get(row["id"], row["path"]), row["sha256"], config)
-        for row in rows.to_dict("records")
+        _sample_images(name, path, sha256, config)
+        for name, path, sha256 in zip(rows["id"], locations, rows["sha256"], strict=True)
     ]
     resize = functools.partial(
         record_images,

@@ -34,6 +34,7 @@ class Columns:
         external: name of the external set, whose rows may have no group; "" for training and test rows.
         own_labels: the words in which an external set writes its labels; None if it writes them like the training rows.
         absent: columns that this table does not have, whatever it has under their names; all values are missing.
+        of_paths: columns that the paths of the images name; their cells stay as they are written.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Columns:
     external: str = ""
     own_labels: Words | None = None
     absent: tuple[str, ...] = ()
+    of_paths: tuple[str, ...] = ()
 
     def names(self) -> list[str]:
         """Names of the columns, each once: the group may also be a metadata column."""
@@ -62,8 +64,9 @@ class Columns:
     def required(self) -> list[str]:
         """Columns that the table must have, by their names in it."""
         targets = self.target_columns or ((self.target,) if self.target else ())
-        names = (self.id, *(targets if self.target else ()), self.group, *self.metadata)
-        optional = [*(name for name in self.optional if name != self.group), *self.absent]
+        names = (self.id, *(targets if self.target else ()), self.group, *self.metadata, *self.of_paths)
+        needed = (self.group, *self.of_paths)
+        optional = [*(name for name in self.optional if name not in needed), *self.absent]
         return list(dict.fromkeys(self.in_table(name) for name in names if name and name not in optional))
 
     def of_made_table(self) -> "Columns":
@@ -77,6 +80,7 @@ class Columns:
             row_per_class=None,
             own_labels=None,
             absent=(),
+            of_paths=(),
         )
 
     def value(self, text: str) -> str:

@@ -8,6 +8,7 @@ Standard library only for short CSV on a local disk, because the process that bu
 """
 
 import csv
+import difflib
 import io
 import itertools
 import threading
@@ -118,6 +119,7 @@ def check_columns(path: str, header: Sequence[str], wanted: Sequence[str]) -> No
     absent = [name for name in wanted if name not in header]
     if absent:
         close = [name for name in header if name.casefold() in {other.casefold() for other in absent}]
+        close = close or [name for other in absent for name in difflib.get_close_matches(other, header, n=1)]
         hint = f"; did you mean {listing(close)}?" if close else ""
         raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {_shown(header)}{hint}")
 

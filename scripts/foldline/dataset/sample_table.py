@@ -23,8 +23,6 @@ from foldline.dataset.soft_labels import log_soft_labels
 from foldline.errors import FoldlineError
 from foldline.io.garbage import garbage_search_paused
 
-# Column of a table that names the image of each row itself.
-PATH = "path"
 # What an id cannot have: a backslash, or a control character or line separator, which breaks the lines of logs.
 _NOT_IN_ID = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What no part of a path can be.
@@ -193,9 +191,7 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
         ]
         if wrong:
             raise raw.error(wrong, GROUP_REMEDY)
-    metadata = [
-        raw.columns[name] if name == PATH else _mapped(raw.columns[name], columns.value) for name in columns.metadata
-    ]
+    metadata = [_mapped(raw.columns[name], columns.value) for name in columns.metadata]
     return SampleTable(raw, columns, ids, groups, tuple(metadata), left_out)
 
 
@@ -239,9 +235,10 @@ def _read_named(path: str | Path, columns: Columns) -> RawTable:
     """Read the columns of a table, by their names in the training table; an optional one that is absent is empty."""
     absent = columns.absent
     optional = [columns.in_table(name) for name in columns.optional if name not in absent]
-    exact = [columns.in_table(name) for name in (columns.id, columns.group) if name and name not in absent]
+    names_only = (columns.id, columns.group, *columns.of_paths)
+    exact = [columns.in_table(name) for name in names_only if name and name not in absent]
     raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional, exact=exact)
-    names = dict.fromkeys([*columns.names(), *columns.target_columns])
+    names = dict.fromkeys([*columns.names(), *columns.target_columns, *columns.of_paths])
     empty = [""] * len(raw.lines)
     found = {name: empty if name in absent else raw.columns.get(columns.in_table(name), empty) for name in names}
     raw = replace(raw, columns=found)

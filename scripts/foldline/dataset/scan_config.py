@@ -8,7 +8,6 @@ from foldline.dataset.columns import Columns
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.dataset.raw_table import AUTO
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.dataset.sample_table import PATH
 from foldline.images.options import DEFAULT, ImageOptions
 
 
@@ -20,8 +19,7 @@ class ScanConfig:
         root: folder or URL of the dataset.
         table: path or URL of the user's table, or of the table of ready-made records.
         images: path of an image, relative to `root`, with `{id}` for the sample's id and `{channel}` for the channel's
-            name. None if the table has a column `path`: paths relative to `root`, or FILE#OFFSET+LENGTH of records,
-            joined by `channels.PATH_SEPARATOR` if there are several.
+            name. None if `locations` says it.
         channels: names of the channels, each a gray image; empty if a sample is one RGB image.
         image_feature: feature of the image in ready-made records.
         id_column: column of the sample's name.
@@ -29,6 +27,7 @@ class ScanConfig:
         group_column: column whose equal values belong together; None if there is none.
         metadata_columns: other columns to carry along, as text.
         labels: how the target column writes labels; None in the test split.
+        locations: table with the location of the images, see `locations.locations_of`; None if `images` says it.
         digest: `rows_digest` of the rows and images of the shard, as the run was planned.
         missing: texts that mean "missing" in the columns of labels, groups and metadata.
         separator: see `raw_table.read_raw_table`.
@@ -53,6 +52,7 @@ class ScanConfig:
     metadata_columns: tuple[str, ...]
     labels: Labels | None
     digest: str
+    locations: str | None = None
     missing: tuple[str, ...] = DEFAULT_MISSING
     separator: str = AUTO
     reading: ImageOptions = DEFAULT
@@ -65,12 +65,12 @@ class ScanConfig:
     absent_columns: tuple[str, ...] = ()
 
     def columns(self) -> Columns:
-        """Columns to read from the table; the last metadata column is `path` if the table names the images."""
+        """Columns to read from the table."""
         return Columns(
             id=self.id_column,
             target=self.target_column,
             group=self.group_column,
-            metadata=self.metadata_columns if self.images else (*self.metadata_columns, PATH),
+            metadata=self.metadata_columns,
             labels=self.labels or BINARY_LABELS,
             missing=self.missing,
             separator=self.separator,

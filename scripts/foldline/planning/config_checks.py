@@ -8,8 +8,9 @@ from foldline.dataset.labels import SOFT
 from foldline.errors import FoldlineError, listing, problems_error
 from foldline.io.system_errors import file_problem
 from foldline.models.backbone_registry import check_backbone, is_weights_file
-from foldline.planning.dataset_checks import BRACES, dataset_checks, yaml_list
+from foldline.planning.dataset_checks import dataset_checks, yaml_list
 from foldline.planning.dataset_section import class_names_of
+from foldline.planning.image_patterns import WORD
 from foldline.planning.requirements import reader_problems
 from foldline.planning.usable_values import UnusableValueError
 
@@ -83,7 +84,7 @@ def _class_weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _checkpoint_problems(config: Mapping[str, Any]) -> Iterator[str]:
     folder = config["checkpoints"]["folder"]
-    if BRACES.search(folder):
+    if WORD.search(folder):
         yield (
             f"config: checkpoints.folder is {folder!r}, but nothing in braces is replaced in it; each fold has a "
             "folder of its own in it anyway; remove the braces"

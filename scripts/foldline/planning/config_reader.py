@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.dataset.cell_values import composed
-from foldline.dataset.labels import BINARY, SOFT
+from foldline.dataset.labels import BINARY, MULTICLASS, SOFT
 from foldline.errors import FoldlineError, problems_error
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.config_files import argument_problems, file_problems
@@ -73,6 +73,7 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     except FoldlineError as error:
         presets.append(str(error))
         given = with_preset({**given, "preset": None}, command_line, schema)
+    given = _with_class_folders(expanded(given))
     completed, errors = completed_with_errors(given, schema)
     _compose_class_names(completed)
     problems += presets + [line for line in error_messages(errors) if line not in known]
@@ -80,6 +81,27 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     if problems:
         raise problems_error(problems)
     return completed
+
+
+def expanded(value: Any) -> Any:
+    """Copy of a configuration with the home folder in place of `~` at the start of paths."""
+    if isinstance(value, dict):
+        return {key: expanded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [expanded(item) for item in value]
+    return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~/") else value
+
+
+def _with_class_folders(config: dict[str, Any]) -> dict[str, Any]:
+    """Copy with the defaults that differ if folders are the classes: there are no tables."""
+    dataset = config.get("dataset")
+    if not isinstance(dataset, dict) or not dataset.get("class_folders"):
+        return config
+    labels = dataset.get("labels", {})
+    if isinstance(labels, dict):
+        labels = {"kind": MULTICLASS, **labels}
+    without_tables = {"id_column": "id", "test_table": None, "sample_submission": None}
+    return {**config, "dataset": {**without_tables, **dataset, "labels": labels}}
 
 
 def _compose_class_names(config: dict[str, Any]) -> None:

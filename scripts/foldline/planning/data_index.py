@@ -16,11 +16,11 @@ from foldline.dataset.class_words import ClassWords
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.dataset.rows_digest import rows_digest
 from foldline.io import storage
-from foldline.io.files import atomic_write, digest_of
+from foldline.io.files import atomic_write, digest_of, sha256_of_file
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
-from foldline.planning.dataset_section import ImageTable, image_table
+from foldline.planning.dataset_section import image_table
 from foldline.planning.dataset_splits import has_test, splits_of
 from foldline.planning.file_digests import status_of
 from foldline.planning.found_words import with_found_words
@@ -110,7 +110,7 @@ class SplitIndex:
 class DataIndex:
     """What the plan needs to know of the data.
 
-    `tables`, `sample_submission`, `written`, `class_words`, `found` and `left_out` are those of `RawData`.
+    `tables`, `locations`, `sample_submission`, `written`, `class_words`, `found` and `left_out` are those of `RawData`.
 
     Attributes:
         splits: the splits by name.
@@ -123,6 +123,7 @@ class DataIndex:
     written: bool
     tables: dict[str, str]
     sample_submission: str
+    locations: dict[str, str] = field(default_factory=dict)
     label_cells: dict[str, Any] = field(default_factory=dict)
     class_words: ClassWords | None = None
     found: dict[str, Any] = field(default_factory=dict)
@@ -139,6 +140,7 @@ class DataIndex:
             submission=digest_of(data.submission),
             written=data.written,
             tables=data.tables,
+            locations=data.locations,
             sample_submission=data.sample_submission,
             label_cells=cells,
             class_words=data.class_words,
@@ -166,7 +168,7 @@ class DataIndexer:
         self._dataset, self._folds = config["dataset"], config["folds"]
         self._pinned, self._record_tables = pinned, record_tables
         self._path, self._mirror = folder / FILE, storage.join(mirror, FILE) if mirror else ""
-        self._tables = _local_tables(self._dataset) if pinned is None else None
+        self._tables = _local_tables(self._dataset, record_tables) if pinned is None else None
         self._sources: dict[str, Any] = {}
         self._stored: IndexTable | None = None
         self._known_digests: dict[str, ShardDigests] = {}
@@ -225,6 +227,7 @@ class DataIndexer:
             submission=header.submission,
             written=True,
             tables=header.tables,
+            locations=header.locations,
             sample_submission=header.sample_submission,
             label_cells=header.label_cells,
             class_words=ClassWords(**header.class_words) if header.class_words else None,
@@ -251,6 +254,11 @@ class DataIndexer:
 
     def _is_valid(self, stored: IndexTable) -> bool:
         if self._tables is None or stored.header.sources != self._sources:
+            return False
+        header = stored.header
+        if any(status_of(path) != (before and tuple(before)) for path, before in header.folders.items()):
+            return False
+        if any(not Path(path).is_file() or sha256_of_file(path) != digest for path, digest in header.made.items()):
             return False
         return stored.images_of_rows().images_are_unchanged()
 
@@ -296,6 +304,9 @@ class DataIndexer:
             digests=digests,
             submission=data_index.submission,
             tables=data_index.tables,
+            locations=data_index.locations,
+            made=_made_tables(data, self._record_tables),
+            folders={path: status and list(status) for path, status in self._files.images.folders.items()},
             sample_submission=data_index.sample_submission,
             label_cells=data_index.label_cells,
             class_words=asdict(data_index.class_words) if data_index.class_words else None,
@@ -309,12 +320,7 @@ class DataIndexer:
         """See `index_table.IndexHeader`."""
         if self._tables is None:
             return {}
-        paths = [Path(split.table) for split in self._tables.values()]
-        if has_test(self._dataset):
-            paths.append(Path(storage.join(self._dataset["root"], self._dataset["sample_submission"])))
-        if self._dataset["channels"]:
-            # There may be new files of a channel that is not in the configuration.
-            paths += [Path(split.images).parent for split in self._tables.values()]
+        paths = [Path(table) for table in self._tables]
         return {
             "dataset": digest_of(self._dataset),
             "folds": digest_of(self._folds),
@@ -323,15 +329,24 @@ class DataIndexer:
         }
 
 
-def _local_tables(dataset: Mapping[str, Any]) -> dict[str, ImageTable] | None:
-    """Table and images of each split; None if there are TFRecord files, URLs, or no table or sample submission."""
-    submission = dataset["sample_submission"] if has_test(dataset) else ""
-    if submission is None:
+def _local_tables(dataset: Mapping[str, Any], made: str) -> list[str] | None:
+    """The user's own tables and sample submission; None if TFRecord files are read, or if something is not on a disk.
+
+    Args:
+        dataset: the section of the configuration.
+        made: folder or URL of the tables that Foldline makes.
+    """
+    files = [image_table(dataset, split) for split in splits_of(dataset)]
+    if storage.is_url(made) or any(table is None or table.is_remote for table in files):
         return None
-    files = {split: image_table(dataset, split) for split in splits_of(dataset)}
-    local = {
-        split: table
-        for split, table in files.items()
-        if table is not None and table.table and not storage.is_url(table.table) and not storage.is_url(table.images)
-    }
-    return local if len(local) == len(files) and not storage.is_url(submission) else None
+    tables = [table.table for table in files if table is not None and table.table]
+    if has_test(dataset) and dataset["sample_submission"] is not None:
+        tables.append(storage.join(dataset["root"], dataset["sample_submission"]))
+    return None if any(map(storage.is_url, tables)) else tables
+
+
+def _made_tables(data: RawData, folder: str) -> dict[str, str]:
+    """SHA-256 of each table that Foldline made of the data, if they are on a disk."""
+    tables = [*data.tables.values(), *data.locations.values(), data.sample_submission]
+    made = [path for path in dict.fromkeys(tables) if path and not storage.is_url(path)]
+    return {path: sha256_of_file(path) for path in made if Path(path).parent == Path(folder)}

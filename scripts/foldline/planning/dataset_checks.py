@@ -1,26 +1,19 @@
 """Checks of the `dataset` section of a completed configuration, before any data are read."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from foldline.dataset.channels import CHANNEL
 from foldline.dataset.class_words import AUTO, NUMBERS, has_numbers
 from foldline.dataset.labels import BINARY, SOFT, check_labels
 from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
-from foldline.planning.dataset_section import (
-    OWN,
-    class_names_of,
-    image_pattern,
-    labels_of,
-    record_patterns,
-    submission_columns,
-)
-from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, has_test, key_of, splits_of
+from foldline.planning.dataset_section import OWN, class_names_of, labels_of
+from foldline.planning.dataset_splits import has_test
 from foldline.planning.external_checks import external_problems
+from foldline.planning.image_checks import image_checks
+from foldline.planning.submission_section import submission_columns
 from foldline.planning.target_checks import named_columns, record_id_problems, rename_problems, target_problems
 from foldline.planning.word_checks import word_problems
 
@@ -30,8 +23,6 @@ RESERVED = (
     *("fold", "split"),
     *("image", "image_name", "patient_id"),
 )
-ID = "{id}"
-BRACES = re.compile(r"\{[^{}]*\}")
 
 
 def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
@@ -44,9 +35,8 @@ def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
         _label_problems(dataset),
         _submission_problems(dataset),
         _class_word_problems(dataset),
-        _source_problems(dataset),
         external_problems(dataset),
-        _placeholder_problems(dataset),
+        *image_checks(dataset),
         _channel_problems(dataset),
         _metadata_problems(dataset),
         word_problems(dataset),
@@ -148,19 +138,6 @@ def _class_word_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _source_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    for split in splits_of(dataset):
-        images, records = key_of(split, "images"), key_of(split, "records")
-        given = [image_pattern(dataset, split) is not None, record_patterns(dataset, split) is not None]
-        if sum(given) != 1:
-            end = "; if there is no test split, set dataset.test_table to null" if split == "test" else ""
-            yield (
-                f"config: {'both' if all(given) else 'neither'} of {images} and {records} "
-                f"{'are' if all(given) else 'is'} set; set one of them, {images} to a path such as "
-                f"images/{{id}}.jpg, or {records} to a list such as [{split}*.tfrec]{end}"
-            )
-
-
 def _channel_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     channels = dataset["channels"]
     for name in channels:
@@ -168,40 +145,6 @@ def _channel_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             yield (
                 f"config: dataset.channels has {name!r}, the name of a column or of another feature of the records; "
                 "rename the channel"
-            )
-    for split in splits_of(dataset):
-        key = key_of(split, "images")
-        pattern = image_pattern(dataset, split)
-        if pattern is None or (CHANNEL in pattern) == bool(channels):
-            continue
-        if channels:
-            yield (
-                f"config: {key} is {pattern!r}, without {CHANNEL}, but dataset.channels is "
-                f"{yaml_list(channels)}; write {CHANNEL} where a path has the name of the channel, such as "
-                f"images/{{id}}_{CHANNEL}.png"
-            )
-        else:
-            yield (
-                f"config: {key} is {pattern!r}, with {CHANNEL}, but dataset.channels is empty; list the names "
-                "of the channels in dataset.channels, such as [red, green]"
-            )
-
-
-def _placeholder_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    """Words in braces that stand for nothing; a typing error would be searched for as it is."""
-    splits = (TRAIN, TEST, *external_sets(dataset))
-    patterns = {key_of(split, "images"): image_pattern(dataset, split) or "" for split in splits}
-    for split in splits:
-        for index, pattern in enumerate(record_patterns(dataset, split) or []):
-            patterns[f"{key_of(split, 'records')}[{index}]"] = pattern
-    for key, pattern in patterns.items():
-        allowed = [ID, CHANNEL] if key.endswith("images") else []
-        unknown = [word for word in BRACES.findall(pattern) if word not in allowed]
-        if unknown:
-            instead = f"only {' and '.join(allowed)} are replaced in it" if allowed else "nothing is replaced in it"
-            yield (
-                f"config: {key} is {pattern!r} with {listing(list(dict.fromkeys(unknown)))}, but {instead}; "
-                "correct the name, or remove the braces"
             )
 
 

@@ -8,14 +8,13 @@ from typing import Any
 
 from foldline.dataset.cell_values import canonical, missing_words
 from foldline.dataset.channels import CHANNEL, image_paths
-from foldline.dataset.class_words import ClassWords
 from foldline.dataset.columns import Columns
 from foldline.dataset.labels import BINARY_LABELS, FLAGS, Labels
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.dataset.submission import LABELS, SubmissionForm
 from foldline.images.options import ImageOptions
 from foldline.io import storage
-from foldline.planning.dataset_splits import TEST, TRAIN, has_test, value_of
+from foldline.planning.dataset_splits import TEST, TRAIN, value_of
+from foldline.planning.image_patterns import CLASS, ImagePattern, parsed
 from foldline.planning.usable_values import UnusableValueError
 
 # Value of `dataset.test_labels`: the test table or the test records have the target column themselves.
@@ -24,6 +23,8 @@ OWN = "own"
 POSITION = "position"
 # Name of the table of these labels, made from test records.
 KNOWN_LABELS = "test_labels.csv"
+# Column of the labels in the table that is made of class folders.
+CLASS_COLUMN = "class"
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,27 @@ class ImageTable:
     """Where a split with a table and image files is stored.
 
     Attributes:
-        table: path or URL of the table.
+        table: path or URL of the table; "" if the files are the rows.
         root: folder or URL of the data set.
-        pattern: path of a sample's image under `root`, with {id} in it, and {channel} where samples have channels.
+        patterns: paths of a sample's image under `root`; exactly one of them exists.
     """
 
     table: str
     root: str
-    pattern: str
+    patterns: tuple[ImagePattern, ...]
 
     @property
-    def images(self) -> str:
-        """Path or URL of a sample's image, with {id} in it; use `paths` to fill it in."""
-        return "".join(self._parts)
+    def is_plain(self) -> bool:
+        """Whether the paths follow from ids and channels alone."""
+        return bool(self.table) and len(self.patterns) == 1 and self.patterns[0].is_plain
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether images are in a bucket."""
+        return any(storage.is_url(storage.join(self.root, pattern.text)) for pattern in self.patterns)
 
     def paths(self, names: Sequence[str], channels: Sequence[str]) -> list[str]:
-        """Paths or URLs of the images of samples, those of a sample together.
+        """Paths or URLs of the images of samples, those of a sample together, if the pattern is plain.
 
         Braces in `root` and in an id mean nothing.
 
@@ -65,17 +71,20 @@ class ImageTable:
     @cached_property
     def _parts(self) -> tuple[str, str]:
         """What `storage.join` makes of the root and of the pattern; joining a million paths one by one takes 20 s."""
-        if storage.join(self.root, self.pattern) == self.pattern:
-            return "", self.pattern
+        (pattern,) = self.patterns
+        if storage.join(self.root, pattern.text) == pattern.text:
+            return "", pattern.text
         if storage.is_url(self.root):
-            return storage.join(self.root, ""), self.pattern
+            return storage.join(self.root, ""), pattern.text
         # No path has a NUL.
-        return storage.join(self.root, "\0").removesuffix("\0"), str(PurePath(self.pattern))
+        return storage.join(self.root, "\0").removesuffix("\0"), str(PurePath(pattern.text))
 
 
 def is_made_table(dataset: Mapping[str, Any], split: str) -> bool:
     """Whether Foldline writes the table of a split itself, from TFRecord files or from the names of image files."""
-    return record_patterns(dataset, split) is not None or (split == TEST and dataset["test_table"] is None)
+    if record_patterns(dataset, split) is not None:
+        return True
+    return dataset["class_folders"] is not None if split == TRAIN else split == TEST and dataset["test_table"] is None
 
 
 def record_patterns(dataset: Mapping[str, Any], split: str) -> list[str] | None:
@@ -89,19 +98,42 @@ def has_own_labels(dataset: Mapping[str, Any]) -> bool:
     return bool(dataset["test_labels"] == OWN)
 
 
-def image_pattern(dataset: Mapping[str, Any], split: str) -> str | None:
-    """Path of a sample's image under `dataset.root`, with {id} in it; None for a split of TFRecord files."""
-    pattern: str | None = value_of(dataset, split, "images")
-    return pattern
+def image_patterns(dataset: Mapping[str, Any], split: str) -> tuple[ImagePattern, ...]:
+    """Paths of a sample's image under `dataset.root`; none for a split of TFRecord files."""
+    if split == TRAIN and dataset["class_folders"] is not None:
+        return parsed([class_folder_pattern(dataset["class_folders"])])
+    given = value_of(dataset, split, "images")
+    if given is None:
+        column = None if record_patterns(dataset, split) is not None else dataset["image_column"]
+        return () if column is None else parsed([f"{{{column}}}"])
+    return parsed([given] if isinstance(given, str) else given)
+
+
+def class_folder_pattern(folder: str) -> str:
+    """The pattern of images in a folder with a folder for each class; a pattern with `{class}` stays as it is."""
+    return folder if CLASS in folder else f"{folder.rstrip('/')}/{CLASS}/**/*"
 
 
 def image_table(dataset: Mapping[str, Any], split: str) -> ImageTable | None:
     """Table and images of a split, without a table if the files are the rows; None for a split of TFRecord files."""
-    images = image_pattern(dataset, split)
-    if images is None:
+    patterns = image_patterns(dataset, split)
+    if not patterns:
         return None
     table = value_of(dataset, split, "table")
-    return ImageTable("" if table is None else storage.join(dataset["root"], table), dataset["root"], images)
+    made = table is None or is_made_table(dataset, split)
+    return ImageTable("" if made else storage.join(dataset["root"], table), dataset["root"], patterns)
+
+
+def location_arguments(dataset: Mapping[str, Any], split: str, locations: Mapping[str, str]) -> dict[str, Any]:
+    """Where steps find the images of a split: arguments of `locations.locations_of`.
+
+    Args:
+        dataset: the section.
+        split: the split.
+        locations: see `data_index.DataIndex`.
+    """
+    images = None if split in locations else image_patterns(dataset, split)[0].text
+    return {"images": images, "locations": locations.get(split)}
 
 
 def labels_of(dataset: Mapping[str, Any]) -> Labels:
@@ -127,6 +159,8 @@ def row_per_class_of(dataset: Mapping[str, Any], classes: Sequence[str] | None =
 def target_of(dataset: Mapping[str, Any]) -> str:
     """The column of the labels, or the columns of all classes in one name."""
     columns = dataset["target_columns"] or [dataset["target_column"]]
+    if columns == [None] and dataset["class_folders"] is not None:
+        return CLASS_COLUMN
     if columns == [None]:
         # `dataset_checks` reports it.
         raise UnusableValueError("target_column")
@@ -148,6 +182,7 @@ def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
         optional=_optional_columns(dataset, split),
         renamed=column_names(dataset, split),
         row_per_class=row_per_class_of(dataset),
+        of_paths=_path_columns(dataset, split),
     )
     return _of_external_set(columns, split, dataset["external"][split]) if split not in (TRAIN, TEST) else columns
 
@@ -161,6 +196,12 @@ def _of_external_set(columns: Columns, name: str, section: Mapping[str, Any]) ->
     words = {canonical(word): None if label is None else str(label) for word, label in section["labels"].items()}
     target = section["target_column"] or columns.target
     return replace(columns, target=target, target_columns=(), row_per_class=None, own_labels=words)
+
+
+def _path_columns(dataset: Mapping[str, Any], split: str) -> tuple[str, ...]:
+    """The columns that the paths of images name."""
+    patterns = () if is_made_table(dataset, split) else image_patterns(dataset, split)
+    return tuple(dict.fromkeys(column for pattern in patterns for column in pattern.columns))
 
 
 def column_names(dataset: Mapping[str, Any], split: str) -> dict[str, str]:
@@ -219,14 +260,14 @@ def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping
         "target_columns": list(columns.target_columns),
         "optional_columns": list(columns.optional),
         "column_names": dict(columns.renamed),
-        "row_per_class": _row_per_class_settings(columns.row_per_class),
+        "row_per_class": row_per_class_settings(columns.row_per_class),
         "external": columns.external,
         "own_labels": None if columns.own_labels is None else dict(columns.own_labels),
         "absent_columns": list(columns.absent),
     }
 
 
-def _row_per_class_settings(form: RowPerClass | None) -> dict[str, Any] | None:
+def row_per_class_settings(form: RowPerClass | None) -> dict[str, Any] | None:
     """The fields of `RowPerClass` as a step gets them."""
     return None if form is None else {"pattern": form.pattern, "classes": list(form.classes)}
 
@@ -247,70 +288,3 @@ def scored_classes_of(dataset: Mapping[str, Any]) -> list[str]:
         return class_names
     chosen = [submitted] if isinstance(submitted, str) else submitted
     return [name for name in class_names if name in chosen]
-
-
-def submission_columns(dataset: Mapping[str, Any]) -> list[str]:
-    """Columns of the submission apart from the id column, by their names in the sample submission."""
-    form, scored = dataset["submission"], scored_classes_of(dataset)
-    if form["form"] == LABELS or len(scored) == 1 or dataset["row_per_class"]:
-        name = dataset["target_column"] or scored[0]
-        return [str(form["column"] or form["columns"].get(name, name))]
-    return [form["columns"].get(name, name) for name in scored]
-
-
-def submission_id_column(dataset: Mapping[str, Any]) -> str:
-    """Column of the ids in the sample submission."""
-    name = dataset["id_column"]
-    return str(dataset["submission"]["columns"].get(name, name))
-
-
-def sample_separator(dataset: Mapping[str, Any]) -> str:
-    """Separator of the sample submission; Foldline writes it itself if the user has none."""
-    return "," if dataset["sample_submission"] is None else str(dataset["separator"])
-
-
-def submission_separator(dataset: Mapping[str, Any]) -> str:
-    """Text between two classes of a cell of the submission."""
-    return str(dataset["submission"]["separator"] or dataset["labels"]["separator"])
-
-
-def submission_form(
-    dataset: Mapping[str, Any], *, threshold: float | str, class_words: ClassWords | None = None
-) -> SubmissionForm | None:
-    """Columns and cells of the submission; None if there is no test split.
-
-    Args:
-        dataset: the section.
-        threshold: `evaluation.threshold`; it counts only where the submission has predicted classes.
-        class_words: how predicted classes are written; None if the submission has a column for each class.
-    """
-    if not has_test(dataset):
-        return None
-    section = dataset["submission"]
-    form = SubmissionForm(
-        id_column=submission_id_column(dataset),
-        columns=tuple(submission_columns(dataset)),
-        form=section["form"],
-        hard_labels=section["hard_labels"],
-        row_per_class=row_per_class_of(dataset, scored_classes_of(dataset)),
-    )
-    if form.has_probabilities:
-        return form
-    return replace(
-        form,
-        separator=submission_separator(dataset) if form.form == LABELS else form.separator,
-        class_words=class_words or form.class_words,
-        threshold=threshold,
-        empty=dataset["labels"]["empty"],
-        exclusive=dataset["labels"]["exclusive"],
-    )
-
-
-def form_settings(form: SubmissionForm | None) -> dict[str, Any] | None:
-    """The fields of a submission form as a step gets them; one that says nothing is left out, so no key has it."""
-    if form is None:
-        return None
-    settings = {**asdict(form), "columns": list(form.columns)}
-    del settings["row_per_class"]
-    per_class = _row_per_class_settings(form.row_per_class)
-    return {**settings, "row_per_class": per_class} if per_class else settings

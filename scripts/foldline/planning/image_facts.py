@@ -5,6 +5,7 @@ never read here: its listing has their checksums.
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,17 +98,27 @@ class ImageFiles(Protocol):
         """
         ...
 
-    def file_names(self, folder: str) -> list[str]:
-        """Sorted names of the files in a folder."""
+    def file_names(self, folder: str, *, deep: bool = False) -> list[str]:
+        """Names of the files in a folder; none if it does not exist.
+
+        Args:
+            folder: path or URL.
+            deep: whether files in its subfolders count too, by their paths relative to it.
+        """
         ...
 
 
 class LocalImages:
-    """Images on a disk; unknown or changed ones are read once."""
+    """Images on a disk; unknown or changed ones are read once.
+
+    Attributes:
+        folders: what `stat` said of each folder that was listed, before it was.
+    """
 
     def __init__(self, stored: IndexTable | None = None) -> None:
         """Take over what a data index knows."""
         self._stored = stored
+        self.folders: dict[str, Status | None] = {}
         self._unchanged: set[str] = set()
 
     def facts(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> ImageFacts:
@@ -127,9 +138,26 @@ class LocalImages:
         statuses = list(map(self.digests.status, paths))
         return ImageFacts.of(paths, contents, [status[0] for status in statuses], statuses)
 
-    def file_names(self, folder: str) -> list[str]:
+    def file_names(self, folder: str, *, deep: bool = False) -> list[str]:
         """See `ImageFiles.file_names`."""
-        return sorted(path.name for path in Path(folder).iterdir())
+        names: list[str] = []
+        # Links to folders are followed, but to no folder twice.
+        visited = set[str]()
+        waiting = [("", folder or ".")]
+        while waiting:
+            prefix, path = waiting.pop()
+            self.folders[path] = status_of(path)
+            real = os.path.realpath(path)
+            if real in visited or not Path(path).is_dir():
+                continue
+            visited.add(real)
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if not entry.is_dir():
+                        names.append(prefix + entry.name)
+                    elif deep:
+                        waiting.append((f"{prefix}{entry.name}/", entry.path))
+        return names
 
     @cached_property
     def digests(self) -> FileDigests[ImageContent]:
@@ -228,13 +256,16 @@ class BucketListings:
         contents = [ImageContent(info.checksum) for info in found]
         return ImageFacts.of(paths, contents, [info.bytes for info in found], ())
 
-    def file_names(self, folder: str) -> list[str]:
+    def file_names(self, folder: str, *, deep: bool = False) -> list[str]:
         """See `ImageFiles.file_names`."""
-        start = f"{folder}/"
-        names = (url.removeprefix(start) for url in self._objects(folder) if url.startswith(start))
-        return sorted(name for name in names if "/" not in name)
+        start = f"{folder.rstrip('/')}/"
+        names = (url.removeprefix(start) for url in self._objects(start) if url.startswith(start))
+        return [name for name in names if name and (deep or "/" not in name)]
 
     def _objects(self, folder: str) -> dict[str, storage.ObjectInfo]:
+        folder = folder.rstrip("/")
+        listed = (other for other in self._listed if folder == other or folder.startswith(f"{other}/"))
+        folder = next(listed, folder)
         if folder not in self._listed:
             self._listed[folder] = storage.list_objects(folder)
         return self._listed[folder]

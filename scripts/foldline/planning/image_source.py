@@ -7,13 +7,16 @@ from typing import Any
 
 from foldline.dataset.channels import CHANNEL, joint_digest
 from foldline.dataset.labels import Labels
+from foldline.dataset.locations import write_locations
 from foldline.dataset.row_per_class import guessed_form
 from foldline.dataset.sample_table import SampleTable, read_sample_table
 from foldline.errors import FoldlineError, Problems, listing
 from foldline.images.options import ImageOptions
 from foldline.io import storage
-from foldline.planning.dataset_section import ImageTable, columns_of, is_made_table
+from foldline.planning.dataset_section import ImageTable, columns_of
 from foldline.planning.image_facts import ImageFacts, ImageFiles, header_problem, unusable
+from foldline.planning.image_search import ImageSearch, has_channel, is_ignored, search_rows
+from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
 
 # Images without a known header that are looked at again: there are only a few, or the format is not supported.
@@ -21,16 +24,39 @@ MOST_HEADERS = 1_000
 
 
 class ImageSource:
-    """A split with a table and image files."""
+    """A split with image files, and a table of the user or one that is made from the names of the files.
 
-    def __init__(self, dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageFiles):
-        self.table = files.table
+    Attributes:
+        table: path or URL of the table.
+        locations: path or URL of a table with the location of the images; None if it follows from their ids.
+    """
+
+    def __init__(self, dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageFiles, *, made: str):
+        """Read the table.
+
+        Args:
+            dataset: the section of the configuration.
+            split: the split.
+            files: its table and images.
+            images: reads images.
+            made: folder or URL of the tables that Foldline makes.
+
+        Raises:
+            FoldlineError: the table is wrong, or no file matches.
+        """
+        self.table, self.locations = files.table, None
         self._files, self._images, self._channels = files, images, dataset["channels"]
         self._options = ImageOptions(**ImageOptions.settings(dataset))
+        self._ignored = dataset["ignore"]
+        self._listed: dict[str, list[str]] | None = None
         columns = columns_of(dataset, split)
-        if is_made_table(dataset, split):
+        if not files.table:
+            self.table = self.locations = storage.join(made, f"{split}.csv")
+            self._listed = ImageLister(dataset, split, files, images).write_table(self.table)
             columns = columns.of_made_table()
-        self._read: SampleTable = read_sample_table(files.table, columns)
+        elif not files.is_plain:
+            self.locations = storage.join(made, f"{split}_images.csv")
+        self._read: SampleTable = read_sample_table(self.table, columns)
         self.left_out: Mapping[str, int] = self._read.left_out
         if self._channels:
             _check_braces(self._read)
@@ -42,23 +68,26 @@ class ImageSource:
     def samples(self, labels: Labels) -> Samples:
         """See `raw_data.Source`."""
         problems, table = Problems(), self._read
-        paths = self._files.paths(table.ids, self._channels)
-        per_row = max(1, len(self._channels))
 
-        def row_of(number: int) -> str:
-            row = number // per_row
+        def row_of(row: int) -> str:
             return f"{self.table}, {table.raw.unit} {table.raw.lines[row]}: id {table.ids[row]!r}"
 
         with problems.collected():
             rows = table.rows(labels)
         with problems.collected():
-            facts = self._facts(paths, row_of)
-            self._check_headers(facts, paths, row_of)
-        if self._channels:
+            paths = self._paths(row_of)
+            per_row = len(paths) // max(1, len(table.ids))
+
+            def row_of_image(number: int) -> str:
+                return row_of(number // per_row)
+
+            facts = self._facts(paths, row_of_image)
+            self._check_headers(facts, paths, row_of_image)
+        if self._channels and self._files.is_plain:
             with problems.collected():
-                _check_channel_files(self._images, self._files, set(table.ids), self._channels)
+                _check_channel_files(self._images, self._files, set(table.ids), self._channels, self._ignored)
         problems.check()
-        if not self._channels:
+        if per_row == 1:
             return Samples(rows, facts.checksums, facts.sizes, images={**facts.columns, "id": rows.id})
         of_rows = [slice(start, start + per_row) for start in range(0, len(paths), per_row)]
         return Samples(
@@ -78,7 +107,9 @@ class ImageSource:
         except FoldlineError as error:
             form = guessed_form(self._read.ids)
             found = form and form.split(self._read.ids[0])
-            if not form or not found or not storage.is_file(self._files.paths([found[0]], self._channels)[0]):
+            if not form or not found or not self._files.is_plain:
+                raise
+            if not storage.is_file(self._files.paths([found[0]], self._channels)[0]):
                 raise
             classes = listing(form.classes, limit=30)
             raise FoldlineError(
@@ -86,6 +117,21 @@ class ImageSource:
                 f"dataset.row_per_class to {form.pattern!r}, dataset.labels.kind to multilabel and "
                 f"dataset.labels.classes to [{classes}]"
             ) from error
+
+    def _paths(self, row_of: Callable[[int], str]) -> list[str]:
+        """Paths or URLs of the images, those of a row together; writes the table of locations, if there is one."""
+        table, root = self._read, self._files.root
+        if self._files.is_plain:
+            return self._files.paths(table.ids, self._channels)
+        if self._listed is not None:
+            found = [self._listed[name] for name in table.ids]
+        else:
+            search = ImageSearch(self._files, self._images, ignored=self._ignored)
+            columns = {name: table.raw.columns[name] for name in table.columns.of_paths}
+            channels = self._channels if has_channel(self._files.patterns) else ()
+            found = search.paths(search_rows(columns, table.ids), channels, row_of=row_of)
+            write_locations(str(self.locations), table.ids, found)
+        return [storage.join(root, path) for paths in found for path in paths]
 
     def _check_headers(self, facts: ImageFacts, paths: Sequence[str], row_of: Callable[[int], str]) -> None:
         """Refuse images on a disk whose headers cannot be used; the scan reports what only their pixels tell."""
@@ -107,20 +153,22 @@ def _check_braces(table: SampleTable) -> None:
         raise table.raw.error(wrong, "rename the samples")
 
 
-def _check_channel_files(images: ImageFiles, files: ImageTable, ids: set[str], channels: Sequence[str]) -> None:
+def _check_channel_files(
+    images: ImageFiles, files: ImageTable, ids: set[str], channels: Sequence[str], ignored: Sequence[str]
+) -> None:
     """Raise an error for files of a sample whose channel is not in the configuration.
 
     They are recognized if id and channel are in the file name, with a separator between them.
     """
-    folder, name = os.path.split(files.pattern)
+    folder, name = os.path.split(files.patterns[0].text)
     form = re.fullmatch(r"([^{]*)\{(id|channel)\}([^{]+)\{(?!\2)(?:id|channel)\}([^{]*)", name)
     if form is None or "{" in folder:
         return
     before, first, between, after = form.groups()
     folder = storage.join(files.root, folder) if folder else files.root
     unknown = []
-    for file in images.file_names(folder):
-        if not (file.startswith(before) and file.endswith(after)):
+    for file in sorted(images.file_names(folder)):
+        if not (file.startswith(before) and file.endswith(after)) or is_ignored(f"{folder}/{file}", ignored):
             continue
         middle = file[len(before) : len(file) - len(after)]
         # An id may contain the separator; the name of a channel hardly does.
@@ -131,5 +179,6 @@ def _check_channel_files(images: ImageFiles, files: ImageTable, ids: set[str], c
     if unknown:
         raise FoldlineError(
             f"{listing(unknown, limit=3)}: not one of dataset.channels ({listing(channels, limit=20)}); add the "
-            "channel there (models.NAME.channels chooses the channels that a model reads), or remove the file"
+            "channel there (models.NAME.channels chooses the channels that a model reads), or list the files in "
+            "dataset.ignore, such as ['*_mask.png']"
         )

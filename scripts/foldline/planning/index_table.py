@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Increase it if a column or a part of the header gets another meaning.
-FORMAT = 1
+FORMAT = 2
 # Columns and their Arrow types. A column without a meaning for a row is null.
 SCHEMA = {
     "split": "string",
@@ -73,6 +73,9 @@ class IndexHeader:
         digests: shard digests of each split.
         submission: see `data_index.DataIndex`.
         tables: see `data_index.DataIndex`.
+        locations: see `data_index.DataIndex`.
+        made: SHA-256 of each table that Foldline made of the data.
+        folders: what `stat` said of each folder whose files are rows, or were searched for those of rows.
         sample_submission: see `data_index.DataIndex`.
         label_cells: see `data_index.DataIndex`.
         class_words: see `data_index.DataIndex`, as a mapping.
@@ -88,6 +91,9 @@ class IndexHeader:
     digests: dict[str, ShardDigests] = field(default_factory=dict)
     submission: str = ""
     tables: dict[str, str] = field(default_factory=dict)
+    locations: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, list[int] | None] = field(default_factory=dict)
     sample_submission: str = ""
     label_cells: dict[str, Any] = field(default_factory=dict)
     class_words: dict[str, Any] | None = None

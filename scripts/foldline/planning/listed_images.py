@@ -1,69 +1,172 @@
-"""A split without a table: its rows are the image files that match the path of an image."""
+"""A split without a table: its rows are the image files that match a pattern, maybe in a folder for each class."""
 
 import csv
-import glob
 import io
+import logging
 import re
-from collections.abc import Mapping
-from pathlib import PurePath
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
-from foldline.dataset.channels import CHANNEL
-from foldline.errors import FoldlineError
+from foldline.dataset.channels import PATH_SEPARATOR
+from foldline.dataset.locations import PATH
+from foldline.errors import FoldlineError, counted, listing
 from foldline.io import storage
-from foldline.planning.dataset_section import ImageTable
+from foldline.planning.dataset_section import ImageTable, columns_of
+from foldline.planning.dataset_splits import TRAIN
+from foldline.planning.image_facts import ImageFiles
+from foldline.planning.image_patterns import IMAGE_SUFFIXES, ImagePattern
+from foldline.planning.image_search import is_ignored
 
-ID = "{id}"
+logger = logging.getLogger(__name__)
 
 
-def write_listed_table(path: str, dataset: Mapping[str, Any], files: ImageTable) -> None:
-    """Write the table of a split from the names of its image files, sorted by id; its metadata are missing.
+@dataclass
+class ListedImages:
+    """The images of a split.
 
-    A file with the same content is left alone.
-
-    Args:
-        path: path or URL of the table.
-        dataset: the section of the configuration.
-        files: root and pattern of the images.
-
-    Raises:
-        FoldlineError: no file matches.
+    Attributes:
+        values: id -> value of each word of the pattern, without braces.
+        paths: id -> channel -> path relative to the root of the data set; the channel is "" if a sample is one image.
     """
-    ids = listed_ids(files)
-    if not ids:
-        raise FoldlineError(
-            f"dataset.test_images: no file matches {storage.join(files.root, files.pattern)}, and dataset.test_table "
-            "is null, so these files are the test rows; correct the path or dataset.root, or set dataset.test_images "
-            "to null as well if there is no test split"
+
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    paths: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def locations(self, channels: Sequence[str]) -> dict[str, list[str]]:
+        """Paths of the images of each sample, sorted by id.
+
+        Raises:
+            FoldlineError: samples lack a channel.
+        """
+        wanted = list(channels) or [""]
+        absent = [
+            f"id {name!r} has no image of the channel {listing(lacking)} ({next(iter(paths.values()))})"
+            for name, paths in self.paths.items()
+            if (lacking := [channel for channel in wanted if channel not in paths])
+        ]
+        if absent:
+            raise FoldlineError(
+                f"{listing(absent, limit=3)}; add the files, or list those beside them in dataset.ignore"
+            )
+        return {name: [self.paths[name][channel] for channel in wanted] for name in sorted(self.paths)}
+
+
+class ImageLister:
+    """Lists the images of a split without a table."""
+
+    def __init__(self, dataset: Mapping[str, Any], split: str, files: ImageTable, images: ImageFiles):
+        self._dataset, self._split, self._files, self._images = dataset, split, files, images
+        self._of_folders = split == TRAIN
+        self._key = "class_folders" if self._of_folders else f"{split}_images"
+        self._channels, self._ignored = dataset["channels"], dataset["ignore"]
+
+    def write_table(self, path: str) -> dict[str, list[str]]:
+        """Write the table of the split, sorted by id; a file with the same content is left alone.
+
+        Its columns are id, label and group of `columns_of`, metadata, which are missing unless the pattern has them,
+        and the location of the images.
+
+        Args:
+            path: path or URL of the table.
+
+        Returns:
+            Paths of the images of each sample, relative to the root of the data set.
+
+        Raises:
+            FoldlineError: no file matches, or files cannot be used.
+        """
+        listed = self._listed()
+        locations = listed.locations(self._channels)
+        columns = columns_of(self._dataset, self._split)
+        names = columns.names()
+        lines = []
+        for name, paths in locations.items():
+            values = {columns.target or "": listed.values[name].get("class", ""), columns.id: name}
+            cells = [values.get(column, listed.values[name].get(column, "")) for column in names]
+            lines.append([*cells, PATH_SEPARATOR.join(paths)])
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows([[*names, PATH], *lines])
+        storage.write_if_changed(path, text.getvalue().encode())
+        return locations
+
+    def _listed(self) -> ListedImages:
+        listed = ListedImages()
+        for pattern in self._files.patterns:
+            self._add(pattern, listed)
+        if not listed.values:
+            where = [storage.join(self._files.root, pattern.text) for pattern in self._files.patterns]
+            raise FoldlineError(f"dataset.{self._key}: no file matches {listing(where)}, {self._why_listed()}")
+        return listed
+
+    def _why_listed(self) -> str:
+        if self._of_folders:
+            return "a folder for each class with its images; correct the path or dataset.root"
+        return (
+            "and dataset.test_table is null, so these files are the test rows; correct the path or dataset.root, or "
+            "set dataset.test_images to null as well if there is no test split"
         )
-    columns = dataset["metadata_columns"]
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([[dataset["id_column"], *columns], *([name, *([""] * len(columns))] for name in ids)])
-    storage.write_if_changed(path, text.getvalue().encode())
+
+    def _add(self, pattern: ImagePattern, listed: ListedImages) -> None:
+        folder = _fixed_folder(pattern)
+        names = self._images.file_names(storage.join(self._files.root, folder), deep="/" in pattern.text[len(folder) :])
+        text, groups = pattern.regex()
+        expression = re.compile(text)
+        others = Counter[str]()
+        unmatched = []
+        for path in sorted(folder + name for name in names if not _is_hidden(name)):
+            if is_ignored(path, self._ignored):
+                continue
+            match = expression.fullmatch(path)
+            suffix = PurePosixPath(path).suffix.lower()
+            if suffix and suffix not in IMAGE_SUFFIXES and (match is None or pattern.leaves_suffix_open):
+                others[suffix] += 1
+            elif match:
+                self._add_image(listed, path, {word: match[group] for word, group in groups.items()}, folder)
+            else:
+                unmatched.append(path)
+        if self._of_folders and unmatched:
+            raise FoldlineError(
+                f"dataset.class_folders: {counted(len(unmatched), 'image')} ({listing(unmatched, limit=3)}) in the "
+                f"folder {storage.join(self._files.root, folder)} do not match {pattern.text!r}, so they have no "
+                "class; move them, correct the path, or list them in dataset.ignore"
+            )
+        if others and (self._of_folders or pattern.leaves_suffix_open):
+            passed = listing([f"{suffix} ({count})" for suffix, count in sorted(others.items())])
+            logger.warning("dataset.%s: passed over files that are no images: %s", self._key, passed)
+
+    def _add_image(self, listed: ListedImages, path: str, values: dict[str, str], folder: str) -> None:
+        name, channel = values.get("id", path.removeprefix(folder)), values.get("channel", "")
+        if channel and channel not in self._channels:
+            raise FoldlineError(
+                f"{path}: {channel!r} is not one of dataset.channels ({listing(self._channels, limit=20)}); add the "
+                "channel there (models.NAME.channels chooses the channels that a model reads), or list the files in "
+                "dataset.ignore"
+            )
+        of_sample = listed.paths.setdefault(name, {})
+        if channel in of_sample:
+            raise FoldlineError(
+                f"dataset.{self._key}: {of_sample[channel]} and {path} are both the image of id {name!r}; write the "
+                "path so that every image has an id of its own, or list one of them in dataset.ignore"
+            )
+        of_sample[channel] = path
+        known = listed.values.setdefault(name, values)
+        differing = [word for word in values if word != "channel" and known[word] != values[word]]
+        if differing:
+            word = differing[0]
+            raise FoldlineError(
+                f"dataset.{self._key}: the images of id {name!r} have the {word} {known[word]!r} and {values[word]!r} "
+                f"({path}); give every sample an id of its own"
+            )
 
 
-def listed_ids(files: ImageTable) -> list[str]:
-    """Ids of the image files that match the pattern, sorted; an id is no more than one part of a path."""
-    pattern = files.pattern if storage.is_url(files.pattern) else str(PurePath(files.pattern))
-    wanted = glob.escape(pattern)
-    for word in (ID, CHANNEL):
-        wanted = wanted.replace(word, "*")
-    parts = re.split(r"(\{id\}|\{channel\})", pattern)
-    # The second place of a word has what the first one has.
-    form, known = "", set[str]()
-    for part in parts:
-        name = part.strip("{}")
-        if part not in (ID, CHANNEL):
-            form += re.escape(part)
-        else:
-            form += f"(?P={name})" if name in known else f"(?P<{name}>[^/]+)"
-            known.add(name)
-    found = (re.fullmatch(form, _below(files, path)) for path in storage.find_files(files.root, wanted))
-    return sorted({match["id"] for match in found if match})
+def _fixed_folder(pattern: ImagePattern) -> str:
+    """The folder in which all files that match are, with a slash at its end; "" if it is the root."""
+    start = pattern.literal_start
+    return start[: start.rfind("/") + 1]
 
 
-def _below(files: ImageTable, path: str) -> str:
-    """Path of a file as the pattern would have it: relative to the root, unless the pattern is absolute."""
-    if storage.join(files.root, files.pattern) == files.pattern:
-        return path
-    return storage.relative(files.root, path)
+def _is_hidden(path: str) -> bool:
+    return path.startswith(".") or "/." in path

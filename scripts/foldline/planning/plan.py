@@ -16,18 +16,15 @@ from foldline.models.model_config import ModelConfig
 from foldline.planning.data_index import DataIndex, SplitIndex
 from foldline.planning.dataset_section import (
     class_names_of,
-    form_settings,
-    image_pattern,
     labels_of,
-    record_patterns,
-    sample_separator,
+    location_arguments,
     scan_settings,
     scored_classes_of,
-    submission_form,
     table_arguments,
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
 from foldline.planning.shard_counts import coarser_shards, power_of_two
+from foldline.planning.submission_section import form_settings, sample_separator, submission_form
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
 ROWS_PER_SCAN = 5_000
@@ -117,7 +114,7 @@ class _Stages:
         runtime_arguments = {
             "root": dataset["root"],
             "table": self.plan.tables[split],
-            "images": image_pattern(dataset, split),
+            **location_arguments(dataset, split, self._data_index.locations),
             **table_arguments(dataset, split, self._data_index.label_cells),
         }
         # The step compares what it reads with the digest of rows and images. The files of records only change the key.
@@ -176,10 +173,8 @@ class _Stages:
         names = coarser_shards(inventory_shards, min(MOST_SHARDS, power_of_two(expected_bytes / self._shard_bytes)))
         self.plan.shards[f"shards/{size}/{split}"] = names
         self.plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
-        runtime_arguments = {"root": dataset["root"]}
-        if record_patterns(dataset, split):
-            # Where the records are now. Not in the key: records that moved to other files hold the same images.
-            runtime_arguments["table"] = self.plan.tables[split]
+        # Where the images are now. Not in the key: images that moved are the same images.
+        runtime_arguments = {"root": dataset["root"], **location_arguments(dataset, split, self._data_index.locations)}
         scan = scan_settings(dataset, split)
         settings = {
             **{name: shards[name] for name in ("aspect", "jpeg_quality")},

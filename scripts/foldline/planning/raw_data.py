@@ -30,7 +30,6 @@ from foldline.planning.found_words import (
 )
 from foldline.planning.image_facts import BucketListings
 from foldline.planning.image_source import ImageSource
-from foldline.planning.listed_images import write_listed_table
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.record_source import RecordSource
 from foldline.planning.sample_submission import class_words_of, read_sample_submission, write_sample_submission
@@ -55,6 +54,7 @@ class RawData:
         class_words: how the submission writes predicted classes; None if it has probabilities.
         found: words that the configuration does not name, see `found_words.with_found_words`.
         left_out: of each external set, the number of rows that are left out by each word.
+        locations: table of the location of the images of each split where it does not follow from their ids.
     """
 
     splits: dict[str, Samples]
@@ -66,6 +66,7 @@ class RawData:
     class_words: ClassWords | None = None
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    locations: dict[str, str] = field(default_factory=dict)
 
 
 class Source(Protocol):
@@ -78,6 +79,7 @@ class Source(Protocol):
 
     table: str
     left_out: Mapping[str, int]
+    locations: str | None
 
     def label_cells(self) -> dict[str, str]:
         """Every label that is not missing, with the place where it occurs first."""
@@ -145,8 +147,9 @@ def _read_tables(
     tables = {split: source.table for split, source in sources.items()}
     with problems.collected():
         check_ids_of_splits(dataset, splits, tables)
+    locations = {split: source.locations for split, source in sources.items() if source.locations}
     left_out = {split: dict(source.left_out) for split, source in sources.items() if source.left_out}
-    data = RawData(splits, [], True, tables, "", labels or open_labels, left_out=left_out)
+    data = RawData(splits, [], True, tables, labels=labels or open_labels, left_out=left_out, locations=locations)
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})
         check(data)
@@ -188,11 +191,8 @@ def _sources(dataset: Mapping[str, Any], files: RawFiles, record_tables: str, pr
             if split_files is None:
                 sources[split] = RecordSource(dataset, split, record_tables, files)
                 continue
-            if not split_files.table:
-                split_files = replace(split_files, table=storage.join(record_tables, f"{split}.csv"))
-                write_listed_table(split_files.table, dataset, split_files)
-            images = listings if storage.is_url(split_files.images) else files.images
-            sources[split] = ImageSource(dataset, split, split_files, images)
+            images = listings if split_files.is_remote else files.images
+            sources[split] = ImageSource(dataset, split, split_files, images, made=record_tables)
     return sources
 
 
@@ -246,4 +246,5 @@ def _pinned_data(dataset: Mapping[str, Any], pinned: Path) -> RawData:
     tables = {split: storage.join(dataset["root"], dataset[f"{split}_table"]) for split in splits}
     submission = [dataset["id_column"], dataset["target_column"], *(sample.row.id for sample in splits["test"])]
     columns = {split: Samples.of(samples) for split, samples in splits.items()}
-    return RawData(columns, submission, False, tables, storage.join(dataset["root"], dataset["sample_submission"]))
+    sample = storage.join(dataset["root"], dataset["sample_submission"])
+    return RawData(columns, submission, False, tables, sample_submission=sample)

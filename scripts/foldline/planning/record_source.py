@@ -37,6 +37,7 @@ class RecordSource:
                 f"TFRecord files ({error}); install both in the environment of Snakemake"
             ) from error
         self.table = storage.join(record_tables, f"{split}.csv")
+        self.locations: str | None = self.table
         self._dataset, self._columns = dataset, columns_of(dataset, split)
         # The known labels of the test rows are in the same records; see `known_labels`.
         with_labels = split == TEST and has_own_labels(dataset)

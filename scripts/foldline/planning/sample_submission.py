@@ -10,11 +10,9 @@ from foldline.dataset.labels import MULTILABEL, Labels
 from foldline.dataset.submission import LABELS, SampleSubmission, read_sample
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io import storage
-from foldline.planning.dataset_section import (
-    class_names_of,
-    row_per_class_of,
+from foldline.planning.dataset_section import class_names_of, row_per_class_of, scored_classes_of
+from foldline.planning.submission_section import (
     sample_separator,
-    scored_classes_of,
     submission_columns,
     submission_id_column,
     submission_separator,

@@ -27,7 +27,6 @@ TYPES: dict[str, tuple[str, Any]] = {
 }
 # What the patterns of the schema mean, with an example of each.
 PATTERNS = {
-    r"\{id\}": "write {id} where the path has the id of the sample, such as images/{id}.jpg",
     r"^[^{}]*(\{id\}[^{}]*\{channel\}|\{channel\}[^{}]*\{id\})[^{}]*$": (
         "write {id} and {channel} once each, such as '{id}_{channel}'"
     ),

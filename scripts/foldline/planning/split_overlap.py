@@ -7,8 +7,8 @@ from typing import Any
 from foldline.dataset.cell_values import composed
 from foldline.errors import counted, listing, problems_error
 from foldline.io import storage
-from foldline.planning.dataset_section import image_pattern, is_made_table, record_patterns
-from foldline.planning.dataset_splits import TEST, key_of, splits_of
+from foldline.planning.dataset_section import image_patterns, is_made_table, record_patterns
+from foldline.planning.dataset_splits import TEST, TRAIN, key_of, splits_of
 from foldline.planning.samples import Samples
 
 # Ids of each two splits that a message names one by one.
@@ -81,8 +81,8 @@ def _place(dataset: Mapping[str, Any], split: str, samples: Samples, table: str,
     if record_patterns(dataset, split) is not None:
         return f"{storage.join(dataset['root'], samples.files[row])} ({key_of(split, 'records')})"
     if is_made_table(dataset, split):
-        pattern = image_pattern(dataset, split) or ""
-        return f"{storage.join(dataset['root'], pattern)} ({key_of(split, 'images')})"
+        patterns = [storage.join(dataset["root"], pattern.text) for pattern in image_patterns(dataset, split)]
+        return f"{listing(patterns)} ({'dataset.class_folders' if split == TRAIN else key_of(split, 'images')})"
     return f"{table}, line {samples.rows.line[row]}"
 
 

@@ -20,7 +20,7 @@ def named_columns(dataset: Mapping[str, Any]) -> list[str]:
 def target_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     """A line for each problem of the columns with the labels."""
     column, columns, labels = dataset["target_column"], dataset["target_columns"], dataset["labels"]
-    if (column is None) == (columns is None):
+    if (column is None) == (columns is None) and (columns is not None or dataset["class_folders"] is None):
         which = "neither" if column is None else "both"
         yield (
             f"config: {which} of dataset.target_column and dataset.target_columns {'is' if column is None else 'are'} "

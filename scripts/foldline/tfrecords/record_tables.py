@@ -9,9 +9,9 @@ from pathlib import Path
 
 from foldline.dataset.cell_values import composed, is_missing
 from foldline.dataset.labels import Labels
+from foldline.dataset.locations import PATH
 from foldline.dataset.own_labels import left_out_by
-from foldline.dataset.raw_table import read_raw_table
-from foldline.dataset.sample_table import PATH, label_code, label_remedy, other_spelling
+from foldline.dataset.sample_table import label_code, label_remedy, other_spelling
 from foldline.dataset.soft_labels import log_soft_labels
 from foldline.errors import FoldlineError, listing, problems_error
 from foldline.io import storage
@@ -153,9 +153,3 @@ def write_split_table(
     text = io.StringIO(newline="")
     csv.writer(text).writerows([header, *sorted(lines)])
     storage.write_if_changed(path, text.getvalue().encode())
-
-
-def read_locations(path: str | Path) -> dict[str, str]:
-    """Location of the records of each sample by id, from a table of `write_split_table`."""
-    table = read_raw_table(path, [PATH], separator=",", every=True)
-    return dict(zip(table.columns[table.header[0]], table.columns[PATH], strict=True))

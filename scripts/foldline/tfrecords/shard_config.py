@@ -16,8 +16,8 @@ class ShardConfig:
         aspect: "stretch", "crop" or "pad"; see `images.resizing.record_image`.
         jpeg_quality: in 1..100.
         metadata_columns: columns of the inventory that records hold as text.
-        table: table of the ready-made records with their present locations, so that records that moved to other files
-            change nothing else; None for image files.
+        images: see `ScanConfig`.
+        locations: see `ScanConfig`.
         reading: how to read images.
         soft_labels: whether labels are the share of each class, see `dataset.soft_labels`.
     """
@@ -28,6 +28,7 @@ class ShardConfig:
     aspect: str
     jpeg_quality: int
     metadata_columns: tuple[str, ...]
-    table: str | None = None
+    images: str | None = None
+    locations: str | None = None
     reading: ImageOptions = DEFAULT
     soft_labels: bool = False

@@ -24,6 +24,14 @@ ONE_HOT: dict[str, Any] = {
     "dataset__labels": {"kind": "multiclass"},
 }
 
+FOLDERS: dict[str, Any] = {
+    **{f"dataset__{key}": None for key in ("train_images", "target_column", "group_column", "example")},
+    "dataset__metadata_columns": [],
+    "dataset__class_folders": "train",
+    "dataset__labels": {"kind": "multiclass"},
+    "folds__stratify_by": [],
+}
+
 
 def check(**changes: Any) -> None:
     check_combinations(complete(example_config(**changes), SCHEMA))
@@ -56,12 +64,13 @@ def check(**changes: Any) -> None:
         ),
         (
             {"dataset__train_images": None},
-            "neither of dataset.train_images and dataset.train_records is set; set one of them, dataset.train_images "
-            "to a path such as images/{id}.jpg, or dataset.train_records to a list such as [train*.tfrec]",
+            "neither of dataset.train_images and dataset.train_records is set; set dataset.train_images to a path "
+            "such as images/{id}.jpg, dataset.image_column to a column of paths, dataset.class_folders to a folder "
+            "with a folder for each class, or dataset.train_records to a list such as [train*.tfrec]",
         ),
         (
             {"dataset__test_records": ["a*.tfrec"]},
-            "both of dataset.test_images and dataset.test_records are set; set one of them",
+            "dataset.test_images, dataset.test_records are both set, but each says where the test images are; keep one",
         ),
         (
             {"dataset__metadata": {"age": {"kind": "numeric"}}},
@@ -127,8 +136,38 @@ def check(**changes: Any) -> None:
         ),
         ({"models__lite0__backbone": "resnet50"}, "models.lite0: no backbone 'resnet50'"),
         (
-            {"dataset__train_images": "{id}_{chanel}.png"},
-            "dataset.train_images is '{id}_{chanel}.png' with {chanel}, but only {id} and {channel} are replaced in it",
+            {"dataset__train_images": "images/*.png"},
+            "dataset.train_images is 'images/*.png', which has no value of a row; write {id} where the path has the id",
+        ),
+        (
+            {"dataset__test_table": None, "dataset__test_images": "*.png", "dataset__example": None},
+            "dataset.test_images is '*.png', and dataset.test_table is null, so the test rows are the files that "
+            "match; write {id} where the path has the id of the sample, such as test/{id}.*",
+        ),
+        (
+            {"dataset__test_table": None, "dataset__test_images": "{site}/{id}.png", "dataset__example": None},
+            "dataset.test_images is '{site}/{id}.png' with {site}, but dataset.test_table is null, so the test rows",
+        ),
+        (
+            {"dataset__ignore": ["*.*"]},
+            "dataset.ignore has '*.*', which is every file; write a part of the names, such as '*_mask.png'",
+        ),
+        (
+            FOLDERS | {"dataset__train_images": "{id}.png"},
+            "dataset.train_images, dataset.class_folders are both set, but each says where the train images are",
+        ),
+        (
+            FOLDERS | {"dataset__group_column": "patient"},
+            "dataset.group_column has 'patient', but there is no training table, and dataset.class_folders is 'train' "
+            "without {patient}; write it where the path has the value, such as train/{class}/{patient}_*.jpg, or",
+        ),
+        (
+            FOLDERS | {"dataset__class_folders": "train/{class}/{site}_*.png"},
+            "dataset.class_folders is 'train/{class}/{site}_*.png' with {site}, which no key names; name it in",
+        ),
+        (
+            FOLDERS | {"dataset__target_column": "x"},
+            "dataset.target_column is set, but dataset.class_folders is 'train', whose folders are the labels; remove",
         ),
         (
             {"checkpoints": {"folder": "/scratch/{model}"}},
@@ -202,9 +241,9 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         (ONE_HOT | {"dataset__submission": {"form": "labels"}}, "gives it no name; set dataset.submission.column"),
         (
             {"dataset__test_images": None},
-            "neither of dataset.test_images and dataset.test_records is set; set one of them, dataset.test_images to "
-            "a path such as images/{id}.jpg, or dataset.test_records to a list such as [test*.tfrec]; if there is no "
-            "test split, set dataset.test_table to null",
+            "neither of dataset.test_images and dataset.test_records is set; set dataset.test_images to a path such "
+            "as images/{id}.jpg, dataset.image_column to a column of paths, or dataset.test_records to a list such as "
+            "[test*.tfrec]; if there is no test split, set dataset.test_table to null",
         ),
         (
             {"dataset__test_table": None, "dataset__test_labels": "own"},

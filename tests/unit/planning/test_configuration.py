@@ -74,11 +74,6 @@ def test_complete_does_not_change_its_argument() -> None:
             "config: dataset.labels.kind is 'several'; set it to one of 'binary', 'multilabel', 'multiclass'",
         ),
         (
-            {"dataset__train_images": "images/cell.png"},
-            "config: dataset.train_images is 'images/cell.png'; write {id} where the path has the id of the sample, "
-            "such as images/{id}.jpg",
-        ),
-        (
             {"models__Big Model": {"image_size": 64}},
             "config: models.Big Model: this name is not allowed; use lowercase letters, digits, _ and -,",
         ),

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from fixtures.channels import CHANNELS, write_channels
 from fixtures.images import EXTERNAL, write_dataset
+from fixtures.pictures import photograph, saved
 from fixtures.project import REPOSITORY
 from fixtures.tfrecords import examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
@@ -394,10 +395,41 @@ def test_channels_of_a_row_count_together(tmp_path: Path, reads: Reads) -> None:
         index(config, tmp_path)
 
 
-def test_data_without_a_sample_submission_are_read_each_time(
+def test_data_without_a_sample_submission_are_read_again_if_the_one_that_was_made_is_gone(
     config: dict[str, Any], tmp_path: Path, reads: Reads
 ) -> None:
     config["dataset"]["sample_submission"] = None
     first = index(config, tmp_path)
     assert index(config, tmp_path) == first
-    assert reads.count == 2
+    assert reads.count == 1
+    made = tmp_path / "raw" / "sample_submission.csv"
+    content = made.read_bytes()
+    made.write_bytes(content.replace(b"s012", b"s099"))
+    assert index(config, tmp_path) == first
+    made.unlink()
+    assert index(config, tmp_path) == first
+    assert reads.count == 3
+    assert made.read_bytes() == content
+
+
+def test_a_new_or_removed_file_in_a_folder_of_rows_is_noticed(
+    config: dict[str, Any], tmp_path: Path, reads: Reads
+) -> None:
+    images = tmp_path / "data" / "images"
+    for name in ("a", "b"):
+        (tmp_path / "data" / "train" / name).mkdir(parents=True)
+    for number, path in enumerate(sorted(images.glob("s00*.png"))):
+        path.rename(tmp_path / "data" / "train" / ("a" if number % 2 else "b") / path.name)
+    none = dict.fromkeys(("train_images", "target_column", "group_column", "external", "sample_submission"))
+    folders = {"class_folders": "train/{class}/{id}.png", "metadata_columns": []}
+    labels = {**config["dataset"]["labels"], "kind": "multiclass", "classes": ["a", "b"]}
+    config["dataset"] |= {**none, **folders, "labels": labels}
+    first = index(config, tmp_path)
+    assert index(config, tmp_path) == first
+    assert reads.count == 1
+    added = tmp_path / "data" / "train" / "a" / "new.png"
+    added.write_bytes(saved(photograph(8, 77), "PNG"))
+    assert index(config, tmp_path)["splits"]["train"] != first["splits"]["train"]
+    added.unlink()
+    assert index(config, tmp_path) == first
+    assert reads.count == 3

@@ -15,17 +15,16 @@ from foldline.planning.dataset_section import (
     ImageTable,
     class_names_of,
     columns_of,
-    image_pattern,
+    image_patterns,
     image_table,
     record_patterns,
     scan_settings,
     scored_classes_of,
-    submission_columns,
-    submission_form,
-    submission_separator,
     table_arguments,
 )
 from foldline.planning.dataset_splits import splits_of
+from foldline.planning.image_patterns import parsed
+from foldline.planning.submission_section import submission_columns, submission_form, submission_separator
 
 ATLAS = {"kind": "multilabel", "classes": ["a", "b", "c", "Negative"]}
 MOLES = {"kind": "multiclass", "classes": ["mole", "melanoma"]}
@@ -108,20 +107,34 @@ def test_a_split_has_a_table_and_images_or_record_patterns() -> None:
     assert [record_patterns(dataset, split) for split in splits_of(dataset)] == [["train*.tfrec"], None, None]
     assert [image_table(dataset, split) for split in splits_of(dataset)] == [
         None,
-        ImageTable("gs://bucket/skin/test.csv", "gs://bucket/skin", "test/{id}.jpg"),
-        ImageTable("/old.csv", "gs://bucket/skin", "old/{id}.jpg"),
+        ImageTable("gs://bucket/skin/test.csv", "gs://bucket/skin", parsed(["test/{id}.jpg"])),
+        ImageTable("/old.csv", "gs://bucket/skin", parsed(["old/{id}.jpg"])),
     ]
-    assert [image_pattern(dataset, split) for split in splits_of(dataset)] == [None, "test/{id}.jpg", "old/{id}.jpg"]
+
+
+def test_patterns_come_from_a_path_a_list_a_column_or_class_folders() -> None:
+    lists = dataset_settings(train_images=["a/{id}.*", "b/{id}.*"], test_images="{id}.png", image_column="path")
+    assert image_patterns(lists, "train") == parsed(["a/{id}.*", "b/{id}.*"])
+    assert image_patterns(lists, "test") == parsed(["{id}.png"])
+    column = dataset_settings(image_column="path", test_records=["*.tfrec"])
+    assert (image_patterns(column, "train"), image_patterns(column, "test")) == (parsed(["{path}"]), ())
+    assert columns_of(column, "train").of_paths == ("path",)
+    for folder in ("train", "train/", "train/{class}/**/*"):
+        folders = dataset_settings(class_folders=folder, target_column=None)
+        assert image_patterns(folders, "train") == parsed(["train/{class}/**/*"])
+        assert (columns_of(folders, "train").target, columns_of(folders, "train").of_paths) == ("class", ())
+        assert image_table(folders, "train") == ImageTable("", "data", parsed(["train/{class}/**/*"]))
 
 
 def test_braces_are_filled_in_once() -> None:
-    files = ImageTable("t.csv", "/data/{id}/{channel}", "{id}/{id}_{channel}.png")
-    assert files.images == "/data/{id}/{channel}/{id}/{id}_{channel}.png"
+    files = ImageTable("t.csv", "/data/{id}/{channel}", parsed(["{id}/{id}_{channel}.png"]))
     assert files.paths(["a{id}"], ["red", "blue"]) == [
         "/data/{id}/{channel}/a{id}/a{id}_red.png",
         "/data/{id}/{channel}/a{id}/a{id}_blue.png",
     ]
-    assert ImageTable("t.csv", "gs://b/{id}", "{id}.png").paths(["{channel}"], []) == ["gs://b/{id}/{channel}.png"]
+    assert ImageTable("t.csv", "gs://b/{id}", parsed(["{id}.png"])).paths(["{channel}"], []) == [
+        "gs://b/{id}/{channel}.png"
+    ]
 
 
 @pytest.mark.parametrize("root", ["data", "data/", "./data//x", ".", "", "/abs/{id}", "gs://b/x", "gs://b/x/", "{id}"])
@@ -129,7 +142,7 @@ def test_braces_are_filled_in_once() -> None:
     "pattern", ["a/{id}.png", "./a//{id}", "{id}", "../{id}.png", "/abs/{id}.png", "gs://c/{id}.png"]
 )
 def test_paths_are_those_that_joining_each_gives(root: str, pattern: str) -> None:
-    (path,) = ImageTable("t.csv", root, pattern).paths(["x y"], [])
+    (path,) = ImageTable("t.csv", root, parsed([pattern])).paths(["x y"], [])
     assert path == storage.join(root, pattern.replace("{id}", "x y"))
 
 

@@ -1,30 +1,127 @@
-"""The rows of a split without a table are the files that match the path of an image."""
+"""The rows of a split without a table are the files that match a pattern, maybe in a folder for each class."""
 
+import csv
+import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
-from foldline.planning.dataset_section import ImageTable
-from foldline.planning.listed_images import listed_ids
+from fixtures.settings import dataset_settings
+from foldline.errors import FoldlineError
+from foldline.planning.dataset_section import image_table
+from foldline.planning.image_facts import LocalImages
+from foldline.planning.listed_images import ImageLister
 
 FILES = ["a.png", "b.png", "c.PNG", "d.jpg", ".png", "x/a.png", "x/x_red.png", "x/x_blue.png", "y/x_red.png", "{a}.png"]
 
 
+def write(root: Path, names: list[str]) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def listed(root: Path, split: str = "test", **changes: Any) -> tuple[dict[str, list[str]], list[list[str]]]:
+    """Paths by id, and the table."""
+    dataset = dataset_settings(**{"root": str(root), "test_table": None, "sample_submission": None, **changes})
+    files = image_table(dataset, split)
+    assert files is not None
+    table = root / "made"
+    paths = ImageLister(dataset, split, files, LocalImages()).write_table(str(table))
+    return paths, list(csv.reader(table.read_text().splitlines()))
+
+
 @pytest.mark.parametrize(
-    ("pattern", "ids"),
+    ("pattern", "channels", "ids"),
     [
-        ("{id}.png", ["a", "b", "{a}"]),
-        ("./{id}.png", ["a", "b", "{a}"]),
-        ("x/{id}.png", ["a", "x_blue", "x_red"]),
-        ("{id}/a.png", ["x"]),
-        ("{id}/{id}_{channel}.png", ["x"]),
-        ("x/{id}_{channel}.png", ["x"]),
-        ("{{id}}.png", ["a"]),
-        ("[ab]{id}.png", []),
+        ("{id}.png", [], ["a", "b", "{a}"]),
+        ("./{id}.png", [], ["a", "b", "{a}"]),
+        ("x/{id}.png", [], ["a", "x_blue", "x_red"]),
+        ("{id}/a.png", [], ["x"]),
+        ("x/{id}_{channel}.png", ["blue", "red"], ["x"]),
+        ("{{id}}.png", [], ["a"]),
+        ("{id}.*", [], ["a", "b", "c", "d", "{a}"]),
+        ("*/{id}_red.png", [], None),
+        ("x/{id}_*", [], None),
+        ("**/{id}_blue.png", [], ["x"]),
     ],
 )
-def test_ids_are_those_of_the_files(tmp_path: Path, pattern: str, ids: list[str]) -> None:
-    for name in FILES:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    assert listed_ids(ImageTable("", str(tmp_path), pattern)) == ids
-    assert listed_ids(ImageTable("", "elsewhere", f"{tmp_path}/{pattern}")) == ids
+def test_ids_are_those_of_the_files(tmp_path: Path, pattern: str, channels: list[str], ids: list[str] | None) -> None:
+    write(tmp_path / "data", FILES)
+    for root, path in ((tmp_path / "data", pattern), (tmp_path, f"{tmp_path}/data/{pattern.removeprefix('./')}")):
+        if ids is None:
+            with pytest.raises(FoldlineError, match="are both the image of id 'x'; write the path so that"):
+                listed(root, test_images=path, channels=channels)
+            continue
+        paths, table = listed(root, test_images=path, channels=channels)
+        assert list(paths) == ids
+        assert [row[0] for row in table] == ["id", *ids]
+        assert all(len(one) == max(1, len(channels)) for one in paths.values())
+        assert all((root / file).is_file() for one in paths.values() for file in one)
+
+
+def test_folders_are_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, ["train/cat/1.JPG", "train/dog/1.jpg", "train/dog/deep/2.png", "train/dog/.DS_Store"])
+    write(tmp_path, ["train/Thumbs.db", "train/cat/notes.txt", "train/cat/more.txt", "train/dog/scan", "other/x/1.jpg"])
+    with caplog.at_level(logging.WARNING):
+        paths, table = listed(tmp_path, "train", class_folders="train", target_column=None)
+    assert table == [
+        ["id", "class", "path"],
+        ["cat/1.JPG", "cat", "train/cat/1.JPG"],
+        ["dog/1.jpg", "dog", "train/dog/1.jpg"],
+        ["dog/deep/2.png", "dog", "train/dog/deep/2.png"],
+        ["dog/scan", "dog", "train/dog/scan"],
+    ]
+    assert paths["dog/1.jpg"] == ["train/dog/1.jpg"]
+    assert "passed over files that are no images: .db (1), .txt (2)" in caplog.text
+
+
+def test_a_path_of_class_folders_has_groups_and_metadata(tmp_path: Path) -> None:
+    write(tmp_path, ["sick/p1_bacteria_1.jpeg", "sick/p1_virus_2.jpeg", "fine/p2_none_1.jpeg"])
+    folders = {"class_folders": "{class}/{patient}_{cause}_*.jpeg", "target_column": None}
+    _, table = listed(tmp_path, "train", **folders, group_column="patient", metadata_columns=["cause"])
+    assert table == [
+        ["id", "class", "patient", "cause", "path"],
+        ["fine/p2_none_1.jpeg", "fine", "p2", "none", "fine/p2_none_1.jpeg"],
+        ["sick/p1_bacteria_1.jpeg", "sick", "p1", "bacteria", "sick/p1_bacteria_1.jpeg"],
+        ["sick/p1_virus_2.jpeg", "sick", "p1", "virus", "sick/p1_virus_2.jpeg"],
+    ]
+
+
+def test_an_image_without_a_class_is_refused_or_ignored_by_key(tmp_path: Path) -> None:
+    write(tmp_path, ["train/cat/1.jpg", "train/dog/1.jpg", "train/loose.jpg", "train/dog/1_mask.png"])
+    folders: dict[str, Any] = {"class_folders": "train", "target_column": None}
+    with pytest.raises(FoldlineError, match=r"1 image \(train/loose\.jpg\) in the folder .*so they have no class"):
+        listed(tmp_path, "train", **folders)
+    paths, _ = listed(tmp_path, "train", **folders, ignore=["loose.*", "train/*/*_mask.png"])
+    assert list(paths) == ["cat/1.jpg", "dog/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "words"),
+    [
+        (["x.jpg"], {"test_images": "test/{id}.png"}, r"test_images: no file matches .*test/\{id\}\.png, and dataset"),
+        (
+            ["a_red.png", "b_red.png", "b_blue.png"],
+            {"test_images": "{id}_{channel}.png", "channels": ["red", "blue"]},
+            r"id 'a' has no image of the channel blue \(a_red\.png\); add the files, or list those beside them in",
+        ),
+        (
+            ["a_red.png", "a_blue.png"],
+            {"test_images": "{id}_{channel}.png", "channels": ["red"]},
+            r"a_blue\.png: 'blue' is not one of dataset\.channels \(red\)",
+        ),
+    ],
+)
+def test_files_that_give_no_rows_are_refused(
+    tmp_path: Path, files: list[str], changes: dict[str, Any], words: str
+) -> None:
+    write(tmp_path, files)
+    with pytest.raises(FoldlineError, match=words):
+        listed(tmp_path, **changes)
+
+
+def test_no_class_folder_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, ["other/a.png"])
+    with pytest.raises(FoldlineError, match=r"class_folders: no file matches .*/train/.*, a folder for each class"):
+        listed(tmp_path, "train", class_folders="train", target_column=None)

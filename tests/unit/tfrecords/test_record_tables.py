@@ -10,11 +10,12 @@ from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.columns import Columns
 from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import Labels
+from foldline.dataset.locations import read_locations
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.tfrecords.record_features import RecordNames
 from foldline.tfrecords.record_index import index_file
-from foldline.tfrecords.record_tables import check_split, label_cells, read_locations, with_codes, write_split_table
+from foldline.tfrecords.record_tables import check_split, label_cells, with_codes, write_split_table
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
 

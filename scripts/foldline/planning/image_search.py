@@ -1,0 +1,140 @@
+"""Find the image of each row where the path has columns of the table or wildcards, or may be in several folders."""
+
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+
+from foldline.dataset.channels import CHANNEL
+from foldline.errors import counted, listing
+from foldline.io import storage
+from foldline.planning.dataset_section import ImageTable
+from foldline.planning.folder_files import FolderFiles
+from foldline.planning.image_facts import ImageFiles, unusable
+from foldline.planning.image_patterns import IMAGE_SUFFIXES, FilledPattern, ImagePattern
+
+# A row: the value of each word in braces.
+Values = Mapping[str, str]
+
+
+class ImageSearch:
+    """Finds images by the patterns of a split; each folder is listed once."""
+
+    def __init__(self, files: ImageTable, images: ImageFiles, *, ignored: Sequence[str]):
+        """Prepare a search.
+
+        Args:
+            files: root and patterns.
+            images: lists folders.
+            ignored: see `is_ignored`.
+        """
+        self._files, self._images, self._ignored = files, images, ignored
+        self._folders: dict[tuple[str, bool], FolderFiles] = {}
+
+    def paths(
+        self, rows: Sequence[Values], channels: Sequence[str], *, row_of: Callable[[int], str]
+    ) -> list[list[str]]:
+        """Paths of the images of each row, relative to the root unless a pattern is absolute or a URL.
+
+        Args:
+            rows: the rows.
+            channels: names of the channels; empty if a sample is one image.
+            row_of: gives what an error calls row `number`, counted from 0.
+
+        Raises:
+            FoldlineError: rows without an image, or with several that could be meant; the message names the first.
+        """
+        problems: dict[int, str] = {}
+        found = []
+        for number, row in enumerate(rows):
+            paths = []
+            for channel in channels or [""]:
+                matches, problem = self._image({**row, "channel": channel} if channel else row)
+                if problem:
+                    problems.setdefault(number, problem)
+                paths += matches[:1]
+            found.append(paths)
+        if problems:
+            raise unusable(problems, row_of)
+        return found
+
+    def _image(self, values: Values) -> tuple[list[str], str]:
+        """Paths that the patterns give, and what is wrong unless it is one."""
+        filled = []
+        for pattern in self._files.patterns:
+            empty = [word for word in pattern.columns if not values[word]]
+            if empty:
+                return [], f"column {listing(empty)} is empty, but the path of the image {pattern.text!r} needs it"
+            filled.append(_normal(pattern.filled({word: _as_path(values[word]) for word in pattern.words})))
+        if len(filled) == 1 and not filled[0].wildcards:
+            return [filled[0].texts[0]], ""
+        matches = list(dict.fromkeys(path for pattern in filled for path in self._matches(pattern)))
+        if len(matches) > 1:
+            # A note or a mask may be beside an image.
+            images = [path for path in matches if _suffix(path) in IMAGE_SUFFIXES]
+            matches = images if len(images) == 1 else matches
+        shown = " or ".join(storage.join(self._files.root, str(pattern)) for pattern in filled)
+        if not matches:
+            return [], f"no image matches {shown}"
+        if len(matches) > 1:
+            return [], (
+                f"{counted(len(matches), 'file')} match {shown} ({listing(matches, limit=3)}), but a row has one "
+                "image; write the path so that one matches, or list the others in dataset.ignore"
+            )
+        return matches, ""
+
+    def _matches(self, pattern: FilledPattern) -> list[str]:
+        folder, slash, start = pattern.texts[0].rpartition("/")
+        rest = FilledPattern((start, *pattern.texts[1:]), pattern.wildcards)
+        deep = any("/" in text for text in rest.texts) or any("**" in wildcard for wildcard in rest.wildcards)
+        return [f"{folder}{slash}{name}" for name in self._listed(folder + slash, deep=deep).matches(rest)]
+
+    def _listed(self, folder: str, *, deep: bool) -> FolderFiles:
+        if (folder, deep) not in self._folders:
+            names = self._images.file_names(storage.join(self._files.root, folder), deep=deep)
+            kept = [name for name in names if not is_ignored(folder + name, self._ignored)]
+            self._folders[folder, deep] = FolderFiles(kept)
+        return self._folders[folder, deep]
+
+
+def is_ignored(path: str, ignored: Sequence[str]) -> bool:
+    """Whether a file is passed over: its name or its path matches one of some patterns of `dataset.ignore`."""
+    return any(fnmatch(path, pattern) or fnmatch(path.rpartition("/")[2], pattern) for pattern in ignored)
+
+
+def search_rows(columns: Mapping[str, Sequence[str]], ids: Sequence[str]) -> list[Values]:
+    """The values of each row, by word.
+
+    Args:
+        columns: (n_rows,) by name, the columns that patterns name.
+        ids: (n_rows,).
+    """
+    return [dict(zip(("id", *columns), row, strict=True)) for row in zip(ids, *columns.values(), strict=True)]
+
+
+def needed_columns(patterns: Sequence[ImagePattern]) -> tuple[str, ...]:
+    """The columns of the table that patterns name."""
+    return tuple(dict.fromkeys(column for pattern in patterns for column in pattern.columns))
+
+
+def has_channel(patterns: Sequence[ImagePattern]) -> bool:
+    """Whether each image of a sample has a path of its own."""
+    return any(CHANNEL in pattern.text for pattern in patterns)
+
+
+def _as_path(value: str) -> str:
+    """A cell that may have been written on Windows."""
+    return value.replace("\\", "/")
+
+
+def _normal(pattern: FilledPattern) -> FilledPattern:
+    """The pattern as listings of folders have it: without `./` and `//`, which cells of tables have."""
+    first = pattern.texts[0]
+    if storage.is_url(first) or not (first.startswith("./") or "//" in first or "/." in first):
+        return pattern
+    start = posixpath.normpath(first) + ("/" if first.endswith("/") else "")
+    return FilledPattern((start, *pattern.texts[1:]), pattern.wildcards)
+
+
+def _suffix(path: str) -> str:
+    return PurePosixPath(path).suffix.lower()
