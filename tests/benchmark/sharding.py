@@ -49,7 +49,7 @@ shard_records(
     inventory=[inventory], outputs=Outputs(records, records + ".json"), split="train", shard="00000-of-00001",
     size=int(size), threads={THREADS}, config=ShardConfig(
         root=images, channels=tuple(channels), image_feature="image", aspect="stretch", jpeg_quality={QUALITY},
-        metadata_columns=(),
+        metadata_columns=(), locations=inventory,
     ),
 )
 """

@@ -53,6 +53,7 @@ def arguments(tmp_path: Path) -> dict[str, Any]:
             aspect="crop",
             jpeg_quality=95,
             metadata_columns=(),
+            images="picture.png",
         ),
         "threads": 2,
     }

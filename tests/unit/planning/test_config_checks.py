@@ -70,7 +70,7 @@ def check(**changes: Any) -> None:
         ),
         (
             {"dataset__test_records": ["a*.tfrec"]},
-            "dataset.test_images, dataset.test_records are both set, but each says where the test images are; keep one",
+            "dataset.test_images, dataset.test_records are both set, but each says where images of the test split",
         ),
         (
             {"dataset__metadata": {"age": {"kind": "numeric"}}},
@@ -154,7 +154,7 @@ def check(**changes: Any) -> None:
         ),
         (
             FOLDERS | {"dataset__train_images": "{id}.png"},
-            "dataset.train_images, dataset.class_folders are both set, but each says where the train images are",
+            "dataset.train_images, dataset.class_folders are both set, but each says where images of the train split",
         ),
         (
             FOLDERS | {"dataset__group_column": "patient"},

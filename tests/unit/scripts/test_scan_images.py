@@ -14,6 +14,7 @@ from fixtures.pictures import photograph, png_16_bit, saved
 from fixtures.scans import planned_digest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
+from foldline.dataset.locations import write_locations
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
 from foldline.images.decoding import decode
@@ -267,7 +268,8 @@ def records(tmp_path: Path) -> dict[str, Any]:
     write_split_table(tmp_path / "raw.csv", files, names)
     columns = {"id_column": names.id, "target_column": names.target, "group_column": names.group}
     columns |= {"metadata_columns": tuple(METADATA), "image_feature": names.image}
-    return {"root": str(root), "table": str(tmp_path / "raw.csv"), "images": None, **columns}
+    table = str(tmp_path / "raw.csv")
+    return {"root": str(root), "table": table, "images": None, "locations": table, **columns}
 
 
 def test_records_are_scanned_like_files(tmp_path: Path, records: dict[str, Any]) -> None:
@@ -306,8 +308,11 @@ def test_records_that_were_not_planned_are_refused(tmp_path: Path, records: dict
 def test_a_table_may_name_the_paths_of_its_images(root: Path) -> None:
     lines = [f"{name},{number % 2},p,arm,pictures/{name}.png" for number, name in enumerate(NAMES)]
     (root / "paths.csv").write_text("\n".join(["name,sick,patient,site,path", *lines]))
-    by_path = scan(root, table=str(root / "paths.csv"), images=None)
+    by_path = scan(root, table=str(root / "paths.csv"), images=None, locations=str(root / "paths.csv"))
     by_pattern = scan(root, table=str(root / "paths.csv"))
     pd.testing.assert_frame_equal(by_path, by_pattern)
-    with pytest.raises(FoldlineError, match=r"train\.csv: no column path; the table has name, sick"):
-        scan(root, images=None, digest="")
+    write_locations(root / "some.csv", NAMES[1:], [[f"pictures/{name}.png"] for name in NAMES[1:]])
+    with pytest.raises(
+        FoldlineError, match=rf"some\.csv: no images of id {NAMES[0]}; the rows changed after the run was"
+    ):
+        scan(root, images=None, locations=str(root / "some.csv"), digest="")

@@ -1,5 +1,6 @@
 """Shards: their records and order, equal bytes every time, and refused images."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,13 @@ from shard_records import Outputs, shard_records
 
 NAMES = [f"s{number}" for number in range(20)]
 CONFIG = ShardConfig(
-    root="", channels=(), image_feature="image", aspect="crop", jpeg_quality=90, metadata_columns=("site",)
+    root="",
+    channels=(),
+    image_feature="image",
+    aspect="crop",
+    jpeg_quality=90,
+    metadata_columns=("site",),
+    images="{id}.jpg",
 )
 ONE = shard_name(0, 1)
 
@@ -241,6 +248,7 @@ class ReadyMade:
             root=str(self.folder),
             table=str(self.folder / "raw.csv"),
             images=None,
+            locations=str(self.folder / "raw.csv"),
             channels=(),
             image_feature="image",
             id_column="image_name",
@@ -253,7 +261,7 @@ class ReadyMade:
         config = replace(config, digest=planned_digest(config, ONE))
         scan_images(inventory=self.folder / "inventory.parquet", split=self.split, shard=ONE, config=config, threads=1)
 
-    def shard(self, *, size: int = 24, table: str | None = None) -> list[Record]:
+    def shard(self, *, size: int = 24, locations: str = "raw.csv") -> list[Record]:
         """Write two shards and read them back, sorted by id."""
         found = []
         for index in range(2):
@@ -264,7 +272,13 @@ class ReadyMade:
                 split=self.split,
                 shard=shard_name(index, 2),
                 size=size,
-                config=replace(CONFIG, root=str(self.folder), metadata_columns=tuple(METADATA), table=table),
+                config=replace(
+                    CONFIG,
+                    root=str(self.folder),
+                    metadata_columns=tuple(METADATA),
+                    images=None,
+                    locations=str(self.folder / locations),
+                ),
                 threads=1,
             )
             found += records_in(path)
@@ -308,10 +322,11 @@ def test_records_that_moved_to_other_files_are_read_by_their_table(tmp_path: Pat
     ready = ReadyMade(tmp_path)
     ready.scan()
     before = ready.shard()
+    shutil.copy(tmp_path / "raw.csv", tmp_path / "before.csv")
     ready.write({"one.tfrec": ready.made[::-1]})
     with pytest.raises(FoldlineError, match=r"[012]-7\.tfrec#\d+\+\d+: image of id ISIC_\d+ cannot be read"):
-        ready.shard()
-    assert ready.shard(table=str(tmp_path / "raw.csv")) == before
+        ready.shard(locations="before.csv")
+    assert ready.shard() == before
 
 
 def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
@@ -330,4 +345,4 @@ def test_a_changed_record_is_refused(tmp_path: Path) -> None:
     ready.made[4]["image"] = ready.made[5]["image"]
     ready.write({"one.tfrec": ready.made})
     with pytest.raises(FoldlineError, match=r"one\.tfrec#.*: image of id ISIC_0004 has changed since it was scanned"):
-        ready.shard(table=str(tmp_path / "raw.csv"))
+        ready.shard()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from fixtures.channel_steps import RECORD_KEYS, batch, read, records_in, scan, shard
 from fixtures.channels import CHANNELS, cells, write_channels
@@ -110,6 +111,12 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def scan_records(root: Path) -> pd.DataFrame:
+    """Scan the training records; the inventory."""
+    table = read(root, **RECORD_KEYS).tables["train"]
+    return scan(root, images=None, table=table, locations=table)
+
+
 def test_files_and_records_of_the_same_images_are_the_same_data(root: Path) -> None:
     """Row 17: shards of PNG files and of records of single channels hold the same pixels."""
     from_files, from_records = read(root), read(root, **RECORD_KEYS)
@@ -117,8 +124,8 @@ def test_files_and_records_of_the_same_images_are_the_same_data(root: Path) -> N
         assert sorted(samples.digests()) == sorted(from_records.splits[split].digests())
     scan(root)
     path = shard(root, "files")
-    scan(root, images=None, table=from_records.tables["train"])
-    other = shard(root, "records", table=from_records.tables["train"])
+    scan_records(root)
+    other = shard(root, "records", locations=from_records.tables["train"])
     assert records_in(path) == records_in(other)
     pixels, others = batch(path, CHANNELS), batch(other, CHANNELS)
     for name, image in pixels.items():
@@ -140,7 +147,7 @@ def test_channels_of_other_sizes_are_a_problem_of_their_sample(root: Path) -> No
         {"image": image, "image_name": f"s099_{name}".encode(), "target": b"1"} for name, image in images.items()
     ]
     write_tfrecord(root / "train3.tfrec", records)
-    table = scan(root, images=None, table=read(root, **RECORD_KEYS).tables["train"]).set_index("id")
+    table = scan_records(root).set_index("id")
     assert "32 x 40 pixels, but train3.tfrec#" in table.loc["s099", "problem"]
     assert list(table.index[table["problem"] != ""]) == ["s099"]
 
@@ -150,7 +157,7 @@ def test_a_record_in_color_is_a_problem_of_its_sample(root: Path) -> None:
     records = [{name: values[0] for name, values in decode_example(data).items()} for data in read_records(path)]
     records[0]["image"] = saved(photograph(32, 32, 3), "PNG")
     write_tfrecord(path, records)
-    table = scan(root, images=None, table=read(root, **RECORD_KEYS).tables["train"])
+    table = scan_records(root)
     wrong = table[table["problem"] != ""]
     assert list(wrong["id"]) == [records[0]["image_name"].decode().split("_")[0]]
     assert wrong["problem"].iloc[0].startswith("train0.tfrec#12+")

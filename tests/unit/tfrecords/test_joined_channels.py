@@ -102,8 +102,8 @@ def labels_of(names: list[str]) -> np.ndarray:
 def test_channels_joined_by_id_are_learned_and_a_lost_record_is_reported(root: Path) -> None:
     """Row 17: the same records, joined by id and by order, with one record removed."""
     data = read(root, **RECORD_KEYS)
-    scan(root, images=None, table=data.tables["train"])
-    joined = batch(shard(root, table=data.tables["train"]), CHANNELS, count=COUNT)
+    scan(root, images=None, table=data.tables["train"], locations=data.tables["train"])
+    joined = batch(shard(root, locations=data.tables["train"]), CHANNELS, count=COUNT)
     names = sorted(joined)
     assert names == [f"s{number:03d}" for number in range(COUNT)]
     assert learned(np.stack([joined[name] for name in names]), labels_of(names)) > 0.9
