@@ -6,15 +6,12 @@ image files, their configuration and the code that reads them are unchanged; oth
 """
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from foldline.dataset.class_words import ClassWords
-from foldline.dataset.id_hash import shard_index, shard_name
-from foldline.dataset.rows_digest import rows_digest
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of, sha256_of_file
 from foldline.io.garbage import garbage_search_paused
@@ -27,83 +24,11 @@ from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.raw_data import RawData, read_raw_data
 from foldline.planning.raw_files import RawFiles
-from foldline.planning.samples import Samples
+from foldline.planning.split_index import RowDigests, SplitIndex
 
 # The step that reads the same tables with the same library.
 READER = Path(__file__).resolve().parents[2] / "scan_images.py"
 FILE = "data_index.parquet"
-
-
-@dataclass(frozen=True)
-class RowDigests:
-    """Digests of the rows of a split.
-
-    Attributes:
-        ids: (n_rows,).
-        digests: (n_rows,), see `samples.Samples.digests`.
-        files: (n_rows,), see `samples.Samples`; empty for image files.
-    """
-
-    ids: Sequence[str]
-    digests: Sequence[bytes]
-    files: Sequence[str] = ()
-
-    @classmethod
-    def of(cls, samples: Samples) -> "RowDigests":
-        """Digests of the rows of samples."""
-        return cls(samples.rows.id, samples.digests(), samples.files)
-
-
-@dataclass
-class SplitIndex:
-    """What the plan needs to know of one split.
-
-    Attributes:
-        image_bytes: (n_rows,), size of the images of each row together.
-        rows: gives the digests of the rows; called only for shard digests that are not known yet.
-        known_digests: the shard digests that are known.
-    """
-
-    image_bytes: "array[int]"
-    rows: Callable[[], RowDigests]
-    known_digests: ShardDigests = field(default_factory=dict)
-
-    @classmethod
-    def from_samples(cls, samples: Samples) -> "SplitIndex":
-        """Index of the rows of a split."""
-        digests = RowDigests.of(samples)
-        return cls(array("q", samples.sizes), lambda: digests)
-
-    def capped_bytes(self, limit: float) -> float:
-        """Bytes of all rows together, if a row counts at most `limit` bytes."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        sizes = pa.Array.from_buffers(pa.int64(), len(self.image_bytes), [None, pa.py_buffer(self.image_bytes)])
-        capped = pc.sum(pc.min_element_wise(sizes.cast(pa.float64()), limit)).as_py()
-        return float(capped or 0)
-
-    def shard_digests(self, count: int, *, with_files: bool = False) -> dict[str, str]:
-        """Digests of the rows of each shard by its name, in order; empty shards are left out.
-
-        Args:
-            count: number of shards.
-            with_files: whether the TFRecord file of a sample counts, because it decides the fold.
-        """
-        sharding = f"{count}{' with files' if with_files else ''}"
-        if sharding not in self.known_digests:
-            rows = self.rows()
-            digests: Sequence[bytes] = rows.digests
-            if with_files:
-                files = rows.files or repeat("")
-                digests = [digest + file.encode() for digest, file in zip(digests, files, strict=False)]
-            in_shard: dict[int, list[bytes]] = {}
-            for name, digest in zip(rows.ids, digests, strict=True):
-                in_shard.setdefault(shard_index(name, count), []).append(digest)
-            self.known_digests[sharding] = {
-                shard_name(index, count): rows_digest(in_shard[index]) for index in sorted(in_shard)
-            }
-        return self.known_digests[sharding]
 
 
 @dataclass(frozen=True)

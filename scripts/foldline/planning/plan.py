@@ -13,7 +13,7 @@ from foldline.dataset.id_hash import shards_within
 from foldline.dataset.known_labels import KnownLabels
 from foldline.io.files import sha256_of_file
 from foldline.models.model_config import ModelConfig
-from foldline.planning.data_index import DataIndex, SplitIndex
+from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     class_names_of,
     labels_of,
@@ -24,6 +24,7 @@ from foldline.planning.dataset_section import (
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
 from foldline.planning.shard_counts import coarser_shards, power_of_two
+from foldline.planning.split_index import SplitIndex
 from foldline.planning.submission_section import form_settings, sample_separator, submission_form
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
 
