@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,54 @@ def test_a_check_leaves_what_a_dry_run_leaves(
     assert "1 epoch in batches of 16, steps of a fold: 2, 2 folds" in printed
     assert re.search(r"\b\d+ jobs \(.*2 train_fold.*\)", printed)
     assert re.search(r"all together about [\d.]+ m?s .* and [\d.]+ [kM]B of disk", printed)
+
+
+def replace_line(path: Path, number: int, text: str) -> None:
+    lines = path.read_text().splitlines()
+    lines[number - 1] = text
+    path.write_text("\n".join(lines) + "\n")
+
+
+def test_problems_of_configuration_tables_and_images_are_in_one_report(project: Project, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(project.folder / "data", data)
+    replace_line(data / "train.csv", 5, "s003,p001,arm,yes")
+    replace_line(data / "train.csv", 9, "nosuch,p003,leg,1")
+    replace_line(data / "test.csv", 4, "s062,torso")
+    replace_line(data / "external.csv", 4, "e002,e002,arm,2")
+    replace_line(data / "sample_submission.csv", 3, "other,0")
+    (data / "images" / "s011.png").write_bytes(b"no image")
+    config = yaml.safe_load((project.folder / "config" / "config.yaml").read_text())
+    config["models"] = {"b": IMAGE_MODEL | {"lerning_rate": 1, "epochs": 0, "inputs": "image"}, "B b": IMAGE_MODEL}
+    config["prediction"] = {"views": 3}
+    config["evaluation"] = {"bootstrap_draws": "many"}
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(config))
+    command = ["check", "--configfile", str(path), "--directory", str(tmp_path)]
+    done = project.snakemake(*command, check=False)
+    assert done.returncode == 1
+    printed = done.stdout + done.stderr
+    for problem in (
+        "12 problems",
+        "config: models.B b: this name is not allowed; use lowercase letters, digits, _ and -, with a letter or digit "
+        "first, such as b0-big",
+        "config: models.b.lerning_rate is not a known key. Did you mean models.b.learning_rate?",
+        "config: models.b.epochs is 0; set it to at least 1",
+        "config: models.b.inputs is 'image'; set it to a list such as [a, b]",
+        "config: prediction.views is 3; set it to one of 1, 2, 4, 8",
+        "config: evaluation.bootstrap_draws is 'many'; set it to a whole number such as",
+        "data/train.csv, line 5: label 'yes' (column target) of id 's003' is not 0 or 1; correct the table, or",
+        "data/train.csv, line 9: id 'nosuch': image data/images/nosuch.png does not exist; add or repair",
+        "data/train.csv, line 13: id 's011': image data/images/s011.png cannot be used: not a readable JPEG, PNG",
+        "data/test.csv, line 4: site of id 's062' is 'torso'",
+        "data/external.csv, line 4: label '2' (column target) of id 'e002' is not 0 or 1",
+        "data/sample_submission.csv",
+    ):
+        assert problem in printed, printed
+    assert not re.search(r"\b(object|array|string|integer|boolean)\b|\^\S+\$|is not of type|Traceback", printed)
+    # What was read is kept for the corrected configuration.
+    assert (tmp_path / ".foldline" / "data_index.parquet").is_file()
+    assert not (tmp_path / "results").exists()
 
 
 def test_problems_of_all_models_are_in_one_report(project: Project) -> None:

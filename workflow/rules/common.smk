@@ -43,9 +43,10 @@ try:
     from foldline.errors import FoldlineError
     from foldline.images.options import memory_mb
     from foldline.io.system_errors import explained
+    from foldline.planning.all_problems import all_problems
     from foldline.planning.check_settings import check_settings
     from foldline.planning.config_files import check_file
-    from foldline.planning.config_reader import ConfigSource, read_config
+    from foldline.planning.config_reader import ConfigError, ConfigSource, read_config
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.pretrained_weights import check_weights
@@ -96,12 +97,19 @@ SOURCE = ConfigSource(
 )
 SECTION = SOURCE.section_of(config)
 
+
+def check_owner(config):
+    """Refuse to replace the results of another configuration; gives the owner of the new ones."""
+    owner = ResultOwner.of(config, files=SOURCE.files, section=SECTION)
+    owner.check(PATHS.beside_results(OWNER_FILE), may_replace=config["replace_results"])
+    return owner
+
+
 try:
     if workflow.is_main_process:
         requirements.check_python()
         config = read_config(config, schema_path=REPOSITORY / "config" / "config.schema.yaml", source=SOURCE)
-        OWNER = ResultOwner.of(config, files=SOURCE.files, section=SECTION)
-        OWNER.check(PATHS.beside_results(OWNER_FILE), may_replace=config["replace_results"])
+        OWNER = check_owner(config)
         config["checkpoints"]["folder"] = PATHS.checkpoint_folder(config["checkpoints"]["folder"])
         RUN = Run.prepare(
             config,
@@ -114,6 +122,8 @@ try:
         RUN = Run.load(PATHS)
         # A single job is part of the run as it was planned, even if the configuration was edited since then.
         config = RUN.plan.config
+except ConfigError as error:
+    raise WorkflowError(str(all_problems(error, PATHS, pinned=pinned_table, check=check_owner))) from None
 except USER_ERRORS as error:
     raise WorkflowError(str(explained(error))) from None
 

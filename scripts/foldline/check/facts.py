@@ -208,7 +208,9 @@ def page_facts(
         key_figures=_key_figures(plan, data, costs),
         problems=[trial for trial in tried.trials if isinstance(trial, str)],
         tables=[
-            table_facts(split, config, [row.group for row in data.rows[split]]) for split, config in data.scans.items()
+            # The example is in the temporary folder now.
+            replace(table_facts(split, config, [row.group for row in data.rows[split]]), path=plan.scans[split].table)
+            for split, config in data.scans.items()
         ],
         classes=weights,
         weights=f"Weights in the loss ({plan.class_weights.method}) while fold 0 is held out.",

@@ -20,7 +20,7 @@ from foldline.dataset.own_labels import left_out_by, own_label_code
 from foldline.dataset.raw_table import RawTable, read_raw_table
 from foldline.dataset.row_per_class import join_rows
 from foldline.dataset.soft_labels import log_soft_labels
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, Problems
 from foldline.io.garbage import garbage_search_paused
 
 # What an id cannot have: a backslash, or a control character or line separator, which breaks the lines of logs.
@@ -170,29 +170,38 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
             group is missing. The message names all lines with the same kind of problem.
     """
     raw, left_out = _without_left_out(_read_named(path, columns), columns)
-    ids = raw.columns[columns.id]
-    _check_ids(raw, ids, columns.in_table(columns.id))
+    ids, problems = raw.columns[columns.id], Problems()
+    groups: Sequence[str] = ids
+    with problems.collected():
+        _check_ids(raw, ids, columns.in_table(columns.id))
     if columns.target and columns.target_columns:
         in_table = {name: columns.in_table(name) for name in columns.target_columns}
-        raw.columns[columns.target] = flag_cells(
-            raw, ids, in_table, columns.labels.separator, soft=columns.labels.kind == SOFT
-        )
-    groups = ids
+        with problems.collected():
+            raw.columns[columns.target] = flag_cells(
+                raw, ids, in_table, columns.labels.separator, soft=columns.labels.kind == SOFT
+            )
     if columns.group:
-        cells = raw.columns[columns.group]
-        groups = _mapped(cells, columns.value)
-        if columns.external:
-            groups = [group or own_group(columns, name) for group, name in zip(groups, ids, strict=True)]
-        column = columns.in_table(columns.group)
-        wrong = [
-            (line, f"the group (column {column}) of id {name!r} is {cell!r}, which counts as missing")
-            for line, name, cell, group in zip(raw.lines, ids, cells, groups, strict=True)
-            if not group
-        ]
-        if wrong:
-            raise raw.error(wrong, GROUP_REMEDY)
+        with problems.collected():
+            groups = _groups(raw, ids, columns, columns.group)
+    problems.check()
     metadata = [_mapped(raw.columns[name], columns.value) for name in columns.metadata]
     return SampleTable(raw, columns, ids, groups, tuple(metadata), left_out)
+
+
+def _groups(raw: RawTable, ids: Sequence[str], columns: Columns, group_column: str) -> list[str]:
+    cells = raw.columns[group_column]
+    groups = _mapped(cells, columns.value)
+    if columns.external:
+        groups = [group or own_group(columns, name) for group, name in zip(groups, ids, strict=True)]
+    column = columns.in_table(group_column)
+    wrong = [
+        (line, f"the group (column {column}) of id {name!r} is {cell!r}, which counts as missing")
+        for line, name, cell, group in zip(raw.lines, ids, cells, groups, strict=True)
+        if not group
+    ]
+    if wrong:
+        raise raw.error(wrong, GROUP_REMEDY)
+    return groups
 
 
 def own_group(columns: Columns, name: str) -> str:

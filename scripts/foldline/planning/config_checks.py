@@ -1,7 +1,7 @@
 """Checks of values of a completed configuration that must fit together, before any data are read."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from foldline.dataset.labels import SOFT
@@ -33,8 +33,19 @@ def combination_problems(config: Mapping[str, Any]) -> list[str]:
         config: the completed configuration. In `usable_values.UsableValues`, a check ends at the first wrong value that
             it reads.
     """
+    return _problems_of(_checks(config))
+
+
+def data_problems(config: Mapping[str, Any]) -> list[str]:
+    """The problems of `combination_problems` in the sections `dataset` and `folds`, with which data cannot be read."""
+    return _problems_of(
+        [*dataset_checks(config["dataset"]), reader_problems(config["dataset"]), _fold_problems(config)]
+    )
+
+
+def _problems_of(checks: Iterable[Iterator[str]]) -> list[str]:
     problems = []
-    for check in _checks(config):
+    for check in checks:
         # One by one, because a check may end early.
         with contextlib.suppress(UnusableValueError):
             for problem in check:

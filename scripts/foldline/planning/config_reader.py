@@ -5,15 +5,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jsonschema import ValidationError
+
 from foldline.dataset.cell_values import composed
 from foldline.dataset.labels import BINARY, MULTICLASS, SOFT
 from foldline.errors import FoldlineError, problems_error
-from foldline.planning.config_checks import combination_problems
+from foldline.planning.config_checks import combination_problems, data_problems
 from foldline.planning.config_files import argument_problems, file_problems
 from foldline.planning.configuration import completed_with_errors, plain, read_schema, with_preset
 from foldline.planning.preset_checks import preset_problems
 from foldline.planning.schema_errors import error_messages, wrong_key
 from foldline.planning.usable_values import UsableValues
+
+
+class ConfigError(FoldlineError):
+    """All problems of a configuration.
+
+    Attributes:
+        problems: a line for each.
+        config: the completed configuration if its data can be read; None if not.
+    """
+
+    def __init__(self, problems: Sequence[str], *, config: dict[str, Any] | None) -> None:
+        super().__init__(str(problems_error(problems)))
+        self.problems, self.config = list(problems), config
 
 
 @dataclass(frozen=True)
@@ -56,7 +71,7 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
         source: where it comes from.
 
     Raises:
-        FoldlineError: a key occurs twice, a key or value is not allowed, or values contradict each other; with all
+        ConfigError: a key occurs twice, a key or value is not allowed, or values contradict each other; with all
             problems.
     """
     schema, section = read_schema(schema_path), source.section_of(config)
@@ -79,7 +94,9 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     problems += presets + [line for line in error_messages(errors) if line not in known]
     problems += combination_problems(UsableValues(completed, map(wrong_key, errors)) if errors else completed)
     if problems:
-        raise problems_error(problems)
+        # Values of presets and texts may belong to any section.
+        can_read = not presets and not list(text_problems(given)) and _can_read_data(completed, errors)
+        raise ConfigError(problems, config=completed if can_read else None)
     return completed
 
 
@@ -102,6 +119,13 @@ def _with_class_folders(config: dict[str, Any]) -> dict[str, Any]:
         labels = {"kind": MULTICLASS, **labels}
     without_tables = {"id_column": "id", "test_table": None, "sample_submission": None}
     return {**config, "dataset": {**without_tables, **dataset, "labels": labels}}
+
+
+def _can_read_data(config: Mapping[str, Any], errors: Sequence[ValidationError]) -> bool:
+    """Whether the sections `dataset` and `folds` are right, although others may be wrong."""
+    sections = {"dataset", "folds"}
+    wrong = {key[0] for key in map(wrong_key, errors) if key}
+    return sections <= config.keys() and not sections & wrong and not data_problems(config)
 
 
 def _compose_class_names(config: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from foldline.dataset.channels import CHANNEL, joint_digest
@@ -10,7 +11,7 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.locations import write_locations
 from foldline.dataset.row_per_class import guessed_form
 from foldline.dataset.sample_table import SampleTable, read_sample_table
-from foldline.errors import FoldlineError, Problems, listing
+from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of
@@ -81,8 +82,7 @@ class ImageSource:
             def row_of_image(number: int) -> str:
                 return row_of(number // per_row)
 
-            facts = self._facts(paths, row_of_image)
-            self._check_headers(facts, paths, row_of_image)
+            facts = self._checked_facts(paths, row_of_image)
         if self._channels and self._files.is_plain:
             with problems.collected():
                 _check_channel_files(self._images, self._files, set(table.ids), self._channels, self._ignored)
@@ -100,6 +100,30 @@ class ImageSource:
                 "channel": [*self._channels] * len(rows),
             },
         )
+
+    def _checked_facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
+        """Facts of all images; if some cannot be read, the headers of the others are checked all the same."""
+        try:
+            facts = self._facts(paths, row_of)
+        except FoldlineError as error:
+            raise problems_error([str(error), *self._problems_of_readable(paths, row_of)]) from error
+        self._check_headers(facts, paths, row_of)
+        return facts
+
+    def _problems_of_readable(self, paths: Sequence[str], row_of: Callable[[int], str]) -> list[str]:
+        """Problems of the headers of those images on a disk that can be read."""
+        numbers = [n for n, path in enumerate(paths) if not storage.is_url(path) and Path(path).is_file()]
+        readable = [paths[number] for number in numbers]
+        try:
+            facts = self._images.facts(readable, row_of=str)
+        except FoldlineError:
+            # Reported already.
+            return []
+        try:
+            self._check_headers(facts, readable, lambda number: row_of(numbers[number]))
+        except FoldlineError as error:
+            return [str(error)]
+        return []
 
     def _facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
         try:

@@ -189,6 +189,16 @@ def test_other_unusual_ids_are_read(name: str, tmp_path: Path) -> None:
     assert [row.id for row in rows_of(tmp_path, f'{HEADER}1,"{quoted}",5,p,f,\n')] == [name]
 
 
+def test_problems_of_ids_and_groups_are_in_one_report(tmp_path: Path) -> None:
+    lines = ["0,i0,5,p0,f,", "1,i0,5,p1,f,", "1,i2,5,N/A,f,"]
+    with pytest.raises(FoldlineError) as error:
+        rows_of(tmp_path, HEADER + "\n".join(lines))
+    title, ids, groups = str(error.value).splitlines()
+    assert title == "2 problems"
+    assert "line 3: id 'i0' is also in line 2" in ids
+    assert "line 4: the group (column" in groups
+
+
 def test_equal_values_have_one_spelling_in_labels_groups_and_metadata(tmp_path: Path) -> None:
     """A column of whole numbers is written as 3 or, if another row is empty, as 3.0; spreadsheets write TRUE."""
     found = rows_of(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from fixtures.example_config import CONFIG_FOLDER, SCHEMA, example_config
 from foldline.errors import FoldlineError
-from foldline.planning.config_reader import ConfigSource, read_config
+from foldline.planning.config_reader import ConfigError, ConfigSource, read_config
 
 SCHEMA_PATH = CONFIG_FOLDER / "config.schema.yaml"
 
@@ -152,3 +152,22 @@ def test_texts_that_no_file_can_hold_are_named(text: str, place: str) -> None:
     expected = {"key": "the key ", "value": "report.title is ", "item": "dataset.train_records[0] is "}
     assert line.startswith(f"config: {expected[place]}")
     assert line.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("change", "readable"),
+    [
+        ({"prediction__views": 3}, True),
+        ({"models__lite0__epochs": 0}, True),
+        ({"folds__count": 0}, False),
+        ({"dataset__rot": "data"}, False),
+        ({"dataset__root": 3}, False),
+        ({"preset": "slow"}, False),
+        ({"folds__stratify_by": ["age"]}, False),
+    ],
+    ids=str,
+)
+def test_data_are_read_if_the_sections_that_describe_them_are_right(change: dict[str, Any], *, readable: bool) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(example_config(**change))
+    assert (error.value.config is not None) == readable

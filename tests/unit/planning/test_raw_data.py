@@ -85,6 +85,18 @@ def test_a_missing_image_is_named_with_its_row(dataset: dict[str, Any]) -> None:
         read(dataset)
 
 
+def test_unusable_headers_are_reported_beside_missing_images(dataset: dict[str, Any]) -> None:
+    images = Path(dataset["root"]) / "images"
+    (images / "s002.png").unlink()
+    (images / "s005.png").write_bytes(b"no image")
+    with pytest.raises(FoldlineError) as error:
+        read(dataset)
+    title, missing, unusable = str(error.value).splitlines()
+    assert title == "2 problems"
+    assert re.search(r"train\.csv, line 4: id 's002': image .*s002\.png does not exist", missing)
+    assert re.search(r"train\.csv, line 7: id 's005': image .*s005\.png cannot be used", unusable)
+
+
 def test_an_id_in_two_splits_is_refused(dataset: dict[str, Any]) -> None:
     rewrite(Path(dataset["root"]) / "test.csv", lambda rows: [*rows, ["s001", "arm"]])
     with pytest.raises(
