@@ -83,7 +83,8 @@ def paths_of(rows: Sequence[Row], config: ScanConfig) -> list[str]:
 
 def images_of(paths: Sequence[str], config: ScanConfig) -> list[list[str]]:
     """Paths or URLs of the images of each row, from its path in the inventory."""
-    return [[join(config.root, path) for path in image_paths(joined, config.channels)] for joined in paths]
+    channels = () if config.reading.planes else config.channels
+    return [[join(config.root, path) for path in image_paths(joined, channels)] for joined in paths]
 
 
 def scan(images: Sequence[Sequence[str]], config: ScanConfig, *, threads: int) -> list[ScannedSample]:

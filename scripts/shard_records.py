@@ -141,7 +141,8 @@ def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads
 
 
 def _sample_images(name: str, path: str, sha256: str, config: ShardConfig) -> SampleImages:
-    return SampleImages(name, tuple(join(config.root, one) for one in image_paths(path, config.channels)), sha256)
+    channels = () if config.reading.planes else config.channels
+    return SampleImages(name, tuple(join(config.root, one) for one in image_paths(path, channels)), sha256)
 
 
 if __name__ == "__main__":

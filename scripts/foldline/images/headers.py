@@ -6,7 +6,7 @@ import struct
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -16,11 +16,11 @@ from foldline.images.dicom import DicomPicture, is_dicom, read_dicom_header
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
 from foldline.images.jpeg import BROKEN_PROFILE, HUFFMAN, JpegHeader, read_jpeg_header
-from foldline.images.options import BYTES_PER_PIXEL, DEFAULT, SRGB, ImageOptions
+from foldline.images.options import DEFAULT, SRGB, ImageOptions
 from foldline.images.other_formats import name_of_format
 from foldline.images.raster import Raster, check_memory, check_sides
 from foldline.images.raster_headers import read_raster
-from foldline.images.tiff import COLORS, NONE, PALETTE, TiffPage, parse_page, read_pages
+from foldline.images.tiff import CMYK, COLORS, NONE, PALETTE, WHITE_IS_ZERO, Tags, TiffPage, parse_page, read_pages
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from foldline.images.webp import is_webp, read_webp_header
 
@@ -49,6 +49,7 @@ class Header:
         plain: the file is a JPEG or PNG with nothing but one upright 8-bit image, gray or RGB.
         jpeg: the markers of a JPEG file.
         tiff: the page of a TIFF file.
+        pages: the pages of a TIFF file that has all channels of a sample, in place of `tiff`.
         profile: the ICC profile; b"" if there is none.
         dicom: the picture of a DICOM file.
         raster: the header of a file of another format than JPEG, PNG, WebP and TIFF.
@@ -63,6 +64,7 @@ class Header:
     plain: bool
     jpeg: JpegHeader | None = None
     tiff: TiffPage | None = None
+    pages: tuple[TiffPage, ...] = ()
     profile: bytes = b""
     raster: Raster | None = None
     dicom: DicomPicture | None = None
@@ -134,7 +136,7 @@ def _dicom_header(data: bytes, options: ImageOptions) -> Header:
 
 
 def _raster_header(data: bytes, options: ImageOptions) -> Header:
-    raster = read_raster(data)
+    raster = read_raster(data, options.planes)
     if raster is None:
         name = name_of_format(data)
         raise UnusableImageError(f"it is {name}, not a {NAMES} image" if name else f"not a readable {NAMES} image")
@@ -208,25 +210,55 @@ def _jpeg_header(data: bytes, options: ImageOptions) -> Header:
 
 def _tiff_header(data: bytes, options: ImageOptions) -> Header:
     pages = read_pages(data)
+    if options.planes:
+        return _planes_header(data, pages, options)
     number = options.page or 1
     if len(pages) > 1 and options.page is None:
         raise UnusableImageError(f"{len(pages)} pages; set dataset.page to the number of the page to read, from 1")
     if number > len(pages):
         raise UnusableImageError(f"dataset.page is {number}, but the TIFF file has {len(pages)} pages")
     page = parse_page(pages[number - 1], data)
+    _check_page(data, page, options)
+    width, height = (page.width, page.height) if page.orientation < 5 else (page.height, page.width)
+    mode = "L" if COLORS[page.photometric] == 1 and page.photometric != PALETTE else "RGB"
+    return Header("TIFF", mode, "", width, height, page.orientation, plain=False, tiff=page, profile=page.profile)
+
+
+def _check_page(data: bytes, page: TiffPage, options: ImageOptions, beside: int = 0) -> int:
+    """Refuse a page that is too large; gives the bytes of its samples, beside which there are others."""
     # Tiles may be larger than the picture.
     check_area(page.width, page.height, options)
     check_area(page.across * page.tile[1], page.down * page.tile[0], options)
     samples = page.width * page.height * page.samples * page.sample_bytes
     strip = page.tile[0] * page.tile[1] * page.samples * page.sample_bytes if page.compression != NONE else 0
-    if len(data) + samples + strip > (BYTES_PER_PIXEL - 1) * options.max_megapixels * 1e6:
+    # One byte for each pixel of the picture.
+    check_memory(len(data) + samples + strip + beside + round(options.max_megapixels * 1e6), options)
+    return samples
+
+
+def _planes_header(data: bytes, tags: Sequence[Tags], options: ImageOptions) -> Header:
+    """Header of a file that has all channels of a sample, as samples of a pixel, pages, or both."""
+    if options.page is not None:
+        raise UnusableImageError("dataset.page is set, but the pages of a file are its channels; set it to null")
+    pages = tuple(parse_page(of_page, data) for of_page in tags[: options.planes])
+    count = sum(page.samples for page in pages) + max(0, len(tags) - options.planes)
+    if count != options.planes:
         raise UnusableImageError(
-            f"{(len(data) + samples + strip) / 1e6:,.0f} MB to decode; dataset.max_megapixels allows {BYTES_PER_PIXEL} "
-            "bytes for each pixel"
+            f"{count} channel{'' if count == 1 else 's'} in one file ({len(tags)} pages), but dataset.channels has "
+            f"{options.planes} names; name each channel of the file, or write {{channel}} in the path if each has a "
+            "file of its own"
         )
-    width, height = (page.width, page.height) if page.orientation < 5 else (page.height, page.width)
-    mode = "L" if COLORS[page.photometric] == 1 and page.photometric != PALETTE else "RGB"
-    return Header("TIFF", mode, "", width, height, page.orientation, plain=False, tiff=page, profile=page.profile)
+    first = pages[0]
+    beside = 0
+    for page in pages:
+        if (page.width, page.height, page.orientation) != (first.width, first.height, first.orientation):
+            raise UnusableImageError("a TIFF whose pages differ in size; save all channels with the same size")
+        if page.photometric in (PALETTE, CMYK, WHITE_IS_ZERO):
+            raise UnusableImageError("a TIFF whose channels are a palette, inks or inverted; save them as gray")
+        # The samples of a page give way to a picture of each.
+        beside += _check_page(data, page, options, beside) // page.sample_bytes
+    width, height = (first.width, first.height) if first.orientation < 5 else (first.height, first.width)
+    return Header("TIFF", "L", "", width, height, first.orientation, plain=False, pages=pages)
 
 
 def check_area(width: int, height: int, options: ImageOptions) -> None:

@@ -30,6 +30,7 @@ class ImageOptions:
         page: page of TIFF files with several pages, counted from 1; None refuses such files.
         white: value of samples of more than 8 bits that becomes 255; None for the largest value of their bits.
         file_window: whether gray DICOM files are shown in their own window, if they have one and `window` is None.
+        planes: number of channels that each file has, if it has all of a sample; 0 if it is a picture.
         window: center and width of the window in which all gray DICOM files are shown.
         color_profile: "srgb" to convert colors by the ICC profile of the file, or "ignore".
     """
@@ -40,6 +41,7 @@ class ImageOptions:
     color_profile: str = SRGB
     file_window: bool = True
     window: tuple[float, float] | None = None
+    planes: int = 0
 
     @property
     def max_bytes(self) -> float:

@@ -15,14 +15,20 @@ READERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], Raster]], ...] = (
 )
 
 
-def read_raster(data: bytes) -> Raster | None:
+def read_raster(data: bytes, planes: int = 0) -> Raster | None:
     """Parse the header of a file; None if its format is unknown.
+
+    Args:
+        data: the bytes of the file.
+        planes: see `options.ImageOptions`.
 
     Raises:
         UnusableImageError: the file is truncated, damaged, animated, or of a kind that is not read.
     """
     if avif.is_avif(data):
         return avif.read_avif_header(data)
+    if planes and data.startswith(npy.SIGNATURES):
+        return npy.read_npy_header(data, planes)
     readers = (read for signatures, read in READERS if data.startswith(signatures))
     reader = next(readers, None)
     return reader(data) if reader else None

@@ -234,8 +234,15 @@ def scan_settings(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
         "metadata_columns": list(columns.metadata),
         "channels": dataset["channels"],
         "image_feature": dataset["image_feature"],
-        "reading": ImageOptions.settings(dataset),
+        "reading": reading_of(dataset, split),
     }
+
+
+def reading_of(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """How the images of a split are read: the fields of `ImageOptions`."""
+    patterns = image_patterns(dataset, split)
+    in_one_file = patterns and not any(CHANNEL in pattern.text for pattern in patterns)
+    return {**ImageOptions.settings(dataset), "planes": len(dataset["channels"]) if in_one_file else 0}
 
 
 def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping[str, Any]) -> dict[str, Any]:

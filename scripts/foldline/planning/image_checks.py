@@ -89,22 +89,22 @@ def _listed_problems(pattern: ImagePattern, where: str) -> Iterator[str]:
 
 
 def _channel_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    channels = dataset["channels"]
     for split in splits_of(dataset):
-        for pattern in image_patterns(dataset, split):
-            if (CHANNEL in pattern.text) == bool(channels):
-                continue
-            where = f"config: {images_key(dataset, split)} is {pattern.text!r}"
-            if channels:
-                yield (
-                    f"{where}, without {CHANNEL}, but dataset.channels is [{listing(channels, limit=20)}]; write "
-                    f"{CHANNEL} where a path has the name of the channel, such as images/{{id}}_{CHANNEL}.png"
-                )
-            else:
-                yield (
-                    f"{where}, with {CHANNEL}, but dataset.channels is empty; list the names of the channels in "
-                    "dataset.channels, such as [red, green]"
-                )
+        patterns = image_patterns(dataset, split)
+        with_channel = [pattern.text for pattern in patterns if CHANNEL in pattern.text]
+        key = images_key(dataset, split)
+        if with_channel and not dataset["channels"]:
+            yield (
+                f"config: {key} is {with_channel[0]!r}, with {CHANNEL}, but dataset.channels is empty; list the names "
+                "of the channels in dataset.channels, such as [red, green]"
+            )
+        elif with_channel and len(with_channel) < len(patterns):
+            # Without it, a file has all channels.
+            without = next(pattern.text for pattern in patterns if pattern.text not in with_channel)
+            yield (
+                f"config: {key} has {with_channel[0]!r}, with {CHANNEL}, and {without!r}, without it; write {CHANNEL} "
+                "in all paths if each channel has a file of its own, or in none if one file has all channels"
+            )
 
 
 def _class_folder_problems(dataset: Mapping[str, Any]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from foldline.dataset.sample_table import SampleTable, read_sample_table
 from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.images.options import ImageOptions
 from foldline.io import storage
-from foldline.planning.dataset_section import ImageTable, columns_of
+from foldline.planning.dataset_section import ImageTable, columns_of, reading_of
 from foldline.planning.image_facts import ImageFacts, ImageFiles, header_problem, unusable
 from foldline.planning.image_search import ImageSearch, has_channel, is_ignored, search_rows
 from foldline.planning.listed_images import ImageLister
@@ -46,8 +46,10 @@ class ImageSource:
             FoldlineError: the table is wrong, or no file matches.
         """
         self.table, self.locations = files.table, None
-        self._files, self._images, self._channels = files, images, dataset["channels"]
-        self._options = ImageOptions(**ImageOptions.settings(dataset))
+        self._files, self._images = files, images
+        # Of which each has a file.
+        self._channels = dataset["channels"] if has_channel(files.patterns) else []
+        self._options = ImageOptions(**reading_of(dataset, split))
         self._ignored = dataset["ignore"]
         self._listed: dict[str, list[str]] | None = None
         columns = columns_of(dataset, split)
@@ -152,8 +154,7 @@ class ImageSource:
         else:
             search = ImageSearch(self._files, self._images, ignored=self._ignored)
             columns = {name: table.raw.columns[name] for name in table.columns.of_paths}
-            channels = self._channels if has_channel(self._files.patterns) else ()
-            found = search.paths(search_rows(columns, table.ids), channels, row_of=row_of)
+            found = search.paths(search_rows(columns, table.ids), self._channels, row_of=row_of)
             write_locations(str(self.locations), table.ids, found)
         return [storage.join(root, path) for paths in found for path in paths]
 

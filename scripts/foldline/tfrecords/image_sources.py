@@ -17,7 +17,8 @@ from foldline.images.headers import read_header
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
 from foldline.images.picture import Peak, Picture
-from foldline.images.resizing import record_image
+from foldline.images.planes import decode_planes
+from foldline.images.resizing import encode_jpeg, record_image, resize_to_square
 from foldline.io.files import sha256_of_file
 from foldline.io.storage import is_url, md5_as_listed, read
 from foldline.io.system_errors import reason
@@ -48,7 +49,7 @@ class _ScannedImage:
         sha256: hex SHA-256 of its bytes.
         width: pixels, after EXIF orientation.
         height: pixels, after EXIF orientation.
-        picture: its pixels, maybe at a reduced scale.
+        pictures: its pixels, maybe at a reduced scale; of a file with all channels of a sample, those of each channel.
         problem: why the image cannot be used; "" if it can.
         unreadable: why the file cannot be read now; "" if it was read.
         listed: checksum of the bytes as a bucket lists it, or `sha256` of an image on a disk.
@@ -60,7 +61,7 @@ class _ScannedImage:
     unreadable: str = ""
     width: int = 0
     height: int = 0
-    picture: Picture | None = field(default=None, repr=False)
+    pictures: Sequence[Picture] = field(default=(), repr=False)
     problem: str = ""
 
 
@@ -110,7 +111,7 @@ def scan_sample(
             problem = problem if len(paths) == 1 else f"{_name(path)}: {problem}"
             break
     complete = all(image.sha256 for image in scanned)
-    pictures = [image.picture for image in scanned if image.picture]
+    pictures = [picture for image in scanned for picture in image.pictures]
     cells: dict[str, str | int] = {
         "bytes": sum(image.bytes for image in scanned),
         "sha256": joint_digest([image.sha256 for image in scanned]) if complete else "",
@@ -141,6 +142,9 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
         image.listed = md5_as_listed(data) if location is None and is_url(path) else image.sha256
         header = read_header(data, reading)
         image.width, image.height = header.width, header.height
+        if reading.planes:
+            image.pictures = decode_planes(data, header, reading)
+            return image
         picture = decode(data, header, reading, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
     except OSError as error:
         image.unreadable = reason(error)
@@ -150,7 +154,7 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
         if gray and picture.pixels.shape[2] != 1:
             image.problem = "a color image, but the image of a channel is gray; save it with one channel"
         else:
-            image.picture = picture
+            image.pictures = [picture]
     return image
 
 
@@ -191,7 +195,12 @@ def record_images(
         )
     for path, data in zip(source.paths, images, strict=True):
         with _named_errors(path, source.id):
-            resized.append(record_image(data, reading, size=size, aspect=aspect, jpeg_quality=jpeg_quality))
+            if reading.planes:
+                planes = decode_planes(data, read_header(data, reading), reading)
+                squares = (resize_to_square(plane, size=size, aspect=aspect) for plane in planes)
+                resized += [encode_jpeg(square, quality=jpeg_quality) for square in squares]
+            else:
+                resized.append(record_image(data, reading, size=size, aspect=aspect, jpeg_quality=jpeg_quality))
     return resized
 
 

@@ -17,6 +17,7 @@ from foldline.planning.dataset_section import (
     columns_of,
     image_patterns,
     image_table,
+    reading_of,
     record_patterns,
     scan_settings,
     scored_classes_of,
@@ -192,3 +193,18 @@ def test_classes_of_a_submission_are_joined_like_those_of_the_labels() -> None:
     assert submission_separator(dataset_settings(labels=labels)) == " "
     assert submission_separator(dataset_settings(labels=labels, submission={"separator": ";"})) == ";"
     assert submission_separator(dataset_settings()) == "|"
+
+
+@pytest.mark.parametrize(
+    ("channels", "pattern", "planes"),
+    [([], "{id}.png", 0), (["red", "dapi"], "{id}_{channel}.png", 0), (["red", "dapi"], "{id}.tif", 2)],
+)
+def test_a_path_without_a_channel_has_all_of_them(channels: list[str], pattern: str, planes: int) -> None:
+    dataset = dataset_settings(channels=channels, train_images=pattern, test_images="{id}_{channel}.png")
+    assert reading_of(dataset, "train")["planes"] == planes
+    assert reading_of(dataset, "test")["planes"] == 0
+
+
+def test_records_have_an_image_for_each_channel() -> None:
+    dataset = dataset_settings(channels=["red", "dapi"], train_images=None, train_records=["a.tfrec"])
+    assert reading_of(dataset, "train")["planes"] == 0
