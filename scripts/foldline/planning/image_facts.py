@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.io.files import read_file, sha256_of_file
 from foldline.io.system_errors import reason
@@ -129,11 +129,11 @@ class LocalImages:
         found = self.digests.of(paths)
         contents = [content for content in found if not isinstance(content, OSError)]
         if len(contents) < len(found):
-            problems = {
-                number: _problem(paths[number], content)
-                for number, content in enumerate(found)
-                if isinstance(content, OSError)
-            }
+            errors = {number: content for number, content in enumerate(found) if isinstance(content, OSError)}
+            problems = {number: _problem(paths[number], content) for number, content in errors.items()}
+            for number in list(problems)[:SHOWN]:
+                if isinstance(errors[number], FileNotFoundError):
+                    problems[number] += _beside(paths[number])
             raise unusable(problems, row_of)
         statuses = list(map(self.digests.status, paths))
         return ImageFacts.of(paths, contents, [status[0] for status in statuses], statuses)
@@ -283,6 +283,16 @@ def _problem(path: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return f"image {path} does not exist"
     return f"image {path} cannot be read: {reason(error)}"
+
+
+def _beside(path: str) -> str:
+    """Files with the name of an image that does not exist and another suffix, as the end of a message."""
+    wanted = Path(path)
+    if not wanted.parent.is_dir():
+        return f", nor does its folder {wanted.parent}"
+    stem = wanted.stem.casefold()
+    others = sorted(other.name for other in wanted.parent.iterdir() if other.stem.casefold() == stem)
+    return f", but there is {listing(others)} (write {{id}}.* for any suffix)" if others else ""
 
 
 def unusable(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:

@@ -15,6 +15,7 @@ from fixtures.images import write_dataset
 from fixtures.pictures import photograph, saved
 from fixtures.settings import dataset_settings
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
+from foldline.dataset.locations import read_locations
 from foldline.dataset.sample_table import read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, SeveralProblemsError
@@ -95,6 +96,50 @@ def test_unusable_headers_are_reported_beside_missing_images(dataset: dict[str, 
     assert title == "2 problems"
     assert re.search(r"train\.csv, line 4: id 's002': image .*s002\.png does not exist", missing)
     assert re.search(r"train\.csv, line 7: id 's005': image .*s005\.png cannot be used", unusable)
+
+
+def test_a_missing_image_is_told_with_a_file_of_another_suffix_and_without_its_folder(dataset: dict[str, Any]) -> None:
+    images = Path(dataset["root"]) / "images"
+    (images / "s002.png").rename(images / "S002.PNG")
+    with pytest.raises(FoldlineError, match=r"s002\.png does not exist, but there is S002\.PNG \(write \{id\}\.\* for"):
+        read(dataset)
+    with pytest.raises(FoldlineError, match=r"imgs/s000\.png does not exist, nor does its folder .*/imgs; "):
+        read({**dataset, "train_images": "imgs/{id}.png"})
+
+
+def test_images_are_found_by_column_wildcard_and_in_several_folders(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    plain = read(dataset)
+    for number in range(8):
+        folder = root / ("a" if number % 2 else "b")
+        folder.mkdir(exist_ok=True)
+        (root / f"images/s{number:03d}.png").rename(folder / f"s{number:03d}.PNG")
+    folders = ["b", "a"] * 4
+
+    def with_folders(rows: list[list[str]]) -> list[list[str]]:
+        added = zip(rows[1:], folders, strict=True)
+        return [[*rows[0], "folder", "file"], *([*row, name, f"{name}\\{row[0]}.PNG"] for row, name in added)]
+
+    rewrite(root / "train.csv", with_folders)
+    ways: list[dict[str, Any]] = [
+        {"train_images": "{folder}/{id}.PNG"},
+        {"train_images": "*/{id}.PNG"},
+        {"train_images": ["a/{id}.*", "b/{id}.*"]},
+        {"train_images": None, "image_column": "file"},
+    ]
+    for way in ways:
+        data = read({**dataset, **way})
+        assert data.splits["train"].contents == plain.splits["train"].contents
+        assert data.splits["train"].digests() == plain.splits["train"].digests()
+        assert read_locations(data.locations["train"])["s001"] == "a/s001.PNG"
+        assert "test" not in data.locations
+    with pytest.raises(FoldlineError, match=r"no column foldr; the table has .*; did you mean folder\?"):
+        read({**dataset, "train_images": "{foldr}/{id}.PNG"})
+    (root / "images" / "s001.png").write_bytes(b"")
+    with pytest.raises(
+        FoldlineError, match=r"train\.csv, line 3: id 's001': 2 files match .*a/s001\.PNG, images/s001\.png"
+    ):
+        read({**dataset, "train_images": ["a/{id}.*", "b/{id}.*", "images/{id}.*"]})
 
 
 def test_an_id_in_two_splits_is_refused(dataset: dict[str, Any]) -> None:
