@@ -6,6 +6,7 @@ never read here: its listing has their checksums.
 
 import hashlib
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -241,6 +242,7 @@ class BucketListings:
 
     def __init__(self) -> None:
         self._listed: dict[str, dict[str, storage.ObjectInfo]] = {}
+        self._by_folder: dict[str, dict[str, list[str]]] = {}
 
     def facts(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> ImageFacts:
         """See `ImageFiles.facts`.
@@ -258,17 +260,29 @@ class BucketListings:
 
     def file_names(self, folder: str, *, deep: bool = False) -> list[str]:
         """See `ImageFiles.file_names`."""
-        start = f"{folder.rstrip('/')}/"
-        names = (url.removeprefix(start) for url in self._objects(start) if url.startswith(start))
-        return [name for name in names if name and (deep or "/" not in name)]
+        folder = folder.rstrip("/")
+        if deep:
+            start = f"{folder}/"
+            return [url.removeprefix(start) for url in self._objects(folder) if url.startswith(start)]
+        listed = self._listed_around(folder)
+        if listed not in self._by_folder:
+            names: dict[str, list[str]] = defaultdict(list)
+            for url in self._objects(listed):
+                parent, _, name = url.rpartition("/")
+                names[parent].append(name)
+            self._by_folder[listed] = names
+        return self._by_folder[listed].get(folder, [])
 
     def _objects(self, folder: str) -> dict[str, storage.ObjectInfo]:
-        folder = folder.rstrip("/")
-        listed = (other for other in self._listed if folder == other or folder.startswith(f"{other}/"))
-        folder = next(listed, folder)
-        if folder not in self._listed:
-            self._listed[folder] = storage.list_objects(folder)
-        return self._listed[folder]
+        """The objects in a folder, and maybe in others."""
+        listed = self._listed_around(folder)
+        if listed not in self._listed:
+            self._listed[listed] = storage.list_objects(listed)
+        return self._listed[listed]
+
+    def _listed_around(self, folder: str) -> str:
+        """The folder that was listed and contains a folder; the folder itself if there is none."""
+        return next((other for other in self._listed if folder == other or folder.startswith(f"{other}/")), folder)
 
 
 def _same_status(path: str, status: Status) -> bool:

@@ -44,6 +44,11 @@ class ImageSearch:
         Raises:
             FoldlineError: rows without an image, or with several that could be meant; the message names the first.
         """
+        if self._files.is_remote:
+            # One listing of all objects costs less than one for each folder.
+            for pattern in self._files.patterns:
+                folder = storage.join(self._files.root, pattern.literal_start.rpartition("/")[0])
+                self._images.file_names(folder, deep=True)
         problems: dict[int, str] = {}
         found = []
         for number, row in enumerate(rows):
