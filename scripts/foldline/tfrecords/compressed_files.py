@@ -7,6 +7,7 @@ file, from which workers read them like any others.
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -21,6 +22,8 @@ SIGNATURES = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 # `zlib` finds out by itself whether the stream is of gzip or of zlib.
 EITHER = zlib.MAX_WBITS | 32
 BLOCK_BYTES = 1 << 18
+# Files that are looked at together: a bucket takes its time to answer.
+READERS = 8
 
 
 def is_compressed(header: bytes) -> bool:
@@ -129,23 +132,28 @@ def readable_records(paths: Sequence[Sequence[str]]) -> Iterator[list[tuple[str,
         location = RecordLocation.parse(path)
         if location is not None:
             wanted.setdefault(location.file, set()).add(location)
+    files = sorted(wanted)
+    with ThreadPoolExecutor(READERS) as pool:
+        compressed = [file for file, found in zip(files, pool.map(_is_compressed_file, files), strict=True) if found]
     with tempfile.TemporaryDirectory(prefix="foldline-") as folder:
         copies: dict[str, str] = {}
-        for number, (file, locations) in enumerate(sorted(wanted.items())):
-            copies |= _copied(file, locations, Path(folder) / str(number))
+        for number, file in enumerate(compressed):
+            copies |= _copied(file, wanted[file], Path(folder) / str(number))
         yield [tuple(copies.get(path, path) for path in of_sample) for of_sample in paths]
 
 
-def _copied(file: str, locations: set[RecordLocation], folder: Path) -> Mapping[str, str]:
-    """Location of the copy of each record; none if the file is not compressed or not there."""
-    lengths = {location.offset: location.length for location in locations}
-    copies: dict[str, str] = {}
+def _is_compressed_file(file: str) -> bool:
     try:
-        if not is_compressed(storage.read_range(file, 0, HEADER_BYTES)):
-            return {}
+        return is_compressed(storage.read_range(file, 0, HEADER_BYTES))
     except OSError:
         # Whoever reads its records reports it.
-        return {}
+        return False
+
+
+def _copied(file: str, locations: set[RecordLocation], folder: Path) -> Mapping[str, str]:
+    """Location of the copy of each record of a compressed file."""
+    lengths = {location.offset: location.length for location in locations}
+    copies: dict[str, str] = {}
     folder.mkdir()
     # The name is part of messages about its images.
     path = folder / file.rpartition("/")[2]
