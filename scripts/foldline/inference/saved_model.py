@@ -7,10 +7,10 @@ from pathlib import Path
 from foldline.dataset.channels import image_features
 from foldline.dataset.input_spec import IMAGE, METADATA, InputSpec
 from foldline.dataset.labels import SOFTMAX
-from foldline.errors import FoldlineError, listing
+from foldline.inference.serving_images import ServingImages, serving_image
 from foldline.inference.trained_model import LoadedNetwork
 from foldline.inference.tta import view_of_inputs
-from foldline.input_pipeline.decode import Inputs, decode_image
+from foldline.input_pipeline.decode import Inputs
 from foldline.input_pipeline.metadata_tensors import metadata_vector
 from foldline.io.files import atomic_write
 from foldline.runtime.tensorflow import tf
@@ -22,47 +22,54 @@ FILES = (
     "fingerprint.pb",
     "saved_model.pb",
 )
-# Decoded images of a batch by their channels.
-ImageCache = dict[tuple[str, ...], tf.Tensor]
+# Images of a batch by their channels and size.
+ImageCache = dict[tuple[tuple[str, ...], int], tf.Tensor]
 
 
 class ServingModule(tf.Module):
     """The networks of all folds of some models as one function, without Keras.
 
-    `serve` takes a batch of strings, (n,), by feature: the JPEG or PNG file of the image as `image`, or of each channel
-    by the name of the channel, and metadata values by the name of their column. It returns `probabilities`, float32
-    (n, n_classes), and `classes`, string (n_classes,).
+    `serve` takes a batch of strings, (n,), by feature: the JPEG or PNG file of the image, of any size, as `image`, or
+    of each channel by the name of the channel, and metadata values by the name of their column. It returns
+    `probabilities`, float32 (n, n_classes), and `classes`, string (n_classes,).
     """
 
     def __init__(
-        self, models: Sequence[Sequence[LoadedNetwork]], *, views: int, activation: str, class_names: Sequence[str]
+        self,
+        models: Sequence[Sequence[LoadedNetwork]],
+        *,
+        images: ServingImages,
+        views: int,
+        activation: str,
+        class_names: Sequence[str],
     ):
         """Wrap networks.
 
         Args:
             models: for each model, its networks of all folds.
+            images: how encoded images become those that the networks read.
             views: number of views of each image to average, as in `tta.predict`.
             activation: how logits become probabilities; see `activations.probabilities`.
             class_names: (n_classes,).
-
-        Raises:
-            FoldlineError: the models read images of different sizes, but an encoded image has one size.
         """
         super().__init__()
         networks = [network for folds in models for network in folds]
-        sizes = sorted({each.input_spec.image_size for each in networks if each.input_spec.image_size is not None})
-        if len(sizes) > 1:
-            raise FoldlineError(
-                f"the models read images of different sizes ({listing([f'{size} px' for size in sizes])}), but an "
-                "exported ensemble takes one size; export each model by itself"
-            )
         # The module tracks the variables alone: to save the networks too, it would need Keras where it is loaded.
         self.network_variables = [each.network.weights for each in networks]
         features = sorted({name for each in networks for name in each.input_spec.columns()})
 
         def serve(**encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-            probabilities = _ensemble_probabilities(models, encoded, views, activation)
-            return {"probabilities": probabilities, "classes": tf.constant(list(class_names))}
+            made: ImageCache = {}
+            means = []
+            for folds in models:
+                inputs = [_network_inputs(each.input_spec, encoded, images, made) for each in folds]
+                of_folds = [
+                    _mean_over_views(each, of_fold, views, activation)
+                    for each, of_fold in zip(folds, inputs, strict=True)
+                ]
+                means.append(tf.add_n(of_folds) / len(of_folds))
+            # Mean over models of the mean over folds of the mean over views: float32, (n, n_classes).
+            return {"probabilities": tf.add_n(means) / len(means), "classes": tf.constant(list(class_names))}
 
         self.serve = tf.function(serve, autograph=False).get_concrete_function(
             **{name: tf.TensorSpec([None], tf.string, name=name) for name in features}
@@ -78,34 +85,21 @@ def save(module: ServingModule, folder: str | Path) -> None:
                 handle.write((Path(temporary) / name).read_bytes())
 
 
-def _ensemble_probabilities(
-    models: Sequence[Sequence[LoadedNetwork]], encoded: Inputs, views: int, activation: str
-) -> tf.Tensor:
-    """Mean over models of the mean over folds of the mean over views: float32, (n, n_classes)."""
-    images: ImageCache = {}
-    means = []
-    for folds in models:
-        of_folds = [
-            _mean_over_views(each, _network_inputs(each.input_spec, encoded, images), views, activation)
-            for each in folds
-        ]
-        means.append(tf.add_n(of_folds) / len(of_folds))
-    return tf.add_n(means) / len(means)
-
-
-def _network_inputs(input_spec: InputSpec, encoded: Inputs, images: ImageCache) -> Inputs:
+def _network_inputs(input_spec: InputSpec, encoded: Inputs, config: ServingImages, made: ImageCache) -> Inputs:
     """Inputs of a network for a batch, as `decode.network_inputs` gives them for a row.
 
     Args:
         input_spec: what the network reads.
         encoded: strings, (n,), by feature.
-        images: decoded images by their channels; images that it lacks are added, so that each is decoded once.
+        config: how to make images.
+        made: images by their channels and size; images that it lacks are added, so that each is made once.
     """
     inputs = {}
     if input_spec.image_size is not None:
-        if input_spec.channels not in images:
-            images[input_spec.channels] = _decode_batch(input_spec.channels, input_spec.image_size, encoded)
-        inputs[IMAGE] = images[input_spec.channels]
+        kind = (input_spec.channels, input_spec.image_size)
+        if kind not in made:
+            made[kind] = _images_of_batch(*kind, encoded, config)
+        inputs[IMAGE] = made[kind]
     if input_spec.encoding.width:
         inputs[METADATA] = tf.map_fn(
             lambda row: metadata_vector(row, input_spec.encoding),
@@ -115,14 +109,14 @@ def _network_inputs(input_spec: InputSpec, encoded: Inputs, images: ImageCache) 
     return inputs
 
 
-def _decode_batch(channels: tuple[str, ...], image_size: int, encoded: Inputs) -> tf.Tensor:
+def _images_of_batch(channels: tuple[str, ...], image_size: int, encoded: Inputs, config: ServingImages) -> tf.Tensor:
     """Images of a batch: uint8, (n, S, S, C)."""
-    planes = 1 if channels else 3
     features = [encoded[name] for name in image_features(channels)]
+    rows = tf.range(tf.size(features[0]))
     return tf.map_fn(
-        lambda row: decode_image(row, image_size, channels=planes),
-        features,
-        fn_output_signature=tf.TensorSpec((image_size, image_size, planes * len(features)), tf.uint8),
+        lambda row: serving_image(row[1:], row[0], image_size=image_size, channels=channels, config=config),
+        [rows, *features],
+        fn_output_signature=tf.TensorSpec((image_size, image_size, len(channels) or 3), tf.uint8),
     )
 
 

@@ -224,6 +224,13 @@ def separator_of(dataset: Mapping[str, Any], split: str) -> str:
     return "," if is_made_table(dataset, split) else str(dataset["separator"])
 
 
+def image_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How image files become those of shards: fields of `ShardConfig` and `ServingImages`, from the configuration."""
+    shards = config["shards"]
+    reading = ImageOptions.settings(config["dataset"])
+    return {"aspect": shards["aspect"], "jpeg_quality": shards["jpeg_quality"], "reading": reading}
+
+
 def scan_settings(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
     """What defines the scan of a split beside its rows: fields of `scan_config.ScanConfig`."""
     columns = columns_of(dataset, split)

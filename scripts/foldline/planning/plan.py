@@ -16,6 +16,7 @@ from foldline.models.model_config import ModelConfig
 from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     class_names_of,
+    image_settings,
     labels_of,
     location_arguments,
     scan_settings,
@@ -166,7 +167,7 @@ class _Stages:
         }
 
     def _shard_split(self, size: int, split: str, index: SplitIndex, scans: Sequence[Job]) -> list[Job]:
-        dataset, shards = self._dataset, self._config["shards"]
+        dataset = self._dataset
         jpeg_bytes = JPEG_BYTES_PER_PIXEL * size * size * max(1, len(dataset["channels"]))
         expected_bytes = index.capped_bytes(jpeg_bytes)
         scan_of = {job.wildcards["shard"]: job for job in scans}
@@ -176,11 +177,10 @@ class _Stages:
         self.plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
         # Where the images are now. Not in the key: images that moved are the same images.
         runtime_arguments = {"root": dataset["root"], **location_arguments(dataset, split, self._data_index.locations)}
-        scan = scan_settings(dataset, split)
         settings = {
-            **{name: shards[name] for name in ("aspect", "jpeg_quality")},
+            **image_settings(self._config),
             "metadata_columns": dataset["metadata_columns"],
-            **{name: scan[name] for name in ("channels", "image_feature", "reading")},
+            **{name: dataset[name] for name in ("channels", "image_feature")},
             "soft_labels": labels_of(dataset).is_soft,
         }
         return [
@@ -284,7 +284,8 @@ class _Stages:
 
     def export(self, trained: Mapping[tuple[str, int], Job], blend: Job) -> None:
         """The jobs that export each model and the ensemble; no other job needs them."""
-        common = {**self._classes, "views": self._config["prediction"]["views"]}
+        views = self._config["prediction"]["views"]
+        common = {**self._classes, "images": image_settings(self._config), "views": views}
         for model, fold in self._models_and_folds():
             settings = {"model_config": self._model_config(model), **common}
             self._add("export_model", model=model, fold=fold, settings=settings, needs=[trained[model, fold]])

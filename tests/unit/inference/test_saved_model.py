@@ -6,9 +6,10 @@ from fixtures.channels import CHANNELS, cells
 from fixtures.pictures import photograph, saved
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Encoding
-from foldline.errors import FoldlineError
 from foldline.evaluation.activations import probabilities
+from foldline.images.resizing import record_image
 from foldline.inference.saved_model import ServingModule
+from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import LoadedNetwork
 from foldline.input_pipeline.decode import decode_image
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -17,17 +18,18 @@ SIZE = 32
 CLASSES = ["er", "golgi"]
 
 
-def channel_means(channels: tuple[str, ...]) -> LoadedNetwork:
+def channel_means(channels: tuple[str, ...], *, size: int = SIZE) -> LoadedNetwork:
     """A network whose logits are the means of its channels, in [0, 1]."""
     count = len(channels) or 3
-    means = tf_keras.Sequential([tf_keras.Input((SIZE, SIZE, count)), tf_keras.layers.GlobalAveragePooling2D()])
+    means = tf_keras.Sequential([tf_keras.Input((size, size, count)), tf_keras.layers.GlobalAveragePooling2D()])
     network = tf_keras.Model({"image": means.input}, tf_keras.layers.Rescaling(1 / 255)(means.output))
-    return LoadedNetwork(network, InputSpec(SIZE, Encoding(()), channels))
+    return LoadedNetwork(network, InputSpec(size, Encoding(()), channels))
 
 
 def test_models_may_read_different_channels() -> None:
     module = ServingModule(
         [[channel_means(("red", "yellow"))], [channel_means(("yellow", "blue"))]],
+        images=ServingImages("stretch", 95),
         views=1,
         activation="sigmoid",
         class_names=CLASSES,
@@ -42,19 +44,22 @@ def test_models_may_read_different_channels() -> None:
     np.testing.assert_allclose(module.serve(**encoded)["probabilities"], expected, atol=1e-6)
 
 
-def test_an_rgb_image_is_one_input_of_the_size_of_the_model() -> None:
-    module = ServingModule([[channel_means(())]], views=4, activation="softmax", class_names=["r", "g", "b"])
-    data = saved(photograph(SIZE, SIZE), "JPEG")
-    answer = module.serve(image=tf.constant([data, data]))
-    means = decode_image([tf.constant(data)], SIZE, channels=3).numpy().mean(axis=(0, 1)) / 255
-    expected = np.tile(probabilities(means, "softmax"), (2, 1))
-    np.testing.assert_allclose(answer["probabilities"], expected, atol=1e-6)
+def test_models_of_different_sizes_read_one_image_of_any_size() -> None:
+    module = ServingModule(
+        [[channel_means(())], [channel_means((), size=48)]],
+        images=ServingImages("crop", 95),
+        views=4,
+        activation="softmax",
+        class_names=["r", "g", "b"],
+    )
+    files = [saved(photograph(*shape), name) for shape, name in (((100, 70), "JPEG"), ((48, 48), "PNG"))]
+    answer = module.serve(image=tf.constant(files))
+    means = []
+    for size in (SIZE, 48):
+        records = [record_image(data, size=size, aspect="crop", jpeg_quality=95) for data in files]
+        pixels = [decode_image([tf.constant(record)], size, channels=3).numpy() for record in records]
+        means.append(probabilities(np.mean(pixels, axis=(1, 2)) / 255, "softmax"))
+    np.testing.assert_allclose(answer["probabilities"], np.mean(means, axis=0), atol=1e-4)
     assert [name.decode() for name in answer["classes"].numpy()] == ["r", "g", "b"]
-    with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[40,32,3\]"):
-        module.serve(image=tf.constant([saved(photograph(40, SIZE), "JPEG")]))
-
-
-def test_models_of_different_image_sizes_are_an_error() -> None:
-    networks = [LoadedNetwork(tf_keras.Sequential(), InputSpec(size, Encoding(()))) for size in (32, 64)]
-    with pytest.raises(FoldlineError, match=r"different sizes \(32 px, 64 px\).* export each model by itself"):
-        ServingModule([[each] for each in networks], views=1, activation="sigmoid", class_names=CLASSES)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image: image 1 of the batch: not a JPEG or PNG"):
+        module.serve(image=tf.constant([files[0], b"no image"]))

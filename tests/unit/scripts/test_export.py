@@ -18,9 +18,12 @@ from fixtures.settings import model_settings
 from foldline.dataset.metadata import Encoding, MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
 from foldline.evaluation.activations import probabilities
+from foldline.images.resizing import record_image
 from foldline.inference.saved_model import FILES
+from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import TrainedModel
 from foldline.inference.tta import view
+from foldline.input_pipeline.decode import decode_image
 from foldline.input_pipeline.metadata_tensors import metadata_vector
 from foldline.io.files import write_json
 from foldline.io.settings import build
@@ -32,7 +35,8 @@ from foldline.runtime.tensorflow import tf, tf_keras
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("short_lite0")]
 
-SIZE, ROWS, VIEWS = 32, 3, 2
+SIZE, EDGE, ROWS, VIEWS = 32, 80, 3, 2
+IMAGES = ServingImages("stretch", 95)
 CLASSES = ["er", "golgi"]
 SITE = fit_encoding({"site": MetadataColumnConfig("categorical", ("arm", "leg"))}, {"site": ["arm", "leg"]})
 
@@ -84,9 +88,21 @@ class Stored:
     probabilities: np.ndarray
 
 
+def files() -> dict[str, list[bytes]]:
+    """Files of each channel, larger than the images of the model."""
+    rows = [cells(number, number % 2, edge=EDGE) for number in range(ROWS)]
+    return {name: [saved(row[..., [index]], "PNG") for row in rows] for index, name in enumerate(CHANNELS)}
+
+
 def images() -> np.ndarray:
-    """uint8, (ROWS, SIZE, SIZE, C)."""
-    return np.stack([cells(number, number % 2, edge=SIZE) for number in range(ROWS)])
+    """What the shards hold of the files: uint8, (ROWS, SIZE, SIZE, C)."""
+
+    def pixels(file: bytes) -> np.ndarray:
+        record = record_image(file, size=SIZE, aspect=IMAGES.aspect, jpeg_quality=IMAGES.jpeg_quality)
+        return decode_image([tf.constant(record)], SIZE, channels=1).numpy()
+
+    of_channels = [np.stack([pixels(file) for file in files()[name]]) for name in CHANNELS]
+    return np.concatenate(of_channels, axis=-1)
 
 
 def store(folder: Path, name: str, fold: int) -> Stored:
@@ -126,16 +142,17 @@ def serve(folder: Path, exports: list[Path], features: dict[str, list[bytes]]) -
 
 
 def test_plain_tensorflow_serves_a_fold_and_the_ensemble(tmp_path: Path) -> None:
-    """Row 24: encoded channels in, the probabilities of the predictions out."""
+    """Row 24: encoded channels of any size in, the probabilities of the predictions out."""
     stored = [store(tmp_path, name, fold) for name, fold in (("a", 0), ("b", 0), ("b", 1))]
     models = trained_models([each.weights for each in stored], [each.metadata for each in stored], SETTINGS)
     single, ensemble = tmp_path / "export" / "a" / "fold0", tmp_path / "export" / "ensemble"
-    export_model(models[0], graph=single / FILES[-1], views=VIEWS, threads=1)
+    export_model(models[0], graph=single / FILES[-1], images=IMAGES, views=VIEWS, threads=1)
     write_json(tmp_path / "blend.json", {"rule": "mean"})
-    export_ensemble(models, recipe=tmp_path / "blend.json", graph=ensemble / FILES[-1], views=VIEWS, threads=1)
+    export_ensemble(
+        models, recipe=tmp_path / "blend.json", graph=ensemble / FILES[-1], images=IMAGES, views=VIEWS, threads=1
+    )
     assert sorted(path.relative_to(single).as_posix() for path in single.rglob("*") if path.is_file()) == sorted(FILES)
-    features = {name: [saved(row[..., [index]], "PNG") for row in images()] for index, name in enumerate(CHANNELS)}
-    fold_answer, ensemble_answer = serve(tmp_path, [single, ensemble], {**features, "site": [b"leg"] * ROWS})
+    fold_answer, ensemble_answer = serve(tmp_path, [single, ensemble], {**files(), "site": [b"leg"] * ROWS})
     assert fold_answer["names"] == sorted(CHANNELS)
     assert ensemble_answer["names"] == sorted([*CHANNELS, "site"])
     assert fold_answer["classes"] == ensemble_answer["classes"] == CLASSES
@@ -156,5 +173,7 @@ def test_a_blend_of_ranks_is_an_error(tmp_path: Path) -> None:
     write_json(tmp_path / "blend.json", {"rule": "rank_mean"})
     models: list[TrainedModel] = []
     with pytest.raises(FoldlineError, match="the blend rule is rank_mean, but a single image has no rank"):
-        export_ensemble(models, recipe=tmp_path / "blend.json", graph=tmp_path / FILES[-1], views=1, threads=1)
+        export_ensemble(
+            models, recipe=tmp_path / "blend.json", graph=tmp_path / FILES[-1], images=IMAGES, views=1, threads=1
+        )
     assert not (tmp_path / FILES[-1]).exists()
