@@ -182,7 +182,7 @@ def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
         optional=_optional_columns(dataset, split),
         renamed=column_names(dataset, split),
         row_per_class=row_per_class_of(dataset),
-        of_paths=_path_columns(dataset, split),
+        of_paths=path_columns(dataset, split),
     )
     return _of_external_set(columns, split, dataset["external"][split]) if split not in (TRAIN, TEST) else columns
 
@@ -198,7 +198,7 @@ def _of_external_set(columns: Columns, name: str, section: Mapping[str, Any]) ->
     return replace(columns, target=target, target_columns=(), row_per_class=None, own_labels=words)
 
 
-def _path_columns(dataset: Mapping[str, Any], split: str) -> tuple[str, ...]:
+def path_columns(dataset: Mapping[str, Any], split: str) -> tuple[str, ...]:
     """The columns that the paths of images name."""
     patterns = () if is_made_table(dataset, split) else image_patterns(dataset, split)
     return tuple(dict.fromkeys(column for pattern in patterns for column in pattern.columns))

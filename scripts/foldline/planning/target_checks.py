@@ -6,7 +6,7 @@ from typing import Any
 from foldline.dataset.labels import AUTO, BINARY, FLAGS, SOFT
 from foldline.dataset.submission import LABELS
 from foldline.errors import listing
-from foldline.planning.dataset_section import POSITION, class_names_of, column_names, record_patterns
+from foldline.planning.dataset_section import POSITION, class_names_of, column_names, path_columns, record_patterns
 from foldline.planning.dataset_splits import external_sets, key_of, splits_of
 
 
@@ -96,6 +96,9 @@ def record_id_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 def rename_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     """A line for each entry that renames a column which the configuration does not name."""
     columns = named_columns(dataset)
+    # The same path may be written for all splits, with the names of the training table.
+    of_paths = [name for split in splits_of(dataset) for name in path_columns(dataset, split)]
+    columns = list(dict.fromkeys([*columns, *of_paths]))
     yield from _rename_problems("dataset.test_columns", dataset["test_columns"], columns)
     for name in external_sets(dataset):
         names = column_names(dataset, name)

@@ -22,6 +22,7 @@ from foldline.errors import FoldlineError, SeveralProblemsError
 from foldline.io.settings import build
 from foldline.planning.dataset_section import columns_of, scan_settings, table_arguments
 from foldline.planning.raw_data import RawData, read_raw_data
+from foldline.planning.target_checks import rename_problems
 
 
 @pytest.fixture
@@ -133,6 +134,10 @@ def test_images_are_found_by_column_wildcard_and_in_several_folders(dataset: dic
         assert data.splits["train"].digests() == plain.splits["train"].digests()
         assert read_locations(data.locations["train"])["s001"] == "a/s001.PNG"
         assert "test" not in data.locations
+    rewrite(root / "test.csv", lambda rows: [[*rows[0], "path"], *([*row, f"images/{row[0]}.png"] for row in rows[1:])])
+    renamed = {"train_images": None, "test_images": None, "image_column": "file", "test_columns": {"file": "path"}}
+    assert read({**dataset, **renamed}).splits["test"].contents == plain.splits["test"].contents
+    assert list(rename_problems({**dataset, **renamed})) == []
     with pytest.raises(FoldlineError, match=r"no column foldr; the table has .*; did you mean folder\?"):
         read({**dataset, "train_images": "{foldr}/{id}.PNG"})
     (root / "images" / "s001.png").write_bytes(b"")
