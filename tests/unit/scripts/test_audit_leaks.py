@@ -3,12 +3,16 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from audit_leaks import audit_leaks
+from fixtures.pictures import photograph, png_16_bit, saved
 from foldline.errors import FoldlineError
+from foldline.images.options import ImageOptions
 from foldline.io.tables import INVENTORY, LEAKS, read_table, write_table
 from foldline.splits.duplicates import LeakConfig
+from foldline.tfrecords.image_sources import scan_sample
 
 KEY = ("id", "other_split", "other_id")
 
@@ -133,3 +137,52 @@ def test_one_message_names_all_images_with_a_problem(unlabeled: Path, tmp_path: 
     # Images of a split with which this one is not compared.
     with pytest.raises(FoldlineError, match=rf"2 of 5 images cannot be used; .*\n{lines}"):
         audit([unlabeled], tmp_path / "leaks.parquet", more=[broken])
+
+
+def deep_pictures() -> dict[str, np.ndarray]:
+    """Pictures of 12 bits, uint16 (H, W, 1): of each fourth one there is a copy, and changed ones."""
+    random = np.random.default_rng(8)
+    pictures = {}
+    for number in range(16):
+        coarse = photograph(120, 160, 1, seed=number).astype(np.uint16) * 16
+        picture = coarse + random.integers(0, 16, coarse.shape, dtype=np.uint16)
+        pictures[f"p{number:02d}"] = picture
+        if number % 4 == 0:
+            pictures[f"p{number:02d} copy"] = picture
+            pictures[f"p{number:02d} darker"] = picture // 10 * 9
+            pictures[f"p{number:02d} mirrored"] = picture[:, ::-1]
+            noise = random.integers(-60, 61, picture.shape)
+            pictures[f"p{number:02d} noisy"] = np.clip(picture + noise, 0, 4095).astype(np.uint16)
+            pictures[f"p{number:02d} smaller"] = picture[::1, ::2]
+    return pictures
+
+
+def scanned(folder: Path, files: Mapping[str, bytes], reading: ImageOptions) -> Path:
+    """Scan files into an inventory."""
+    folder.mkdir()
+    rows = []
+    for name, data in files.items():
+        (folder / f"{name}.png").write_bytes(data)
+        cells = scan_sample([str(folder / f"{name}.png")], image_feature="image", gray=False, reading=reading).cells
+        assert cells["problem"] == ""
+        rows.append((name, "0", str(cells["sha256"]), str(cells["perceptual_hash"])))
+    return write_inventory(folder / "inventory.parquet", rows)
+
+
+def test_pictures_of_12_bits_have_the_duplicates_that_they_have_in_8_bits(tmp_path: Path) -> None:
+    """In files of 16 bits, with `dataset.intensity: {bits: 12}`."""
+    deep = {name: png_16_bit(samples) for name, samples in deep_pictures().items()}
+    usual = {name: saved((samples >> 4).astype(np.uint8), "PNG") for name, samples in deep_pictures().items()}
+    groups = []
+    for folder, files, reading in (("deep", deep, ImageOptions(white=4095)), ("usual", usual, ImageOptions())):
+        inventory = scanned(tmp_path / folder, files, reading)
+        pairs = audit([inventory], tmp_path / "leaks.parquet", near_duplicate_bits=12)
+        assert ("p00", "p00 copy", "exact") in {(name, other, kind) for name, other, _, kind, _, _ in pairs}
+        of_picture = {name: {name} for name in files}
+        for name, other, *_ in pairs:
+            joined = of_picture[str(name)] | of_picture[str(other)]
+            of_picture.update(dict.fromkeys(joined, joined))
+        groups.append(of_picture)
+    assert groups[0] == groups[1]
+    # Each picture with its copies, and no others.
+    assert groups[0] == {name: {other for other in deep if other[:3] == name[:3]} for name in deep}
