@@ -1,11 +1,17 @@
 """All formats: files of independent encoders give the pixels that went in, or are refused by name."""
 
+import re
+
 import numpy as np
 import pytest
-from fixtures.image_files import image_files
+from fixtures.image_files import COLOR, image_files
+from fixtures.pictures import saved
+from fixtures.project import REPOSITORY
 from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
-from foldline.images.headers import read_header
+from foldline.images.headers import FORMATS, NAMES, read_header
+from foldline.images.picture import Picture, upright
+from PIL import Image
 
 READ = [name for name, file in image_files().items() if not file.reason]
 REFUSED = [name for name, file in image_files().items() if file.reason]
@@ -44,13 +50,16 @@ def test_a_truncated_file_is_refused(name: str, lost: float) -> None:
         decode(cut, read_header(cut))
 
 
+def test_the_manual_has_a_row_for_each_format() -> None:
+    manual = (REPOSITORY / "config" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([^|]+?) \| [^|]+ \| [^|]+ \|$", manual, re.MULTILINE)
+    named = re.split(", | or ", NAMES)
+    assert len(named) == len(FORMATS)
+    assert [name for name in named if name not in rows] == []
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_an_avif_file_is_turned_upright(orientation: int) -> None:
-    from fixtures.image_files import COLOR
-    from fixtures.pictures import saved
-    from foldline.images.picture import Picture, upright
-    from PIL import Image
-
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = saved(Image.fromarray(COLOR), "AVIF", exif=exif.tobytes(), quality=98, subsampling="4:4:4")

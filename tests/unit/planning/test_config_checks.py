@@ -207,6 +207,13 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         ({"dataset__labels": {"kind": "multilabel", "classes": ["a"]}}, "at least two classes"),
         ({"dataset__record_ids": "position"}, "dataset.record_ids is position, so files and numbers of records are"),
         (
+            {
+                "dataset__channels": ["red", "green"],
+                "dataset__train_images": ["a/{id}_{channel}.png", "b/{id}.tif"],
+            },
+            "dataset.train_images has 'a/{id}_{channel}.png', with {channel}, and 'b/{id}.tif', without it; write",
+        ),
+        (
             RECORDS | {"dataset__channels": ["red", "green"], "dataset__test_images": "{id}_{channel}.png"},
             "but dataset.channels joins records by the ids in dataset.record_name; set record_ids to feature",
         ),
