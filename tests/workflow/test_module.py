@@ -167,6 +167,15 @@ def test_a_module_runs_within_its_prefix(other: tuple[Project, str]) -> None:
     assert "Nothing to be done" in project.snakemake().stderr
 
 
+def test_a_module_can_be_checked(host: Project, clone: Path) -> None:
+    (host.folder / "Snakefile").write_text(HOST.format(clone=clone, before="functions = []", after=""))
+    printed = host.snakemake("skin_check").stderr
+    assert "the page is skin/check.html" in printed
+    assert "no problem was found" in printed
+    assert {path.name for path in (host.folder / "skin").iterdir()} == {".foldline", "check.html", "logs", "results"}
+    assert [path.name for path in (host.folder / "skin" / "results").iterdir()] == ["keys"]
+
+
 def test_results_of_a_module_are_fresh_in_a_deployed_folder(
     other: tuple[Project, str], deployed: Project, clone: Path
 ) -> None:

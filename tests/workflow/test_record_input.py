@@ -81,6 +81,14 @@ def test_nothing_is_done_twice(project: Project) -> None:
     assert "Nothing to be done" in project.snakemake("results/submission.csv", *RECIPE, *CHEAP).stderr
 
 
+def test_a_check_reads_the_records(project: Project) -> None:
+    printed = project.snakemake("check", *RECIPE, *CHEAP).stderr
+    assert f"train: {FILES * ROWS} rows" in printed
+    assert f"rows of each: {FILES * ROWS // 2}, before" in printed
+    assert "no problem was found" in printed
+    assert "Nothing to be done" in project.snakemake("results/submission.csv", *RECIPE, *CHEAP).stderr
+
+
 def test_a_cut_file_is_named_before_the_dag(project: Project) -> None:
     path = project.folder / "data" / "tfrecords" / "train01-2071.tfrec"
     whole = path.read_bytes()
