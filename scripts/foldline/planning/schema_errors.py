@@ -37,6 +37,7 @@ PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "use letters, digits, _ and -, with a letter or digit first, such as red",
     r"^(0|[1-9][0-9]*)$": "use the number of a fold, counted from 0, such as 2",
     r"^full$": "set it to full, to the bits of the camera such as {bits: 12}, or to the white sample such as {max: 1}",
+    r"^(file|full)$": "set it to file, to full, or to a window such as {center: 40, width: 400}",
     r"^best_f1$": "set it to a number from 0 to 1 such as 0.5, or to best_f1",
 }
 # What to do about an empty value.
@@ -98,7 +99,8 @@ def _message(error: ValidationError, key: str) -> str:
         return f"config: {key} is {value}; set it to {BOUNDS[validator]} {limit}"
     if validator in MINIMA:
         return f"config: {key} is empty; {MINIMA[validator].format('one entry' if limit == 1 else f'{limit} entries')}"
-    return f"config: {key or 'the file'}: {error.message}"
+    meaning = " ".join(schema.get("description", "").split())
+    return f"config: {key or 'the file'} is {value}, which is not allowed. {meaning}".rstrip()
 
 
 def _hint(schema: Mapping[str, Any]) -> str:

@@ -10,7 +10,11 @@ from fixtures.example_config import SCHEMA, example_config
 from foldline.errors import FoldlineError
 from foldline.planning.config_checks import check_combinations
 from foldline.planning.configuration import complete, with_preset
-from foldline.planning.schema_errors import PATTERNS, TYPES
+from foldline.planning.schema_errors import BOUNDS, MINIMA, PATTERNS, TYPES
+from jsonschema import Draft202012Validator
+
+# Keywords that have no messages of their own.
+STRUCTURE = {"properties", "items"}
 
 
 def test_defaults_are_filled_in_at_every_level() -> None:
@@ -163,6 +167,15 @@ def test_every_pattern_and_type_of_the_schema_has_words() -> None:
     assert {value for name, value in found if name == "pattern"} == set(PATTERNS)
     types = [value if isinstance(value, list) else [value] for name, value in found if name == "type"]
     assert {name for names in types for name in names} == set(TYPES)
+
+
+def test_every_keyword_of_the_schema_has_words() -> None:
+    """Messages of the validator itself have words of JSON and patterns."""
+    worded = {*BOUNDS, *MINIMA, "enum", "type", "pattern", "propertyNames", "maxItems", "maxProperties", "uniqueItems"}
+    worded |= {"additionalProperties", "required"}
+    used = {name for name, _ in keywords(SCHEMA)}
+    known = {name for name in Draft202012Validator.VALIDATORS if not name.startswith("$")} - STRUCTURE
+    assert used & known <= worded
 
 
 @pytest.mark.parametrize("changes", [{"preset": 2020}, {"presets": None, "preset": "seed"}])
