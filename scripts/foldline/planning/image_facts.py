@@ -316,5 +316,5 @@ def unusable(problems: dict[int, str], row_of: Callable[[int], str]) -> Foldline
     more = f"; and {rest} more" if rest > 0 else ""
     return FoldlineError(
         f"{'; '.join(told)}{more}; add or repair the images, or correct dataset.root or the path of the images in the "
-        "config (dataset.train_images, dataset.test_images, dataset.external.images)"
+        "config (dataset.train_images, dataset.test_images, dataset.image_column, dataset.external.SET.images)"
     )
