@@ -23,7 +23,7 @@ def read_avif_header(data: bytes) -> Raster:
     if data[8:12] == b"avis":
         raise UnusableImageError(f"animated: {frames_of_sequence(data)} frames; save one of them")
     item = read_main_item(data)
-    if item.cropped:
+    if item.shown != (item.width, item.height):
         raise UnusableImageError("an AVIF image of which only a part is shown (clap); save that part alone")
     width, height = item.largest
     needed = 2 * len(data) + (12 if item.bits == 8 else BYTES_PER_PIXEL) * max(width * height, item.width * item.height)

@@ -83,7 +83,7 @@ class MainItem:
         orientation: as EXIF has it, in 1..8.
         profile: the ICC profile, b"" if there is none.
         colors: see `color_codes.other_colors`.
-        cropped: whether only a part of the picture is to be shown.
+        shown: width and height of the part that is to be shown, before it is turned.
     """
 
     width: int
@@ -93,7 +93,7 @@ class MainItem:
     orientation: int
     profile: bytes
     colors: str
-    cropped: bool
+    shown: tuple[int, int]
 
 
 def frames_of_sequence(data: bytes) -> int:
@@ -127,6 +127,7 @@ def _main_item(data: bytes) -> MainItem:
     if size is None or not min(size):
         raise UnusableImageError("damaged: the main picture of the file has no size")
     turn, mirror, profile, colors, bits = 0, None, b"", "", 8
+    shown = size
     for box in own:
         body = data[box.start : box.end]
         if box.kind == b"irot":
@@ -137,6 +138,9 @@ def _main_item(data: bytes) -> MainItem:
             profile = body[4:]
         elif box.kind == b"colr" and body[:4] == b"nclx":
             colors = other_colors(*struct.unpack_from(">HH", body, 4))
+        elif box.kind == b"clap":
+            width, of_width, height, of_height = struct.unpack_from(">IIII", body)
+            shown = width // max(of_width, 1), height // max(of_height, 1)
         elif box.kind == b"pixi":
             bits = body[5]
         elif box.kind == b"av1C":
@@ -151,7 +155,7 @@ def _main_item(data: bytes) -> MainItem:
         orientation=ORIENTATIONS.get((turn, mirror), UPRIGHT),
         profile=profile,
         colors=colors,
-        cropped=any(box.kind == b"clap" for box in own),
+        shown=shown,
     )
 
 

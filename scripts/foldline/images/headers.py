@@ -24,8 +24,8 @@ from foldline.images.tiff import CMYK, COLORS, NONE, PALETTE, WHITE_IS_ZERO, Tag
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from foldline.images.webp import is_webp, read_webp_header
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "NPY", "DICOM")
-NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, JPEG 2000, JPEG XL, AVIF, DICOM or npy"
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "HEIC", "NPY", "DICOM")
+NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, JPEG 2000, JPEG XL, AVIF, HEIC, DICOM or npy"
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
 # Bytes of an ICC profile; a larger one is cut, and so it is broken.

@@ -4,10 +4,6 @@
 
 # Offset, bytes and name.
 SIGNATURES = (
-    (4, b"ftyphei", "a HEIC image"),
-    (4, b"ftyphev", "a HEIC image"),
-    (4, b"ftypmif1", "a HEIC image"),
-    (4, b"ftypmsf1", "a HEIC image"),
     (4, b"ftyp", "a video"),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
     (0, b"\x5c\x01\0\0", "a NIfTI image"),

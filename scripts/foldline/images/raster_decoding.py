@@ -1,5 +1,7 @@
 """Decode files of the formats whose samples one call returns: all but JPEG, PNG, WebP and TIFF."""
 
+import importlib
+import sys
 from collections.abc import Callable
 
 import imagecodecs
@@ -19,7 +21,31 @@ CODECS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
     "JXL": imagecodecs.jpegxl_decode,
     "AVIF": imagecodecs.avif_decode,
 }
-OWN: dict[str, Callable[[bytes, Raster], Samples]] = {"PNM": pnm_samples, "NPY": npy_samples}
+
+
+def heic_samples(data: bytes, raster: Raster) -> Samples:
+    """The samples of a HEIC file, (height, width, 1, 3 or 4)."""
+    try:
+        # Optional, because its license (GPL, for the codec x265) is not that of the other packages.
+        pillow_heif = importlib.import_module("pillow_heif")
+    except ImportError as error:
+        raise UnusableImageError(
+            f"a HEIC image, for which {sys.executable} lacks the package pillow-heif; run python -m pip install "
+            "--requirement envs/heic.lock in the folder of Foldline, or save the image as JPEG"
+        ) from error
+    try:
+        file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
+        mode, count, samples = file.mode, len(file), np.asarray(file)
+    except Exception as error:  # What libheif raises on damage is not documented.
+        raise damaged(error) from error
+    if count > 1 or "a" in mode:
+        raise UnusableImageError(f"a HEIC file with {count} pictures of the kind {mode}; save one as JPEG")
+    samples = samples.reshape(*samples.shape[:2], -1)
+    # It scales all others to 16 bits.
+    return samples >> (16 - raster.bits) if raster.bits > 8 else samples
+
+
+OWN: dict[str, Callable[[bytes, Raster], Samples]] = {"PNM": pnm_samples, "NPY": npy_samples, "HEIC": heic_samples}
 
 
 def decode_raster(data: bytes, raster: Raster, options: ImageOptions) -> Picture:

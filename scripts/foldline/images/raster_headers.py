@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from foldline.images import avif, bmp, gif, jpeg2000, jpegxl, npy, pnm
+from foldline.images import avif, bmp, gif, heic, jpeg2000, jpegxl, npy, pnm
 from foldline.images.raster import Raster
 
 READERS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], Raster]], ...] = (
@@ -27,6 +27,8 @@ def read_raster(data: bytes, planes: int = 0) -> Raster | None:
     """
     if avif.is_avif(data):
         return avif.read_avif_header(data)
+    if heic.is_heic(data):
+        return heic.read_heic_header(data)
     if planes and data.startswith(npy.SIGNATURES):
         return npy.read_npy_header(data, planes)
     readers = (read for signatures, read in READERS if data.startswith(signatures))

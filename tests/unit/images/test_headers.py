@@ -77,7 +77,6 @@ def other_files() -> dict[str, bytes]:
     with zipfile.ZipFile(archive, "w") as handle:
         handle.writestr("a.txt", "a")
     return {
-        "a HEIC image": b"\0\0\0\x18ftypheic" + bytes(40),
         "a ZIP archive": archive.getvalue(),
         "a file with gzip compression": gzip.compress(b"a"),
         "a web page; the download failed": b"\n<!doctype html><html>404</html>",
