@@ -105,7 +105,9 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     held_out = merge_oof(inputs.oof_predictions, ids=ids, folds=fold_of_row, class_names=config.class_names)
     test = _read_test(inputs, held_out, folds, config)
 
-    rule, scores = choose_rule(held_out.probabilities[..., config.scored], labels[:, config.scored], config.method)
+    weights = table["row_weight"].to_numpy(np.float64) if config.weighted else None
+    scored = held_out.probabilities[..., config.scored]
+    rule, scores = choose_rule(scored, labels[:, config.scored], config.method, weights)
     test_scores = blend(test.predictions.probabilities, rule) if test else np.empty((0, len(config.class_names)))
     check_values(test.sample.ids if test else [], test_scores)
     model_scores = dict(zip(held_out.models, held_out.probabilities, strict=True))
@@ -127,7 +129,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         )
     thresholds = None
     if test and outputs.submission:
-        thresholds = _write_submission(outputs.submission, test, test_scores, oof, config)
+        thresholds = _write_submission(outputs.submission, test, test_scores, oof, config, weights)
     recipe = {
         "method": config.method,
         "rule": rule,
@@ -198,7 +200,12 @@ def _check_same_models(held_out: MergedPredictions, test: MergedPredictions) -> 
 
 
 def _write_submission(
-    path: str | Path, test: TestRows, scores: npt.NDArray[np.floating], oof: Oof, config: BlendConfig
+    path: str | Path,
+    test: TestRows,
+    scores: npt.NDArray[np.floating],
+    oof: Oof,
+    config: BlendConfig,
+    weights: npt.NDArray[np.float64] | None,
 ) -> list[float] | None:
     """Write the submission.
 
@@ -208,6 +215,7 @@ def _write_submission(
         scores: blended scores of the test rows, float32, (n_samples, n_classes).
         oof: out-of-fold table, from whose blend thresholds are computed.
         config: how predictions are submitted.
+        weights: weights of the out-of-fold rows, (n_samples,); None if each counts the same.
 
     Returns:
         Thresholds of the predicted classes, (n_classes,); None for a submission of scores.
@@ -219,7 +227,7 @@ def _write_submission(
         write_submission(path, sample=sample, columns=form.columns, cells=cells)
         return None
     # In float64, as `evaluate` computes them.
-    thresholds = class_thresholds(oof.labels, oof.scores[BLEND].astype(np.float64), form.threshold)
+    thresholds = class_thresholds(oof.labels, oof.scores[BLEND].astype(np.float64), form.threshold, weights)
     predicted = _predicted_cells(scores.astype(np.float64), thresholds, form, config)
     write_submission(path, sample=sample, columns=form.columns, cells=predicted)
     return thresholds

@@ -112,7 +112,8 @@ def read_data(plan: CheckPlan, folder: Path) -> Data:
     none = pd.DataFrame({name: pd.Series(dtype=object if kind == TEXT else kind) for name, kind in LEAKS.items()})
     write_table(none, leaks, LEAKS, key=("id", "other_id"))
     external = {split: [path] for split, path in inventories.items() if split != TRAIN}
-    make_folds(FoldsInputs([inventories[TRAIN]], leaks, external, [leaks] * len(external)), folds, plan.folds)
+    inputs = FoldsInputs([inventories[TRAIN]], leaks, external, [leaks] * len(external))
+    make_folds(inputs, folds, plan.folds, weights=plan.weights)
     return Data(scans, shards, rows, read_table(folds, FOLDS), folds)
 
 
@@ -199,6 +200,8 @@ def try_group(
         other=(settings.fold + 1) % plan.folds.count,
         class_names=plan.folds.class_names,
     )
+    # The few rows of a trial are trained on, even those of weight 0.
+    folds["row_weight"] = folds["row_weight"].mask(folds["row_weight"] == 0, 1.0)
     write_table(folds, folder / "folds.csv", FOLDS)
     shards, manifests = sample.files(size, [split for split in sample.splits if split != TEST])
     predicted = sample.files(size, [TEST if TEST in sample.splits else TRAIN])

@@ -16,14 +16,14 @@ from foldline.io.files import write_json
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
 from foldline.splits.class_weights import ClassWeightsConfig, label_weights
-from foldline.splits.fold_membership import scored_rows, training_rows
+from foldline.splits.fold_membership import scored_rows, training_rows, training_weights
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
 
 
 def class_weights(*, folds: str | Path, weights: str | Path, fold: int, config: ClassWeightsConfig) -> None:
-    """Write the label weights of a fold, from its training rows, external ones included.
+    """Write the label weights of a fold, from its training rows and their weights, external ones included.
 
     Args:
         folds: fold table.
@@ -39,10 +39,11 @@ def class_weights(*, folds: str | Path, weights: str | Path, fold: int, config: 
     if fold not in present:
         numbers = listing([str(number) for number in present])
         raise FoldlineError(f"{folds}: no fold {fold}; the table has {numbers}; run the workflow again")
-    codes = list(training_rows(table, fold)["target"])
+    rows = training_rows(table, fold)
+    codes = list(rows["target"])
     shares = share_array(codes, config.class_names)
     labels = label_array(codes, config.class_names) if shares is None else shares.astype(np.float64)
-    classes = label_weights(labels, config)
+    classes = label_weights(labels, config, training_weights(rows))
     for row in classes:
         logger.info(
             "fold %d, class %s: %g positives with weight %.4f, %g negatives with weight %.4f",

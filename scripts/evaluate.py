@@ -46,6 +46,7 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
     rows = scored_rows(read_table(folds, FOLDS))
     _check_columns(rows, config.metadata_columns, folds)
     rows = _align_rows(rows, table, oof, folds)
+    weights = rows["row_weight"].to_numpy(np.float64) if config.weighted else None
     rule = detect_rule(np.stack([table.scores[name] for name in table.models]), table.scores[BLEND])
     scores = column_scores(
         table,
@@ -54,6 +55,7 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
         # Ranks order the samples; they are no probabilities, and their distance from a label means nothing.
         rank_columns=[BLEND] if rule == "rank_mean" else [],
         config=config,
+        weights=weights,
     )
     _log_scores(scores)
     n_folds = int(rows["fold"].nunique())
@@ -68,9 +70,10 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
             "bootstrap_draws": config.bootstrap_draws,
             "seed": config.seed,
             "threshold": config.threshold,
+            "weighted": config.weighted,
             "calibration_bins": CALIBRATION_BINS,
             "scored_classes": config.scored_classes,
-            **label_entropy(table.shares, config.activation),
+            **label_entropy(table.shares, config.activation, weights),
             "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
             "models": {column: score.as_json() for column, score in scores.items()},
         },

@@ -2,8 +2,9 @@
 
 Inputs: inventory (tables of the train split), leaks (duplicates in it), external_inventory and external_leaks (the same
     for the external sets, duplicates of the splits before each included; none without such a set).
-Outputs: folds (table id -> fold with group, target, split and the metadata columns).
-Parameters: the fields of `FoldsConfig`.
+Outputs: folds (table id -> fold with group, target, split, weight and the metadata columns).
+Parameters: the fields of `FoldsConfig`; weights, see `RowWeights`, raw tables whose digest is in the key of the job, so
+    they are no inputs; none if every row has the weight 1.
 """
 
 import logging
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from foldline.dataset.label_arrays import is_label_code, label_array, share_array
+from foldline.dataset.row_weights import RowWeights
 from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io.result_paths import by_split
@@ -47,7 +49,7 @@ class Inputs:
     external_leaks: Sequence[str | Path]
 
 
-def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
+def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig, *, weights: RowWeights | None = None) -> None:
     """Write the fold table of the train and external rows, sorted by id.
 
     External rows can merge groups of train rows; they count neither for the size of a fold nor for its labels. Rare
@@ -57,9 +59,10 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
         inputs: tables to read.
         folds: where the fold table is written; its `group` is the group after merging.
         config: how folds are assigned.
+        weights: weights of the rows, which change no fold; None if each is 1.
 
     Raises:
-        FoldlineError: a label or a column is missing, or the data cannot fill the folds.
+        FoldlineError: a label or a column is missing, the data cannot fill the folds, or weights changed.
     """
     if config.method not in METHODS:
         raise FoldlineError(f"folds.method is {config.method!r}; allowed: {listing(list(METHODS))}")
@@ -78,7 +81,9 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig) -> None:
     train_folds = _assign(samples, train, config)
     other_folds = external_folds(groups[len(train) :], groups=samples.groups, folds=train_folds)
     table = rows[["id", "split", "target", *metadata]].assign(
-        group=groups, fold=np.concatenate([train_folds, other_folds])
+        group=groups,
+        fold=np.concatenate([train_folds, other_folds]),
+        row_weight=weights.of_rows(list(rows["split"]), list(rows["id"])) if weights else 1.0,
     )
     n_groups = len(set(samples.groups))
     logger.info(
@@ -190,6 +195,8 @@ def _log_oversized_groups(samples: Samples, config: FoldsConfig) -> None:
 
 
 if __name__ == "__main__":
+    settings = dict(snakemake.params.settings)
+    weights = settings.pop("weights", None)
     with step(snakemake):
         make_folds(
             Inputs(
@@ -199,5 +206,6 @@ if __name__ == "__main__":
                 external_leaks=snakemake.input.external_leaks,
             ),
             snakemake.output.folds,
-            build(FoldsConfig, snakemake.params.settings),
+            build(FoldsConfig, settings),
+            weights=build(RowWeights, weights) if weights else None,
         )

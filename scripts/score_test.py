@@ -98,6 +98,7 @@ def score_test(
             "bootstrap_draws": config.bootstrap_draws,
             "seed": config.seed,
             "threshold": config.threshold,
+            "weighted": False,
             "calibration_bins": CALIBRATION_BINS,
             "scored_classes": config.scored_classes,
             **label_entropy(table.shares, config.activation),

@@ -40,7 +40,7 @@ blend_folds(
         folder / "folds.csv", folder / "sample.csv",
     ),
     Outputs(folder / "oof.parquet", folder / "oof.csv", folder / "submission.csv", folder / "blend.json"),
-    BlendConfig("best", classes, classes, "sigmoid", SubmissionForm("id", classes, "columns")),
+    BlendConfig("best", classes, classes, "sigmoid", SubmissionForm("id", classes, "columns"), weighted=False),
 )
 """
 CELLS = """
@@ -105,7 +105,7 @@ def write_inputs(folder: Path, size: Size) -> list[str]:
     folds = random.integers(0, size.folds, size.rows)
     labels = random.random((size.rows, size.classes)) < 0.2
     codes = ["".join("01"[bit] for bit in row) for row in labels.tolist()]
-    table = pd.DataFrame({"id": ids, "group": ids, "target": codes, "fold": folds, "split": "train"})
+    table = pd.DataFrame({"id": ids, "group": ids, "target": codes, "fold": folds, "split": "train", "row_weight": 1.0})
     write_table(table, folder / "folds.csv", FOLDS)
     cells = ",0" * size.classes
     (folder / "sample.csv").write_text(f"id,{','.join(names)}\n" + "".join(f"{name}{cells}\n" for name in test_ids))

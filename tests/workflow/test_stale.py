@@ -223,6 +223,57 @@ def test_exactly_the_keys_of_stale_jobs_change(row: str, planned: tuple[Path, Wo
     assert changed_jobs(plan, plan_of(tmp_path)) == expected
 
 
+def weigh(folder: Path, name: str, weight: str) -> None:
+    """Give a row of the train or external table a weight, and all other rows the weight 1, in a further column."""
+    for table in ("train.csv", "external.csv"):
+        path = folder / "data" / table
+        rows = list(csv.DictReader(path.read_text().splitlines()))
+        for row in rows:
+            row["weight"] = weight if row["image_name"] == name else row.get("weight", "1")
+        with path.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+@pytest.fixture(scope="module")
+def weighted(planned: tuple[Path, WorkflowPlan], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, WorkflowPlan]:
+    """The planned folder with a column of weights, which the configuration names."""
+    folder = tmp_path_factory.mktemp("weighted")
+    for name in ("config", "data", ".foldline"):
+        shutil.copytree(planned[0] / name, folder / name)
+    weigh(folder, "", "1")
+    set_value("dataset", "weight_column", value="weight")(folder)
+    return folder, plan_of(folder)
+
+
+# Every fold trains on a row, or holds it out.
+WEIGHT = FOLD_TABLE | training()
+WEIGHTED_ROWS = {
+    "weight of a training row": (lambda folder: weigh(folder, "s000", "2.5"), WEIGHT),
+    "weight of an external row": (lambda folder: weigh(folder, "e000", "0"), WEIGHT),
+    "spelling of a weight": (lambda folder: weigh(folder, "s000", "1.00"), set()),
+    "weight of an external set": (set_value("dataset", "external", "external", "weight", value=0.5), WEIGHT),
+    "weighted metrics": (set_value("evaluation", "weighted", value=True), AFTER_BLEND),
+}
+
+
+@pytest.mark.parametrize("row", WEIGHTED_ROWS)
+def test_weights_make_no_scan_and_no_shard_stale(row: str, weighted: tuple[Path, WorkflowPlan], tmp_path: Path) -> None:
+    before, plan = weighted
+    edit, expected = WEIGHTED_ROWS[row]
+    for name in ("config", "data", ".foldline"):
+        shutil.copytree(before / name, tmp_path / name)
+    edit(tmp_path)
+    assert changed_jobs(plan, plan_of(tmp_path)) == expected
+
+
+def test_a_column_of_weights_makes_no_scan_and_no_shard_stale(
+    planned: tuple[Path, WorkflowPlan], weighted: tuple[Path, WorkflowPlan]
+) -> None:
+    assert changed_jobs(planned[1], weighted[1]) == WEIGHT
+
+
 @pytest.fixture(scope="module")
 def copied_project(finished_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The finished project without `.snakemake/` and with mtimes in a random order, some of them in the future."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from foldline.dataset.row_weights import RowWeights
 from foldline.dataset.scan_config import ScanConfig
 from foldline.inference.prediction_config import PredictionConfig
 from foldline.splits.class_weights import ClassWeightsConfig
@@ -35,6 +36,7 @@ class CheckPlan:
     Attributes:
         scans: of the scan of each split; the digests are those of other shards.
         folds: of the folds.
+        weights: where the weights of rows are; None if each is 1.
         class_weights: of the class weights.
         shards: of the shards, by image size and split: "224/test".
         groups: of the trainings.
@@ -46,6 +48,7 @@ class CheckPlan:
 
     scans: dict[str, ScanConfig]
     folds: FoldsConfig
+    weights: RowWeights | None
     class_weights: ClassWeightsConfig
     shards: dict[str, ShardConfig]
     groups: tuple[FoldGroup, ...]

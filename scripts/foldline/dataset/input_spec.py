@@ -9,6 +9,8 @@ from foldline.dataset.metadata import Encoding
 IMAGE, METADATA = "image", "metadata"
 # Parameters of the color jitter, which the device applies; beside the inputs of the network in a training batch.
 COLOR = "color"
+# Weights of the rows of a batch in the loss, which no model reads.
+ROW_WEIGHT = "row_weight"
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """Blend the models, and choose how by their out-of-fold scores."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.submission import SubmissionForm
 from foldline.errors import FoldlineError, listing
+from foldline.evaluation.metrics import weighted_macro_auc
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.roc_auc import macro_auc
 
@@ -26,6 +28,7 @@ class BlendConfig:
         scored_classes: the classes whose mean AUC decides the rule, and which have columns in the submission.
         activation: see `labels.Labels`.
         submission_form: columns of the submission and what their cells hold; None if there is no test split.
+        weighted: whether out-of-fold rows count by their weights.
     """
 
     method: str
@@ -33,6 +36,7 @@ class BlendConfig:
     scored_classes: tuple[str, ...]
     activation: str
     submission_form: SubmissionForm | None
+    weighted: bool
 
     @property
     def scored(self) -> list[int]:
@@ -71,7 +75,12 @@ def blend(probabilities: FloatArray, rule: str) -> npt.NDArray[np.float32]:
     return (total / len(probabilities)).astype(np.float32)
 
 
-def choose_rule(probabilities: FloatArray, labels: npt.NDArray[np.int64], method: str) -> tuple[str, dict[str, float]]:
+def choose_rule(
+    probabilities: FloatArray,
+    labels: npt.NDArray[np.int64],
+    method: str,
+    weights: npt.NDArray[np.float64] | None = None,
+) -> tuple[str, dict[str, float]]:
     """Choose the blend rule from out-of-fold rows.
 
     Args:
@@ -79,6 +88,7 @@ def choose_rule(probabilities: FloatArray, labels: npt.NDArray[np.int64], method
         labels: 0 or 1, (n_samples, n_classes).
         method: "mean", "rank_mean", or "best": the rule with the higher pooled ROC AUC, averaged over the classes that
             have both labels; "mean" if both are equal.
+        weights: weight of each sample, (n_samples,); None if each counts the same.
 
     Returns:
         The rule, and the score of each rule.
@@ -88,7 +98,9 @@ def choose_rule(probabilities: FloatArray, labels: npt.NDArray[np.int64], method
     """
     if method not in METHODS:
         raise FoldlineError(f"blend.method is {method!r}; allowed: {listing(list(METHODS))}")
-    scores = {rule: macro_auc(labels, blend(probabilities, rule)) for rule in RULES}
+    blends = {rule: blend(probabilities, rule).astype(np.float64) for rule in RULES}
+    auc = macro_auc if weights is None else partial(weighted_macro_auc, weights=weights)
+    scores = {rule: auc(labels, values) for rule, values in blends.items()}
     best = "rank_mean" if scores["rank_mean"] > scores["mean"] else "mean"
     return (best if method == "best" else method), scores
 

@@ -27,16 +27,19 @@ def cross_entropy(shares: npt.NDArray[np.floating], scores: npt.NDArray[np.float
     return np.asarray(-(labels * np.log(clipped) + (1 - labels) * np.log1p(-clipped)).mean(axis=1))
 
 
-def label_entropy(shares: npt.NDArray[np.floating] | None, activation: str) -> dict[str, float]:
+def label_entropy(
+    shares: npt.NDArray[np.floating] | None, activation: str, weights: FloatArray | None = None
+) -> dict[str, float]:
     """Mean entropy of soft labels in nats, the lowest mean cross entropy that scores can have, for a file of metrics.
 
     Args:
         shares: see `cross_entropy`; None if labels are not soft.
         activation: see `labels.Labels`.
+        weights: weight of each sample, (n_samples,); None if each counts the same.
 
     Returns:
         `soft_label_entropy`, or nothing without soft labels.
     """
     if shares is None:
         return {}
-    return {"soft_label_entropy": float(cross_entropy(shares, shares, activation).mean())}
+    return {"soft_label_entropy": float(np.average(cross_entropy(shares, shares, activation), weights=weights))}

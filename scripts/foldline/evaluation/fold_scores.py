@@ -6,18 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from foldline.evaluation.metrics import METRICS, PROBABILITY_METRICS, plain_scores
-from foldline.evaluation.results import UNDEFINED, ClassFoldScores, FoldScores, MetricValues
+from foldline.evaluation.results import ClassFoldScores, FoldScores, MetricValues
 from foldline.evaluation.score_columns import ScoreColumn
 
 
 @dataclass(frozen=True)
 class ClassFold:
-    """Metrics of one class on the rows of one fold; NaN where not defined."""
+    """Metrics of one class on the rows of one fold; NaN where not defined, for the reason `undefined`."""
 
     fold: int
     rows: int
     positives: int
     metrics: dict[str, float]
+    undefined: str
 
     def as_scores(self) -> ClassFoldScores:
         """Convert to the form of the results."""
@@ -28,7 +29,7 @@ class ClassFold:
             positives=self.positives,
             auc=area if np.isfinite(area) else None,
             average_precision=precision if np.isfinite(precision) else None,
-            reason=None if np.isfinite(area) else UNDEFINED,
+            reason=None if np.isfinite(area) else self.undefined,
         )
 
 
@@ -51,7 +52,8 @@ def class_folds(column: ScoreColumn) -> list[list[ClassFold]]:
                 fold=fold,
                 rows=int(mask.sum()),
                 positives=int(labels[mask].sum()),
-                metrics=plain_scores(labels[mask], scores[mask], threshold=threshold),
+                metrics=plain_scores(labels[mask], scores[mask], threshold=threshold, weights=column.weights_of(mask)),
+                undefined=column.undefined,
             )
             for fold, mask in masks
         ]

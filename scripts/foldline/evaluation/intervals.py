@@ -57,8 +57,11 @@ def percentile_interval(values: FloatArray, *, confidence: float) -> tuple[float
     return float(low), float(high)
 
 
-def wilson_interval(positives: int, rows: int) -> tuple[float, float]:
-    """Compute the 95% interval of the share `positives / rows` (Wilson, 1927), in [0, 1]."""
+def wilson_interval(positives: float, rows: float) -> tuple[float, float]:
+    """Compute the 95% interval of the share `positives / rows` (Wilson, 1927), in [0, 1].
+
+    Weighted rows have an effective number, (sum w)^2 / sum w^2 (Kish, Survey Sampling, 1965).
+    """
     z = NORMAL_QUANTILE
     share = positives / rows
     center = (share + z * z / (2 * rows)) / (1 + z * z / rows)

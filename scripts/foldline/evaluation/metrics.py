@@ -136,10 +136,26 @@ def weighted_roc_auc(rows: SortedRows, weights: FloatArray) -> FloatArray:
         return _LevelWeights.of(rows, np.take(weights, rows.samples, axis=1)).roc_auc()
 
 
-def plain_scores(labels: IntArray, scores: FloatArray, *, threshold: float = DEFAULT_THRESHOLD) -> dict[str, float]:
-    """Compute every metric with a weight of 1 for each row; see `weighted_scores`."""
-    values = weighted_scores(sort_rows(labels, scores, threshold=threshold), np.ones((1, len(labels))))
+def plain_scores(
+    labels: IntArray, scores: FloatArray, *, threshold: float = DEFAULT_THRESHOLD, weights: FloatArray | None = None
+) -> dict[str, float]:
+    """Compute every metric once; see `weighted_scores`. `weights` are those of the rows, (n_samples,), None for 1."""
+    weights = np.ones(len(labels)) if weights is None else weights
+    values = weighted_scores(sort_rows(labels, scores, threshold=threshold), weights[None])
     return {name: float(value[0]) for name, value in values.items()}
+
+
+def weighted_macro_auc(labels: IntArray, scores: FloatArray, *, weights: FloatArray) -> float:
+    """Compute the mean ROC AUC of weighted rows over the classes for which it is defined; see `roc_auc.macro_auc`.
+
+    Args:
+        labels: 0 or 1, (n_samples, n_classes).
+        scores: (n_samples, n_classes).
+        weights: at least 0, (n_samples,).
+    """
+    areas = [weighted_roc_auc(sort_rows(*rows), weights[None])[0] for rows in zip(labels.T, scores.T, strict=True)]
+    defined = [float(area) for area in areas if np.isfinite(area)]
+    return float(np.mean(defined)) if defined else float("nan")
 
 
 def cumulative_counts(labels: IntArray, scores: FloatArray) -> tuple[IntArray, IntArray]:
@@ -164,14 +180,14 @@ class _LevelWeights:
         true: weight of the positives at or above a level.
         above: weight of all rows above a level.
         selected: weight of all rows at or above a level.
-        total: weight of all rows, (n_draws,).
+        negatives: weight of all negatives, (n_draws,); exactly 0 if none has a weight.
     """
 
     gained: FloatArray
     true: FloatArray
     above: FloatArray
     selected: FloatArray
-    total: FloatArray
+    negatives: FloatArray
 
     @classmethod
     def of(cls, rows: SortedRows, weights: FloatArray) -> "_LevelWeights":
@@ -184,15 +200,15 @@ class _LevelWeights:
             true=np.cumsum(gained, axis=1),
             above=cumulative[:, rows.level_starts],
             selected=cumulative[:, rows.level_ends],
-            total=cumulative[:, -1],
+            negatives=_weighted_sum(weights, 1 - rows.terms.positive),
         )
 
     def roc_auc(self) -> FloatArray:
         """Compute the ROC AUC of each draw, (n_draws,)."""
         # Negatives that score above a level; those at the level count half.
         outranking = (self.above + self.selected) / 2 - (self.true - self.gained / 2)
-        positives = self.true[:, -1]
-        return np.asarray(1 - (self.gained * outranking).sum(axis=1) / (positives * (self.total - positives)))
+        pairs = self.true[:, -1] * self.negatives
+        return np.where(pairs > 0, 1 - (self.gained * outranking).sum(axis=1) / pairs, np.nan)
 
     def average_precision(self) -> FloatArray:
         """Compute the average precision of each draw, (n_draws,)."""

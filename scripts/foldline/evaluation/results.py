@@ -8,6 +8,7 @@ from foldline.evaluation.calibration import ReliabilityBin
 # Why a value is missing.
 RANKS = "a blend of ranks is no probability"
 UNDEFINED = "not defined: these rows have one label only"
+UNDEFINED_WEIGHTED = "not defined: the rows with a weight above 0 have one label only"
 UNSTABLE = "no interval: not defined in more than a tenth of the draws"
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from foldline.dataset.labels import SOFTMAX
 from foldline.evaluation.cross_entropy import cross_entropy
 from foldline.evaluation.oof import Oof
+from foldline.evaluation.results import UNDEFINED, UNDEFINED_WEIGHTED
 from foldline.evaluation.thresholds import class_thresholds
 
 
@@ -24,6 +25,7 @@ class ScoreColumn:
         are_ranks: whether the scores are ranks, which have no probability metrics.
         one_class_per_sample: whether each sample has exactly one class.
         cross_entropy: of each sample's soft label and its scores in nats, (n_samples,); None without soft labels.
+        weights: weight of each sample in all metrics, (n_samples,); None if each counts the same.
     """
 
     labels: npt.NDArray[np.int64]
@@ -33,6 +35,16 @@ class ScoreColumn:
     are_ranks: bool
     one_class_per_sample: bool
     cross_entropy: npt.NDArray[np.float64] | None = None
+    weights: npt.NDArray[np.float64] | None = None
+
+    def weights_of(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
+        """Weights of some samples, by a mask, (n_samples,)."""
+        return None if self.weights is None else self.weights[mask]
+
+    @property
+    def undefined(self) -> str:
+        """Why a score is not defined."""
+        return UNDEFINED if self.weights is None else UNDEFINED_WEIGHTED
 
     @property
     def top_correct(self) -> npt.NDArray[np.bool_] | None:
@@ -52,6 +64,7 @@ def score_columns(
     rank_columns: Collection[str],
     activation: str,
     thresholds: Mapping[str, list[float]] | None = None,
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> dict[str, ScoreColumn]:
     """List the columns of an out-of-fold table.
 
@@ -62,16 +75,18 @@ def score_columns(
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
         thresholds: column -> lowest score that predicts each class, (n_classes,), decided on other rows; None decides
             them on these rows.
+        weights: weight of each sample, (n_samples,); None if each counts the same.
     """
     return {
         name: ScoreColumn(
             labels=oof.labels,
             scores=scores,
             folds=oof.folds,
-            thresholds=thresholds[name] if thresholds else class_thresholds(oof.labels, scores, threshold),
+            thresholds=thresholds[name] if thresholds else class_thresholds(oof.labels, scores, threshold, weights),
             are_ranks=name in rank_columns,
             one_class_per_sample=activation == SOFTMAX,
             cross_entropy=None if oof.shares is None else cross_entropy(oof.shares, scores, activation),
+            weights=weights,
         )
         for name, scores in ((name, values.astype(np.float64)) for name, values in oof.scores.items())
     }

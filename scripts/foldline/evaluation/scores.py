@@ -18,7 +18,6 @@ from foldline.evaluation.metrics import METRICS, PROBABILITY_METRICS, plain_scor
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.results import (
     RANKS,
-    UNDEFINED,
     UNSTABLE,
     Calibration,
     ClassScores,
@@ -47,6 +46,7 @@ class EvaluationConfig:
         bootstrap_draws: number of bootstrap draws, which are the same for every column.
         seed: seed of the draws.
         metadata_columns: columns whose values are scored as subgroups.
+        weighted: whether rows count by their weights.
     """
 
     class_names: tuple[str, ...]
@@ -57,6 +57,7 @@ class EvaluationConfig:
     bootstrap_draws: int
     seed: int
     metadata_columns: tuple[str, ...]
+    weighted: bool
 
 
 def column_scores(
@@ -67,6 +68,7 @@ def column_scores(
     rank_columns: Collection[str],
     config: EvaluationConfig,
     thresholds: Mapping[str, list[float]] | None = None,
+    weights: FloatArray | None = None,
 ) -> dict[str, ColumnScores]:
     """Score every model and the blend.
 
@@ -77,6 +79,8 @@ def column_scores(
         rank_columns: the score columns that are ranks instead of probabilities.
         config: what is scored, and how.
         thresholds: see `score_columns`.
+        weights: weight of each sample in all metrics, (n_samples,); None if each counts the same. A draw of the
+            bootstrap counts a row by its weight as often as its group is drawn.
 
     Returns:
         Column -> its scores.
@@ -89,9 +93,10 @@ def column_scores(
         rank_columns=rank_columns,
         activation=config.activation,
         thresholds=thresholds,
+        weights=weights,
     )
-    weights = bootstrap_weights(groups, draws=config.bootstrap_draws, seed=config.seed)
-    draws = draw_scores(columns, subgroups, weights)
+    blocks = bootstrap_weights(groups, draws=config.bootstrap_draws, seed=config.seed)
+    draws = draw_scores(columns, subgroups, blocks if weights is None else (block * weights for block in blocks))
     scorers = {
         name: _Scorer(column, draws[name], oof.class_names, scored, config.confidence)
         for name, column in columns.items()
@@ -125,7 +130,7 @@ class _Scorer:
         """
         column = self.column
         pooled = [
-            plain_scores(*rows, threshold=threshold)
+            plain_scores(*rows, threshold=threshold, weights=column.weights)
             for *rows, threshold in zip(column.labels.T, column.scores.T, column.thresholds, strict=True)
         ]
         macro = {name: self._macro_score(name, [values[name] for values in pooled]) for name in METRICS}
@@ -154,7 +159,7 @@ class _Scorer:
     def _score(self, value: float, draws: FloatArray) -> Score:
         """Add the interval to a value; NaN has none."""
         if not np.isfinite(value):
-            return Score(None, None, None, UNDEFINED)
+            return Score(None, None, None, self.column.undefined)
         limits = percentile_interval(draws, confidence=self.confidence)
         if limits is None:
             return Score(value, None, None, UNSTABLE)
@@ -178,7 +183,7 @@ class _Scorer:
             return None
         if self.column.are_ranks:
             return Score(None, None, None, RANKS)
-        return self._score(float(correct.mean()), self.draws.top_accuracy)
+        return self._score(_average(correct, self.column.weights), self.draws.top_accuracy)
 
     def _soft_cross_entropy(self) -> Score | None:
         values = self.column.cross_entropy
@@ -186,7 +191,7 @@ class _Scorer:
             return None
         if self.column.are_ranks:
             return Score(None, None, None, RANKS)
-        return self._score(float(values.mean()), self.draws.cross_entropy)
+        return self._score(_average(values, self.column.weights), self.draws.cross_entropy)
 
     def _class_scores(self, number: int, metrics: Mapping[str, float], folds: Sequence[ClassFold]) -> ClassScores:
         """Scores of a class, from its number and its metrics over all rows and on each fold."""
@@ -203,7 +208,9 @@ class _Scorer:
     def _calibration(self) -> Calibration:
         if self.column.are_ranks:
             return Calibration(None, (), RANKS)
-        bins = reliability_bins(self.column.labels[:, self.scored].ravel(), self.column.scores[:, self.scored].ravel())
+        labels, scores = self.column.labels[:, self.scored], self.column.scores[:, self.scored]
+        weights = None if self.column.weights is None else self.column.weights.repeat(len(self.scored))
+        bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights)
         return Calibration(expected_calibration_error(bins), bins, None)
 
     def _subgroups(self, name: str, metadata_column: MetadataColumn) -> Subgroups:
@@ -216,13 +223,25 @@ class _Scorer:
     def _subgroup_scores(self, subgroup: Subgroup, draws: FloatArray) -> SubgroupScores:
         labels = self.column.labels[subgroup.mask][:, subgroup.classes]
         scores = self.column.scores[subgroup.mask][:, subgroup.classes]
-        areas = [roc_auc(*rows) for rows in zip(labels.T, scores.T, strict=True)]
+        weights = self.column.weights_of(subgroup.mask)
+        areas = [
+            roc_auc(*rows) if weights is None else plain_scores(*rows, weights=weights)["auc"]
+            for rows in zip(labels.T, scores.T, strict=True)
+        ]
+        areas = [area for area in areas if np.isfinite(area)]
         return SubgroupScores(
             value=subgroup.value,
             rows=len(labels),
             positives=int(labels.sum()),
             auc=self._score(_mean(areas), draws),
         )
+
+
+def _average(values: npt.NDArray[np.generic], weights: FloatArray | None) -> float:
+    """Mean of the values of the samples; NaN if no sample has a weight."""
+    if weights is not None and not weights.any():
+        return float("nan")
+    return float(np.average(values.astype(np.float64), weights=weights))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -5,7 +5,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from foldline.dataset.input_spec import COLOR, IMAGE, METADATA, InputSpec
+import numpy as np
+import numpy.typing as npt
+
+from foldline.dataset.input_spec import COLOR, IMAGE, METADATA, ROW_WEIGHT, InputSpec
 from foldline.errors import FoldlineError, listing, tensorflow_message
 from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.input_pipeline.augmentation import augment_image
@@ -22,6 +25,7 @@ SHUFFLE_BYTES = 256 << 20
 OPEN_FILES, BLOCK_RECORDS = 8, 16
 # Added to the seed of a batch, so that it differs from the seeds of rows.
 BATCH_STREAM = 1
+Weights = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,14 @@ class TrainingStream:
         return tf.stack([tf.constant(self.seed, tf.int64), index])
 
 
-def training_batches(shards: Shards, ids: Sequence[str], stream: TrainingStream, *, first: int = 0) -> tf.data.Dataset:
+def training_batches(
+    shards: Shards,
+    ids: Sequence[str],
+    stream: TrainingStream,
+    *,
+    weights: Weights | None = None,
+    first: int = 0,
+) -> tf.data.Dataset:
     """All epochs of a training as one stream of full batches; a batch may contain rows of two epochs.
 
     Every epoch contains every row exactly once, no batch is small (which batch normalization would suffer from), and
@@ -59,18 +70,22 @@ def training_batches(shards: Shards, ids: Sequence[str], stream: TrainingStream,
         shards: the shards.
         ids: the training rows; shards may hold others.
         stream: the batches.
+        weights: weights of these rows in the loss, (n_rows,); None if all are 1.
         first: index of the first batch. Batches before it are not decoded, and whole epochs before it not read.
 
     Returns:
         Dataset of inputs and labels, float32 (batch_size, n_classes). Inputs are "image", uint8 (batch_size, S, S, C),
         "metadata", float32 (batch_size, W), and "color", float32 parameters of `color_jitter.draw_color_jitter`, which
-        `color_jitter.apply_color_jitter` applies on the device; each only if the model needs it.
+        `color_jitter.apply_color_jitter` applies on the device; each only if the model needs it. With `weights` also
+        "row_weight", float32 (batch_size,); a mixed row has the mixed weight.
     """
     epoch, start = divmod(first * stream.batch_size, len(ids))
     epoch_rows = partial(_epoch_rows, shards=shards, stream=stream, selected=_id_filter(ids), n_rows=len(ids))
     rows = tf.data.Dataset.range(epoch, stream.epochs).flat_map(epoch_rows).skip(start)
     rows = rows.enumerate(first * stream.batch_size)
-    augmented = rows.map(partial(_augmented_row, stream=stream), num_parallel_calls=stream.threads)
+    weight_of = None if weights is None else _weights_by_id(ids, weights)
+    augmented_row = partial(_augmented_row, stream=stream, weight_of=weight_of)
+    augmented = rows.map(augmented_row, num_parallel_calls=stream.threads)
     batches = augmented.batch(stream.batch_size, drop_remainder=True)
     if stream.input_spec.image_size is not None and has_mixing(stream.augment):
         batches = batches.enumerate(first).map(partial(_mixed_batch, stream=stream), num_parallel_calls=stream.threads)
@@ -93,7 +108,9 @@ def _epoch_rows(
     return rows.shuffle(buffer, seed=shuffle_seeds[0], reshuffle_each_iteration=False)
 
 
-def _augmented_row(index: tf.Tensor, row: Inputs, *, stream: TrainingStream) -> tuple[Inputs, tf.Tensor]:
+def _augmented_row(
+    index: tf.Tensor, row: Inputs, *, stream: TrainingStream, weight_of: Callable[[Inputs], tf.Tensor] | None
+) -> tuple[Inputs, tf.Tensor]:
     """Inputs and labels of a row, by its index in the stream; its color is left to the device."""
     inputs = network_inputs(row, stream.input_spec)
     seed = stream.seed_of(index)
@@ -101,6 +118,8 @@ def _augmented_row(index: tf.Tensor, row: Inputs, *, stream: TrainingStream) -> 
         inputs[IMAGE] = augment_image(inputs[IMAGE], seed, stream.augment)
         if has_color_jitter(stream.augment):
             inputs[COLOR] = draw_color_jitter(seed, stream.augment, stream.input_spec.channels)
+    if weight_of is not None:
+        inputs[ROW_WEIGHT] = weight_of(row)
     return inputs, tf.cast(row[TARGET], tf.float32)
 
 
@@ -110,8 +129,14 @@ def _mixed_batch(
     """CutMix and MixUp of a batch, by its index in the stream."""
     inputs, labels = batch
     seed = tf.random.experimental.stateless_fold_in(stream.seed_of(index), BATCH_STREAM)
+    weighted = ROW_WEIGHT in inputs
+    if weighted:
+        # Weights are mixed as labels are.
+        labels = tf.concat([labels, inputs[ROW_WEIGHT][:, tf.newaxis]], axis=1)
     images, metadata, labels = mix(inputs[IMAGE], inputs.get(METADATA), labels, seed, stream.augment)
     mixed = {IMAGE: images} if metadata is None else {IMAGE: images, METADATA: metadata}
+    if weighted:
+        mixed[ROW_WEIGHT], labels = labels[:, -1], labels[:, :-1]
     return {**inputs, **mixed}, labels
 
 
@@ -179,6 +204,14 @@ def _id_filter(ids: Sequence[str]) -> Callable[[Inputs], tf.Tensor]:
         tf.lookup.KeyValueTensorInitializer(keys, tf.ones(len(ids), tf.int32)), default_value=0
     )
     return lambda row: table.lookup(row[ID]) > 0
+
+
+def _weights_by_id(ids: Sequence[str], weights: Weights) -> Callable[[Inputs], tf.Tensor]:
+    """Function that gives the weight of a row with one of these ids, float32."""
+    values = tf.constant(list(weights), tf.float32)
+    initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(list(ids), tf.string), values)
+    table = tf.lookup.StaticHashTable(initializer, default_value=float("nan"))
+    return lambda row: table.lookup(row[ID])
 
 
 def _options(threads: int) -> tf.data.Options:

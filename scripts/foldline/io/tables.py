@@ -39,7 +39,7 @@ INVENTORY = {
     "problem": TEXT,
 }
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_split": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}
-FOLDS = {"id": TEXT, "group": TEXT, "target": TEXT, "fold": INTEGER, "split": TEXT}
+FOLDS = {"id": TEXT, "group": TEXT, "target": TEXT, "fold": INTEGER, "split": TEXT, "row_weight": REAL}
 
 
 def write_table(

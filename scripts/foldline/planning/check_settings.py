@@ -20,6 +20,8 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         plan: the plan of the run; a loaded one is enough.
         pinned: table of the example if that is not on the disk yet; None if the data are there.
     """
+    folds = dict(plan.arguments_of("make_folds")[0][1])
+    weights = folds.pop("weights", None)
     scans: dict[str, dict[str, Any]] = {}
     for of, arguments in plan.arguments_of("scan_images"):
         scans.setdefault(of["split"], arguments)
@@ -31,7 +33,8 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         group["folds"].append(int(of["fold"]))
     return {
         "scans": dict(sorted(scans.items(), key=lambda item: ORDER.get(item[0], 1))),
-        "folds": plan.arguments_of("make_folds")[0][1],
+        "folds": folds,
+        "weights": weights,
         "class_weights": plan.arguments_of("class_weights")[0][1],
         "shards": shards,
         "groups": list(groups.values()),

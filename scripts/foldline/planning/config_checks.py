@@ -59,6 +59,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
         yield reader_problems(config["dataset"])
     yield _fold_problems(config)
     yield _class_weight_problems(config)
+    yield _weight_problems(config)
     yield _checkpoint_problems(config)
     with contextlib.suppress(UnusableValueError):
         for name in config["models"]:
@@ -81,6 +82,20 @@ def _fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield (
             "config: folds.method is 'files', which needs dataset.train_records and no dataset.channels; set "
             "folds.method to 'grouped'"
+        )
+
+
+def _weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    dataset = config["dataset"]
+    if dataset["weight_column"] is not None and dataset["class_folders"] is not None:
+        yield (
+            f"config: dataset.weight_column is {dataset['weight_column']!r}, but dataset.class_folders makes the rows "
+            "of files, which have no columns; set one of them to null"
+        )
+    if config["evaluation"]["weighted"] and config["dataset"]["weight_column"] is None:
+        yield (
+            "config: evaluation.weighted is true, but dataset.weight_column is null, so rows have no weights; set "
+            "dataset.weight_column to a column of the training table, or evaluation.weighted to false"
         )
 
 

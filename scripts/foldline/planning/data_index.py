@@ -35,7 +35,8 @@ FILE = "data_index.parquet"
 class DataIndex:
     """What the plan needs to know of the data.
 
-    `tables`, `locations`, `sample_submission`, `written`, `class_words`, `found` and `left_out` are those of `RawData`.
+    `tables`, `locations`, `sample_submission`, `written`, `class_words`, `found`, `left_out` and `weights` are those of
+    `RawData`.
 
     Attributes:
         splits: the splits by name.
@@ -53,6 +54,7 @@ class DataIndex:
     class_words: ClassWords | None = None
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    weights: str = ""
 
     @classmethod
     def from_raw_data(cls, data: RawData) -> "DataIndex":
@@ -71,6 +73,7 @@ class DataIndex:
             class_words=data.class_words,
             found=data.found,
             left_out=data.left_out,
+            weights=data.weights,
         )
 
 
@@ -158,6 +161,7 @@ class DataIndexer:
             class_words=ClassWords(**header.class_words) if header.class_words else None,
             found=header.found,
             left_out=header.left_out,
+            weights=header.weights,
         )
 
     def _stored_split(self, stored: IndexTable, name: str) -> SplitIndex:
@@ -237,6 +241,7 @@ class DataIndexer:
             class_words=asdict(data_index.class_words) if data_index.class_words else None,
             found=data_index.found,
             left_out=data_index.left_out,
+            weights=data_index.weights,
             record_files=self._files.record_files(),
         )
         return IndexTable.from_columns(header, [*parts, *self._files.columns_without(parts)])

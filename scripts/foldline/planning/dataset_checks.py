@@ -20,7 +20,7 @@ from foldline.planning.word_checks import word_problems
 # Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
 RESERVED = (
     *("id", "target", "group", "path", "bytes", "sha256", "width", "height", "perceptual_hash", "problem"),
-    *("fold", "split"),
+    *("fold", "split", "row_weight"),
     *("image", "image_name", "patient_id"),
 )
 
@@ -65,9 +65,9 @@ def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         as_group = column == dataset["group_column"] and column in metadata
         if named.count(column) > 1 + as_group:
             yield (
-                f"config: dataset names column {column!r} twice; id_column, the target columns, group_column and each "
-                "of metadata_columns must be different columns (only the group may be a metadata column too): remove "
-                "one entry"
+                f"config: dataset names column {column!r} twice; id_column, the target columns, group_column, "
+                "weight_column and each of metadata_columns must be different columns (only the group may be a "
+                "metadata column too): remove one entry"
             )
     for column in dataset["record_features"]:
         if column not in named:
@@ -202,6 +202,11 @@ def _example_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         yield (
             "config: dataset.example has labels of 0 and 1 and its own sample submission; remove dataset.labels and "
             "dataset.submission, or set dataset.example to null for your own data"
+        )
+    if dataset["weight_column"]:
+        yield (
+            "config: dataset.example has no weights of rows; set dataset.weight_column to null, or dataset.example to "
+            "null for your own data"
         )
     if dataset["channels"]:
         yield (

@@ -81,6 +81,7 @@ class IndexHeader:
         class_words: see `data_index.DataIndex`, as a mapping.
         found: see `data_index.DataIndex`.
         left_out: see `data_index.DataIndex`.
+        weights: see `data_index.DataIndex`.
         record_files: size, version and reading of each TFRecord file, see `record_index.IndexedFile`.
         format: `FORMAT`.
     """
@@ -99,6 +100,7 @@ class IndexHeader:
     class_words: dict[str, Any] | None = None
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
+    weights: str = ""
     record_files: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     format: int = FORMAT
 

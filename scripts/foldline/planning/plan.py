@@ -24,6 +24,7 @@ from foldline.planning.dataset_section import (
     table_arguments,
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
+from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import coarser_shards, power_of_two
 from foldline.planning.split_index import SplitIndex
 from foldline.planning.submission_section import form_settings, sample_separator, submission_form
@@ -89,10 +90,7 @@ class _Stages:
         self._labeled_splits = labeled_splits(self._dataset)
         self._folds = range(config["folds"]["count"])
         self._class_names = class_names_of(self._dataset)
-        self._classes = {
-            "class_names": self._class_names,
-            "activation": labels_of(self._dataset).activation,
-        }
+        self._classes = {"class_names": self._class_names, "activation": labels_of(self._dataset).activation}
         self._scored_classes = scored_classes_of(self._dataset)
 
     def example_data(self, pinned: Path | None) -> list[Job]:
@@ -156,6 +154,8 @@ class _Stages:
             "make_folds",
             settings={**self._config["folds"], "class_names": self._class_names},
             needs=[*inventory, *(audits[split] for split in self._labeled_splits)],
+            raw_digest=self._data_index.weights or None,
+            runtime_arguments=weight_arguments(self._dataset, self.plan.tables, self._data_index.weights),
         )
 
     def shard_records(self, scans: Mapping[str, Sequence[Job]]) -> dict[tuple[int, str], list[Job]]:
@@ -276,6 +276,7 @@ class _Stages:
                 **self._classes,
                 "scored_classes": self._scored_classes,
                 "submission_form": form_settings(form),
+                "weighted": self._config["evaluation"]["weighted"],
             },
             needs=[*predictions, folds],
             raw_digest=index.submission,

@@ -18,7 +18,7 @@ from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_checks import dataset_checks
-from foldline.planning.dataset_section import image_table, labels_of
+from foldline.planning.dataset_section import image_table, is_made_table, labels_of
 from foldline.planning.dataset_splits import TEST, TRAIN, labeled_splits, splits_of
 from foldline.planning.found_words import (
     CLASSES,
@@ -32,6 +32,7 @@ from foldline.planning.image_facts import BucketListings
 from foldline.planning.image_source import ImageSource
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.record_source import RecordSource
+from foldline.planning.row_weights import digest_of_weights
 from foldline.planning.sample_submission import class_words_of, read_sample_submission, write_sample_submission
 from foldline.planning.samples import Sample, Samples
 from foldline.planning.split_overlap import check_ids_of_splits, check_record_files
@@ -55,6 +56,7 @@ class RawData:
         found: words that the configuration does not name, see `found_words.with_found_words`.
         left_out: of each external set, the number of rows that are left out by each word.
         locations: table of the location of the images of each split where it does not follow from their ids.
+        weights: digest of the weights of rows; "" if every row has the weight 1.
     """
 
     splits: dict[str, Samples]
@@ -67,6 +69,7 @@ class RawData:
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     locations: dict[str, str] = field(default_factory=dict)
+    weights: str = ""
 
 
 class Source(Protocol):
@@ -153,6 +156,12 @@ def _read_tables(
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})
         check(data)
+    with problems.collected():
+        # A made table is written with the samples.
+        written = {
+            split: path for split, path in tables.items() if split in splits or not is_made_table(dataset, split)
+        }
+        data = replace(data, weights=digest_of_weights(dataset, written))
     if TEST in splits:
         with problems.collected():
             data = _with_submission(data, dataset, record_tables)

@@ -44,6 +44,9 @@ class RecordSource:
         self._known_labels = storage.join(record_tables, KNOWN_LABELS) if with_labels else None
         read = columns_of(dataset, TRAIN) if with_labels else self._columns
         read = replace(self._columns, target=read.target, labels=read.labels, target_columns=read.target_columns)
+        if split != TEST and dataset["weight_column"]:
+            # The made table has the weights beside the metadata.
+            read = replace(read, metadata=(*read.metadata, dataset["weight_column"]))
         names = RecordNames(
             **vars(read),
             image=dataset["image_feature"],

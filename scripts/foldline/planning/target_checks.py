@@ -13,7 +13,7 @@ from foldline.planning.dataset_splits import external_sets, key_of, splits_of
 def named_columns(dataset: Mapping[str, Any]) -> list[str]:
     """All columns that the configuration names, in the words of the training table."""
     columns = [dataset["id_column"], dataset["target_column"], *(dataset["target_columns"] or [])]
-    columns += [dataset["group_column"], *dataset["metadata_columns"]]
+    columns += [dataset["group_column"], dataset["weight_column"], *dataset["metadata_columns"]]
     return [column for column in columns if column is not None]
 
 
@@ -113,11 +113,12 @@ def rename_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 def _absent_problems(dataset: Mapping[str, Any], name: str) -> Iterator[str]:
     """A line for each column that an external set does without, but needs."""
     for column, in_table in dataset["external"][name]["columns"].items():
-        if in_table is None and column not in (dataset["group_column"], *dataset["metadata_columns"]):
+        possible = (dataset["group_column"], dataset["weight_column"], *dataset["metadata_columns"])
+        if in_table is None and column not in possible:
             yield (
                 f"config: {key_of(name, 'columns')} says that the table has no column {column!r}, but only "
-                "dataset.group_column and dataset.metadata_columns can be absent; write the name that it has in the "
-                "table"
+                "dataset.group_column, weight_column and metadata_columns can be absent; write the name that it has in "
+                "the table"
             )
 
 

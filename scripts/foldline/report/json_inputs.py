@@ -41,6 +41,7 @@ class Metrics:
         classes: rows of every class.
         models: scores of each model and of the blend.
         soft_label_entropy: see `cross_entropy.label_entropy`; None if labels are not soft.
+        weighted: whether rows count by their weights.
     """
 
     rows: int
@@ -56,6 +57,7 @@ class Metrics:
     classes: tuple[ClassCounts, ...]
     models: Mapping[str, ColumnScores]
     soft_label_entropy: float | None = None
+    weighted: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

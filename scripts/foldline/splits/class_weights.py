@@ -54,7 +54,9 @@ class ClassWeights:
     negative_weight: float
 
 
-def label_weights(labels: IntArray | FloatArray, config: ClassWeightsConfig) -> list[ClassWeights]:
+def label_weights(
+    labels: IntArray | FloatArray, config: ClassWeightsConfig, row_weights: FloatArray | None = None
+) -> list[ClassWeights]:
     """Compute the weights of positives and negatives of each class.
 
     "none": all weights are 1. "balanced": n / (k n_label). If rows can have any number of classes, k is 2 and both
@@ -70,9 +72,11 @@ def label_weights(labels: IntArray | FloatArray, config: ClassWeightsConfig) -> 
         labels: 0 or 1, or the shares of soft labels in [0, 1], of the training rows of a fold and no others,
             (n_samples, n_classes). A row with the share y of a class counts as y positives and 1 - y negatives.
         config: how labels are weighted.
+        row_weights: weights of the rows with a mean of 1, (n_samples,), whose sums take the place of counts in all
+            formulas, so that a row of weight 2 is as good as two rows; None if all are 1.
 
     Returns:
-        Weights of each class, in order.
+        Weights of each class, in order, and counts of rows.
 
     Raises:
         FoldlineError: the method is unknown, or the only class has no positive or no negative.
@@ -87,7 +91,13 @@ def label_weights(labels: IntArray | FloatArray, config: ClassWeightsConfig) -> 
     counts = np.stack([(1 - labels).sum(axis=0), labels.sum(axis=0)], axis=1)
     if len(counts) == 1:
         _check_both_labels(counts[0], config.class_names[0])
-    rows = zip(config.class_names, counts.tolist(), _weights(counts, config).tolist(), strict=True)
+    sums = counts
+    if row_weights is not None:
+        weighted = row_weights[:, None] * labels
+        sums = np.stack([row_weights.sum() - weighted.sum(axis=0), weighted.sum(axis=0)], axis=1)
+        # Rounding must not make a class of what has no rows.
+        sums = np.where(counts > 0, sums, 0)
+    rows = zip(config.class_names, counts.tolist(), _weights(sums, config).tolist(), strict=True)
     return [
         ClassWeights(name, positives, negatives, positive_weight, negative_weight)
         for name, (negatives, positives), (negative_weight, positive_weight) in rows

@@ -48,6 +48,7 @@ def provenance(
         "class_weights": class_weights,
         "train_rows": len(data.training),
         "train_ids_sha256": digest_of(data.training_ids),
+        "row_weights": None if data.row_weights is None else [data.row_weights.min(), data.row_weights.max()],
         "validation_rows": len(data.held_out),
         "validation_ids_sha256": digest_of(data.held_out_ids),
         "device": device.kind,

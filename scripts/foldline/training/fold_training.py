@@ -23,7 +23,7 @@ from foldline.models.networks import build_network, input_spec_of, set_norm_mome
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import AUTO, FLOAT32, Precision, check_precision, fastest_precision
 from foldline.runtime.tensorflow import tf, tf_keras
-from foldline.splits.fold_membership import TRAIN, held_out_rows, training_rows
+from foldline.splits.fold_membership import TRAIN, held_out_rows, training_rows, training_weights
 from foldline.tfrecords.open_shards import Shards, check_ids, check_read, open_shards
 from foldline.training.checkpoints import Checkpoints
 from foldline.training.losses import Loss
@@ -75,6 +75,7 @@ class FoldData:
     Attributes:
         shards: shards of the training split, and of the external split if there is one.
         training: rows of the fold table to train on.
+        row_weights: their weights in the loss, see `fold_membership.training_weights`.
         held_out: rows of the fold table to validate on.
         encoding: how metadata become numbers, from the training rows.
         input_spec: what the model reads of a row.
@@ -82,6 +83,7 @@ class FoldData:
 
     shards: Shards
     training: pd.DataFrame
+    row_weights: npt.NDArray[np.float64] | None
     held_out: pd.DataFrame
     encoding: Encoding
     input_spec: InputSpec
@@ -124,7 +126,8 @@ def open_fold(
         check_ids(opened.split(str(split)), list(rows["id"]))
     columns = settings.metadata_columns
     encoding = fit_encoding(columns, {name: list(training[name]) for name in columns})
-    return FoldData(opened, training, held_out, encoding, input_spec_of(settings.model_config, encoding))
+    input_spec = input_spec_of(settings.model_config, encoding)
+    return FoldData(opened, training, training_weights(training), held_out, encoding, input_spec)
 
 
 @dataclass(frozen=True)
@@ -262,7 +265,8 @@ class FoldTraining:
             augment=config.augment,
             threads=self._threads,
         )
-        return training_batches(self._data.shards, self._data.training_ids, stream, first=first)
+        ids, weights = self._data.training_ids, self._data.row_weights
+        return training_batches(self._data.shards, ids, stream, weights=weights, first=first)
 
     def _validate(self, forward: Forward) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Labels and logits of the held-out rows, both (n_validation, n_classes).

@@ -45,7 +45,7 @@ STEPS_BETWEEN_CHECKS = 50
 SPEED_CALLS, SPEED_STEPS = 3, 2
 
 # Table of the epochs: of the training rows, "loss", "auc" and "accuracy" are those of the training steps; see
-# `running_metrics`.
+# `running_metrics`. Weights of rows count in "loss" alone.
 HISTORY = {
     "epoch": "int64",
     "learning_rate": "float64",

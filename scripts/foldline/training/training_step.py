@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from foldline.dataset.input_spec import COLOR, IMAGE
+from foldline.dataset.input_spec import COLOR, IMAGE, ROW_WEIGHT
 from foldline.input_pipeline.color_jitter import YIQ, apply_color_jitter
 from foldline.input_pipeline.decode import Inputs
 from foldline.runtime.devices import Device
@@ -90,21 +90,25 @@ def make_step(
 
     Returns:
         Function of the replica's inputs and labels, float32 (n, n_classes). The results of all replicas add up to the
-        mean loss and the counts of the batch.
+        mean loss and the counts of the batch. Losses are multiplied by the weights of the rows, if inputs have them;
+        counts are not.
     """
     variables = network.trainable_variables
     scale = config.batch_size if config.reduction == "sum" else 1
     scaling = isinstance(optimizer, tf_keras.mixed_precision.LossScaleOptimizer)
 
     def step(inputs: Inputs, labels: tf.Tensor) -> StepSums:
-        seen = {name: values for name, values in inputs.items() if name != COLOR}
+        seen = {name: values for name, values in inputs.items() if name not in (COLOR, ROW_WEIGHT)}
         if COLOR in inputs:
             seen[IMAGE] = apply_color_jitter(inputs[IMAGE], inputs[COLOR], config.color_space)
         # By default the tape watches frozen variables too, and builds a backward pass for them.
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             logits = network(seen, training=True)
-            share = tf.reduce_sum(loss(labels, logits)) / config.batch_size
+            losses = loss(labels, logits)
+            if ROW_WEIGHT in inputs:
+                losses *= inputs[ROW_WEIGHT]
+            share = tf.reduce_sum(losses) / config.batch_size
             objective = share * scale
             if scaling:
                 objective = optimizer.get_scaled_loss(objective)

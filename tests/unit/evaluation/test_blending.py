@@ -5,6 +5,7 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.evaluation.blending import blend, choose_rule, detect_rule, scaled_ranks
 from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
 
 def test_scaled_ranks_are_mean_ranks_within_the_unit_interval() -> None:
@@ -57,3 +58,19 @@ def test_the_rule_of_a_blend_is_detected(rule: str, models: tuple[np.ndarray, np
     blended[3] += 0.001
     with pytest.raises(FoldlineError, match="column blend is neither the mean nor the rank_mean of the model columns"):
         detect_rule(models[0], blended)
+
+
+def test_the_best_rule_of_weighted_rows() -> None:
+    """Ranks order the rows that have a weight better, the mean orders all rows better."""
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 2, (80, 1))
+    first = np.where(np.arange(80)[:, None] < 40, labels * 0.01 + 0.5, random.random((80, 1)))
+    second = np.where(np.arange(80)[:, None] < 40, random.random((80, 1)), labels * 0.9 + 0.05)
+    probabilities = np.stack([first, second])
+    for weights in (np.repeat([1.0, 0.0], 40), np.repeat([0.0, 1.0], 40)):
+        rule, scores = choose_rule(probabilities, labels, "best", weights)
+        expected = {name: roc_auc_score(labels, blend(probabilities, name), sample_weight=weights) for name in scores}
+        assert scores == pytest.approx(expected)
+        assert rule == ("rank_mean" if expected["rank_mean"] > expected["mean"] else "mean")
+    rule, scores = choose_rule(probabilities, labels, "best")
+    assert choose_rule(probabilities, labels, "best", np.ones(80)) == (rule, pytest.approx(scores))

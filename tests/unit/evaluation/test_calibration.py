@@ -38,3 +38,15 @@ def test_calibrated_scores_have_a_small_error() -> None:
     labels = (random.random(20_000) < scores).astype(int)
     assert expected_calibration_error(reliability_bins(labels, scores)) < 0.02
     assert expected_calibration_error(reliability_bins(labels, scores**3)) > 0.1
+
+
+def test_bins_of_weighted_rows() -> None:
+    """Means and shares use the weights, and the interval the effective number of rows."""
+    labels, scores, weights = np.array([0, 1, 1]), np.array([0.1, 0.15, 0.9]), np.array([3.0, 1.0, 0.0])
+    bins = reliability_bins(labels, scores, weights=weights)
+    assert (bins[1].rows, bins[1].positives, bins[1].weight) == (2, 1, 4.0)
+    assert (bins[1].mean_score, bins[1].positive_share) == pytest.approx((0.1125, 0.25))
+    assert (bins[1].share_low, bins[1].share_high) == pytest.approx(wilson_interval(0.25 * 1.6, 1.6))
+    # A row without a weight is in no mean.
+    assert (bins[9].rows, bins[9].mean_score) == (1, None)
+    assert expected_calibration_error(bins) == pytest.approx(0.25 - 0.1125)

@@ -10,6 +10,7 @@ from foldline.evaluation.metrics import (
     cumulative_counts,
     plain_scores,
     sort_rows,
+    weighted_macro_auc,
     weighted_roc_auc,
     weighted_scores,
 )
@@ -135,3 +136,27 @@ def test_a_thousand_draws_take_at_most_two_seconds() -> None:
     for weights in bootstrap_weights([f"g{number // 2}" for number in range(2600)], draws=1000, seed=0):
         weighted_scores(rows, weights)
     assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("ties", [False, True])
+def test_weights_may_be_any_numbers(ties: bool) -> None:
+    labels, scores = random_rows(3, ties=ties)
+    weights = np.random.default_rng(2).exponential(size=len(labels)) * (np.arange(len(labels)) % 5 > 0)
+    assert plain_scores(labels, scores, weights=weights) == pytest.approx(sklearn_scores(labels, scores, weights))
+    both = np.stack([labels, 1 - labels], axis=1), np.stack([scores, scores], axis=1)
+    assert weighted_macro_auc(*both, weights=weights) == pytest.approx(0.5)
+
+
+def test_a_weight_is_a_number_of_rows() -> None:
+    labels, scores = random_rows(5, rows=60)
+    weights = np.random.default_rng(0).integers(0, 4, 60)
+    repeated = plain_scores(labels.repeat(weights), scores.repeat(weights))
+    assert plain_scores(labels, scores, weights=0.1 * weights) == pytest.approx(repeated)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_labels_without_a_weight_give_no_auc_whatever_the_rounding(label: int) -> None:
+    labels, scores = random_rows(4)
+    weights = np.where(labels == label, np.linspace(0.1, 0.7, len(labels)), 0.0)
+    assert np.isnan(plain_scores(labels, scores, weights=weights)["auc"])
+    assert np.isnan(weighted_macro_auc(labels[:, None], scores[:, None], weights=weights))

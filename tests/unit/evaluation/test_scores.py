@@ -8,10 +8,11 @@ import pytest
 import scipy.stats
 from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
 from foldline.evaluation.cross_entropy import cross_entropy, label_entropy
+from foldline.evaluation.intervals import bootstrap_weights
 from foldline.evaluation.oof import Oof
-from foldline.evaluation.results import RANKS, UNDEFINED, UNSTABLE, Calibration, ColumnScores, Score
+from foldline.evaluation.results import RANKS, UNDEFINED, UNDEFINED_WEIGHTED, UNSTABLE, Calibration, ColumnScores, Score
 from foldline.evaluation.scores import EvaluationConfig, column_scores
-from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
 CONFIG = EvaluationConfig(
     class_names=("mark",),
@@ -22,6 +23,7 @@ CONFIG = EvaluationConfig(
     bootstrap_draws=100,
     seed=1,
     metadata_columns=("site",),
+    weighted=False,
 )
 
 
@@ -41,7 +43,9 @@ def table() -> pd.DataFrame:
     )
 
 
-def scores_of(table: pd.DataFrame, *, columns=("a",), rank_columns=(), config=CONFIG) -> dict[str, ColumnScores]:
+def scores_of(
+    table: pd.DataFrame, *, columns=("a",), rank_columns=(), config=CONFIG, weights=None
+) -> dict[str, ColumnScores]:
     """Score columns of one class."""
     oof = Oof(
         class_names=["mark"],
@@ -51,7 +55,10 @@ def scores_of(table: pd.DataFrame, *, columns=("a",), rank_columns=(), config=CO
         scores={name: table[[name]].to_numpy() for name in columns},
     )
     metadata = {name: table[name] for name in config.metadata_columns}
-    return column_scores(oof, groups=list(table["group"]), metadata=metadata, rank_columns=rank_columns, config=config)
+    groups = list(table["group"])
+    return column_scores(
+        oof, groups=groups, metadata=metadata, rank_columns=rank_columns, config=config, weights=weights
+    )
 
 
 def test_folds_have_a_mean_and_a_standard_deviation(table: pd.DataFrame) -> None:
@@ -182,3 +189,81 @@ def test_the_cross_entropy_of_a_single_soft_class_is_that_of_scikit_learn() -> N
     expected = log_loss([1, 1, 1, 0, 0, 0], rows, sample_weight=weights)
     assert cross_entropy(shares, scores, "sigmoid").mean() == pytest.approx(expected)
     assert label_entropy(None, "sigmoid") == {}
+
+
+def weighted(table: pd.DataFrame, seed: int = 4) -> np.ndarray:
+    """Weights that follow the label, a tenth of them 0."""
+    random = np.random.default_rng(seed)
+    return random.exponential(1 + 2 * table["target"]) * (random.random(len(table)) < 0.9)
+
+
+def test_weights_count_in_every_score_as_in_scikit_learn(table: pd.DataFrame) -> None:
+    weights = weighted(table)
+    found = scores_of(table, weights=weights)["a"]
+    target, scores = table["target"], table["a"]
+    assert found.auc.value == pytest.approx(roc_auc_score(target, scores, sample_weight=weights))
+    assert found.log_loss.value == pytest.approx(log_loss(target, scores, sample_weight=weights))
+    assert found.accuracy.value == pytest.approx(accuracy_score(target, scores >= 0.5, sample_weight=weights))
+    assert found.auc.value != pytest.approx(scores_of(table)["a"].auc.value, abs=1e-4)
+    for fold, rows in table.groupby("fold"):
+        expected = roc_auc_score(rows["target"], rows["a"], sample_weight=weights[rows.index])
+        assert found.folds[fold].auc == found.classes[0].folds[fold].auc == pytest.approx(expected)
+    for subgroup in found.subgroups["site"].values:
+        rows = table[table["site"] == subgroup.value]
+        assert subgroup.auc.value == pytest.approx(
+            roc_auc_score(rows["target"], rows["a"], sample_weight=weights[rows.index])
+        )
+        assert subgroup.rows == len(rows)
+    assert (found.classes[0].positives, found.classes[0].negatives) == (target.sum(), (target == 0).sum())
+
+
+def test_intervals_are_those_of_weights_times_draws(table: pd.DataFrame) -> None:
+    """The bootstrap draws groups; a row counts by its weight as often as its group is drawn."""
+    weights = weighted(table)
+    found = scores_of(table, weights=weights)["a"]
+    groups = list(table["group"])
+    draws = np.concatenate(list(bootstrap_weights(groups, draws=CONFIG.bootstrap_draws, seed=CONFIG.seed)))
+    for score, metric in ((found.auc, roc_auc_score), (found.log_loss, log_loss)):
+        values = [metric(table["target"], table["a"], sample_weight=draw * weights) for draw in draws]
+        assert (score.low, score.high) == pytest.approx(tuple(np.quantile(values, [0.05, 0.95])))
+    plain = scores_of(table)["a"].auc
+    assert (found.auc.low, found.auc.high) != pytest.approx((plain.low, plain.high), abs=1e-4)
+
+
+def test_equal_weights_change_nothing(table: pd.DataFrame) -> None:
+    plain, found = (scores_of(table, weights=weights)["a"].as_json() for weights in (None, np.ones(len(table))))
+    assert found == plain
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_a_label_without_a_weight_has_no_auc(label: int, table: pd.DataFrame) -> None:
+    """Also in draws, whose sums of weights such as 0.1 and 0.2 are not exact."""
+    weights = np.where(table["target"] == label, np.linspace(0.1, 0.3, len(table)), 0.0)
+    found = scores_of(table, weights=weights)["a"]
+    assert found.auc == found.classes[0].auc == Score(None, None, None, UNDEFINED_WEIGHTED)
+    assert [row.auc for row in found.folds] == [None] * 4
+    assert found.classes[0].folds[0].reason == UNDEFINED_WEIGHTED
+    assert found.log_loss.value is not None
+    weights[table.index[table["target"] != label][0]] = 0.1
+    lone = scores_of(table, weights=weights)["a"].auc
+    # A third of the draws lacks the only row with the other label.
+    assert 0 <= lone.value <= 1
+    assert (lone.low, lone.high, lone.reason) == (None, None, UNSTABLE)
+
+
+def test_soft_labels_and_classes_count_by_weights() -> None:
+    random = np.random.default_rng(5)
+    shares, scores = random.dirichlet([1, 1, 1], 60), random.dirichlet([1, 1, 1], 60)
+    weights, labels = random.random(60), np.eye(3, dtype=np.int64)[shares.argmax(axis=1)]
+    names = ("a", "b", "c")
+    oof = Oof(list(names), [f"i{n}" for n in range(60)], np.arange(60) % 2, labels, {"m": scores}, shares)
+    config = replace(CONFIG, class_names=names, scored_classes=names, activation="softmax", metadata_columns=())
+    found = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=[], config=config, weights=weights)["m"]
+    losses = cross_entropy(shares, scores, "softmax")
+    assert found.soft_cross_entropy.value == pytest.approx(np.average(losses, weights=weights))
+    correct = scores.argmax(axis=1) == shares.argmax(axis=1)
+    assert found.top_accuracy.value == pytest.approx(np.average(correct, weights=weights))
+    entropy = np.average(cross_entropy(shares, shares, "softmax"), weights=weights)
+    assert label_entropy(shares, "softmax", weights) == {"soft_label_entropy": pytest.approx(entropy)}
+    bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights.repeat(3))
+    assert found.calibration == Calibration(expected_calibration_error(bins), bins, None)

@@ -55,3 +55,16 @@ def test_an_exclusive_class_is_predicted_alone_or_not_at_all() -> None:
     assert predict([0.6, 0.7, 0.8], exclusive=2) == [2]
     assert predict([0.6, 0.9, 0.8], exclusive=2) == [0, 1]
     assert predict([0.1, 0.2, 0.8], exclusive=2) == [2]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_best_threshold_of_weighted_rows(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    labels = (random.random(40) < 0.3).astype(int)
+    labels[:2] = 1
+    scores, weights = random.integers(0, 12, 40) / 11, random.random(40) * (random.random(40) < 0.8)
+    weights[0] = 0.5
+    tried = [f1_score(labels, scores >= threshold, sample_weight=weights) for threshold in np.unique(scores)]
+    found = scores >= best_threshold(labels, scores, weights)
+    assert f1_score(labels, found, sample_weight=weights) == pytest.approx(max(tried))
+    assert best_threshold(labels, scores, weights * (labels == 0)) == 0.5

@@ -40,16 +40,18 @@ def stream(
     *,
     input_spec: InputSpec = IMAGES,
     first: int = 0,
+    weights: np.ndarray | None = None,
     **changes: Any,
 ) -> tuple[Any, np.ndarray]:
     """Images (or all inputs by name, if there are others) and labels of all batches, joined."""
     shards = open_shards(data.paths, data.manifests, image_size=SIZE)
     ids = data.ids(fold, held_out=False)
-    batches = training_batches(shards, ids, replace(STREAM, input_spec=input_spec, **changes), first=first)
+    settings = replace(STREAM, input_spec=input_spec, **changes)
+    batches = training_batches(shards, ids, settings, weights=weights, first=first)
     with reading(shards):
         inputs, labels = zip(*batches.as_numpy_iterator(), strict=True)
     joined = {name: np.concatenate([batch[name] for batch in inputs]) for name in inputs[0]}
-    return joined if input_spec is not IMAGES or "color" in joined else joined["image"], np.concatenate(labels)
+    return joined if input_spec is not IMAGES or len(joined) > 1 else joined["image"], np.concatenate(labels)
 
 
 def validation(data: ShardSet, fold: int) -> tuple[list[str], np.ndarray, np.ndarray]:
@@ -228,3 +230,26 @@ def test_a_training_row_that_is_in_no_shard_is_refused(data: ShardSet) -> None:
     batches = training_batches(shards, ids, STREAM)
     with pytest.raises(FoldlineError, match="cannot be read"), reading(shards):
         list(batches)
+
+
+def test_every_row_has_its_weight(data: ShardSet) -> None:
+    training = data.rows[data.rows["fold"] != 0].sort_values("id")
+    assert list(training["id"]) == list(data.ids(0, held_out=False))
+    weights = training["number"].to_numpy() / 8 + 0.5
+    inputs, labels = stream(data, weights=weights)
+    images, plain = stream(data)
+    assert inputs["row_weight"].dtype == np.float32
+    np.testing.assert_array_equal(inputs["row_weight"], inputs["image"][:, 0, 0, 0] / 8 + 0.5)
+    # Nothing else changes.
+    np.testing.assert_array_equal(inputs["image"], images)
+    np.testing.assert_array_equal(labels, plain)
+
+
+def test_a_mixed_row_has_the_mixed_weight(data: ShardSet) -> None:
+    """Here the weight is the label plus 1, so that both are mixed by one share."""
+    training = data.rows[data.rows["fold"] != 0].sort_values("id")
+    mixing = AugmentConfig(cutmix=CutMixConfig(probability=0.5, alpha=1.0))
+    inputs, labels = stream(data, weights=training["target"].astype(int).to_numpy() + 1.0, augment=mixing)
+    assert ((labels > 0) & (labels < 1)).any()
+    np.testing.assert_allclose(inputs["row_weight"], labels[:, 0] + 1, rtol=1e-6)
+    np.testing.assert_array_equal(labels, stream(data, augment=mixing)[1])

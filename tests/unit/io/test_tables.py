@@ -197,7 +197,7 @@ def test_columns_of_a_parquet_file_that_are_not_declared_are_text(table: pd.Data
 @both_formats
 def test_shards_are_joined_sorted_and_unique(suffix: str, tmp_path: Path) -> None:
     paths = [tmp_path / f"{number}.{suffix}" for number in range(3)]
-    columns = {"group": "g", "target": "1", "fold": 0, "split": "train", "site": "NA"}
+    columns = {"group": "g", "target": "1", "fold": 0, "split": "train", "row_weight": 1.0, "site": "NA"}
     for path, names in zip(paths, (["c", "a"], [], ["b"]), strict=True):
         write_table(pd.DataFrame({"id": names, **columns}).astype({"fold": "int64"}), path, FOLDS)
     found = read_tables(paths, FOLDS)
@@ -208,7 +208,8 @@ def test_shards_are_joined_sorted_and_unique(suffix: str, tmp_path: Path) -> Non
         read_tables([paths[0], *paths], FOLDS)
     write_table(found.drop(columns="site").assign(id=["d", "e", "f"]), paths[2], FOLDS)
     with pytest.raises(
-        FoldlineError, match=r"the columns are id, group, target, fold, split, those of .* are id, .*, site;"
+        FoldlineError,
+        match=r"the columns are id, group, target, fold, split, row_weight, those of .* are id, .*, site;",
     ):
         read_tables(paths, FOLDS)
 

@@ -26,11 +26,10 @@ def config_of(sets: dict[str, Any], **dataset: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("section", "dataset", "words"),
     [
-        ({}, {}, [f"neither of {KEY}.images and {KEY}.records is set", f"neither {KEY}.table nor"]),
+        ({}, {}, [f"neither {KEY}.table nor", f"neither of {KEY}.images and {KEY}.records is set"]),
         (RECORDS, {}, []),
         (OLD, {}, []),
-        ({**OLD, **RECORDS}, {}, [f"both of {KEY}.images and", "records have the labels too"]),
-        ({**OLD, "images": "{name}/{id}.png"}, {}, [f"{KEY}.images is '{{name}}/{{id}}.png' with {{name}}"]),
+        ({**OLD, **RECORDS}, {}, ["records have the labels too", f"{KEY}.images, {KEY}.records are both set"]),
         ({**OLD, "columns": {"patient": None, "age": None}}, AGES, []),
         ({**OLD, "columns": {"sick": None}}, {}, [f"{KEY}.columns says that the table has no column 'sick'"]),
         ({**OLD, "columns": {"ill": "dx"}}, {}, [f"{KEY}.columns has 'ill', which is not a column"]),

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,12 +17,14 @@ from fixtures.pictures import photograph, saved
 from fixtures.settings import dataset_settings
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.locations import read_locations
+from foldline.dataset.row_weights import RowWeights
 from foldline.dataset.sample_table import read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, SeveralProblemsError
 from foldline.io.settings import build
 from foldline.planning.dataset_section import columns_of, scan_settings, table_arguments
 from foldline.planning.raw_data import RawData, read_raw_data
+from foldline.planning.row_weights import row_weights_of, weight_arguments
 from foldline.planning.target_checks import rename_problems
 
 
@@ -645,3 +648,59 @@ def test_a_set_may_be_records(with_external: dict[str, Any]) -> None:
         SeveralProblemsError, match=r"record 1: label 'ill' \(feature dx\) of id 'r0' .*did you mean 'il'"
     ):
         read(dataset)
+
+
+def with_weights(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Weights in the training table and in the set `old`, none in the set `new`."""
+    root = Path(dataset["root"])
+    for name in ("train.csv", "old.csv"):
+        rewrite(root / name, lambda rows: [[*rows[0], "w"], *([*row, str(n)] for n, row in enumerate(rows[1:], 1))])
+    columns = {"image_name": "name", "target": "dx", "patient_id": "who", "w": None}
+    return {**with_sets(dataset, columns=columns, weight=0.5), "weight_column": "w"}
+
+
+def test_weights_of_rows_are_read_and_checked(with_external: dict[str, Any]) -> None:
+    assert read(with_external).weights == ""
+    dataset = with_weights(with_external)
+    data = read(dataset)
+    weights = row_weights_of(dataset, data.tables, digest=data.weights)
+    assert weights is not None
+    assert weights.of_rows(["train", "old", "new"], ["s001", "e2", "n0"]) == [2.0, 3.0, 0.5]
+    # As the step gets them.
+    arguments = json.loads(json.dumps(weight_arguments(dataset, data.tables, data.weights)))
+    assert build(RowWeights, arguments["weights"]).of_rows(["train"], ["s007"]) == [8.0]
+    # Weights are in no digest of a row.
+    assert data.splits["train"].digests() == read({**dataset, "weight_column": None}).splits["train"].digests()
+
+
+def test_wrong_weights_are_reported_beside_other_problems(with_external: dict[str, Any]) -> None:
+    dataset = with_weights(with_external)
+    root = Path(dataset["root"])
+    rewrite(root / "train.csv", lambda rows: [rows[0], [*rows[1][:-1], "-1"], *rows[2:]])
+    rewrite(root / "old.csv", lambda rows: [*rows[:2], [*rows[2][:-1], "much"], *rows[3:]])
+    (root / "test.csv").write_text("image_name,site\ns008,arm\ns009,arm\ns010,arm\n")
+    with pytest.raises(SeveralProblemsError) as error:
+        read(dataset)
+    lines = "\n".join(error.value.problems)
+    assert re.search(r"train\.csv, line 2: the weight \(column w\) of id 's000' is '-1'; give every row", lines)
+    assert re.search(r"old\.csv, line 3: the weight \(column w\) of id 'e1' is 'much'", lines)
+    assert "s011" in lines
+    rewrite(root / "train.csv", lambda rows: [rows[0], *([*row[:-1], "0"] for row in rows[1:])])
+    with pytest.raises(FoldlineError, match=r"train\.csv: all rows have the weight 0 \(column w\)|old\.csv"):
+        read(dataset)
+
+
+def test_a_table_without_the_weights_is_refused(with_external: dict[str, Any]) -> None:
+    with pytest.raises(FoldlineError, match=r"train\.csv: no column w; the table has"):
+        read({**with_external, "weight_column": "w"})
+
+
+def test_records_have_weights_as_tables_do(records: dict[str, Any]) -> None:
+    """Here the weight of a record is its age."""
+    dataset = {**records, "weight_column": "age_approx", "metadata_columns": [], "metadata": {}}
+    data = read(dataset)
+    weights = row_weights_of(dataset, data.tables, digest=data.weights)
+    assert weights is not None
+    names = list(data.splits["train"].rows.id)
+    ages = dict(zip(names, read(records).splits["train"].rows.metadata[0], strict=True))
+    assert weights.of_rows(["train"] * 8, names) == [float(ages[name]) for name in names]

@@ -11,12 +11,14 @@ from foldline.io.tables import FOLDS, write_table
 from foldline.splits.class_weights import ClassWeightsConfig
 
 
-def written(path: Path, target: list[int], fold: list[int], split: list[str]) -> Path:
+def written(
+    path: Path, target: list[int], fold: list[int], split: list[str], weight: list[float] | float = 1.0
+) -> Path:
     names = [f"s{number}" for number in range(len(target))]
     table = pd.DataFrame(
         {"id": names, "group": names, "target": [str(label) for label in target], "fold": fold, "split": split}
     )
-    write_table(table, path, FOLDS)
+    write_table(table.assign(row_weight=weight), path, FOLDS)
     return path
 
 
@@ -65,3 +67,15 @@ def test_the_method_none_counts_the_rows_too(folds: Path) -> None:
 def test_a_fold_that_is_not_in_the_table_is_refused(folds: Path) -> None:
     with pytest.raises(FoldlineError, match="no fold 3; the table has 0, 1, 2"):
         weights(folds, 3)
+
+
+def test_a_row_of_weight_2_is_as_good_as_two_rows(tmp_path: Path) -> None:
+    """Also if all weights are multiplied; rows of weight 0 count for nothing."""
+    target, fold = [1, 1, 0, 0, 0, 1, 0], [0, 1, 1, 1, 1, 1, 1]
+    weighted = written(tmp_path / "w.csv", target, fold, ["train"] * 7, [3.0, 3.0, 1.5, 1.5, 4.5, 0.0, 0.0])
+    repeated = written(tmp_path / "r.csv", [1, 1, 1, 0, 0, 0, 0, 0], [0] + [1] * 7, ["train"] * 8)
+    for method in ("balanced", "capped"):
+        (found,), (expected,) = weights(weighted, 0, method)["classes"], weights(repeated, 0, method)["classes"]
+        for key in ("positive_weight", "negative_weight"):
+            assert found[key] == pytest.approx(expected[key])
+    assert (found["positives"], found["negatives"]) == (1, 3)

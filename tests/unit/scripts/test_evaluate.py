@@ -11,7 +11,7 @@ import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.io.parquet import read_parquet
-from foldline.io.tables import FLOAT32, INTEGER, TEXT, write_table
+from foldline.io.tables import FLOAT32, FOLDS, INTEGER, TEXT, read_table, write_table
 from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
 
@@ -109,7 +109,8 @@ def test_rows_that_differ_from_the_fold_table_are_refused(change, words: str, ma
 
 def test_a_missing_metadata_column_is_refused(made: Results, tmp_path: Path) -> None:
     with pytest.raises(
-        FoldlineError, match=r"folds\.csv: no column sex; the table has id, group, target, fold, split, site"
+        FoldlineError,
+        match=r"folds\.csv: no column sex; the table has id, group, target, fold, split, row_weight, site",
     ):
         metrics_of(made, tmp_path, metadata_columns=("sex",))
 
@@ -218,3 +219,25 @@ def test_one_class_can_be_the_score_of_a_model_of_several(exclusive: Results, tm
         ).mean()
         assert every["models"][column]["top_accuracy"]["value"] == pytest.approx(right)
     assert single["scored_classes"] == ["melanoma"]
+
+
+def test_rows_count_by_their_weights_only_if_metrics_are_weighted(tmp_path: Path) -> None:
+    """The blend is chosen by weighted rows too, and thresholds of the submission are those of the metrics."""
+    results = write_scores(write_results(tmp_path))
+    folder = results.folder
+    table = read_table(folder / "folds.csv", FOLDS)
+    weights = np.random.default_rng(1).exponential(size=len(table))
+    plain = json.loads((folder / "metrics.json").read_text())
+    write_table(table.assign(row_weight=weights), folder / "folds.csv", FOLDS)
+    results.evaluate()
+    assert json.loads((folder / "metrics.json").read_text()) == plain
+    results.blend(weighted=True)
+    results.evaluate(weighted=True)
+    found = json.loads((folder / "metrics.json").read_text())
+    oof = pd.read_parquet(folder / "oof.parquet").set_index("id")
+    weight_of = dict(zip(table["id"], weights, strict=True))
+    expected = roc_auc_score(oof["target"], oof["blend"], sample_weight=oof.index.map(weight_of))
+    assert (found["weighted"], plain["weighted"]) == (True, False)
+    assert found["models"]["blend"]["auc"]["value"] == pytest.approx(expected)
+    rule = found["blend_rule"]
+    assert json.loads((folder / "blend.json").read_text())["scores"][rule] == pytest.approx(expected)

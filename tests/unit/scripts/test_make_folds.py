@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from foldline.dataset.columns import Columns
+from foldline.dataset.row_weights import RowWeights, WeightTable
 from foldline.dataset.soft_labels import stored_code
 from foldline.errors import FoldlineError
 from foldline.io.tables import INVENTORY, LEAKS, write_table
@@ -59,6 +61,7 @@ def written(
     external: pd.DataFrame | None = None,
     other: pd.DataFrame | None = None,
     external_pairs: list[tuple[str, str, str]] = (),
+    weights: RowWeights | None = None,
     **changes: object,
 ) -> Path:
     """Write inventories, one per shard, and pairs of duplicates; then the fold table, whose path is returned."""
@@ -76,7 +79,7 @@ def written(
         external_leaks=[] if not sets else [write_pairs(folder / "external_leaks.parquet", external_pairs)],
     )
     config = FoldsConfig(method="grouped", count=3, seed=7, stratify_by=("site",), class_names=("sick",))
-    make_folds(inputs, folder / "folds.csv", replace(config, **changes))
+    make_folds(inputs, folder / "folds.csv", replace(config, **changes), weights=weights)
     return folder / "folds.csv"
 
 
@@ -92,7 +95,7 @@ def test_a_group_that_is_larger_than_a_fold_is_a_warning(
 
 def test_the_table_has_every_row_once_with_its_metadata(inventory: pd.DataFrame, tmp_path: Path) -> None:
     table = pd.read_csv(written(tmp_path, [inventory]), dtype=str, keep_default_na=False)
-    assert list(table.columns) == ["id", "group", "target", "fold", "split", "site"]
+    assert list(table.columns) == ["id", "group", "target", "fold", "split", "row_weight", "site"]
     assert set(table["split"]) == {"train"}
     assert list(table["id"]) == sorted(inventory["id"])
     for name in ("group", "target", "site"):
@@ -279,3 +282,20 @@ def test_soft_labels_are_spread_by_their_largest_share(
     expected = pd.read_csv(written(tmp_path / "hard", [hard], class_names=names), dtype=str)
     assert dict(zip(found["id"], found["target"], strict=True)) == dict(zip(soft["id"], codes, strict=True))
     assert list(found["fold"]) == list(expected["fold"])
+
+
+def test_weights_are_beside_the_folds_and_change_none(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "weights.csv"
+    path.write_text("id,w\n" + "".join(f"{name},{number}\n" for number, name in enumerate(inventory["id"])))
+    columns = Columns(id="id", target=None, group=None, metadata=("w",))
+    weights = RowWeights({"train": WeightTable(str(path), columns)}, {"external": 0.25})
+    weights = replace(weights, digest=weights.digest_of(weights.read()))
+    external = external_of(("e0", "new"))
+    plain = pd.read_csv(written(tmp_path / "p", [inventory], external=external)).set_index("id")
+    found = pd.read_csv(written(tmp_path / "w", [inventory], external=external, weights=weights)).set_index("id")
+    assert set(plain["row_weight"]) == {1.0}
+    assert list(found.loc[list(inventory["id"]), "row_weight"]) == list(range(len(inventory)))
+    assert found.loc["e0", "row_weight"] == 0.25
+    assert found.drop(columns="row_weight").equals(plain.drop(columns="row_weight"))
+    with pytest.raises(FoldlineError, match="weights of rows changed after the run was planned"):
+        written(tmp_path / "c", [inventory], weights=replace(weights, digest="other"))

@@ -42,6 +42,7 @@ def scored(results: Results, known: KnownLabels, **changes: Any) -> dict[str, An
         "bootstrap_draws": 200,
         "seed": 1,
         "metadata_columns": (),
+        "weighted": False,
     } | changes
     inputs = Inputs(results.predictions("test.parquet"), results.folder / "blend.json", results.folder / "metrics.json")
     path = results.folder / "test_metrics.json"

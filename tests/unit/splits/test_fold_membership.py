@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from foldline.splits.fold_membership import external_rows, held_out_rows, scored_rows, training_rows
+from foldline.splits.fold_membership import external_rows, held_out_rows, scored_rows, training_rows, training_weights
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def table() -> pd.DataFrame:
         ("x", -1, "external"),
         ("y", 1, "external"),
     ]
-    return pd.DataFrame(rows, columns=["id", "fold", "split"])
+    return pd.DataFrame(rows, columns=["id", "fold", "split"]).assign(row_weight=1.0)
 
 
 def test_rows_are_trained_on_held_out_or_withheld(table: pd.DataFrame) -> None:
@@ -29,3 +29,18 @@ def test_rows_are_trained_on_held_out_or_withheld(table: pd.DataFrame) -> None:
 
 def test_selected_rows_are_numbered_from_0(table: pd.DataFrame) -> None:
     assert list(scored_rows(table).index) == [0, 1, 2, 3]
+
+
+def test_rows_without_a_weight_are_held_out_but_not_trained_on(table: pd.DataFrame) -> None:
+    table.loc[table["id"].isin(["b", "x"]), "row_weight"] = 0.0
+    assert list(training_rows(table, 0)["id"]) == ["a", "y"]
+    assert list(held_out_rows(table, 1)["id"]) == ["a", "b"]
+    assert len(scored_rows(table)) == 4
+
+
+def test_the_mean_of_the_weights_of_training_rows_is_1(table: pd.DataFrame) -> None:
+    assert training_weights(training_rows(table, 0)) is None
+    assert training_weights(training_rows(table.assign(row_weight=0.3), 0)) is None
+    table.loc[table["id"] == "a", "row_weight"] = 5.0
+    assert list(training_weights(training_rows(table, 0))) == [2.5, 0.5, 0.5, 0.5]
+    assert training_weights(training_rows(table, 1)) is None

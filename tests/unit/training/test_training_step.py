@@ -9,6 +9,7 @@ from foldline.models.backbones import build_backbone, freeze
 from foldline.models.heads import build_model
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf, tf_keras
+from foldline.training.losses import Loss
 from foldline.training.training_step import StepConfig, compile_steps, make_step
 
 
@@ -108,3 +109,23 @@ def test_frozen_layers_have_no_backward_pass() -> None:
     # Block 5 without its expansion, blocks 6 to 15 and the top have 33 convolutions, each with gradients to its kernel
     # and to its input.
     assert backward_convolutions("upper") == 2 * 33
+
+
+def test_rows_count_by_their_weights() -> None:
+    """In the loss and its gradients, and not in the counts of the training AUC."""
+    images, labels = generated(BATCH, 1)
+    weights = np.linspace(0, 2, BATCH, dtype=np.float32)
+
+    def result(loss: Loss, **inputs: tf.Tensor) -> tuple[float, npt.NDArray[np.float32], int]:
+        network = network_without_dropout()
+        before = network.layers[-1].get_weights()[0]
+        step = make_step(network, tf_keras.optimizers.SGD(1.0), loss, StepConfig(BATCH, "sigmoid"))
+        sums = step({"image": tf.constant(images), **inputs}, tf.constant(labels))
+        return float(sums.loss), network.layers[-1].get_weights()[0] - before, int(sums.counts.correct)
+
+    weighted = result(BCE, row_weight=tf.constant(weights))
+    expected = result(lambda labels, logits: BCE(labels, logits) * weights)
+    assert weighted[0] == pytest.approx(expected[0], rel=1e-6)
+    np.testing.assert_allclose(weighted[1], expected[1], rtol=1e-5, atol=1e-8)
+    assert weighted[2] == expected[2] == result(BCE)[2]
+    assert weighted[0] != pytest.approx(result(BCE)[0], rel=1e-3)
