@@ -213,7 +213,7 @@ def page_facts(
             for split, config in data.scans.items()
         ],
         classes=weights,
-        weights=f"Weights in the loss ({plan.class_weights.method}) while fold 0 is held out.",
+        weights=f"Training rows and their weights in the loss ({plan.class_weights.method}) while fold 0 is held out.",
         folds=fold_facts(data.folds, names),
         models=models,
         costs=cost_facts(costs) if costs else [],

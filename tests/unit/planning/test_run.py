@@ -1,5 +1,6 @@
 """A run: where its own files are, and what the process that builds the DAG leaves for the processes of single jobs."""
 
+import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -194,3 +195,38 @@ def test_beside_a_run_everything_is_planned_in_a_private_folder(
     assert (private / "skin" / "results/keys/plan.json").is_file()
     with pytest.raises(FoldlineError, match=r"another run works in this directory \(running, process 7 on laptop\)"):
         run.start()
+
+
+def test_a_check_lets_other_runs_start(
+    plan: WorkflowPlan, paths: RunPaths, folder: Path, results: LocalResults
+) -> None:
+    lock = RunLock(folder / "check.lock")
+    Run(plan, paths, results, lock).start_check(["b3"], local=True)
+    with (folder / "check.lock").open() as handle:
+        # Would block, which is an error here.
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert not (folder / "skin").exists()
+
+
+def test_a_check_of_a_batch_that_is_too_large_is_refused(plan: WorkflowPlan, paths: RunPaths, lock: RunLock) -> None:
+    problems = {"b3": ["models.b3.batch_size is 64, but a fold has at most 30 training rows"]}
+    run = Run(plan, paths, None, lock, batch_problems=problems)
+    with pytest.raises(FoldlineError, match=r"models\.b3\.batch_size is 64"):
+        run.start_check(["b3"], local=True)
+
+
+def test_a_job_elsewhere_does_not_load_the_plan_of_another_run(plan: WorkflowPlan, lock: RunLock) -> None:
+    paths = RunPaths(lambda path: f"skin/{path}", private="/tmp/private")
+    lock.holder = "running, process 7 on laptop"
+    try:
+        with pytest.raises(FoldlineError, match=r"process 7 on laptop.*without --executor"):
+            Run(plan, paths, None, lock).start_check([], local=False)
+    finally:
+        lock.holder = ""
+
+
+def test_a_job_elsewhere_loads_the_plan_of_the_check(
+    plan: WorkflowPlan, paths: RunPaths, results: LocalResults, lock: RunLock
+) -> None:
+    Run(plan, paths, results, lock).start_check([], local=False)
+    assert WorkflowPlan.load("skin/results/keys/plan.json").tables == plan.tables
