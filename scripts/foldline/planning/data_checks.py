@@ -124,6 +124,13 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int)
             kind = ("group" if column else "row") + ("" if len(names) == 1 else "s")
             kind += f" (column {column})" if column else ""
             remedy = f"set folds.count to {len(names)} or less" if len(names) >= 2 else "add training data"
+            if column:
+                which += f": {listing(sorted(names))}" if names else ""
+                if dataset["class_folders"] is not None:
+                    remedy += (
+                        f", or correct dataset.class_folders {dataset['class_folders']!r}: a value ends where the rest "
+                        "of the path fits first"
+                    )
             raise FoldlineError(
                 f"config: folds.count is {fold_count}, but the training data have only {len(names)} {kind}{which}; "
                 f"{remedy}"

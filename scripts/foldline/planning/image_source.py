@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from foldline.dataset.channels import CHANNEL, joint_digest
@@ -114,7 +113,8 @@ class ImageSource:
 
     def _problems_of_readable(self, paths: Sequence[str], row_of: Callable[[int], str]) -> list[str]:
         """Problems of the headers of those images on a disk that can be read."""
-        numbers = [n for n, path in enumerate(paths) if not storage.is_url(path) and Path(path).is_file()]
+        # Unlike `Path.is_file`, False for a path that is too long as well.
+        numbers = [n for n, path in enumerate(paths) if not storage.is_url(path) and os.path.isfile(path)]  # noqa: PTH113
         readable = [paths[number] for number in numbers]
         try:
             facts = self._images.facts(readable, row_of=str)

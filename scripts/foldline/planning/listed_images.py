@@ -131,7 +131,8 @@ class ImageLister:
             raise FoldlineError(
                 f"dataset.class_folders: {counted(len(unmatched), 'image')} ({listing(unmatched, limit=3)}) in the "
                 f"folder {storage.join(self._files.root, folder)} do not match {pattern.text!r}, so they have no "
-                "class; move them, correct the path, or list them in dataset.ignore"
+                "class; correct the path ({id}.* or *.* stands for any suffix, and case counts), move the files, or "
+                "list them in dataset.ignore"
             )
         if others and (self._of_folders or pattern.leaves_suffix_open):
             passed = listing([f"{suffix} ({count})" for suffix, count in sorted(others.items())])

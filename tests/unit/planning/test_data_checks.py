@@ -41,15 +41,23 @@ def check(
 @pytest.mark.parametrize(
     ("groups", "labels", "message"),
     [
-        ("abcdd", "01010", r"only 4 groups \(column patient\); set folds\.count to 4 or less$"),
-        ("abcde", "00111", r"only 2 groups \(column patient\) with label 0; set folds\.count to 2 or less$"),
-        ("abcde", "01111", r"only 1 group \(column patient\) with label 0; add training data$"),
+        ("abcdd", "01010", r"only 4 groups \(column patient\): a, b, c, d; set folds\.count to 4 or less$"),
+        ("abcde", "00111", r"only 2 groups \(column patient\) with label 0: a, b; set folds\.count to 2 or less$"),
+        ("abcde", "01111", r"only 1 group \(column patient\) with label 0: a; add training data$"),
         ("abcde", "00000", r"only 0 groups \(column patient\) with label 1; add training data$"),
     ],
 )
 def test_every_fold_needs_a_group_of_each_label(groups: str, labels: str, message: str) -> None:
     with pytest.raises(FoldlineError, match=f"^config: folds.count is 5, but the training data have {message}"):
         check(dataset_settings(group_column="patient"), labels, groups)
+
+
+def test_groups_of_class_folders_are_shown_with_the_path_that_gave_them() -> None:
+    """A word that ends too early gives one group for all images."""
+    dataset = dataset_settings(group_column="lesion", class_folders="{class}/{lesion}_*", target_column=None)
+    message = r"only 1 group \(column lesion\): HAM; add training data, or correct dataset\.class_folders '\{class\}/"
+    with pytest.raises(FoldlineError, match=message):
+        check(dataset, "0101", ["HAM"] * 4)
 
 
 def test_rare_classes_among_several_are_allowed() -> None:
