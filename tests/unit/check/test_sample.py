@@ -22,6 +22,7 @@ def fold_table(targets: list[str], *, external: int = 0) -> pd.DataFrame:
             "target": [*targets, *[targets[0]] * external],
             "fold": [number % 3 for number in range(count)],
             "split": ["train"] * len(targets) + ["external"] * external,
+            "row_weight": 1.0,
         }
     )
 

@@ -21,6 +21,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> WorkflowPlan:
     config = yaml.safe_load(path.read_text())
     config["folds"]["count"] = 3
     config["models"]["b"]["fold_overrides"] = {1: {"learning_rate": 0.01}}
+    config["dataset"]["external"]["external"]["weight"] = 0.5
     path.write_text(yaml.safe_dump(config))
     return plan_of(folder)
 
@@ -38,6 +39,9 @@ def test_folds_with_the_same_settings_are_tried_once(plan: WorkflowPlan, tmp_pat
         assert list(made.scans) == ["train", "external", "test"]
         assert set(made.shards) == {"32/train", "32/external", "32/test"}
         assert made.example is None
+        # The check weighs rows as the run does.
+        assert made.weights is not None
+        assert made.weights.of_rows(["train", "external"], ["s000", "e000"]) == [1.0, 0.5]
 
 
 def test_jobs_on_request_do_not_count(plan: WorkflowPlan) -> None:
