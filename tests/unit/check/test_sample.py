@@ -23,7 +23,6 @@ def fold_table(targets: list[str], *, external: int = 0) -> pd.DataFrame:
             "fold": [number % 3 for number in range(count)],
             "split": ["train"] * len(targets) + ["external"] * external,
             "row_weight": 1.0,
-            "row_weight": 1.0,
         }
     )
 
