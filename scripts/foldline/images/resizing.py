@@ -114,6 +114,8 @@ def _area_averages(picture: Picture, width: int, height: int) -> npt.NDArray[np.
     """Shrink the box of a picture to averages over areas; uint8, (height, width, channels)."""
     left, top, right, bottom = picture.box
     pixels = picture.pixels[math.floor(top) : math.ceil(bottom), math.floor(left) : math.ceil(right)]
+    if pixels.shape[:2] == (height, width):
+        return pixels
     # With factors instead of a size, OpenCV averages over parts of pixels. It starts at a whole pixel, so a box that
     # starts within one, that of a reduced JPEG that was flipped, is taken from its end.
     backwards = (slice(None, None, -1 if top % 1 else 1), slice(None, None, -1 if left % 1 else 1))
