@@ -50,7 +50,10 @@ from shard_records import shard_records
 logger = logging.getLogger(__name__)
 
 # Steps whose log would be of a few rows, or repeats the page.
-NOT_SCANNED = {"bytes": 0, "sha256": "", "width": 0, "height": 0, "perceptual_hash": "", "problem": ""}
+NOT_SCANNED = {
+    **dict.fromkeys(("bytes", "width", "height", "peak_sample", "white_sample"), 0),
+    **dict.fromkeys(("sha256", "perceptual_hash", "problem"), ""),
+}
 QUIET = ("class_weights", "example_data", "make_folds", "shard_records")
 
 

@@ -21,7 +21,6 @@ from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, counted, listing
 from foldline.images.color_profiles import BROKEN
-from foldline.images.picture import Peak
 from foldline.io.settings import build
 from foldline.io.storage import is_url, join, listed_checksum
 from foldline.io.tables import INVENTORY, TEXT, write_table
@@ -32,9 +31,6 @@ from foldline.tfrecords.image_sources import ScannedSample, scan_sample
 from foldline.tfrecords.record_location import RecordLocation
 
 logger = logging.getLogger(__name__)
-
-# Share of white that the largest sample of a shard should reach.
-DARK = 0.3
 
 
 def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanConfig, threads: int) -> None:
@@ -72,7 +68,6 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     write_table(table, inventory, INVENTORY)
     problems = int((table["problem"] != "").sum())
     logger.info("%s %s: %s, %d with a problem", split, shard, counted(len(table), "image"), problems)
-    warn_of_dark_images([sample.peak for sample in scanned if sample.peak], f"{split} {shard}")
     log_oddities(scanned, f"{split} {shard}")
 
 
@@ -97,7 +92,7 @@ def scan(images: Sequence[Sequence[str]], config: ScanConfig, *, threads: int) -
 
 
 def inventory_table(
-    rows: Sequence[Row], paths: Sequence[str], cells: Sequence[Mapping[str, str | int]], config: ScanConfig
+    rows: Sequence[Row], paths: Sequence[str], cells: Sequence[Mapping[str, str | int | float]], config: ScanConfig
 ) -> pd.DataFrame:
     """The inventory of some rows: the columns of `tables.INVENTORY` and the metadata.
 
@@ -138,28 +133,6 @@ def log_oddities(scanned: Sequence[ScannedSample], where: str) -> None:
     for name, count in sorted(profiles.items()):
         level = logging.WARNING if name == BROKEN else logging.INFO
         logger.log(level, "%s: %s: %s", where, name, counted(count, "image"))
-
-
-def warn_of_dark_images(peaks: Sequence[Peak], where: str) -> None:
-    """Warn if the images of a shard that have more than 8 bits use a small part of the range: they come out dark.
-
-    Args:
-        peaks: of each sample with such images.
-        where: the split and the shard.
-    """
-    most = max(peaks, key=lambda peak: peak.value / peak.white, default=None)
-    if most is None or most.value >= DARK * most.white:
-        return
-    bits = max(1, int(most.value).bit_length())
-    logger.warning(
-        "%s: the largest sample of %s with more than 8 bits is %g, but %g is white, so they come out dark; set "
-        "dataset.intensity, to {bits: %d} if that is what the camera gives, or to {max: VALUE}",
-        where,
-        counted(len(peaks), "image"),
-        most.value,
-        most.white,
-        bits,
-    )
 
 
 def check_as_planned(

@@ -139,7 +139,7 @@ def write_inventory(folder: Path, work: Path, count: int, channels: Sequence[str
             if not (work / "images" / name_of_link).exists():
                 (work / "images" / name_of_link).symlink_to(file.resolve())
         size = sum(file.stat().st_size for file in files)
-        rows.append((name, "0", name, path, size, digests[files[0]], 0, 0, "", ""))
+        rows.append((name, "0", name, path, size, digests[files[0]], 0, 0, "", 0.0, 0.0, ""))
     table = work / f"inventory{count}.csv"
     write_table(pd.DataFrame(rows, columns=list(INVENTORY)), table, INVENTORY)
     return table

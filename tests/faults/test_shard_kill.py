@@ -36,7 +36,11 @@ def arguments(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "images").mkdir()
     data = saved(photograph(600, 800), "PNG")
     (tmp_path / "images" / "picture.png").write_bytes(data)
-    row = dict.fromkeys(INVENTORY, 0) | {"group": "g", "target": "1", "perceptual_hash": "", "problem": ""}
+    row = (
+        dict.fromkeys(INVENTORY, 0)
+        | {"peak_sample": 0.0, "white_sample": 0.0}
+        | {"group": "g", "target": "1", "perceptual_hash": "", "problem": ""}
+    )
     row |= {"path": "picture.png", "sha256": sha256_of_file(tmp_path / "images" / "picture.png")}
     rows = [row | {"id": f"s{number}"} for number in range(COUNT)]
     write_table(pd.DataFrame(rows), tmp_path / "inventory.parquet", INVENTORY)

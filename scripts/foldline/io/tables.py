@@ -36,6 +36,8 @@ INVENTORY = {
     "width": INTEGER,
     "height": INTEGER,
     "perceptual_hash": TEXT,
+    "peak_sample": REAL,
+    "white_sample": REAL,
     "problem": TEXT,
 }
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_split": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}

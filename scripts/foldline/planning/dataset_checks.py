@@ -19,7 +19,8 @@ from foldline.planning.word_checks import word_problems
 
 # Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
 RESERVED = (
-    *("id", "target", "group", "path", "bytes", "sha256", "width", "height", "perceptual_hash", "problem"),
+    *("id", "target", "group", "path", "bytes", "sha256", "width", "height", "perceptual_hash"),
+    *("peak_sample", "white_sample", "problem"),
     *("fold", "split", "row_weight"),
     *("image", "image_name", "patient_id"),
 )

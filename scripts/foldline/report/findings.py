@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from foldline.dataset.dark_images import dark_images
 from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores
@@ -45,6 +46,7 @@ def findings(run: Run) -> list[Finding]:
         _calibration(blend),
         _epochs(run),
         _external(run),
+        _dark_images(run),
         *_leaks(run.leaks),
     ]
     return [finding for finding in candidates if finding is not None]
@@ -171,6 +173,11 @@ def _external(run: Run) -> Finding | None:
         words = listing([f"{row['name']}: {row['words']}" for row in sets if row["left_out"]])
         text += f" {counted(left_out, 'row')} of external tables {'is' if left_out == 1 else 'are'} left out ({words})."
     return Finding(GOOD, text)
+
+
+def _dark_images(run: Run) -> Finding | None:
+    text = dark_images(run.inventory)
+    return Finding(WARNING, f"In the training images, {text}.") if text else None
 
 
 def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:

@@ -71,22 +71,21 @@ class ScannedSample:
 
     Attributes:
         cells: of the inventory: bytes (total) and sha256 (joint); width and height in pixels after EXIF orientation;
-            perceptual_hash; and problem, "" or why the first unusable image, named if there are several, cannot be
-            used. Cells that could not be determined are 0 or "".
+            perceptual_hash; peak_sample and white_sample of the image with more than 8 bits that comes nearest to
+            white, see `picture.Peak`, 0 if there is none; and problem, "" or why the first unusable image, named if
+            there are several, cannot be used. Cells that could not be determined are 0 or "".
         content: `channels.joint_digest` of what planning knows of the bytes of the images: their SHA-256, or the MD5
             that a bucket lists; "" if one could not be read.
         unreadable: which images cannot be read now, and why.
         oddities: what the files have that a decoder may warn of and that touches no pixel, in words.
         profiles: what became of ICC profiles, see `images.color_profiles`.
-        peak: of the image with more than 8 bits that comes nearest to white; None if there is none.
     """
 
-    cells: dict[str, str | int]
+    cells: dict[str, str | int | float]
     content: str
     unreadable: tuple[str, ...]
     oddities: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
-    peak: Peak | None = None
 
 
 def scan_sample(
@@ -112,21 +111,23 @@ def scan_sample(
             break
     complete = all(image.sha256 for image in scanned)
     pictures = [picture for image in scanned for picture in image.pictures]
-    cells: dict[str, str | int] = {
+    peaks = [picture.peak for picture in pictures if picture.peak]
+    peak = max(peaks, key=lambda peak: peak.value / peak.white, default=Peak(0.0, 0.0))
+    cells: dict[str, str | int | float] = {
         "bytes": sum(image.bytes for image in scanned),
         "sha256": joint_digest([image.sha256 for image in scanned]) if complete else "",
         "width": first.width,
         "height": first.height,
         "perceptual_hash": perceptual_hash(pictures) if complete and not problem else "",
+        "peak_sample": peak.value,
+        "white_sample": peak.white,
         "problem": problem,
     }
     unreadable = [f"{path}: {image.unreadable}" for path, image in zip(paths, scanned, strict=True) if image.unreadable]
     content = joint_digest([image.listed for image in scanned]) if complete else ""
     oddities = sorted({oddity for picture in pictures for oddity in picture.oddities})
-    peaks = [picture.peak for picture in pictures if picture.peak]
-    peak = max(peaks, key=lambda peak: peak.value / peak.white, default=None)
     profiles = tuple(sorted({picture.profile for picture in pictures if picture.profile}))
-    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities), profiles, peak)
+    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities), profiles)
 
 
 def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _ScannedImage:

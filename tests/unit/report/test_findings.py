@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pandas as pd
 import pytest
 from fixtures.report_run import column_scores, report_run, with_metrics
 from foldline.evaluation.results import ClassCounts
@@ -48,6 +49,16 @@ def test_a_pooled_score_below_the_folds_is_explained() -> None:
 def test_folds_without_auc_are_counted() -> None:
     text = summary(report_run(column_scores(0.9, folds=(0.8, None, 0.9))))
     assert "[warn] 1 of 3 folds has no AUC, because of rows with only one label." in text
+
+
+def test_dark_images_are_a_warning() -> None:
+    run = report_run(column_scores(0.9))
+    dark = pd.DataFrame({"peak_sample": [0.0, 4000.0, 3000.0], "white_sample": [0.0, 65535.0, 65535.0]})
+    assert (
+        "[warn] In the training images, the largest sample of 2 images with more than 8 bits is 4000, but 65535 is "
+        "white, so they come out dark; set dataset.intensity, to {bits: N} if"
+    ) in summary(replace(run, inventory=dark))
+    assert "dark" not in summary(run)
 
 
 def test_a_group_that_is_larger_than_a_fold_is_a_warning() -> None:

@@ -17,11 +17,12 @@ from foldline.tfrecords.image_sources import scan_sample
 KEY = ("id", "other_split", "other_id")
 
 
-def write_inventory(path: Path, rows: list[tuple[str, str, str, str]], **columns: list[str]) -> Path:
+def write_inventory(path: Path, rows: list[tuple[str, str, str, str]], **columns: list[str] | list[float]) -> Path:
     """Write rows of id, target, sha256 and last digits of the perceptual hash."""
     table = pd.DataFrame(rows, columns=["id", "target", "sha256", "perceptual_hash"])
     table["perceptual_hash"] = table["perceptual_hash"].str.zfill(64)
     table = table.assign(group=table["id"], path=table["id"] + ".png", bytes=1, width=1, height=1, problem="")
+    table = table.assign(peak_sample=0.0, white_sample=0.0)
     write_table(table.assign(**columns), path, INVENTORY)
     return path
 
@@ -186,3 +187,26 @@ def test_pictures_of_12_bits_have_the_duplicates_that_they_have_in_8_bits(tmp_pa
     assert groups[0] == groups[1]
     # Each picture with its copies, and no others.
     assert groups[0] == {name: {other for other in deep if other[:3] == name[:3]} for name in deep}
+
+
+@pytest.mark.parametrize(
+    ("peaks", "whites", "is_dark"),
+    [
+        ([4080.0, 3000.0], [65535.0, 65535.0], True),
+        ([4080.0, 20000.0], [65535.0, 65535.0], False),
+        ([4080.0, 4000.0], [65535.0, 4095.0], False),
+        ([0.0, 4080.0], [0.0, 65535.0], True),
+        ([0.0, 0.0], [0.0, 0.0], False),
+        ([0.1, 0.2], [1.0, 1.0], True),
+    ],
+)
+def test_one_warning_tells_that_the_images_of_a_split_come_out_dark(
+    peaks: list[float], whites: list[float], is_dark: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [("a", "0", "sha a", "0"), ("b", "1", "sha b", "ffff0000")]
+    train = write_inventory(tmp_path / "1.parquet", rows, peak_sample=peaks, white_sample=whites)
+    audit([train], tmp_path / "leaks.parquet")
+    assert ("train: the largest sample of" in caplog.text) == is_dark
+    assert caplog.text.count("WARNING") == is_dark
+    if is_dark and peaks == [4080.0, 3000.0]:
+        assert "2 images with more than 8 bits is 4080, but 65535 is white, so they come out dark" in caplog.text

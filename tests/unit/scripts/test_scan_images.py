@@ -85,6 +85,8 @@ def test_a_row_describes_its_image(root: Path) -> None:
         "width": 30,
         "height": 20,
         "perceptual_hash": perceptual_hash([Picture.whole(photograph(20, 30, seed=3))]),
+        "peak_sample": 0,
+        "white_sample": 0,
         "problem": "",
         "site": "",
     }
@@ -145,11 +147,14 @@ def test_twelve_bits_in_sixteen_are_hashed_like_eight(root: Path, caplog: pytest
     assert distances.max() <= 8
 
 
-def test_images_that_come_out_dark_are_warned_of(root: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_largest_sample_of_images_with_more_than_8_bits_is_in_the_inventory(root: Path) -> None:
     write_deep(root)
-    scan(root)
-    assert f"the largest sample of {len(NAMES)} images with more than 8 bits is" in caplog.text
-    assert "65535 is white, so they come out dark; set dataset.intensity, to {bits: 12} if" in caplog.text
+    (root / "pictures" / "s 3.png").write_bytes(saved(photograph(20, 30), "PNG"))
+    table = scan(root).set_index("id")
+    assert tuple(table.loc["s 3", ["peak_sample", "white_sample"]]) == (0, 0)
+    peak = 16 * int(photograph(20, 30, channels=1, seed=NAMES.index("s 5")).max())
+    assert tuple(table.loc["s 5", ["peak_sample", "white_sample"]]) == (peak, 65535)
+    assert scan(root, reading=ImageOptions(white=4095)).set_index("id").loc["s 5", "white_sample"] == 4095
 
 
 def test_samples_above_white_are_a_problem(root: Path) -> None:
