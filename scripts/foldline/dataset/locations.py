@@ -13,8 +13,8 @@ from foldline.dataset.raw_table import read_raw_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 
-# Column of a table with the location of the images: paths relative to the root of the data set, or FILE#OFFSET+LENGTH
-# of records, joined by `channels.PATH_SEPARATOR` if there are several.
+# Column of a table with the location of the images: paths relative to the root of the data set, FILE#OFFSET+LENGTH of
+# records, or FILE::KEY#OFFSET+LENGTH of images in HDF5 files, joined by `channels.PATH_SEPARATOR` if there are several.
 PATH = "path"
 
 

@@ -132,7 +132,7 @@ class DataIndexer:
 
     def _load_files(self) -> IndexTable | None:
         """What tells whether the index is valid; all other columns are read where they are needed."""
-        columns = ("path", *STATUS)
+        columns = ("path", "record_length", *STATUS)
         stored = IndexTable.load(self._path, columns)
         if stored is None and self._mirror and storage.is_file(self._mirror):
             with atomic_write(self._path) as handle:
@@ -167,7 +167,7 @@ class DataIndexer:
     def _stored_split(self, stored: IndexTable, name: str) -> SplitIndex:
         count = stored.header.rows[name]
         per_row = max(1, stored.header.images[name] // max(1, count))
-        sizes = array("q", stored.split(name).values("size"))
+        sizes = array("q", stored.split(name).image_sizes())
         if per_row > 1:
             sizes = array("q", (sum(sizes[first : first + per_row]) for first in range(0, len(sizes), per_row)))
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from foldline.io.files import atomic_write
+from foldline.io.hdf5_paths import file_of
 
 READERS = 8
 # Size in bytes, mtime in ns, ctime in ns, inode (its lower 63 bits).
@@ -20,10 +21,10 @@ Value = TypeVar("Value")
 
 
 def status_of(path: str | Path) -> Status | None:
-    """What tells that a file changed; None if it does not exist."""
+    """What tells that a file changed, or the HDF5 file of an image in one; None if it does not exist."""
     try:
         # A Path object for each of a million files costs more than the call.
-        stat = os.stat(path)  # noqa: PTH116
+        stat = os.stat(file_of(path))  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):
         return None
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino & (2**63 - 1)

@@ -5,6 +5,7 @@ from typing import Any
 
 from foldline.dataset.channels import CHANNEL
 from foldline.errors import listing
+from foldline.io.storage import is_url, join
 from foldline.planning.dataset_section import class_folder_pattern, image_patterns, is_made_table, record_patterns
 from foldline.planning.dataset_splits import TEST, TRAIN, key_of, splits_of, value_of
 from foldline.planning.image_patterns import CLASS, ID, WORD, ImagePattern
@@ -16,6 +17,7 @@ def image_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
         _source_problems(dataset),
         _record_pattern_problems(dataset),
         _pattern_problems(dataset),
+        _hdf5_problems(dataset),
         _channel_problems(dataset),
         _class_folder_problems(dataset),
         _ignore_problems(dataset),
@@ -86,6 +88,30 @@ def _listed_problems(pattern: ImagePattern, where: str) -> Iterator[str]:
         yield f"{where}, and {rows}; write {{id}} where the path has the id of the sample, such as test/{{id}}.*"
     for column in pattern.columns:
         yield f"{where} with {{{column}}}, but {rows}, and there are no columns; write * for any characters"
+
+
+def _hdf5_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """What cannot be said of images in an HDF5 file."""
+    for split in splits_of(dataset):
+        patterns = image_patterns(dataset, split)
+        for pattern in patterns:
+            if not pattern.is_in_hdf5:
+                continue
+            where = f"config: {images_key(dataset, split)} is {pattern.text!r}, in an HDF5 file"
+            if is_url(join(dataset["root"], pattern.text)):
+                yield f"{where} in a bucket, which cannot be read there; copy the file to a disk"
+            elif is_made_table(dataset, split):
+                yield (
+                    f"{where}, but its keys are not listed as rows; set {key_of(split, 'table')} to a table with the "
+                    "ids"
+                )
+            elif len(patterns) > 1:
+                yield (
+                    f"{where}, which cannot be one of several paths; write it alone, or set dataset.image_column to a "
+                    "column with the path of each image, such as a.hdf5::ISIC_1"
+                )
+            elif pattern.has_wildcards:
+                yield f"{where}, but with *; write file and key in full, such as train-image.hdf5::{{id}}"
 
 
 def _channel_problems(dataset: Mapping[str, Any]) -> Iterator[str]:

@@ -4,47 +4,27 @@ Images on a local disk are looked up by `stat`, and only new, changed or touched
 never read here: its listing has their checksums.
 """
 
-import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.io.files import read_file, sha256_of_file
-from foldline.io.system_errors import reason
+from foldline.io.hdf5_paths import Place, read_place, split_entry
 from foldline.planning.file_digests import FileDigests, Status, status_of
+from foldline.planning.hdf5_files import Hdf5Files
+from foldline.planning.image_content import ImageContent, content_of, image_problem, read_content
 from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
 
-if TYPE_CHECKING:
-    from foldline.images.options import ImageOptions
-
-# Columns of the data index that are known of an image file.
-KNOWN = ("path", *STATUS, "sha256", "format", "width", "height")
+# Columns of the data index that hold attributes of `ImageContent`, and all that are known of an image file.
+CONTENT = ("sha256", "format", "width", "height", "record_offset", "record_length")
+KNOWN = ("path", *STATUS, *CONTENT)
 # Problems that a message spells out.
 SHOWN = 3
-# The header of a larger file stays unknown here: it would be held in memory for it.
-MOST_HEADER_BYTES = 1 << 26
-
-
-class ImageContent(NamedTuple):
-    """What an image file holds.
-
-    Attributes:
-        checksum: hex SHA-256 of the file, or the checksum that a bucket tells.
-        format: see `images.headers.Header`; None if the header is unknown or cannot be used.
-        width: pixels, after EXIF orientation, or None.
-        height: pixels, after EXIF orientation, or None.
-    """
-
-    checksum: str
-    format: str | None = None
-    width: int | None = None
-    height: int | None = None
 
 
 @dataclass(frozen=True)
@@ -66,21 +46,30 @@ class ImageFacts:
         cls, paths: Sequence[str], contents: Sequence[ImageContent], sizes: Sequence[int], statuses: Sequence[Status]
     ) -> "ImageFacts":
         """Facts of files; `statuses` is empty for those in a bucket."""
-        checksums, formats, widths, heights = zip(*contents, strict=True) if contents else ((), (), (), ())
-        columns: dict[str, Sequence[Any]] = {"path": paths, "size": sizes}
-        columns |= {"sha256": checksums, "format": formats, "width": widths, "height": heights}
+        values = dict(zip(CONTENT, zip(*contents, strict=True) if contents else [()] * len(CONTENT), strict=True))
+        columns: dict[str, Sequence[Any]] = {"path": paths, "size": sizes, **values}
         if statuses:
             columns |= dict(zip(STATUS, zip(*statuses, strict=True), strict=True))
-        return cls(checksums, sizes, columns)
+        if any(values["record_length"]):
+            sizes = [content.length or size for content, size in zip(contents, sizes, strict=True)]
+        return cls(values["sha256"], sizes, columns)
 
     @property
     def without_header(self) -> list[int]:
         """Numbers of the images on a disk whose headers are unknown or cannot be used."""
         if STATUS[-1] not in self.columns:
             return []
-        formats = self.columns["format"]
-        values = formats if isinstance(formats, tuple) else formats.to_pylist()
-        return [number for number, value in enumerate(values) if value is None]
+        return [number for number, value in enumerate(self._values("format")) if value is None]
+
+    @cached_property
+    def places(self) -> Sequence[Place | None]:
+        """Where each image is in its HDF5 file, (n_images,); None for an image file."""
+        places = zip(self._values("record_offset"), self._values("record_length"), strict=True)
+        return [None if length is None else Place(offset, length) for offset, length in places]
+
+    def _values(self, name: str) -> Sequence[Any]:
+        values = self.columns[name]
+        return values if isinstance(values, tuple) else values.to_pylist()
 
 
 class ImageFiles(Protocol):
@@ -121,20 +110,27 @@ class LocalImages:
         self._stored = stored
         self.folders: dict[str, Status | None] = {}
         self._unchanged: set[str] = set()
+        self._hdf5 = Hdf5Files()
 
     def facts(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> ImageFacts:
         """See `ImageFiles.facts`."""
         unchanged = self._split_of(paths)
         if unchanged:
             return unchanged
+        try:
+            return self._facts(paths, row_of)
+        finally:
+            self._hdf5.close()
+
+    def _facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
         found = self.digests.of(paths)
         contents = [content for content in found if not isinstance(content, OSError)]
         if len(contents) < len(found):
             errors = {number: content for number, content in enumerate(found) if isinstance(content, OSError)}
-            problems = {number: _problem(paths[number], content) for number, content in errors.items()}
+            problems = {number: image_problem(paths[number], content) for number, content in errors.items()}
             for number in list(problems)[:SHOWN]:
                 if isinstance(errors[number], FileNotFoundError):
-                    problems[number] += _beside(paths[number])
+                    problems[number] += self._beside(paths[number])
             raise unusable(problems, row_of)
         statuses = list(map(self.digests.status, paths))
         return ImageFacts.of(paths, contents, [status[0] for status in statuses], statuses)
@@ -164,10 +160,10 @@ class LocalImages:
     def digests(self) -> FileDigests[ImageContent]:
         """The files that are known, those that `facts` read included."""
         if self._stored is None:
-            return FileDigests(read_content)
+            return FileDigests(self._read)
         images = self._stored.local_images()
-        contents = list(map(ImageContent, *map(images.values, ("sha256", "format", "width", "height"))))
-        return FileDigests(read_content, images.values("path"), images.statuses(), contents)
+        contents = list(map(ImageContent, *map(images.values, CONTENT)))
+        return FileDigests(self._read, images.values("path"), images.statuses(), contents)
 
     @property
     def changed(self) -> bool:
@@ -196,45 +192,25 @@ class LocalImages:
             if split.values("path") == paths and split.images_are_unchanged():
                 self._unchanged.add(name)
                 columns = {column: split.table[column] for column in KNOWN}
-                return ImageFacts(split.values("sha256"), split.values("size"), columns)
+                return ImageFacts(split.values("sha256"), split.image_sizes(), columns)
         return None
 
+    def _read(self, path: str) -> ImageContent:
+        entry = split_entry(path)
+        if entry is None:
+            return read_content(path)
+        place = self._hdf5.place(entry)
+        return content_of(read_place(entry.file, place))._replace(offset=place.offset, length=place.length)
 
-def read_content(path: str) -> ImageContent:
-    """Read an image file on a disk.
-
-    Raises:
-        OSError: it cannot be read.
-    """
-    # Imported here: a plan of files that are known already needs no Pillow, and starts faster.
-    from foldline.images.errors import UnusableImageError
-    from foldline.images.headers import read_header
-
-    if Path(path).stat().st_size > MOST_HEADER_BYTES:
-        return ImageContent(sha256_of_file(path))
-    data = read_file(path)
-    checksum = hashlib.sha256(data).hexdigest()
-    try:
-        header = read_header(data)
-    except UnusableImageError:
-        # The scan says what is wrong.
-        return ImageContent(checksum)
-    return ImageContent(checksum, header.format, header.width, header.height)
-
-
-def header_problem(path: str, options: "ImageOptions") -> str:
-    """Why the header of an image on a disk cannot be used; "" if it can, or if the file is too large to tell."""
-    from foldline.images.errors import UnusableImageError
-    from foldline.images.headers import read_header
-
-    try:
-        if Path(path).stat().st_size <= MOST_HEADER_BYTES:
-            read_header(read_file(path), options)
-    except UnusableImageError as error:
-        return f"image {path} cannot be used: {error}"
-    except OSError as error:
-        return _problem(path, error)
-    return ""
+    def _beside(self, path: str) -> str:
+        """What there is instead of an image that does not exist, as the end of a message."""
+        entry = split_entry(path)
+        if entry is None:
+            return _beside(path)
+        if not Path(entry.file).exists():
+            return f", because there is no file {entry.file}"
+        nearest = self._hdf5.nearest(entry)
+        return f"; the most similar key in the file is {nearest!r}" if nearest else ", and the file has no keys there"
 
 
 class BucketListings:
@@ -290,13 +266,6 @@ def _same_status(path: str, status: Status) -> bool:
         return status_of(path) == status
     except OSError:
         return False
-
-
-def _problem(path: str, error: OSError) -> str:
-    """What is wrong with an image that cannot be read."""
-    if isinstance(error, FileNotFoundError):
-        return f"image {path} does not exist"
-    return f"image {path} cannot be read: {reason(error)}"
 
 
 def _beside(path: str) -> str:

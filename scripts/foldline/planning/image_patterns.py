@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from foldline.dataset.channels import CHANNEL
+from foldline.io.hdf5_paths import split_entry
 from foldline.io.storage import is_url
 
 ID, CLASS = "{id}", "{class}"
@@ -81,9 +82,19 @@ class ImagePattern:
         return tuple(word for word in self.words if f"{{{word}}}" not in (ID, CHANNEL))
 
     @property
+    def is_in_hdf5(self) -> bool:
+        """Whether images are in an HDF5 file."""
+        return split_entry(self.text) is not None
+
+    @property
+    def has_wildcards(self) -> bool:
+        """Whether it leaves a part of the path open."""
+        return not WILDCARDS.keys().isdisjoint(self.parts)
+
+    @property
     def is_plain(self) -> bool:
-        """Whether the path follows from id and channel alone."""
-        return not self.columns and WILDCARDS.keys().isdisjoint(self.parts)
+        """Whether the location of the image follows from id and channel alone."""
+        return not self.columns and not self.has_wildcards and not self.is_in_hdf5
 
     @property
     def leaves_suffix_open(self) -> bool:

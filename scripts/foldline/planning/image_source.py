@@ -13,8 +13,10 @@ from foldline.dataset.sample_table import SampleTable, read_sample_table
 from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.images.options import ImageOptions
 from foldline.io import storage
+from foldline.io.hdf5_paths import located
 from foldline.planning.dataset_section import ImageTable, columns_of, reading_of
-from foldline.planning.image_facts import ImageFacts, ImageFiles, header_problem, unusable
+from foldline.planning.image_content import header_problem
+from foldline.planning.image_facts import ImageFacts, ImageFiles, unusable
 from foldline.planning.image_search import ImageSearch, has_channel, is_ignored, search_rows
 from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
@@ -51,6 +53,7 @@ class ImageSource:
         self._options = ImageOptions(**reading_of(dataset, split))
         self._ignored = dataset["ignore"]
         self._listed: dict[str, list[str]] | None = None
+        self._found: list[list[str]] | None = None
         columns = columns_of(dataset, split)
         if not files.table:
             self.table = self.locations = storage.join(made, f"{split}.csv")
@@ -84,6 +87,7 @@ class ImageSource:
                 return row_of(number // per_row)
 
             facts = self._checked_facts(paths, row_of_image)
+            self._write_locations(facts)
         if self._channels and self._files.is_plain:
             with problems.collected():
                 _check_channel_files(self._images, self._files, set(table.ids), self._channels, self._ignored)
@@ -145,7 +149,7 @@ class ImageSource:
             ) from error
 
     def _paths(self, row_of: Callable[[int], str]) -> list[str]:
-        """Paths or URLs of the images, those of a row together; writes the table of locations, if there is one."""
+        """Paths or URLs of the images, those of a row together."""
         table, root = self._read, self._files.root
         if self._files.is_plain:
             return self._files.paths(table.ids, self._channels)
@@ -154,14 +158,22 @@ class ImageSource:
         else:
             search = ImageSearch(self._files, self._images, ignored=self._ignored)
             columns = {name: table.raw.columns[name] for name in table.columns.of_paths}
-            found = search.paths(search_rows(columns, table.ids), self._channels, row_of=row_of)
-            write_locations(str(self.locations), table.ids, found)
+            found = self._found = search.paths(search_rows(columns, table.ids), self._channels, row_of=row_of)
         return [storage.join(root, path) for paths in found for path in paths]
+
+    def _write_locations(self, facts: ImageFacts) -> None:
+        """Write the table of locations, if images had to be searched."""
+        if self._found is None:
+            return
+        places = iter(facts.places)
+        locations = [[located(path, next(places)) for path in paths] for paths in self._found]
+        write_locations(str(self.locations), self._read.ids, locations)
 
     def _check_headers(self, facts: ImageFacts, paths: Sequence[str], row_of: Callable[[int], str]) -> None:
         """Refuse images on a disk whose headers cannot be used; the scan reports what only their pixels tell."""
         numbers = facts.without_header[:MOST_HEADERS]
-        problems = {number: header_problem(paths[number], self._options) for number in numbers}
+        places = facts.places if numbers else ()
+        problems = {number: header_problem(paths[number], places[number], self._options) for number in numbers}
         wrong = {number: text for number, text in problems.items() if text}
         if wrong:
             raise unusable(wrong, row_of)

@@ -28,11 +28,13 @@ SCHEMA = {
     # Of the row, and the channel of the image if samples have channels.
     "id": "string",
     "channel": "string",
-    # Path or URL of the image file or of the TFRecord file, and where the record is in it, in bytes.
+    # Path or URL of the image file or of the TFRecord file, or FILE::KEY in an HDF5 file, and where record or image are
+    # in the file, in bytes.
     "path": "string",
     "record_offset": "int64",
     "record_length": "int64",
-    # Of the image. Times and inode are those of a local image file, see `file_digests.Status`.
+    # Of the image. Times and inode are those of a local image file, see `file_digests.Status`. Of an image in an HDF5
+    # file, all four are those of the file.
     "size": "int64",
     "mtime_ns": "int64",
     "ctime_ns": "int64",
@@ -180,6 +182,13 @@ class IndexTable:
         """Values of a column."""
         values: list[Any] = self.table[name].to_pylist()
         return values
+
+    def image_sizes(self) -> list[int]:
+        """Size of each local image in bytes: its length in an HDF5 file, or the size of its file."""
+        import pyarrow.compute as pc
+
+        sizes: list[int] = pc.coalesce(self.table["record_length"], self.table["size"]).to_pylist()
+        return sizes
 
     def statuses(self) -> list[Status]:
         """What `stat` said of each local image file."""

@@ -13,12 +13,14 @@ from typing import Any
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.models.backbone_registry import BACKBONES, PACKAGE
+from foldline.planning.dataset_section import image_patterns
+from foldline.planning.dataset_splits import splits_of
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 # The versions for which the locked packages resolve; 3.11 is tested.
 OLDEST, NEWEST = (3, 11), (3, 13)
 # Imported only by steps that need them.
-OPTIONAL = {"elpv_dataset", "fsspec", "snakemake", "snakemake_interface_storage_plugins"}
+OPTIONAL = {"elpv_dataset", "fsspec", "h5py", "snakemake", "snakemake_interface_storage_plugins"}
 # Names on the package index that differ from the module.
 DISTRIBUTIONS = {
     "PIL": "pillow",
@@ -67,7 +69,7 @@ def check_packages(config: Mapping[str, Any]) -> None:
 
 
 def reader_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    """A line if Snakemake's own process lacks packages that read images, ready-made records or URLs.
+    """A line if Snakemake's own process lacks packages that read images, HDF5 files, ready-made records or URLs.
 
     Args:
         dataset: the `dataset` section of the completed configuration.
@@ -76,6 +78,8 @@ def reader_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     modules = {"pyarrow", "PIL"} | _modules_of_data(dataset)
     if any(dataset[f"{split}_records"] for split in ("train", "test")):
         modules.add("google_crc32c")
+    if any(pattern.is_in_hdf5 for split in splits_of(dataset) for pattern in image_patterns(dataset, split)):
+        modules.add("h5py")
     if missing := _missing(modules):
         yield str(_missing_packages(missing))
 

@@ -14,6 +14,7 @@ from typing import IO
 
 from foldline.errors import FoldlineError
 from foldline.io import storage
+from foldline.io.hdf5_paths import split_entry
 from foldline.io.system_errors import system_error
 from foldline.tfrecords.record_files import HEADER_BYTES, Readable, checksum, frame, framed_records
 from foldline.tfrecords.record_location import RecordLocation
@@ -130,7 +131,7 @@ def readable_records(paths: Sequence[Sequence[str]]) -> Iterator[list[tuple[str,
     wanted: dict[str, set[RecordLocation]] = {}
     for path in (path for of_sample in paths for path in of_sample):
         location = RecordLocation.parse(path)
-        if location is not None:
+        if location is not None and split_entry(location.file) is None:
             wanted.setdefault(location.file, set()).add(location)
     files = sorted(wanted)
     with ThreadPoolExecutor(READERS) as pool:

@@ -1,6 +1,7 @@
 """The images of one sample, as worker processes read them: scanned for the inventory, or resized for a record.
 
-The path of an image is the path or URL of its file, or FILE#OFFSET+LENGTH for a ready-made record.
+The path of an image is the path or URL of its file, FILE#OFFSET+LENGTH for a ready-made record, or
+FILE::KEY#OFFSET+LENGTH for an image in an HDF5 file.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from foldline.images.picture import Peak, Picture
 from foldline.images.planes import decode_planes
 from foldline.images.resizing import encode_jpeg, record_image, resize_to_square
 from foldline.io.files import sha256_of_file
+from foldline.io.hdf5_paths import Place, read_place, split_entry
 from foldline.io.storage import is_url, md5_as_listed, read
 from foldline.io.system_errors import reason
 from foldline.tfrecords.record_location import RecordLocation, read_image
@@ -233,4 +235,8 @@ def too_large(path: str, reading: ImageOptions) -> str:
 
 def _read(path: str, image_feature: str) -> bytes:
     location = RecordLocation.parse(path)
-    return read(path) if location is None else read_image(location, image_feature)
+    if location is None:
+        return read(path)
+    if entry := split_entry(location.file):
+        return read_place(entry.file, Place(location.offset, location.length))
+    return read_image(location, image_feature)

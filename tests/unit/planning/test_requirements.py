@@ -50,6 +50,7 @@ def test_all_missing_packages_are_reported_together(monkeypatch: pytest.MonkeyPa
     ("changes", "absent", "names"),
     [
         ({"dataset__train_images": None, "dataset__train_records": ["a*.tfrec"]}, {"google_crc32c"}, "google-crc32c"),
+        ({"dataset__train_images": "a.hdf5::{id}"}, {"h5py"}, "h5py"),
         ({"dataset__root": "gs://bucket/data"}, {"fsspec", "gcsfs"}, "fsspec, gcsfs"),
         ({"dataset__root": "memory://data"}, {"fsspec"}, "fsspec"),
         (

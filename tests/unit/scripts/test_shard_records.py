@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from fixtures.hdf5 import write_hdf5
 from fixtures.pictures import photograph, saved
 from fixtures.scans import planned_digest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import id_hash, shard_index, shard_name
+from foldline.dataset.locations import write_locations
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError
 from foldline.images.decoding import decode
@@ -341,6 +343,48 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
     (tmp_path / "1-7.tfrec").write_bytes(data)
     with pytest.raises(FoldlineError, match=r"1-7\.tfrec#12\+\d+: image of id ISIC_0001 cannot be used: damaged: "):
         ready.shard()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_images_in_an_hdf5_file_give_the_shard_of_files(root: Path, threads: int) -> None:
+    images = {name: (root / f"{name}.jpg").read_bytes() for name in NAMES}
+    content = write_hdf5(root / "all.h5", images).read_bytes()
+    paths = {
+        "files": {name: f"{name}.jpg" for name in NAMES},
+        "entries": {name: f"all.h5::{name}#{content.index(data)}+{len(data)}" for name, data in images.items()},
+    }
+    rows = [f"{name},{number % 2},p{number // 2},arm" for number, name in enumerate(NAMES)]
+    (root / "train.csv").write_text("\n".join(["name,sick,patient,site", *rows]))
+    columns = {"id_column": "name", "target_column": "sick", "group_column": "patient", "metadata_columns": ("site",)}
+    config = ScanConfig(
+        root=str(root),
+        table=str(root / "train.csv"),
+        images="{id}.jpg",
+        channels=(),
+        image_feature="image",
+        labels=None,
+        digest="",
+        **columns,
+    )
+    config = replace(config, images=None, digest=planned_digest(config, ONE))
+    tables, inventory = {}, root / "inventory0.parquet"
+    for kind, path_of in paths.items():
+        locations = str(root / f"{kind}.csv")
+        write_locations(locations, [*path_of], [[path] for path in path_of.values()])
+        scanned = replace(config, locations=locations)
+        scan_images(inventory=inventory, split="train", shard=ONE, config=scanned, threads=threads)
+        tables[kind] = read_table(inventory, INVENTORY)
+        assert dict(zip(tables[kind]["id"], tables[kind]["path"], strict=True)) == path_of
+        write_table(tables[kind].iloc[:0], root / "inventory1.parquet", INVENTORY)
+        shard(root, kind, threads=threads, images=None, locations=locations)
+    pd.testing.assert_frame_equal(*(table.drop(columns="path") for table in tables.values()))
+    assert len(records_in(root / "entries.tfrec")) == len(NAMES)
+    assert (root / "entries.tfrec").read_bytes() == (root / "files.tfrec").read_bytes()
+    changed = bytearray(content)
+    changed[content.index(images["s3"]) + 300] ^= 1
+    (root / "all.h5").write_bytes(changed)
+    with pytest.raises(FoldlineError, match=r"all\.h5::s3#\d+\+\d+: image of id s3 has changed since it was scanned"):
+        shard(root, threads=threads, images=None, locations=locations)
 
 
 def test_a_changed_record_is_refused(tmp_path: Path) -> None:

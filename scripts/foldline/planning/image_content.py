@@ -1,0 +1,91 @@
+"""The content of one image on a disk: its checksum, its header, and what is wrong with it."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from foldline.io.files import read_file, sha256_of_file
+from foldline.io.hdf5_paths import Place, file_of, read_place
+from foldline.io.system_errors import reason
+
+if TYPE_CHECKING:
+    from foldline.images.options import ImageOptions
+
+# The header of a larger file stays unknown here: it would be held in memory for it.
+MOST_HEADER_BYTES = 1 << 26
+
+
+class ImageContent(NamedTuple):
+    """What an image file holds.
+
+    Attributes:
+        checksum: hex SHA-256 of the file, or the checksum that a bucket tells.
+        format: see `images.headers.Header`; None if the header is unknown or cannot be used.
+        width: pixels, after EXIF orientation, or None.
+        height: pixels, after EXIF orientation, or None.
+        offset: where the image is in an HDF5 file, in bytes; None for an image file.
+        length: size of an image in an HDF5 file in bytes, or None.
+    """
+
+    checksum: str
+    format: str | None = None
+    width: int | None = None
+    height: int | None = None
+    offset: int | None = None
+    length: int | None = None
+
+
+def read_content(path: str) -> ImageContent:
+    """Read an image file on a disk.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if Path(path).stat().st_size > MOST_HEADER_BYTES:
+        return ImageContent(sha256_of_file(path))
+    return content_of(read_file(path))
+
+
+def content_of(data: bytes) -> ImageContent:
+    """The content of the bytes of an image."""
+    # Imported here: a plan of files that are known already needs no Pillow, and starts faster.
+    from foldline.images.errors import UnusableImageError
+    from foldline.images.headers import read_header
+
+    checksum = hashlib.sha256(data).hexdigest()
+    try:
+        header = read_header(data)
+    except UnusableImageError:
+        # The scan says what is wrong.
+        return ImageContent(checksum)
+    return ImageContent(checksum, header.format, header.width, header.height)
+
+
+def header_problem(path: str, place: Place | None, options: "ImageOptions") -> str:
+    """Why the header of an image on a disk cannot be used; "" if it can, or if the file is too large to tell.
+
+    Args:
+        path: path of the image.
+        place: where it is in an HDF5 file; None for an image file.
+        options: how to read it.
+    """
+    from foldline.images.errors import UnusableImageError
+    from foldline.images.headers import read_header
+
+    try:
+        if place:
+            read_header(read_place(str(file_of(path)), place), options)
+        elif Path(path).stat().st_size <= MOST_HEADER_BYTES:
+            read_header(read_file(path), options)
+    except UnusableImageError as error:
+        return f"image {path} cannot be used: {error}"
+    except OSError as error:
+        return image_problem(path, error)
+    return ""
+
+
+def image_problem(path: str, error: OSError) -> str:
+    """What is wrong with an image that cannot be read."""
+    if isinstance(error, FileNotFoundError):
+        return f"image {path} does not exist"
+    return f"image {path} cannot be read: {reason(error)}"
