@@ -140,6 +140,20 @@ def test_a_check_works_beside_a_run(project: Project) -> None:
     assert {name for name in after if after[name] != before.get(name)} <= LEFT
 
 
+def test_a_measurement_leaves_a_log_alone(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs again whenever it is requested."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    project.snakemake("-n")
+    before = tree(project.folder)
+    for _ in range(2):
+        printed = project.snakemake("measure").stderr
+        assert "measured 60 of 60 training images" in printed
+        assert "nothing to set: no training image has more than 8 bits" in printed
+    after = tree(project.folder)
+    assert {name for name in after if after[name] != before.get(name)} == {"logs/measure.log"}
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_check_leaves_results_alone(finished_project: Project) -> None:
     before = tree(finished_project.folder)
     printed = finished_project.snakemake("check").stderr

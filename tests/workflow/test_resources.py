@@ -12,7 +12,7 @@ from fixtures.project import REPOSITORY, Project, with_environment
 
 NAMED = ("threads", "mem_mb", "runtime", "disk_mb")
 ON_CHIPS = {"check", "train_fold", "predict_oof", "predict_test"}
-TARGETS = ["all", "check", "results/export/ensemble/saved_model.pb", "results/export/a/fold0/saved_model.pb"]
+TARGETS = ["all", "check", "measure", "results/export/ensemble/saved_model.pb", "results/export/a/fold0/saved_model.pb"]
 PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profiles/*/config.yaml"))
 
 
@@ -35,7 +35,7 @@ def rules_of(repository: Path) -> dict[str, str]:
 
 def test_every_rule_names_its_resources(repository: Path) -> None:
     rules = rules_of(repository)
-    assert len(rules) == 17
+    assert len(rules) == 18
     for name, text in rules.items():
         assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
         assert re.search(r"^ +mem_mb=mem_mb_(per_attempt|for_batches|for_largest_batch)\(", text, re.MULTILINE), name

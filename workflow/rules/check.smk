@@ -1,5 +1,5 @@
-# Before a run, on request only: a few rows through all steps. It has no inputs and no outputs, so that it runs whenever it
-# is requested and makes nothing stale.
+# Before a run, on request only: a few rows through all steps, and the samples of all training images. These rules have no
+# inputs and no outputs, so that they run whenever they are requested and make nothing stale.
 
 
 rule check:
@@ -21,3 +21,22 @@ rule check:
         "Try a few rows in all steps, estimate time and disk, and write check.html."
     script:
         "../../scripts/check.py"
+
+
+rule measure:
+    log:
+        "logs/measure.log",
+    conda:
+        "../../envs/data.yaml"
+    threads: 2
+    resources:
+        # Each of two workers holds one image at a time, and its counted values.
+        mem_mb=mem_mb_per_attempt(IMAGES_MB + 1000),
+        runtime=240,
+        disk_mb=1000,
+    params:
+        settings=lambda wildcards: measure_settings(RUN.plan, pinned=PINNED_TABLE),
+    message:
+        "Measure the samples of all training images, and say what dataset.intensity should be."
+    script:
+        "../../scripts/measure.py"

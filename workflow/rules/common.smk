@@ -44,7 +44,7 @@ try:
     from foldline.images.options import memory_mb
     from foldline.io.system_errors import explained
     from foldline.planning.all_problems import all_problems
-    from foldline.planning.check_settings import check_settings
+    from foldline.planning.check_settings import check_settings, measure_settings
     from foldline.planning.config_files import check_file
     from foldline.planning.config_reader import ConfigError, ConfigSource, read_config
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
@@ -275,10 +275,12 @@ def job_files(job):
 def start_run():
     """Keep other runs out of this working directory, and put the plan where all jobs can read it.
 
-    A run that executes jobs calls this; a dry run does not. A check alone leaves everything as a dry run does.
+    A run that executes jobs calls this; a dry run does not. A check or a measurement alone leaves everything as a dry
+    run does.
     """
-    only_check = {job.rule for job in workflow.dag.needrun_jobs()} == {rules.check.rule}
-    models = set(MODELS) if only_check else models_to_train()
+    requested = {job.rule for job in workflow.dag.needrun_jobs()}
+    only_check = bool(requested) and requested <= {rules.check.rule, rules.measure.rule}
+    models = set(MODELS) if only_check and rules.check.rule in requested else models_to_train()
     try:
         if jobs_use_this_python():
             requirements.check_packages(config)

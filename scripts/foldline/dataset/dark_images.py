@@ -26,6 +26,5 @@ def dark_images(inventory: pd.DataFrame) -> str:
         return ""
     return (
         f"the largest sample of {counted(len(deep), 'image')} with more than 8 bits is {peak:g}, but {white:g} is "
-        "white, so they come out dark; set dataset.intensity, to {bits: N} if that is what the camera gives, or to "
-        "{max: VALUE}"
+        "white, so they come out dark; set dataset.intensity to what snakemake --cores 2 measure says"
     )

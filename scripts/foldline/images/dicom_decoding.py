@@ -41,21 +41,43 @@ def decode_dicom(picture: DicomPicture, options: ImageOptions) -> Picture:
     Raises:
         UnusableImageError: the picture is damaged, or its parts contradict each other.
     """
+    stored = _masked(picture)
+    if picture.samples == 3:
+        return Picture.whole(_rgb(stored, picture))
+    if picture.photometric == PALETTE:
+        return Picture.whole(_colors(stored[:, :, 0], picture))
+    table, peak = _gray_table(picture, stored, options)
+    return Picture.whole(table[stored], peak=peak)
+
+
+def has_window(picture: DicomPicture, options: ImageOptions) -> bool:
+    """Whether a gray picture is shown in a window, or by a table, and not in the range of its bits."""
+    in_file = options.file_window and (picture.voi is not None or picture.window is not None)
+    return options.window is not None or in_file
+
+
+def rescaled_samples(picture: DicomPicture) -> tuple[Samples, float]:
+    """The values of a gray picture, (height, width, 1), float64, and the largest that its bits can have.
+
+    Raises:
+        UnusableImageError: the picture is damaged, or its parts contradict each other.
+    """
+    values = _rescaled(picture)
+    return values[_masked(picture)], float(values.max())
+
+
+def _masked(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
+    """Samples as stored, of gray ones the bits that count; (height, width, samples)."""
     try:
         stored = _stored(picture)
     except UnusableImageError:
         raise
     except Exception as error:  # An exception class of its own for each codec.
         raise damaged(error) from error
-    if picture.samples == 3:
-        return Picture.whole(_rgb(stored, picture))
     # Bits above and below those that count may hold overlays.
-    if picture.stored < 8 * stored.dtype.itemsize:
+    if picture.samples == 1 and picture.stored < 8 * stored.dtype.itemsize:
         stored = (stored >> picture.shift) & (2**picture.stored - 1)
-    if picture.photometric == PALETTE:
-        return Picture.whole(_colors(stored[:, :, 0], picture))
-    table, peak = _gray_table(picture, stored, options)
-    return Picture.whole(table[stored], peak=peak)
+    return stored
 
 
 def _stored(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
@@ -182,17 +204,21 @@ def _colors(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture) -> n
     return out
 
 
-def _gray_table(
-    picture: DicomPicture, stored: npt.NDArray[np.unsignedinteger], options: ImageOptions
-) -> tuple[npt.NDArray[np.uint8], Peak | None]:
-    """Gray by the stored sample, and how much of the range the picture uses if it has no window."""
+def _rescaled(picture: DicomPicture) -> npt.NDArray[np.float64]:
+    """Values by the stored sample, after rescale slope and intercept, or the table of the modality."""
     values = np.arange(2**picture.stored, dtype=np.float64)
     if picture.signed:
         values[2 ** (picture.stored - 1) :] -= 2**picture.stored
     if picture.modality:
-        values = _looked_up(picture.modality, values)
-    else:
-        values = values * picture.rescale[0] + picture.rescale[1]
+        return _looked_up(picture.modality, values)
+    return values * picture.rescale[0] + picture.rescale[1]
+
+
+def _gray_table(
+    picture: DicomPicture, stored: npt.NDArray[np.unsignedinteger], options: ImageOptions
+) -> tuple[npt.NDArray[np.uint8], Peak | None]:
+    """Gray by the stored sample, and how much of the range the picture uses if it has no window."""
+    values = _rescaled(picture)
     peak = None
     if options.window is not None:
         gray = _windowed(values, *options.window, "LINEAR")

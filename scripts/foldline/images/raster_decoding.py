@@ -54,6 +54,15 @@ def decode_raster(data: bytes, raster: Raster, options: ImageOptions) -> Picture
     Raises:
         UnusableImageError: the file is damaged.
     """
+    return picture_of(raster_samples(data, raster), raster.bits, options, raster.white)
+
+
+def raster_samples(data: bytes, raster: Raster) -> Samples:
+    """The samples of a file as stored, (height, width, 1 to 4); the last of 2 or 4 is alpha.
+
+    Raises:
+        UnusableImageError: the file is damaged.
+    """
     own = OWN.get(raster.format)
     samples = own(data, raster) if own else decoded(CODECS[raster.format], data)
     if samples.shape[:2] != (raster.height, raster.width) or samples.shape[2] not in raster.channels:
@@ -63,7 +72,7 @@ def decode_raster(data: bytes, raster: Raster, options: ImageOptions) -> Picture
         )
     if samples.dtype != (np.uint8 if raster.bits <= 8 else np.uint16) and raster.format not in OWN:
         raise UnusableImageError(f"damaged: the samples have not {raster.bits} bits, as its header says")
-    return picture_of(samples, raster.bits, options, raster.white)
+    return samples
 
 
 def decoded(decoder: Callable[[bytes], npt.NDArray[np.generic]], data: bytes) -> Samples:

@@ -1,4 +1,4 @@
-"""Settings of the check: those of the jobs that it tries on a few rows (`check.plan.CheckPlan`), from the plan."""
+"""Settings of what runs before a run, on request: those of the jobs whose rows or images it reads, from the plan."""
 
 from collections import Counter
 from pathlib import Path
@@ -42,3 +42,9 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         "jobs": dict(Counter(rule for rule, _ in plan.job_names() if rule not in ON_REQUEST)),
         **({"example": plan.arguments_of("example_data")[0][1]["example"], "pinned": str(pinned)} if pinned else {}),
     }
+
+
+def measure_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]:
+    """Fields of `check.intensity.MeasurePlan`; the arguments are those of `check_settings`."""
+    settings = check_settings(plan, pinned=pinned)
+    return {"scan": settings["scans"]["train"], **{key: settings[key] for key in ("example", "pinned") if pinned}}

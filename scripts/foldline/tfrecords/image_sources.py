@@ -140,7 +140,7 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
             image.bytes, image.sha256 = Path(path).stat().st_size, sha256_of_file(path)
             image.listed, image.problem = image.sha256, problem
             return image
-        data = _read(path, image_feature)
+        data = read_image_bytes(path, image_feature)
         image.bytes, image.sha256 = len(data), hashlib.sha256(data).hexdigest()
         image.listed = md5_as_listed(data) if location is None and is_url(path) else image.sha256
         header = read_header(data, reading)
@@ -189,7 +189,7 @@ def record_images(
     images, resized = [], []
     for path in source.paths:
         with _named_errors(path, source.id):
-            images.append(_read(path, image_feature))
+            images.append(read_image_bytes(path, image_feature))
     digest = joint_digest([hashlib.sha256(data).hexdigest() for data in images])
     if digest != source.sha256:
         raise FoldlineError(
@@ -233,7 +233,12 @@ def too_large(path: str, reading: ImageOptions) -> str:
     return f"a file of {size / 1e6:,.0f} MB; dataset.max_megapixels allows {reading.max_bytes / 1e6:,.0f} MB"
 
 
-def _read(path: str, image_feature: str) -> bytes:
+def read_image_bytes(path: str, image_feature: str) -> bytes:
+    """The bytes of an image file, or of the image of a ready-made record.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     location = RecordLocation.parse(path)
     if location is None:
         return read(path)

@@ -56,7 +56,7 @@ def test_dark_images_are_a_warning() -> None:
     dark = pd.DataFrame({"peak_sample": [0.0, 4000.0, 3000.0], "white_sample": [0.0, 65535.0, 65535.0]})
     assert (
         "[warn] In the training images, the largest sample of 2 images with more than 8 bits is 4000, but 65535 is "
-        "white, so they come out dark; set dataset.intensity, to {bits: N} if"
+        "white, so they come out dark; set dataset.intensity to what snakemake --cores 2 measure says."
     ) in summary(replace(run, inventory=dark))
     assert "dark" not in summary(run)
 
