@@ -148,7 +148,11 @@ def test_a_channel_that_changed_after_the_scan_is_refused(root: Path) -> None:
     ("changes", "model", "words"),
     [
         ({"channels": ["red", "target"]}, {}, "dataset.channels has 'target', the name of"),
-        ({"train_images": "train/{id}.png"}, {}, r"dataset.train_images is .*, without \{channel\}"),
+        (
+            {"train_images": ["train/{id}_{channel}.png", "train/{id}.tif"]},
+            {},
+            r"dataset.train_images has .*, with \{channel\}, and 'train/\{id\}.tif', without it; write \{channel\} in all",
+        ),
         ({"channels": []}, {}, r"dataset.train_images is .*, with \{channel\}, but dataset.channels is empty"),
         (
             {},
