@@ -48,6 +48,12 @@ class ImageOptions:
         """Largest file."""
         return FILE_BYTES_PER_PIXEL * self.max_megapixels * 1e6
 
+    def size_problem(self, size: int) -> str:
+        """What to say of a file of some bytes that is too large to be read; "" if it is not."""
+        if size <= self.max_bytes:
+            return ""
+        return f"a file of {size / 1e6:,.0f} MB; dataset.max_megapixels allows {self.max_bytes / 1e6:,.0f} MB"
+
     @classmethod
     def settings(cls, dataset: Mapping[str, Any]) -> dict[str, Any]:
         """The fields, from the section `dataset` of a completed configuration."""

@@ -170,11 +170,15 @@ class ImageSource:
         write_locations(str(self.locations), self._read.ids, locations)
 
     def _check_headers(self, facts: ImageFacts, paths: Sequence[str], row_of: Callable[[int], str]) -> None:
-        """Refuse images on a disk whose headers cannot be used; the scan reports what only their pixels tell."""
-        numbers = facts.without_header[:MOST_HEADERS]
+        """Refuse files that are too large, also in a bucket, which the scan would read whole, and unusable headers."""
+        wrong: dict[int, str] = {}
+        if max(facts.sizes, default=0) > self._options.max_bytes:
+            large = {number: self._options.size_problem(size) for number, size in enumerate(facts.sizes)}
+            wrong = {number: f"image {paths[number]} cannot be used: {text}" for number, text in large.items() if text}
+        numbers = [number for number in facts.without_header[:MOST_HEADERS] if number not in wrong]
         places = facts.places if numbers else ()
         problems = {number: header_problem(paths[number], places[number], self._options) for number in numbers}
-        wrong = {number: text for number, text in problems.items() if text}
+        wrong |= {number: text for number, text in problems.items() if text}
         if wrong:
             raise unusable(wrong, row_of)
 

@@ -226,11 +226,8 @@ def _name(path: str) -> str:
 
 
 def too_large(path: str, reading: ImageOptions) -> str:
-    """What to say of a file on a disk that is too large to be read; "" if it is not."""
-    size = 0 if is_url(path) else Path(path).stat().st_size
-    if size <= reading.max_bytes:
-        return ""
-    return f"a file of {size / 1e6:,.0f} MB; dataset.max_megapixels allows {reading.max_bytes / 1e6:,.0f} MB"
+    """What to say of a file on a disk that is too large to be read; planning says it of one in a bucket."""
+    return "" if is_url(path) else reading.size_problem(Path(path).stat().st_size)
 
 
 def read_image_bytes(path: str, image_feature: str) -> bytes:

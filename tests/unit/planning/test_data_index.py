@@ -17,6 +17,7 @@ from fixtures.project import REPOSITORY
 from fixtures.tfrecords import examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.errors import FoldlineError
+from foldline.io.storage import ObjectInfo
 from foldline.planning import data_index as module
 from foldline.planning import image_facts
 from foldline.planning.configuration import complete, read_schema
@@ -273,6 +274,39 @@ def test_unusable_headers_of_all_splits_are_reported_before_any_job(config: dict
     rows = pq.read_table(tmp_path / FILE).to_pylist()
     (row,) = (row for row in rows if row["path"].endswith("s003.png"))
     assert (row["sha256"], row["width"]) == (hashlib.sha256(b"no image").hexdigest(), None)
+
+
+def test_files_beyond_the_limit_are_reported_before_any_job(config: dict[str, Any], tmp_path: Path) -> None:
+    config["dataset"]["max_megapixels"] = 0.01
+    index(config, tmp_path)
+    path = tmp_path / "data" / "images" / "s003.png"
+    path.write_bytes(path.read_bytes() + bytes(80_000))
+    with pytest.raises(
+        FoldlineError, match=r"train\.csv, line 5.*s003\.png cannot be used: a file of 0 MB; dataset\.max"
+    ):
+        index(config, tmp_path)
+
+
+def test_objects_beyond_the_limit_are_reported_from_the_listing(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No byte of them is read, now or in the scan."""
+
+    def listed(folder: str) -> dict[str, ObjectInfo]:
+        sizes = {f"{folder}/{path.name}": path.stat().st_size for path in (tmp_path / "data" / "images").iterdir()}
+        sizes[f"{folder}/s003.png"] = large
+        return {url: ObjectInfo(size, f"md5Hash:{size}", 1) for url, size in sizes.items()}
+
+    monkeypatch.setattr(image_facts.storage, "list_objects", listed)
+    config["dataset"] |= {"train_images": "gs://bucket/images/{id}.png", "test_images": "gs://bucket/images/{id}.png"}
+    config["dataset"]["external"] = None
+    large = 1_200_000_001
+    with pytest.raises(
+        FoldlineError, match=r"line 5.*s003\.png cannot be used: a file of 1,200 MB; .* allows 1,200 MB"
+    ):
+        index(config, tmp_path)
+    large -= 1
+    assert index(config, tmp_path)["splits"]["train"][0]
 
 
 def test_an_image_with_a_page_of_its_own_is_read_as_the_configuration_says(
