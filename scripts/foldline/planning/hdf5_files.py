@@ -100,8 +100,9 @@ def _open(path: str) -> Any:
         return OSError(errno.EINVAL, problem, path)
     try:
         return h5py.File(path, "r", locking="best-effort")
+    except BlockingIOError:
+        return OSError(errno.EINVAL, "another program writes the file; wait for its end", path)
     except OSError as error:
-        # Of a file that another process writes, or of one that is damaged.
         return OSError(errno.EINVAL, f"HDF5 cannot open the file ({_words(error)}); copy it again", path)
 
 
@@ -129,5 +130,6 @@ def _problem(dataset: Any) -> str:
 
 def _words(error: Exception) -> str:
     """What HDF5 says, without its usual start."""
-    text = " ".join(str(error.args[0] if error.args else error).split())
-    return text.rpartition("(")[2].rstrip(")'\"") if "(" in text else text
+    text = " ".join(str(error.args[-1] if error.args else error).split())
+    start, _, cause = text.partition(" (")
+    return cause.removesuffix(")") or start

@@ -1,5 +1,6 @@
 """Images in HDF5 files are found, known again while the file stays, and refused by what they are."""
 
+import fcntl
 import os
 import re
 import sys
@@ -273,7 +274,10 @@ def test_a_damaged_file_is_one_line(dataset: dict[str, Any], damage: str) -> Non
     path = Path(dataset["root"]) / "images.hdf5"
     data = path.read_bytes()
     start = data.index(b"TREE")
-    words = {"groups": "the HDF5 file is damaged", "folder": "a folder, not a file"}.get(damage, "HDF5 cannot open the")
+    words = {
+        "groups": r"the HDF5 file is damaged \([A-Za-z -]+\); copy it again",
+        "folder": "a folder, not a file",
+    }.get(damage, r"HDF5 cannot open the file \([^()]+\); copy it again")
     damaged = {"truncated": data[: len(data) // 2], "replaced": b"<html>", "empty": b""}
     path.write_bytes(damaged.get(damage, data[:start] + bytes(400) + data[start + 400 :]))
     if damage == "folder":
@@ -281,6 +285,14 @@ def test_a_damaged_file_is_one_line(dataset: dict[str, Any], damage: str) -> Non
         path.mkdir()
     with pytest.raises(FoldlineError, match=rf"line 2: id 's000': image .*images\.hdf5::s000 cannot be read: {words}"):
         read({**dataset, "test_images": "images/{id}.png"})
+
+
+def test_a_file_that_another_program_writes_is_named(dataset: dict[str, Any]) -> None:
+    with (Path(dataset["root"]) / "images.hdf5").open("rb") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(FoldlineError, match=r"::s000 cannot be read: another program writes the file; wait for"):
+            read(dataset)
+    assert len(read(dataset).splits) == 2
 
 
 def test_a_file_that_ends_within_an_image_is_refused(dataset: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
