@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from foldline.dataset.label_arrays import label_array, share_array
+from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.blending import detect_rule
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.oof import BLEND, Oof, read_oof
-from foldline.evaluation.results import ClassCounts, ColumnScores
+from foldline.evaluation.results import ClassCounts, ColumnScores, definitions
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import write_json
 from foldline.io.settings import build
@@ -69,10 +70,12 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
             "confidence": config.confidence,
             "bootstrap_draws": config.bootstrap_draws,
             "seed": config.seed,
-            "threshold": config.threshold,
+            "threshold": None if config.activation == SOFTMAX else config.threshold,
             "weighted": config.weighted,
             "calibration_bins": CALIBRATION_BINS,
             "scored_classes": config.scored_classes,
+            "one_class_per_image": config.activation == SOFTMAX,
+            "definitions": definitions(config.activation, config.scored_classes),
             **label_entropy(table.shares, config.activation, weights),
             "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
             "models": {column: score.as_json() for column, score in scores.items()},

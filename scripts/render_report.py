@@ -4,8 +4,8 @@ Inputs: oof, metrics, test_metrics (none where the labels of the test rows are n
     inventory (shards of the train split), train_leaks, test_leaks, external_leaks (of each external set),
     class_weights (per fold), histories and provenances (per model and fold), samples (of fold 0 of each model that sees
     images), shards and manifests (train split).
-Outputs: report (HTML), and one PNG per figure of `captions.CAPTIONS`.
-Parameters: title, wrong_images, class_names, left_out.
+Outputs: report (HTML), and one PNG per figure of `captions.figure_names`.
+Parameters: title, wrong_images, class_names, group_column, left_out.
 """
 
 import logging
@@ -18,9 +18,9 @@ from foldline.evaluation.oof import read_oof
 from foldline.io.files import atomic_write
 from foldline.io.result_paths import fold_of, model_and_fold
 from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
-from foldline.report.captions import CAPTIONS
+from foldline.report.captions import CAPTIONS, figure_names
 from foldline.report.figures import FigureData, draw_figures
-from foldline.report.images import decode_pixels, largest_errors, read_images, rows_of_every_label
+from foldline.report.images import decode_pixels, largest_errors, read_images, rows_of_every_label, worst_predictions
 from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, SplitMetrics, read_content
 from foldline.report.page import page
 from foldline.report.run import Run, check_run
@@ -81,7 +81,7 @@ class Outputs:
 
     Attributes:
         report: the HTML page.
-        figures: PNG file of each figure, by the names of `captions.CAPTIONS`.
+        figures: PNG file of each figure, by the names of `captions.figure_names`.
     """
 
     report: str | Path
@@ -95,6 +95,7 @@ def render_report(
     title: str,
     wrong_images: int,
     class_names: Sequence[str],
+    group_column: str | None,
     left_out: Mapping[str, Mapping[str, int]],
 ) -> None:
     """Write the figures and the page.
@@ -105,23 +106,26 @@ def render_report(
         title: title of the page.
         wrong_images: maximum number of images in the figure of the largest errors.
         class_names: names of the classes, (n_classes,).
+        group_column: column of the groups in the configuration; None if there is none.
         left_out: of each external set, the number of rows that are left out by each word of their labels.
 
     Raises:
         FoldlineError: an input is damaged, or the inputs do not belong to one run.
     """
-    if set(outputs.figures) != set(CAPTIONS):
+    run = replace(read_run(inputs), left_out=left_out)
+    names = figure_names(one_class_per_image=run.metrics.one_class_per_image)
+    if set(outputs.figures) != set(names):
         raise FoldlineError(
             f"the rule render_report has the figures {listing(sorted(outputs.figures))}, the report makes "
-            f"{listing(sorted(CAPTIONS), limit=len(CAPTIONS))}; give the rule one output for each of these"
+            f"{listing(sorted(names), limit=len(names))}; give the rule one output for each of these"
         )
-    run = replace(read_run(inputs), left_out=left_out)
     oof = read_oof(inputs.oof, class_names)
     grids = {model_and_fold(path): decode_pixels(Path(path).read_bytes()) for path in inputs.samples}
     check_run(run, oof=oof, class_names=class_names, sample_grids=grids)
     pairs = oof.pairs()
     pairs = pairs[pairs["class"].isin(run.metrics.scored_classes)]
-    errors = largest_errors(pairs, wrong_images)
+    exclusive = run.metrics.one_class_per_image
+    errors = worst_predictions(oof, wrong_images) if exclusive else largest_errors(pairs, wrong_images)
     channels = read_manifest(inputs.manifests[0]).channels
     examples = rows_of_every_label(run.scored, CHANNEL_EXAMPLES if channels else RGB_EXAMPLES)
     data = FigureData(
@@ -136,7 +140,7 @@ def render_report(
     for name, png in figures.items():
         with atomic_write(outputs.figures[name]) as handle:
             handle.write(png)
-    html = page(run, title=title, figures=figures)
+    html = page(run, title=title, group_column=group_column, figures=figures)
     with atomic_write(outputs.report, mode="w", encoding="utf-8", newline="") as handle:
         handle.write(html)
     logger.info("wrote %d figures and a page of %.1f MB", len(figures), len(html) / 1e6)
@@ -187,6 +191,6 @@ if __name__ == "__main__":
                 shards=snakemake.input.shards,
                 manifests=snakemake.input.manifests,
             ),
-            Outputs(snakemake.output.report, {name: snakemake.output[name] for name in CAPTIONS}),
+            Outputs(snakemake.output.report, {name: path for name in CAPTIONS if (path := snakemake.output[name])}),
             **snakemake.params.settings,
         )

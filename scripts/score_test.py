@@ -19,13 +19,14 @@ from typing import Any
 import numpy as np
 from foldline.dataset.known_labels import KnownLabels
 from foldline.dataset.label_arrays import label_array, share_array
+from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.blending import blend
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.merging import merge_test
 from foldline.evaluation.oof import BLEND, Oof
-from foldline.evaluation.results import split_scores
+from foldline.evaluation.results import definitions, split_scores
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
 from foldline.io.settings import build
@@ -83,10 +84,9 @@ def score_test(
         metadata={},
         rank_columns=[BLEND] if recipe["rule"] == "rank_mean" else [],
         config=config,
-        thresholds=_thresholds(inputs.metrics, list(table.scores)),
+        thresholds=_thresholds(inputs.metrics, list(table.scores), config.activation),
     )
-    area = found[BLEND].auc.value
-    size = counted(len(ids), "labeled test row")
+    area, size = found[BLEND].auc.value, counted(len(ids), "labeled test row")
     logger.info("%s; ROC AUC of the blend: %s", size, "none" if area is None else f"{area:.4f}")
     positives = table.labels.sum(axis=0).tolist()
     write_json(
@@ -97,10 +97,11 @@ def score_test(
             "confidence": config.confidence,
             "bootstrap_draws": config.bootstrap_draws,
             "seed": config.seed,
-            "threshold": config.threshold,
+            "threshold": None if config.activation == SOFTMAX else config.threshold,
             "weighted": False,
             "calibration_bins": CALIBRATION_BINS,
             "scored_classes": config.scored_classes,
+            "definitions": definitions(config.activation, config.scored_classes),
             **label_entropy(table.shares, config.activation),
             "classes": [
                 {"name": name, "positives": count, "negatives": len(ids) - count}
@@ -111,12 +112,14 @@ def score_test(
     )
 
 
-def _thresholds(metrics: str | Path, columns: Sequence[str]) -> dict[str, list[float]]:
-    """Thresholds of each class by score column, from the out-of-fold scores."""
+def _thresholds(metrics: str | Path, columns: Sequence[str], activation: str) -> dict[str, list[float]] | None:
+    """Thresholds of each class by score column, from the out-of-fold scores; None if samples have exactly one class."""
     models: Mapping[str, Any] = read_json(metrics)["models"]
     missing = [column for column in columns if column not in models]
     if missing:
         raise FoldlineError(f"{metrics}: no scores of {listing(missing)}; run the workflow again")
+    if activation == SOFTMAX:
+        return None
     return {column: [row["threshold"] for row in models[column]["classes"]] for column in columns}
 
 

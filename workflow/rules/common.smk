@@ -40,6 +40,7 @@ load_library(REPOSITORY / "scripts" / "foldline")
 from foldline.planning import requirements
 
 try:
+    from foldline.dataset.labels import SOFTMAX
     from foldline.errors import FoldlineError
     from foldline.images.options import memory_mb
     from foldline.io.system_errors import explained
@@ -47,6 +48,7 @@ try:
     from foldline.planning.check_settings import check_settings, measure_settings
     from foldline.planning.config_files import check_file
     from foldline.planning.config_reader import ConfigError, ConfigSource, read_config
+    from foldline.planning.dataset_section import labels_of
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.pretrained_weights import check_weights
@@ -133,6 +135,7 @@ FOLDS = range(config["folds"]["count"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])
+ONE_CLASS_PER_IMAGE = labels_of(config["dataset"]).activation == SOFTMAX
 LABELED_SPLITS = labeled_splits(config["dataset"])
 EXTERNAL_SETS = LABELED_SPLITS[1:]
 # Memory of a step whose two workers each decode an image of the largest size.

@@ -45,6 +45,11 @@ rule render_report:
             "results/figures/score_histogram.png", caption="../report/score_histogram.rst", category="Scores"
         ),
         calibration=report("results/figures/calibration.png", caption="../report/calibration.rst", category="Scores"),
+        confusion=(
+            report("results/figures/confusion.png", caption="../report/confusion.rst", category="Scores")
+            if ONE_CLASS_PER_IMAGE
+            else []
+        ),
         most_wrong=report("results/figures/most_wrong.png", caption="../report/most_wrong.rst", category="Scores"),
         built="results/keys/render_report.built",
     log:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.evaluation.metrics import METRICS, SortedRows, sort_rows, weighted_roc_auc, weighted_scores
+from foldline.evaluation.multiclass import PredictedRows, mean_of_defined, weighted_multiclass
 from foldline.evaluation.score_columns import ScoreColumn
 from foldline.evaluation.subgroups import MetadataColumn
 
@@ -20,24 +21,26 @@ class ColumnDraws:
     Attributes:
         metrics: metric -> (n_classes, n_draws).
         subgroups: metadata column -> mean ROC AUC of each subgroup, (n_subgroups, n_draws).
-        top_accuracy: (n_draws,); None unless each sample has exactly one class.
+        multiclass: see `weighted_multiclass`, draws on the last axis; None unless each sample has exactly one class.
         cross_entropy: (n_draws,); None without soft labels.
     """
 
     metrics: dict[str, FloatArray]
     subgroups: dict[str, FloatArray]
-    top_accuracy: FloatArray | None
+    multiclass: dict[str, FloatArray] | None
     cross_entropy: FloatArray | None
 
     @classmethod
     def concatenate(cls, blocks: Sequence["ColumnDraws"]) -> "ColumnDraws":
         """Join blocks of draws."""
-        top_accuracy = [block.top_accuracy for block in blocks if block.top_accuracy is not None]
+        multiclass = [block.multiclass for block in blocks if block.multiclass is not None]
         cross_entropy = [block.cross_entropy for block in blocks if block.cross_entropy is not None]
         return cls(
             metrics={name: np.hstack([block.metrics[name] for block in blocks]) for name in blocks[0].metrics},
             subgroups={name: np.hstack([block.subgroups[name] for block in blocks]) for name in blocks[0].subgroups},
-            top_accuracy=np.concatenate(top_accuracy) if top_accuracy else None,
+            multiclass={name: np.concatenate([block[name] for block in multiclass], axis=-1) for name in multiclass[0]}
+            if multiclass
+            else None,
             cross_entropy=np.concatenate(cross_entropy) if cross_entropy else None,
         )
 
@@ -60,20 +63,6 @@ def draw_scores(
     return {name: ColumnDraws.concatenate(column_blocks) for name, column_blocks in blocks.items()}
 
 
-def mean_of_defined(values: FloatArray) -> FloatArray:
-    """Compute the mean over the classes that are defined in a draw; NaN if none is.
-
-    Args:
-        values: (n_classes, n_draws), NaN where not defined.
-
-    Returns:
-        (n_draws,).
-    """
-    defined = np.isfinite(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(defined, values, 0).sum(axis=0) / defined.sum(axis=0))
-
-
 @dataclass(frozen=True)
 class _SortedColumn:
     """A column whose rows are sorted once for all draws.
@@ -81,22 +70,22 @@ class _SortedColumn:
     Attributes:
         classes: rows of each class, (n_classes,).
         subgroups: metadata column -> rows of each subgroup and of each of its classes.
-        top_correct: 1 where the class with the highest score is the class of the sample, (n_samples,).
+        predicted: see `ScoreColumn.predicted_rows`.
         cross_entropy: see `ScoreColumn`.
     """
 
     classes: list[SortedRows]
     subgroups: dict[str, list[list[SortedRows]]]
-    top_correct: FloatArray | None
+    predicted: PredictedRows | None
     cross_entropy: FloatArray | None
 
     @classmethod
     def of(cls, column: ScoreColumn, metadata: Mapping[str, MetadataColumn]) -> "_SortedColumn":
-        labels, scores, top_correct = column.labels.T, column.scores.T, column.top_correct
+        labels, scores = column.labels.T, column.scores.T
         return cls(
             classes=[
-                sort_rows(*rows, threshold=threshold)
-                for *rows, threshold in zip(labels, scores, column.thresholds, strict=True)
+                sort_rows(*rows, predicted=predicted)
+                for *rows, predicted in zip(labels, scores, column.predicted.T, strict=True)
             ],
             subgroups={
                 name: [
@@ -105,7 +94,7 @@ class _SortedColumn:
                 ]
                 for name, metadata_column in metadata.items()
             },
-            top_correct=None if top_correct is None else top_correct.astype(np.float64),
+            predicted=column.predicted_rows,
             cross_entropy=column.cross_entropy,
         )
 
@@ -118,7 +107,7 @@ class _SortedColumn:
                 name: np.array([_mean_auc(classes, weights) for classes in subgroups]).reshape(-1, len(weights))
                 for name, subgroups in self.subgroups.items()
             },
-            top_accuracy=None if self.top_correct is None else _weighted_mean(self.top_correct, weights),
+            multiclass=None if self.predicted is None else weighted_multiclass(self.predicted, weights),
             cross_entropy=None if self.cross_entropy is None else _weighted_mean(self.cross_entropy, weights),
         )
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from foldline.evaluation.metrics import METRICS, PROBABILITY_METRICS, plain_scores
+from foldline.evaluation.multiclass import plain_multiclass
 from foldline.evaluation.results import ClassFoldScores, FoldScores, MetricValues
 from foldline.evaluation.score_columns import ScoreColumn
 
@@ -52,17 +54,36 @@ def class_folds(column: ScoreColumn) -> list[list[ClassFold]]:
                 fold=fold,
                 rows=int(mask.sum()),
                 positives=int(labels[mask].sum()),
-                metrics=plain_scores(labels[mask], scores[mask], threshold=threshold, weights=column.weights_of(mask)),
+                metrics=plain_scores(
+                    labels[mask], scores[mask], predicted=predicted[mask], weights=column.weights_of(mask)
+                ),
                 undefined=column.undefined,
             )
             for fold, mask in masks
         ]
-        for labels, scores, threshold in zip(column.labels.T, column.scores.T, column.thresholds, strict=True)
+        for labels, scores, predicted in zip(column.labels.T, column.scores.T, column.predicted.T, strict=True)
     ]
 
 
+def multiclass_folds(column: ScoreColumn) -> dict[str, npt.NDArray[np.float64]]:
+    """Compute the metrics that count all classes together on each fold, ascending: metric -> (n_folds,).
+
+    Returns:
+        Nothing unless each sample has exactly one class; these metrics replace the means over the classes.
+    """
+    if not column.one_class_per_sample:
+        return {}
+    masks = [column.folds == fold for fold in sorted(set(column.folds.tolist()))]
+    values = [plain_multiclass(column.labels[mask], column.scores[mask], column.weights_of(mask)) for mask in masks]
+    return {name: np.array([float(row[name]) for row in values]) for name in PROBABILITY_METRICS}
+
+
 def summarize_folds(
-    classes: Sequence[Sequence[ClassFold]], pooled: Mapping[str, float | None], *, are_ranks: bool
+    classes: Sequence[Sequence[ClassFold]],
+    pooled: Mapping[str, float | None],
+    *,
+    are_ranks: bool,
+    multiclass: Mapping[str, npt.NDArray[np.float64]],
 ) -> FoldSummary:
     """Average over the classes in each fold, then summarize the folds.
 
@@ -70,9 +91,10 @@ def summarize_folds(
         classes: folds of each scored class.
         pooled: metric -> score over all rows; None where not defined.
         are_ranks: whether the scores are ranks, which have no probability metrics.
+        multiclass: see `multiclass_folds`.
     """
     folds = list(zip(*classes, strict=True))
-    values = {name: np.array([_macro(fold, name) for fold in folds]) for name in METRICS}
+    values = {name: np.array([_macro(fold, name) for fold in folds]) for name in METRICS} | dict(multiclass)
     if are_ranks:
         values |= {name: np.full(len(folds), np.nan) for name in PROBABILITY_METRICS}
     complete = {name: bool(np.isfinite(values[name]).all()) for name in METRICS}

@@ -70,6 +70,7 @@ def sort_rows(
     *,
     mask: npt.NDArray[np.bool_] | None = None,
     threshold: float = DEFAULT_THRESHOLD,
+    predicted: npt.NDArray[np.bool_] | None = None,
 ) -> SortedRows:
     """Sort rows for `weighted_scores`.
 
@@ -78,6 +79,7 @@ def sort_rows(
         scores: any real numbers, (n_samples,); in [0, 1] for probability metrics.
         mask: which samples count, (n_samples,); None for all.
         threshold: lowest score that predicts a positive.
+        predicted: which samples are predicted as positive instead, (n_samples,); None to use the threshold.
     """
     samples = np.arange(len(labels)) if mask is None else np.flatnonzero(mask)
     samples = samples[np.argsort(-scores[samples], kind="stable")]
@@ -90,14 +92,13 @@ def sort_rows(
         first_positives=first_positives,
         level_starts=np.searchsorted(-descending, levels, side="left"),
         level_ends=np.searchsorted(-descending, levels, side="right"),
-        terms=_row_terms(positive, descending, threshold),
+        terms=_row_terms(positive, descending, descending >= threshold if predicted is None else predicted[samples]),
     )
 
 
-def _row_terms(positive: npt.NDArray[np.bool_], scores: FloatArray, threshold: float) -> RowTerms:
+def _row_terms(positive: npt.NDArray[np.bool_], scores: FloatArray, predicted: npt.NDArray[np.bool_]) -> RowTerms:
     epsilon = np.finfo(np.float64).eps
     clipped = np.clip(scores, epsilon, 1 - epsilon)
-    predicted = scores >= threshold
     return RowTerms(
         log_loss=-np.log(np.where(positive, clipped, 1 - clipped)),
         squared_error=(scores - positive) ** 2,
@@ -113,8 +114,7 @@ def weighted_scores(rows: SortedRows, weights: FloatArray) -> dict[str, FloatArr
 
     Tied scores count half in the ROC AUC and share one threshold in the average precision. The log loss clips
     probabilities to [eps, 1 - eps] of float64, as scikit-learn does. The Brier score is the mean squared difference
-    between score and label (Brier, 1950). Accuracy and F1 predict a positive at scores of at least the threshold of
-    `sort_rows`.
+    between score and label (Brier, 1950). Accuracy and F1 compare the predictions of `sort_rows` with the labels.
 
     Args:
         rows: labels and scores.
@@ -137,11 +137,19 @@ def weighted_roc_auc(rows: SortedRows, weights: FloatArray) -> FloatArray:
 
 
 def plain_scores(
-    labels: IntArray, scores: FloatArray, *, threshold: float = DEFAULT_THRESHOLD, weights: FloatArray | None = None
+    labels: IntArray,
+    scores: FloatArray,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    predicted: npt.NDArray[np.bool_] | None = None,
+    weights: FloatArray | None = None,
 ) -> dict[str, float]:
-    """Compute every metric once; see `weighted_scores`. `weights` are those of the rows, (n_samples,), None for 1."""
+    """Compute every metric once; see `sort_rows` and `weighted_scores`.
+
+    `weights` are those of the rows, (n_samples,), None for 1.
+    """
     weights = np.ones(len(labels)) if weights is None else weights
-    values = weighted_scores(sort_rows(labels, scores, threshold=threshold), weights[None])
+    values = weighted_scores(sort_rows(labels, scores, threshold=threshold, predicted=predicted), weights[None])
     return {name: float(value[0]) for name, value in values.items()}
 
 

@@ -1,14 +1,22 @@
 """Results of an evaluation: the content of `metrics.json`, by name."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from foldline.dataset.labels import SOFTMAX
 from foldline.evaluation.calibration import ReliabilityBin
 
+# Scores that only some kinds of labels have.
+OPTIONAL = ("balanced_accuracy", "cohen_kappa", "confusion", "soft_cross_entropy")
+OPTIONAL_OF_CLASS = ("precision", "recall")
 # Why a value is missing.
 RANKS = "a blend of ranks is no probability"
 UNDEFINED = "not defined: these rows have one label only"
 UNDEFINED_WEIGHTED = "not defined: the rows with a weight above 0 have one label only"
+NOT_PREDICTED = "not defined: this class is predicted for no row"
+NOT_PRESENT = "not defined: no row has this class"
+ONE_OF_SEVERAL = "accuracy counts the rows of all classes; see precision and recall of the class"
 UNSTABLE = "no interval: not defined in more than a tenth of the draws"
 
 
@@ -31,7 +39,7 @@ class Score:
 
 @dataclass(frozen=True)
 class MetricScores:
-    """A score for each metric, over all rows."""
+    """A score for each metric, over all rows; `definitions` says what the metrics of several classes are."""
 
     auc: Score
     average_precision: Score
@@ -55,7 +63,7 @@ class MetricValues:
 
 @dataclass(frozen=True, kw_only=True)
 class FoldScores(MetricValues):
-    """Mean scores over the classes on the rows of one held-out fold.
+    """Scores of the classes together on the rows of one held-out fold; see `definitions`.
 
     Attributes:
         fold: the fold.
@@ -93,20 +101,25 @@ class ClassFoldScores:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassScores(MetricScores):
-    """Scores of one class.
+    """Scores of one class against all others.
 
     Attributes:
         name: name of the class.
-        positives: rows with the class.
+        positives: rows with the class (its support).
         negatives: rows without it.
-        threshold: lowest score that predicts the class.
+        threshold: lowest score that predicts the class; None if the class with the highest score is predicted.
+        precision: share of the rows that are predicted as this class that have it; None unless each sample has exactly
+            one class.
+        recall: share of the rows with this class that are predicted as it; likewise.
         folds: scores of each fold.
     """
 
     name: str
     positives: int
     negatives: int
-    threshold: float
+    threshold: float | None
+    precision: Score | None = None
+    recall: Score | None = None
     folds: tuple[ClassFoldScores, ...]
 
 
@@ -165,12 +178,30 @@ class Calibration:
     reason: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ColumnScores(MetricScores):
-    """Scores of one model or of the blend; a metric is the mean over the scored classes that have it.
+@dataclass(frozen=True)
+class Confusion:
+    """Predicted and true classes, in the order of the classes.
 
     Attributes:
-        top_accuracy: share of samples whose class has the highest score; None unless each sample has exactly one class.
+        counts: number of rows of each true class, and in it of each predicted class.
+        row_shares: shares of the predicted classes among the rows of each true class, by their weights; None in a class
+            whose rows have no weight. The diagonal is the recall.
+        reason: why both are missing.
+    """
+
+    counts: tuple[tuple[int, ...], ...]
+    row_shares: tuple[tuple[float | None, ...], ...]
+    reason: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnScores(MetricScores):
+    """Scores of one model or of the blend; `definitions` says what they are.
+
+    Attributes:
+        balanced_accuracy: mean recall of the classes; None unless each sample has exactly one class.
+        cohen_kappa: Cohen's kappa; likewise.
+        confusion: confusion matrix; likewise.
         soft_cross_entropy: mean over the samples of `cross_entropy.cross_entropy`; None without soft labels.
         folds: scores of each fold.
         folds_mean: mean of each metric over the folds; None unless all folds have it.
@@ -182,7 +213,9 @@ class ColumnScores(MetricScores):
         classes: scores of every class, scored or not.
     """
 
-    top_accuracy: Score | None = None
+    balanced_accuracy: Score | None = None
+    cohen_kappa: Score | None = None
+    confusion: Confusion | None = None
     soft_cross_entropy: Score | None = None
     folds: tuple[FoldScores, ...]
     folds_mean: MetricValues
@@ -194,11 +227,12 @@ class ColumnScores(MetricScores):
     classes: tuple[ClassScores, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Convert to mappings and lists, without the keys `top_accuracy` and `soft_cross_entropy` if there is none."""
+        """Convert to mappings and lists, without the optional scores that there are none of."""
         content = asdict(self)
-        for key in ("top_accuracy", "soft_cross_entropy"):
-            if content[key] is None:
-                del content[key]
+        for part, keys in ((content, OPTIONAL), *((row, OPTIONAL_OF_CLASS) for row in content["classes"])):
+            for key in keys:
+                if part[key] is None:
+                    del part[key]
         return content
 
 
@@ -236,3 +270,31 @@ class ClassCounts:
     def as_json(self) -> dict[str, Any]:
         """Convert to a mapping, without the key `share_sum` if labels are not soft."""
         return {key: value for key, value in asdict(self).items() if key != "share_sum" or value is not None}
+
+
+def definitions(activation: str, scored_classes: Sequence[str]) -> dict[str, str]:
+    """Say in words what each metric over all rows is, for a file of metrics.
+
+    Args:
+        activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
+        scored_classes: names of the scored classes.
+    """
+    one_class_per_sample, several = activation == SOFTMAX, len(scored_classes) > 1
+    mean = "mean over the scored classes of the " if several else ""
+    of_class = "a class against all others" if one_class_per_sample or several else "positives against negatives"
+    ranking = {"auc": f"{mean}ROC AUC of {of_class}", "average_precision": f"{mean}average precision of {of_class}"}
+    if not one_class_per_sample:
+        return ranking | {
+            "log_loss": f"{mean}binary log loss",
+            "brier": f"{mean}Brier score",
+            "accuracy": f"{mean}share of correct predictions at the threshold",
+            "f1": f"{mean}F1 at the threshold",
+        }
+    return ranking | {
+        "log_loss": "mean of -log of the probability of the true class, over all classes",
+        "brier": "mean of the squared differences between probabilities and label, summed over all classes (0 to 2)",
+        "accuracy": "share of rows whose class has the highest probability (top-1 accuracy)",
+        "f1": "macro F1: mean over all classes of the F1 of the class with the highest probability",
+        "balanced_accuracy": "mean over all classes of the recall of the class with the highest probability",
+        "cohen_kappa": "Cohen's kappa of the class with the highest probability and the true class",
+    }

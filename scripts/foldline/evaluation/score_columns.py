@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
 from foldline.evaluation.cross_entropy import cross_entropy
+from foldline.evaluation.multiclass import PredictedRows
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.results import UNDEFINED, UNDEFINED_WEIGHTED
 from foldline.evaluation.thresholds import class_thresholds
@@ -21,7 +22,8 @@ class ScoreColumn:
         labels: 0 or 1, (n_samples, n_classes).
         scores: in [0, 1], (n_samples, n_classes).
         folds: fold of each sample, (n_samples,).
-        thresholds: lowest score that predicts each class, (n_classes,).
+        thresholds: lowest score that predicts each class, (n_classes,); without effect if each sample has exactly one
+            class.
         are_ranks: whether the scores are ranks, which have no probability metrics.
         one_class_per_sample: whether each sample has exactly one class.
         cross_entropy: of each sample's soft label and its scores in nats, (n_samples,); None without soft labels.
@@ -47,14 +49,19 @@ class ScoreColumn:
         return UNDEFINED if self.weights is None else UNDEFINED_WEIGHTED
 
     @property
-    def top_correct(self) -> npt.NDArray[np.bool_] | None:
-        """Whether the class with the highest score is the class of the sample, (n_samples,).
+    def predicted(self) -> npt.NDArray[np.bool_]:
+        """Whether each class is predicted, (n_samples, n_classes).
 
-        None unless each sample has exactly one class.
+        The class with the highest score if each sample has exactly one class, else those that reach their threshold.
         """
-        if not self.one_class_per_sample:
-            return None
-        return np.asarray(self.scores.argmax(axis=1) == self.labels.argmax(axis=1))
+        if self.one_class_per_sample:
+            return np.asarray(np.arange(self.scores.shape[1]) == self.scores.argmax(axis=1)[:, None])
+        return np.asarray(self.scores >= self.thresholds)
+
+    @property
+    def predicted_rows(self) -> PredictedRows | None:
+        """The rows for the metrics of exactly one class per sample; None of other samples."""
+        return PredictedRows.of(self.labels, self.scores) if self.one_class_per_sample else None
 
 
 def score_columns(

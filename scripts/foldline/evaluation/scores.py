@@ -1,6 +1,7 @@
 """Scores of all columns of an out-of-fold table: pooled with intervals, per class, fold and subgroup; calibration.
 
-A score of several classes is the mean over the scored classes for which it is defined.
+A score of several classes is the mean over the scored classes for which it is defined. If each sample has exactly one
+class, the probability metrics count all classes together instead; see `multiclass`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -10,18 +11,23 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from foldline.evaluation.bootstrap import ColumnDraws, draw_scores, mean_of_defined
+from foldline.evaluation.bootstrap import ColumnDraws, draw_scores
 from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
-from foldline.evaluation.fold_scores import ClassFold, class_folds, summarize_folds
+from foldline.evaluation.fold_scores import ClassFold, class_folds, multiclass_folds, summarize_folds
 from foldline.evaluation.intervals import bootstrap_weights, percentile_interval
 from foldline.evaluation.metrics import METRICS, PROBABILITY_METRICS, plain_scores
+from foldline.evaluation.multiclass import CLASS_METRICS, confusion_counts, mean_of_defined, weighted_multiclass
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.results import (
+    NOT_PREDICTED,
+    NOT_PRESENT,
+    ONE_OF_SEVERAL,
     RANKS,
     UNSTABLE,
     Calibration,
     ClassScores,
     ColumnScores,
+    Confusion,
     Score,
     Subgroups,
     SubgroupScores,
@@ -130,19 +136,22 @@ class _Scorer:
         """
         column = self.column
         pooled = [
-            plain_scores(*rows, threshold=threshold, weights=column.weights)
-            for *rows, threshold in zip(column.labels.T, column.scores.T, column.thresholds, strict=True)
+            plain_scores(*rows, predicted=predicted, weights=column.weights)
+            for *rows, predicted in zip(column.labels.T, column.scores.T, column.predicted.T, strict=True)
         ]
-        macro = {name: self._macro_score(name, [values[name] for values in pooled]) for name in METRICS}
+        scores = {name: self._macro_score(name, [values[name] for values in pooled]) for name in METRICS}
+        together = self._multiclass_values()
+        scores |= {name: self._multiclass_score(name, values) for name, values in together.items() if values.ndim == 0}
         folds = class_folds(column)
         summary = summarize_folds(
             [folds[number] for number in self.scored],
-            {name: score.value for name, score in macro.items()},
+            {name: score.value for name, score in scores.items()},
             are_ranks=column.are_ranks,
+            multiclass=multiclass_folds(column),
         )
         return ColumnScores(
-            **macro,
-            top_accuracy=self._top_accuracy(),
+            **scores,
+            confusion=self._confusion(),
             soft_cross_entropy=self._soft_cross_entropy(),
             folds=summary.folds,
             folds_mean=summary.mean,
@@ -152,7 +161,8 @@ class _Scorer:
             calibration=self._calibration(),
             subgroups={name: self._subgroups(name, metadata_column) for name, metadata_column in subgroups.items()},
             classes=tuple(
-                self._class_scores(number, *values) for number, values in enumerate(zip(pooled, folds, strict=True))
+                self._class_scores(number, *values, together)
+                for number, values in enumerate(zip(pooled, folds, strict=True))
             ),
         )
 
@@ -177,13 +187,35 @@ class _Scorer:
         draws = mean_of_defined(self.draws.metrics[metric][defined])
         return self._metric_score(metric, _mean([values[number] for number in defined]), draws)
 
-    def _top_accuracy(self) -> Score | None:
-        correct = self.column.top_correct
-        if correct is None or self.draws.top_accuracy is None:
+    def _multiclass_values(self) -> dict[str, FloatArray]:
+        """Metrics of exactly one class per sample, of shape () and (n_classes,); nothing for other samples."""
+        rows, weights = self.column.predicted_rows, self.column.weights
+        if rows is None:
+            return {}
+        weights = np.ones(len(rows.true)) if weights is None else weights
+        return {name: values[..., 0] for name, values in weighted_multiclass(rows, weights[None]).items()}
+
+    def _multiclass_score(self, name: str, values: FloatArray, number: int | None = None) -> Score:
+        """Score of a metric of exactly one class per sample, of all classes together or of one, by its number."""
+        if self.column.are_ranks or self.draws.multiclass is None:
+            return Score(None, None, None, RANKS)
+        draws = self.draws.multiclass[name]
+        if number is None:
+            return self._score(float(values), draws)
+        if not np.isfinite(values[number]):
+            return Score(None, None, None, NOT_PREDICTED if name == "precision" else NOT_PRESENT)
+        return self._score(float(values[number]), draws[number])
+
+    def _confusion(self) -> Confusion | None:
+        rows = self.column.predicted_rows
+        if rows is None:
             return None
         if self.column.are_ranks:
-            return Score(None, None, None, RANKS)
-        return self._score(_average(correct, self.column.weights), self.draws.top_accuracy)
+            return Confusion((), (), RANKS)
+        weighted = confusion_counts(rows, self.column.weights)
+        shares = [[value / line.sum() if line.any() else None for value in line.tolist()] for line in weighted]
+        counts = confusion_counts(rows).astype(int).tolist()
+        return Confusion(tuple(map(tuple, counts)), tuple(map(tuple, shares)), None)
 
     def _soft_cross_entropy(self) -> Score | None:
         values = self.column.cross_entropy
@@ -193,15 +225,25 @@ class _Scorer:
             return Score(None, None, None, RANKS)
         return self._score(_average(values, self.column.weights), self.draws.cross_entropy)
 
-    def _class_scores(self, number: int, metrics: Mapping[str, float], folds: Sequence[ClassFold]) -> ClassScores:
-        """Scores of a class, from its number and its metrics over all rows and on each fold."""
+    def _class_scores(
+        self,
+        number: int,
+        metrics: Mapping[str, float],
+        folds: Sequence[ClassFold],
+        together: Mapping[str, FloatArray],
+    ) -> ClassScores:
+        """Scores of a class, from its number, its metrics over all rows and on each fold, and `_multiclass_values`."""
         labels = self.column.labels[:, number]
+        scores = {name: self._metric_score(name, metrics[name], self.draws.metrics[name][number]) for name in METRICS}
+        if together:
+            scores["accuracy"] = Score(None, None, None, RANKS if self.column.are_ranks else ONE_OF_SEVERAL)
+            scores |= {name: self._multiclass_score(name, together[name], number) for name in CLASS_METRICS}
         return ClassScores(
-            **{name: self._metric_score(name, metrics[name], self.draws.metrics[name][number]) for name in METRICS},
+            **scores,
             name=self.class_names[number],
             positives=int(labels.sum()),
             negatives=int((labels == 0).sum()),
-            threshold=self.column.thresholds[number],
+            threshold=None if together else self.column.thresholds[number],
             folds=tuple(fold.as_scores() for fold in folds),
         )
 

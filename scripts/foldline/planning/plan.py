@@ -320,7 +320,8 @@ class _Stages:
 
     def render_report(self, needs: Sequence[Job]) -> None:
         """The job that renders the report."""
-        settings = {**self._config["report"], "class_names": self._class_names, "left_out": self._data_index.left_out}
+        names = {"class_names": self._class_names, "group_column": self._dataset["group_column"]}
+        settings = {**self._config["report"], **names, "left_out": self._data_index.left_out}
         self._add("render_report", settings=settings, needs=needs)
 
     def _add(self, rule: str, **job: Any) -> Job:

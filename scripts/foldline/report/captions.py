@@ -11,6 +11,8 @@ class Caption:
     text: str
 
 
+# A figure of labels with exactly one class per image only.
+CONFUSION = "confusion"
 # By name of the figure, which is also the name of its PNG file.
 CAPTIONS = {
     "training_images": Caption(
@@ -23,6 +25,7 @@ CAPTIONS = {
         "Labels and class weights",
         "Left: number of images with each label. Right: weight of an image with that label in the loss, for each "
         "held-out fold. If all weights are 1, class weights are off; if they are far apart, rare labels count more. "
+        "Negatives of a class are shown only if their weight differs from that of its positives. "
         "Several classes are listed in the order of the configuration.",
     ),
     "folds": Caption(
@@ -77,9 +80,22 @@ CAPTIONS = {
         "it mean that scores are too high, points above it that they are too low. Vertical bars are 95% intervals; the "
         "lower panel shows the number of rows in each bin.",
     ),
+    CONFUSION: Caption(
+        "Confusion matrix",
+        "Each row is a true class, each column the class with the highest probability. A cell has its number of "
+        "images and shows their share of the true class as its shade; the shares on the diagonal are the recall. "
+        "Images beside the diagonal are errors: dark cells there are classes that the models confuse.",
+    ),
     "most_wrong": Caption(
         "Out-of-fold images with the largest errors",
         "Images whose score is furthest from their label, the worst first. A red frame marks a positive with a low "
-        "score, a blue frame a negative with a high score.",
+        "score, a blue frame a negative with a high score. If each image has exactly one class: images whose true "
+        "class has the lowest probability, each of them once, with that probability and the class with the highest "
+        "one; a red frame marks a wrong prediction, a blue frame a correct one.",
     ),
 }
+
+
+def figure_names(*, one_class_per_image: bool) -> list[str]:
+    """Names of the figures of a report."""
+    return [name for name in CAPTIONS if name != CONFUSION or one_class_per_image]

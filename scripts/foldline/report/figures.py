@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import Score
 from foldline.images.composite import composite
 from foldline.report import score_plots, training_plots
-from foldline.report.figure_style import png_bytes, style
+from foldline.report.captions import CONFUSION
+from foldline.report.figure_style import png_bytes, shortened, style
 from foldline.report.images import label_text
 from foldline.report.run import Run
 from foldline.report.tables import shown_columns
@@ -25,7 +27,8 @@ class FigureData:
 
     Attributes:
         pairs: pairs of sample and class that are scored (`oof.Oof.pairs`).
-        errors: those of `pairs` with the largest errors, the largest first.
+        errors: the images with the largest errors, the largest first: some of `pairs`, or, if each image has exactly
+            one class, `images.worst_predictions`.
         examples: rows of the fold table to show as training images.
         images: id -> pixels of the rows in `errors` and `examples`, uint8, (height, width, C).
         channels: names of the C channels; none for RGB images.
@@ -41,7 +44,7 @@ class FigureData:
 
 
 def draw_figures(run: Run, data: FigureData) -> dict[str, bytes]:
-    """Draw every figure of `captions.CAPTIONS`.
+    """Draw every figure of `captions.figure_names`.
 
     Returns:
         Name to PNG bytes; equal inputs give equal bytes.
@@ -75,8 +78,11 @@ def _score_figures(run: Run, data: FigureData) -> dict[str, Figure]:
     columns = shown_columns(run)
     scores = {column: run.metrics.models[column] for column in columns}
     bins = {column: score.calibration.bins for column, score in scores.items()}
-    auc = {column: _title(name, "AUC", scores[column].auc) for column, name in columns.items()}
-    precision = {column: _title(name, "AP", scores[column].average_precision) for column, name in columns.items()}
+    mean = "mean " if len(run.metrics.scored_classes) > 1 else ""
+    auc = {column: _title(name, f"{mean}AUC", scores[column].auc) for column, name in columns.items()}
+    precision = {
+        column: _title(name, f"{mean}AP", scores[column].average_precision) for column, name in columns.items()
+    }
     return {
         "roc": score_plots.roc(data.pairs, auc),
         "precision_recall": score_plots.precision_recall(data.pairs, precision),
@@ -84,22 +90,37 @@ def _score_figures(run: Run, data: FigureData) -> dict[str, Figure]:
         "calibration": score_plots.calibration(
             bins, {column: name for column, name in columns.items() if bins[column]}
         ),
+        **_confusion_figure(run),
         "most_wrong": score_plots.most_wrong(_scored_images(run, data)),
     }
 
 
+def _confusion_figure(run: Run) -> dict[str, Figure]:
+    """The confusion matrix of the blend, of the first model if the blend is one of ranks; none of other labels."""
+    names = {BLEND: shown_columns(run)[BLEND], **{model: model for model in run.recipe.models}}
+    for column, name in names.items():
+        matrix = run.metrics.models[column].confusion
+        if matrix is not None and matrix.counts:
+            return {CONFUSION: score_plots.confusion(matrix, run.class_names, name)}
+    return {}
+
+
 def _title(name: str, metric: str, score: Score) -> str:
-    return f"{name}\n{metric} {score.value:.4f}"
+    return f"{shortened(name)}\n{metric} {score.value:.4f}"
 
 
 def _scored_images(run: Run, data: FigureData) -> list[score_plots.ScoredImage]:
     return [
-        score_plots.ScoredImage(
-            pixels=composite(data.images[row["id"]], data.channels),
-            id=row["id"],
-            label=row["class"] if len(run.class_names) > 1 else "label",
-            target=row["target"],
-            score=row[BLEND],
-        )
+        score_plots.ScoredImage(composite(data.images[row["id"]], data.channels), row["id"], *_text_and_color(run, row))
         for row in data.errors.to_dict("records")
     ]
+
+
+def _text_and_color(run: Run, row: Mapping[Any, Any]) -> tuple[str, bool]:
+    """Text under the id of an image with a large error, and whether its frame is red; `row` is one of `errors`."""
+    if run.metrics.one_class_per_image:
+        true, predicted = (shortened(run.class_names[row[key]], limit=13) for key in ("true", "predicted"))
+        text = f"true: {true} {row['true_score']:.3f}\npred.: {predicted} {row['predicted_score']:.3f}"
+        return text, row["true"] != row["predicted"]
+    label = shortened(row["class"], limit=14) if len(run.class_names) > 1 else "label"
+    return f"{label} {row['target']}, score {row[BLEND]:.3f}", bool(row["target"])

@@ -39,6 +39,7 @@ def findings(run: Run) -> list[Finding]:
     blend = run.metrics.models[BLEND]
     candidates = [
         _auc(run, blend),
+        _accuracy(run, blend),
         _folds(blend),
         _group_sizes(run),
         _rare_classes(run),
@@ -64,6 +65,22 @@ def _auc(run: Run, blend: ColumnScores) -> Finding:
         if auc.low <= 0.5 <= auc.high:
             return Finding(WARNING, f"{text}. The interval includes 0.5: this may be no better than guessing.")
     return Finding(GOOD, f"{text}. Every image was scored by models that were not trained on it.")
+
+
+def _accuracy(run: Run, blend: ColumnScores) -> Finding | None:
+    """Compare the accuracy with that of the most frequent class, if each image has exactly one class."""
+    score, metrics = blend.accuracy, run.metrics
+    # Counts of rows are not weighted, so they give no accuracy to compare with.
+    if not metrics.one_class_per_image or score.value is None or metrics.weighted:
+        return None
+    largest = max(metrics.classes, key=lambda row: row.positives)
+    share = largest.positives / metrics.rows
+    interval = f" ({metrics.confidence:.0%} interval {score.low:.1%} to {score.high:.1%})" if score.low else ""
+    text = (
+        f"The class with the highest probability is the true one in {score.value:.1%} of the images{interval}. To "
+        f"predict the most frequent class, {largest.name}, for every image would be right in {share:.1%}"
+    )
+    return Finding(GOOD, f"{text}.") if score.value > share else Finding(WARNING, f"{text}, which is no less.")
 
 
 def _folds(blend: ColumnScores) -> Finding:

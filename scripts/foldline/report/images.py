@@ -11,7 +11,7 @@ from foldline.dataset.channels import image_features
 from foldline.dataset.id_hash import shard_index, shard_numbers
 from foldline.dataset.soft_labels import hard_code, is_soft, shares_of
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.oof import BLEND
+from foldline.evaluation.oof import BLEND, Oof
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
 from foldline.tfrecords.open_shards import check_shards
@@ -31,6 +31,24 @@ def largest_errors(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
     """
     error = (pairs[BLEND] - pairs["target"]).abs()
     return pairs.assign(distance=-error).sort_values(["distance", "id"], kind="stable").head(count)
+
+
+def worst_predictions(oof: Oof, count: int) -> pd.DataFrame:
+    """The samples whose true class has the lowest blended score, the lowest first; ties by id.
+
+    Args:
+        oof: the out-of-fold table of samples with exactly one class each.
+        count: maximum number of samples.
+
+    Returns:
+        id, true and predicted (numbers of classes, predicted the one with the highest score), true_score and
+        predicted_score, in [0, 1].
+    """
+    scores, rows = oof.scores[BLEND], np.arange(len(oof.ids))
+    true, predicted = oof.labels.argmax(axis=1), scores.argmax(axis=1)
+    table = pd.DataFrame({"id": oof.ids, "true": true, "predicted": predicted})
+    table = table.assign(true_score=scores[rows, true], predicted_score=scores[rows, predicted])
+    return table.sort_values(["true_score", "id"], kind="stable").head(count)
 
 
 def rows_of_every_label(table: pd.DataFrame, count: int) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from foldline.splits.class_weights import ClassWeights
 Content = TypeVar("Content")
 _CONVERTER = Converter()
 # `Metrics.threshold` is a number or a name.
-configure_union_passthrough(bool | int | float | str, _CONVERTER)
+configure_union_passthrough(bool | int | float | str | None, _CONVERTER)
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ class Metrics:
         confidence: coverage of the intervals, in (0, 1).
         bootstrap_draws: number of bootstrap draws behind the intervals.
         seed: seed of the draws.
-        threshold: lowest score that is predicted positive, or "best_f1".
+        threshold: lowest score that is predicted positive, or "best_f1"; None if each image has exactly one class.
         calibration_bins: number of bins of the reliability table.
         scored_classes: names of the classes that count.
         classes: rows of every class.
         models: scores of each model and of the blend.
+        one_class_per_image: whether each image has exactly one class of several.
         soft_label_entropy: see `cross_entropy.label_entropy`; None if labels are not soft.
         weighted: whether rows count by their weights.
     """
@@ -51,11 +52,12 @@ class Metrics:
     confidence: float
     bootstrap_draws: int
     seed: int
-    threshold: float | str
+    threshold: float | str | None
     calibration_bins: int
     scored_classes: tuple[str, ...]
     classes: tuple[ClassCounts, ...]
     models: Mapping[str, ColumnScores]
+    one_class_per_image: bool = False
     soft_label_entropy: float | None = None
     weighted: bool = False
 
@@ -64,7 +66,8 @@ class Metrics:
 class SplitColumnScores(MetricScores):
     """Scores of one model or of the blend on rows without folds; see `ColumnScores`."""
 
-    top_accuracy: Score | None = None
+    balanced_accuracy: Score | None = None
+    cohen_kappa: Score | None = None
     soft_cross_entropy: Score | None = None
     calibration: Calibration
 

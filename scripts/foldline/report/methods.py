@@ -3,6 +3,15 @@
 from foldline.errors import counted
 from foldline.report.run import Run
 
+ONE_CLASS = (
+    "The predicted class of an image is the one with the highest probability. Accuracy is the share of images whose "
+    "predicted class is the true one (top-1). Balanced accuracy is the mean over the classes of the recall, macro F1 "
+    "that of F1, so each class counts the same. Cohen's kappa is 0 for predictions that are independent of the labels, "
+    "and 1 for perfect ones. Log loss is the mean negative logarithm of the probability of the true class, the Brier "
+    "score the mean of the squared differences between probabilities and label, summed over the classes (0 to 2). "
+    "These scores count all classes."
+)
+
 
 def methods(run: Run) -> list[tuple[str, str]]:
     """Topic and text of each paragraph."""
@@ -24,13 +33,17 @@ def methods(run: Run) -> list[tuple[str, str]]:
     }
     if len(metrics.scored_classes) > 1:
         paragraphs["Several classes"] = (
-            "A score over all classes is the mean over the classes for which it is defined (macro average). In a fold "
-            "that has only one label of a class, that class does not count."
+            f"{'ROC AUC and average precision' if metrics.one_class_per_image else 'A score'} over all classes is the "
+            "mean over the classes for which it is defined (macro average), each against all others. In a fold that "
+            "has only one label of a class, that class does not count."
         )
-    paragraphs["Log loss, Brier score, accuracy, F1"] = (
-        "Log loss is the mean negative log-likelihood, the Brier score the mean squared difference between score and "
-        f"label. {_threshold(metrics.threshold)}"
-    )
+    if metrics.one_class_per_image:
+        paragraphs["Scores of predicted classes"] = ONE_CLASS
+    else:
+        paragraphs["Log loss, Brier score, accuracy, F1"] = (
+            "Log loss is the mean negative log-likelihood, the Brier score the mean squared difference between score "
+            f"and label. {_threshold(metrics.threshold)}"
+        )
     if metrics.soft_label_entropy is not None:
         paragraphs["Soft labels"] = (
             "A soft label counts as the class with its largest share, the first of equal ones, in folds and in all "
@@ -50,7 +63,7 @@ def methods(run: Run) -> list[tuple[str, str]]:
     return list(paragraphs.items())
 
 
-def _threshold(threshold: float | str) -> str:
+def _threshold(threshold: float | str | None) -> str:
     if isinstance(threshold, str):
         return (
             "Accuracy and F1 use, for each class, the threshold with the highest F1 on these same rows, so they are "

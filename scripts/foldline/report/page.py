@@ -2,12 +2,11 @@
 
 import base64
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foldline.errors import counted, listing
+from foldline.errors import counted
 from foldline.evaluation.oof import BLEND
-from foldline.evaluation.thresholds import BEST_F1
 from foldline.report.captions import CAPTIONS
 from foldline.report.findings import findings
 from foldline.report.html import STYLE, environment
@@ -19,7 +18,9 @@ from foldline.report.tables import (
     external_sets,
     fold_rows,
     fold_scores,
+    group_sentence,
     leak_tables,
+    metric_columns,
     model_rows,
     pooled_rows,
     shown_columns,
@@ -29,6 +30,8 @@ from foldline.report.tables import (
 TEMPLATE = "template.html"
 # Pixels of a figure per pixel of the page, so that figures are sharp on high-resolution screens and on paper.
 PIXELS = 1.35
+# Most classes that the header names.
+MOST_NAMES = 20
 SECTIONS = (
     ("summary", "Summary"),
     ("scores", "Scores"),
@@ -44,12 +47,13 @@ SECTIONS = (
 )
 
 
-def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
+def page(run: Run, *, title: str, group_column: str | None, figures: Mapping[str, bytes]) -> str:
     """Render the page as HTML.
 
     Args:
         run: the run to show.
         title: title of the page.
+        group_column: column of the groups in the configuration.
         figures: PNG bytes by the names of `CAPTIONS`.
     """
     metrics = run.metrics
@@ -57,7 +61,7 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
     html: str = template.render(
         style=STYLE,
         title=title,
-        subtitle=f"{listing(list(metrics.scored_classes), limit=4)}: {counted(metrics.rows, 'labeled image')}, "
+        subtitle=f"{_classes(metrics.scored_classes)}: {counted(metrics.rows, 'labeled image')}, "
         + (counted(run.recipe.test_rows, "test image") if run.recipe.test_rows else "no test images"),
         key_figures=_key_figures(run),
         findings=findings(run),
@@ -68,6 +72,7 @@ def page(run: Run, *, title: str, figures: Mapping[str, bytes]) -> str:
         leaks=leak_tables(run.leaks),
         external_sets=external_sets(run),
         merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
+        groups=group_sentence(run, group_column),
         fold_rows=fold_rows(run),
         weight_method=next(iter(run.weights.values())).method,
         training=model_rows(run),
@@ -95,10 +100,9 @@ def _score_values(run: Run) -> dict[str, Any]:
         "main_name": columns[BLEND],
         "pooled": pooled_rows(run, columns, metrics.models),
         "ranks": metrics.blend_rule == "rank_mean",
-        "metric_names": ["average_precision", "log_loss", "brier", "accuracy", "f1"]
-        + ["top_accuracy"] * (blend.top_accuracy is not None)
-        + ["soft_cross_entropy"] * (blend.soft_cross_entropy is not None),
-        "threshold": "best F1" if metrics.threshold == BEST_F1 else metrics.threshold,
+        "metric_columns": metric_columns(run),
+        "mean": "Mean " if len(metrics.scored_classes) > 1 else "",
+        "exclusive": metrics.one_class_per_image,
         "by_fold": fold_scores(run, columns),
         "classes": class_rows(run) if len(metrics.classes) > 1 else [],
         "positives": run.scored_positives,
@@ -106,6 +110,11 @@ def _score_values(run: Run) -> dict[str, Any]:
         "reliability_name": columns.get(reliable, reliable),
         "subgroups": subgroups,
     }
+
+
+def _classes(names: Sequence[str]) -> str:
+    """The classes by name, or their number if they are many."""
+    return ", ".join(names) if len(names) <= MOST_NAMES else counted(len(names), "class", "classes")
 
 
 def _figure(name: str, data: bytes) -> dict[str, Any]:
@@ -134,13 +143,20 @@ def _key_figures(run: Run) -> list[dict[str, str]]:
             "detail": counted(positives, "image"),
         }
     else:
-        labels = {"name": "Classes", "value": str(scored), "detail": f"{positives / metrics.rows:.2f} per image"}
+        per_image = "one" if metrics.one_class_per_image else f"{positives / metrics.rows:.2f}"
+        labels = {"name": "Classes", "value": str(scored), "detail": f"{per_image} per image"}
+    accuracy, balanced = blend.accuracy.value, blend.balanced_accuracy
+    predicted = []
+    if metrics.one_class_per_image and accuracy is not None and balanced is not None and balanced.value is not None:
+        detail = f"balanced accuracy {balanced.value:.3f}"
+        predicted = [{"name": "Out-of-fold accuracy", "value": f"{accuracy:.3f}", "detail": detail}]
     return [
         {
             "name": f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC",
             "value": f"{auc.value:.3f}",
             "detail": interval,
         },
+        *predicted,
         {
             "name": "Training images",
             "value": f"{metrics.rows:,}",

@@ -14,10 +14,15 @@ from matplotlib.ticker import PercentFormatter
 
 from foldline.evaluation.calibration import ReliabilityBin
 from foldline.evaluation.metrics import cumulative_counts
+from foldline.evaluation.results import Confusion
 from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
 
 # Width of a panel in inches, by the number of panels in a row.
 PANEL_WIDTHS = {1: 4.8, 2: 4.2, 3: 3.33, 4: 2.5}
+# Size of a legend of 8 points in inches: a line with its gaps, a character of common width, a row.
+LEGEND_HANDLE, LEGEND_CHARACTER, LEGEND_ROW = 0.6, 0.07, 0.17
+# Up to this number of classes the cells of a confusion matrix have room for their counts.
+MOST_COUNTED_CLASSES = 25
 
 
 @dataclass(frozen=True)
@@ -27,16 +32,14 @@ class ScoredImage:
     Attributes:
         pixels: uint8, (height, width, 1 or 3).
         id: id of the sample.
-        label: name of the label.
-        target: its value, 0 or 1.
-        score: blended out-of-fold score, in [0, 1].
+        text: its label and blended out-of-fold score, one or two lines.
+        is_red: whether its frame is red instead of blue.
     """
 
     pixels: npt.NDArray[np.uint8]
     id: str
-    label: str
-    target: int
-    score: float
+    text: str
+    is_red: bool
 
 
 def roc(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
@@ -139,11 +142,40 @@ def _bin_counts(axes: Axes, bins: Sequence[ReliabilityBin]) -> None:
     axes.set(xlabel="out-of-fold score", ylabel="rows", xlim=(0, 1), yscale="log", ylim=(0.7, 2 * max(heights)))
 
 
+def confusion(matrix: Confusion, class_names: Sequence[str], title: str) -> Figure:
+    """Counts of true and predicted classes; the shade of a cell is its share of the true class.
+
+    Args:
+        matrix: the counts, with at least one row.
+        class_names: (n_classes,).
+        title: title of the figure.
+    """
+    size, names = len(class_names), [shortened(name, limit=18) for name in class_names]
+    # A cell has room for five digits up to 25 classes; with more classes the shade alone is shown.
+    edge = min(max(2.4 + 0.46 * size, 4.2), WIDTH)
+    figure = Figure(figsize=(edge + 1.4, edge), layout="compressed")
+    axes = figure.subplots()
+    shares = np.array(matrix.row_shares, dtype=np.float64)
+    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(np.array(matrix.counts)) if size <= MOST_COUNTED_CLASSES else ():
+        color = "white" if shares[row, column] > 0.6 else INK
+        axes.text(column, row, f"{count:,}", ha="center", va="center", fontsize=7, color=color)
+    font = 9 if size <= MOST_COUNTED_CLASSES else 5
+    axes.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=font)
+    axes.set_yticks(range(size), names, fontsize=font)
+    axes.set(title=title, xlabel="predicted class", ylabel="true class")
+    axes.grid(visible=False)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.6, format=PercentFormatter(1))
+    bar.set_label("share of the true class")
+    return figure
+
+
 def most_wrong(images: Sequence[ScoredImage]) -> Figure:
-    """Images with id, label and score; the frame has the color of the true label."""
+    """Images with id, label and score."""
     columns = 6
     rows = max(1, math.ceil(len(images) / columns))
-    figure = Figure(figsize=(WIDTH, 2.02 * rows), layout="constrained")
+    lines = max((image.text.count("\n") for image in images), default=0)
+    figure = Figure(figsize=(WIDTH, (2.02 + 0.14 * lines) * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
@@ -151,10 +183,9 @@ def most_wrong(images: Sequence[ScoredImage]) -> Figure:
         axes.set_axis_on()
         axes.imshow(colored(image.pixels))
         axes.set(xticks=[], yticks=[])
-        text = f"{shortened(image.id)}\n{shortened(image.label, limit=14)} {image.target}, score {image.score:.3f}"
-        axes.set_title(text, fontsize=7.5, weight="normal")
+        axes.set_title(f"{shortened(image.id)}\n{image.text}", fontsize=7.5, weight="normal")
         for side in axes.spines.values():
-            side.set(visible=True, color=POSITIVE if image.target else NEGATIVE, linewidth=2.5)
+            side.set(visible=True, color=POSITIVE if image.is_red else NEGATIVE, linewidth=2.5)
     return figure
 
 
@@ -168,7 +199,9 @@ def _panels(titles: Mapping[str, str], shape: float) -> tuple[Figure, list[Axes]
     """A figure with one panel per title, `shape` times as high as wide."""
     columns, rows = _grid(len(titles))
     width = PANEL_WIDTHS[columns]
-    figure = Figure(figsize=(columns * width, (shape * width + 0.3) * rows + 0.3), layout="constrained")
+    lines = max(title.count("\n") for title in titles.values())
+    height = (shape * width + 0.3 + 0.17 * lines) * rows + 0.3
+    figure = Figure(figsize=(columns * width, height), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axes, title in zip(panels, titles.values(), strict=False):
         axes.set_title(title)
@@ -178,10 +211,13 @@ def _panels(titles: Mapping[str, str], shape: float) -> tuple[Figure, list[Axes]
 
 
 def _with_legend(figure: Figure, axes: Axes) -> Figure:
-    """Add one legend below the panels, which all have the same lines."""
+    """Add one legend below the panels, which all have the same lines, and make room for it."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = max(2, min(len(labels), round(0.9 * figure.get_figwidth())))
+    entry = LEGEND_HANDLE + LEGEND_CHARACTER * max(map(len, labels))
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / entry)))
     figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+    rows = math.ceil(len(labels) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * (rows - 1))
     return figure
 
 

@@ -9,6 +9,7 @@ from foldline.dataset.label_arrays import label_array
 from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores, Score, Subgroups
+from foldline.evaluation.thresholds import BEST_F1
 from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
 from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
@@ -48,6 +49,32 @@ def _whisker(score: Score, start: float, length: float) -> dict[str, float] | No
         "dot": round(100 * (score.value - start) / length, 1),
         "width": round(100 * (score.high - score.low) / length, 1),
     }
+
+
+def metric_columns(run: Run) -> dict[str, str]:
+    """Metrics of the tables of scores, without the ROC AUC, and their headings: what is a mean is called so."""
+    metrics, blend = run.metrics, run.metrics.models[BLEND]
+    mean = "Mean " if len(metrics.scored_classes) > 1 else ""
+    soft = {"soft_cross_entropy": "Soft cross entropy"} if blend.soft_cross_entropy is not None else {}
+    if metrics.one_class_per_image:
+        columns = {"log_loss": "Log loss", "brier": "Brier score", "accuracy": "Accuracy"}
+        columns |= {"balanced_accuracy": "Balanced accuracy", "f1": "Macro F1", "cohen_kappa": "Cohen's kappa"}
+        return {"average_precision": f"{mean}average precision".capitalize(), **columns, **soft}
+    threshold = "best F1" if metrics.threshold == BEST_F1 else metrics.threshold
+    words = {"average_precision": "average precision", "log_loss": "log loss", "brier": "Brier score"}
+    words |= {"accuracy": f"accuracy at {threshold}", "f1": f"F1 at {threshold}"}
+    return {name: f"{mean}{text}" if mean else text[0].upper() + text[1:] for name, text in words.items()} | soft
+
+
+def group_sentence(run: Run, group_column: str | None) -> str:
+    """What groups are, and how many have several rows; `group_column` is that of the configuration."""
+    sizes = run.scored["group"].value_counts()
+    several = int((sizes > 1).sum())
+    if group_column is None:
+        start = "There is no group column, so images are in one group only if they are duplicates"
+    else:
+        start = f"Groups are the values of the column {group_column}, merged where images are duplicates"
+    return f"{start}: {counted(len(sizes), 'group')}, {several:,} of them with several images."
 
 
 def pooled_rows(

@@ -79,10 +79,13 @@ def _balance_of_classes(labels: npt.NDArray[np.int64], weights: Mapping[int, Seq
     left.invert_yaxis()
     left.grid(visible=False)
     highest = 0.0
-    for label, color, marker in LABEL_STYLES:
+    every = [row for number in sorted(weights) for row in weights[number]]
+    one_weight = all(row.positive_weight == row.negative_weight for row in every)
+    for label, color, marker in LABEL_STYLES[1:] if one_weight else LABEL_STYLES:
         values = np.array([[_weight(row, label) for row in weights[number]] for number in sorted(weights)])
         right.plot(values.T, y, color=color, marker=marker, markersize=4, linestyle="none", alpha=0.6)
-        right.plot([], [], color=color, marker=marker, linestyle="none", label=f"{label} rows, a mark per fold")
+        kind = "rows of the class" if one_weight else f"{label} rows"
+        right.plot([], [], color=color, marker=marker, linestyle="none", label=f"{kind}, a mark per fold")
         highest = max(highest, values.max())
     right.set(title="Weight in the loss", xlabel="weight of a row", xlim=(0, 1.1 * highest))
     figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2)

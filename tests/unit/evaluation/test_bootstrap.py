@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from foldline.evaluation.bootstrap import draw_scores, mean_of_defined
+from foldline.evaluation.bootstrap import draw_scores
 from foldline.evaluation.metrics import METRICS, plain_scores
+from foldline.evaluation.multiclass import POOLED_METRICS, plain_multiclass
 from foldline.evaluation.roc_auc import roc_auc
 from foldline.evaluation.score_columns import ScoreColumn
 from foldline.evaluation.subgroups import MetadataColumn, find_subgroups
@@ -45,11 +46,13 @@ def test_draws_are_scores_of_resampled_rows(
     for draw, row in enumerate(weights.astype(int)):
         index = np.repeat(np.arange(120), row)
         labels, scores = column.labels[index], column.scores[index]
-        for number, threshold in enumerate(THRESHOLDS):
-            expected = plain_scores(labels[:, number], scores[:, number], threshold=threshold)
+        for number, predicted in enumerate(np.eye(2)[scores.argmax(axis=1)].T == 1):
+            expected = plain_scores(labels[:, number], scores[:, number], predicted=predicted)
             assert {name: found.metrics[name][number, draw] for name in METRICS} == pytest.approx(expected, rel=1e-12)
-        top = (labels.argmax(axis=1) == scores.argmax(axis=1)).mean()
-        assert found.top_accuracy[draw] == pytest.approx(top)
+        together = plain_multiclass(labels, scores)
+        for name in POOLED_METRICS:
+            assert found.multiclass[name][draw] == pytest.approx(float(together[name]), rel=1e-12)
+        assert found.multiclass["recall"][:, draw] == pytest.approx(together["recall"], rel=1e-12)
         for subgroup, values in zip(metadata["site"].subgroups, found.subgroups["site"], strict=True):
             mask = subgroup.mask[index]
             areas = [roc_auc(labels[mask, number], scores[mask, number]) for number in (0, 1)]
@@ -64,17 +67,15 @@ def test_blocks_of_draws_are_joined_in_order(
     for name in METRICS:
         np.testing.assert_allclose(joined.metrics[name], whole.metrics[name], rtol=1e-12)
     np.testing.assert_allclose(joined.subgroups["site"], whole.subgroups["site"], rtol=1e-12)
-    np.testing.assert_allclose(joined.top_accuracy, whole.top_accuracy, rtol=1e-12)
+    for name, values in whole.multiclass.items():
+        np.testing.assert_allclose(joined.multiclass[name], values, rtol=1e-12)
 
 
 def test_columns_are_drawn_separately(column: ScoreColumn, weights: np.ndarray) -> None:
     other = ScoreColumn(column.labels, 1 - column.scores, column.folds, THRESHOLDS, False, False)
     found = draw_scores({"a": column, "b": other}, {}, [weights])
     assert found["b"].metrics["auc"] == pytest.approx(1 - found["a"].metrics["auc"])
-    assert found["b"].top_accuracy is None
-
-
-def test_the_mean_over_classes_leaves_out_undefined_ones() -> None:
-    values = np.array([[0.2, np.nan, 0.4], [0.6, 0.5, np.nan], [np.nan] * 3])
-    assert mean_of_defined(values) == pytest.approx([0.4, 0.5, 0.4])
-    assert np.isnan(mean_of_defined(values[2:])).all()
+    assert found["b"].multiclass is None
+    # One class is predicted by its own threshold if samples may have several.
+    expected = plain_scores(other.labels[:, 1], other.scores[:, 1], threshold=0.7)["f1"]
+    assert draw_scores({"b": other}, {}, [np.ones((1, 120))])["b"].metrics["f1"][1] == pytest.approx(expected)

@@ -10,9 +10,29 @@ from foldline.evaluation.calibration import expected_calibration_error, reliabil
 from foldline.evaluation.cross_entropy import cross_entropy, label_entropy
 from foldline.evaluation.intervals import bootstrap_weights
 from foldline.evaluation.oof import Oof
-from foldline.evaluation.results import RANKS, UNDEFINED, UNDEFINED_WEIGHTED, UNSTABLE, Calibration, ColumnScores, Score
+from foldline.evaluation.results import (
+    NOT_PREDICTED,
+    ONE_OF_SEVERAL,
+    RANKS,
+    UNDEFINED,
+    UNDEFINED_WEIGHTED,
+    UNSTABLE,
+    Calibration,
+    ColumnScores,
+    Score,
+)
 from foldline.evaluation.scores import EvaluationConfig, column_scores
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    brier_score_loss,
+    cohen_kappa_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 CONFIG = EvaluationConfig(
     class_names=("mark",),
@@ -139,20 +159,69 @@ def test_all_columns_have_the_same_draws(table: pd.DataFrame) -> None:
     assert both["a"] == both["b"]
 
 
-def test_the_top_accuracy_needs_exactly_one_class_per_sample(table: pd.DataFrame) -> None:
-    assert scores_of(table)["a"].top_accuracy is None
-    assert "top_accuracy" not in scores_of(table)["a"].as_json()
+def test_the_accuracy_is_top_1_if_each_sample_has_exactly_one_class(table: pd.DataFrame) -> None:
+    binary = scores_of(table)["a"]
+    assert binary.confusion is binary.cohen_kappa is binary.balanced_accuracy is None
+    assert not {"confusion", "cohen_kappa", "balanced_accuracy"} & set(binary.as_json())
+    assert not {"precision", "recall"} & set(binary.as_json()["classes"][0])
     labels = np.eye(2, dtype=int)[table["target"]]
     scores = np.stack([1 - table["a"], table["a"]], axis=1)
     config = replace(CONFIG, class_names=("no", "yes"), scored_classes=("yes",), activation="softmax")
     oof = Oof(["no", "yes"], [f"i{n}" for n in table.index], table["fold"].to_numpy(), labels, {"a": scores})
     arguments = {"groups": list(table["group"]), "metadata": {}, "config": config}
     found = column_scores(oof, rank_columns=(), **arguments)["a"]
-    assert found.top_accuracy.value == pytest.approx(((table["a"] > 0.5) == table["target"]).mean())
-    assert found.top_accuracy.low < found.top_accuracy.value < found.top_accuracy.high
-    assert found.as_json()["top_accuracy"]["value"] == found.top_accuracy.value
+    assert found.accuracy.value == pytest.approx(((table["a"] > 0.5) == table["target"]).mean())
+    assert found.accuracy.low < found.accuracy.value < found.accuracy.high
+    assert found.as_json()["cohen_kappa"]["value"] == found.cohen_kappa.value
     ranks = column_scores(oof, rank_columns=("a",), **arguments)["a"]
-    assert ranks.top_accuracy == Score(None, None, None, RANKS)
+    for score in (ranks.accuracy, ranks.log_loss, ranks.f1, ranks.cohen_kappa, ranks.classes[0].precision):
+        assert score == Score(None, None, None, RANKS)
+    assert (ranks.confusion.counts, ranks.confusion.reason) == ((), RANKS)
+
+
+def three_classes(weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, ColumnScores]:
+    """True classes, probabilities and scores of 300 samples; the last of four classes is never predicted."""
+    random = np.random.default_rng(6)
+    true = random.choice(4, 300, p=[0.6, 0.2, 0.15, 0.05])
+    scores = random.dirichlet([1, 1, 1], 300) + np.eye(4)[true][:, :3] * 0.4
+    scores = np.hstack([scores, np.full((300, 1), 0.01)])
+    scores /= scores.sum(axis=1, keepdims=True)
+    names = tuple("wxyz")
+    oof = Oof(list(names), [f"i{n}" for n in range(300)], np.arange(300) % 3, np.eye(4, dtype=int)[true], {"a": scores})
+    config = replace(CONFIG, class_names=names, scored_classes=names, activation="softmax", metadata_columns=())
+    found = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=(), config=config, weights=weights)["a"]
+    return true, scores, found
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_scores_of_several_exclusive_classes_are_those_of_scikit_learn(is_weighted: bool) -> None:
+    weights = np.random.default_rng(7).exponential(size=300) if is_weighted else None
+    true, scores, found = three_classes(weights)
+    predicted, kind = scores.argmax(axis=1), {"sample_weight": weights}
+    expected = {
+        "accuracy": accuracy_score(true, predicted, **kind),
+        "log_loss": log_loss(true, scores, **kind),
+        "brier": brier_score_loss(true, scores, **kind),
+        "f1": f1_score(true, predicted, average="macro", zero_division=0, **kind),
+        "balanced_accuracy": balanced_accuracy_score(true, predicted, **kind),
+        "cohen_kappa": cohen_kappa_score(true, predicted, **kind),
+        "auc": roc_auc_score(np.eye(4)[true], scores, average="macro", **kind),
+    }
+    for name, value in expected.items():
+        score = getattr(found, name)
+        assert score.value == pytest.approx(value), name
+        assert score.low < score.value < score.high, name
+    assert found.confusion.counts == tuple(map(tuple, confusion_matrix(true, predicted).tolist()))
+    shares = confusion_matrix(true, predicted, normalize="true", **kind)
+    assert np.array(found.confusion.row_shares) == pytest.approx(shares)
+    precision, recall, f1, _ = precision_recall_fscore_support(true, predicted, zero_division=0, **kind)
+    for number, row in enumerate(found.classes):
+        assert (row.positives, row.threshold) == ((true == number).sum(), None)
+        assert (row.recall.value, row.f1.value) == pytest.approx((recall[number], f1[number]))
+        assert row.precision.value == (pytest.approx(precision[number]) if number < 3 else None)
+        assert (row.accuracy.value, row.accuracy.reason) == (None, ONE_OF_SEVERAL)
+    assert found.classes[3].precision.reason == NOT_PREDICTED
+    assert found.classes[0].precision.low < found.classes[0].precision.value < found.classes[0].precision.high
 
 
 def test_soft_labels_have_a_cross_entropy_beside_the_scores_of_their_classes() -> None:
@@ -262,7 +331,7 @@ def test_soft_labels_and_classes_count_by_weights() -> None:
     losses = cross_entropy(shares, scores, "softmax")
     assert found.soft_cross_entropy.value == pytest.approx(np.average(losses, weights=weights))
     correct = scores.argmax(axis=1) == shares.argmax(axis=1)
-    assert found.top_accuracy.value == pytest.approx(np.average(correct, weights=weights))
+    assert found.accuracy.value == pytest.approx(np.average(correct, weights=weights))
     entropy = np.average(cross_entropy(shares, shares, "softmax"), weights=weights)
     assert label_entropy(shares, "softmax", weights) == {"soft_label_entropy": pytest.approx(entropy)}
     bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights.repeat(3))

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from fixtures.report_run import column_scores, report_run, with_metrics
-from foldline.evaluation.results import ClassCounts
+from foldline.evaluation.results import ClassCounts, Score
 from foldline.report.findings import findings
 from foldline.report.methods import methods
 from foldline.report.run import Run
@@ -177,3 +177,25 @@ def test_the_methods_give_the_numbers_of_the_run() -> None:
 def test_the_methods_say_that_best_f1_is_optimistic() -> None:
     paragraphs = dict(methods(with_metrics(report_run(column_scores(0.9)), threshold="best_f1")))
     assert "the threshold with the highest F1 on these same rows" in paragraphs["Log loss, Brier score, accuracy, F1"]
+
+
+def test_accuracy_is_compared_with_the_most_frequent_class() -> None:
+    blend = replace(column_scores(0.9), accuracy=Score(0.8, 0.7, 0.9, None))
+    run = report_run(blend)
+    assert not any("highest probability" in row.text for row in findings(run))
+    classes = (ClassCounts("nevus", 7, 3, 7, rare=False), ClassCounts("melanoma", 3, 7, 3, rare=False))
+    run = with_metrics(run, one_class_per_image=True, classes=classes)
+    (found,) = [row for row in findings(run) if "highest probability" in row.text]
+    assert found.kind == "good"
+    assert found.text == (
+        "The class with the highest probability is the true one in 80.0% of the images (95% interval 70.0% to 90.0%). "
+        "To predict the most frequent class, nevus, for every image would be right in 70.0%."
+    )
+    poor = with_metrics(run, models={"a": blend, "blend": replace(blend, accuracy=Score(0.149, None, None, None))})
+    (found,) = [row for row in findings(poor) if "highest probability" in row.text]
+    assert found.kind == "warn"
+    assert found.text.endswith(
+        "in 14.9% of the images. To predict the most frequent class, nevus, for every image "
+        "would be right in 70.0%, which is no less."
+    )
+    assert not any("highest probability" in row.text for row in findings(with_metrics(poor, weighted=True)))

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from fixtures.results import Results, write_results
 from foldline.errors import FoldlineError
-from foldline.report.images import label_text, largest_errors, read_images, rows_of_every_label
+from foldline.evaluation.oof import Oof
+from foldline.report.images import label_text, largest_errors, read_images, rows_of_every_label, worst_predictions
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +20,20 @@ def test_largest_errors_come_first_and_ties_by_id() -> None:
     pairs = pd.DataFrame({"id": list("dcba"), "target": [1, 0, 1, 0], "blend": [0.1, 0.9, 0.8, 0.3]})
     assert list(largest_errors(pairs, 3)["id"]) == ["c", "d", "a"]
     assert len(largest_errors(pairs, 9)) == 4
+
+
+def test_each_image_is_once_among_the_worst_predictions() -> None:
+    scores = np.array([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05], [0.2, 0.2, 0.6], [0.3, 0.3, 0.4]])
+    oof = Oof(["x", "y", "z"], list("dcba"), np.zeros(4, int), np.eye(3, dtype=int)[[0, 0, 1, 1]], {"blend": scores})
+    found = worst_predictions(oof, 3)
+    assert found.to_dict("list") == {
+        "id": ["c", "b", "a"],
+        "true": [0, 1, 1],
+        "predicted": [1, 2, 2],
+        "true_score": [0.05, 0.2, 0.3],
+        "predicted_score": [0.9, 0.6, 0.4],
+    }
+    assert list(worst_predictions(oof, 9)["id"]) == ["c", "b", "a", "d"]
 
 
 def test_training_images_alternate_between_labels() -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from foldline.dataset.label_arrays import label_codes
 from foldline.evaluation.calibration import reliability_bins
+from foldline.evaluation.results import Confusion
 from foldline.models.stage import Stage
 from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import DPI, WIDTH, png_bytes, shortened, style
@@ -182,7 +183,7 @@ def test_gray_images_look_like_color_images_of_equal_channels() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (20, 20, 1), dtype=np.uint8)
     with style():
         gray, color = (
-            png_bytes(score_plots.most_wrong([ScoredImage(image, "a-very-long-name-of-an-image", "label", 1, 0.1)]))
+            png_bytes(score_plots.most_wrong([ScoredImage(image, "a-very-long-name-of-an-image", "label 1", True)]))
             for image in (pixels, pixels.repeat(3, 2))
         )
     assert gray == color
@@ -240,3 +241,54 @@ def test_each_class_with_both_labels_has_a_line(table: pd.DataFrame) -> None:
         for draw in (score_plots.roc, score_plots.precision_recall):
             lines = draw(pairs, {"a": "a"}).axes[0].lines
             assert [line.get_label() for line in lines] == ["x", "y", "all rows and classes", "chance"]
+
+
+def assert_nothing_is_cut(figure: Figure) -> None:
+    """Titles, labels and legends are inside the figure."""
+    figure.draw_without_rendering()
+    width, height = figure.canvas.get_width_height()
+    for part in (*figure.axes, *figure.legends):
+        box = part.get_tightbbox()
+        assert box is None or (box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height), part
+
+
+@pytest.mark.parametrize("classes", [2, 7, 25])
+@pytest.mark.parametrize("panels", [1, 3, 7])
+def test_curves_of_many_classes_are_not_cut(classes: int, panels: int, table: pd.DataFrame) -> None:
+    pairs = pd.concat([table.assign(**{"class": f"a class with a long name {n}"}) for n in range(classes)])
+    titles = {name: f"model {name}\nmean AUC 0.9876" for name in "abcdefg"[:panels]}
+    with style():
+        for draw in (score_plots.roc, score_plots.precision_recall):
+            figure = draw(pairs, titles)
+            assert_nothing_is_cut(figure)
+            box = figure.axes[0].get_window_extent()
+            assert box.width > 1.6 * DPI
+
+
+@pytest.mark.parametrize("size", [2, 7, 40])
+def test_the_confusion_matrix_has_its_counts_and_shares(size: int) -> None:
+    counts = np.random.default_rng(0).integers(0, 900, (size, size))
+    shares = [[value / sum(row) for value in row] for row in counts.tolist()]
+    shares[0] = [None] * size
+    names = [f"class number {number}" for number in range(size)]
+    with style():
+        figure = score_plots.confusion(Confusion(counts.tolist(), shares, None), names, "lite0")
+        assert_nothing_is_cut(figure)
+        axes = figure.axes[0]
+    shown = [text.get_text() for text in axes.texts]
+    assert shown == ([f"{count}" for count in counts.ravel()] if size <= 25 else [])
+    assert np.asarray(axes.images[0].get_array())[1] == pytest.approx(shares[1])
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class")
+
+
+def test_weights_of_negatives_are_shown_only_if_they_differ() -> None:
+    labels = np.eye(3, dtype=int).repeat(4, axis=0)
+
+    def marks(negative_weight: float) -> list[str]:
+        rows = [ClassWeights(name, 4, 8, positive_weight=2.0, negative_weight=negative_weight) for name in "xyz"]
+        with style():
+            figure = training_plots.class_balance(labels, {0: rows})
+        return [text.get_text() for text in figure.legends[0].get_texts()]
+
+    assert marks(2.0) == ["rows of the class, a mark per fold"]
+    assert marks(1.0) == ["negative rows, a mark per fold", "positive rows, a mark per fold"]

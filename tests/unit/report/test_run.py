@@ -22,7 +22,7 @@ def test_json_files_are_read_with_types(results: Results) -> None:
     metrics = read_content(Metrics, results.folder / "metrics.json")
     assert metrics.models["blend"].auc.value == content["models"]["blend"]["auc"]["value"]
     assert [row.auc for row in metrics.models["a"].folds] == [row["auc"] for row in content["models"]["a"]["folds"]]
-    assert metrics.models["blend"].top_accuracy is None
+    assert metrics.models["blend"].confusion is None
     assert metrics.threshold == 0.5
 
 

@@ -217,8 +217,13 @@ def test_one_class_can_be_the_score_of_a_model_of_several(exclusive: Results, tm
             table[[f"{column}/{name}" for name in CLASSES]].to_numpy().argmax(axis=1)
             == table[[f"target/{name}" for name in CLASSES]].to_numpy().argmax(axis=1)
         ).mean()
-        assert every["models"][column]["top_accuracy"]["value"] == pytest.approx(right)
+        assert every["models"][column]["accuracy"]["value"] == pytest.approx(right)
+        assert single["models"][column]["accuracy"] == every["models"][column]["accuracy"]
     assert single["scored_classes"] == ["melanoma"]
+    assert (single["threshold"], single["one_class_per_image"]) == (None, True)
+    assert single["definitions"]["auc"] == "ROC AUC of a class against all others"
+    assert every["definitions"]["auc"] == "mean over the scored classes of the ROC AUC of a class against all others"
+    assert every["definitions"]["f1"].startswith("macro F1")
 
 
 def test_rows_count_by_their_weights_only_if_metrics_are_weighted(tmp_path: Path) -> None:

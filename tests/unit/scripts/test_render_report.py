@@ -13,8 +13,12 @@ import matplotlib
 import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
-from foldline.report.captions import CAPTIONS
+from foldline.report.captions import CAPTIONS, figure_names
 from render_report import render_report
+
+FIGURES = figure_names(one_class_per_image=False)
+# Columns of the table of reliability, which every report has.
+RELIABILITY = '<th scope="col">Scores</th><th scope="col">Rows</th><th scope="col">Positives</th>'
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +84,7 @@ def test_the_contents_list_every_section(parsed: PageParser) -> None:
 
 def test_all_figures_are_in_the_page_and_beside_it(rendered: Results, parsed: PageParser) -> None:
     inside = [attributes for tag, attributes in parsed.tags if tag == "img"]
-    assert len(inside) == len(CAPTIONS) == 11
+    assert len(inside) == len(figure_names(one_class_per_image=False)) == 11
     beside = {path.read_bytes() for path in (rendered.folder / "figures").iterdir()}
     assert {base64.b64decode(attributes["src"].partition(",")[2]) for attributes in inside} == beside
     for attributes in inside:
@@ -93,7 +97,7 @@ def test_all_figures_are_in_the_page_and_beside_it(rendered: Results, parsed: Pa
 
 def test_every_figure_has_its_caption(parsed: PageParser) -> None:
     text = " ".join(parsed.text.split())
-    for caption in CAPTIONS.values():
+    for caption in (CAPTIONS[name] for name in FIGURES):
         assert f"{caption.title}. {caption.text}" in text
 
 
@@ -126,7 +130,7 @@ def no_drawing(monkeypatch: pytest.MonkeyPatch, rendered: Results) -> None:
 
 
 def test_markup_in_the_title_is_escaped(rendered: Results, no_drawing: None, tmp_path: Path) -> None:
-    paths = {name: tmp_path / f"{name}.png" for name in CAPTIONS}
+    paths = {name: tmp_path / f"{name}.png" for name in FIGURES}
     render_report(
         **rendered.report_arguments(title="<script>x</script>", report=tmp_path / "report.html", figures=paths)
     )
@@ -168,7 +172,7 @@ def test_known_labels_of_the_test_rows_have_a_section_of_their_own(
     """Row 26."""
     metrics = json.loads((rendered.folder / "metrics.json").read_text())
     metrics["models"]["blend"]["auc"] |= {"value": 0.6789, "low": 0.61, "high": 0.72}
-    path, paths = tmp_path / "test_metrics.json", {name: tmp_path / f"{name}.png" for name in CAPTIONS}
+    path, paths = tmp_path / "test_metrics.json", {name: tmp_path / f"{name}.png" for name in FIGURES}
     arguments = {"report": tmp_path / "report.html", "figures": paths, "test_metrics": [path]}
     path.write_text(json.dumps({"rows": 12, "models": metrics["models"]}))
     render_report(**rendered.report_arguments(**arguments))
@@ -204,7 +208,7 @@ def test_augmented_samples_follow_the_learning_curves(page: str) -> None:
 
 
 def test_models_without_images_need_no_samples(rendered: Results, no_drawing: None, tmp_path: Path) -> None:
-    paths = {name: tmp_path / f"{name}.png" for name in CAPTIONS}
+    paths = {name: tmp_path / f"{name}.png" for name in FIGURES}
     render_report(**rendered.report_arguments(samples=[], report=tmp_path / "report.html", figures=paths))
     assert paths["augmented_samples"].is_file()
 
@@ -235,4 +239,18 @@ def test_several_classes_have_a_table_of_their_own(activation: str, no_drawing: 
     assert "Scores per class of lite0" in page
     assert all(f'<th scope="row">{name}' in page for name in names)
     assert "1 class of 4 cannot be in every fold: rare (2 images)" in page
-    assert ("Top-1 accuracy" in page) == (activation == "softmax")
+    one_class = activation == "softmax"
+    for heading in ("Accuracy", "Balanced accuracy", "Macro F1", "Cohen&#39;s kappa", "Log loss", "Precision"):
+        assert (f'<th scope="col">{heading}</th>' in page) == one_class, heading
+    for heading in ("Mean accuracy at 0.5", "Mean F1 at 0.5", "Mean log loss", "Positives", "Positives per row"):
+        assert (f'<th scope="col">{heading}</th>' in page.replace(RELIABILITY, "")) == (not one_class), heading
+    assert '<th scope="col">Mean ROC AUC</th>' in page
+    assert "mole, melanoma, other spots, rare: 90 labeled images" in page
+    assert "Classes marked * have too few groups" in page
+    groups = "43 groups, 43 of them with several images."
+    assert f"the values of the column patient_id, merged where images are duplicates: {groups}" in page
+    assert ('id="confusion"' in page) == ("Out-of-fold accuracy" in page) == one_class
+    assert (tmp_path / "figures" / "confusion.png").is_file() == one_class
+    if one_class:
+        accuracy = json.loads((tmp_path / "metrics.json").read_text())["models"]["blend"]["accuracy"]["value"]
+        assert f"is the true one in {accuracy:.1%} of the images" in page
