@@ -104,8 +104,9 @@ def remedy(labels: Labels, wrong: Sequence[str], *, source: str = "the table") -
             "if the numbers stand for classes, set dataset.labels.kind to multiclass; regression is not supported; "
             f"else correct {source}"
         )
-    how = "" if labels.kind == BINARY else f"the cells are read as {labels.reading}; "
-    return f"{how}correct {source}, or dataset.labels in the config"
+    if labels.kind == BINARY:
+        return f"set dataset.labels.kind to multiclass if the words are classes, else correct {source}"
+    return f"the cells are read as {labels.reading}; correct {source}, or dataset.labels in the config"
 
 
 def _contradictory(tables: Sequence[Mapping[str, str]], fitting: Sequence[Sequence[Labels]]) -> FoldlineError:

@@ -117,7 +117,8 @@ def _with_class_folders(config: dict[str, Any]) -> dict[str, Any]:
     labels = dataset.get("labels", {})
     if isinstance(labels, dict):
         labels = {"kind": MULTICLASS, **labels}
-    without_tables = {"id_column": "id", "test_table": None, "sample_submission": None}
+    # The name of a folder is never missing.
+    without_tables: dict[str, Any] = {"id_column": "id", "test_table": None, "sample_submission": None, "missing": []}
     return {**config, "dataset": {**without_tables, **dataset, "labels": labels}}
 
 

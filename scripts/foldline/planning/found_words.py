@@ -47,7 +47,9 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[
     Raises:
         FoldlineError: there are too few or too many, some differ only in case, or cells are measurements or flags.
     """
+    of_folders = dataset["class_folders"] is not None
     labels, where = labels_of(dataset), f"column {target_of(dataset)} (dataset.target_column)"
+    where = "dataset.class_folders" if of_folders else where
     remedy = "name the classes in dataset.labels.classes"
     first: dict[str, str] = {}
     for text, place in cells.items():
@@ -57,7 +59,8 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[
                 f"{place}: label {text!r} in {where} repeats a class, or is a list of 0 and 1; {remedy}"
             )
         for word in words:
-            if whole_number(word) is None and number(word) is not None:
+            # A number with leading zeros is a name, such as the folder 00012.
+            if not word.isdigit() and whole_number(word) is None and number(word) is not None:
                 raise FoldlineError(
                     f"{place}: label {text!r} in {where} is a measurement, not a class, and regression is not "
                     f"supported; set dataset.target_column to a column of classes, or {remedy}; for probabilities or "
@@ -68,6 +71,11 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[
     for word, place in first.items():
         other = of_case.setdefault(word.casefold(), word)
         if other != word:
+            if of_folders:
+                raise FoldlineError(
+                    f"{where}: the folders {other!r} and {word!r} differ only in case; {remedy} if they are two "
+                    "classes, or rename one of them"
+                )
             raise FoldlineError(
                 f"{place}: class {word!r} in {where} differs from {other!r} ({first[other]}) only in case; correct the "
                 f"table, or {remedy}"

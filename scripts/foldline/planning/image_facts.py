@@ -274,6 +274,8 @@ def _beside(path: str) -> str:
     if not wanted.parent.is_dir():
         return f", nor does its folder {wanted.parent}"
     stem = wanted.stem.casefold()
+    if wanted.is_symlink():
+        return f": it is a link to {wanted.readlink()}, which does not exist"
     others = sorted(other.name for other in wanted.parent.iterdir() if other.stem.casefold() == stem)
     return f", but there is {listing(others)} (write {{id}}.* for any suffix)" if others else ""
 

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from foldline.dataset.channels import CHANNEL
@@ -78,6 +78,8 @@ class ImageSearch:
             # A note or a mask may be beside an image.
             images = [path for path in matches if _suffix(path) in IMAGE_SUFFIXES]
             matches = images if len(images) == 1 else matches
+        if any("\ud800" <= character <= "\udfff" for path in matches for character in path):
+            return [], f"the name of the file {matches[0]!r} is no text in UTF-8; rename the file"
         shown = " or ".join(storage.join(self._files.root, str(pattern)) for pattern in filled)
         if not matches:
             return [], f"no image matches {shown}"
@@ -103,8 +105,10 @@ class ImageSearch:
 
 
 def is_ignored(path: str, ignored: Sequence[str]) -> bool:
-    """Whether a file is passed over: its name or its path matches one of some patterns of `dataset.ignore`."""
-    return any(fnmatch(path, pattern) or fnmatch(path.rpartition("/")[2], pattern) for pattern in ignored)
+    """Whether a file is passed over: its name or path matches a pattern of `dataset.ignore`, in any case."""
+    lower = path.casefold()
+    names = (lower, lower.rpartition("/")[2])
+    return any(fnmatchcase(name, pattern.casefold()) for pattern in ignored for name in names)
 
 
 def search_rows(columns: Mapping[str, Sequence[str]], ids: Sequence[str]) -> list[Values]:

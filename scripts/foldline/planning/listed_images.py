@@ -3,6 +3,7 @@
 import csv
 import io
 import logging
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of
 from foldline.planning.dataset_splits import TRAIN
 from foldline.planning.image_facts import ImageFiles
-from foldline.planning.image_patterns import IMAGE_SUFFIXES, ImagePattern
+from foldline.planning.image_patterns import CLASS, IMAGE_SUFFIXES, ImagePattern
 from foldline.planning.image_search import is_ignored
 
 logger = logging.getLogger(__name__)
@@ -96,9 +97,12 @@ class ImageLister:
         listed = ListedImages()
         for pattern in self._files.patterns:
             self._add(pattern, listed)
+        _check_spaces(self._key, listed)
         if not listed.values:
             where = [storage.join(self._files.root, pattern.text) for pattern in self._files.patterns]
             raise FoldlineError(f"dataset.{self._key}: no file matches {listing(where)}, {self._why_listed()}")
+        if self._of_folders:
+            _warn_of_folders(listed)
         return listed
 
     def _why_listed(self) -> str:
@@ -123,6 +127,11 @@ class ImageLister:
             suffix = PurePosixPath(path).suffix.lower()
             if suffix and suffix not in IMAGE_SUFFIXES and (match is None or pattern.leaves_suffix_open):
                 others[suffix] += 1
+            elif match and not has_text(path):
+                raise FoldlineError(
+                    f"dataset.{self._key}: the name of the file {os.fsencode(path)!r} is no text in UTF-8, which "
+                    "tables cannot hold; rename the file, or list it in dataset.ignore"
+                )
             elif match:
                 self._add_image(listed, path, {word: match[group] for word, group in groups.items()}, folder)
             else:
@@ -163,10 +172,51 @@ class ImageLister:
             )
 
 
+def _warn_of_folders(listed: ListedImages) -> None:
+    """Warn if each class has nothing but the same folders, which may be the classes: train/cat, val/cat."""
+    inside: dict[str, set[str]] = {}
+    for name, paths in listed.paths.items():
+        word = listed.values[name]["class"]
+        for path in paths.values():
+            rest = path.partition(f"{word}/")[2]
+            inside.setdefault(word, set()).add(rest.partition("/")[0] if "/" in rest else "")
+    folders = next(iter(inside.values()))
+    if len(inside) > 1 and len(folders) > 1 and "" not in folders and all(some == folders for some in inside.values()):
+        logger.warning(
+            "dataset.class_folders: the classes are %s, and each has only the folders %s; if these are the classes, "
+            "write %s where the path has them, such as train/%s",
+            listing(list(inside)),
+            listing(sorted(folders)),
+            CLASS,
+            CLASS,
+        )
+
+
 def _fixed_folder(pattern: ImagePattern) -> str:
     """The folder in which all files that match are, with a slash at its end; "" if it is the root."""
     start = pattern.literal_start
     return start[: start.rfind("/") + 1]
+
+
+def _check_spaces(key: str, listed: ListedImages) -> None:
+    """Refuse ids and values that start or end with a space, which the cells of a table do not keep."""
+    wrong = [
+        text
+        for name, values in listed.values.items()
+        for text in (name, *values.values())
+        if any(part != part.strip() for part in text.split("/"))
+    ]
+    if wrong:
+        shown = listing([repr(text) for text in dict.fromkeys(wrong)])
+        raise FoldlineError(
+            f"dataset.{key}: {shown}: a part of this path starts or ends with a space; rename the file or folder, or "
+            "list it in dataset.ignore"
+        )
+
+
+def has_text(path: str) -> bool:
+    """Whether the name of a file is text in UTF-8; others have bytes that Python shows as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def _is_hidden(path: str) -> bool:

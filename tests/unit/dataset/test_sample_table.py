@@ -245,7 +245,7 @@ def test_an_error_of_a_label_says_how_the_cells_are_read(tmp_path: Path) -> None
         ("0\n0.3\n1\n", "regression is not supported; if these are probabilities, set dataset.labels.kind to soft"),
         ("0\n37.5\n0.3\n", "these are measurements, and regression is not supported; set dataset.target_column to a"),
         ("0\n63\n0.3\n", "if the numbers stand for classes, set dataset.labels.kind to multiclass; regression is not"),
-        ("0\nyes\n0.3\n", "correct the table, or dataset.labels in the config"),
+        ("0\nyes\n0.3\n", "set dataset.labels.kind to multiclass if the words are classes, else correct the table"),
     ],
 )
 def test_regression_targets_are_refused_by_name(tmp_path: Path, cells: str, words: str) -> None:

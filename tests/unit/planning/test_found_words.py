@@ -37,6 +37,7 @@ def cells(*texts: str) -> dict[str, str]:
     [
         ("multiclass", ("dog", "cat", " emu "), ["cat", "dog", "emu"]),
         ("multiclass", ("10", "9", "2.0", "2"), ["2", "9", "10"]),
+        ("multiclass", ("00010", "00002", "00001"), ["00001", "00002", "00010"]),
         ("multiclass", ("b", "7", "a"), ["7", "a", "b"]),
         ("multiclass", ("True", "false"), ["0", "1"]),
         ("multilabel", ("b|a", "c", "a"), ["a", "b", "c"]),

@@ -76,6 +76,30 @@ def test_folders_are_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     assert "passed over files that are no images: .db (1), .txt (2)" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["train/cat/ 1.jpg", "train/cat /1.jpg", "train/cat/1 "])
+def test_a_name_that_a_table_does_not_keep_is_refused(tmp_path: Path, name: str) -> None:
+    write(tmp_path, [name, "train/dog/1.jpg"])
+    with pytest.raises(
+        FoldlineError, match=r"class_folders: '.*': a part of this path starts or ends with a space; re"
+    ):
+        listed(tmp_path, "train", class_folders="train", target_column=None)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, ["train/cat/caf\udce9.jpg", "train/dog/1.jpg"])
+    with pytest.raises(FoldlineError, match=r"the file b'train/cat/caf\\xe9\.jpg' is no text in UTF-8"):
+        listed(tmp_path, "train", class_folders="train", target_column=None)
+
+
+def test_folders_that_hold_the_classes_of_each_part_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path / "data", [f"{part}/{word}/1.jpg" for part in ("train", "val") for word in ("a", "b")])
+    with caplog.at_level(logging.WARNING):
+        listed(tmp_path, "train", class_folders="data/*/{class}/**/*", target_column=None)
+        assert not caplog.text
+        listed(tmp_path, "train", class_folders="data", target_column=None)
+    assert "the classes are train, val, and each has only the folders a, b; if these are the classes" in caplog.text
+
+
 def test_a_path_of_class_folders_has_groups_and_metadata(tmp_path: Path) -> None:
     write(tmp_path, ["sick/p1_bacteria_1.jpeg", "sick/p1_virus_2.jpeg", "fine/p2_none_1.jpeg"])
     folders = {"class_folders": "{class}/{patient}_{cause}_*.jpeg", "target_column": None}
@@ -93,7 +117,7 @@ def test_an_image_without_a_class_is_refused_or_ignored_by_key(tmp_path: Path) -
     folders: dict[str, Any] = {"class_folders": "train", "target_column": None}
     with pytest.raises(FoldlineError, match=r"1 image \(train/loose\.jpg\) in the folder .*so they have no class"):
         listed(tmp_path, "train", **folders)
-    paths, _ = listed(tmp_path, "train", **folders, ignore=["loose.*", "train/*/*_mask.png"])
+    paths, _ = listed(tmp_path, "train", **folders, ignore=["LOOSE.*", "train/*/*_Mask.png"])
     assert list(paths) == ["cat/1.jpg", "dog/1.jpg"]
 
 

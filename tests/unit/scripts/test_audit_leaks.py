@@ -21,7 +21,9 @@ def write_inventory(path: Path, rows: list[tuple[str, str, str, str]], **columns
     """Write rows of id, target, sha256 and last digits of the perceptual hash."""
     table = pd.DataFrame(rows, columns=["id", "target", "sha256", "perceptual_hash"])
     table["perceptual_hash"] = table["perceptual_hash"].str.zfill(64)
-    table = table.assign(group=table["id"], path=table["id"] + ".png", bytes=1, width=1, height=1, problem="")
+    table = table.assign(
+        group=table["id"], path=path.stem + table["id"] + ".png", bytes=1, width=1, height=1, problem=""
+    )
     table = table.assign(peak_sample=0.0, white_sample=0.0)
     write_table(table.assign(**columns), path, INVENTORY)
     return path
@@ -70,6 +72,13 @@ def test_train_images_are_compared_with_each_other(train: list[Path], tmp_path: 
     pairs = audit(train, tmp_path / "leaks.parquet")
     assert pairs == [("a", "d", "train", "near", 4, "no"), ("b", "c", "train", "exact", 0, "yes")]
     read_table(tmp_path / "leaks.parquet", LEAKS, key=("id", "other_id"))
+
+
+def test_a_test_image_may_have_the_id_of_another_training_image(train: list[Path], tmp_path: Path) -> None:
+    rows = [("a", "", "sha b", "1"), ("d", "", "sha z", "f0f0f0f0")]
+    test = write_inventory(tmp_path / "3.parquet", rows)
+    pairs = audit([test], tmp_path / "leaks.parquet", others={"train": train}, split="test")
+    assert [pair[:4] for pair in pairs] == [("a", "b", "train", "exact")]
 
 
 def test_test_images_are_compared_with_train_images(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
