@@ -17,13 +17,13 @@ from foldline.tfrecords.image_sources import scan_sample
 KEY = ("id", "other_split", "other_id")
 
 
-def write_inventory(path: Path, rows: list[tuple[str, str, str, str]], **columns: list[str] | list[float]) -> Path:
+def write_inventory(
+    path: Path, rows: list[tuple[str, str, str, str]], *, folder: str = "", **columns: list[str] | list[float]
+) -> Path:
     """Write rows of id, target, sha256 and last digits of the perceptual hash."""
     table = pd.DataFrame(rows, columns=["id", "target", "sha256", "perceptual_hash"])
     table["perceptual_hash"] = table["perceptual_hash"].str.zfill(64)
-    table = table.assign(
-        group=table["id"], path=path.stem + table["id"] + ".png", bytes=1, width=1, height=1, problem=""
-    )
+    table = table.assign(group=table["id"], path=folder + table["id"] + ".png", bytes=1, width=1, height=1, problem="")
     table = table.assign(peak_sample=0.0, white_sample=0.0)
     write_table(table.assign(**columns), path, INVENTORY)
     return path
@@ -76,7 +76,7 @@ def test_train_images_are_compared_with_each_other(train: list[Path], tmp_path: 
 
 def test_a_test_image_may_have_the_id_of_another_training_image(train: list[Path], tmp_path: Path) -> None:
     rows = [("a", "", "sha b", "1"), ("d", "", "sha z", "f0f0f0f0")]
-    test = write_inventory(tmp_path / "3.parquet", rows)
+    test = write_inventory(tmp_path / "3.parquet", rows, folder="test/")
     pairs = audit([test], tmp_path / "leaks.parquet", others={"train": train}, split="test")
     assert [pair[:4] for pair in pairs] == [("a", "b", "train", "exact")]
 
