@@ -56,9 +56,11 @@ class FileDigests(Generic[Value]):
         self._number = dict(zip(paths, range(len(paths)), strict=True))
         self._statuses, self._values = list(statuses), list(values)
 
-    def of(self, paths: Sequence[str]) -> list[Value | OSError]:
-        """Value of each file, or the error with which it cannot be read."""
-        problems = self._read_unknown(paths)
+    def of(
+        self, paths: Sequence[str], *, is_current: Callable[[Value], bool] = lambda value: True
+    ) -> list[Value | OSError]:
+        """Value of each file, or the error with which it cannot be read; values that are not current are replaced."""
+        problems = self._read_unknown(paths, is_current)
         number, values = self._number, self._values
         if problems:
             return [problems[path] if path in problems else values[number[path]] for path in paths]
@@ -73,14 +75,14 @@ class FileDigests(Generic[Value]):
         for path, number in self._number.items():
             yield path, self._statuses[number], self._values[number]
 
-    def _read_unknown(self, paths: Sequence[str]) -> dict[str, OSError]:
+    def _read_unknown(self, paths: Sequence[str], is_current: Callable[[Value], bool]) -> dict[str, OSError]:
         """Compute the values of new and changed files; gives the files that cannot be read."""
         found = list(map(_status_or_error, paths))
         number, statuses = self._number, self._statuses
         unknown = [
             (path, status)
             for path, status in zip(paths, found, strict=True)
-            if path not in number or statuses[number[path]] != status
+            if path not in number or statuses[number[path]] != status or not is_current(self._values[number[path]])
         ]
         problems: dict[str, OSError] = {}
         with ThreadPoolExecutor(READERS) as readers:

@@ -1,15 +1,14 @@
 """The content of one image on a disk: its checksum, its header, and what is wrong with it."""
 
 import hashlib
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from foldline.io.files import read_file, sha256_of_file
+from foldline.images.options import ImageOptions
+from foldline.io.files import digest_of, read_file, sha256_of_file
 from foldline.io.hdf5_paths import Place, file_of, read_place
 from foldline.io.system_errors import reason
-
-if TYPE_CHECKING:
-    from foldline.images.options import ImageOptions
 
 # The header of a larger file stays unknown here: it would be held in memory for it.
 MOST_HEADER_BYTES = 1 << 26
@@ -20,6 +19,7 @@ class ImageContent(NamedTuple):
 
     Attributes:
         checksum: hex SHA-256 of the file, or the checksum that a bucket tells.
+        header_options: `header_options` with which the header was read, or None.
         format: see `images.headers.Header`; None if the header is unknown or cannot be used.
         width: pixels, after EXIF orientation, or None.
         height: pixels, after EXIF orientation, or None.
@@ -28,6 +28,7 @@ class ImageContent(NamedTuple):
     """
 
     checksum: str
+    header_options: str | None = None
     format: str | None = None
     width: int | None = None
     height: int | None = None
@@ -35,18 +36,23 @@ class ImageContent(NamedTuple):
     length: int | None = None
 
 
-def read_content(path: str) -> ImageContent:
+def header_options(options: ImageOptions) -> str:
+    """Digest of the options on which a header depends; white concerns samples alone."""
+    return digest_of(asdict(replace(options, white=None)))[:16]
+
+
+def read_content(path: str, options: ImageOptions) -> ImageContent:
     """Read an image file on a disk.
 
     Raises:
         OSError: it cannot be read.
     """
     if Path(path).stat().st_size > MOST_HEADER_BYTES:
-        return ImageContent(sha256_of_file(path))
-    return content_of(read_file(path))
+        return ImageContent(sha256_of_file(path), header_options(options))
+    return content_of(read_file(path), options)
 
 
-def content_of(data: bytes) -> ImageContent:
+def content_of(data: bytes, options: ImageOptions) -> ImageContent:
     """The content of the bytes of an image."""
     # Imported here: a plan of files that are known already needs no Pillow, and starts faster.
     from foldline.images.errors import UnusableImageError
@@ -54,14 +60,14 @@ def content_of(data: bytes) -> ImageContent:
 
     checksum = hashlib.sha256(data).hexdigest()
     try:
-        header = read_header(data)
+        header = read_header(data, options)
     except UnusableImageError:
-        # The scan says what is wrong.
-        return ImageContent(checksum)
-    return ImageContent(checksum, header.format, header.width, header.height)
+        # `header_problem` says what is wrong.
+        return ImageContent(checksum, header_options(options))
+    return ImageContent(checksum, header_options(options), header.format, header.width, header.height)
 
 
-def header_problem(path: str, place: Place | None, options: "ImageOptions") -> str:
+def header_problem(path: str, place: Place | None, options: ImageOptions) -> str:
     """Why the header of an image on a disk cannot be used; "" if it can, or if the file is too large to tell.
 
     Args:

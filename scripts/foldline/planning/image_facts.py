@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from foldline.errors import FoldlineError, listing
+from foldline.images.options import DEFAULT, ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import Place, read_place, split_entry
 from foldline.planning.file_digests import FileDigests, Status, status_of
 from foldline.planning.hdf5_files import Hdf5Files
-from foldline.planning.image_content import ImageContent, content_of, image_problem, read_content
+from foldline.planning.image_content import ImageContent, content_of, header_options, image_problem, read_content
 from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
 
 # Columns of the data index that hold attributes of `ImageContent`, and all that are known of an image file.
-CONTENT = ("sha256", "format", "width", "height", "record_offset", "record_length")
+CONTENT = ("sha256", "header_options", "format", "width", "height", "record_offset", "record_length")
 KNOWN = ("path", *STATUS, *CONTENT)
 # Problems that a message spells out.
 SHOWN = 3
@@ -75,12 +76,15 @@ class ImageFacts:
 class ImageFiles(Protocol):
     """Images on a disk or in a bucket."""
 
-    def facts(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> ImageFacts:
+    def facts(
+        self, paths: Sequence[str], *, row_of: Callable[[int], str], options: ImageOptions = DEFAULT
+    ) -> ImageFacts:
         """What is known of each image.
 
         Args:
             paths: (n_images,), paths or URLs.
             row_of: gives what an error calls the row of image `number`, counted from 0.
+            options: how to read images.
 
         Raises:
             FoldlineError: images do not exist or cannot be read; the message names the first ones and how many there
@@ -111,9 +115,13 @@ class LocalImages:
         self.folders: dict[str, Status | None] = {}
         self._unchanged: set[str] = set()
         self._hdf5 = Hdf5Files()
+        self._options = DEFAULT
 
-    def facts(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> ImageFacts:
+    def facts(
+        self, paths: Sequence[str], *, row_of: Callable[[int], str], options: ImageOptions = DEFAULT
+    ) -> ImageFacts:
         """See `ImageFiles.facts`."""
+        self._options = options
         unchanged = self._split_of(paths)
         if unchanged:
             return unchanged
@@ -123,7 +131,8 @@ class LocalImages:
             self._hdf5.close()
 
     def _facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
-        found = self.digests.of(paths)
+        wanted = header_options(self._options)
+        found = self.digests.of(paths, is_current=lambda content: content.header_options == wanted)
         contents = [content for content in found if not isinstance(content, OSError)]
         if len(contents) < len(found):
             errors = {number: content for number, content in enumerate(found) if isinstance(content, OSError)}
@@ -188,8 +197,10 @@ class LocalImages:
     def _split_of(self, paths: Sequence[str]) -> ImageFacts | None:
         """Facts of a split that had exactly these images, if none of them changed: without a look at each."""
         splits = {name: self._stored.split(name) for name in self._stored.header.images} if self._stored else {}
+        wanted = [header_options(self._options)]
         for name, split in splits.items():
-            if split.values("path") == paths and split.images_are_unchanged():
+            is_current = split.table["header_options"].unique().to_pylist() == wanted
+            if is_current and split.values("path") == paths and split.images_are_unchanged():
                 self._unchanged.add(name)
                 columns = {column: split.table[column] for column in KNOWN}
                 return ImageFacts(split.values("sha256"), split.image_sizes(), columns)
@@ -198,9 +209,11 @@ class LocalImages:
     def _read(self, path: str) -> ImageContent:
         entry = split_entry(path)
         if entry is None:
-            return read_content(path)
+            return read_content(path, self._options)
         place = self._hdf5.place(entry)
-        return content_of(read_place(entry.file, place))._replace(offset=place.offset, length=place.length)
+        return content_of(read_place(entry.file, place), self._options)._replace(
+            offset=place.offset, length=place.length
+        )
 
     def _beside(self, path: str) -> str:
         """What there is instead of an image that does not exist, as the end of a message."""
@@ -220,7 +233,9 @@ class BucketListings:
         self._listed: dict[str, dict[str, storage.ObjectInfo]] = {}
         self._by_folder: dict[str, dict[str, list[str]]] = {}
 
-    def facts(self, paths: Sequence[str], *, row_of: Callable[[int], str]) -> ImageFacts:
+    def facts(
+        self, paths: Sequence[str], *, row_of: Callable[[int], str], options: ImageOptions = DEFAULT
+    ) -> ImageFacts:
         """See `ImageFiles.facts`.
 
         Raises:

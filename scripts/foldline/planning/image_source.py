@@ -121,7 +121,7 @@ class ImageSource:
         numbers = [n for n, path in enumerate(paths) if not storage.is_url(path) and os.path.isfile(path)]  # noqa: PTH113
         readable = [paths[number] for number in numbers]
         try:
-            facts = self._images.facts(readable, row_of=str)
+            facts = self._images.facts(readable, row_of=str, options=self._options)
         except FoldlineError:
             # Reported already.
             return []
@@ -133,7 +133,7 @@ class ImageSource:
 
     def _facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
         try:
-            return self._images.facts(paths, row_of=row_of)
+            return self._images.facts(paths, row_of=row_of, options=self._options)
         except FoldlineError as error:
             form = guessed_form(self._read.ids)
             found = form and form.split(self._read.ids[0])

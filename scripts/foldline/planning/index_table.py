@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Increase it if a column or a part of the header gets another meaning.
-FORMAT = 2
+FORMAT = 3
 # Columns and their Arrow types. A column without a meaning for a row is null.
 SCHEMA = {
     "split": "string",
@@ -41,7 +41,8 @@ SCHEMA = {
     "inode": "int64",
     # Hex SHA-256, or of an image in a bucket the checksum that it tells.
     "sha256": "string",
-    # The header of the image, see `image_facts.ImageContent`.
+    # The header of the image, see `image_content.ImageContent`.
+    "header_options": "string",
     "format": "string",
     "width": "int32",
     "height": "int32",

@@ -205,7 +205,7 @@ def read_images(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the images that are read from now on."""
     found: list[str] = []
     read = image_facts.read_content
-    monkeypatch.setattr(image_facts, "read_content", lambda path: found.append(Path(path).name) or read(path))
+    monkeypatch.setattr(image_facts, "read_content", lambda path, how: found.append(Path(path).name) or read(path, how))
     return found
 
 
@@ -318,6 +318,28 @@ def test_an_image_with_a_page_of_its_own_is_read_as_the_configuration_says(
         index(config, tmp_path)
     config["dataset"]["page"] = 2
     assert index(config, tmp_path) == index(config, tmp_path)
+    rows = {Path(row["path"]).name: row for row in pq.read_table(tmp_path / FILE).to_pylist()}
+    assert (rows["s003.png"]["format"], rows["s003.png"]["width"]) == ("TIFF", 9)
+
+
+def test_headers_are_read_again_with_other_options_and_then_known(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the table changed since then. White concerns samples, not headers."""
+    before = index(config, tmp_path)
+    found = read_images(monkeypatch)
+    config["dataset"]["intensity"] = {"bits": 12}
+    assert index(config, tmp_path) == before
+    assert found == []
+    config["dataset"]["max_megapixels"] = 1.0
+    table = tmp_path / "data" / "train.csv"
+    for count in (18, 18):
+        assert index(config, tmp_path)["splits"]["train"][0] == before["splits"]["train"][0]
+        assert len(found) == count
+        table.write_text(table.read_text().replace("s003,p001", "s003,p000"))
+    config["dataset"]["max_megapixels"] = 0.0001
+    with pytest.raises(FoldlineError, match=r"s000\.png cannot be used: .* megapixels; dataset\.max_megapixels allows"):
+        index(config, tmp_path)
 
 
 def records_config(root: Path, **changes: Any) -> dict[str, Any]:
