@@ -120,7 +120,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         shares=share_array(list(table["target"]), config.class_names),
     )
     write_oof(outputs.oof, oof)
-    if not write_oof_csv(outputs.oof_csv, oof):
+    if not write_oof_csv(outputs.oof_csv, oof, config.activation):
         logger.info(
             "%s has the blend alone, because the models have more than %d scores; %s has all of them",
             outputs.oof_csv,

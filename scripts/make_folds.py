@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from foldline.dataset.label_arrays import is_label_code, label_array, share_array
+from foldline.dataset.label_arrays import is_label_code, label_array, label_names, share_array
 from foldline.dataset.row_weights import RowWeights
 from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, counted, listing
@@ -30,6 +30,9 @@ from foldline.splits.group_folds import assign_folds, external_folds
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
+
+# Column of the fold table with the names of the classes, for people; steps read the label code in `target`.
+LABEL = "label"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig, *, weight
     samples = Samples(list(train["id"]), groups[: len(train)], labels)
     train_folds = _assign(samples, train, config)
     other_folds = external_folds(groups[len(train) :], groups=samples.groups, folds=train_folds)
-    table = rows[["id", "split", "target", *metadata]].assign(
+    rows = rows.assign(label=label_names(list(rows["target"]), config.class_names))
+    table = rows[["id", "split", "target", LABEL, *metadata]].assign(
         group=groups,
         fold=np.concatenate([train_folds, other_folds]),
         row_weight=weights.of_rows(list(rows["split"]), list(rows["id"])) if weights else 1.0,
@@ -128,7 +132,7 @@ def _check_columns(metadata: Sequence[str], stratify_by: Sequence[str]) -> None:
             f"folds.stratify_by: {listing(missing)} is not one of dataset.metadata_columns "
             f"({listing(list(metadata)) or 'none'}); add it there"
         )
-    taken = sorted(set(metadata) & set(FOLDS))
+    taken = sorted(set(metadata) & {*FOLDS, LABEL})
     if taken:
         raise FoldlineError(
             f"dataset.metadata_columns: {listing(taken)} is a column of the fold table; rename the column in your table"

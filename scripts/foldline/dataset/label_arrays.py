@@ -49,6 +49,21 @@ def share_array(codes: Sequence[str], class_names: Sequence[str]) -> npt.NDArray
     return np.array(shares, np.float32).reshape(len(codes), len(class_names))
 
 
+def label_names(codes: Sequence[str], class_names: Sequence[str]) -> list[str]:
+    """Label of each sample in words, (n_samples,): its classes, joined by "|"; 0 or 1 if there is one class.
+
+    A soft label counts as in `label_array`.
+
+    Args:
+        codes: see `label_array`.
+        class_names: (n_classes,).
+    """
+    labels = label_array(codes, class_names).tolist()
+    if len(class_names) == 1:
+        return [str(label) for (label,) in labels]
+    return ["|".join(name for name, label in zip(class_names, row, strict=True) if label) for row in labels]
+
+
 def is_label_code(text: str, n_classes: int) -> bool:
     """Whether a text is a label code of that many classes, soft or not."""
     return is_code(text, n_classes) or is_soft_code(text, n_classes)

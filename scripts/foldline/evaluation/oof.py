@@ -21,6 +21,7 @@ from foldline.io.parquet import read_parquet_schema
 from foldline.io.tables import FLOAT32, INTEGER, TEXT, arrow_schema, read_arrow_table, write_arrow_table, write_table
 
 BLEND, TARGET = "blend", "target"
+LABEL, PREDICTED = "label", "predicted"
 KEYS = {"id": TEXT, "fold": INTEGER}
 # Most scores of single models (rows x classes x models) in the CSV file, some 10 MB of text; with more it has the blend
 # alone.
@@ -81,7 +82,7 @@ def write_oof(path: str | Path, oof: Oof) -> None:
     Raises:
         FoldlineError: a model has the name of another column.
     """
-    taken = sorted(name for name in oof.models if name in (*KEYS, TARGET))
+    taken = sorted(name for name in oof.models if name in (*KEYS, LABEL, PREDICTED, TARGET))
     if taken:
         raise FoldlineError(
             f"models: {listing(taken)} is the name of a column of the OOF table; rename the model in the config"
@@ -92,8 +93,16 @@ def write_oof(path: str | Path, oof: Oof) -> None:
     write_arrow_table(pa.table(columns, schema=arrow_schema(types)), path, types)
 
 
-def write_oof_csv(path: str | Path, oof: Oof) -> bool:
+def write_oof_csv(path: str | Path, oof: Oof, activation: str) -> bool:
     """Write the CSV file; scores are the shortest text that gives the same float32.
+
+    If each sample has exactly one of several classes, the file also names it (`label`) and the class with the highest
+    score of the blend (`predicted`).
+
+    Args:
+        path: the file.
+        oof: the table.
+        activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
 
     Returns:
         Whether it has the models, which it has up to `MOST_MODEL_SCORES` scores; if not, it has the blend alone.
@@ -102,9 +111,14 @@ def write_oof_csv(path: str | Path, oof: Oof) -> bool:
     scores = oof.scores if has_models else {BLEND: oof.scores[BLEND]}
     columns = {"id": np.array(oof.ids, dtype=object), "fold": oof.folds}
     columns |= zip(class_columns(TARGET, oof.class_names), oof.targets.T, strict=True)
+    types = _column_types(list(scores), oof.class_names, soft=oof.shares is not None)
+    if activation == SOFTMAX:
+        names = np.array(oof.class_names, dtype=object)
+        columns |= {LABEL: names[oof.labels.argmax(axis=1)], PREDICTED: names[oof.scores[BLEND].argmax(axis=1)]}
+        types = {**KEYS, LABEL: TEXT, PREDICTED: TEXT, **types}
     for name, values in scores.items():
         columns |= zip(class_columns(name, oof.class_names), values.astype(np.float32).T, strict=True)
-    write_table(pd.DataFrame(columns), path, _column_types(list(scores), oof.class_names, soft=oof.shares is not None))
+    write_table(pd.DataFrame(columns), path, types)
     return has_models
 
 

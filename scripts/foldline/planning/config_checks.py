@@ -120,7 +120,7 @@ def _checkpoint_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def _model_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
     model, dataset = config["models"][name], config["dataset"]
     where = f"config: models.{name}"
-    if name in ("id", "fold", "target", "blend", *dataset["metadata_columns"]):
+    if name in ("id", "fold", "label", "predicted", "target", "blend", *dataset["metadata_columns"]):
         yield (f"{where}: {name!r} is the name of another column of the OOF table; rename the model")
     if "metadata" in model["inputs"] and not dataset["metadata"]:
         yield (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fixtures.project import REPOSITORY
 from foldline.dataset.columns import Columns
-from foldline.dataset.label_arrays import label_array, label_codes
+from foldline.dataset.label_arrays import label_array, label_codes, label_names
 from foldline.dataset.labels import BINARY_LABELS, Labels, check_labels, is_code, names_of
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
@@ -192,3 +192,11 @@ def test_labels_import_only_the_standard_library() -> None:
     code = "import sys, foldline.dataset.labels, foldline.dataset.submission; sys.exit('numpy' in sys.modules)"
     environment = {"PYTHONPATH": str(REPOSITORY / "scripts")}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_labels_are_named_for_people() -> None:
+    names = ["er", "golgi, x", "actin"]
+    assert label_names(["100", "011", "000"], names) == ["er", "golgi, x|actin", ""]
+    # The first of equal shares, as in folds and metrics.
+    assert label_names(["0.25 0.5 0.25", "0.5 0.0 0.5"], names) == ["golgi, x", "er"]
+    assert label_names(["0", "1", "0.7"], ["mark"]) == ["0", "1", "1"]

@@ -41,7 +41,7 @@ def test_the_text_of_a_score_is_the_shortest_that_gives_the_same_float32(
     class_names: list[str], tmp_path: Path
 ) -> None:
     oof = random_oof(class_names)
-    assert write_oof_csv(tmp_path / "oof.csv", oof)
+    assert write_oof_csv(tmp_path / "oof.csv", oof, "sigmoid")
     text = pd.read_csv(tmp_path / "oof.csv", dtype=str, keep_default_na=False)
     assert list(text["id"]) == oof.ids
     for name, values in oof.scores.items():
@@ -53,9 +53,9 @@ def test_the_text_of_a_score_is_the_shortest_that_gives_the_same_float32(
 def test_models_are_in_the_csv_file_up_to_a_number_of_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     oof = random_oof(["x", "y"], rows=5)
     monkeypatch.setattr("foldline.evaluation.oof.MOST_MODEL_SCORES", 20)
-    assert write_oof_csv(tmp_path / "all.csv", oof)
+    assert write_oof_csv(tmp_path / "all.csv", oof, "sigmoid")
     monkeypatch.setattr("foldline.evaluation.oof.MOST_MODEL_SCORES", 19)
-    assert not write_oof_csv(tmp_path / "few.csv", oof)
+    assert not write_oof_csv(tmp_path / "few.csv", oof, "sigmoid")
     every, few = (pd.read_csv(tmp_path / f"{name}.csv", dtype=str) for name in ("all", "few"))
     columns = ["id", "fold", "target/x", "target/y", "blend/x", "blend/y"]
     pd.testing.assert_frame_equal(few, every[columns])
@@ -124,7 +124,7 @@ def test_soft_targets_are_written_as_they_are_and_read_with_their_classes(
     assert (found.shares == shares).all()
     assert (found.labels == hard).all()
     assert (found.pairs()["target"] == hard.ravel()).all()
-    write_oof_csv(tmp_path / "oof.csv", oof)
+    write_oof_csv(tmp_path / "oof.csv", oof, "sigmoid")
     text = pd.read_csv(tmp_path / "oof.csv", dtype=str)
     columns = class_columns("target", class_names)
     assert text[columns].to_numpy().tolist() == [[str(value) for value in row] for row in shares]
@@ -133,3 +133,13 @@ def test_soft_targets_are_written_as_they_are_and_read_with_their_classes(
     write_parquet(broken, tmp_path / "oof.parquet")
     with pytest.raises(FoldlineError, match=r"column target is not in \[0, 1\] for id"):
         read_oof(tmp_path / "oof.parquet", class_names)
+
+
+def test_the_csv_file_names_the_true_and_the_predicted_class(tmp_path: Path) -> None:
+    oof = random_oof(["nevus", "melanoma, x", "3"])
+    labels = np.eye(3, dtype=np.int64)[np.arange(len(oof.ids)) % 3]
+    write_oof_csv(tmp_path / "oof.csv", replace(oof, labels=labels), "softmax")
+    text = pd.read_csv(tmp_path / "oof.csv", dtype=str)
+    assert list(text.columns[:5]) == ["id", "fold", "label", "predicted", "target/nevus"]
+    assert list(text["label"]) == [oof.class_names[number % 3] for number in range(len(oof.ids))]
+    assert list(text["predicted"]) == [oof.class_names[number] for number in oof.scores["blend"].argmax(axis=1)]

@@ -334,4 +334,4 @@ def test_labels_and_submission_must_fit_together(changes: dict[str, Any], messag
 
 
 def test_reserved_names_are_the_columns_and_features_that_foldline_writes() -> None:
-    assert set(RESERVED) == {*INVENTORY, *FOLDS, *feature_kinds([], labeled=True)}
+    assert set(RESERVED) == {*INVENTORY, *FOLDS, "label", *feature_kinds([], labeled=True)}

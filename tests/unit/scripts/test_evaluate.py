@@ -110,7 +110,7 @@ def test_rows_that_differ_from_the_fold_table_are_refused(change, words: str, ma
 def test_a_missing_metadata_column_is_refused(made: Results, tmp_path: Path) -> None:
     with pytest.raises(
         FoldlineError,
-        match=r"folds\.csv: no column sex; the table has id, group, target, fold, split, row_weight, site",
+        match=r"folds\.csv: no column sex; the table has id, group, target, fold, split, row_weight, label, site",
     ):
         metrics_of(made, tmp_path, metadata_columns=("sex",))
 

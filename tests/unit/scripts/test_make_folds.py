@@ -97,7 +97,8 @@ def test_a_group_that_is_larger_than_a_fold_is_a_warning(
 
 def test_the_table_has_every_row_once_with_its_metadata(inventory: pd.DataFrame, tmp_path: Path) -> None:
     table = pd.read_csv(written(tmp_path, [inventory]), dtype=str, keep_default_na=False)
-    assert list(table.columns) == ["id", "group", "target", "fold", "split", "row_weight", "site"]
+    assert list(table.columns) == ["id", "group", "target", "fold", "split", "row_weight", "label", "site"]
+    assert list(table["label"]) == list(table["target"])
     assert set(table["split"]) == {"train"}
     assert list(table["id"]) == sorted(inventory["id"])
     for name in ("group", "target", "site"):
