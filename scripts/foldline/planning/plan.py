@@ -19,6 +19,7 @@ from foldline.planning.dataset_section import (
     image_settings,
     labels_of,
     location_arguments,
+    reading_of,
     scan_settings,
     scored_classes_of,
     table_arguments,
@@ -179,6 +180,7 @@ class _Stages:
         runtime_arguments = {"root": dataset["root"], **location_arguments(dataset, split, self._data_index.locations)}
         settings = {
             **image_settings(self._config),
+            "reading": reading_of(dataset, split),
             "metadata_columns": dataset["metadata_columns"],
             **{name: dataset[name] for name in ("channels", "image_feature")},
             "soft_labels": labels_of(dataset).is_soft,

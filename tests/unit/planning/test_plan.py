@@ -217,6 +217,19 @@ def test_a_model_reads_all_channels_unless_it_names_some() -> None:
         assert channels == [["red", "green"], ["green"]]
 
 
+def test_scan_and_shards_read_all_channels_of_one_file() -> None:
+    images = {"train_images": "{id}.tif", "test_images": "{id}_{channel}.png", "external": None}
+    plan = make_plan(config_with(dataset={"channels": ["red", "green"], **images}), data_index(external=False))
+    for rule in ("scan_images", "shard_records"):
+        planes = {
+            split: arguments["reading"]["planes"]
+            for name, arguments in plan.arguments.items()
+            for split in ("train", "test")
+            if name.startswith(rule) and f"split={split}" in name
+        }
+        assert planes == {"train": 2, "test": 0}
+
+
 @pytest.mark.parametrize(
     "change",
     [
