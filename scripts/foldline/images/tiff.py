@@ -246,11 +246,11 @@ def parse_page(tags: Tags, data: bytes) -> TiffPage:
         orientation=valid_orientation(one(ORIENTATION, UPRIGHT)) or UPRIGHT,
         profile=bytes(tags.get(PROFILE, ())),
     )
-    _check(page, data, subsampled=tags.get(YCBCR_SAMPLING, (2, 2)) != (1, 1))
+    _check(page, data)
     return page
 
 
-def _check(page: TiffPage, data: bytes, *, subsampled: bool) -> None:
+def _check(page: TiffPage, data: bytes) -> None:
     """Refuse a page that cannot be decoded to all that it holds."""
     if not min(page.tile):
         raise UnusableImageError("damaged: a TIFF with tiles of no pixels")
@@ -274,8 +274,9 @@ def _check(page: TiffPage, data: bytes, *, subsampled: bool) -> None:
         raise UnusableImageError(f"damaged: a TIFF with predictor {page.predictor}")
     if page.predictor == 2 and page.bits not in (8, 16, 32):
         raise UnusableImageError(f"a TIFF with differences of {page.bits} bits; save it without a predictor")
-    if page.photometric == YCBCR and page.compression != JPEG and (subsampled or page.bits != 8):
-        raise UnusableImageError("a TIFF with subsampled YCbCr colors; save it as RGB")
+    if page.photometric == YCBCR and page.compression != JPEG:
+        # Other decoders do not agree on their range and their place.
+        raise UnusableImageError("a TIFF with YCbCr colors that are not compressed as JPEG; save it as RGB")
     if page.compression == JPEG and (page.bits not in (8, 12) or page.kind != UNSIGNED):
         raise UnusableImageError(f"a TIFF with JPEG compression of {page.bits} bits; save it with LZW or deflate")
     if page.compression == FAX and (page.bits, page.samples) != (1, 1):

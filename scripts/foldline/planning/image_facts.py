@@ -159,7 +159,7 @@ class LocalImages:
             visited.add(real)
             with os.scandir(path) as entries:
                 for entry in entries:
-                    if not entry.is_dir():
+                    if not _is_folder(entry):
                         names.append(prefix + entry.name)
                     elif deep:
                         waiting.append((f"{prefix}{entry.name}/", entry.path))
@@ -274,6 +274,14 @@ class BucketListings:
     def _listed_around(self, folder: str) -> str:
         """The folder that was listed and contains a folder; the folder itself if there is none."""
         return next((other for other in self._listed if folder == other or folder.startswith(f"{other}/")), folder)
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads back to itself; reading it says so.
+        return False
 
 
 def _same_status(path: str, status: Status) -> bool:

@@ -141,6 +141,9 @@ def _with_example(name: str, schema: Mapping[str, Any]) -> str:
     words, example = TYPES[name]
     if name in ("integer", "number"):
         example = schema.get("default") or max(example, schema.get("minimum", example))
+    if name == "object" and schema.get("properties"):
+        key, value = next(iter(schema["properties"].items()))
+        example = f"{{{key}: {value.get('default') or (value.get('enum') or ['...'])[0]}}}"
     return words if example is None else f"{words} such as {example}"
 
 

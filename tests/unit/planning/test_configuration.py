@@ -119,7 +119,7 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         ({"folds__count": "3"}, "folds.count is '3'; set it to a whole number such as 5; remove the quotes"),
         ({"shards__megabytes": math.nan}, "shards.megabytes is nan; set it to a number such as 100"),
         ({"checkpoints__seconds": math.inf}, "checkpoints.seconds is inf; set it to a number such as 60"),
-        ({"folds": None}, "folds is null; set it to a mapping such as {a: 1}"),
+        ({"folds": None}, "folds is null; set it to a mapping such as {method: grouped}"),
         ({"dataset__metadata_columns": "age"}, "dataset.metadata_columns is 'age'; set it to a list such as [a, b]"),
         ({"dataset__group_column": 3}, "dataset.group_column is 3; set it to a text such as abc, or null"),
         (
