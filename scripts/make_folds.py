@@ -148,7 +148,8 @@ def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntAr
         return assign_folds_by_files(samples, list(train["path"]), count=config.count, seed=config.seed)
     labels = train["target"].map(hard_code)
     strata = train[["target", *config.stratify_by]].assign(target=labels).agg("\0".join, axis=1)
-    return assign_folds(samples, list(strata), count=config.count, seed=config.seed)
+    columns = [list(train[name]) for name in config.stratify_by]
+    return assign_folds(samples, list(strata), count=config.count, seed=config.seed, columns=columns)
 
 
 def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ CORE = (
     "planning/job_keys",
     "splits/class_weights",
     "splits/duplicates",
+    "splits/fold_repair",
     "splits/group_folds",
 )
 TIMEOUT_SECONDS = 300

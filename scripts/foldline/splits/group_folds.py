@@ -1,35 +1,48 @@
-"""Folds that keep groups together and spread rows, labels and strata evenly."""
+"""Folds that keep groups together, spread rows, labels and strata evenly, and stay when few rows change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from foldline.dataset.id_hash import id_hash
 from foldline.splits.fold_audit import IntArray, Samples, audit_folds, check_feasible
 from foldline.splits.fold_membership import NO_FOLD
+from foldline.splits.fold_repair import missing_labels, repair
+from foldline.splits.group_features import Assignment, FloatArray, GroupFeatures, count_features
 
-FloatArray = npt.NDArray[np.float64]
-
-# Orders of the groups that are tried unless one is even to a row. 16 were enough to be at least as even as
-# scikit-learn's StratifiedGroupKFold on each of 561 random sets; the first order alone was less even on 4 of them.
+# How strongly folds with fewer rows are preferred. 1 is a random deal of the rows into slots; the larger, the more even
+# folds are on the way, and the more groups move after a change.
+EVENNESS = 2.0
+# Orders of the groups that are tried while a fold lacks a label that it could have; needed by a few groups only.
 MAX_ATTEMPTS = 16
 
 
-def assign_folds(samples: Samples, strata: Sequence[str], *, count: int, seed: int) -> IntArray:
+def assign_folds(
+    samples: Samples, strata: Sequence[str], *, count: int, seed: int, columns: Sequence[Sequence[str]] = ()
+) -> IntArray:
     """Assign a fold to every sample, the same one to all samples of a group.
 
-    A greedy algorithm takes the groups one by one, the most influential first, and puts each into the fold where it
-    adds least to the sum over folds of squared shares of rows, labels and strata. The order of the samples does not
-    matter: they are sorted by id, and ties are broken by a hash of seed and id.
+    Groups are taken one by one, the most influential first (large ones, and those with rare labels). Each group has a
+    fixed random number per fold, the hash of seed, fold and its smallest id, and takes the fold with the smallest
+
+        EVENNESS n_folds (sum of v_f rows_f) / (sum of v_f left_f) + log(-log(hash in (0, 1)))
+
+    where f are the features of the group (any row, labels, values, stratum), rows_f the rows of the feature that the
+    fold has already, left_f the rows that have no fold yet, and v_f the rows of the group by left_f squared. This is
+    weighted rendezvous hashing (Schindelhauer and Schomaker 2005, Weighted distributed hash tables; the logarithm of
+    the weight is linear here). At first the hash decides. Balance takes over where few rows of a feature are left, so
+    a change of one row changes few decisions, about as many as the logarithm of the number of rows. What is uneven
+    then is repaired by moves of single groups.
+
+    The order of the samples does not matter, nor do the names of the groups.
 
     Args:
         samples: the samples.
         strata: stratum of each sample, (n_samples,): strata are spread evenly beside rows and labels.
         count: number of folds.
         seed: seed of the assignment; every seed gives an assignment of the same quality.
+        columns: metadata whose values are spread evenly too, (n_columns, n_samples).
 
     Returns:
         Fold of each sample in 0..count-1, (n_samples,).
@@ -42,10 +55,11 @@ def assign_folds(samples: Samples, strata: Sequence[str], *, count: int, seed: i
     groups = np.asarray(samples.groups, dtype=object)[order]
     _, first_rows, group_numbers = np.unique(groups, return_index=True, return_inverse=True)
     # Names of merged groups depend on other groups; the smallest id of a group depends on its own rows only.
-    tie_breakers = np.array([id_hash(f"{seed}/{samples.ids[order[row]]}") for row in first_rows], dtype=np.uint64)
-    features = _count_features(group_numbers, samples.labels[order], np.asarray(strata, dtype=object)[order])
+    hashes = np.array([id_hash(f"{seed}/{samples.ids[order[row]]}") for row in first_rows], dtype=np.uint64)
+    in_order = [[column[row] for row in order] for column in (strata, *columns)]
+    features = count_features(group_numbers, samples.labels[order], in_order[0], in_order[1:])
     folds = np.empty(len(order), dtype=np.int64)
-    folds[order] = _best_assignment(features, tie_breakers, count=count, seed=seed).group_folds[group_numbers]
+    folds[order] = _first_complete_assignment(features, hashes, count=count, seed=seed).group_folds[group_numbers]
     audit_folds(samples, folds, count=count)
     return folds
 
@@ -65,118 +79,62 @@ def external_folds(external_groups: Sequence[str], *, groups: Sequence[str], fol
     return np.array([fold_of.get(group, NO_FOLD) for group in external_groups], dtype=np.int64)
 
 
-@dataclass(frozen=True)
-class _Features:
-    """How many rows of each feature a group has; a feature is "any row", a label of a class, or a stratum.
-
-    Attributes:
-        counts: rows of each group and feature, float64, (n_groups, n_features), with sorted indices.
-        totals: rows of each feature, (n_features,).
-        weights: weight of the squared rows that a fold has of each feature, (n_features,).
-        n_label_features: number of features before the strata.
-    """
-
-    counts: csr_array
-    totals: FloatArray
-    weights: FloatArray
-    n_label_features: int
-
-    @property
-    def influence(self) -> FloatArray:
-        """Weighted sum of the squared rows of each group, (n_groups,)."""
-        entries = self.counts.tocoo()
-        return np.bincount(entries.row, weights=self.weights[entries.col] * entries.data**2).astype(np.float64)
-
-
-@dataclass(frozen=True)
-class _Assignment:
-    """A fold for each group.
-
-    Attributes:
-        group_folds: (n_groups,).
-        fold_rows: rows of each feature and fold, (n_features, n_folds).
-    """
-
-    group_folds: IntArray
-    fold_rows: FloatArray
-
-    def unevenness(self, features: _Features) -> tuple[float, float, float]:
-        """Missing labels, largest deviation of a label's share, weighted sum of squares; the first matters most."""
-        n_labels, count = features.n_label_features, self.fold_rows.shape[1]
-        expected = np.where(features.totals > 0, 1 / count, 0)
-        shares = self.fold_rows / np.maximum(features.totals, 1)[:, None] - expected[:, None]
-        missing = float((self.fold_rows[:n_labels] == 0).sum())
-        weights = features.weights * features.totals**2
-        return missing, float(np.abs(shares[:n_labels]).max()), float((weights[:, None] * shares**2).sum())
-
-    def is_even(self, features: _Features) -> bool:
-        """Whether each fold has its share of the rows and of every label, to within one row."""
-        n_labels, count = features.n_label_features, self.fold_rows.shape[1]
-        return bool(np.abs(self.fold_rows[:n_labels] - features.totals[:n_labels, None] / count).max() < 1)
-
-
-def _count_features(groups: IntArray, labels: IntArray, strata: npt.NDArray[np.object_]) -> _Features:
-    """Count the rows of all groups; the features are all rows, negatives and positives of each class, strata.
-
-    Args:
-        groups: group number of each sample, (n_samples,).
-        labels: 0 or 1, (n_samples, n_classes).
-        strata: stratum of each sample, (n_samples,).
-    """
-    n_samples, n_classes = labels.shape
-    _, stratum_numbers = np.unique(strata, return_inverse=True)
-    n_label_features = 1 + 2 * n_classes
-    n_strata = int(stratum_numbers.max()) + 1
-    label_features = 1 + 2 * np.arange(n_classes) + labels
-    columns = [np.zeros((n_samples, 1), np.int64), label_features, n_label_features + stratum_numbers[:, None]]
-    counts = _one_hot(groups[:, None]).T.tocsr() @ _one_hot(np.concatenate(columns, axis=1))
-    counts.sort_indices()
-    totals = np.asarray(counts.sum(axis=0))
-    # Rows, labels and strata have the same weight as a whole; within each, a deviation is relative to the total.
-    shares = np.repeat([1.0, 1 / (2 * n_classes), 1 / n_strata], [1, 2 * n_classes, n_strata])
-    # A label that no row has weighs nothing.
-    return _Features(counts, totals, shares / np.maximum(totals, 1) ** 2, n_label_features)
-
-
-def _one_hot(numbers: IntArray) -> csr_array:
-    """Make a matrix with a 1 in each row for each of its numbers, (n_rows, n_numbers); float64."""
-    n_rows, n_numbers = numbers.shape
-    indices, starts = numbers.ravel(), np.arange(0, numbers.size + 1, n_numbers)
-    return csr_array((np.ones(numbers.size), indices, starts), shape=(n_rows, int(numbers.max()) + 1))
-
-
-def _best_assignment(
-    features: _Features, tie_breakers: npt.NDArray[np.uint64], *, count: int, seed: int
-) -> _Assignment:
-    """Try random orders of the groups until one is even to a row, and return the most even assignment."""
-    influence, by_tie_breaker = features.influence, np.argsort(tie_breakers)
+def _first_complete_assignment(
+    features: GroupFeatures, hashes: npt.NDArray[np.uint64], *, count: int, seed: int
+) -> Assignment:
+    """Try orders of the groups until no fold lacks a label that it could have, or return the most complete one."""
+    influence, by_hash = features.influence, np.argsort(hashes)
     generator = np.random.default_rng(seed)
+    preferences = _preferences(hashes, count)
     assignments = []
     for attempt in range(MAX_ATTEMPTS):
         # The first order is by influence; later ones deviate more and more from it, which small sets need.
         modified = influence.copy()
-        modified[by_tie_breaker] *= generator.uniform(0.5, 1.5, len(modified)) ** attempt
-        assignments.append(_assign_in_order(features, np.lexsort((tie_breakers, -modified)), count))
-        if assignments[-1].is_even(features):
+        modified[by_hash] *= generator.uniform(0.5, 1.5, len(modified)) ** attempt
+        order = np.lexsort((hashes, -modified))
+        assignments.append(repair(features, _assign_in_order(features, order, preferences), order))
+        if missing_labels(features, assignments[-1]) == 0:
             break
-    return min(assignments, key=lambda assignment: assignment.unevenness(features))
+    return min(assignments, key=lambda assignment: missing_labels(features, assignment))
 
 
-def _assign_in_order(features: _Features, order: npt.NDArray[np.intp], count: int) -> _Assignment:
-    """Assign the groups in the given order, each to the fold where it adds least to the weighted sum of squares."""
+def _preferences(hashes: npt.NDArray[np.uint64], count: int) -> FloatArray:
+    """Make a random number of each group and fold, (n_groups, n_folds): log(-log(u)), u uniform in (0, 1).
+
+    The hash is SplitMix64 (Steele, Lea and Flood 2014, Fast splittable pseudorandom number generators), so the number
+    of a fold does not depend on how many folds there are.
+    """
+    # uint64 wraps around.
+    mixed = hashes[:, None] + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    uniform = ((mixed >> np.uint64(12)).astype(np.float64) + 0.5) / 2**52
+    # Rounded, because the last bit of a logarithm differs between machines.
+    preferences: FloatArray = np.log(-np.log(uniform)).round(9)
+    return preferences
+
+
+def _assign_in_order(features: GroupFeatures, order: npt.NDArray[np.intp], preferences: FloatArray) -> Assignment:
+    """Assign the groups in the given order, each by balance and preferences (n_groups, n_folds)."""
+    count = preferences.shape[1]
     starts = features.counts.indptr.tolist()
     indices, rows = features.counts.indices.astype(np.intp), features.counts.data
-    # Adding c rows to the n rows of a fold raises w n^2 by w (2 c n + c^2), and c^2 is the same for every fold.
-    weighted_rows = (features.weights[indices] * rows)[:, None]
+    weights = features.shares[indices] * rows
     fold_rows = np.zeros((len(features.totals), count))
+    left = features.totals.copy()
     group_folds = np.empty(len(order), dtype=np.int64)
     for group in order.tolist():
         entries = slice(starts[group], starts[group + 1])
-        feature = indices[entries]
-        # Summed entry by entry, not as a matrix product, whose last bit differs between machines. An empty fold costs
-        # 0 and any other more, so the first groups fill every fold.
-        cost = (fold_rows[feature] * weighted_rows[entries]).sum(axis=0)
+        feature, group_rows = indices[entries], rows[entries]
+        # The group counts half: the last one has 0.
+        still_left = left[feature] - group_rows / 2
+        urgency = weights[entries] / still_left
+        # Summed entry by entry, not as a matrix product, whose last bit differs between machines.
+        crowding = ((urgency / still_left)[:, None] * fold_rows[feature]).sum(axis=0)
+        cost = crowding * (EVENNESS * count / urgency.sum()) + preferences[group]
         fold = int(cost.argmin())
         group_folds[group] = fold
-        fold_rows[feature, fold] += rows[entries]
-    return _Assignment(group_folds, fold_rows)
+        fold_rows[feature, fold] += group_rows
+        left[feature] -= group_rows
+    return Assignment(group_folds, fold_rows)
