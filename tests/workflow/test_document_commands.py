@@ -17,6 +17,7 @@ from fixtures.documents import Document, write_layout
 from fixtures.forked import SERVER, SNAKEMAKE
 from fixtures.project import REPOSITORY, Project, copy_workflow, with_environment
 from foldline.planning.config_checks import check_combinations
+from foldline.planning.config_reader import with_class_folders
 from foldline.planning.configuration import complete, read_schema, with_preset
 
 README, CONFIG_README, DOCUMENTATION = (
@@ -51,8 +52,9 @@ REMOTE = [words for words in COMMANDS if in_bucket(words)]
 def test_a_configuration_is_allowed(block: str) -> None:
     """By itself or, where it shows some keys only, laid over the first one."""
     typed = yaml.safe_load(block)
-    base = yaml.safe_load(CONFIG_README.blocks("yaml")[0])
-    config = with_preset(base, typed, SCHEMA)
+    is_complete = "models" in typed and "root" in typed.get("dataset", {})
+    base = {} if is_complete else yaml.safe_load(CONFIG_README.blocks("yaml")[0])
+    config = with_class_folders(with_preset(base, typed, SCHEMA))
     for preset in [None, *config.get("presets", {})]:
         completed = complete(with_preset(config, {"preset": preset}, SCHEMA), SCHEMA)
         check_combinations(completed)

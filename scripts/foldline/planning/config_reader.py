@@ -88,7 +88,7 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     except FoldlineError as error:
         presets.append(str(error))
         given = with_preset({**given, "preset": None}, command_line, schema)
-    given = _with_class_folders(expanded(given))
+    given = with_class_folders(expanded(given))
     completed, errors = completed_with_errors(given, schema)
     _compose_class_names(completed)
     problems += presets + [line for line in error_messages(errors) if line not in known]
@@ -109,7 +109,7 @@ def expanded(value: Any) -> Any:
     return str(Path(value).expanduser()) if isinstance(value, str) and value.startswith("~/") else value
 
 
-def _with_class_folders(config: dict[str, Any]) -> dict[str, Any]:
+def with_class_folders(config: dict[str, Any]) -> dict[str, Any]:
     """Copy with the defaults that differ if folders are the classes: there are no tables."""
     dataset = config.get("dataset")
     if not isinstance(dataset, dict) or not dataset.get("class_folders"):

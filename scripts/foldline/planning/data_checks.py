@@ -15,6 +15,8 @@ from foldline.planning.samples import Samples
 
 # Problems of one kind that a message spells out.
 MOST_TOLD = 5
+# Groups that a message lists; more are no sign of a wrong column or path.
+SHOWN_GROUPS = 5
 
 
 def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, stratify_by: Sequence[str] = ()) -> None:
@@ -125,7 +127,7 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int)
             kind += f" (column {column})" if column else ""
             remedy = f"set folds.count to {len(names)} or less" if len(names) >= 2 else "add training data"
             if column:
-                which += f": {listing(sorted(names))}" if names else ""
+                which += f": {listing(sorted(names))}" if 0 < len(names) <= SHOWN_GROUPS else ""
                 if dataset["class_folders"] is not None:
                     remedy += (
                         f", or correct dataset.class_folders {dataset['class_folders']!r}: a value ends where the rest "
