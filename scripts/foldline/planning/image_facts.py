@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, listing, problems_error
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import Place, read_place, split_entry
@@ -26,6 +26,12 @@ CONTENT = ("sha256", "header_options", "format", "width", "height", "record_offs
 KNOWN = ("path", *STATUS, *CONTENT)
 # Problems that a message spells out.
 SHOWN = 3
+# Lines for images whose headers cannot be used; each may have a problem of its own.
+MOST_LINES = 30
+REMEDY = (
+    "add or repair the images, or correct dataset.root or the path of the images in the config (dataset.train_images, "
+    "dataset.test_images, dataset.image_column, dataset.external.SET.images)"
+)
 
 
 @dataclass(frozen=True)
@@ -308,7 +314,12 @@ def unusable(problems: dict[int, str], row_of: Callable[[int], str]) -> Foldline
     told = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:SHOWN]]
     rest = len(problems) - len(told)
     more = f"; and {rest} more" if rest > 0 else ""
-    return FoldlineError(
-        f"{'; '.join(told)}{more}; add or repair the images, or correct dataset.root or the path of the images in the "
-        "config (dataset.train_images, dataset.test_images, dataset.image_column, dataset.external.SET.images)"
-    )
+    return FoldlineError(f"{'; '.join(told)}{more}; {REMEDY}")
+
+
+def unusable_headers(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:
+    """The error for images, by their numbers, whose headers cannot be used: a line for each of the first."""
+    lines = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:MOST_LINES]]
+    rest = len(problems) - len(lines)
+    lines += [f"and {rest} more images whose headers cannot be used"] if rest > 0 else []
+    return problems_error([*lines[:-1], f"{lines[-1]}; {REMEDY}"])

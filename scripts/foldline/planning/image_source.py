@@ -10,13 +10,13 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.locations import write_locations
 from foldline.dataset.row_per_class import guessed_form
 from foldline.dataset.sample_table import SampleTable, read_sample_table
-from foldline.errors import FoldlineError, Problems, listing, problems_error
+from foldline.errors import FoldlineError, Problems, SeveralProblemsError, listing, problems_error
 from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import located
 from foldline.planning.dataset_section import ImageTable, columns_of, reading_of
 from foldline.planning.image_content import header_problem
-from foldline.planning.image_facts import ImageFacts, ImageFiles, unusable
+from foldline.planning.image_facts import ImageFacts, ImageFiles, unusable_headers
 from foldline.planning.image_search import ImageSearch, has_channel, is_ignored, search_rows
 from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
@@ -120,6 +120,8 @@ class ImageSource:
         # Unlike `Path.is_file`, False for a path that is too long as well.
         numbers = [n for n, path in enumerate(paths) if not storage.is_url(path) and os.path.isfile(path)]  # noqa: PTH113
         readable = [paths[number] for number in numbers]
+        if not readable:
+            return []
         try:
             facts = self._images.facts(readable, row_of=str, options=self._options)
         except FoldlineError:
@@ -127,6 +129,8 @@ class ImageSource:
             return []
         try:
             self._check_headers(facts, readable, lambda number: row_of(numbers[number]))
+        except SeveralProblemsError as error:
+            return error.problems
         except FoldlineError as error:
             return [str(error)]
         return []
@@ -180,7 +184,7 @@ class ImageSource:
         problems = {number: header_problem(paths[number], places[number], self._options) for number in numbers}
         wrong |= {number: text for number, text in problems.items() if text}
         if wrong:
-            raise unusable(wrong, row_of)
+            raise unusable_headers(wrong, row_of)
 
 
 def _check_braces(table: SampleTable) -> None:

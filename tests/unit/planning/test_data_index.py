@@ -276,6 +276,18 @@ def test_unusable_headers_of_all_splits_are_reported_before_any_job(config: dict
     assert (row["sha256"], row["width"]) == (hashlib.sha256(b"no image").hexdigest(), None)
 
 
+def test_all_unusable_headers_of_a_split_have_a_line(config: dict[str, Any], tmp_path: Path) -> None:
+    names = [f"s{number:03d}" for number in range(8)]
+    for name in names:
+        (tmp_path / "data" / "images" / f"{name}.png").write_bytes(b"no image")
+    with pytest.raises(FoldlineError) as caught:
+        index(config, tmp_path)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "8 problems"
+    assert all(f"id {name!r}" in line for name, line in zip(names, lines, strict=True))
+    assert "; add or repair the images" in lines[-1]
+
+
 def test_files_beyond_the_limit_are_reported_before_any_job(config: dict[str, Any], tmp_path: Path) -> None:
     config["dataset"]["max_megapixels"] = 0.01
     index(config, tmp_path)
