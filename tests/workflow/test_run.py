@@ -28,7 +28,7 @@ def test_every_training_row_has_one_out_of_fold_score_of_every_model(results: Pa
     table = pd.read_csv(results.parent / "data" / "train.csv")
     oof = pd.read_csv(results / "oof.csv")
     columns = [f"{name}/{label}" for name in ("target", "a", "b", "blend") for label in DIAGNOSES]
-    assert list(oof.columns) == ["id", "fold", *columns]
+    assert list(oof.columns) == ["id", "fold", "label", "predicted", *columns]
     assert sorted(oof["id"]) == sorted(table["image_name"])
     merged = oof.merge(table, left_on="id", right_on="image_name")
     assert merged.groupby("patient_id")["fold"].nunique().max() == 1

@@ -30,10 +30,10 @@ def labeled_sample(folds: pd.DataFrame, *, has_test: bool) -> pd.DataFrame:
     external = external.groupby("split").head(max(1, EXTERNAL_ROWS // max(1, external["split"].nunique())))
     count = MOST_ROWS - len(external) - (TEST_ROWS if has_test else 0)
     train = folds[folds["split"] == TRAIN].sort_values("id", kind="stable")
-    train = train.assign(label=train["target"].map(hard_code))
-    turn = train.groupby("label").cumcount()
-    chosen = train.assign(turn=turn).sort_values(["turn", "label"], kind="stable").head(count)
-    return pd.concat([chosen.drop(columns=["turn", "label"]), external]).sort_values("id", ignore_index=True)
+    train = train.assign(hard=train["target"].map(hard_code))
+    turn = train.groupby("hard").cumcount()
+    chosen = train.assign(turn=turn).sort_values(["turn", "hard"], kind="stable").head(count)
+    return pd.concat([chosen.drop(columns=["turn", "hard"]), external]).sort_values("id", ignore_index=True)
 
 
 def trial_folds(sample: pd.DataFrame, *, fold: int, other: int, class_names: Sequence[str]) -> pd.DataFrame:
