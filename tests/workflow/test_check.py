@@ -96,7 +96,7 @@ def test_problems_of_configuration_tables_and_images_are_in_one_report(project: 
         "config: models.b.inputs is 'image'; set it to a list such as [a, b]",
         "config: prediction.views is 3; set it to one of 1, 2, 4, 8",
         "config: evaluation.bootstrap_draws is 'many'; set it to a whole number such as",
-        "data/train.csv, line 5: label 'yes' (column target) of id 's003' is not 0 or 1; set dataset.labels.kind to multiclass if",
+        "data/train.csv, line 5: label 'yes' (column target) of id 's003' is not 0 or 1; set dataset.labels.kind",
         "data/train.csv, line 9: id 'nosuch': image data/images/nosuch.png does not exist; add or repair",
         "data/train.csv, line 13: id 's011': image data/images/s011.png cannot be used: not a readable JPEG, PNG",
         "data/test.csv, line 4: site of id 's062' is 'torso'",
