@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from foldline.errors import FoldlineError, listing, problems_error
+from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import Place, read_place, split_entry
@@ -321,5 +321,5 @@ def unusable_headers(problems: dict[int, str], row_of: Callable[[int], str]) -> 
     """The error for images, by their numbers, whose headers cannot be used: a line for each of the first."""
     lines = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:MOST_LINES]]
     rest = len(problems) - len(lines)
-    lines += [f"and {rest} more images whose headers cannot be used"] if rest > 0 else []
+    lines += [f"and {counted(rest, 'more image', 'more images')} with unusable headers"] if rest > 0 else []
     return problems_error([*lines[:-1], f"{lines[-1]}; {REMEDY}"])
