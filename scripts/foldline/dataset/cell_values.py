@@ -68,6 +68,11 @@ def number(text: str) -> float | None:
     return float(value) if abs(float(value)) != float("inf") else None
 
 
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written in UTF-8; bytes of file names that are no text are surrogates in Python."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def missing_words(words: Sequence[str | float]) -> tuple[str, ...]:
     """The words that `dataset.missing` lists, with `DEFAULT_MISSING` in place of the word `default`."""
     listed = [DEFAULT_MISSING if word == DEFAULT else (canonical(str(word)),) for word in words]

@@ -7,7 +7,7 @@ from typing import Any
 
 from jsonschema import ValidationError
 
-from foldline.dataset.cell_values import composed
+from foldline.dataset.cell_values import composed, is_utf8
 from foldline.dataset.labels import BINARY, MULTICLASS, SOFT
 from foldline.errors import FoldlineError, problems_error
 from foldline.planning.config_checks import combination_problems, data_problems
@@ -164,5 +164,5 @@ def text_problems(value: Any, key: str = "") -> Iterator[str]:
     elif isinstance(value, str):
         if "\0" in value:
             yield f"config: {key} is {value!r}, which contains a NUL byte; remove it"
-        elif any("\ud800" <= character <= "\udfff" for character in value):
+        elif not is_utf8(value):
             yield f"config: {key} is {value!r}, which is no text in UTF-8; write the characters themselves"

@@ -27,11 +27,11 @@ class FolderFiles:
         named = [self._between(self._names, first), self._between(self._reversed, last[::-1])]
         start = _start_of_name(pattern)
         named.append(self._between(self._by_file_name, start))
-        candidates = min(named, key=len)
+        order, candidates = min(enumerate(named), key=lambda one: len(one[1]))
         expression = re.compile(pattern.regex())
         found = []
         for number in candidates:
-            name = self._found_name(named.index(candidates), number)
+            name = self._found_name(order, number)
             # Most of the others fail here, which costs less.
             if name.startswith(first) and name.endswith(last) and expression.fullmatch(name):
                 found.append(name)

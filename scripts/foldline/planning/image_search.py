@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from foldline.dataset.cell_values import is_utf8
 from foldline.dataset.channels import CHANNEL
 from foldline.errors import counted, listing
 from foldline.io import storage
@@ -78,7 +79,7 @@ class ImageSearch:
             # A note or a mask may be beside an image.
             images = [path for path in matches if _suffix(path) in IMAGE_SUFFIXES]
             matches = images if len(images) == 1 else matches
-        if any("\ud800" <= character <= "\udfff" for path in matches for character in path):
+        if not all(map(is_utf8, matches)):
             return [], f"the name of the file {matches[0]!r} is no text in UTF-8; rename the file"
         shown = " or ".join(storage.join(self._files.root, str(pattern)) for pattern in filled)
         if not matches:

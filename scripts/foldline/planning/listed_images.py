@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from foldline.dataset.cell_values import is_utf8
 from foldline.dataset.channels import PATH_SEPARATOR
 from foldline.dataset.locations import PATH
 from foldline.errors import FoldlineError, counted, listing
@@ -127,7 +128,7 @@ class ImageLister:
             suffix = PurePosixPath(path).suffix.lower()
             if suffix and suffix not in IMAGE_SUFFIXES and (match is None or pattern.leaves_suffix_open):
                 others[suffix] += 1
-            elif match and not has_text(path):
+            elif match and not is_utf8(path):
                 raise FoldlineError(
                     f"dataset.{self._key}: the name of the file {os.fsencode(path)!r} is no text in UTF-8, which "
                     "tables cannot hold; rename the file, or list it in dataset.ignore"
@@ -178,7 +179,7 @@ def _warn_of_folders(listed: ListedImages) -> None:
     for name, paths in listed.paths.items():
         word = listed.values[name]["class"]
         for path in paths.values():
-            rest = path.partition(f"{word}/")[2]
+            rest = f"/{path}".partition(f"/{word}/")[2]
             inside.setdefault(word, set()).add(rest.partition("/")[0] if "/" in rest else "")
     folders = next(iter(inside.values()))
     if len(inside) > 1 and len(folders) > 1 and "" not in folders and all(some == folders for some in inside.values()):
@@ -212,11 +213,6 @@ def _check_spaces(key: str, listed: ListedImages) -> None:
             f"dataset.{key}: {shown}: a part of this path starts or ends with a space; rename the file or folder, or "
             "list it in dataset.ignore"
         )
-
-
-def has_text(path: str) -> bool:
-    """Whether the name of a file is text in UTF-8; others have bytes that Python shows as surrogates."""
-    return not any("\ud800" <= character <= "\udfff" for character in path)
 
 
 def _is_hidden(path: str) -> bool:
