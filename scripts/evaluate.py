@@ -68,8 +68,6 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
             "folds": n_folds,
             "blend_rule": rule,
             "confidence": config.confidence,
-            "bootstrap_draws": config.bootstrap_draws,
-            "seed": config.seed,
             "threshold": None if config.activation == SOFTMAX else config.threshold,
             "weighted": config.weighted,
             "calibration_bins": CALIBRATION_BINS,

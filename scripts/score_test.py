@@ -95,8 +95,6 @@ def score_test(
             "rows": len(ids),
             "blend_rule": recipe["rule"],
             "confidence": config.confidence,
-            "bootstrap_draws": config.bootstrap_draws,
-            "seed": config.seed,
             "threshold": None if config.activation == SOFTMAX else config.threshold,
             "weighted": False,
             "calibration_bins": CALIBRATION_BINS,

@@ -20,7 +20,7 @@ ALLOWED = {
     "foldline/errors.py": ["{len(self.problems)} problems"],
     "foldline/planning/config_checks.py": ["{classes} classes"],
     "foldline/report/findings.py": ["{len(recipe.models)} models", "{pairs} of duplicates"],
-    "foldline/report/methods.py": ["{metrics.folds} folds", "{metrics.bootstrap_draws:,} bootstrap draws"],
+    "foldline/report/methods.py": ["{metrics.folds} folds"],
     "foldline/report/training_plots.py": ["{label} rows", "{label} rows"],
     "foldline/splits/hamming_search.py": ["{MAX_PAIRS} pairs"],
     "foldline/training/trainer.py": ["%d images"],

@@ -80,7 +80,7 @@ def test_problems_of_configuration_tables_and_images_are_in_one_report(project: 
     config = yaml.safe_load((project.folder / "config" / "config.yaml").read_text())
     config["models"] = {"b": IMAGE_MODEL | {"lerning_rate": 1, "epochs": 0, "inputs": "image"}, "B b": IMAGE_MODEL}
     config["prediction"] = {"views": 3}
-    config["evaluation"] = {"bootstrap_draws": "many"}
+    config["evaluation"] = {"confidence": "much"}
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml.safe_dump(config))
     command = ["check", "--configfile", str(path), "--directory", str(tmp_path)]
@@ -95,7 +95,7 @@ def test_problems_of_configuration_tables_and_images_are_in_one_report(project: 
         "config: models.b.epochs is 0; set it to at least 1",
         "config: models.b.inputs is 'image'; set it to a list such as [a, b]",
         "config: prediction.views is 3; set it to one of 1, 2, 4, 8",
-        "config: evaluation.bootstrap_draws is 'many'; set it to a whole number such as",
+        "config: evaluation.confidence is 'much'; set it to a number such as",
         "data/train.csv, line 5: label 'yes' (column target) of id 's003' is not 0 or 1; set dataset.labels.kind",
         "data/train.csv, line 9: id 'nosuch': image data/images/nosuch.png does not exist; add or repair",
         "data/train.csv, line 13: id 's011': image data/images/s011.png cannot be used: not a readable JPEG, PNG",

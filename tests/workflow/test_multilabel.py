@@ -23,7 +23,6 @@ CHEAP = (
     "batch_size: 16, schedule: {warmup_epochs: 0, hold_epochs: 0}}}",
     "leaks={near_duplicate_bits: null}",
     "prediction={views: 1}",
-    "evaluation={bootstrap_draws: 100}",
 )
 
 

@@ -166,7 +166,7 @@ CONFIG_ROWS = {
     "accelerator": (set_value("accelerator", value="cpu"), set()),
     "checkpoints": (set_value("checkpoints", "seconds", value=7), set()),
     "title of the report": (set_value("report", "title", value="Skin"), REPORT),
-    "bootstrap draws": (set_value("evaluation", "bootstrap_draws", value=200), AFTER_OOF),
+    "confidence of the intervals": (set_value("evaluation", "confidence", value=0.9), AFTER_OOF),
     "blend method": (set_value("blend", "method", value="rank_mean"), AFTER_BLEND),
     "batches of prediction": (
         set_value("prediction", "batch_size", value=8),

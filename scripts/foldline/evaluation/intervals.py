@@ -1,69 +1,74 @@
-"""Confidence intervals: the cluster bootstrap, its percentiles, and the Wilson interval of a share."""
+"""Confidence intervals of scores: on a scale that has no limits, and the Wilson interval of a share."""
 
-from collections.abc import Iterator, Sequence
+from math import exp, inf, log
+from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
+from scipy.special import ndtri, stdtrit
 
-FloatArray = npt.NDArray[np.float64]
+from foldline.evaluation.estimates import Estimate
 
-# Weights per block of draws: as float64 they fit the L2 cache of a processor.
-BLOCK_SIZE = 100_000
-# An interval is given only if at least this share of its draws is defined.
-MIN_DEFINED_SHARE = 0.9
-# 97.5th percentile of the standard normal distribution.
-NORMAL_QUANTILE = 1.959963984540054
+# A value this near to a limit of its range is at the limit; the rest is rounding.
+ROUNDING = 1e-12
+# With a smaller effective number of groups an interval is marked as approximate.
+FEW_GROUPS = 30
 
 
-def bootstrap_weights(groups: Sequence[str], *, draws: int, seed: int) -> Iterator[FloatArray]:
-    """Count how often each row is drawn when whole groups are drawn with replacement, as many as there are.
+class Range(NamedTuple):
+    """Lowest and highest value that a score can have; `inf` if there is no highest."""
 
-    Rows of one group (patient, lesion, duplicates) are not independent; to draw single rows would make the interval
-    too narrow (cluster bootstrap: Field and Welsh, Bootstrapping clustered data, 2007).
-
-    Args:
-        groups: group of each row, (n_samples,).
-        draws: number of draws.
-        seed: seed of the draws, which depend on seed and groups only, not on the size of the blocks.
-
-    Yields:
-        Blocks of float64 counts, (at most draws, n_samples); `draws` rows in total.
-    """
-    names, index = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
-    generator = np.random.default_rng(seed)
-    block = max(1, BLOCK_SIZE // len(index))
-    for start in range(0, draws, block):
-        size = min(block, draws - start)
-        drawn = generator.integers(0, len(names), (size, len(names)))
-        drawn += np.arange(size)[:, None] * len(names)
-        counts = np.bincount(drawn.ravel(), minlength=size * len(names)).reshape(size, len(names))
-        yield counts[:, index].astype(np.float64)
+    low: float
+    high: float
 
 
-def percentile_interval(values: FloatArray, *, confidence: float) -> tuple[float, float] | None:
-    """Compute the percentile interval of bootstrap draws.
+SHARE = Range(0.0, 1.0)
+LOSS = Range(0.0, inf)
+
+
+def interval(score: Estimate, limits: Range | None, *, confidence: float) -> tuple[float, float] | None:
+    """Compute the confidence interval of a score.
+
+    It is symmetric on a scale without limits (logit between two limits, logarithm above 0, the score itself without
+    limits), with the quantile of Student's t distribution. A score at one of two limits, such as an AUC of 1, has the
+    Wilson interval for as many rows as there are effective groups.
 
     Args:
-        values: (n_draws,), NaN where not defined.
+        score: the score, with its variance.
+        limits: range of the score; None if it has none, such as a difference.
         confidence: coverage in (0, 1).
 
     Returns:
-        Lower and upper limit; None if fewer than `MIN_DEFINED_SHARE` of the draws are defined.
+        Lower and upper limit; None if all rows, or all rows with one label, are in one group.
     """
-    defined = values[np.isfinite(values)]
-    if len(defined) < MIN_DEFINED_SHARE * len(values) or not len(defined):
+    if score.size <= 1 + ROUNDING:
         return None
-    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+    if limits is not None and limits.high < inf:
+        width = limits.high - limits.low
+        share = (score.value - limits.low) / width
+        if not ROUNDING < share < 1 - ROUNDING:
+            low, high = wilson_interval(round(share) * score.size, score.size, confidence=confidence)
+            return limits.low + width * low, limits.low + width * high
+    half = float(stdtrit(score.degrees, (1 + confidence) / 2)) * score.variance**0.5
+    if not half > 0:
+        return score.value, score.value
+    if limits is None:
+        return score.value - half, score.value + half
+    if limits.high == inf:
+        return score.value * exp(-half / score.value), score.value * exp(half / score.value)
+    center, spread = log(share / (1 - share)), half / width / (share * (1 - share))
+    return limits.low + width * _expit(center - spread), limits.low + width * _expit(center + spread)
 
 
-def wilson_interval(positives: float, rows: float) -> tuple[float, float]:
-    """Compute the 95% interval of the share `positives / rows` (Wilson, 1927), in [0, 1].
+def wilson_interval(positives: float, rows: float, *, confidence: float = 0.95) -> tuple[float, float]:
+    """Compute the interval of the share `positives / rows` (Wilson, 1927), in [0, 1].
 
     Weighted rows have an effective number, (sum w)^2 / sum w^2 (Kish, Survey Sampling, 1965).
     """
-    z = NORMAL_QUANTILE
+    z = float(ndtri((1 + confidence) / 2))
     share = positives / rows
     center = (share + z * z / (2 * rows)) / (1 + z * z / rows)
     half = z / (1 + z * z / rows) * (share * (1 - share) / rows + z * z / (4 * rows * rows)) ** 0.5
     return max(0.0, center - half), min(1.0, center + half)
+
+
+def _expit(value: float) -> float:
+    return 1 / (1 + exp(-value)) if value > -700 else 0.0

@@ -5,12 +5,23 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from foldline.evaluation.estimates import Estimate, Part, Rows, average, estimate, mean_estimate
+from foldline.evaluation.intervals import LOSS, SHARE, Range
+from foldline.evaluation.metrics import f1_estimate
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 
 # Metrics of all classes together; higher is better for all except log_loss and brier.
 POOLED_METRICS = ("log_loss", "brier", "accuracy", "f1", "balanced_accuracy", "cohen_kappa")
 CLASS_METRICS = ("precision", "recall")
+# Range of each metric.
+MULTICLASS_LIMITS = dict.fromkeys(POOLED_METRICS + CLASS_METRICS, SHARE) | {
+    "log_loss": LOSS,
+    "brier": Range(0.0, 2.0),
+    "cohen_kappa": Range(-1.0, 1.0),
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +62,8 @@ class PredictedRows:
         )
 
 
-def weighted_multiclass(rows: PredictedRows, weights: FloatArray) -> dict[str, FloatArray]:
-    """Compute every metric, once per row of weights.
+def multiclass_estimates(rows: PredictedRows, own: Rows) -> dict[str, Estimate | None]:
+    """Estimate every metric of all classes together.
 
     The log loss clips probabilities to [eps, 1 - eps] of float64. The Brier score is the sum over the classes of the
     squared difference between probability and label, in [0, 2] (Brier, 1950). F1 is the mean over the classes that are
@@ -61,44 +72,43 @@ def weighted_multiclass(rows: PredictedRows, weights: FloatArray) -> dict[str, F
 
     Args:
         rows: labels and predictions.
-        weights: at least 0, (n_draws, n_rows).
+        own: weights and groups of the rows.
 
     Returns:
-        Metric of `POOLED_METRICS` -> (n_draws,), metric of `CLASS_METRICS` -> (n_classes, n_draws); NaN where the
-        metric is not defined.
+        Metric of `POOLED_METRICS` -> its estimate; None where it is not defined.
     """
-    hits = rows.true == rows.predicted
-    correct = _sums(weights[:, hits], rows.true[hits], rows.n_classes)
-    positive = _sums(weights, rows.true, rows.n_classes)
-    predicted = _sums(weights, rows.predicted, rows.n_classes)
-    total = weights.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        accuracy = correct.sum(axis=0) / total
-        by_chance = (positive * predicted).sum(axis=0) / total**2
-        recall = correct / positive
-        return {
-            "log_loss": np.einsum("dn,n->d", weights, rows.log_loss) / total,
-            "brier": np.einsum("dn,n->d", weights, rows.squared_error) / total,
-            "accuracy": accuracy,
-            "f1": mean_of_defined(2 * correct / (positive + predicted)),
-            "balanced_accuracy": mean_of_defined(recall),
-            "cohen_kappa": (accuracy - by_chance) / (1 - by_chance),
-            "precision": correct / predicted,
-            "recall": recall,
-        }
+    of_class = [(rows.true == number, rows.predicted == number) for number in range(rows.n_classes)]
+    return {
+        "log_loss": mean_estimate(rows.log_loss, own.weights, own),
+        "brier": mean_estimate(rows.squared_error, own.weights, own),
+        "accuracy": mean_estimate(rows.true == rows.predicted, own.weights, own),
+        "f1": average([f1_estimate(*masks, own) for masks in of_class]),
+        "balanced_accuracy": average([recall_estimate(*masks, own) for masks in of_class]),
+        "cohen_kappa": _cohen_kappa(rows, own),
+    }
 
 
-def plain_multiclass(labels: IntArray, scores: FloatArray, weights: FloatArray | None = None) -> dict[str, FloatArray]:
-    """Compute every metric once, with the shapes () and (n_classes,); see `PredictedRows.of`, `weighted_multiclass`.
+def recall_estimate(positive: BoolArray, predicted: BoolArray, own: Rows) -> Estimate | None:
+    """Estimate the share of the positives that are predicted; with the masks swapped, the precision."""
+    return mean_estimate(predicted, own.weights * positive, own)
 
-    Args:
-        labels: 0 or 1, (n_rows, n_classes).
-        scores: probabilities, (n_rows, n_classes).
-        weights: weight of each row, (n_rows,); None if each counts the same.
-    """
-    weights = np.ones(len(labels)) if weights is None else weights
-    values = weighted_multiclass(PredictedRows.of(labels, scores), weights[None])
-    return {name: value[..., 0] for name, value in values.items()}
+
+def _cohen_kappa(rows: PredictedRows, own: Rows) -> Estimate | None:
+    total = own.weights.sum()
+    if not total > 0:
+        return None
+    true, predicted = (
+        np.bincount(classes, own.weights, rows.n_classes) / total for classes in (rows.true, rows.predicted)
+    )
+    hits = (rows.true == rows.predicted).astype(np.float64)
+    accuracy, by_chance = float((own.weights * hits).sum() / total), float(true @ predicted)
+    if by_chance >= 1:
+        return None
+    # How much a row moves the accuracy of independent predictions, by its true and by its predicted class.
+    chance = predicted[rows.true] + true[rows.predicted] - 2 * by_chance
+    influence = (hits - accuracy) / (1 - by_chance) - chance * (1 - accuracy) / (1 - by_chance) ** 2
+    value = (accuracy - by_chance) / (1 - by_chance)
+    return estimate(value, [Part(own.weights * influence / total, own.weights)], own)
 
 
 def confusion_counts(rows: PredictedRows, weights: FloatArray | None = None) -> FloatArray:
@@ -111,27 +121,3 @@ def confusion_counts(rows: PredictedRows, weights: FloatArray | None = None) -> 
     cells = rows.true * rows.n_classes + rows.predicted
     counts = np.bincount(cells, weights=weights, minlength=rows.n_classes**2)
     return counts.astype(np.float64).reshape(rows.n_classes, rows.n_classes)
-
-
-def mean_of_defined(values: FloatArray) -> FloatArray:
-    """Compute the mean over the classes that are defined in a draw; NaN if none is.
-
-    Args:
-        values: (n_classes, n_draws), NaN where not defined.
-
-    Returns:
-        (n_draws,).
-    """
-    defined = np.isfinite(values)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.where(defined, values, 0).sum(axis=0) / defined.sum(axis=0))
-
-
-def _sums(weights: FloatArray, classes: IntArray, n_classes: int) -> FloatArray:
-    """Sum the weights of the rows of each class, (n_classes, n_draws)."""
-    sums = np.zeros((n_classes, len(weights)))
-    order = np.argsort(classes, kind="stable")
-    present, starts = np.unique(classes[order], return_index=True)
-    if len(present):
-        sums[present] = np.add.reduceat(np.take(weights, order, axis=1), starts, axis=1).T
-    return sums

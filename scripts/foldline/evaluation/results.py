@@ -17,7 +17,7 @@ UNDEFINED_WEIGHTED = "not defined: the rows with a weight above 0 have one label
 NOT_PREDICTED = "not defined: this class is predicted for no row"
 NOT_PRESENT = "not defined: no row has this class"
 ONE_OF_SEVERAL = "accuracy counts the rows of all classes; see precision and recall of the class"
-UNSTABLE = "no interval: not defined in more than a tenth of the draws"
+ONE_GROUP = "no interval: all rows, or all rows with one of the labels, are in one group"
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,14 @@ class Score:
         low: lower limit of its interval; None without an interval.
         high: upper limit.
         reason: why the value or the interval is missing; None if neither is.
+        few_groups: whether so few groups are behind the interval that it is approximate; see `intervals.FEW_GROUPS`.
     """
 
     value: float | None
     low: float | None
     high: float | None
     reason: str | None
+    few_groups: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class MetricValues:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FoldScores(MetricValues):
+class FoldScores(MetricScores):
     """Scores of the classes together on the rows of one held-out fold; see `definitions`.
 
     Attributes:
@@ -86,17 +88,15 @@ class ClassFoldScores:
         fold: the fold.
         rows: its rows.
         positives: its positives.
-        auc: ROC AUC; None if all rows have the same label.
-        average_precision: average precision; None without positives.
-        reason: why there is no AUC.
+        auc: ROC AUC.
+        average_precision: average precision.
     """
 
     fold: int
     rows: int
     positives: int
-    auc: float | None
-    average_precision: float | None
-    reason: str | None
+    auc: Score
+    average_precision: Score
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,14 @@
 """Columns of scores, one per model and one for the blend, with all that their evaluation needs."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
 from foldline.evaluation.cross_entropy import cross_entropy
+from foldline.evaluation.estimates import Rows
 from foldline.evaluation.multiclass import PredictedRows
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.results import UNDEFINED, UNDEFINED_WEIGHTED
@@ -27,26 +28,35 @@ class ScoreColumn:
         are_ranks: whether the scores are ranks, which have no probability metrics.
         one_class_per_sample: whether each sample has exactly one class.
         cross_entropy: of each sample's soft label and its scores in nats, (n_samples,); None without soft labels.
-        weights: weight of each sample in all metrics, (n_samples,); None if each counts the same.
+        rows: group of each sample, and its weight in all metrics.
+        weighted: whether weights differ.
     """
 
     labels: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float64]
     folds: npt.NDArray[np.int64]
+    rows: Rows
     thresholds: list[float]
     are_ranks: bool
     one_class_per_sample: bool
     cross_entropy: npt.NDArray[np.float64] | None = None
-    weights: npt.NDArray[np.float64] | None = None
+    weighted: bool = False
 
-    def weights_of(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64] | None:
-        """Weights of some samples, by a mask, (n_samples,)."""
-        return None if self.weights is None else self.weights[mask]
+    def __getitem__(self, mask: npt.NDArray[np.bool_]) -> "ScoreColumn":
+        """The column of some samples, by a mask, (n_samples,)."""
+        return replace(
+            self,
+            labels=self.labels[mask],
+            scores=self.scores[mask],
+            folds=self.folds[mask],
+            rows=self.rows[mask],
+            cross_entropy=None if self.cross_entropy is None else self.cross_entropy[mask],
+        )
 
     @property
     def undefined(self) -> str:
         """Why a score is not defined."""
-        return UNDEFINED if self.weights is None else UNDEFINED_WEIGHTED
+        return UNDEFINED_WEIGHTED if self.weighted else UNDEFINED
 
     @property
     def predicted(self) -> npt.NDArray[np.bool_]:
@@ -67,6 +77,7 @@ class ScoreColumn:
 def score_columns(
     oof: Oof,
     *,
+    groups: Sequence[str],
     threshold: float | str,
     rank_columns: Collection[str],
     activation: str,
@@ -77,6 +88,7 @@ def score_columns(
 
     Args:
         oof: the table.
+        groups: group of each sample, (n_samples,).
         threshold: a number for all classes or "best_f1"; see `class_thresholds`.
         rank_columns: names of the columns whose scores are ranks.
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
@@ -84,16 +96,18 @@ def score_columns(
             them on these rows.
         weights: weight of each sample, (n_samples,); None if each counts the same.
     """
+    rows = Rows.of(groups, weights)
     return {
         name: ScoreColumn(
             labels=oof.labels,
             scores=scores,
             folds=oof.folds,
+            rows=rows,
             thresholds=thresholds[name] if thresholds else class_thresholds(oof.labels, scores, threshold, weights),
             are_ranks=name in rank_columns,
             one_class_per_sample=activation == SOFTMAX,
             cross_entropy=None if oof.shares is None else cross_entropy(oof.shares, scores, activation),
-            weights=weights,
+            weighted=weights is not None,
         )
         for name, scores in ((name, values.astype(np.float64)) for name, values in oof.scores.items())
     }

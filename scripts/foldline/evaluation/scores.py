@@ -5,34 +5,42 @@ class, the probability metrics count all classes together instead; see `multicla
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from foldline.evaluation.bootstrap import ColumnDraws, draw_scores
 from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
-from foldline.evaluation.fold_scores import ClassFold, class_folds, multiclass_folds, summarize_folds
-from foldline.evaluation.intervals import bootstrap_weights, percentile_interval
-from foldline.evaluation.metrics import METRICS, PROBABILITY_METRICS, plain_scores
-from foldline.evaluation.multiclass import CLASS_METRICS, confusion_counts, mean_of_defined, weighted_multiclass
+from foldline.evaluation.estimates import Estimate, average, mean_estimate
+from foldline.evaluation.fold_scores import summarize_folds
+from foldline.evaluation.intervals import FEW_GROUPS, LOSS, SHARE, Range, interval
+from foldline.evaluation.metrics import LIMITS, METRICS, RANKING_METRICS, class_estimates
+from foldline.evaluation.multiclass import (
+    MULTICLASS_LIMITS,
+    PredictedRows,
+    confusion_counts,
+    multiclass_estimates,
+    recall_estimate,
+)
 from foldline.evaluation.oof import Oof
+from foldline.evaluation.ranking import ranking_estimates
 from foldline.evaluation.results import (
     NOT_PREDICTED,
     NOT_PRESENT,
+    ONE_GROUP,
     ONE_OF_SEVERAL,
     RANKS,
-    UNSTABLE,
     Calibration,
+    ClassFoldScores,
     ClassScores,
     ColumnScores,
     Confusion,
+    FoldScores,
     Score,
     Subgroups,
     SubgroupScores,
 )
-from foldline.evaluation.roc_auc import roc_auc
 from foldline.evaluation.score_columns import ScoreColumn, score_columns
 from foldline.evaluation.subgroups import MetadataColumn, Subgroup, find_subgroups
 
@@ -49,8 +57,6 @@ class EvaluationConfig:
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
         threshold: lowest score that predicts a class, or "best_f1"; see `class_thresholds`.
         confidence: coverage of the intervals, in (0, 1).
-        bootstrap_draws: number of bootstrap draws, which are the same for every column.
-        seed: seed of the draws.
         metadata_columns: columns whose values are scored as subgroups.
         weighted: whether rows count by their weights.
     """
@@ -60,8 +66,6 @@ class EvaluationConfig:
     activation: str
     threshold: float | str
     confidence: float
-    bootstrap_draws: int
-    seed: int
     metadata_columns: tuple[str, ...]
     weighted: bool
 
@@ -80,13 +84,12 @@ def column_scores(
 
     Args:
         oof: the table.
-        groups: group of each sample, (n_samples,); the bootstrap draws whole groups.
+        groups: group of each sample, (n_samples,); samples of different groups are independent.
         metadata: metadata column -> value of each sample, (n_samples,).
         rank_columns: the score columns that are ranks instead of probabilities.
         config: what is scored, and how.
         thresholds: see `score_columns`.
-        weights: weight of each sample in all metrics, (n_samples,); None if each counts the same. A draw of the
-            bootstrap counts a row by its weight as often as its group is drawn.
+        weights: weight of each sample in all metrics, (n_samples,); None if each counts the same.
 
     Returns:
         Column -> its scores.
@@ -95,19 +98,30 @@ def column_scores(
     subgroups = {name: find_subgroups(values, oof.labels, scored) for name, values in metadata.items()}
     columns = score_columns(
         oof,
+        groups=groups,
         threshold=config.threshold,
         rank_columns=rank_columns,
         activation=config.activation,
         thresholds=thresholds,
         weights=weights,
     )
-    blocks = bootstrap_weights(groups, draws=config.bootstrap_draws, seed=config.seed)
-    draws = draw_scores(columns, subgroups, blocks if weights is None else (block * weights for block in blocks))
-    scorers = {
-        name: _Scorer(column, draws[name], oof.class_names, scored, config.confidence)
+    return {
+        name: _Scorer(column, oof.class_names, scored, config.confidence).column_scores(subgroups)
         for name, column in columns.items()
     }
-    return {name: scorer.column_scores(subgroups) for name, scorer in scorers.items()}
+
+
+@dataclass(frozen=True)
+class _RowScores:
+    """Scores of some rows.
+
+    Attributes:
+        scores: metric -> score of the scored classes, or of all classes together.
+        classes: metric -> score, of each class.
+    """
+
+    scores: dict[str, Score]
+    classes: list[dict[str, Score]]
 
 
 @dataclass(frozen=True)
@@ -116,14 +130,12 @@ class _Scorer:
 
     Attributes:
         column: the column.
-        draws: its bootstrap values.
         class_names: names of all classes.
         scored: numbers of the scored classes.
         confidence: coverage of the intervals, in (0, 1).
     """
 
     column: ScoreColumn
-    draws: ColumnDraws
     class_names: Sequence[str]
     scored: list[int]
     confidence: float
@@ -135,76 +147,104 @@ class _Scorer:
             subgroups: subgroups, by metadata column.
         """
         column = self.column
-        pooled = [
-            plain_scores(*rows, predicted=predicted, weights=column.weights)
-            for *rows, predicted in zip(column.labels.T, column.scores.T, column.predicted.T, strict=True)
-        ]
-        scores = {name: self._macro_score(name, [values[name] for values in pooled]) for name in METRICS}
-        together = self._multiclass_values()
-        scores |= {name: self._multiclass_score(name, values) for name, values in together.items() if values.ndim == 0}
-        folds = class_folds(column)
-        summary = summarize_folds(
-            [folds[number] for number in self.scored],
-            {name: score.value for name, score in scores.items()},
-            are_ranks=column.are_ranks,
-            multiclass=multiclass_folds(column),
-        )
+        pooled = self._row_scores()
+        numbers = sorted(set(column.folds.tolist()))
+        folds = {number: replace(self, column=column[column.folds == number]) for number in numbers}
+        fold_scores = {number: fold._row_scores() for number, fold in folds.items()}
+        summary = summarize_folds([found.scores for found in fold_scores.values()], pooled.scores)
         return ColumnScores(
-            **scores,
+            **pooled.scores,
             confusion=self._confusion(),
             soft_cross_entropy=self._soft_cross_entropy(),
-            folds=summary.folds,
+            folds=tuple(folds[number]._fold_scores(number, found) for number, found in fold_scores.items()),
             folds_mean=summary.mean,
             folds_sd=summary.sd,
             pooled_minus_folds_mean=summary.pooled_minus_mean,
             reason=RANKS if column.are_ranks else None,
             calibration=self._calibration(),
-            subgroups={name: self._subgroups(name, metadata_column) for name, metadata_column in subgroups.items()},
+            subgroups={name: self._subgroups(metadata_column) for name, metadata_column in subgroups.items()},
             classes=tuple(
-                self._class_scores(number, *values, together)
-                for number, values in enumerate(zip(pooled, folds, strict=True))
+                self._class_scores(
+                    number,
+                    scores,
+                    [folds[fold]._class_fold_scores(fold, number, found) for fold, found in fold_scores.items()],
+                )
+                for number, scores in enumerate(pooled.classes)
             ),
         )
 
-    def _score(self, value: float, draws: FloatArray) -> Score:
-        """Add the interval to a value; NaN has none."""
-        if not np.isfinite(value):
-            return Score(None, None, None, self.column.undefined)
-        limits = percentile_interval(draws, confidence=self.confidence)
-        if limits is None:
-            return Score(value, None, None, UNSTABLE)
-        return Score(value, *limits, None)
-
-    def _metric_score(self, metric: str, value: float, draws: FloatArray) -> Score:
-        """Score of a metric; ranks have no probability metrics."""
-        if self.column.are_ranks and metric in PROBABILITY_METRICS:
-            return Score(None, None, None, RANKS)
-        return self._score(value, draws)
-
-    def _macro_score(self, metric: str, values: Sequence[float]) -> Score:
-        """Mean of a metric over the scored classes that have it; its draws average the same classes."""
-        defined = [number for number in self.scored if np.isfinite(values[number])]
-        draws = mean_of_defined(self.draws.metrics[metric][defined])
-        return self._metric_score(metric, _mean([values[number] for number in defined]), draws)
-
-    def _multiclass_values(self) -> dict[str, FloatArray]:
-        """Metrics of exactly one class per sample, of shape () and (n_classes,); nothing for other samples."""
-        rows, weights = self.column.predicted_rows, self.column.weights
+    def _row_scores(self) -> _RowScores:
+        """Score all rows of the column."""
+        column = self.column
+        classes = [
+            class_estimates(*values, column.rows)
+            for values in zip(column.labels.T, column.scores.T, column.predicted.T, strict=True)
+        ]
+        scores = {
+            name: self._score(name, average([classes[number][name] for number in self.scored])) for name in METRICS
+        }
+        of_classes = [{name: self._score(name, found[name]) for name in METRICS} for found in classes]
+        rows = column.predicted_rows
         if rows is None:
-            return {}
-        weights = np.ones(len(rows.true)) if weights is None else weights
-        return {name: values[..., 0] for name, values in weighted_multiclass(rows, weights[None]).items()}
+            return _RowScores(scores, of_classes)
+        together = multiclass_estimates(rows, column.rows)
+        scores |= {name: self._score(name, found, limits=MULTICLASS_LIMITS[name]) for name, found in together.items()}
+        return _RowScores(
+            scores,
+            [found | self._predicted_class_scores(rows, number) for number, found in enumerate(of_classes)],
+        )
 
-    def _multiclass_score(self, name: str, values: FloatArray, number: int | None = None) -> Score:
-        """Score of a metric of exactly one class per sample, of all classes together or of one, by its number."""
-        if self.column.are_ranks or self.draws.multiclass is None:
+    def _predicted_class_scores(self, rows: PredictedRows, number: int) -> dict[str, Score]:
+        """Precision and recall of a class, which take the place of its accuracy."""
+        true, predicted = rows.true == number, rows.predicted == number
+        precision, recall = (
+            recall_estimate(*masks, self.column.rows) for masks in ((predicted, true), (true, predicted))
+        )
+        return {
+            "accuracy": Score(None, None, None, RANKS if self.column.are_ranks else ONE_OF_SEVERAL),
+            "precision": self._score("precision", precision, undefined=NOT_PREDICTED),
+            "recall": self._score("recall", recall, undefined=NOT_PRESENT),
+        }
+
+    def _score(
+        self, metric: str, found: Estimate | None, *, limits: Range | None = None, undefined: str | None = None
+    ) -> Score:
+        """Add the interval to an estimate; ranks have no probability metrics."""
+        if self.column.are_ranks and metric not in RANKING_METRICS:
             return Score(None, None, None, RANKS)
-        draws = self.draws.multiclass[name]
-        if number is None:
-            return self._score(float(values), draws)
-        if not np.isfinite(values[number]):
-            return Score(None, None, None, NOT_PREDICTED if name == "precision" else NOT_PRESENT)
-        return self._score(float(values[number]), draws[number])
+        if found is None:
+            return Score(None, None, None, undefined or self.column.undefined)
+        between = interval(found, limits or LIMITS.get(metric, SHARE), confidence=self.confidence)
+        if between is None:
+            return Score(found.value, None, None, ONE_GROUP)
+        return Score(found.value, *between, None, few_groups=found.size < FEW_GROUPS)
+
+    def _fold_scores(self, fold: int, found: _RowScores) -> FoldScores:
+        """Scores of the rows of this column as those of a fold."""
+        return FoldScores(
+            **{name: found.scores[name] for name in METRICS},
+            fold=fold,
+            rows=len(self.column.labels),
+            positives=int(self.column.labels[:, self.scored].sum()),
+            defined_classes=sum(found.classes[number]["auc"].value is not None for number in self.scored),
+        )
+
+    def _class_fold_scores(self, fold: int, number: int, found: _RowScores) -> ClassFoldScores:
+        """Scores of the rows of this column as those of a class in a fold."""
+        labels, scores = self.column.labels[:, number], found.classes[number]
+        return ClassFoldScores(fold, len(labels), int(labels.sum()), scores["auc"], scores["average_precision"])
+
+    def _class_scores(self, number: int, scores: Mapping[str, Score], folds: Sequence[ClassFoldScores]) -> ClassScores:
+        """Scores of a class, from its number, its scores over all rows and on each fold."""
+        labels = self.column.labels[:, number]
+        return ClassScores(
+            **scores,
+            name=self.class_names[number],
+            positives=int(labels.sum()),
+            negatives=int((labels == 0).sum()),
+            threshold=None if self.column.one_class_per_sample else self.column.thresholds[number],
+            folds=tuple(folds),
+        )
 
     def _confusion(self) -> Confusion | None:
         rows = self.column.predicted_rows
@@ -212,79 +252,40 @@ class _Scorer:
             return None
         if self.column.are_ranks:
             return Confusion((), (), RANKS)
-        weighted = confusion_counts(rows, self.column.weights)
+        weighted = confusion_counts(rows, self.column.rows.weights)
         shares = [[value / line.sum() if line.any() else None for value in line.tolist()] for line in weighted]
         counts = confusion_counts(rows).astype(int).tolist()
         return Confusion(tuple(map(tuple, counts)), tuple(map(tuple, shares)), None)
 
     def _soft_cross_entropy(self) -> Score | None:
-        values = self.column.cross_entropy
-        if values is None or self.draws.cross_entropy is None:
+        values, rows = self.column.cross_entropy, self.column.rows
+        if values is None:
             return None
-        if self.column.are_ranks:
-            return Score(None, None, None, RANKS)
-        return self._score(_average(values, self.column.weights), self.draws.cross_entropy)
-
-    def _class_scores(
-        self,
-        number: int,
-        metrics: Mapping[str, float],
-        folds: Sequence[ClassFold],
-        together: Mapping[str, FloatArray],
-    ) -> ClassScores:
-        """Scores of a class, from its number, its metrics over all rows and on each fold, and `_multiclass_values`."""
-        labels = self.column.labels[:, number]
-        scores = {name: self._metric_score(name, metrics[name], self.draws.metrics[name][number]) for name in METRICS}
-        if together:
-            scores["accuracy"] = Score(None, None, None, RANKS if self.column.are_ranks else ONE_OF_SEVERAL)
-            scores |= {name: self._multiclass_score(name, together[name], number) for name in CLASS_METRICS}
-        return ClassScores(
-            **scores,
-            name=self.class_names[number],
-            positives=int(labels.sum()),
-            negatives=int((labels == 0).sum()),
-            threshold=None if together else self.column.thresholds[number],
-            folds=tuple(fold.as_scores() for fold in folds),
-        )
+        return self._score("soft_cross_entropy", mean_estimate(values, rows.weights, rows), limits=LOSS)
 
     def _calibration(self) -> Calibration:
         if self.column.are_ranks:
             return Calibration(None, (), RANKS)
         labels, scores = self.column.labels[:, self.scored], self.column.scores[:, self.scored]
-        weights = None if self.column.weights is None else self.column.weights.repeat(len(self.scored))
+        weights = self.column.rows.weights.repeat(len(self.scored))
         bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights)
         return Calibration(expected_calibration_error(bins), bins, None)
 
-    def _subgroups(self, name: str, metadata_column: MetadataColumn) -> Subgroups:
-        pairs = zip(metadata_column.subgroups, self.draws.subgroups[name], strict=True)
+    def _subgroups(self, metadata_column: MetadataColumn) -> Subgroups:
         return Subgroups(
-            values=tuple(self._subgroup_scores(subgroup, draws) for subgroup, draws in pairs),
+            values=tuple(self._subgroup_scores(subgroup) for subgroup in metadata_column.subgroups),
             left_out=metadata_column.omitted,
         )
 
-    def _subgroup_scores(self, subgroup: Subgroup, draws: FloatArray) -> SubgroupScores:
-        labels = self.column.labels[subgroup.mask][:, subgroup.classes]
-        scores = self.column.scores[subgroup.mask][:, subgroup.classes]
-        weights = self.column.weights_of(subgroup.mask)
+    def _subgroup_scores(self, subgroup: Subgroup) -> SubgroupScores:
+        column = self.column[subgroup.mask]
         areas = [
-            roc_auc(*rows) if weights is None else plain_scores(*rows, weights=weights)["auc"]
-            for rows in zip(labels.T, scores.T, strict=True)
+            ranking_estimates(column.labels[:, number], column.scores[:, number], column.rows)[0]
+            for number in subgroup.classes
         ]
-        areas = [area for area in areas if np.isfinite(area)]
         return SubgroupScores(
             value=subgroup.value,
-            rows=len(labels),
-            positives=int(labels.sum()),
-            auc=self._score(_mean(areas), draws),
+            rows=len(column.labels),
+            positives=int(column.labels[:, subgroup.classes].sum()),
+            auc=self._score("auc", average(areas)),
         )
-
-
-def _average(values: npt.NDArray[np.generic], weights: FloatArray | None) -> float:
-    """Mean of the values of the samples; NaN if no sample has a weight."""
-    if weights is not None and not weights.any():
-        return float("nan")
-    return float(np.average(values.astype(np.float64), weights=weights))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")

@@ -84,7 +84,7 @@ def _accuracy(run: Run, blend: ColumnScores) -> Finding | None:
 
 
 def _folds(blend: ColumnScores) -> Finding:
-    values = [row.auc for row in blend.folds if row.auc is not None]
+    values = [row.auc.value for row in blend.folds if row.auc.value is not None]
     undefined = len(blend.folds) - len(values)
     mean, difference, spread = blend.folds_mean.auc, blend.pooled_minus_folds_mean.auc, blend.folds_sd.auc
     if undefined or mean is None or difference is None:

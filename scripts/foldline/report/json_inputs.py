@@ -33,8 +33,6 @@ class Metrics:
         folds: number of folds.
         blend_rule: how the models were blended, "mean" or "rank_mean".
         confidence: coverage of the intervals, in (0, 1).
-        bootstrap_draws: number of bootstrap draws behind the intervals.
-        seed: seed of the draws.
         threshold: lowest score that is predicted positive, or "best_f1"; None if each image has exactly one class.
         calibration_bins: number of bins of the reliability table.
         scored_classes: names of the classes that count.
@@ -50,8 +48,6 @@ class Metrics:
     folds: int
     blend_rule: str
     confidence: float
-    bootstrap_draws: int
-    seed: int
     threshold: float | str | None
     calibration_bins: int
     scored_classes: tuple[str, ...]

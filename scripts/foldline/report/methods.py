@@ -1,6 +1,7 @@
 """The last section of the report: how the numbers were computed."""
 
 from foldline.errors import counted
+from foldline.evaluation.intervals import FEW_GROUPS
 from foldline.report.run import Run
 
 ONE_CLASS = (
@@ -51,10 +52,13 @@ def methods(run: Run) -> list[tuple[str, str]]:
             f"is at least {metrics.soft_label_entropy:.4f}, the mean entropy of the labels."
         )
     paragraphs["Intervals"] = (
-        f"Percentiles ({metrics.confidence:.0%} coverage) of {metrics.bootstrap_draws:,} bootstrap draws of "
-        f"{counted(metrics.groups, 'group')} with replacement (seed {metrics.seed}). Whole groups are drawn because "
-        "images of one group are not independent. The intervals cover chance in the choice of images, not the "
-        "variation between training runs."
+        f"Their coverage is {metrics.confidence:.0%}. The variance of a score is that of the jackknife over the "
+        f"{counted(metrics.groups, 'group')}, to first order: how much the score moves if one group is left out. Whole "
+        "groups count because images of one group are not independent. The interval is symmetric on the logit scale "
+        "(the log scale for log loss), with a quantile of Student's t distribution; a score of exactly 0 or 1 has a "
+        "Wilson interval. Where the sign ≈ stands, the effective number of groups, of the rarer label if a score "
+        f"compares two, is below {FEW_GROUPS}: read such an interval as approximate. The intervals cover chance in "
+        "the choice of images, not the variation between training runs."
     )
     paragraphs["Expected calibration error"] = (
         "Mean over the rows of the absolute difference between mean score and share of positives of their bin, with "

@@ -125,7 +125,7 @@ def class_rows(run: Run) -> list[Row]:
             "share": scores.positives / run.metrics.rows,
             "rare": counts.rare,
             "share_sum": counts.share_sum,
-            "folds": [fold.auc for fold in scores.folds],
+            "folds": [fold.auc.value for fold in scores.folds],
         }
         for scores, line, counts in zip(shown, lines, run.metrics.classes, strict=True)
     ]

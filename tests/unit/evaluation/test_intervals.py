@@ -1,97 +1,82 @@
-"""Bootstrap draws, percentile intervals and Wilson intervals: against slow resampling and published numbers."""
+"""Intervals: against published formulas and simulated coverage."""
+
+from math import exp, inf, log
 
 import numpy as np
 import pytest
-from foldline.evaluation.intervals import bootstrap_weights, percentile_interval, wilson_interval
-from foldline.evaluation.metrics import SortedRows, sort_rows, weighted_roc_auc
-from foldline.evaluation.roc_auc import roc_auc
-from scipy.stats import binomtest
-from sklearn.metrics import roc_auc_score
+from foldline.evaluation.estimates import Estimate, Rows
+from foldline.evaluation.intervals import LOSS, SHARE, Range, interval, wilson_interval
+from foldline.evaluation.ranking import ranking_estimates
+from scipy.stats import binomtest, norm, t
 
 
-def random_rows(seed: int, *, rows: int) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(seed)
-    labels = (random.random(rows) < 0.25).astype(int)
-    return labels, random.normal(size=rows) + labels
+def score(value: float, variance: float = 0.01, degrees: float = 9.0, size: float = 10.0) -> Estimate:
+    return Estimate(value, np.array([variance**0.5, 0.0]), degrees, size)
 
 
-def auc_draws(rows: SortedRows, groups: list[str], *, draws: int, seed: int) -> np.ndarray:
-    return np.concatenate(
-        [weighted_roc_auc(rows, weights) for weights in bootstrap_weights(groups, draws=draws, seed=seed)]
+def test_an_interval_is_symmetric_on_its_scale() -> None:
+    width = 0.1 * t.ppf(0.95, 9)
+    assert interval(score(0.3), None, confidence=0.9) == pytest.approx((0.3 - width, 0.3 + width))
+    low, high = interval(score(0.3), SHARE, confidence=0.9) or (0, 0)
+    center, spread = log(0.3 / 0.7), width / 0.21
+    assert (log(low / (1 - low)), log(high / (1 - high))) == pytest.approx((center - spread, center + spread))
+    found = interval(score(0.3), LOSS, confidence=0.9)
+    assert found == pytest.approx((0.3 * exp(-width / 0.3), 0.3 * exp(width / 0.3)))
+    twice = interval(score(0.6, variance=0.04), Range(0.0, 2.0), confidence=0.9)
+    assert twice == pytest.approx((2 * low, 2 * high))
+    assert interval(score(-0.4, variance=0.04), Range(-1.0, 1.0), confidence=0.9) == pytest.approx(
+        (2 * low - 1, 2 * high - 1)
     )
 
 
-def test_whole_groups_are_drawn_with_replacement() -> None:
-    groups = ["b", "a", "b", "c", "c", "c"]
-    weights = np.concatenate(list(bootstrap_weights(groups, draws=400, seed=3)))
-    assert weights.shape == (400, 6)
-    assert weights.dtype == np.float64
-    assert (weights[:, 0] == weights[:, 2]).all()
-    assert (weights[:, 3] == weights[:, 5]).all()
-    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()
-    assert weights.mean(axis=0) == pytest.approx(np.ones(6), abs=0.15)
+def test_a_score_at_a_limit_has_a_wilson_interval() -> None:
+    low, high = interval(score(1.0, variance=0.0), SHARE, confidence=0.95) or (0, 0)
+    assert (low, high) == pytest.approx(wilson_interval(10, 10))
+    assert low < 0.8
+    assert interval(score(-1.0, variance=0.0), Range(-1.0, 1.0), confidence=0.95) == pytest.approx((-1, 1 - 2 * low))
+    # Rounding of fractional weights.
+    assert interval(score(1 - 1e-16, variance=1e-40), SHARE, confidence=0.95) == pytest.approx((low, 1))
 
 
-def test_draws_depend_on_the_seed() -> None:
-    groups = ["b", "a", "b", "c", "c", "c"]
-    first, again, other = (np.concatenate(list(bootstrap_weights(groups, draws=400, seed=seed))) for seed in (3, 3, 4))
-    assert (again == first).all()
-    assert (other != first).any()
+def test_an_extreme_interval_stays_in_its_range() -> None:
+    low, high = interval(score(1e-6, variance=0.1, degrees=1.0), SHARE, confidence=0.95) or (2, 2)
+    assert 0 <= low < 1e-6 < high <= 1
 
 
-def test_draws_do_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    groups = [f"g{number // 2}" for number in range(50)]
-    whole = np.concatenate(list(bootstrap_weights(groups, draws=30, seed=1)))
-    monkeypatch.setattr("foldline.evaluation.intervals.BLOCK_SIZE", 170)
-    blocks = list(bootstrap_weights(groups, draws=29, seed=1))
-    assert [len(block) for block in blocks] == [3] * 9 + [2]
-    assert (np.concatenate(blocks) == whole[:29]).all()
+def test_one_group_has_no_interval_and_a_constant_score_no_width() -> None:
+    assert interval(score(0.3, size=1.0), SHARE, confidence=0.95) is None
+    assert interval(score(0.3, variance=0.0), SHARE, confidence=0.95) == (0.3, 0.3)
 
 
-def test_the_interval_equals_slow_resampling() -> None:
-    labels, scores = random_rows(6, rows=300)
-    groups = [f"g{number // 3}" for number in range(300)]
-    slow = []
-    for weights in bootstrap_weights(groups, draws=300, seed=5):
-        for row in weights:
-            index = np.repeat(np.arange(300), row.astype(int))
-            slow.append(roc_auc_score(labels[index], scores[index]))
-    fast = auc_draws(sort_rows(labels, scores), groups, draws=300, seed=5)
-    assert fast == pytest.approx(np.array(slow), rel=1e-12)
-    low, high = percentile_interval(fast, confidence=0.9)
-    assert (low, high) == pytest.approx(tuple(np.quantile(slow, [0.05, 0.95])), rel=1e-12)
-    assert low < roc_auc(labels, scores) < high
+def binormal(random: np.random.Generator, rows: int, positives: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    labels = (np.arange(rows) < positives).astype(np.int64)
+    return labels, random.normal(size=rows) + shift * labels
 
 
-def test_groups_widen_the_interval() -> None:
-    """Ten copies of each row carry no more information than one."""
-    labels, scores = (np.repeat(values, 10) for values in random_rows(1, rows=60))
-    rows = sort_rows(labels, scores)
-
-    def width(groups: list[str]) -> float:
-        low, high = percentile_interval(auc_draws(rows, groups, draws=300, seed=2), confidence=0.95)
-        return high - low
-
-    grouped = width([f"g{number // 10}" for number in range(600)])
-    ungrouped = width([f"g{number}" for number in range(600)])
-    assert grouped > 2 * ungrouped
-
-
-def test_there_is_no_interval_if_too_many_draws_are_undefined() -> None:
-    values = np.linspace(0, 1, 100)
-    values[:11] = np.nan
-    assert percentile_interval(values, confidence=0.95) is None
-    values[0] = 0
-    assert percentile_interval(values, confidence=0.95) == pytest.approx(tuple(np.nanquantile(values, [0.025, 0.975])))
-    assert percentile_interval(np.full(3, np.nan), confidence=0.95) is None
+@pytest.mark.parametrize(
+    ("rows", "positives", "shift", "at_least", "at_most"),
+    [(200, 60, 1.2, 0.92, 0.98), (300, 10, 1.2, 0.90, 1.0), (300, 10, 2.5, 0.90, 1.0)],
+)
+def test_an_auc_is_covered(rows: int, positives: int, shift: float, at_least: float, at_most: float) -> None:
+    """The seven cases of tests/benchmark/interval_coverage.py, small; without groups."""
+    random = np.random.default_rng(5)
+    truth = norm.cdf(shift / 2**0.5)
+    hits = []
+    for _ in range(400):
+        area, _ = ranking_estimates(*binormal(random, rows, positives, shift), Rows.single(rows))
+        assert area is not None
+        low, high = interval(area, SHARE, confidence=0.95) or (inf, inf)
+        hits.append(low <= truth <= high)
+    assert at_least <= np.mean(hits) <= at_most
 
 
 @pytest.mark.parametrize(("positives", "rows"), [(81, 263), (0, 20), (20, 20), (1, 1), (5, 7)])
 def test_the_wilson_interval_is_that_of_scipy(positives: int, rows: int) -> None:
-    expected = binomtest(positives, rows).proportion_ci(0.95, method="wilson")
-    assert wilson_interval(positives, rows) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    low, high = wilson_interval(positives, rows)
-    assert 0 <= low < high <= 1
+    for confidence in (0.95, 0.8):
+        expected = binomtest(positives, rows).proportion_ci(confidence, method="wilson")
+        found = wilson_interval(positives, rows, confidence=confidence)
+        assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
+        assert 0 <= found[0] < found[1] <= 1
 
 
 def test_the_wilson_interval_is_that_of_the_literature() -> None:

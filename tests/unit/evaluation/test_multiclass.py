@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
+from foldline.evaluation.estimates import Rows
 from foldline.evaluation.multiclass import (
-    CLASS_METRICS,
     POOLED_METRICS,
     PredictedRows,
     confusion_counts,
-    mean_of_defined,
-    plain_multiclass,
-    weighted_multiclass,
+    multiclass_estimates,
+    recall_estimate,
 )
 from sklearn.metrics import cohen_kappa_score, f1_score
 
@@ -22,40 +21,38 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
     return labels, random.dirichlet([1] * 5, 80)
 
 
+def values_of(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float | None]:
+    found = multiclass_estimates(PredictedRows.of(labels, scores), Rows.single(len(labels), weights))
+    return {name: None if one is None else one.value for name, one in found.items()}
+
+
 def test_whole_weights_are_repeated_rows(rows: tuple[np.ndarray, np.ndarray]) -> None:
     labels, scores = rows
     weights = np.random.default_rng(4).integers(0, 4, 80)
-    found = plain_multiclass(labels, scores, weights.astype(float))
-    repeated = plain_multiclass(labels.repeat(weights, axis=0), scores.repeat(weights, axis=0))
-    assert list(found) == [*POOLED_METRICS, *CLASS_METRICS]
-    for name, values in repeated.items():
-        np.testing.assert_allclose(found[name], values, rtol=1e-12, err_msg=name)
+    found = values_of(labels, scores, weights.astype(float))
+    assert list(found) == list(POOLED_METRICS)
+    assert found == pytest.approx(values_of(labels.repeat(weights, axis=0), scores.repeat(weights, axis=0)), rel=1e-12)
     counts = confusion_counts(PredictedRows.of(labels, scores), weights.astype(float))
-    np.testing.assert_allclose(np.diag(counts) / counts.sum(axis=1).clip(1), np.nan_to_num(found["recall"]))
+    own, (true, predicted) = Rows.single(80, weights.astype(float)), (rows_.argmax(axis=1) for rows_ in rows)
+    for number, line in enumerate(counts[:4]):
+        recall = recall_estimate(true == number, predicted == number, own)
+        assert recall is not None
+        assert recall.value == pytest.approx(line[number] / line.sum())
+    assert recall_estimate(true == 4, predicted == 4, own) is None
 
 
-def test_draws_without_a_class_leave_it_out(rows: tuple[np.ndarray, np.ndarray]) -> None:
+def test_classes_without_a_weight_are_left_out(rows: tuple[np.ndarray, np.ndarray]) -> None:
     """As scikit-learn does, which knows the classes of labels and predictions only."""
     labels, scores = rows
     true, predicted = labels.argmax(axis=1), scores.argmax(axis=1)
-    weights = np.stack([np.ones(80), (true < 2) & (predicted < 2), true == 0, np.zeros(80)]).astype(float)
-    found = weighted_multiclass(PredictedRows.of(labels, scores), weights)
-    for draw, weight in enumerate(weights[:3] > 0):
-        expected = f1_score(true[weight], predicted[weight], average="macro", zero_division=0)
-        assert found["f1"][draw] == pytest.approx(expected)
-        assert found["cohen_kappa"][draw] == pytest.approx(cohen_kappa_score(true[weight], predicted[weight]))
-    assert np.isnan([found[name][3] for name in POOLED_METRICS]).all()
-    assert np.isnan(found["recall"][1:, 2]).all()
-    assert np.isnan(found["recall"][4]).all()
+    for kept in (np.ones(80, bool), (true < 2) & (predicted < 2), true == 0):
+        found = values_of(labels, scores, kept.astype(float))
+        assert found["f1"] == pytest.approx(f1_score(true[kept], predicted[kept], average="macro", zero_division=0))
+        assert found["cohen_kappa"] == pytest.approx(cohen_kappa_score(true[kept], predicted[kept]))
+    assert set(values_of(labels, scores, np.zeros(80)).values()) == {None}
 
 
 def test_equal_probabilities_predict_the_first_class() -> None:
     found = PredictedRows.of(np.eye(3, dtype=np.int64), np.full((3, 3), 1 / 3))
     assert found.predicted.tolist() == [0, 0, 0]
     assert confusion_counts(found).tolist() == [[1, 0, 0]] * 3
-
-
-def test_the_mean_over_classes_leaves_out_undefined_ones() -> None:
-    values = np.array([[0.2, np.nan, 0.4], [0.6, 0.5, np.nan], [np.nan] * 3])
-    assert mean_of_defined(values) == pytest.approx([0.4, 0.5, 0.4])
-    assert np.isnan(mean_of_defined(values[2:])).all()

@@ -8,15 +8,17 @@ import pytest
 import scipy.stats
 from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
 from foldline.evaluation.cross_entropy import cross_entropy, label_entropy
-from foldline.evaluation.intervals import bootstrap_weights
+from foldline.evaluation.estimates import Rows
+from foldline.evaluation.intervals import SHARE, interval
 from foldline.evaluation.oof import Oof
+from foldline.evaluation.ranking import ranking_estimates
 from foldline.evaluation.results import (
     NOT_PREDICTED,
+    ONE_GROUP,
     ONE_OF_SEVERAL,
     RANKS,
     UNDEFINED,
     UNDEFINED_WEIGHTED,
-    UNSTABLE,
     Calibration,
     ColumnScores,
     Score,
@@ -40,8 +42,6 @@ CONFIG = EvaluationConfig(
     activation="sigmoid",
     threshold=0.5,
     confidence=0.9,
-    bootstrap_draws=100,
-    seed=1,
     metadata_columns=("site",),
     weighted=False,
 )
@@ -84,7 +84,7 @@ def scores_of(
 def test_folds_have_a_mean_and_a_standard_deviation(table: pd.DataFrame) -> None:
     found = scores_of(table)["a"]
     values = [roc_auc_score(rows["target"], rows["a"]) for _, rows in table.groupby("fold")]
-    assert [row.auc for row in found.folds] == pytest.approx(values)
+    assert [row.auc.value for row in found.folds] == pytest.approx(values)
     assert [(row.fold, row.rows, row.defined_classes) for row in found.folds] == [(fold, 100, 1) for fold in range(4)]
     assert [row.positives for row in found.folds] == table.groupby("fold")["target"].sum().tolist()
     assert found.folds_mean.auc == pytest.approx(np.mean(values))
@@ -97,13 +97,13 @@ def test_folds_have_a_mean_and_a_standard_deviation(table: pd.DataFrame) -> None
 def test_a_fold_with_one_label_leaves_the_mean_undefined(table: pd.DataFrame) -> None:
     table.loc[table["fold"] == 2, "target"] = 0
     found = scores_of(table)["a"]
-    assert [row.auc is None for row in found.folds] == [False, False, True, False]
+    assert [row.auc.value is None for row in found.folds] == [False, False, True, False]
     assert [row.defined_classes for row in found.folds] == [1, 1, 0, 1]
     assert (found.folds_mean.auc, found.folds_sd.auc, found.pooled_minus_folds_mean.auc) == (None, None, None)
     assert found.folds_mean.accuracy is not None
     (only,) = found.classes
-    assert (only.folds[2].auc, only.folds[2].reason) == (None, UNDEFINED)
-    assert only.folds[1].reason is None
+    assert only.folds[2].auc == Score(None, None, None, UNDEFINED)
+    assert only.folds[1].auc.reason is None
 
 
 def test_folds_with_different_ranges_show_in_the_difference(table: pd.DataFrame) -> None:
@@ -133,30 +133,32 @@ def test_ranks_have_no_probability_metrics(table: pd.DataFrame) -> None:
     found = scores_of(table, rank_columns=["a"])["a"]
     for name in ("log_loss", "brier", "accuracy", "f1"):
         assert getattr(found, name) == Score(None, None, None, RANKS)
-        assert getattr(found.folds_mean, name) is getattr(found.folds[0], name) is None
+        assert getattr(found.folds_mean, name) is getattr(found.folds[0], name).value is None
         assert getattr(found.classes[0], name).reason == RANKS
     assert (found.calibration.error, found.calibration.bins, found.calibration.reason) == (None, (), RANKS)
     assert found.reason == RANKS
     assert found.auc == scores_of(table)["a"].auc
 
 
-def test_an_interval_that_is_undefined_in_most_draws_is_left_out(table: pd.DataFrame) -> None:
+def test_positives_of_one_group_have_no_interval(table: pd.DataFrame) -> None:
     table["target"] = [1, 1] + [0] * 398
     found = scores_of(table, config=replace(CONFIG, metadata_columns=()))["a"]
     assert found.auc.value is not None
-    assert (found.auc.low, found.auc.high, found.auc.reason) == (None, None, UNSTABLE)
+    assert (found.auc.low, found.auc.high, found.auc.reason) == (None, None, ONE_GROUP)
     assert found.accuracy.low is not None
+
+
+def test_the_interval_of_few_groups_is_marked(table: pd.DataFrame) -> None:
+    assert not scores_of(table)["a"].auc.few_groups
+    table["target"] = [1] * 50 + [0] * 350
+    found = scores_of(table, config=replace(CONFIG, metadata_columns=()))["a"]
+    assert found.auc.few_groups
+    assert not found.accuracy.few_groups
 
 
 def test_a_class_without_positives_has_no_auc(table: pd.DataFrame) -> None:
     found = scores_of(table.assign(target=0))["a"]
     assert found.auc == found.classes[0].auc == Score(None, None, None, UNDEFINED)
-
-
-def test_all_columns_have_the_same_draws(table: pd.DataFrame) -> None:
-    table["b"] = table["a"]
-    both = scores_of(table, columns=("a", "b"))
-    assert both["a"] == both["b"]
 
 
 def test_the_accuracy_is_top_1_if_each_sample_has_exactly_one_class(table: pd.DataFrame) -> None:
@@ -276,7 +278,7 @@ def test_weights_count_in_every_score_as_in_scikit_learn(table: pd.DataFrame) ->
     assert found.auc.value != pytest.approx(scores_of(table)["a"].auc.value, abs=1e-4)
     for fold, rows in table.groupby("fold"):
         expected = roc_auc_score(rows["target"], rows["a"], sample_weight=weights[rows.index])
-        assert found.folds[fold].auc == found.classes[0].folds[fold].auc == pytest.approx(expected)
+        assert found.folds[fold].auc.value == found.classes[0].folds[fold].auc.value == pytest.approx(expected)
     for subgroup in found.subgroups["site"].values:
         rows = table[table["site"] == subgroup.value]
         assert subgroup.auc.value == pytest.approx(
@@ -286,17 +288,16 @@ def test_weights_count_in_every_score_as_in_scikit_learn(table: pd.DataFrame) ->
     assert (found.classes[0].positives, found.classes[0].negatives) == (target.sum(), (target == 0).sum())
 
 
-def test_intervals_are_those_of_weights_times_draws(table: pd.DataFrame) -> None:
-    """The bootstrap draws groups; a row counts by its weight as often as its group is drawn."""
+def test_intervals_count_weights_and_groups(table: pd.DataFrame) -> None:
     weights = weighted(table)
-    found = scores_of(table, weights=weights)["a"]
-    groups = list(table["group"])
-    draws = np.concatenate(list(bootstrap_weights(groups, draws=CONFIG.bootstrap_draws, seed=CONFIG.seed)))
-    for score, metric in ((found.auc, roc_auc_score), (found.log_loss, log_loss)):
-        values = [metric(table["target"], table["a"], sample_weight=draw * weights) for draw in draws]
-        assert (score.low, score.high) == pytest.approx(tuple(np.quantile(values, [0.05, 0.95])))
+    found = scores_of(table, weights=weights)["a"].auc
+    area, _ = ranking_estimates(
+        table["target"].to_numpy(), table["a"].to_numpy(), Rows.of(list(table["group"]), weights)
+    )
+    assert area is not None
+    assert (found.low, found.high) == interval(area, SHARE, confidence=0.9)
     plain = scores_of(table)["a"].auc
-    assert (found.auc.low, found.auc.high) != pytest.approx((plain.low, plain.high), abs=1e-4)
+    assert (found.low, found.high) != pytest.approx((plain.low, plain.high), abs=1e-4)
 
 
 def test_equal_weights_change_nothing(table: pd.DataFrame) -> None:
@@ -306,18 +307,15 @@ def test_equal_weights_change_nothing(table: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_a_label_without_a_weight_has_no_auc(label: int, table: pd.DataFrame) -> None:
-    """Also in draws, whose sums of weights such as 0.1 and 0.2 are not exact."""
     weights = np.where(table["target"] == label, np.linspace(0.1, 0.3, len(table)), 0.0)
     found = scores_of(table, weights=weights)["a"]
     assert found.auc == found.classes[0].auc == Score(None, None, None, UNDEFINED_WEIGHTED)
-    assert [row.auc for row in found.folds] == [None] * 4
-    assert found.classes[0].folds[0].reason == UNDEFINED_WEIGHTED
+    assert [row.auc for row in found.folds] == [Score(None, None, None, UNDEFINED_WEIGHTED)] * 4
     assert found.log_loss.value is not None
     weights[table.index[table["target"] != label][0]] = 0.1
     lone = scores_of(table, weights=weights)["a"].auc
-    # A third of the draws lacks the only row with the other label.
     assert 0 <= lone.value <= 1
-    assert (lone.low, lone.high, lone.reason) == (None, None, UNSTABLE)
+    assert (lone.low, lone.high, lone.reason) == (None, None, ONE_GROUP)
 
 
 def test_soft_labels_and_classes_count_by_weights() -> None:

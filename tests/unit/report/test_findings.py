@@ -168,7 +168,7 @@ def test_leaks_of_external_images_are_counted() -> None:
 
 def test_the_methods_give_the_numbers_of_the_run() -> None:
     paragraphs = dict(methods(report_run(column_scores(0.9))))
-    assert "1,000 bootstrap draws of 10 groups" in paragraphs["Intervals"]
+    assert "jackknife over the 10 groups" in paragraphs["Intervals"]
     assert "2 folds" in paragraphs["Out-of-fold rows"]
     assert paragraphs["Log loss, Brier score, accuracy, F1"].endswith("count scores of 0.5 or more as positive.")
     assert "Several classes" not in paragraphs

@@ -7,6 +7,7 @@ import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.evaluation.oof import Oof, read_oof
+from foldline.evaluation.results import Score
 from foldline.report.json_inputs import BlendRecipe, Metrics, read_content
 from foldline.report.run import check_run
 from render_report import read_run
@@ -21,7 +22,8 @@ def test_json_files_are_read_with_types(results: Results) -> None:
     content = json.loads((results.folder / "metrics.json").read_text(encoding="utf-8"))
     metrics = read_content(Metrics, results.folder / "metrics.json")
     assert metrics.models["blend"].auc.value == content["models"]["blend"]["auc"]["value"]
-    assert [row.auc for row in metrics.models["a"].folds] == [row["auc"] for row in content["models"]["a"]["folds"]]
+    folds = content["models"]["a"]["folds"]
+    assert [row.auc for row in metrics.models["a"].folds] == [Score(**row["auc"]) for row in folds]
     assert metrics.models["blend"].confusion is None
     assert metrics.threshold == 0.5
 

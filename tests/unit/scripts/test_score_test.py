@@ -39,8 +39,6 @@ def scored(results: Results, known: KnownLabels, **changes: Any) -> dict[str, An
         "scored_classes": results.class_names,
         "threshold": 0.5,
         "confidence": 0.95,
-        "bootstrap_draws": 200,
-        "seed": 1,
         "metadata_columns": (),
         "weighted": False,
     } | changes
