@@ -1,6 +1,6 @@
 """The two exceptions of Foldline, and helpers for their messages."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -47,6 +47,18 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def first_place(places: Sequence[str], noun: str) -> str:
+    """The first of several places with one problem, and how many more there are: a.tfrec (and 3 more files)."""
+    rest = len(places) - 1
+    return f"{places[0]} (and {counted(rest, f'more {noun}')})" if rest else places[0]
+
+
+def first_texts(texts: Sequence[str], noun: str, *, limit: int = 5) -> str:
+    """The first texts of a long list, and how many more there are: a; b; and 3 more records."""
+    rest = len(texts) - limit
+    return "; ".join([*texts[:limit], *([f"and {counted(rest, f'more {noun}')}"] if rest > 0 else [])])
+
+
 def problems_error(problems: Sequence[str], *, limit: int = 40) -> FoldlineError:
     """One error for several problems of one kind: the only problem, or a line for each of at most `limit`."""
     return FoldlineError(problems[0]) if len(problems) == 1 else SeveralProblemsError(problems, limit=limit)
@@ -58,6 +70,10 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[str] = []
 
+    def __bool__(self) -> bool:
+        """Whether there is a problem."""
+        return bool(self._found)
+
     @contextmanager
     def collected(self) -> Iterator[None]:
         """End the body at its first `FoldlineError`, and keep that."""
@@ -67,6 +83,10 @@ class Problems:
             self._found += error.problems
         except FoldlineError as error:
             self._found.append(str(error))
+
+    def add(self, lines: Iterable[str]) -> None:
+        """Add problems, a line for each."""
+        self._found += lines
 
     def check(self) -> None:
         """Raise what was collected.

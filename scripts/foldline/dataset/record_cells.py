@@ -24,6 +24,19 @@ class RecordCells(NamedTuple):
     metadata: tuple[str, ...]
 
 
+class RecordError(FoldlineError):
+    """A record that cannot be used.
+
+    Attributes:
+        where: file and number of the record, and its id if it has one.
+        problem: what is wrong, in the same words for all records with the same problem.
+    """
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where, self.problem = where, problem
+
+
 def parse_record(where: str, cells: Mapping[str, str], columns: Columns) -> RecordCells:
     """Check the texts of a record as those of a table.
 
@@ -33,20 +46,20 @@ def parse_record(where: str, cells: Mapping[str, str], columns: Columns) -> Reco
         columns: the meaning of the columns.
 
     Raises:
-        FoldlineError: the id is empty or not allowed in a file name, or the group is missing.
+        RecordError: the id is empty or not allowed in a file name, or the group is missing.
     """
     name = cells[columns.id].strip()
     problem = id_problem(name, columns.id, kind="feature")
     if problem:
-        raise FoldlineError(f"{where}: {problem}; rename the sample")
+        raise RecordError(where, f"{problem}; rename the sample")
     group = name
     if columns.group:
         text = cells[columns.group].strip()
         group = columns.value(text) or (own_group(columns, name) if columns.external else "")
         if not group:
-            raise FoldlineError(
-                f"{where}: the group (feature {columns.group}) of id {name!r} is {text!r}, which counts as missing; "
-                f"{GROUP_REMEDY}"
+            raise RecordError(
+                f"{where}, id {name!r}",
+                f"the group (feature {columns.group}) is {text!r}, which counts as missing; {GROUP_REMEDY}",
             )
     label = cells[columns.target].strip() if columns.target else ""
     return RecordCells(name, label, group, tuple(columns.value(cells[column]) for column in columns.metadata))

@@ -20,7 +20,7 @@ from foldline.dataset.own_labels import left_out_by, own_label_code
 from foldline.dataset.raw_table import RawTable, read_raw_table
 from foldline.dataset.row_per_class import join_rows
 from foldline.dataset.soft_labels import log_soft_labels
-from foldline.errors import FoldlineError, Problems
+from foldline.errors import FoldlineError, Problems, counted
 from foldline.io.garbage import garbage_search_paused
 
 # What an id cannot have: a backslash, or a control character or line separator, which breaks the lines of logs.
@@ -132,15 +132,27 @@ class SampleTable:
             except FoldlineError as error:
                 problems[text] = str(error)
         if problems:
+            rows, first = Counter(cells), dict[str, tuple[int, str]]()
+            for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True):
+                first.setdefault(text, (line, name))
+            places = {text: (*first[text], _of_others(rows[text] - 1)) for text in problems}
+            in_table = self.columns.in_table(column)
             wrong = [
-                (line, f"label {text!r} (column {self.columns.in_table(column)}) of id {name!r} {problems[text]}")
-                for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True)
-                if text in problems
+                (
+                    line,
+                    f"label {text!r} (column {in_table}) of id {name!r}{others} {problems[text]}",
+                )
+                for text, (line, name, others) in places.items()
             ]
             raise self.raw.error(wrong, label_remedy(self.columns, labels, list(problems)))
         if labels.kind == SOFT and self.columns.own_labels is None:
             log_soft_labels(self.raw.path, cells, codes, labels.separator if labels.classes else None)
         return [codes[text] for text in cells]
+
+
+def _of_others(count: int) -> str:
+    """How many other rows have a problem, as a part of its message; "" if none has."""
+    return f" and of {counted(count, 'more row')}" if count else ""
 
 
 def read_rows(path: str | Path, columns: Columns) -> list[Row]:

@@ -10,7 +10,7 @@ from foldline.planning.index_table import Columns, IndexTable, paths_of
 
 if TYPE_CHECKING:
     from foldline.tfrecords.record_features import RecordNames
-    from foldline.tfrecords.record_index import IndexedFile
+    from foldline.tfrecords.record_index import IndexedFile, IndexedFiles
 
 # Columns of the data index that hold attributes of `record_index.IndexedRecord`.
 RECORD_COLUMNS = {
@@ -46,17 +46,14 @@ class RawFiles:
         """Whether a file was read."""
         return self.images.changed or self.read_records
 
-    def index_records(self, paths: Sequence[str], names: "RecordNames") -> "dict[str, IndexedFile]":
-        """The records of some files, see `record_index.index_files`.
-
-        Raises:
-            FoldlineError: a file cannot be used.
-        """
+    def index_records(self, paths: Sequence[str], names: "RecordNames") -> "IndexedFiles":
+        """The records of some files, see `record_index.index_files`."""
         from foldline.tfrecords.record_index import index_files
 
         indexed = index_files(paths, names, known=self.records)
-        self.read_records |= any(self.records.get(path) is not file for path, file in indexed.items())
-        self.records |= indexed
+        complete = {path: indexed.files[path] for path in indexed.complete}
+        self.read_records |= any(self.records.get(path) is not file for path, file in complete.items())
+        self.records |= complete
         return indexed
 
     def columns_without(self, parts: Sequence[Columns]) -> Iterator[Columns]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from foldline.dataset.labels import Labels
 from foldline.dataset.sample_table import read_sample_table
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, Problems, listing
 from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.planning.dataset_section import KNOWN_LABELS, POSITION, columns_of, has_own_labels, record_patterns
@@ -55,11 +55,25 @@ class RecordSource:
             reading=ImageOptions(**ImageOptions.settings(dataset)),
         )
         self._names: RecordNames = names
-        self._indexed = files.index_records(_record_files(dataset, split), names)
-        indexed = {path: file.records for path, file in self._indexed.items()}
-        self.left_out: Mapping[str, int]
-        self._records, self.left_out = without_left_out(indexed, names)
-        check_split(self._records)
+        self._problems = Problems()
+        paths: list[str] = []
+        with self._problems.collected():
+            paths = _record_files(dataset, split)
+        indexed = files.index_records(paths, names)
+        self._problems.add(indexed.problems)
+        self._indexed = indexed.files
+        self._records: Mapping[str, Sequence[IndexedRecord]]
+        self._records = {path: file.records for path, file in indexed.files.items()}
+        self.left_out: Mapping[str, int] = {}
+        with self._problems.collected():
+            self._records, self.left_out = without_left_out(self._records, names)
+        with self._problems.collected():
+            check_split(self._records)
+        self.n_rows = sum(map(len, self._records.values()))
+
+    def check(self) -> None:
+        """See `raw_data.Source`."""
+        self._problems.check()
 
     def label_cells(self) -> dict[str, str]:
         """See `raw_data.Source`."""
@@ -69,9 +83,18 @@ class RecordSource:
 
     def samples(self, labels: Labels) -> Samples:
         """See `raw_data.Source`."""
-        from foldline.tfrecords.record_tables import write_split_table
+        from foldline.tfrecords.record_tables import with_codes, write_split_table
 
-        records = self._joined(labels)
+        problems = Problems()
+        with problems.collected():
+            self.check()
+        records: Mapping[str, Sequence[IndexedRecord | JoinedRecord]] = {}
+        with problems.collected():
+            coded = with_codes(self._records, self._names, labels)
+            # Of a sample whose record has a problem, one would be missing.
+            if not problems:
+                records = self._joined(coded)
+        problems.check()
         names = replace(self._names, labels=labels)
         if self._known_labels:
             write_split_table(self._known_labels, records, replace(names, group=None, metadata=()))
@@ -90,13 +113,13 @@ class RecordSource:
             images=self._images(records),
         )
 
-    def _joined(self, labels: Labels) -> "Mapping[str, Sequence[IndexedRecord | JoinedRecord]]":
-        """Samples with label codes by the name of their file under the root of the data set."""
+    def _joined(
+        self, coded: "Mapping[str, Sequence[IndexedRecord]]"
+    ) -> "Mapping[str, Sequence[IndexedRecord | JoinedRecord]]":
+        """Samples by the name of their file under the root of the data set, from their records with label codes."""
         from foldline.tfrecords.channel_join import join_channels
-        from foldline.tfrecords.record_tables import with_codes
 
         dataset = self._dataset
-        coded = with_codes(self._records, self._names, labels)
         in_files = {storage.relative(dataset["root"], file): content for file, content in coded.items()}
         if not dataset["channels"]:
             return in_files
@@ -135,12 +158,13 @@ class RecordSource:
 def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:
     """Paths or URLs of the TFRecord files of a split, sorted."""
     files: set[str] = set()
+    unmatched = []
     for pattern in record_patterns(dataset, split) or []:
         matches = storage.find_files(dataset["root"], pattern)
-        if not matches:
-            raise FoldlineError(
-                f"{key_of(split, 'records')}: no file matches {storage.join(dataset['root'], pattern)}; correct the "
-                "pattern or dataset.root"
-            )
+        unmatched += [] if matches else [storage.join(dataset["root"], pattern)]
         files.update(matches)
+    if unmatched:
+        raise FoldlineError(
+            f"{key_of(split, 'records')}: no file matches {listing(unmatched)}; correct the pattern or dataset.root"
+        )
     return sorted(files)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from foldline.dataset.channels import CHANNEL, PATH_SEPARATOR, joint_digest
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, Problems, first_place, listing
 from foldline.tfrecords.record_index import IndexedRecord
 
 
@@ -70,6 +70,7 @@ def join_channels(
         for channel in channels
     }
     samples: dict[str, dict[str, _RecordInFile]] = {}
+    wrong = []
     for file, records in files.items():
         if PATH_SEPARATOR in file:
             raise FoldlineError(
@@ -80,15 +81,23 @@ def join_channels(
             matches = ((channel, form.fullmatch(record.id)) for channel, form in forms.items())
             channel, match = next((pair for pair in matches if pair[1]), ("", None))
             if match is None:
-                raise FoldlineError(
-                    f"{entry.where}: the id does not have the form {record_name} (dataset.record_name) with one of the "
-                    f"channels {listing(channels, limit=20)}; add the channel to dataset.channels, or remove the record"
-                )
-            samples.setdefault(match[1], {})[channel] = entry
+                wrong.append(entry.where)
+            else:
+                samples.setdefault(match[1], {})[channel] = entry
+    problems = Problems()
+    with problems.collected():
+        if wrong:
+            raise FoldlineError(
+                f"{first_place(wrong, 'record')}: the id does not have the form {record_name} (dataset.record_name) "
+                f"with one of the channels {listing(channels, limit=20)}; add the channel to dataset.channels, or "
+                "remove the record"
+            )
     joined: dict[str, list[JoinedRecord]] = {}
     for name, sample in samples.items():
-        record_of_sample = _join(name, sample, channels, record_name, grouped=grouped)
-        joined.setdefault(sample[channels[0]].file, []).append(record_of_sample)
+        with problems.collected():
+            record_of_sample = _join(name, sample, channels, record_name, grouped=grouped)
+            joined.setdefault(sample[channels[0]].file, []).append(record_of_sample)
+    problems.check()
     return joined
 
 

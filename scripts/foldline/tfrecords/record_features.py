@@ -1,10 +1,12 @@
 """The features of a ready-made record as the cells of a table row."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from foldline.dataset.class_columns import flags_cell
 from foldline.dataset.columns import Columns
+from foldline.dataset.record_cells import RecordError
 from foldline.errors import FoldlineError, listing
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.io import storage
@@ -50,41 +52,58 @@ def id_from_position(root: str, path: str, number: int) -> str:
     return f"{path.rpartition('/')[2] if inside == path else inside}/{number}"
 
 
-def record_cells(features: Features, names: RecordNames, where: str, position: str) -> dict[str, str]:
-    """Text of every column, as a table would have it.
+@contextmanager
+def collected(errors: list[RecordError]) -> Iterator[None]:
+    """End the body at its first problem, and keep that: checks of a record that do not need each other."""
+    try:
+        yield
+    except RecordError as error:
+        errors.append(error)
+
+
+def record_cells(
+    features: Features, names: RecordNames, where: str, position: str, errors: list[RecordError]
+) -> dict[str, str]:
+    """Text of every column, as a table would have it; columns with a problem are left out.
 
     Args:
         features: the features of a record.
         names: the features to read.
         where: name of the record in an error message.
         position: `id_from_position`, for records without ids.
+        errors: gets the problems: a feature is missing, or has a wrong kind or number of values.
 
     Raises:
-        FoldlineError: a feature is missing, or has a wrong kind or number of values.
+        RecordError: there is no id.
     """
     name = position if names.ids_root is not None else _id(features, names, where)
     where = f"{where}, id {name!r}"
     cells = {names.id: name}
-    if names.target and names.target_columns:
-        cells[names.target] = _flags(features, names, where)
-    elif names.target:
-        cells[names.target] = _label(features, names, names.target, where)
+    if names.target:
+        with collected(errors):
+            is_one = not names.target_columns
+            cells[names.target] = (
+                _label(features, names, names.target, where) if is_one else _flags(features, names, where)
+            )
     if names.group:
-        cells[names.group] = _group(features, names, names.group, where)
+        with collected(errors):
+            cells[names.group] = _group(features, names, names.group, where)
     for column in names.metadata:
         if column in names.absent or (column in names.optional and names.feature(column) not in features):
             cells.setdefault(column, "")
             continue
-        cells[column] = _text(features, names.feature(column), "dataset.metadata_columns", where, required=False)
+        with collected(errors):
+            cells[column] = _text(features, names.feature(column), "dataset.metadata_columns", where, required=False)
     return cells
 
 
 def _id(features: Features, names: RecordNames, where: str) -> str:
     feature = names.feature(names.id)
     if feature not in features:
-        raise FoldlineError(
-            f"{where}: no feature {feature!r} (dataset.id_column); the record has {listing(sorted(features))}; if "
-            "records have no ids, set dataset.record_ids to position"
+        raise RecordError(
+            where,
+            f"no feature {feature!r} (dataset.id_column); the record has {listing(sorted(features))}; if "
+            "records have no ids, set dataset.record_ids to position",
         )
     return _name(features, feature, "dataset.id_column", where)
 
@@ -97,16 +116,18 @@ def _label(features: Features, names: RecordNames, column: str, where: str) -> s
         texts = [_as_text(value, feature, key, where) for value in values]
         divided = [text for text, value in zip(texts, values, strict=True) if labels.separator in text]
         if divided:
-            raise FoldlineError(
-                f"{where}: feature {feature!r} ({key}) has the value {divided[0]!r}, which contains "
-                f"{labels.separator!r}; set dataset.labels.separator to a text that is in no value"
+            raise RecordError(
+                where,
+                f"feature {feature!r} ({key}) has the value {divided[0]!r}, which contains "
+                f"{labels.separator!r}; set dataset.labels.separator to a text that is in no value",
             )
         return labels.separator.join(texts)
     if values is not None and len(values) > 1:
-        raise FoldlineError(
-            f"{where}: feature {feature!r} ({key}) holds {len(values)} values, but labels of the kind {labels.kind} "
+        raise RecordError(
+            where,
+            f"feature {feature!r} ({key}) holds {len(values)} values, but labels of the kind {labels.kind} "
             "need one; set dataset.labels.kind to multiclass or multilabel if it is a list of classes or of 0 and 1, "
-            "or to soft, with dataset.labels.classes, if it is a list of probabilities"
+            "or to soft, with dataset.labels.classes, if it is a list of probabilities",
         )
     return _text(features, feature, key, where)
 
@@ -126,7 +147,7 @@ def _flags(features: Features, names: RecordNames, where: str) -> str:
     try:
         return flags_cell(of_class, texts, names.labels.separator, soft=names.labels.is_soft)
     except FoldlineError as error:
-        raise FoldlineError(f"{where}: the label {error}; correct the records, or dataset.target_columns") from None
+        raise RecordError(where, f"the label {error}; correct the records, or dataset.target_columns") from None
 
 
 def _name(features: Features, name: str, key: str, where: str) -> str:
@@ -134,9 +155,10 @@ def _name(features: Features, name: str, key: str, where: str) -> str:
     value = value_of(features, name, key, where)
     if isinstance(value, float) and value.is_integer():
         if abs(value) >= WHOLE_FLOATS:
-            raise FoldlineError(
-                f"{where}: feature {name!r} ({key}) is the float {value:.0f}; 32-bit floats round whole numbers from "
-                f"{WHOLE_FLOATS} on, so that several names may have become one; write it as text or as an integer"
+            raise RecordError(
+                where,
+                f"feature {name!r} ({key}) is the float {value:.0f}; 32-bit floats round whole numbers from "
+                f"{WHOLE_FLOATS} on, so that several names may have become one; write it as text or as an integer",
             )
         return str(int(value))
     return _text(features, name, key, where)
@@ -155,8 +177,8 @@ def _as_text(value: bytes | int | float, name: str, key: str, where: str) -> str
     try:
         return value.decode()
     except UnicodeDecodeError as error:
-        raise FoldlineError(
-            f"{where}: feature {name!r} ({key}) is not text in UTF-8 ({error}); name another feature"
+        raise RecordError(
+            where, f"feature {name!r} ({key}) is not text in UTF-8 ({error}); name another feature"
         ) from error
 
 
@@ -165,8 +187,8 @@ def value_of(
 ) -> bytes | int | float | None:
     """The value of a feature; None if it has none and needs none."""
     if name not in features:
-        raise FoldlineError(f"{where}: no feature {name!r} ({key}); the record has {listing(sorted(features))}")
+        raise RecordError(where, f"no feature {name!r} ({key}); the record has {listing(sorted(features))}")
     values = features[name]
     if len(values) > 1 or (required and not values):
-        raise FoldlineError(f"{where}: feature {name!r} ({key}) holds {len(values)} values, but needs one")
+        raise RecordError(where, f"feature {name!r} ({key}) holds {len(values)} values, but needs one")
     return values[0] if values else None

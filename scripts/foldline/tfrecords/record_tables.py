@@ -13,7 +13,7 @@ from foldline.dataset.locations import PATH
 from foldline.dataset.own_labels import left_out_by
 from foldline.dataset.sample_table import label_code, label_remedy, other_spelling
 from foldline.dataset.soft_labels import log_soft_labels
-from foldline.errors import FoldlineError, listing, problems_error
+from foldline.errors import FoldlineError, first_place, first_texts, listing
 from foldline.io import storage
 from foldline.tfrecords.channel_join import JoinedRecord
 from foldline.tfrecords.record_features import RecordNames
@@ -27,16 +27,21 @@ def check_split(files: Mapping[str, Sequence[IndexedRecord]]) -> None:
         files: records by the path of their file.
 
     Raises:
-        FoldlineError: two records have the same id.
+        FoldlineError: records have the same id; names the first ones and how many more there are.
     """
     first_of: dict[str, tuple[str, str]] = {}
+    repeated = []
     for file, records in files.items():
         for record in records:
             where = f"{file}, record {record.number}"
             first, spelled = first_of.setdefault(composed(record.id), (where, record.id))
             if first != where:
                 end = other_spelling(record.id, spelled)
-                raise FoldlineError(f"{where}: id {record.id!r} is also in {first}{end}; ids must be unique")
+                repeated.append(f"{where}: id {record.id!r} is also in {first}{end}")
+    if repeated:
+        raise FoldlineError(
+            f"{first_texts(repeated, 'record')}; ids must be unique: remove or rename the repeated records"
+        )
 
 
 def label_cells(files: Mapping[str, Sequence[IndexedRecord]], names: RecordNames) -> dict[str, str]:
@@ -75,7 +80,7 @@ def without_left_out(
         found = [left_out_by(record.target, words, names.labels) for record in records]
         left_out.update(word for word in found if word is not None)
         kept[file] = [record for record, word in zip(records, found, strict=True) if word is None]
-    if not any(kept.values()):
+    if left_out and not any(kept.values()):
         raise FoldlineError(
             f"{listing(list(files), limit=3)}: dataset.external.{names.external}.labels leaves out all records; give a "
             "word a class, or remove the set"
@@ -100,19 +105,26 @@ def with_codes(
         return {file: list(records) for file, records in files.items()}
     codes: dict[str, str] = {}
     problems: dict[str, str] = {}
-    for file, records in files.items():
-        for record in records:
-            if record.target in codes or record.target in problems:
-                continue
-            try:
-                codes[record.target] = label_code(record.target, names, labels)
-            except FoldlineError as error:
-                problems[record.target] = (
-                    f"{file}, record {record.number}: label {record.target!r} (feature {names.feature(names.target)}) "
-                    f"of id {record.id!r} {error}; {label_remedy(names, labels, [record.target], source='the records')}"
-                )
+    for text in dict.fromkeys(record.target for records in files.values() for record in records):
+        try:
+            codes[text] = label_code(text, names, labels)
+        except FoldlineError as error:
+            problems[text] = str(error)
     if problems:
-        raise problems_error(list(problems.values()))
+        feature = names.feature(names.target)
+        of_text: dict[str, list[tuple[str, str]]] = {text: [] for text in problems}
+        for file, records in files.items():
+            for record in records:
+                if record.target in problems:
+                    of_text[record.target].append((f"{file}, record {record.number}", record.id))
+        wrong = [
+            f"{first_place([where for where, _ in found], 'record')}: label {text!r} (feature {feature}) of id "
+            f"{found[0][1]!r} {problems[text]}"
+            for text, found in of_text.items()
+        ]
+        raise FoldlineError(
+            f"{first_texts(wrong, 'label')}; {label_remedy(names, labels, list(problems), source='the records')}"
+        )
     if labels.is_soft and names.own_labels is None:
         for file, records in files.items():
             cells = [record.target for record in records]

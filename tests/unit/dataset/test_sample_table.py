@@ -150,8 +150,8 @@ def test_a_missing_table_is_refused(tmp_path: Path) -> None:
     [
         ({"name": " "}, r"f\.tfrec, record 3: the id \(feature name\) is empty"),
         ({"name": "a\rb"}, r"record 3: id 'a\\rb' cannot be part of a path"),
-        ({"patient": ""}, r"record 3: the group \(feature patient\) of id 'a' is ''"),
-        ({"patient": "N/A"}, r"record 3: the group \(feature patient\) of id 'a' is 'N/A', which counts as missing"),
+        ({"patient": ""}, r"record 3, id 'a': the group \(feature patient\) is ''"),
+        ({"patient": "N/A"}, r"record 3, id 'a': the group \(feature patient\) is 'N/A', which counts as missing"),
     ],
 )
 def test_features_of_a_record_are_checked_like_cells(change: dict[str, str], words: str) -> None:
@@ -166,7 +166,7 @@ def test_all_problems_of_a_kind_are_in_one_message(tmp_path: Path) -> None:
     for number in (2, 4):
         lines[number] = f"yes,i{number},5,p{number},f,"
     with pytest.raises(
-        FoldlineError, match=r"line 4: label 'yes' \(.*\) of id 'i2' is not 0 or 1; line 6: label 'yes'"
+        FoldlineError, match=r"line 4: label 'yes' \(.*\) of id 'i2' and of 1 more row is not 0 or 1; set"
     ):
         rows_of(tmp_path, HEADER + "\n".join(lines))
     lines = [line.replace("yes,", "0,").replace(f"p{number},", "N/A,") for number, line in enumerate(lines)]

@@ -464,7 +464,7 @@ def test_unchanged_tables_of_records_are_not_written_again(records: dict[str, An
 def test_one_split_can_have_records_and_another_images(records: dict[str, Any], with_external: dict[str, Any]) -> None:
     mixed = {**with_external, "test_records": [f"{records['root']}/test*.tfrec"], "test_images": None}
     mixed |= {"metadata": {"site": {"kind": "numeric", "vocabulary": [], "missing": []}}}
-    with pytest.raises(FoldlineError, match=r"test00\.tfrec, record 1, id 'ISIC_0008': no feature 'site'"):
+    with pytest.raises(FoldlineError, match=r"test00\.tfrec, record 1, id 'ISIC_0008' .*: no feature 'site'"):
         read(mixed)
     mixed |= {"metadata_columns": [], "sample_submission": None}
     data = read(mixed)
@@ -644,9 +644,7 @@ def test_a_set_may_be_records(with_external: dict[str, Any]) -> None:
     # The file is known by all of its records.
     assert list(found.images["id"]) == ["r0", "r1", "r2"]
     dataset["external"]["new"]["labels"] = {"il": 1}
-    with pytest.raises(
-        SeveralProblemsError, match=r"record 1: label 'ill' \(feature dx\) of id 'r0' .*did you mean 'il'"
-    ):
+    with pytest.raises(FoldlineError, match=r"record 1: label 'ill' \(feature dx\) of id 'r0' .*did you mean 'il'"):
         read(dataset)
 
 

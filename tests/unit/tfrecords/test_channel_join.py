@@ -40,7 +40,7 @@ def join(
 ) -> dict[str, list[JoinedRecord]]:
     folder.mkdir(exist_ok=True)
     paths = [str(write_tfrecord(folder / f"{number}.tfrec", records)) for number, records in enumerate(files)]
-    by_name = {Path(path).name: file.records for path, file in index_files(paths, NAMES).items()}
+    by_name = {Path(path).name: file.records for path, file in index_files(paths, NAMES).files.items()}
     return join_channels(by_name, channels=channels, record_name=form, grouped=False)
 
 
@@ -81,7 +81,8 @@ def test_a_missing_channel_is_reported(tmp_path: Path) -> None:
 
 def test_an_unknown_channel_is_reported(tmp_path: Path) -> None:
     words = (
-        r"record 4, id 's000_yellow': the id does not have the form \{id\}_\{channel\} .* channels red, green, blue;"
+        r"record 4, id 's000_yellow' \(and 7 more records\): the id does not have the form \{id\}_\{channel\} .* "
+        "channels red, green, blue;"
     )
     with pytest.raises(FoldlineError, match=words):
         join(tmp_path, channel_records(), channels=CHANNELS[:3])

@@ -21,7 +21,7 @@ from foldline.io import storage
 from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.record_features import RecordNames
 from foldline.tfrecords.record_files import write_records
-from foldline.tfrecords.record_index import index_file, index_files
+from foldline.tfrecords.record_index import index_file, index_files, index_records
 from foldline.tfrecords.record_location import RecordLocation, read_image
 
 NAMES = RecordNames("image_name", "target", "patient_id", tuple(METADATA))
@@ -111,7 +111,7 @@ def test_images_may_have_any_size_and_format(tmp_path: Path) -> None:
 
 def test_images_are_read_by_the_options_of_the_data_set(tmp_path: Path) -> None:
     path = write_tfrecord(tmp_path / "a.tfrec", examples(2, size=40))
-    with pytest.raises(FoldlineError, match=r"record 1, id 'ISIC_0000': feature 'image' .*megapixels"):
+    with pytest.raises(FoldlineError, match=r"record 1, id 'ISIC_0000' \(and 1 more record\): feature .*megapixels"):
         index_file(path, replace(NAMES, reading=ImageOptions(max_megapixels=0.001)))
 
 
@@ -182,7 +182,7 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
             "'target' .* holds 2 values, but labels of the kind binary need one; set dataset.l",
         ),
         (with_value(sex=[1, 0]), r"feature 'sex' \(dataset\.metadata_columns\) holds 2 values"),
-        (with_value(patient_id=b"NA"), r"the group \(feature patient_id\) of id 'ISIC_0001' is 'NA'"),
+        (with_value(patient_id=b"NA"), r"id 'ISIC_0001': the group \(feature patient_id\) is 'NA'"),
         (with_value(image_name=b""), r"the id \(feature image_name\) is empty"),
         (with_value(image_name=b"../b"), "id '../b' cannot be part of a path"),
         (with_value(image_name=b"\xff"), r"feature 'image_name' \(dataset\.id_column\) is not text in UTF-8"),
@@ -193,6 +193,31 @@ def test_invalid_records_are_refused(change: Any, words: str, tmp_path: Path) ->
     path = write_tfrecord(tmp_path / "train.tfrec", [first, change(second)])
     with pytest.raises(FoldlineError, match=rf"train\.tfrec, record 2.*{words}"):
         index_file(path, NAMES)
+
+
+def test_all_problems_of_all_files_are_named_each_once(tmp_path: Path) -> None:
+    first, second, third, fourth = examples(4)
+    records = [
+        {**first, "image": b"text", "sex": [1, 0]},
+        without("patient_id")(second),
+        with_value(image_name=b"../b", image=b"text")(third),
+        fourth,
+    ]
+    files = [str(write_tfrecord(tmp_path / f"{name}.tfrec", records)) for name in "ab"]
+    changed(Path(files[1]), flip(-1))
+    found = index_files(files, NAMES)
+    a, b = files
+    places = [
+        f"{a}, record 1, id 'ISIC_0000' (and 1 more record): feature 'sex'",
+        f"{a}, record 1, id 'ISIC_0000' (and 3 more records): feature 'image' is not an image that can be used",
+        f"{a}, record 2, id 'ISIC_0001' (and 1 more record): no feature 'patient_id'",
+        f"{a}, record 3 (and 1 more record): id '../b' cannot be part of a path",
+        f"{b}, record 4 does not match its checksum",
+    ]
+    assert len(found.problems) == len(places)
+    assert [line for line, place in zip(found.problems, places, strict=True) if not line.startswith(place)] == []
+    assert found.complete == []
+    assert [record.id for record in found.files[a].records] == ["ISIC_0003"]
 
 
 def test_names_that_are_floats_are_whole_numbers(tmp_path: Path) -> None:
@@ -216,18 +241,18 @@ def test_a_record_that_is_not_an_example_is_refused(tmp_path: Path) -> None:
 
 def test_only_new_and_changed_files_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [str(write_tfrecord(tmp_path / f"{number}.tfrec", examples(2, first=2 * number))) for number in range(3)]
-    before = index_files(files[:2], NAMES)
+    before = index_files(files[:2], NAMES).files
     read: list[str] = []
     monkeypatch.setattr(
-        "foldline.tfrecords.record_index.index_file",
-        lambda path, names: read.append(path) or index_file(path, names),
+        "foldline.tfrecords.record_index.index_records",
+        lambda path, names: read.append(path) or index_records(path, names),
     )
     os.utime(files[1], ns=(1, 1))
-    after = index_files(files, NAMES, known=before)
+    after = index_files(files, NAMES, known=before).files
     assert sorted(read) == files[1:]
     assert list(after) == files
     assert [after[path].records for path in files[:2]] == [before[path].records for path in files[:2]]
-    assert index_files(files, NAMES, known=after) == after
+    assert index_files(files, NAMES, known=after).files == after
     assert len(read) == 2
     index_files(files, UNLABELED, known=after)
     assert len(read) == 5
@@ -267,13 +292,14 @@ def test_records_in_a_bucket_are_read_like_local_ones(
     monkeypatch.setitem(sys.modules, "fsspec", types.SimpleNamespace(core=core))
     found = storage.find_files("", "gs://bucket/*.tfrec")
     assert found == ["gs://bucket/a.tfrec", "gs://bucket/b.tfrec"]
-    indexed = index_files(found, NAMES)
+    indexed = index_files(found, NAMES).files
     assert indexed[found[0]].records == index_file(file, NAMES)
     second = indexed[found[1]].records[1]
     assert read_image(RecordLocation(found[1], second.offset, second.length), "image") == examples(2)[1]["image"]
     bucket.files["bucket/a.tfrec"] = b""
-    with pytest.raises(FoldlineError, match=r"gs://bucket/a\.tfrec: the file is empty"):
-        index_files(found, NAMES, known=indexed)
+    after = index_files(found, NAMES, known=indexed)
+    assert after.problems == ["gs://bucket/a.tfrec: the file is empty; remove it, or download it again"]
+    assert after.complete == found[1:]
     with pytest.raises(FoldlineError, match=r"gs://bucket/c\.tfrec: no such file"):
         index_file("gs://bucket/c.tfrec", NAMES)
 

@@ -171,6 +171,16 @@ def test_a_name_with_the_separator_is_refused(tmp_path: Path) -> None:
         index_file(path, names)
 
 
+def test_labels_of_a_kind_are_one_problem(tmp_path: Path) -> None:
+    names = RecordNames("image_name", "target", None, ())
+    made = [features | {"target": max(1, number) / 10} for number, features in enumerate(examples(9))]
+    indexed = {"a.tfrec": index_file(write_tfrecord(tmp_path / "a.tfrec", made), names)}
+    with pytest.raises(
+        FoldlineError, match=r"^a\.tfrec, record 1 \(and 1 more record\): label '0\.1'.*; and 3 more labels; .*"
+    ):
+        with_codes(indexed, names, Labels())
+
+
 @pytest.mark.parametrize(
     ("value", "labels", "words"),
     [
