@@ -137,7 +137,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         "scores": scores,
         "models": held_out.models,
         "views": held_out.views,
-        "folds": len(folds),
+        "folds": folds,
         "oof_rows": len(labels),
         "test_rows": len(test_scores),
         "submission": test.form.description(test.sample) if test else "",

@@ -116,7 +116,7 @@ def read_data(plan: CheckPlan, folder: Path) -> Data:
     write_table(none, leaks, LEAKS, key=("id", "other_id"))
     external = {split: [path] for split, path in inventories.items() if split != TRAIN}
     inputs = FoldsInputs([inventories[TRAIN]], leaks, external, [leaks] * len(external))
-    make_folds(inputs, folds, plan.folds, weights=plan.weights)
+    make_folds(inputs, folds, plan.folds, weights=plan.weights, cells=plan.cells)
     return Data(scans, shards, rows, read_table(folds, FOLDS), folds)
 
 

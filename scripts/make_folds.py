@@ -3,8 +3,8 @@
 Inputs: inventory (tables of the train split), leaks (duplicates in it), external_inventory and external_leaks (the same
     for the external sets, duplicates of the splits before each included; none without such a set).
 Outputs: folds (table id -> fold with group, target, split, weight and the metadata columns).
-Parameters: the fields of `FoldsConfig`; weights, see `RowWeights`, raw tables whose digest is in the key of the job, so
-    they are no inputs; none if every row has the weight 1.
+Parameters: the fields of `FoldsConfig`; weights, see `RowWeights`, and cells, see `FoldCells`: raw tables whose digest
+    is in the key of the job, so they are no inputs; none if every row has the weight 1, or folds need no column.
 """
 
 import logging
@@ -14,19 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from foldline.dataset.fold_cells import FoldCells
 from foldline.dataset.label_arrays import is_label_code, label_array, label_names, share_array
 from foldline.dataset.row_weights import RowWeights
-from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 from foldline.splits.duplicates import merged_groups
-from foldline.splits.file_folds import assign_folds_by_files
-from foldline.splits.fold_audit import IntArray, Samples, groups_per_label, oversized_groups
-from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
-from foldline.splits.folds_config import FILES, METHODS, FoldsConfig
-from foldline.splits.group_folds import assign_folds, external_folds
+from foldline.splits.fold_audit import Samples, groups_per_label, oversized_groups
+from foldline.splits.fold_membership import NO_FOLD, NO_OOF, TEST, TRAIN, WITHHELD, external_rows
+from foldline.splits.fold_methods import FOLD_NAME, fold_rows
+from foldline.splits.folds_config import METHODS, FoldsConfig
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -52,7 +51,14 @@ class Inputs:
     external_leaks: Sequence[str | Path]
 
 
-def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig, *, weights: RowWeights | None = None) -> None:
+def make_folds(
+    inputs: Inputs,
+    folds: str | Path,
+    config: FoldsConfig,
+    *,
+    weights: RowWeights | None = None,
+    cells: FoldCells | None = None,
+) -> None:
     """Write the fold table of the train and external rows, sorted by id.
 
     External rows can merge groups of train rows; they count neither for the size of a fold nor for its labels. Rare
@@ -63,9 +69,10 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig, *, weight
         folds: where the fold table is written; its `group` is the group after merging.
         config: how folds are assigned.
         weights: weights of the rows, which change no fold; None if each is 1.
+        cells: cells that decide folds; None if the method needs none.
 
     Raises:
-        FoldlineError: a label or a column is missing, the data cannot fill the folds, or weights changed.
+        FoldlineError: a label or a column is missing, the data cannot fill the folds, or weights or cells changed.
     """
     if config.method not in METHODS:
         raise FoldlineError(f"folds.method is {config.method!r}; allowed: {listing(list(METHODS))}")
@@ -80,15 +87,14 @@ def make_folds(inputs: Inputs, folds: str | Path, config: FoldsConfig, *, weight
     pairs = _read_pairs(inputs)
     groups = merged_groups(list(rows["group"]), list(rows["id"]), pairs)
     labels = label_array(list(train["target"]), config.class_names)
-    samples = Samples(list(train["id"]), groups[: len(train)], labels)
-    train_folds = _assign(samples, train, config)
-    other_folds = external_folds(groups[len(train) :], groups=samples.groups, folds=train_folds)
+    given = cells.of_rows(list(rows["split"]), list(rows["id"])) if cells else {}
+    folded = fold_rows(rows.assign(merged=groups), labels, pairs, given, config)
     rows = rows.assign(label=label_names(list(rows["target"]), config.class_names))
     table = rows[["id", "split", "target", LABEL, *metadata]].assign(
-        group=groups,
-        fold=np.concatenate([train_folds, other_folds]),
+        **{name: folded[name].to_numpy() for name in folded},
         row_weight=weights.of_rows(list(rows["split"]), list(rows["id"])) if weights else 1.0,
     )
+    samples = Samples(list(train["id"]), groups[: len(train)], labels)
     n_groups = len(set(samples.groups))
     logger.info(
         "%s in %s (%s merged into others by %s of duplicates)",
@@ -132,24 +138,11 @@ def _check_columns(metadata: Sequence[str], stratify_by: Sequence[str]) -> None:
             f"folds.stratify_by: {listing(missing)} is not one of dataset.metadata_columns "
             f"({listing(list(metadata)) or 'none'}); add it there"
         )
-    taken = sorted(set(metadata) & {*FOLDS, LABEL})
+    taken = sorted(set(metadata) & {*FOLDS, LABEL, FOLD_NAME, WITHHELD, NO_OOF})
     if taken:
         raise FoldlineError(
             f"dataset.metadata_columns: {listing(taken)} is a column of the fold table; rename the column in your table"
         )
-
-
-def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntArray:
-    """Assign a fold to each train row, (n_samples,)."""
-    if config.method == FILES:
-        if config.stratify_by:
-            names = listing(list(config.stratify_by))
-            logger.warning("folds.method is files, so folds.stratify_by (%s) has no effect", names)
-        return assign_folds_by_files(samples, list(train["path"]), count=config.count, seed=config.seed)
-    labels = train["target"].map(hard_code)
-    strata = train[["target", *config.stratify_by]].assign(target=labels).agg("\0".join, axis=1)
-    columns = [list(train[name]) for name in config.stratify_by]
-    return assign_folds(samples, list(strata), count=config.count, seed=config.seed, columns=columns)
 
 
 def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
@@ -201,7 +194,7 @@ def _log_oversized_groups(samples: Samples, config: FoldsConfig) -> None:
 
 if __name__ == "__main__":
     settings = dict(snakemake.params.settings)
-    weights = settings.pop("weights", None)
+    weights, cells = settings.pop("weights", None), settings.pop("cells", None)
     with step(snakemake):
         make_folds(
             Inputs(
@@ -213,4 +206,5 @@ if __name__ == "__main__":
             snakemake.output.folds,
             build(FoldsConfig, settings),
             weights=build(RowWeights, weights) if weights else None,
+            cells=build(FoldCells, cells) if cells else None,
         )

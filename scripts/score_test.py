@@ -68,7 +68,7 @@ def score_test(
     """
     codes, recipe = known_labels.read(), read_json(inputs.recipe)
     ids = list(codes)
-    merged = merge_test(inputs.test_predictions, ids=ids, folds=range(recipe["folds"]), class_names=config.class_names)
+    merged = merge_test(inputs.test_predictions, ids=ids, folds=recipe["folds"], class_names=config.class_names)
     scores = dict(zip(merged.models, merged.probabilities, strict=True))
     table = Oof(
         class_names=list(config.class_names),

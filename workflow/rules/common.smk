@@ -50,6 +50,7 @@ try:
     from foldline.planning.config_reader import ConfigError, ConfigSource, read_config
     from foldline.planning.dataset_section import labels_of
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
+    from foldline.planning.fold_plan import fold_numbers
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.pretrained_weights import check_weights
     from foldline.planning.result_owner import OWNER_FILE, ResultOwner
@@ -131,7 +132,7 @@ except USER_ERRORS as error:
 
 EXAMPLE = config["dataset"]["example"]
 PINNED_TABLE = pinned_table(config)
-FOLDS = range(config["folds"]["count"])
+FOLDS = fold_numbers(RUN.plan.config["folds"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])

@@ -15,7 +15,7 @@ rule render_report:
         external_leaks=expand("results/leaks/{split}.parquet", split=EXTERNAL_SETS),
         class_weights=expand("results/class_weights/fold{fold}.json", fold=FOLDS),
         histories=expand("results/models/{model}/fold{fold}/history.csv", model=MODELS, fold=FOLDS),
-        samples=expand("results/models/{model}/fold0/samples.png", model=MODELS_WITH_IMAGES),
+        samples=expand("results/models/{model}/fold{fold}/samples.png", model=MODELS_WITH_IMAGES, fold=FOLDS[0]),
         provenances=expand("results/models/{model}/fold{fold}/provenance.json", model=MODELS, fold=FOLDS),
         shards=image_shards(LARGEST_SIZE, ["train"], "tfrec"),
         manifests=image_shards(LARGEST_SIZE, ["train"], "json"),

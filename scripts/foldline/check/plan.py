@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from foldline.dataset.fold_cells import FoldCells
 from foldline.dataset.row_weights import RowWeights
 from foldline.dataset.scan_config import ScanConfig
 from foldline.inference.prediction_config import PredictionConfig
@@ -37,6 +38,7 @@ class CheckPlan:
         scans: of the scan of each split; the digests are those of other shards.
         folds: of the folds.
         weights: where the weights of rows are; None if each is 1.
+        cells: where the cells are that decide folds; None if folds need no column.
         class_weights: of the class weights.
         shards: of the shards, by image size and split: "224/test".
         groups: of the trainings.
@@ -49,6 +51,7 @@ class CheckPlan:
     scans: dict[str, ScanConfig]
     folds: FoldsConfig
     weights: RowWeights | None
+    cells: FoldCells | None
     class_weights: ClassWeightsConfig
     shards: dict[str, ShardConfig]
     groups: tuple[FoldGroup, ...]

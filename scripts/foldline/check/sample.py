@@ -7,7 +7,7 @@ import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
 from foldline.dataset.soft_labels import hard_code
-from foldline.splits.fold_membership import NO_FOLD, TRAIN, external_rows
+from foldline.splits.fold_membership import NO_FOLD, TRAIN, WITHHELD, external_rows
 
 MOST_ROWS = 64
 # Of these, rows of the test split and of all external sets together, but one of each set.
@@ -53,7 +53,7 @@ def trial_folds(sample: pd.DataFrame, *, fold: int, other: int, class_names: Seq
     held_out = set(train["id"].to_numpy()[order[::2]])
     table = sample.assign(fold=[fold if name in held_out else other for name in sample["id"]])
     table.loc[table["split"] != TRAIN, "fold"] = NO_FOLD
-    return table.astype({"fold": "int64"})
+    return table.astype({"fold": "int64"}).drop(columns=WITHHELD, errors="ignore")
 
 
 def sample_of_test(ids: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ Standard library only, because the process that builds the DAG imports it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from unicodedata import normalize
 
@@ -66,6 +66,16 @@ def number(text: str) -> float | None:
         return None
     # 1e999 has the form of a number, but is not finite.
     return float(value) if abs(float(value)) != float("inf") else None
+
+
+def sorted_words(words: Iterable[str]) -> list[str]:
+    """Words in an order that does not depend on the rows: numbers by their value, before other words."""
+
+    def key(word: str) -> tuple[bool, float, str]:
+        value = number(word)
+        return value is None, 0.0 if value is None else value, word
+
+    return sorted(words, key=key)
 
 
 def is_utf8(text: str) -> bool:

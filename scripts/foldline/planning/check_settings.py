@@ -21,7 +21,7 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         pinned: table of the example if that is not on the disk yet; None if the data are there.
     """
     folds = dict(plan.arguments_of("make_folds")[0][1])
-    weights = folds.pop("weights", None)
+    weights, cells = folds.pop("weights", None), folds.pop("cells", None)
     scans: dict[str, dict[str, Any]] = {}
     for of, arguments in plan.arguments_of("scan_images"):
         scans.setdefault(of["split"], arguments)
@@ -35,6 +35,7 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         "scans": dict(sorted(scans.items(), key=lambda item: ORDER.get(item[0], 1))),
         "folds": folds,
         "weights": weights,
+        "cells": cells,
         "class_weights": plan.arguments_of("class_weights")[0][1],
         "shards": shards,
         "groups": list(groups.values()),

@@ -10,6 +10,8 @@ from foldline.io.system_errors import file_problem
 from foldline.models.backbone_registry import check_backbone, is_weights_file
 from foldline.planning.dataset_checks import dataset_checks, yaml_list
 from foldline.planning.dataset_section import class_names_of
+from foldline.planning.fold_checks import fold_problems
+from foldline.planning.fold_plan import fold_numbers, follows_data
 from foldline.planning.image_patterns import WORD
 from foldline.planning.requirements import reader_problems
 from foldline.planning.usable_values import UnusableValueError
@@ -38,9 +40,7 @@ def combination_problems(config: Mapping[str, Any]) -> list[str]:
 
 def data_problems(config: Mapping[str, Any]) -> list[str]:
     """The problems of `combination_problems` in the sections `dataset` and `folds`, with which data cannot be read."""
-    return _problems_of(
-        [*dataset_checks(config["dataset"]), reader_problems(config["dataset"]), _fold_problems(config)]
-    )
+    return _problems_of([*dataset_checks(config["dataset"]), reader_problems(config["dataset"]), fold_problems(config)])
 
 
 def _problems_of(checks: Iterable[Iterator[str]]) -> list[str]:
@@ -57,7 +57,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     with contextlib.suppress(UnusableValueError):
         yield from dataset_checks(config["dataset"])
         yield reader_problems(config["dataset"])
-    yield _fold_problems(config)
+    yield fold_problems(config)
     yield _class_weight_problems(config)
     yield _weight_problems(config)
     yield _checkpoint_problems(config)
@@ -68,21 +68,6 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
             yield _backbone_problems(name, config)
             yield _schedule_problems(name, config)
             yield _override_problems(name, config)
-
-
-def _fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    folds, dataset = config["folds"], config["dataset"]
-    for index, column in enumerate(folds["stratify_by"]):
-        if column not in dataset["metadata_columns"]:
-            yield (
-                f"config: folds.stratify_by[{index}] is {column!r}, which is not one of dataset.metadata_columns "
-                f"{yaml_list(dataset['metadata_columns'])}; add it there, or remove it from folds.stratify_by"
-            )
-    if folds["method"] == "files" and (dataset["train_records"] is None or dataset["channels"]):
-        yield (
-            "config: folds.method is 'files', which needs dataset.train_records and no dataset.channels; set "
-            "folds.method to 'grouped'"
-        )
 
 
 def _weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -214,10 +199,17 @@ def _schedule_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _override_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
-    model, fold_count = config["models"][name], config["folds"]["count"]
+    model, folds = config["models"][name], config["folds"]
+    if follows_data(folds) and "numbers" not in folds:
+        # They are not read yet.
+        return
+    numbers = fold_numbers(folds)
     for fold in model["fold_overrides"]:
-        if int(fold) >= fold_count:
-            yield (
-                f"config: models.{name}.fold_overrides has fold {fold}, but folds are 0 to {fold_count - 1}; remove "
-                f"it, or set folds.count to {int(fold) + 1} or more"
+        if int(fold) not in numbers:
+            shown = (
+                f"0 to {folds['count'] - 1}"
+                if numbers == list(range(len(numbers)))
+                else listing([str(number) for number in numbers])
             )
+            remedy = "" if follows_data(folds) else f", or set folds.count to {int(fold) + 1} or more"
+            yield f"config: models.{name}.fold_overrides has fold {fold}, but folds are {shown}; remove it{remedy}"

@@ -19,7 +19,9 @@ MOST_TOLD = 5
 SHOWN_GROUPS = 5
 
 
-def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, stratify_by: Sequence[str] = ()) -> None:
+def check_data(
+    dataset: Mapping[str, Any], data: RawData, *, fold_count: int | None, stratify_by: Sequence[str] = ()
+) -> None:
     """Raise an error if the data cannot be used as the configuration says.
 
     Splits without rows, because their tables are wrong, are left out.
@@ -27,7 +29,7 @@ def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, st
     Args:
         dataset: the `dataset` section of the completed configuration.
         data: rows of the data.
-        fold_count: `folds.count`.
+        fold_count: `folds.count`; None if the data decide how many folds there are, and which rows they have.
         stratify_by: `folds.stratify_by`.
 
     Raises:
@@ -43,10 +45,11 @@ def check_data(dataset: Mapping[str, Any], data: RawData, *, fold_count: int, st
     if TRAIN in data.splits:
         with problems.collected():
             _check_classes(dataset, data)
-        with problems.collected():
-            _check_groups(dataset, data.splits[TRAIN], fold_count)
-        with problems.collected():
-            _check_strata(dataset, data.splits[TRAIN], fold_count, stratify_by)
+        if fold_count is not None:
+            with problems.collected():
+                _check_groups(dataset, data.splits[TRAIN], fold_count)
+            with problems.collected():
+                _check_strata(dataset, data.splits[TRAIN], fold_count, stratify_by)
     problems.check()
 
 

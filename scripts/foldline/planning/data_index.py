@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from foldline.dataset.class_words import ClassWords
+from foldline.errors import Problems
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of, sha256_of_file
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table
-from foldline.planning.dataset_splits import has_test, splits_of
+from foldline.planning.dataset_splits import TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
+from foldline.planning.fold_plan import FOLDS, find_folds, follows_data
 from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.raw_data import RawData, read_raw_data
@@ -206,10 +208,17 @@ class DataIndexer:
                 raise
         return self._data
 
-    def _check(self, data: RawData) -> None:
-        count, columns = self._folds["count"], self._folds["stratify_by"]
-        dataset = with_found_words(self._dataset, data.found)
-        check_data(dataset, data, fold_count=count, stratify_by=columns)
+    def _check(self, data: RawData) -> dict[str, Any]:
+        """Check the rows; gives what they say of folds."""
+        dataset, found, problems = with_found_words(self._dataset, data.found), dict[str, Any](), Problems()
+        count = None if follows_data(self._folds) else self._folds["count"]
+        with problems.collected():
+            check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
+        if TRAIN in data.splits:
+            with problems.collected():
+                found = find_folds(self._folds, dataset, data)
+        problems.check()
+        return {FOLDS: found} if found else {}
 
     def _store_files(self) -> None:
         """Store the files that were read before the data turned out to be wrong: they need not be read again."""

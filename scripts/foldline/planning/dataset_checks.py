@@ -21,7 +21,7 @@ from foldline.planning.word_checks import word_problems
 RESERVED = (
     *("id", "target", "group", "path", "bytes", "sha256", "width", "height", "perceptual_hash"),
     *("peak_sample", "white_sample", "problem"),
-    *("fold", "split", "row_weight", "label"),
+    *("fold", "split", "row_weight", "label", "fold_name", "withheld", "no_oof"),
     *("image", "image_name", "patient_id"),
 )
 

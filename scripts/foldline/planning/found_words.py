@@ -1,10 +1,10 @@
 """Classes and vocabularies that the configuration does not name, as the labeled rows have them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foldline.dataset.cell_values import canonical, is_missing, number, whole_number
+from foldline.dataset.cell_values import canonical, is_missing, number, sorted_words, whole_number
 from foldline.dataset.labels import MULTICLASS, Labels
 from foldline.dataset.metadata import CATEGORICAL, MetadataColumnConfig
 from foldline.errors import FoldlineError, listing
@@ -122,16 +122,6 @@ def words_json(dataset: Mapping[str, Any]) -> bytes:
         VOCABULARIES: {name: section["vocabulary"] for name, section in columns if section["kind"] == CATEGORICAL},
     }
     return (json.dumps(words, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def sorted_words(words: Iterable[str]) -> list[str]:
-    """Words in an order that does not depend on the rows: numbers by their value, before other words."""
-
-    def key(word: str) -> tuple[bool, float, str]:
-        value = number(word)
-        return value is None, 0.0 if value is None else value, word
-
-    return sorted(words, key=key)
 
 
 def _tokens(labels: Labels, text: str) -> list[str]:

@@ -5,14 +5,13 @@ that `workflow_plan.WorkflowPlan.add` makes of these decides whether the job is 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from foldline.dataset.id_hash import shards_within
 from foldline.dataset.known_labels import KnownLabels
-from foldline.io.files import sha256_of_file
-from foldline.models.model_config import ModelConfig
+from foldline.io.files import digest_of, sha256_of_file
 from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     class_names_of,
@@ -25,18 +24,20 @@ from foldline.planning.dataset_section import (
     table_arguments,
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
+from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers
+from foldline.planning.model_section import model_config, training_config
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import coarser_shards, power_of_two
 from foldline.planning.split_index import SplitIndex
 from foldline.planning.submission_section import form_settings, sample_separator, submission_form
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
+from foldline.splits.folds_config import FILES
 
 ROWS_PER_SCAN = 5_000
 # Of one image size and split. Each shard is an input of every fold of every model: about 100 us of Snakemake's time.
 MOST_SHARDS = 32
 # Bytes per pixel of a JPEG of quality 95 (measured: 0.30 on dermoscopy, 0.45 on gray solar cells).
 JPEG_BYTES_PER_PIXEL = 0.4
-MODEL_KEYS = tuple(field.name for field in fields(ModelConfig))
 
 
 def make_plan(
@@ -89,7 +90,7 @@ class _Stages:
         self.image_sizes = sorted({model["image_size"] for model in config["models"].values()})
         self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
         self._labeled_splits = labeled_splits(self._dataset)
-        self._folds = range(config["folds"]["count"])
+        self._folds = fold_numbers(config["folds"])
         self._class_names = class_names_of(self._dataset)
         self._classes = {"class_names": self._class_names, "activation": labels_of(self._dataset).activation}
         self._scored_classes = scored_classes_of(self._dataset)
@@ -120,7 +121,7 @@ class _Stages:
         }
         # The step compares what it reads with the digest of rows and images. The files of records only change the key.
         planned = index.shard_digests(count)
-        by_files = self._config["folds"]["method"] == "files"
+        by_files = fold_method(self._config["folds"]) == FILES
         digests = index.shard_digests(count, with_files=True) if by_files else planned
         self.plan.shards[f"scan/{split}"] = list(digests)
         return [
@@ -151,12 +152,17 @@ class _Stages:
     def make_folds(self, scans: Mapping[str, Sequence[Job]], audits: Mapping[str, Job]) -> Job:
         """The job that writes the fold table."""
         inventory = [job for split in self._labeled_splits for job in scans[split]]
+        folds, tables, weights = self._config["folds"], self.plan.tables, self._data_index.weights
+        cells = self._data_index.found.get(FOLDS, {}).get("digest", "")
         return self._add(
             "make_folds",
-            settings={**self._config["folds"], "class_names": self._class_names},
+            settings={**folds, "method": fold_method(folds), "class_names": self._class_names},
             needs=[*inventory, *(audits[split] for split in self._labeled_splits)],
-            raw_digest=self._data_index.weights or None,
-            runtime_arguments=weight_arguments(self._dataset, self.plan.tables, self._data_index.weights),
+            raw_digest=digest_of([weights, cells]) if cells else weights or None,
+            runtime_arguments={
+                **weight_arguments(self._dataset, tables, weights),
+                **fold_arguments(folds, self._dataset, tables, cells),
+            },
         )
 
     def shard_records(self, scans: Mapping[str, Sequence[Job]]) -> dict[tuple[int, str], list[Job]]:
@@ -209,19 +215,19 @@ class _Stages:
         """Training jobs by model and fold."""
         trained = {}
         for model, fold in self._models_and_folds():
-            model_config, training_config = self._model_config(model), self._training_config(model, fold)
-            size, inputs = model_config["image_size"], model_config["inputs"]
+            network, training = self._model_config(model), training_config(self._config, model, fold)
+            size, inputs = network["image_size"], network["inputs"]
             labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
-            weights = training_config["weights"]
+            weights = training["weights"]
             raw_files = {weights: sha256_of_file(weights)} if Path(weights).is_file() else {}
             # In the key, a weights file counts by its content and its format (suffix), not by its path.
-            keyed = training_config | {"weights": Path(weights).suffix} if raw_files else training_config
+            keyed = training | {"weights": Path(weights).suffix} if raw_files else training
             trained[model, fold] = self._add(
                 "train_fold",
                 model=model,
                 fold=fold,
                 settings={
-                    "model_config": model_config,
+                    "model_config": network,
                     "training_config": keyed,
                     "metadata_columns": self._dataset["metadata"] if "metadata" in inputs else {},
                     **self._classes,
@@ -230,7 +236,7 @@ class _Stages:
                 raw_files=raw_files,
                 runtime_arguments={
                     # The script gets the path of the weights file.
-                    "training_config": training_config,
+                    "training_config": training,
                     "accelerator": self._config["accelerator"],
                     "checkpoints": self._config["checkpoints"],
                 },
@@ -246,10 +252,9 @@ class _Stages:
         """Prediction jobs of all models and folds, for the held-out fold and for the test split."""
         predictions = []
         for model, fold in self._models_and_folds():
-            model_config = self._model_config(model)
-            size = model_config["image_size"]
-            prediction_config = self._config["prediction"]
-            settings = {"model_config": model_config, "prediction_config": prediction_config, **self._classes}
+            network = self._model_config(model)
+            size = network["image_size"]
+            settings = {"model_config": network, "prediction_config": self._config["prediction"], **self._classes}
             needs_of = {"predict_oof": [trained[model, fold], folds, *shards[size, "train"]]}
             if has_test(self._dataset):
                 needs_of["predict_test"] = [trained[model, fold], *shards[size, "test"]]
@@ -333,17 +338,7 @@ class _Stages:
         return [(model, fold) for model in self._config["models"] for fold in self._folds]
 
     def _model_config(self, model: str) -> dict[str, Any]:
-        """Settings of a network, the fields of `ModelConfig`; predictions are keyed by nothing else of the section."""
-        section = self._config["models"][model]
-        settings = {key: section[key] for key in MODEL_KEYS}
-        return settings | {"channels": section["channels"] or self._dataset["channels"]}
-
-    def _training_config(self, model: str, fold: int) -> dict[str, Any]:
-        """All other settings of a model, the overrides of the fold applied: the fields of `TrainingConfig`."""
-        section = self._config["models"][model]
-        settings = {key: value for key, value in section.items() if key not in (*MODEL_KEYS, "fold_overrides")}
-        overrides: dict[str, Any] = section["fold_overrides"].get(str(fold), {})
-        return settings | overrides
+        return model_config(self._config, model)
 
     @property
     def _shard_bytes(self) -> float:

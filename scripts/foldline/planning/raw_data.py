@@ -53,7 +53,7 @@ class RawData:
         sample_submission: the sample submission: the user's own, or the one made from the test rows.
         labels: `dataset.labels` with the reading that fits the label cells of all labeled rows.
         class_words: how the submission writes predicted classes; None if it has probabilities.
-        found: words that the configuration does not name, see `found_words.with_found_words`.
+        found: words that the configuration does not name, see `found_words.with_found_words`, and what `check` found.
         left_out: of each external set, the number of rows that are left out by each word.
         locations: table of the location of the images of each split where it does not follow from their ids.
         weights: digest of the weights of rows; "" if every row has the weight 1.
@@ -99,7 +99,7 @@ def read_raw_data(
     files: RawFiles | None = None,
     pinned: Path | None = None,
     record_tables: str = RECORD_TABLES,
-    check: Callable[[RawData], None] = lambda data: None,
+    check: Callable[[RawData], Mapping[str, Any]] = lambda data: {},
 ) -> RawData:
     """Read and check the tables, and what is not known yet of image files and TFRecord files.
 
@@ -109,7 +109,8 @@ def read_raw_data(
         pinned: table of the rows and digests of the example, used while the example is not completely on disk; None
             for the user's own data.
         record_tables: folder or URL of the tables that are made from TFRecord files.
-        check: raises an error for rows that cannot be used; it gets the splits that could be read.
+        check: raises an error for rows that cannot be used; it gets the splits that could be read, and returns what
+            it found besides, for `RawData.found`.
 
     Raises:
         FoldlineError: names all problems: a table is missing or wrong, an image is missing, a TFRecord file cannot be
@@ -118,14 +119,13 @@ def read_raw_data(
     if pinned is not None and not _example_is_written(dataset, pinned):
         data = _pinned_data(dataset, pinned)
         data = replace(data, found=_vocabularies(dataset, data.splits))
-        check(data)
-        return data
+        return replace(data, found={**data.found, **check(data)})
     with garbage_search_paused():
         return _read_tables(dataset, files or RawFiles(), record_tables, check)
 
 
 def _read_tables(
-    dataset: Mapping[str, Any], files: RawFiles, record_tables: str, check: Callable[[RawData], None]
+    dataset: Mapping[str, Any], files: RawFiles, record_tables: str, check: Callable[[RawData], Mapping[str, Any]]
 ) -> RawData:
     # All that could be reported besides would follow from it.
     check_record_files(dataset)
@@ -155,7 +155,7 @@ def _read_tables(
     data = RawData(splits, [], True, tables, labels=labels or open_labels, left_out=left_out, locations=locations)
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})
-        check(data)
+        data = replace(data, found={**data.found, **check(data)})
     with problems.collected():
         # A made table is written with the samples.
         written = {

@@ -22,6 +22,7 @@ from foldline.planning import job_keys
 from foldline.planning.batch_checks import batch_error, batch_problems
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.data_index import DataIndexer
+from foldline.planning.fold_plan import FOLDS, with_found_folds
 from foldline.planning.found_words import CLASSES, VOCABULARIES, with_found_words, words_json
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.known_labels import find_known_labels
@@ -239,7 +240,7 @@ class Run:
 
 
 def _with_found_words(config: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with the classes and vocabularies that were found, and all checks that need them.
+    """The configuration with the classes, vocabularies and folds that were found, and all checks that need them.
 
     Raises:
         FoldlineError: values do not fit to these words.
@@ -249,7 +250,12 @@ def _with_found_words(config: Mapping[str, Any], found: Mapping[str, Any]) -> di
     for key, values in words.items():
         shown = listing(values, limit=20)
         logger.warning("%s is read from the data: %s; set it to fix the words and their order", key, shown)
+    folds = found.get(FOLDS, {})
+    if "names" in folds:
+        count, shown = counted(len(folds["names"]), "fold"), listing(folds["names"], limit=20)
+        logger.warning("the data have %s: %s; folds.count follows", count, shown)
     completed = {**config, "dataset": with_found_words(config["dataset"], found)}
+    completed["folds"] = with_found_folds(config["folds"], folds)
     if problems := combination_problems(completed):
         raise problems_error(problems)
     return completed

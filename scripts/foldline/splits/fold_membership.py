@@ -3,6 +3,10 @@
 A row is in the split "train" or in an external set. External rows are trained on, and never held out or scored. An
 external row that shares a group with train rows, or duplicates one, has their fold and is withheld from the models that
 are scored on that fold. Every other external row has the fold `NO_FOLD`. Rows with the weight 0 are not trained on.
+
+The table may have two more columns. `withheld` lists further folds, with spaces between their numbers, whose models are
+not trained on the row. `no_oof` says why a train row is not held out by any fold, and so has no out-of-fold prediction;
+its fold is `NO_FOLD`.
 """
 
 import numpy as np
@@ -10,14 +14,15 @@ import numpy.typing as npt
 import pandas as pd
 
 TRAIN, TEST = "train", "test"
-# Fold of external rows that are related to no train row: all models are trained on them.
+# Fold of rows that no fold holds out: all models are trained on them but those of the folds in `WITHHELD`.
 NO_FOLD = -1
+WITHHELD, NO_OOF = "withheld", "no_oof"
 
 
 def training_rows(table: pd.DataFrame, fold: int) -> pd.DataFrame:
     """Select the rows that the models of a fold are trained on: train and external rows of all other folds.
 
-    Rows with the weight 0 are left out.
+    Rows with the weight 0 are left out, and so are those that are withheld from the fold.
 
     Args:
         table: fold table (`tables.FOLDS`).
@@ -26,7 +31,21 @@ def training_rows(table: pd.DataFrame, fold: int) -> pd.DataFrame:
     Returns:
         The rows, sorted by id.
     """
-    return _sorted(table[(table["fold"] != fold) & (table["row_weight"] > 0)])
+    return _sorted(table[~withheld_from(table, fold) & (table["row_weight"] > 0)])
+
+
+def withheld_from(table: pd.DataFrame, fold: int) -> npt.NDArray[np.bool_]:
+    """Whether the models of a fold must not be trained on each row, (n_rows,): it holds the row out or a related one.
+
+    Args:
+        table: fold table (`tables.FOLDS`).
+        fold: the fold that is held out.
+    """
+    is_withheld: npt.NDArray[np.bool_] = table["fold"].to_numpy() == fold
+    if WITHHELD in table:
+        of_text = {text: str(fold) in text.split() for text in table[WITHHELD].unique()}
+        is_withheld |= table[WITHHELD].map(of_text).to_numpy(np.bool_)
+    return is_withheld
 
 
 def training_weights(rows: pd.DataFrame) -> npt.NDArray[np.float64] | None:
@@ -56,7 +75,7 @@ def held_out_rows(table: pd.DataFrame, fold: int) -> pd.DataFrame:
 
 
 def scored_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Select the rows that are scored by the models that were not trained on them: the train rows of all folds.
+    """Select the rows that are scored by the models that were not trained on them: the train rows that have a fold.
 
     Args:
         table: fold table (`tables.FOLDS`).
@@ -64,7 +83,19 @@ def scored_rows(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The rows, sorted by id.
     """
-    return _sorted(table[table["split"] == TRAIN])
+    return _sorted(table[(table["split"] == TRAIN) & (table["fold"] != NO_FOLD)])
+
+
+def rows_without_oof(table: pd.DataFrame) -> pd.DataFrame:
+    """Select the train rows that no fold holds out; the reasons are in the column `NO_OOF`.
+
+    Args:
+        table: fold table (`tables.FOLDS`).
+
+    Returns:
+        The rows, sorted by id.
+    """
+    return _sorted(table[(table["split"] == TRAIN) & (table["fold"] == NO_FOLD)])
 
 
 def external_rows(table: pd.DataFrame) -> pd.DataFrame:

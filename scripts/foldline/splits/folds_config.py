@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 GROUPED, FILES = "grouped", "files"
-METHODS = (GROUPED, FILES)
+COLUMN = "column"
+METHODS = (GROUPED, FILES, COLUMN)
+# Methods that take the fold of each row, and so their number, from the data.
+GIVEN = (COLUMN,)
 
 
 @dataclass(frozen=True)
@@ -11,11 +14,15 @@ class FoldsConfig:
     """How folds are assigned; see `folds` in `config/config.schema.yaml`.
 
     Attributes:
-        method: `GROUPED`, which spreads whole groups evenly, or `FILES`, which gives each record file a fold.
+        method: `GROUPED`, which spreads whole groups evenly; `FILES`, which gives each record file a fold; or
+            `COLUMN`, which takes the folds of `column`.
         count: number of folds.
         seed: seed of the assignment.
         stratify_by: metadata columns that are spread evenly over the folds, jointly with the target; `GROUPED` only.
         class_names: (n_classes,).
+        column: column of the training table with the fold of each row; None for other methods.
+        names: of `GIVEN` methods, the folds as the data call them, in the order of `numbers`, (n_folds,).
+        numbers: of `GIVEN` methods, the number of each fold, (n_folds,); empty for 0 to count - 1.
     """
 
     method: str
@@ -23,3 +30,6 @@ class FoldsConfig:
     seed: int
     stratify_by: tuple[str, ...]
     class_names: tuple[str, ...]
+    column: str | None = None
+    names: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()

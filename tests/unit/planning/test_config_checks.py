@@ -18,6 +18,8 @@ RECORDS: dict[str, Any] = {
     "dataset__train_images": None,
     "dataset__train_records": ["train*.tfrec"],
 }
+# Columns of the fold table beside the declared ones.
+FOR_PEOPLE = ("label", "fold_name", "withheld", "no_oof")
 ONE_HOT: dict[str, Any] = {
     "dataset__target_column": None,
     "dataset__target_columns": ["a", "b"],
@@ -102,6 +104,26 @@ def check(**changes: Any) -> None:
         (
             {"folds__stratify_by": ["age"]},
             "folds.stratify_by[0] is 'age', which is not one of dataset.metadata_columns [cell_type]; add it there",
+        ),
+        (
+            {"folds__method": "column", "folds__stratify_by": []},
+            "folds.method is 'column', but folds.column is null; set it to the column of the training table",
+        ),
+        (
+            {"folds__method": "grouped", "folds__column": "fold", "dataset__example": None},
+            "folds.column is 'fold', but folds.method is 'grouped'; remove one of them",
+        ),
+        (
+            {"folds__column": "fold", "folds__stratify_by": []},
+            "folds.column is 'fold', which dataset.example does not have; remove it, or set dataset.example to null",
+        ),
+        (
+            {**FOLDERS, "folds__column": "fold"},
+            "folds.column is 'fold', but there is no training table to read it from; add it to dataset.metadata_col",
+        ),
+        (
+            {"dataset__example": None, "folds__column": "fold", "folds__stratify_by": ["cell_type"]},
+            "folds.stratify_by is [cell_type], but folds.method 'column' spreads nothing; set folds.stratify_by to []",
         ),
         (
             {"folds__method": "files"},
@@ -334,4 +356,4 @@ def test_labels_and_submission_must_fit_together(changes: dict[str, Any], messag
 
 
 def test_reserved_names_are_the_columns_and_features_that_foldline_writes() -> None:
-    assert set(RESERVED) == {*INVENTORY, *FOLDS, "label", *feature_kinds([], labeled=True)}
+    assert set(RESERVED) == {*INVENTORY, *FOLDS, *FOR_PEOPLE, *feature_kinds([], labeled=True)}

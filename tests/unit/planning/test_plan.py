@@ -173,7 +173,8 @@ def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: W
     }
     test = plan.arguments[f"scan_images shard={ONE} split=test"]
     assert (test["target_column"], test["group_column"], test["labels"]) == (None, None, None)
-    assert plan.arguments["make_folds"] == {**config_with()["folds"], "class_names": ["sick"]}
+    folds = {**config_with()["folds"], "method": "grouped"}
+    assert plan.arguments["make_folds"] == {**folds, "class_names": ["sick"]}
     blend = plan.arguments["blend_folds"]
     assert blend["sample_submission"] == "data/sample_submission.csv"
     assert (blend["activation"], blend["scored_classes"], blend["submission_form"]["columns"]) == (

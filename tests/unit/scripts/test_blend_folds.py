@@ -63,7 +63,7 @@ def test_the_recipe_has_the_scores_of_the_rows(method: str, made: Results, tmp_p
     assert recipe["scores"][recipe["rule"]] == roc_auc(labels, scores["blend"])
     assert recipe["models"] == ["a", "b"]
     assert recipe["views"] == {"a": 4, "b": 4}
-    assert (recipe["oof_rows"], recipe["test_rows"], recipe["folds"]) == (120, 12, 3)
+    assert (recipe["oof_rows"], recipe["test_rows"], recipe["folds"]) == (120, 12, [0, 1, 2])
 
 
 def test_without_a_test_split_there_is_no_submission(made: Results, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_external_rows_are_not_scored(made: Results, tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "oof.csv")
     assert list(table["id"]) == sorted(read_table(results.folder / "inventory.parquet", INVENTORY)["id"])
     recipe = json.loads((tmp_path / "blend.json").read_text())
-    assert (recipe["oof_rows"], recipe["folds"]) == (120, 3)
+    assert (recipe["oof_rows"], recipe["folds"]) == (120, [0, 1, 2])
 
 
 def test_a_prediction_of_an_external_row_is_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from foldline.dataset.columns import Columns
+from foldline.dataset.fold_cells import CellTable, FoldCells
 from foldline.dataset.row_weights import RowWeights, WeightTable
 from foldline.dataset.soft_labels import stored_code
 from foldline.errors import FoldlineError
@@ -64,6 +65,7 @@ def written(
     other: pd.DataFrame | None = None,
     external_pairs: list[tuple[str, str, str]] = (),
     weights: RowWeights | None = None,
+    cells: FoldCells | None = None,
     **changes: object,
 ) -> Path:
     """Write inventories, one per shard, and pairs of duplicates; then the fold table, whose path is returned."""
@@ -81,7 +83,7 @@ def written(
         external_leaks=[] if not sets else [write_pairs(folder / "external_leaks.parquet", external_pairs)],
     )
     config = FoldsConfig(method="grouped", count=3, seed=7, stratify_by=("site",), class_names=("sick",))
-    make_folds(inputs, folder / "folds.csv", replace(config, **changes), weights=weights)
+    make_folds(inputs, folder / "folds.csv", replace(config, **changes), weights=weights, cells=cells)
     return folder / "folds.csv"
 
 
@@ -259,7 +261,7 @@ def test_duplicates_in_files_of_two_folds_are_refused(recorded: pd.DataFrame, tm
 def test_rows_outside_of_record_files_and_unknown_methods_are_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=r"id s00, s01, .* and 50 more is in no record file"):
         written(tmp_path, [inventory], method="files")
-    with pytest.raises(FoldlineError, match=r"folds.method is 'best'; allowed: grouped, files"):
+    with pytest.raises(FoldlineError, match=r"folds.method is 'best'; allowed: grouped, files, column"):
         written(tmp_path, [inventory], method="best")
 
 
@@ -302,3 +304,66 @@ def test_weights_are_beside_the_folds_and_change_none(inventory: pd.DataFrame, t
     assert found.drop(columns="row_weight").equals(plain.drop(columns="row_weight"))
     with pytest.raises(FoldlineError, match="weights of rows changed after the run was planned"):
         written(tmp_path / "c", [inventory], weights=replace(weights, digest="other"))
+
+
+def cells_of(path: Path, column: str, values: dict[str, str]) -> FoldCells:
+    """A table of the user with a column, whose digest is known."""
+    path.write_text(f"id,{column}\n" + "".join(f"{name},{value}\n" for name, value in values.items()))
+    cells = FoldCells((column,), {"train": CellTable(str(path), Columns(id="id", target=None, group=None))})
+    tables = {"train": replace(cells.tables["train"], columns=Columns("id", None, None, (column,)))}
+    cells = replace(cells, tables=tables)
+    return replace(cells, digest=cells.digest_of(cells.read()))
+
+
+# Folds of groups of two rows.
+OWN_FOLDS = {"column": "f", "method": "column", "stratify_by": ()}
+
+
+def test_folds_of_a_column_are_taken_as_they_are(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = {name: str(int(name[1:]) // 2 % 3 + 1) for name in inventory["id"]}
+    cells = cells_of(tmp_path / "own.csv", "f", dict(reversed(own.items())))
+    folds = {**OWN_FOLDS, "count": 3, "names": ("1", "2", "3"), "numbers": (1, 2, 3)}
+    # s00 and s07 are copies in two folds, s00 and s06 in one.
+    pairs = [("s00", "s06", "train"), ("s00", "s02", "train")]
+    external = external_of(("e0", "e0"), ("e1", "p01"), ("e2", "e2"), ("e3", "e3"))
+    related = [("e0", "s02", "train"), ("e3", "s04", "train")]
+    path = written(tmp_path / "x", [inventory], pairs, external=external, external_pairs=related, cells=cells, **folds)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+    assert {name: table.loc[name, "fold"] for name in own} == own
+    assert "fold_name" not in table
+    assert "1 duplicate in another fold than the image that it shows, so scores may be better" in caplog.text
+    assert "than on new images: s00 (fold 1) and s02 (fold 2); " in caplog.text
+    # The groups of copies in two folds are not merged; rows related to both are in neither training.
+    assert [table.loc[name, "group"] for name in ("s00", "s02", "s06")] == ["p00", "p01", "p03"]
+    assert [tuple(table.loc[name, ["fold", "withheld"]]) for name in ("e0", "e1", "e2", "e3")] == [
+        ("-1", "1 2"),
+        ("2", "1"),
+        ("-1", ""),
+        ("3", ""),
+    ]
+    with pytest.raises(FoldlineError, match=r"own.csv: the column f changed after the run was planned; leave tables"):
+        written(tmp_path / "y", [inventory], cells=replace(cells, digest="other"), **folds)
+
+
+def test_folds_with_names_are_numbered_and_may_have_one_label(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inventory["target"] = ["1"] * 20 + ["0", "1"] * 20
+    own = {name: "bca"[int(name[1:]) // 20] for name in inventory["id"]}
+    cells = cells_of(tmp_path / "own.csv", "f", own)
+    folds = {**OWN_FOLDS, "count": 3, "names": ("a", "b", "c"), "numbers": (0, 1, 2)}
+    table = pd.read_csv(written(tmp_path / "x", [inventory], cells=cells, **folds), dtype=str).set_index("id")
+    assert dict(table["fold_name"]) == own
+    assert dict(table["fold"]) == {name: str("abc".index(fold)) for name, fold in own.items()}
+    assert (
+        "fold 1 has no class with both labels, so it has no AUC of its own; its rows count in the pooled" in caplog.text
+    )
+
+
+def test_a_group_in_two_given_folds_is_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    cells = cells_of(tmp_path / "own.csv", "f", {name: str(int(name[1:]) % 3) for name in inventory["id"]})
+    folds = {**OWN_FOLDS, "count": 3, "names": ("0", "1", "2"), "numbers": (0, 1, 2)}
+    with pytest.raises(FoldlineError, match=r"more than one fold has rows of group p00 \(id s00 in fold 0, id s01 in"):
+        written(tmp_path / "x", [inventory], cells=cells, **folds)

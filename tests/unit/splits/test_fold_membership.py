@@ -2,7 +2,14 @@
 
 import pandas as pd
 import pytest
-from foldline.splits.fold_membership import external_rows, held_out_rows, scored_rows, training_rows, training_weights
+from foldline.splits.fold_membership import (
+    external_rows,
+    held_out_rows,
+    rows_without_oof,
+    scored_rows,
+    training_rows,
+    training_weights,
+)
 
 
 @pytest.fixture
@@ -44,3 +51,18 @@ def test_the_mean_of_the_weights_of_training_rows_is_1(table: pd.DataFrame) -> N
     table.loc[table["id"] == "a", "row_weight"] = 5.0
     assert list(training_weights(training_rows(table, 0))) == [2.5, 0.5, 0.5, 0.5]
     assert training_weights(training_rows(table, 1)) is None
+
+
+def test_a_row_is_withheld_from_further_folds(table: pd.DataFrame) -> None:
+    withheld = {"x": "1 10", "d": "1"}
+    table = table.assign(withheld=[withheld.get(name, "") for name in table["id"]])
+    assert [list(training_rows(table, fold)["id"]) for fold in (0, 1)] == [["a", "b", "x", "y"], ["c", "z"]]
+    assert list(training_rows(table, 10)["id"]) == ["a", "b", "c", "d", "y", "z"]
+    assert list(held_out_rows(table, 0)["id"]) == ["c", "d"]
+
+
+def test_a_train_row_without_a_fold_is_trained_on_and_not_scored(table: pd.DataFrame) -> None:
+    table.loc[table["id"] == "c", "fold"] = -1
+    assert list(scored_rows(table)["id"]) == ["a", "b", "d"]
+    assert list(rows_without_oof(table)["id"]) == ["c"]
+    assert list(training_rows(table, 0)["id"]) == ["a", "b", "c", "x", "y"]

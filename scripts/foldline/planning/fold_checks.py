@@ -1,0 +1,55 @@
+"""Checks of the section `folds` of a completed configuration, before any data are read."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from foldline.planning.dataset_checks import yaml_list
+from foldline.planning.dataset_section import is_made_table
+from foldline.planning.dataset_splits import TRAIN
+from foldline.planning.fold_plan import fold_columns, fold_method
+from foldline.splits.folds_config import COLUMN, FILES, GIVEN
+
+
+def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each problem."""
+    folds, dataset = config["folds"], config["dataset"]
+    method = fold_method(folds)
+    for index, column in enumerate(folds["stratify_by"]):
+        if column not in dataset["metadata_columns"]:
+            yield (
+                f"config: folds.stratify_by[{index}] is {column!r}, which is not one of dataset.metadata_columns "
+                f"{yaml_list(dataset['metadata_columns'])}; add it there, or remove it from folds.stratify_by"
+            )
+    if method == FILES and (dataset["train_records"] is None or dataset["channels"]):
+        yield (
+            "config: folds.method is 'files', which needs dataset.train_records and no dataset.channels; set "
+            "folds.method to 'grouped'"
+        )
+    if folds["stratify_by"] and method in GIVEN:
+        yield (
+            f"config: folds.stratify_by is {yaml_list(folds['stratify_by'])}, but folds.method {method!r} spreads "
+            "nothing; set folds.stratify_by to []"
+        )
+    if method == COLUMN and folds["column"] is None:
+        yield (
+            "config: folds.method is 'column', but folds.column is null; set it to the column of the training table "
+            "with the fold of each row"
+        )
+    if folds["column"] is not None and method != COLUMN:
+        yield f"config: folds.column is {folds['column']!r}, but folds.method is {method!r}; remove one of them"
+    yield from _column_problems(dataset, [column for column in fold_columns(folds) if column is not None])
+
+
+def _column_problems(dataset: Mapping[str, Any], columns: list[str]) -> Iterator[str]:
+    """Columns that cannot be read, because the training table is made by Foldline."""
+    for column in columns:
+        if dataset["example"]:
+            yield (
+                f"config: folds.column is {column!r}, which dataset.example does not have; remove it, or set "
+                "dataset.example to null for your own data"
+            )
+        elif is_made_table(dataset, TRAIN) and column not in (dataset["group_column"], *dataset["metadata_columns"]):
+            yield (
+                f"config: folds.column is {column!r}, but there is no training table to read it from; add it to "
+                f"dataset.metadata_columns, which are {yaml_list(dataset['metadata_columns'])}"
+            )

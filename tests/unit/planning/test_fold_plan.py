@@ -1,0 +1,95 @@
+"""Folds that the data give are found and checked before any job starts."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures.example_config import SCHEMA, example_config
+from fixtures.settings import dataset_settings
+from foldline.dataset.sample_table import read_rows
+from foldline.errors import FoldlineError
+from foldline.planning.configuration import complete
+from foldline.planning.dataset_section import columns_of
+from foldline.planning.fold_plan import (
+    find_folds,
+    fold_cells,
+    fold_method,
+    fold_numbers,
+    with_found_folds,
+)
+from foldline.planning.raw_data import RawData
+from foldline.planning.samples import Sample, Samples
+
+
+def fold_settings(**changes: Any) -> dict[str, Any]:
+    """The `folds` section with the schema's defaults filled in."""
+    return complete(example_config(folds=changes), SCHEMA)["folds"]
+
+
+def data_of(path: Path, header: str, rows: Sequence[str], dataset: dict[str, Any]) -> RawData:
+    """Training rows of a table of the user."""
+    path.write_text("\n".join([header, *rows, ""]))
+    samples = Samples.of(Sample(row, "", 0) for row in read_rows(path, columns_of(dataset, "train")))
+    return RawData({"train": samples}, [], True, {"train": str(path)})
+
+
+def find(path: Path, rows: Sequence[str], **changes: Any) -> dict[str, Any]:
+    dataset = dataset_settings(group_column="who")
+    folds = fold_settings(column="fold", **changes)
+    return find_folds(folds, dataset, data_of(path, "id,who,target,fold", rows, dataset))
+
+
+ROWS = ["a,p,0,1", "b,p,1,1.0", "c,q,1,2", "d,r,0,2"]
+
+
+def test_folds_of_a_column_decide_their_number(tmp_path: Path) -> None:
+    found = find(tmp_path / "train.csv", ROWS)
+    assert (found["names"], found["numbers"]) == (["1", "2"], [1, 2])
+    folds = with_found_folds(fold_settings(column="fold", count=7), found)
+    assert (folds["count"], fold_numbers(folds)) == (2, [1, 2])
+    assert fold_numbers(fold_settings(count=3)) == [0, 1, 2]
+    assert [fold_method(fold_settings(**keys)) for keys in ({}, {"column": "fold"}, {"method": "files"})] == [
+        "grouped",
+        "column",
+        "files",
+    ]
+
+
+def test_the_digest_depends_on_folds_and_not_on_their_order_or_spelling(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    rows = [*ROWS, "e,s,1,3", "f,s,0,3"]
+    digest = find(path, rows)["digest"]
+    assert find(path, [*rows[2:], "b,p,1,1", rows[0]])["digest"] == digest
+    assert find(path, [*rows[:4], "e,s,1,2", "f,s,0,2"])["digest"] != digest
+    # A label is no cell of folds.
+    assert find(path, ["a,p,1,1", *rows[1:]])["digest"] == digest
+
+
+def test_cells_are_read_as_they_were_planned(tmp_path: Path) -> None:
+    dataset, folds = dataset_settings(), fold_settings(column="fold")
+    data = data_of(tmp_path / "train.csv", "id,who,target,fold", ROWS, dataset)
+    cells = fold_cells(folds, dataset, data.tables, digest=find_folds(folds, dataset, data)["digest"])
+    assert cells is not None
+    assert cells.of_rows(["train", "train", "old"], ["d", "a", "a"]) == {"fold": ["2", "1", ""]}
+    assert fold_cells(fold_settings(), dataset, data.tables) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (
+            ["a,p,0,1", "b,p,1,", "c,q,1,-1"],
+            r"line 3: the fold \(column fold\) of id 'b' is 'missing'; line 4: .* of id 'c' is '-1'; give every row a",
+        ),
+        (["a,p,0,1", "b,q,1,1"], r"column fold \(folds\.column\) has 1 value \(1\), but there may be 2 to 100: every"),
+        (
+            ["a,p,0,1", "b,p,1,2", "c,q,0,1", "d,q,1,2"],
+            r"has 2 groups of dataset\.group_column in more than one fold: group p \(id a in fold 1, id b in fold 2",
+        ),
+        (["a,p,0,1", "b,q,1,2", "c,r,1,2"], r"without fold 1, all rows have the label 1, without fold 2, all .* 0, so"),
+    ],
+)
+def test_folds_that_cannot_be_used_are_refused(rows: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=rf"train\.csv.*{message}"):
+        find(tmp_path / "train.csv", rows)
