@@ -7,6 +7,7 @@ Parameters: the fields of `EvaluationConfig`.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,7 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
     rows = _align_rows(rows, table, oof, folds)
     weights = rows["row_weight"].to_numpy(np.float64) if config.weighted else None
     rule = detect_rule(np.stack([table.scores[name] for name in table.models]), table.scores[BLEND])
-    scores = column_scores(
+    found = column_scores(
         table,
         groups=list(rows["group"]),
         metadata={name: rows[name] for name in config.metadata_columns},
@@ -58,7 +59,7 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
         config=config,
         weights=weights,
     )
-    _log_scores(scores)
+    _log_scores(found.columns)
     n_folds = int(rows["fold"].nunique())
     write_json(
         metrics,
@@ -76,7 +77,8 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
             "definitions": definitions(config.activation, config.scored_classes),
             **label_entropy(table.shares, config.activation, weights),
             "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
-            "models": {column: score.as_json() for column, score in scores.items()},
+            "models": {column: score.as_json() for column, score in found.columns.items()},
+            "comparisons": [asdict(row) for row in found.comparisons],
         },
     )
 

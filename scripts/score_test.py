@@ -12,7 +12,7 @@ Parameters: the fields of `EvaluationConfig`; known_labels, see `KnownLabels`, a
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def score_test(
         config=config,
         thresholds=_thresholds(inputs.metrics, list(table.scores), config.activation),
     )
-    area, size = found[BLEND].auc.value, counted(len(ids), "labeled test row")
+    area, size = found.columns[BLEND].auc.value, counted(len(ids), "labeled test row")
     logger.info("%s; ROC AUC of the blend: %s", size, "none" if area is None else f"{area:.4f}")
     positives = table.labels.sum(axis=0).tolist()
     write_json(
@@ -105,7 +105,8 @@ def score_test(
                 {"name": name, "positives": count, "negatives": len(ids) - count}
                 for name, count in zip(config.class_names, positives, strict=True)
             ],
-            "models": {column: split_scores(score) for column, score in found.items()},
+            "models": {column: split_scores(score) for column, score in found.columns.items()},
+            "comparisons": [asdict(row) for row in found.comparisons],
         },
     )
 

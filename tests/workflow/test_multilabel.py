@@ -131,7 +131,7 @@ def test_a_class_of_one_sample_is_told_and_not_refused(
     metrics = json.loads((results / "metrics.json").read_text())
     assert classes[RARE] in [row["name"] for row in metrics["classes"] if row["rare"]]
     rare = metrics["models"]["b0"]["classes"][RARE]
-    assert [row["auc"] is None for row in rare["folds"]].count(True) == 1
+    assert [row["auc"]["value"] is None for row in rare["folds"]].count(True) == 1
     assert metrics["models"]["b0"]["auc"]["value"] is not None
     log = (project[0].folder / "logs" / "make_folds.log").read_text()
     assert f"{classes[RARE]} (1 with it, {TRAIN - 1} without)" in log

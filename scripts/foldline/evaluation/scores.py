@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
+from foldline.evaluation.comparison import COMPARED, Comparison, compare
 from foldline.evaluation.estimates import Estimate, average, mean_estimate
 from foldline.evaluation.fold_scores import summarize_folds
 from foldline.evaluation.intervals import FEW_GROUPS, LOSS, SHARE, Range, interval
@@ -23,7 +24,7 @@ from foldline.evaluation.multiclass import (
     multiclass_estimates,
     recall_estimate,
 )
-from foldline.evaluation.oof import Oof
+from foldline.evaluation.oof import BLEND, Oof
 from foldline.evaluation.ranking import ranking_estimates
 from foldline.evaluation.results import (
     NOT_PREDICTED,
@@ -70,6 +71,14 @@ class EvaluationConfig:
     weighted: bool
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of every column, and the comparison of every two of them if there are several models."""
+
+    columns: dict[str, ColumnScores]
+    comparisons: tuple[Comparison, ...]
+
+
 def column_scores(
     oof: Oof,
     *,
@@ -79,8 +88,8 @@ def column_scores(
     config: EvaluationConfig,
     thresholds: Mapping[str, list[float]] | None = None,
     weights: FloatArray | None = None,
-) -> dict[str, ColumnScores]:
-    """Score every model and the blend.
+) -> Evaluation:
+    """Score every model and the blend, and compare them.
 
     Args:
         oof: the table.
@@ -90,9 +99,6 @@ def column_scores(
         config: what is scored, and how.
         thresholds: see `score_columns`.
         weights: weight of each sample in all metrics, (n_samples,); None if each counts the same.
-
-    Returns:
-        Column -> its scores.
     """
     scored = [oof.class_names.index(name) for name in config.scored_classes]
     subgroups = {name: find_subgroups(values, oof.labels, scored) for name, values in metadata.items()}
@@ -105,10 +111,14 @@ def column_scores(
         thresholds=thresholds,
         weights=weights,
     )
-    return {
-        name: _Scorer(column, oof.class_names, scored, config.confidence).column_scores(subgroups)
-        for name, column in columns.items()
-    }
+    scorers = {name: _Scorer(column, oof.class_names, scored, config.confidence) for name, column in columns.items()}
+    pooled = {name: scorer.row_scores() for name, scorer in scorers.items()}
+    blend_first = sorted(pooled, key=lambda name: name != BLEND)
+    comparisons = compare({name: pooled[name].compared for name in blend_first}, confidence=config.confidence)
+    return Evaluation(
+        columns={name: scorer.column_scores(pooled[name], subgroups) for name, scorer in scorers.items()},
+        comparisons=comparisons if len(oof.models) > 1 else (),
+    )
 
 
 @dataclass(frozen=True)
@@ -118,10 +128,12 @@ class _RowScores:
     Attributes:
         scores: metric -> score of the scored classes, or of all classes together.
         classes: metric -> score, of each class.
+        compared: metric of `COMPARED` -> `scores` with their uncertainty, as far as they are defined.
     """
 
     scores: dict[str, Score]
     classes: list[dict[str, Score]]
+    compared: dict[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -140,17 +152,17 @@ class _Scorer:
     scored: list[int]
     confidence: float
 
-    def column_scores(self, subgroups: Mapping[str, MetadataColumn]) -> ColumnScores:
+    def column_scores(self, pooled: _RowScores, subgroups: Mapping[str, MetadataColumn]) -> ColumnScores:
         """Compute all scores.
 
         Args:
+            pooled: scores of all rows.
             subgroups: subgroups, by metadata column.
         """
         column = self.column
-        pooled = self._row_scores()
         numbers = sorted(set(column.folds.tolist()))
         folds = {number: replace(self, column=column[column.folds == number]) for number in numbers}
-        fold_scores = {number: fold._row_scores() for number, fold in folds.items()}
+        fold_scores = {number: fold.row_scores() for number, fold in folds.items()}
         summary = summarize_folds([found.scores for found in fold_scores.values()], pooled.scores)
         return ColumnScores(
             **pooled.scores,
@@ -173,25 +185,25 @@ class _Scorer:
             ),
         )
 
-    def _row_scores(self) -> _RowScores:
+    def row_scores(self) -> _RowScores:
         """Score all rows of the column."""
         column = self.column
         classes = [
             class_estimates(*values, column.rows)
             for values in zip(column.labels.T, column.scores.T, column.predicted.T, strict=True)
         ]
-        scores = {
-            name: self._score(name, average([classes[number][name] for number in self.scored])) for name in METRICS
-        }
-        of_classes = [{name: self._score(name, found[name]) for name in METRICS} for found in classes]
-        rows = column.predicted_rows
-        if rows is None:
-            return _RowScores(scores, of_classes)
-        together = multiclass_estimates(rows, column.rows)
-        scores |= {name: self._score(name, found, limits=MULTICLASS_LIMITS[name]) for name, found in together.items()}
+        found = {name: average([classes[number][name] for number in self.scored]) for name in METRICS}
+        of_classes = [{name: self._score(name, one[name]) for name in METRICS} for one in classes]
+        limits, rows = dict(LIMITS), column.predicted_rows
+        if rows is not None:
+            found |= multiclass_estimates(rows, column.rows)
+            limits |= MULTICLASS_LIMITS
+            of_classes = [one | self._predicted_class_scores(rows, number) for number, one in enumerate(of_classes)]
+        comparable = RANKING_METRICS if column.are_ranks else COMPARED
         return _RowScores(
-            scores,
-            [found | self._predicted_class_scores(rows, number) for number, found in enumerate(of_classes)],
+            scores={name: self._score(name, one, limits=limits[name]) for name, one in found.items()},
+            classes=of_classes,
+            compared={name: one for name in comparable if (one := found[name]) is not None},
         )
 
     def _predicted_class_scores(self, rows: PredictedRows, number: int) -> dict[str, Score]:

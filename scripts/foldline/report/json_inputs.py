@@ -12,6 +12,7 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.strategies import configure_union_passthrough
 
 from foldline.errors import FoldlineError, listing
+from foldline.evaluation.comparison import Comparison
 from foldline.evaluation.results import Calibration, ClassCounts, ColumnScores, MetricScores, Score
 from foldline.io.files import read_json
 from foldline.models.stage import Stage
@@ -41,6 +42,7 @@ class Metrics:
         one_class_per_image: whether each image has exactly one class of several.
         soft_label_entropy: see `cross_entropy.label_entropy`; None if labels are not soft.
         weighted: whether rows count by their weights.
+        comparisons: of every two of the models and the blend, if there are several models.
     """
 
     rows: int
@@ -56,6 +58,7 @@ class Metrics:
     one_class_per_image: bool = False
     soft_label_entropy: float | None = None
     weighted: bool = False
+    comparisons: tuple[Comparison, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from foldline.report.methods import methods
 from foldline.report.run import Run
 from foldline.report.tables import (
     class_rows,
+    comparison_rows,
     data_facts,
     external_sets,
     fold_rows,
@@ -99,6 +100,7 @@ def _score_values(run: Run) -> dict[str, Any]:
         "columns": columns,
         "main_name": columns[BLEND],
         "pooled": pooled_rows(run, columns, metrics.models),
+        "comparisons": comparison_rows(run, columns),
         "ranks": metrics.blend_rule == "rank_mean",
         "metric_columns": metric_columns(run),
         "mean": "Mean " if len(metrics.scored_classes) > 1 else "",

@@ -7,6 +7,7 @@ import pandas as pd
 
 from foldline.dataset.label_arrays import label_array
 from foldline.errors import counted, listing
+from foldline.evaluation.comparison import Comparison
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores, Score, Subgroups
 from foldline.evaluation.thresholds import BEST_F1
@@ -15,6 +16,8 @@ from foldline.report.run import Run
 from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
 
 SHOWN_ROWS = 20
+# Most comparisons of two score columns that are shown.
+MOST_PAIRS = 15
 RULES = {"mean": "mean of probabilities", "rank_mean": "mean of ranks"}
 # `same_label` of the leak table in words.
 LABEL_AGREEMENT = {"yes": "same", "no": "contradictory", "": "unknown"}
@@ -31,24 +34,45 @@ def shown_columns(run: Run) -> dict[str, str]:
     return {BLEND: "blend", **{model: model for model in models}}
 
 
-def whiskers(scores: Sequence[Score]) -> list[dict[str, float] | None]:
-    """Left end, width and dot of the interval of each score, in percent of their common axis; None without interval."""
+def whiskers(
+    scores: Sequence[Score] | Sequence[Comparison], *, zero: bool = False
+) -> list[dict[str, float | None] | None]:
+    """Left end, width and dot of the interval of each score, in percent of their common axis; None without interval.
+
+    With `zero`, the axis has the value 0, whose place is given too.
+    """
     limits = [(score.low, score.high) for score in scores if score.low is not None and score.high is not None]
     if not limits:
         return [None] * len(scores)
+    limits += [(0.0, 0.0)] if zero else []
     start = min(low for low, _ in limits)
     length = (max(high for _, high in limits) - start) or 1.0
-    return [_whisker(score, start, length) for score in scores]
+    return [_whisker(score, start, length, zero) for score in scores]
 
 
-def _whisker(score: Score, start: float, length: float) -> dict[str, float] | None:
+def _whisker(score: Score | Comparison, start: float, length: float, zero: bool) -> dict[str, float | None] | None:
     if score.value is None or score.low is None or score.high is None:
         return None
     return {
         "left": round(100 * (score.low - start) / length, 1),
         "dot": round(100 * (score.value - start) / length, 1),
         "width": round(100 * (score.high - score.low) / length, 1),
+        "zero": round(-100 * start / length, 1) if zero else None,
     }
+
+
+def comparison_rows(run: Run, columns: Mapping[str, str]) -> list[Row]:
+    """Differences of ROC AUC: of every two columns, or of the blend to each model if that would be too many rows."""
+    every = len(columns) * (len(columns) - 1) // 2 <= MOST_PAIRS
+    shown = [
+        row
+        for row in run.metrics.comparisons
+        if row.metric == "auc" and {row.first, row.second} <= set(columns) and (every or row.first == BLEND)
+    ]
+    return [
+        {"first": columns[row.first], "second": columns[row.second], "difference": row, "line": line}
+        for row, line in zip(shown, whiskers(shown, zero=True), strict=True)
+    ]
 
 
 def metric_columns(run: Run) -> dict[str, str]:

@@ -78,7 +78,7 @@ def scores_of(
     groups = list(table["group"])
     return column_scores(
         oof, groups=groups, metadata=metadata, rank_columns=rank_columns, config=config, weights=weights
-    )
+    ).columns
 
 
 def test_folds_have_a_mean_and_a_standard_deviation(table: pd.DataFrame) -> None:
@@ -171,11 +171,11 @@ def test_the_accuracy_is_top_1_if_each_sample_has_exactly_one_class(table: pd.Da
     config = replace(CONFIG, class_names=("no", "yes"), scored_classes=("yes",), activation="softmax")
     oof = Oof(["no", "yes"], [f"i{n}" for n in table.index], table["fold"].to_numpy(), labels, {"a": scores})
     arguments = {"groups": list(table["group"]), "metadata": {}, "config": config}
-    found = column_scores(oof, rank_columns=(), **arguments)["a"]
+    found = column_scores(oof, rank_columns=(), **arguments).columns["a"]
     assert found.accuracy.value == pytest.approx(((table["a"] > 0.5) == table["target"]).mean())
     assert found.accuracy.low < found.accuracy.value < found.accuracy.high
     assert found.as_json()["cohen_kappa"]["value"] == found.cohen_kappa.value
-    ranks = column_scores(oof, rank_columns=("a",), **arguments)["a"]
+    ranks = column_scores(oof, rank_columns=("a",), **arguments).columns["a"]
     for score in (ranks.accuracy, ranks.log_loss, ranks.f1, ranks.cohen_kappa, ranks.classes[0].precision):
         assert score == Score(None, None, None, RANKS)
     assert (ranks.confusion.counts, ranks.confusion.reason) == ((), RANKS)
@@ -191,7 +191,9 @@ def three_classes(weights: np.ndarray | None = None) -> tuple[np.ndarray, np.nda
     names = tuple("wxyz")
     oof = Oof(list(names), [f"i{n}" for n in range(300)], np.arange(300) % 3, np.eye(4, dtype=int)[true], {"a": scores})
     config = replace(CONFIG, class_names=names, scored_classes=names, activation="softmax", metadata_columns=())
-    found = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=(), config=config, weights=weights)["a"]
+    found = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=(), config=config, weights=weights).columns[
+        "a"
+    ]
     return true, scores, found
 
 
@@ -235,7 +237,7 @@ def test_soft_labels_have_a_cross_entropy_beside_the_scores_of_their_classes() -
     oof = Oof(list(classes), [f"i{n}" for n in range(300)], np.arange(300) % 3, labels, {"a": scores, "b": shares})
 
     def scored(oof: Oof, rank_columns: tuple[str, ...] = ()) -> dict[str, ColumnScores]:
-        return column_scores(oof, groups=oof.ids, metadata={}, rank_columns=rank_columns, config=config)
+        return column_scores(oof, groups=oof.ids, metadata={}, rank_columns=rank_columns, config=config).columns
 
     hard, soft = scored(oof), scored(replace(oof, shares=shares))
     assert "soft_cross_entropy" not in hard["a"].as_json()
@@ -325,7 +327,9 @@ def test_soft_labels_and_classes_count_by_weights() -> None:
     names = ("a", "b", "c")
     oof = Oof(list(names), [f"i{n}" for n in range(60)], np.arange(60) % 2, labels, {"m": scores}, shares)
     config = replace(CONFIG, class_names=names, scored_classes=names, activation="softmax", metadata_columns=())
-    found = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=[], config=config, weights=weights)["m"]
+    found = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=[], config=config, weights=weights).columns[
+        "m"
+    ]
     losses = cross_entropy(shares, scores, "softmax")
     assert found.soft_cross_entropy.value == pytest.approx(np.average(losses, weights=weights))
     correct = scores.argmax(axis=1) == shares.argmax(axis=1)

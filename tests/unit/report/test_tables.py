@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pandas as pd
 from fixtures.report_run import column_scores, report_run
+from foldline.evaluation.comparison import Comparison
 from foldline.evaluation.results import Score
-from foldline.report.tables import data_facts, external_sets, leak_tables, shown_columns, whiskers
+from foldline.report.tables import comparison_rows, data_facts, external_sets, leak_tables, shown_columns, whiskers
 
 
 def test_devices_are_listed_with_their_number() -> None:
@@ -71,10 +72,23 @@ def test_external_rows_are_counted_by_set() -> None:
 def test_whiskers_share_one_axis() -> None:
     scores = [Score(0.85, 0.8, 0.9, None), Score(0.5, None, None, None), Score(0.75, 0.7, 0.8, None)]
     assert whiskers(scores) == [
-        {"left": 50.0, "dot": 75.0, "width": 50.0},
+        {"left": 50.0, "dot": 75.0, "width": 50.0, "zero": None},
         None,
-        {"left": 0.0, "dot": 25.0, "width": 50.0},
+        {"left": 0.0, "dot": 25.0, "width": 50.0, "zero": None},
     ]
+
+
+def test_differences_are_shown_on_an_axis_with_zero() -> None:
+    models = {name: column_scores(0.8) for name in "abcdef"}
+    run = report_run(column_scores(0.9), models=models)
+    pairs = [Comparison("blend", name, "auc", 0.1, 0.05, 0.15) for name in "abcdef"]
+    pairs.append(Comparison("a", "b", "auc", -0.05, -0.15, 0.05))
+    run = replace(run, metrics=replace(run.metrics, comparisons=(*pairs, replace(pairs[0], metric="log_loss"))))
+    few = comparison_rows(run, {"blend": "blend", "a": "a", "b": "b"})
+    assert [(row["first"], row["second"]) for row in few] == [("blend", "a"), ("blend", "b"), ("a", "b")]
+    assert few[0]["line"] == {"left": 66.7, "dot": 83.3, "width": 33.3, "zero": 50.0}
+    many = comparison_rows(run, {name: name for name in ("blend", *"abcdef")})
+    assert [row["second"] for row in many] == list("abcdef")
 
 
 def test_scores_without_intervals_have_no_whiskers() -> None:

@@ -111,7 +111,7 @@ def test_the_page_shows_the_key_figures(rendered: Results, parsed: PageParser) -
     assert "Trained onCPU6 training runs" in text
     for column in ("a", "b", "blend"):
         for row in metrics["models"][column]["folds"]:
-            assert f"{row['auc']:.4f}" in text
+            assert f"{row['auc']['value']:.4f}" in text
 
 
 def test_the_page_shows_the_leaks(parsed: PageParser) -> None:
