@@ -21,6 +21,7 @@ from foldline.errors import FoldlineError, counted, listing
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
+from foldline.splits.connected_groups import connected_groups
 from foldline.splits.duplicates import merged_groups
 from foldline.splits.fold_audit import Samples, groups_per_label, oversized_groups
 from foldline.splits.fold_membership import NO_FOLD, NO_OOF, TEST, TRAIN, WITHHELD, external_rows
@@ -84,10 +85,12 @@ def make_folds(
         for name, paths in sorted(inputs.external_inventory.items())
     ]
     rows = pd.concat([train.assign(split=TRAIN), *external], ignore_index=True)
+    given = cells.of_rows(list(rows["split"]), list(rows["id"])) if cells else {}
+    further = [given[name] for name in config.group_columns]
+    rows["group"] = connected_groups(list(rows["group"]), further)
     pairs = _read_pairs(inputs)
     groups = merged_groups(list(rows["group"]), list(rows["id"]), pairs)
     labels = label_array(list(train["target"]), config.class_names)
-    given = cells.of_rows(list(rows["split"]), list(rows["id"])) if cells else {}
     folded = fold_rows(rows.assign(merged=groups), labels, pairs, given, config)
     rows = rows.assign(label=label_names(list(rows["target"]), config.class_names))
     table = rows[["id", "split", "target", LABEL, *metadata]].assign(
@@ -100,7 +103,7 @@ def make_folds(
         "%s in %s (%s merged into others by %s of duplicates)",
         counted(len(train), "row"),
         counted(n_groups, "group"),
-        counted(train["group"].nunique() - n_groups, "group"),
+        counted(rows["group"][: len(train)].nunique() - n_groups, "group"),
         counted(len(pairs), "pair"),
     )
     _log_folds(table, config.class_names)

@@ -8,7 +8,7 @@ from foldline.dataset.labels import BINARY, SOFT
 from foldline.dataset.metadata import MetadataColumnConfig
 from foldline.dataset.soft_labels import hard_code, shares_of
 from foldline.errors import FoldlineError, Problems, counted, listing
-from foldline.planning.dataset_section import class_names_of, scored_classes_of, target_of
+from foldline.planning.dataset_section import class_names_of, group_columns, scored_classes_of, target_of
 from foldline.planning.dataset_splits import TEST, TRAIN
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
@@ -123,7 +123,7 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int)
         for label in ("0", "1"):
             which = f" with label {label}" + (f" of {scored[0]}" if len(class_names) > 1 else "")
             groups[which] = {group for group, code in zip(rows.group, codes, strict=True) if code[index] == label}
-    column = dataset["group_column"]
+    column = " and ".join(group_columns(dataset))
     for which, names in groups.items():
         if len(names) < fold_count:
             kind = ("group" if column else "row") + ("" if len(names) == 1 else "s")

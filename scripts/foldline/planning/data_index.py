@@ -21,7 +21,7 @@ from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table
 from foldline.planning.dataset_splits import TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
-from foldline.planning.fold_plan import FOLDS, find_folds, follows_data
+from foldline.planning.fold_plan import FOLDS, find_folds, follows_data, read_cells, with_connected_groups
 from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.raw_data import RawData, read_raw_data
@@ -212,11 +212,14 @@ class DataIndexer:
         """Check the rows; gives what they say of folds."""
         dataset, found, problems = with_found_words(self._dataset, data.found), dict[str, Any](), Problems()
         count = None if follows_data(self._folds) else self._folds["count"]
+        # Nothing can be checked with wrong groups.
+        cells = read_cells(self._folds, dataset, data.tables) if TRAIN in data.splits else {}
+        data = with_connected_groups(data, dataset, cells)
         with problems.collected():
             check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
         if TRAIN in data.splits:
             with problems.collected():
-                found = find_folds(self._folds, dataset, data)
+                found = find_folds(self._folds, dataset, data, cells)
         problems.check()
         return {FOLDS: found} if found else {}
 

@@ -9,7 +9,7 @@ from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
-from foldline.planning.dataset_section import OWN, class_names_of, labels_of
+from foldline.planning.dataset_section import OWN, class_names_of, group_columns, labels_of
 from foldline.planning.dataset_splits import has_test
 from foldline.planning.external_checks import external_problems
 from foldline.planning.image_checks import image_checks
@@ -63,7 +63,7 @@ def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     named = named_columns(dataset)
     for column in dict.fromkeys(named):
         # A group may also be reported, or read by a model.
-        as_group = column == dataset["group_column"] and column in metadata
+        as_group = column in group_columns(dataset) and column in metadata
         if named.count(column) > 1 + as_group:
             yield (
                 f"config: dataset names column {column!r} twice; id_column, the target columns, group_column, "

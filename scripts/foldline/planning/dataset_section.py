@@ -80,6 +80,12 @@ class ImageTable:
         return storage.join(self.root, "\0").removesuffix("\0"), str(PurePath(pattern.text))
 
 
+def group_columns(dataset: Mapping[str, Any]) -> list[str]:
+    """Columns whose equal values belong together; the first is the group of a row, and the others connect groups."""
+    names = dataset["group_column"]
+    return [names] if isinstance(names, str) else list(names or [])
+
+
 def is_made_table(dataset: Mapping[str, Any], split: str) -> bool:
     """Whether Foldline writes the table of a split itself, from TFRecord files or from the names of image files."""
     if record_patterns(dataset, split) is not None:
@@ -173,7 +179,7 @@ def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
     columns = Columns(
         id=dataset["id_column"],
         target=target_of(dataset) if labeled else None,
-        group=dataset["group_column"] if labeled else None,
+        group=next(iter(group_columns(dataset)), None) if labeled else None,
         metadata=tuple(dataset["metadata_columns"]),
         labels=labels_of(dataset) if labeled else BINARY_LABELS,
         missing=missing_words(dataset["missing"]),

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from foldline.planning.dataset_checks import yaml_list
-from foldline.planning.dataset_section import is_made_table
+from foldline.planning.dataset_section import group_columns, is_made_table
 from foldline.planning.dataset_splits import TRAIN
 from foldline.planning.fold_plan import fold_columns, fold_method
-from foldline.splits.folds_config import COLUMN, FILES, GIVEN
+from foldline.splits.folds_config import COLUMN, FILES, GIVEN, LEAVE_ONE_GROUP_OUT
 
 
 def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -37,19 +37,30 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
         )
     if folds["column"] is not None and method != COLUMN:
         yield f"config: folds.column is {folds['column']!r}, but folds.method is {method!r}; remove one of them"
-    yield from _column_problems(dataset, [column for column in fold_columns(folds) if column is not None])
+    if method == LEAVE_ONE_GROUP_OUT and not group_columns(dataset):
+        yield (
+            f"config: folds.method is {method!r}, but dataset.group_column is null; set it to the column of the "
+            "groups, such as site"
+        )
+    yield from _column_problems(fold_columns(folds, dataset), dataset)
 
 
-def _column_problems(dataset: Mapping[str, Any], columns: list[str]) -> Iterator[str]:
+def _column_problems(columns: Mapping[str, str], dataset: Mapping[str, Any]) -> Iterator[str]:
     """Columns that cannot be read, because the training table is made by Foldline."""
-    for column in columns:
+    given = (*group_columns(dataset)[:1], *dataset["metadata_columns"])
+    for column, key in columns.items():
         if dataset["example"]:
             yield (
-                f"config: folds.column is {column!r}, which dataset.example does not have; remove it, or set "
+                f"config: {key} has {column!r}, which dataset.example does not have; remove it, or set "
                 "dataset.example to null for your own data"
             )
-        elif is_made_table(dataset, TRAIN) and column not in (dataset["group_column"], *dataset["metadata_columns"]):
+        elif is_made_table(dataset, TRAIN) and column not in (*given, *_further_of_records(dataset)):
             yield (
-                f"config: folds.column is {column!r}, but there is no training table to read it from; add it to "
+                f"config: {key} has {column!r}, but there is no training table to read it from; add it to "
                 f"dataset.metadata_columns, which are {yaml_list(dataset['metadata_columns'])}"
             )
+
+
+def _further_of_records(dataset: Mapping[str, Any]) -> list[str]:
+    """Group columns beside the first that the table made of TFRecords has."""
+    return [] if dataset["train_records"] is None else group_columns(dataset)[1:]

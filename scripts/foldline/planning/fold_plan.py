@@ -1,18 +1,25 @@
 """The folds as planning knows them: their numbers, and the columns of the user's tables that decide them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 from foldline.dataset.fold_cells import CellTable, FoldCells
-from foldline.dataset.sample_table import SampleTable
+from foldline.dataset.sample_table import GROUP_REMEDY, SampleTable
 from foldline.dataset.soft_labels import hard_code
-from foldline.errors import FoldlineError, counted, listing
-from foldline.planning.dataset_section import class_names_of, columns_of, is_made_table, scored_classes_of
-from foldline.planning.dataset_splits import TRAIN
+from foldline.errors import FoldlineError, Problems, counted, listing
+from foldline.planning.dataset_section import (
+    class_names_of,
+    columns_of,
+    group_columns,
+    is_made_table,
+    scored_classes_of,
+)
+from foldline.planning.dataset_splits import TRAIN, labeled_splits
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
-from foldline.splits.folds_config import COLUMN, GIVEN, GROUPED
+from foldline.splits.connected_groups import connected_groups
+from foldline.splits.folds_config import COLUMN, GIVEN, GROUPED, LEAVE_ONE_GROUP_OUT
 from foldline.splits.given_folds import number_folds, one_label_problems, split_groups
 
 # Key of what was found in the data about folds, see `data_index.DataIndex.found`.
@@ -49,9 +56,12 @@ def with_found_folds(folds: Mapping[str, Any], found: Mapping[str, Any]) -> dict
     return {**folds, "count": len(found["numbers"]), "names": found["names"], "numbers": found["numbers"]}
 
 
-def fold_columns(folds: Mapping[str, Any]) -> list[str]:
-    """Columns of the tables that only folds use."""
-    return [folds["column"]] if fold_method(folds) == COLUMN else []
+def fold_columns(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, str]:
+    """Columns that only folds use, each with the key that names it."""
+    columns = dict.fromkeys(group_columns(dataset)[1:], "dataset.group_column")
+    if fold_method(folds) == COLUMN and folds["column"] is not None:
+        columns[folds["column"]] = "folds.column"
+    return columns
 
 
 def fold_cells(
@@ -65,38 +75,104 @@ def fold_cells(
         tables: table of each split that can be read.
         digest: digest of the cells; "" if it is not known yet.
     """
-    names = tuple(fold_columns(folds))
+    names, of_groups = tuple(fold_columns(folds, dataset)), group_columns(dataset)[1:]
     if not names or TRAIN not in tables:
         return None
-    columns = columns_of(dataset, TRAIN)
-    columns = columns.of_made_table() if is_made_table(dataset, TRAIN) else columns
-    columns = replace(columns, group=None, metadata=names, optional=(), of_paths=())
-    return FoldCells(names, {TRAIN: CellTable(tables[TRAIN], columns)}, digest)
+    found = {}
+    # External rows have groups, and nothing else that decides folds.
+    for split in labeled_splits(dataset) if of_groups else [TRAIN]:
+        columns = columns_of(dataset, split)
+        absent = tuple(name for name in names if split != TRAIN and (name not in of_groups or name in columns.absent))
+        columns = columns.of_made_table() if is_made_table(dataset, split) else columns
+        columns = replace(columns, group=None, metadata=names, optional=(), absent=absent, of_paths=())
+        if split in tables:
+            found[split] = CellTable(tables[split], columns)
+    return FoldCells(names, found, digest)
 
 
-def find_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawData) -> dict[str, Any]:
+def read_cells(
+    folds: Mapping[str, Any], dataset: Mapping[str, Any], tables: Mapping[str, str]
+) -> dict[str, SampleTable]:
+    """The cells that decide folds, as metadata of the rows of each split; see `fold_cells`.
+
+    Raises:
+        FoldlineError: a table cannot be read, or a training row has no value of a further group column.
+    """
+    cells = fold_cells(folds, dataset, tables)
+    if cells is None:
+        return {}
+    found, problems = cells.read(), Problems()
+    for column in group_columns(dataset)[1:]:
+        table = found[TRAIN]
+        wrong = [
+            (line, f"the group (column {column}) of id {name!r} is missing")
+            for line, name, cell in zip(table.raw.lines, table.ids, _cells(table, column), strict=True)
+            if not cell
+        ]
+        with problems.collected():
+            if wrong:
+                raise table.raw.error(wrong, GROUP_REMEDY)
+    problems.check()
+    return found
+
+
+def with_connected_groups(data: RawData, dataset: Mapping[str, Any], cells: Mapping[str, SampleTable]) -> RawData:
+    """The data with one group for the training rows that any of the group columns connects.
+
+    Args:
+        data: the data.
+        dataset: the section `dataset`.
+        cells: see `read_cells`.
+    """
+    names = group_columns(dataset)[1:]
+    if not names or TRAIN not in cells or TRAIN not in data.splits:
+        return data
+    train, table = data.splits[TRAIN], cells[TRAIN]
+    columns = [_in_order(table, column, train) for column in names]
+    rows = replace(train.rows, group=connected_groups(train.rows.group, columns))
+    return replace(data, splits={**data.splits, TRAIN: replace(train, rows=rows)})
+
+
+def find_folds(
+    folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawData, cells: Mapping[str, SampleTable]
+) -> dict[str, Any]:
     """What the data say of folds, in values that JSON can hold; empty if they say nothing.
 
     Args:
         folds: the section.
         dataset: the section `dataset`, with the classes that were found.
-        data: the data; its training rows could be read.
+        data: the data, with connected groups; its training rows could be read.
+        cells: see `read_cells`.
 
     Returns:
         `digest` of the cells that decide folds; where the data decide how many folds there are, also `names` and
         `numbers` of the folds, in this order.
 
     Raises:
-        FoldlineError: a table cannot be read, or its folds cannot be used.
+        FoldlineError: folds that the data give cannot be used.
     """
-    cells = fold_cells(folds, dataset, data.tables)
-    if cells is None:
-        return {}
-    tables = cells.read()
-    found: dict[str, Any] = {"digest": cells.digest_of(tables)}
-    if fold_method(folds) == COLUMN:
-        found |= _given_folds(folds["column"], dataset, tables[TRAIN], data.splits[TRAIN])
+    found = dict[str, Any]()
+    if cells:
+        found["digest"] = FoldCells.digest_of(cells)
+    train, method = data.splits[TRAIN], fold_method(folds)
+    if method == COLUMN:
+        where = f"{cells[TRAIN].raw.path}: column {folds['column']} (folds.column)"
+        return found | _checked(_names_of_column(folds["column"], cells[TRAIN], train), where, dataset, train)
+    if method == LEAVE_ONE_GROUP_OUT:
+        where = f"config: folds.method is {method!r}, and column {' and '.join(group_columns(dataset))}"
+        return found | _checked(train.rows.group, where, dataset, train)
     return found
+
+
+def fold_settings(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `FoldsConfig`.
+
+    Args:
+        folds: the section, with what was found.
+        dataset: the section `dataset`, with the classes that were found.
+    """
+    names = {"class_names": class_names_of(dataset), "group_columns": group_columns(dataset)[1:]}
+    return {**folds, "method": fold_method(folds), **names}
 
 
 def fold_arguments(
@@ -116,15 +192,24 @@ def fold_arguments(
     return {"cells": asdict(cells)}
 
 
-def _given_folds(column: str, dataset: Mapping[str, Any], table: SampleTable, train: Samples) -> dict[str, Any]:
-    """Names and numbers of the folds in a column.
+def _cells(table: SampleTable, column: str) -> Sequence[str]:
+    """Cells of a column, in the order of the table."""
+    return table.metadata[table.columns.metadata.index(column)]
+
+
+def _in_order(table: SampleTable, column: str, train: Samples) -> list[str]:
+    """Cells of a column, in the order of the training rows."""
+    cell_of = dict(zip(table.ids, _cells(table, column), strict=True))
+    return [cell_of[name] for name in train.rows.id]
+
+
+def _names_of_column(column: str, table: SampleTable, train: Samples) -> list[str]:
+    """Name of the fold of each training row, (n_rows,).
 
     Raises:
-        FoldlineError: a row has no fold, there are too few or too many, a group is in two, or the rows without a fold
-            all have one label.
+        FoldlineError: a row has none.
     """
-    (cells,) = table.metadata
-    where = f"{table.raw.path}: column {column} (folds.column)"
+    cells = _cells(table, column)
     wrong = [
         (line, f"the fold (column {column}) of id {name!r} is {cell or 'missing'!r}")
         for line, name, cell in zip(table.raw.lines, table.ids, cells, strict=True)
@@ -134,14 +219,29 @@ def _given_folds(column: str, dataset: Mapping[str, Any], table: SampleTable, tr
         raise table.raw.error(
             wrong, "give every row a fold, such as 0 or the name of a site, or remove folds.column to have folds made"
         )
-    number_of = number_folds(cells)
+    return _in_order(table, column, train)
+
+
+def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train: Samples) -> dict[str, Any]:
+    """Names and numbers of the folds, as `find_folds` gives them.
+
+    Args:
+        names: name of the fold of each training row, (n_rows,).
+        where: the start of messages.
+        dataset: the section `dataset`.
+        train: the training rows, with connected groups.
+
+    Raises:
+        FoldlineError: there are too few folds or too many, a group is in two, or the rows without a fold all have one
+            label.
+    """
+    number_of = number_folds(names)
     if not 2 <= len(number_of) <= MOST_FOLDS:
         raise FoldlineError(
             f"{where} has {counted(len(number_of), 'value')} ({listing(list(number_of), limit=5)}), but there may be "
-            f"2 to {MOST_FOLDS}: every model is trained once for each; correct folds.column"
+            f"2 to {MOST_FOLDS}: every model is trained once for each; name another column, or set folds.method to "
+            "grouped"
         )
-    name_of_id = dict(zip(table.ids, cells, strict=True))
-    names = [name_of_id[name] for name in train.rows.id]
     if broken := split_groups(train.rows.id, train.rows.group, names):
         raise FoldlineError(
             f"{where} has {counted(len(broken), 'group')} of dataset.group_column in more than one fold: "

@@ -6,7 +6,13 @@ from typing import Any
 from foldline.dataset.channels import CHANNEL
 from foldline.errors import listing
 from foldline.io.storage import is_url, join
-from foldline.planning.dataset_section import class_folder_pattern, image_patterns, is_made_table, record_patterns
+from foldline.planning.dataset_section import (
+    class_folder_pattern,
+    group_columns,
+    image_patterns,
+    is_made_table,
+    record_patterns,
+)
 from foldline.planning.dataset_splits import TEST, TRAIN, key_of, splits_of, value_of
 from foldline.planning.image_patterns import CLASS, ID, WORD, ImagePattern
 
@@ -139,7 +145,7 @@ def _class_folder_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         return
     where = f"dataset.class_folders is {folder!r}"
     words = [f"{{{word}}}" for word in WORD.findall(class_folder_pattern(folder))]
-    columns = {"group_column": filter(None, [dataset["group_column"]]), "metadata_columns": dataset["metadata_columns"]}
+    columns = {"group_column": group_columns(dataset), "metadata_columns": dataset["metadata_columns"]}
     named = set[str]()
     for key, names in columns.items():
         for name in names:

@@ -15,6 +15,7 @@ from foldline.io.files import digest_of, sha256_of_file
 from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     class_names_of,
+    group_columns,
     image_settings,
     labels_of,
     location_arguments,
@@ -24,7 +25,7 @@ from foldline.planning.dataset_section import (
     table_arguments,
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
-from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers
+from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings
 from foldline.planning.model_section import model_config, training_config
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import coarser_shards, power_of_two
@@ -156,7 +157,7 @@ class _Stages:
         cells = self._data_index.found.get(FOLDS, {}).get("digest", "")
         return self._add(
             "make_folds",
-            settings={**folds, "method": fold_method(folds), "class_names": self._class_names},
+            settings=fold_settings(folds, self._dataset),
             needs=[*inventory, *(audits[split] for split in self._labeled_splits)],
             raw_digest=digest_of([weights, cells]) if cells else weights or None,
             runtime_arguments={
@@ -327,7 +328,7 @@ class _Stages:
 
     def render_report(self, needs: Sequence[Job]) -> None:
         """The job that renders the report."""
-        names = {"class_names": self._class_names, "group_column": self._dataset["group_column"]}
+        names = {"class_names": self._class_names, "group_column": " and ".join(group_columns(self._dataset)) or None}
         settings = {**self._config["report"], **names, "left_out": self._data_index.left_out}
         self._add("render_report", settings=settings, needs=needs)
 

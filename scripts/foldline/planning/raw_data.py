@@ -18,7 +18,7 @@ from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_checks import dataset_checks
-from foldline.planning.dataset_section import image_table, is_made_table, labels_of
+from foldline.planning.dataset_section import group_columns, image_table, is_made_table, labels_of
 from foldline.planning.dataset_splits import TEST, TRAIN, labeled_splits, splits_of
 from foldline.planning.found_words import (
     CLASSES,
@@ -239,7 +239,7 @@ def _pinned_data(dataset: Mapping[str, Any], pinned: Path) -> RawData:
     """The example before it is written, from the table of its rows and digests."""
     with pinned.open(newline="", encoding="utf-8") as handle:
         reader = csv.DictReader(handle)
-        needed = [*dataset["metadata_columns"], *filter(None, [dataset["group_column"]])]
+        needed = [*dataset["metadata_columns"], *group_columns(dataset)]
         missing = [name for name in needed if name not in (reader.fieldnames or [])]
         if missing:
             raise FoldlineError(
@@ -248,7 +248,7 @@ def _pinned_data(dataset: Mapping[str, Any], pinned: Path) -> RawData:
             )
         splits: dict[str, list[Sample]] = {"train": [], "test": []}
         for line, cells in enumerate(reader, start=2):
-            group_column = dataset["group_column"] if cells["split"] == "train" else None
+            group_column = next(iter(group_columns(dataset)), None) if cells["split"] == "train" else None
             metadata = tuple(cells[name] for name in dataset["metadata_columns"])
             row = Row(line, cells["id"], cells["target"], cells[group_column or "id"], metadata)
             splits[cells["split"]].append(Sample(row, cells["sha256"], int(cells["bytes"])))

@@ -12,7 +12,14 @@ from foldline.dataset.sample_table import read_sample_table
 from foldline.errors import FoldlineError, Problems, listing
 from foldline.images.options import ImageOptions
 from foldline.io import storage
-from foldline.planning.dataset_section import KNOWN_LABELS, POSITION, columns_of, has_own_labels, record_patterns
+from foldline.planning.dataset_section import (
+    KNOWN_LABELS,
+    POSITION,
+    columns_of,
+    group_columns,
+    has_own_labels,
+    record_patterns,
+)
 from foldline.planning.dataset_splits import TEST, TRAIN, key_of
 from foldline.planning.index_table import joined
 from foldline.planning.raw_files import RawFiles, record_columns
@@ -44,9 +51,10 @@ class RecordSource:
         self._known_labels = storage.join(record_tables, KNOWN_LABELS) if with_labels else None
         read = columns_of(dataset, TRAIN) if with_labels else self._columns
         read = replace(self._columns, target=read.target, labels=read.labels, target_columns=read.target_columns)
-        if split != TEST and dataset["weight_column"]:
-            # The made table has the weights beside the metadata.
-            read = replace(read, metadata=(*read.metadata, dataset["weight_column"]))
+        if split != TEST:
+            # The made table has weights and further groups beside the metadata.
+            more = [*filter(None, [dataset["weight_column"]]), *group_columns(dataset)[1:]]
+            read = replace(read, metadata=tuple(dict.fromkeys([*read.metadata, *more])))
         names = RecordNames(
             **vars(read),
             image=dataset["image_feature"],

@@ -6,14 +6,21 @@ from typing import Any
 from foldline.dataset.labels import AUTO, BINARY, FLAGS, SOFT
 from foldline.dataset.submission import LABELS
 from foldline.errors import listing
-from foldline.planning.dataset_section import POSITION, class_names_of, column_names, path_columns, record_patterns
+from foldline.planning.dataset_section import (
+    POSITION,
+    class_names_of,
+    column_names,
+    group_columns,
+    path_columns,
+    record_patterns,
+)
 from foldline.planning.dataset_splits import external_sets, key_of, splits_of
 
 
 def named_columns(dataset: Mapping[str, Any]) -> list[str]:
     """All columns that the configuration names, in the words of the training table."""
     columns = [dataset["id_column"], dataset["target_column"], *(dataset["target_columns"] or [])]
-    columns += [dataset["group_column"], dataset["weight_column"], *dataset["metadata_columns"]]
+    columns += [*group_columns(dataset), dataset["weight_column"], *dataset["metadata_columns"]]
     return [column for column in columns if column is not None]
 
 
@@ -113,7 +120,7 @@ def rename_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 def _absent_problems(dataset: Mapping[str, Any], name: str) -> Iterator[str]:
     """A line for each column that an external set does without, but needs."""
     for column, in_table in dataset["external"][name]["columns"].items():
-        possible = (dataset["group_column"], dataset["weight_column"], *dataset["metadata_columns"])
+        possible = (*group_columns(dataset), dataset["weight_column"], *dataset["metadata_columns"])
         if in_table is None and column not in possible:
             yield (
                 f"config: {key_of(name, 'columns')} says that the table has no column {column!r}, but only "

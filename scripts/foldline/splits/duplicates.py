@@ -11,6 +11,7 @@ from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError
 from foldline.images.perceptual_hash import hash_array
 from foldline.io.tables import LEAKS
+from foldline.splits.connected_groups import join_groups
 from foldline.splits.hamming_search import near_pairs
 
 IntArray = npt.NDArray[np.int64]
@@ -83,14 +84,7 @@ def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tup
         FoldlineError: a pair has an id that is not in `ids`.
     """
     group_of = dict(zip(ids, groups, strict=True))
-    parent = {group: group for group in group_of.values()}
-
-    def root(group: str) -> str:
-        while parent[group] != group:
-            parent[group] = parent[parent[group]]
-            group = parent[group]
-        return group
-
+    links = []
     for pair in pairs:
         for name in pair:
             if name not in group_of:
@@ -98,9 +92,9 @@ def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tup
                     f"leaks table: id {name!r} of the pair {pair[0]}, {pair[1]} is not in the inventory; run the "
                     "workflow again"
                 )
-        first, second = (root(group_of[name]) for name in pair)
-        parent[max(first, second)] = min(first, second)
-    return [root(group) for group in groups]
+        links.append((group_of[pair[0]], group_of[pair[1]]))
+    joined = join_groups(groups, links)
+    return [joined[group] for group in groups]
 
 
 def _first_equal(values: pd.Series) -> IntArray:

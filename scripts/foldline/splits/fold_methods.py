@@ -11,7 +11,7 @@ from foldline.errors import FoldlineError, listing
 from foldline.splits.file_folds import assign_folds_by_files
 from foldline.splits.fold_audit import IntArray, Samples
 from foldline.splits.fold_membership import NO_FOLD, TRAIN, WITHHELD
-from foldline.splits.folds_config import FILES, GIVEN, FoldsConfig
+from foldline.splits.folds_config import FILES, GIVEN, LEAVE_ONE_GROUP_OUT, FoldsConfig
 from foldline.splits.given_folds import copies_across, copies_warning, keep_apart, split_groups
 from foldline.splits.group_folds import assign_folds, external_folds
 
@@ -46,7 +46,8 @@ def fold_rows(
         FoldlineError: the rows cannot fill the folds, or folds that are given split a group.
     """
     if config.method in GIVEN:
-        table = _given(rows, pairs, cells[config.column or ""], config)
+        names = list(rows["group"]) if config.method == LEAVE_ONE_GROUP_OUT else cells[config.column or ""]
+        table = _given(rows, pairs, names, config)
         _log_constant(labels, table["fold"].to_numpy()[: len(labels)], config)
         return table
     train = rows[rows["split"] == TRAIN]
@@ -79,7 +80,7 @@ def _given(
         raise FoldlineError(f"folds: more than one fold has rows of {listing(broken)}; give each group one fold")
     fold_of_id = {name: fold for name, fold in zip(ids, names, strict=True) if fold}
     if copies := copies_across(pairs, fold_of_id):
-        logger.warning("%s", copies_warning(copies, f"the column {config.column}"))
+        logger.warning("%s", copies_warning(copies, f"the column {config.column}" if config.column else "the groups"))
     number_of = dict(zip(config.names, config.numbers, strict=True))
     kept = keep_apart(groups, list(rows["merged"]), [number_of.get(name) for name in names])
     folds = [NO_FOLD if fold is None else fold for fold in kept.folds]

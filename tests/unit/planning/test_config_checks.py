@@ -115,11 +115,19 @@ def check(**changes: Any) -> None:
         ),
         (
             {"folds__column": "fold", "folds__stratify_by": []},
-            "folds.column is 'fold', which dataset.example does not have; remove it, or set dataset.example to null",
+            "folds.column has 'fold', which dataset.example does not have; remove it, or set dataset.example to null",
         ),
         (
             {**FOLDERS, "folds__column": "fold"},
-            "folds.column is 'fold', but there is no training table to read it from; add it to dataset.metadata_col",
+            "folds.column has 'fold', but there is no training table to read it from; add it to dataset.metadata_col",
+        ),
+        (
+            {"dataset__group_column": ["cell_type", "batch"], "folds__stratify_by": []},
+            "dataset.group_column has 'batch', which dataset.example does not have; remove it, or set",
+        ),
+        (
+            {"folds__method": "leave_one_group_out", "dataset__group_column": None, "folds__stratify_by": []},
+            "folds.method is 'leave_one_group_out', but dataset.group_column is null; set it to the column of the gr",
         ),
         (
             {"dataset__example": None, "folds__column": "fold", "folds__stratify_by": ["cell_type"]},

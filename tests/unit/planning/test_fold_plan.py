@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fixtures.example_config import SCHEMA, example_config
 from fixtures.settings import dataset_settings
+from foldline.dataset.fold_cells import FoldCells
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.planning.configuration import complete
@@ -16,6 +17,8 @@ from foldline.planning.fold_plan import (
     fold_cells,
     fold_method,
     fold_numbers,
+    read_cells,
+    with_connected_groups,
     with_found_folds,
 )
 from foldline.planning.raw_data import RawData
@@ -34,10 +37,16 @@ def data_of(path: Path, header: str, rows: Sequence[str], dataset: dict[str, Any
     return RawData({"train": samples}, [], True, {"train": str(path)})
 
 
+def find_all(folds: dict[str, Any], dataset: dict[str, Any], data: RawData) -> dict[str, Any]:
+    """What planning finds, as the data index does it."""
+    cells = read_cells(folds, dataset, data.tables)
+    return find_folds(folds, dataset, with_connected_groups(data, dataset, cells), cells)
+
+
 def find(path: Path, rows: Sequence[str], **changes: Any) -> dict[str, Any]:
     dataset = dataset_settings(group_column="who")
     folds = fold_settings(column="fold", **changes)
-    return find_folds(folds, dataset, data_of(path, "id,who,target,fold", rows, dataset))
+    return find_all(folds, dataset, data_of(path, "id,who,target,fold", rows, dataset))
 
 
 ROWS = ["a,p,0,1", "b,p,1,1.0", "c,q,1,2", "d,r,0,2"]
@@ -69,7 +78,7 @@ def test_the_digest_depends_on_folds_and_not_on_their_order_or_spelling(tmp_path
 def test_cells_are_read_as_they_were_planned(tmp_path: Path) -> None:
     dataset, folds = dataset_settings(), fold_settings(column="fold")
     data = data_of(tmp_path / "train.csv", "id,who,target,fold", ROWS, dataset)
-    cells = fold_cells(folds, dataset, data.tables, digest=find_folds(folds, dataset, data)["digest"])
+    cells = fold_cells(folds, dataset, data.tables, digest=find_all(folds, dataset, data)["digest"])
     assert cells is not None
     assert cells.of_rows(["train", "train", "old"], ["d", "a", "a"]) == {"fold": ["2", "1", ""]}
     assert fold_cells(fold_settings(), dataset, data.tables) is None
@@ -93,3 +102,47 @@ def test_cells_are_read_as_they_were_planned(tmp_path: Path) -> None:
 def test_folds_that_cannot_be_used_are_refused(rows: list[str], message: str, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=rf"train\.csv.*{message}"):
         find(tmp_path / "train.csv", rows)
+
+
+PATIENTS = ["a,p,x,0", "b,p,y,1", "c,q,y,0", "d,r,z,1", "e,s,w,0", "f,t,w,1"]
+
+
+def test_several_group_columns_connect_rows(tmp_path: Path) -> None:
+    dataset = dataset_settings(group_column=["who", "where"])
+    data = data_of(tmp_path / "train.csv", "id,who,where,target", PATIENTS, dataset)
+    # The inventory has the first column alone, so that the others make no image stale.
+    assert list(data.splits["train"].rows.group) == ["p", "p", "q", "r", "s", "t"]
+    cells = read_cells(fold_settings(), dataset, data.tables)
+    assert with_connected_groups(data, dataset, cells).splits["train"].rows.group == ["p", "p", "p", "r", "s", "s"]
+    found = find_all(fold_settings(), dataset, data)
+    assert set(found) == {"digest"}
+    with pytest.raises(FoldlineError, match=r"line 3: the group \(column where\) of id 'b' is missing; give every"):
+        find_all(
+            fold_settings(),
+            dataset,
+            data_of(tmp_path / "t.csv", "id,who,where,target", ["a,p,x,0", "b,p,NA,1"], dataset),
+        )
+
+
+def test_external_rows_need_no_further_group(tmp_path: Path) -> None:
+    columns = {"where": "place", "who": None}
+    external = {"old": {"table": "old.csv", "images": "{id}.png", "columns": columns}}
+    dataset = dataset_settings(group_column=["who", "where"], external=external)
+    data = data_of(tmp_path / "train.csv", "id,who,where,target", PATIENTS, dataset)
+    (tmp_path / "old.csv").write_text("id,place,target\nx,y,1\nz,,0\n")
+    tables = {**data.tables, "old": str(tmp_path / "old.csv")}
+    digest = FoldCells.digest_of(read_cells(fold_settings(), dataset, tables))
+    cells = fold_cells(fold_settings(), dataset, tables, digest=digest)
+    assert cells is not None
+    assert cells.of_rows(["old", "train", "old"], ["x", "f", "z"]) == {"where": ["y", "w", ""]}
+
+
+def test_each_group_is_left_out_once(tmp_path: Path) -> None:
+    folds = fold_settings(method="leave_one_group_out")
+    dataset = dataset_settings(group_column=["who", "where"])
+    data = data_of(tmp_path / "train.csv", "id,who,where,target", PATIENTS, dataset)
+    found = find_all(folds, dataset, data)
+    assert (found["names"], found["numbers"]) == (["p", "r", "s"], [0, 1, 2])
+    data = data_of(tmp_path / "train.csv", "id,who,where,target", ["a,p,x,0", "b,q,x,1"], dataset)
+    with pytest.raises(FoldlineError, match=r"'leave_one_group_out', and column who and where has 1 value \(p\), but"):
+        find_all(folds, dataset, data)

@@ -174,7 +174,7 @@ def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: W
     test = plan.arguments[f"scan_images shard={ONE} split=test"]
     assert (test["target_column"], test["group_column"], test["labels"]) == (None, None, None)
     folds = {**config_with()["folds"], "method": "grouped"}
-    assert plan.arguments["make_folds"] == {**folds, "class_names": ["sick"]}
+    assert plan.arguments["make_folds"] == {**folds, "class_names": ["sick"], "group_columns": []}
     blend = plan.arguments["blend_folds"]
     assert blend["sample_submission"] == "data/sample_submission.csv"
     assert (blend["activation"], blend["scored_classes"], blend["submission_form"]["columns"]) == (

@@ -261,7 +261,7 @@ def test_duplicates_in_files_of_two_folds_are_refused(recorded: pd.DataFrame, tm
 def test_rows_outside_of_record_files_and_unknown_methods_are_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=r"id s00, s01, .* and 50 more is in no record file"):
         written(tmp_path, [inventory], method="files")
-    with pytest.raises(FoldlineError, match=r"folds.method is 'best'; allowed: grouped, files, column"):
+    with pytest.raises(FoldlineError, match=r"folds.method is 'best'; allowed: grouped, files, leave_one_group_out,"):
         written(tmp_path, [inventory], method="best")
 
 
@@ -367,3 +367,30 @@ def test_a_group_in_two_given_folds_is_refused(inventory: pd.DataFrame, tmp_path
     folds = {**OWN_FOLDS, "count": 3, "names": ("0", "1", "2"), "numbers": (0, 1, 2)}
     with pytest.raises(FoldlineError, match=r"more than one fold has rows of group p00 \(id s00 in fold 0, id s01 in"):
         written(tmp_path / "x", [inventory], cells=cells, **folds)
+
+
+def test_rows_stay_together_that_a_further_group_column_connects(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Every tenth row is of one slide, and 5 of 30 patients with it."""
+    caplog.set_level("INFO")
+    slides = {name: "x" if number % 10 == 0 else f"y{number}" for number, name in enumerate(inventory["id"])}
+    cells = cells_of(tmp_path / "own.csv", "slide", slides)
+    found = written(tmp_path / "x", [inventory], cells=cells, group_columns=("slide",))
+    table = pd.read_csv(found, dtype=str).set_index("id")
+    joined = [name for number, name in enumerate(inventory["id"]) if number % 10 < 2]
+    assert set(table.loc[joined, "group"]) == {"p00"}
+    assert table.loc[joined, "fold"].nunique() == 1
+    assert "60 rows in 25 groups (0 groups merged into others by 0 pairs of duplicates)" in caplog.text
+
+
+def test_each_group_is_a_fold(inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    inventory["group"] = [f"p{number // 20}" for number in range(ROWS)]
+    inventory["target"] = ["1"] * 20 + ["0", "1"] * 20
+    folds = {"method": "leave_one_group_out", "count": 3, "names": ("p0", "p1", "p2"), "numbers": (0, 1, 2)}
+    pairs = [("s00", "s59", "train")]
+    table = pd.read_csv(written(tmp_path / "x", [inventory], pairs, stratify_by=(), **folds)).set_index("id")
+    assert list(table["fold_name"]) == list(table["group"]) == list(inventory["group"])
+    assert list(table["fold"]) == [number // 20 for number in range(ROWS)]
+    assert "1 duplicate in another fold than the image that it shows" in caplog.text
+    assert "fold 0 has no class with both labels" in caplog.text
