@@ -1,7 +1,8 @@
 """Score the models and their blend on rows they were not trained on, with confidence intervals.
 
 Inputs: oof (out-of-fold table, Parquet), folds (fold table: groups and metadata columns).
-Outputs: metrics (JSON; a value that is not defined is null, with the reason).
+Outputs: metrics (JSON; a value that is not defined is null, with the reason), label_issues (CSV; labels that are
+    probably wrong).
 Parameters: the fields of `EvaluationConfig`.
 """
 
@@ -18,12 +19,13 @@ from foldline.errors import FoldlineError, listing
 from foldline.evaluation.blending import detect_rule
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
+from foldline.evaluation.label_issues import find_label_issues
 from foldline.evaluation.oof import BLEND, Oof, read_oof
 from foldline.evaluation.results import ClassCounts, ColumnScores, definitions
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import write_json
 from foldline.io.settings import build
-from foldline.io.tables import FOLDS, read_table
+from foldline.io.tables import FOLDS, LABEL_ISSUES, read_table, write_table
 from foldline.splits.fold_audit import groups_per_label
 from foldline.splits.fold_membership import scored_rows
 from foldline.step import step
@@ -31,13 +33,16 @@ from foldline.step import step
 logger = logging.getLogger(__name__)
 
 
-def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config: EvaluationConfig) -> None:
+def evaluate(
+    *, oof: str | Path, folds: str | Path, metrics: str | Path, label_issues: str | Path, config: EvaluationConfig
+) -> None:
     """Score every model and the blend of an out-of-fold table.
 
     Args:
         oof: out-of-fold table; all scores are computed from its rows.
         folds: fold table, whose train rows must have the same ids, folds and targets.
         metrics: where the JSON file is written.
+        label_issues: where the table of labels that are probably wrong is written.
         config: what is scored, and how.
 
     Raises:
@@ -59,6 +64,8 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
         config=config,
         weights=weights,
     )
+    issues = _label_issues(table, rows, rule, config)
+    write_table(issues, label_issues, LABEL_ISSUES, key=("rank",))
     _log_scores(found.columns)
     n_folds = int(rows["fold"].nunique())
     write_json(
@@ -78,6 +85,7 @@ def evaluate(*, oof: str | Path, folds: str | Path, metrics: str | Path, config:
             **label_entropy(table.shares, config.activation, weights),
             "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
             "models": {column: score.as_json() for column, score in found.columns.items()},
+            "label_issues": int(issues["id"].nunique()),
             "comparisons": [asdict(row) for row in found.comparisons],
         },
     )
@@ -107,6 +115,24 @@ def _align_rows(rows: pd.DataFrame, table: Oof, oof: str | Path, folds: str | Pa
             ids = listing(list(rows.loc[differs, "id"]))
             raise FoldlineError(f"{oof}: {name} of id {ids} differs from {folds}; run the workflow again")
     return rows
+
+
+def _label_issues(table: Oof, rows: pd.DataFrame, rule: str, config: EvaluationConfig) -> pd.DataFrame:
+    """Labels that are probably wrong, by the blend; by the mean of the models if the blend is a mean of ranks."""
+    models = [table.scores[name] for name in table.models]
+    scores = np.mean(models, axis=0) if rule == "rank_mean" else table.scores[BLEND]
+    issues = find_label_issues(
+        table.labels,
+        scores.astype(np.float64),
+        table.class_names,
+        one_class_per_sample=config.activation == SOFTMAX,
+    )
+    row = issues.pop("row").to_numpy()
+    issues.insert(0, "rank", np.arange(1, len(issues) + 1))
+    for place, name in enumerate(("id", "group", "fold"), start=1):
+        issues.insert(place, name, rows[name].to_numpy()[row])
+    probabilities = ["label_probability", "suggested_probability"]
+    return issues.astype(dict.fromkeys(probabilities, np.float32))
 
 
 def _class_counts(table: Oof, groups: Sequence[str], n_folds: int) -> list[ClassCounts]:
@@ -144,5 +170,6 @@ if __name__ == "__main__":
             oof=snakemake.input.oof,
             folds=snakemake.input.folds,
             metrics=snakemake.output.metrics,
+            label_issues=snakemake.output.label_issues,
             config=build(EvaluationConfig, snakemake.params.settings),
         )

@@ -59,6 +59,7 @@ rule evaluate:
         folds="results/folds.csv",
     output:
         metrics="results/metrics.json",
+        label_issues="results/label_issues.csv",
         built="results/keys/evaluate.built",
     log:
         "logs/evaluate.log",

@@ -41,6 +41,16 @@ INVENTORY = {
     "problem": TEXT,
 }
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_split": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}
+LABEL_ISSUES = {
+    "rank": INTEGER,
+    "id": TEXT,
+    "group": TEXT,
+    "fold": INTEGER,
+    "label": TEXT,
+    "suggested": TEXT,
+    "label_probability": FLOAT32,
+    "suggested_probability": FLOAT32,
+}
 FOLDS = {"id": TEXT, "group": TEXT, "target": TEXT, "fold": INTEGER, "split": TEXT, "row_weight": REAL}
 
 

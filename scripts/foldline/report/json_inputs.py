@@ -42,6 +42,7 @@ class Metrics:
         one_class_per_image: whether each image has exactly one class of several.
         soft_label_entropy: see `cross_entropy.label_entropy`; None if labels are not soft.
         weighted: whether rows count by their weights.
+        label_issues: number of images with a label that is probably wrong.
         comparisons: of every two of the models and the blend, if there are several models.
     """
 
@@ -58,6 +59,7 @@ class Metrics:
     one_class_per_image: bool = False
     soft_label_entropy: float | None = None
     weighted: bool = False
+    label_issues: int = 0
     comparisons: tuple[Comparison, ...] = ()
 
 

@@ -65,6 +65,23 @@ def test_every_column_is_scored_from_its_rows(made: Results, tmp_path: Path) -> 
     assert found["groups"] == pd.read_csv(made.folder / "folds.csv")["group"].nunique() == 58
 
 
+def test_labels_that_are_probably_wrong_are_listed_with_their_rows(made: Results, tmp_path: Path) -> None:
+    table = rows_of(made)
+    contradicted = table.index[[3, 60]]
+    for name in ("a", "b", "blend"):
+        table.loc[contradicted, name] = 0.97 - 0.95 * table.loc[contradicted, "target"]
+    write_rows(tmp_path / "oof.parquet", table)
+    path = tmp_path / "label_issues.csv"
+    found = metrics_of(made, tmp_path, oof=tmp_path / "oof.parquet", label_issues=path)
+    issues, table = pd.read_csv(path), table.set_index("id")
+    assert (len(issues), issues["rank"].tolist(), found["label_issues"]) == (2, [1, 2], 2)
+    for row in issues.itertuples():
+        target, score = table.loc[row.id, ["target", "blend"]]
+        assert (row.label, row.suggested) == (("target", "not target") if target else ("not target", "target"))
+        assert row.fold == table.loc[row.id, "fold"]
+        assert row.label_probability == pytest.approx(score if target else 1 - score)
+
+
 def test_the_same_rows_give_the_same_bytes(made: Results, tmp_path: Path) -> None:
     first = metrics_of(made, tmp_path)
     text = (tmp_path / "metrics.json").read_bytes()
