@@ -111,15 +111,19 @@ def open_fold(
         folds: fold table.
 
     Raises:
-        FoldlineError: shards, table and settings do not fit together, or the held-out rows have no AUC.
+        FoldlineError: shards, table and settings do not fit together, or the fold holds out no row.
     """
     table = read_table(folds, FOLDS)
     training, held_out = training_rows(table, settings.fold), held_out_rows(table, settings.fold)
+    if held_out.empty:
+        raise FoldlineError(f"{folds}: no rows in fold {settings.fold}; remove the file and run the workflow again")
     labels = label_array(list(held_out["target"]), settings.class_names)
     if not ((labels == 0).any(axis=0) & (labels == 1).any(axis=0)).any():
-        raise FoldlineError(
-            f"{folds}: fold {settings.fold} has {counted(len(held_out), 'row')} with labels "
-            f"{sorted(held_out['target'].unique())}; an AUC needs both labels of a class, lower folds.count"
+        logger.warning(
+            "fold %d holds out %s, in which no class has both labels, so there is no AUC: the loss of these rows is "
+            "monitored instead, and the history has an AUC of 0.5",
+            settings.fold,
+            counted(len(held_out), "row"),
         )
     opened = open_shards(shards, manifests, image_size=settings.model_config.image_size)
     for split, rows in table.groupby("split"):

@@ -192,6 +192,9 @@ class Trainer:
             row = self._history_row()
             # Higher is better. `monitor: loss` watches the training loss.
             scores = {AUC: row["val_auc"], LOSS: -row["loss"]}
+            if np.isnan(row["val_auc"]):
+                # No class has both labels in the held-out rows.
+                scores[AUC], row["val_auc"] = -row["val_loss"], 0.5
             observers: tuple[Progress | Schedule, ...] = (state.best, state.early_stopping, state.schedule)
             for observer in observers:
                 observer.observe(scores[observer.monitor])

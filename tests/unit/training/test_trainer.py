@@ -225,6 +225,18 @@ def test_early_stopping_waits_for_patience() -> None:
     assert state.selected_epoch == 2
 
 
+def test_held_out_rows_of_one_label_are_watched_by_their_loss() -> None:
+    """They have no AUC; the logits of the four epochs are right, more right, wrong and right."""
+    labels = np.ones((8, 1), np.float32)
+    logits = iter([1.0, 2.0, -1.0, 1.0])
+    network = small_network()
+    one = task(lambda: (labels, next(logits) * labels))
+    state = trainer(network, one, config(epochs=4, select_epoch="best", early_stopping={"patience": 2})).run()
+    assert [row["val_auc"] for row in state.history] == [0.5] * 4
+    assert state.selected_epoch == 2
+    assert np.argmin([row["val_loss"] for row in state.history]) == 1
+
+
 def test_the_best_epoch_gives_the_weights() -> None:
     network, once = small_network(), small_network()
     train(network, epochs=3, select_epoch="best", aucs=[1, 0, 0])
