@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-from foldline.dataset.dark_images import dark_images
+from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
@@ -54,8 +54,8 @@ def audit_leaks(
     # An id may be in the training and in the test split, with another image.
     _check_images(read_tables(all_images, INVENTORY, key=("id", "path")))
     images = read_tables(inventory, INVENTORY)
-    if dark := dark_images(images):
-        logger.warning("%s: %s", split, dark)
+    for text in filter(None, (dark_images(images), blank_images(images))):
+        logger.warning("%s: %s", split, text)
     compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items()}
     pairs = find_duplicates(images, compared, split=split, near_bits=config.near_duplicate_bits)
     _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)

@@ -20,7 +20,7 @@ from foldline.dataset.rows_digest import row_digests, rows_digest
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, counted, listing
-from foldline.images.color_profiles import BROKEN
+from foldline.images.color_profiles import BROKEN, GAMMA_IGNORED
 from foldline.io.settings import build
 from foldline.io.storage import is_url, join, listed_checksum
 from foldline.io.tables import INVENTORY, TEXT, write_table
@@ -119,7 +119,7 @@ def inventory_table(
 
 
 def log_oddities(scanned: Sequence[ScannedSample], where: str) -> None:
-    """Count what decoders may warn of, and what became of ICC profiles; a broken one is a warning.
+    """Count what decoders may warn of, and what became of color profiles; one that is ignored is a warning.
 
     Args:
         scanned: the scan of each sample.
@@ -131,7 +131,7 @@ def log_oddities(scanned: Sequence[ScannedSample], where: str) -> None:
         logger.info("%s: accepted, because no pixel is touched: %s", where, counts)
     profiles = Counter(profile for sample in scanned for profile in sample.profiles)
     for name, count in sorted(profiles.items()):
-        level = logging.WARNING if name == BROKEN else logging.INFO
+        level = logging.WARNING if name in (BROKEN, GAMMA_IGNORED) else logging.INFO
         logger.log(level, "%s: %s: %s", where, name, counted(count, "image"))
 
 

@@ -1,15 +1,21 @@
-"""Tell from the inventory whether images with more than 8 bits come out dark, because they leave much of the range."""
+"""Tell from the inventory which images come out dark, because they leave much of the range, or show nothing at all."""
 
 import pandas as pd
 
-from foldline.errors import counted
+from foldline.errors import counted, listing
 
-# Share of white that the largest sample of a split should reach.
-DARK = 0.3
+# Share of white that 99 % of an image with more than 8 bits should exceed at most; and the share of dark images of a
+# split that is worth a word.
+DARK, SHARE = 0.3, 0.1
+# The perceptual hash of an image of one color alone: no coefficient of it is positive.
+BLANK_HASH = "0" * 64
+SHOWN = 3
 
 
 def dark_images(inventory: pd.DataFrame) -> str:
-    """What to say of the images of a split if all of them that have more than 8 bits come out dark; else "".
+    """What to say of the images of a split if many of those that have more than 8 bits come out dark; else "".
+
+    Each image counts by itself: one bright image does not hide the others.
 
     Args:
         inventory: rows of the inventory (`tables.INVENTORY`).
@@ -18,13 +24,31 @@ def dark_images(inventory: pd.DataFrame) -> str:
         A clause without a capital and a full stop.
     """
     deep = inventory[inventory["white_sample"] > 0]
-    if deep.empty:
+    dark = deep[deep["peak_sample"] < DARK * deep["white_sample"]]
+    if deep.empty or len(dark) < SHARE * len(deep):
         return ""
-    most = deep.loc[(deep["peak_sample"] / deep["white_sample"]).idxmax()]
-    peak, white = float(most["peak_sample"]), float(most["white_sample"])
-    if peak >= DARK * white:
+    middle = float((dark["peak_sample"] / dark["white_sample"]).median())
+    return (
+        f"{len(dark):,} of {counted(len(deep), 'image')} with more than 8 bits ({len(dark) / len(deep):.0%}) "
+        f"{'comes' if len(dark) == 1 else 'come'} out dark: 99 % of the samples of each are below {DARK:.0%} of white, "
+        f"of half of them below {middle:.1%}; set dataset.intensity to what snakemake --cores 2 measure says"
+    )
+
+
+def blank_images(inventory: pd.DataFrame) -> str:
+    """What to say of the images of a split that have one color alone, such as those with alpha 0 everywhere; else "".
+
+    Args:
+        inventory: rows of the inventory (`tables.INVENTORY`).
+
+    Returns:
+        A clause without a capital and a full stop.
+    """
+    blank = inventory[(inventory["perceptual_hash"] == BLANK_HASH) & (inventory["problem"] == "")]
+    if blank.empty:
         return ""
     return (
-        f"the largest sample of {counted(len(deep), 'image')} with more than 8 bits is {peak:g}, but {white:g} is "
-        "white, so they come out dark; set dataset.intensity to what snakemake --cores 2 measure says"
+        f"{counted(len(blank), 'image')} of {len(inventory):,} {'has' if len(blank) == 1 else 'have'} one color alone, "
+        f"black for example if alpha is 0 everywhere: {listing(list(blank['path']), limit=SHOWN)}; look at them, and "
+        "replace them, or remove their rows from the table"
     )

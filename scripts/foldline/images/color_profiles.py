@@ -16,6 +16,7 @@ from foldline.images.samples import bands
 
 # What a picture says of its profile.
 CONVERTED, BROKEN = "converted to sRGB by the ICC profile", "ICC profile broken and ignored"
+GAMMA_IGNORED = "gamma or chromaticities of a PNG file other than those of sRGB, which are ignored"
 # Profiles of printers have up to 3 MB.
 MOST_BYTES = 1 << 22
 # Colors along each axis at which a profile is compared with sRGB, and the difference that rounding explains.

@@ -4,12 +4,14 @@ libjpeg-turbo decodes JPEG, at a reduced scale if that is enough, libwebp WebP, 
 files, Pillow BMP and the PNG files with palettes or a single bit, and `raster_decoding` all others.
 """
 
+from dataclasses import replace
+
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from foldline.images.color_profiles import to_srgb
+from foldline.images.color_profiles import GAMMA_IGNORED, to_srgb
 from foldline.images.dicom_decoding import decode_dicom
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import Header, open_image, pillow_errors
@@ -33,8 +35,8 @@ def decode(
     """Decode an image to upright pixels: gray images to one channel, all others to RGB.
 
     Alpha is composited on black, the color of padding. CMYK and palettes become RGB. If `options.color_profile` is
-    "srgb", the ICC profile of an RGB or CMYK file is applied. Samples of more than 8 bits are scaled linearly, so that
-    `options.white` becomes 255, and rounded.
+    "srgb", the ICC profile of an RGB or CMYK file is applied; gamma and chromaticities of PNG files are not. Samples of
+    more than 8 bits are scaled linearly, so that `options.white` becomes 255, and rounded.
 
     Args:
         data: the bytes of the file.
@@ -65,7 +67,10 @@ def decode(
     else:
         picture = Picture.whole(_decode_8_bit(data, header.format))
     profile = header.profile if options.color_profile == SRGB else b""
-    return upright(to_srgb(picture, profile), header.orientation)
+    picture = to_srgb(picture, profile)
+    if header.has_other_gamma and options.color_profile == SRGB and picture.pixels.shape[2] == 3:
+        picture = replace(picture, profile=GAMMA_IGNORED)
+    return upright(picture, header.orientation)
 
 
 def _decode_jpeg(

@@ -29,6 +29,7 @@ PALETTES = ("Red", "Green", "Blue")
 TAGS = [
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData", "FloatPixelData", "Modality"),
+    *("PixelPaddingValue", "PixelPaddingRangeLimit", "PresentationLUTShape"),
     *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction", "ICCProfile"),
     *("WindowCenter", "WindowWidth", "DoubleFloatPixelData", "SegmentedRedPaletteColorLookupTableData"),
     *(f"{color}PaletteColorLookupTable{part}" for color in PALETTES for part in ("Descriptor", "Data")),
@@ -67,6 +68,8 @@ class DicomPicture:
         modality: the table in place of `rescale`.
         voi: the table of values of interest.
         window: center, width and function, in rescaled values.
+        inverted: whether the lowest value is white.
+        padding: the first and the last value, as stored, that is no part of a gray picture; None if there are none.
         palette: tables of red, green and blue.
         profile: the ICC profile, b"" if there is none.
     """
@@ -89,6 +92,8 @@ class DicomPicture:
     modality: Table | None
     voi: Table | None
     window: tuple[float, float, str] | None
+    inverted: bool
+    padding: tuple[int, int] | None
     palette: tuple[Table, ...]
     profile: bytes
 
@@ -171,6 +176,9 @@ def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:
         modality=_table_of(dataset.get("ModalityLUTSequence"), signed=bool(dataset.get("PixelRepresentation", 0))),
         voi=_table_of(dataset.get("VOILUTSequence"), signed=False),
         window=_window(dataset),
+        # An image that is MONOCHROME1 has the shape INVERSE too; both say the same (C.8.11.3).
+        inverted=photometric == MONOCHROME1 or dataset.get("PresentationLUTShape") == "INVERSE",
+        padding=_padding(dataset),
         palette=_palette(dataset) if photometric == PALETTE else (),
         profile=bytes(dataset.get("ICCProfile") or b""),
     )
@@ -185,6 +193,21 @@ def _number(dataset: Any, name: str, default: float) -> float:
     if not math.isfinite(number):
         raise UnusableImageError(f"damaged: {name} of the DICOM file is no finite number")
     return number
+
+
+def _padding(dataset: Any) -> tuple[int, int] | None:
+    """The range of values around a picture; PS3.3 C.7.5.1.1.2."""
+    values = [dataset.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    if values[0] in (None, ""):
+        return None
+    signed = bool(dataset.get("PixelRepresentation", 0))
+    # Without a kind of number in the file, the bytes come as they are.
+    numbers = [
+        int.from_bytes(value, "little", signed=signed) if isinstance(value, bytes) else int(value)
+        for value in values
+        if value not in (None, "")
+    ]
+    return min(numbers), max(numbers)
 
 
 def _window(dataset: Any) -> tuple[float, float, str] | None:

@@ -13,7 +13,6 @@ from foldline.images.dicom import (
     JPEG_2000,
     JPEG_LS,
     LITTLE_ENDIAN,
-    MONOCHROME1,
     PALETTE,
     RGB,
     RLE,
@@ -30,7 +29,7 @@ from foldline.images.jpeg2000 import read_jpeg2000_header
 from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, strict_samples, with_colors
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
-from foldline.images.samples import Samples, check_range, scaled_to_8_bit
+from foldline.images.samples import Samples, bright_sample, check_range, grid_of, scaled_to_8_bit
 
 JPEG_LS_FRAME = 0xF7
 
@@ -57,13 +56,15 @@ def has_window(picture: DicomPicture, options: ImageOptions) -> bool:
 
 
 def rescaled_samples(picture: DicomPicture) -> tuple[Samples, float]:
-    """The values of a gray picture, (height, width, 1), float64, and the largest that its bits can have.
+    """The values of a gray picture, (height, width, 1), float64, padding 0, and the largest that its bits can have.
 
     Raises:
         UnusableImageError: the picture is damaged, or its parts contradict each other.
     """
     values = _rescaled(picture)
-    return values[_masked(picture)], float(values.max())
+    most = float(values.max())
+    values[_is_padding(picture)] = 0
+    return values[_masked(picture)], most
 
 
 def _masked(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
@@ -83,17 +84,26 @@ def _masked(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
 def _stored(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
     """Samples as stored, without a sign; (height, width, samples)."""
     shape = (picture.height, picture.width, picture.samples)
-    size = picture.height * picture.width * picture.samples * picture.allocated // 8
+    # Two pixels share their colors: Y, Y, Cb, Cr.
+    subsampled = picture.photometric == YBR_422
+    size = picture.height * picture.width * (2 if subsampled else picture.samples) * picture.allocated // 8
     if picture.syntax in (*LITTLE_ENDIAN, BIG_ENDIAN):
         if len(picture.data) < size * picture.frames:
             raise UnusableImageError(f"damaged: {len(picture.data)} bytes of pixels, not {size * picture.frames}")
-        if picture.photometric == YBR_422:
-            raise UnusableImageError("a DICOM file with subsampled colors without compression; save it as RGB")
+        if subsampled and (picture.width % 2 or picture.allocated != 8 or picture.planar):
+            raise UnusableImageError(
+                "a DICOM file with subsampled colors (YBR_FULL_422) without compression that has an odd width, 16 bits "
+                "or planes; save it as RGB"
+            )
         order = ">" if picture.syntax == BIG_ENDIAN else "<"
         whole = np.frombuffer(picture.data, np.uint8)
         whole = whole.view(np.uint16).byteswap().view(np.uint8) if picture.swapped else whole
         body = whole[size * picture.frame : size * (picture.frame + 1)]
         values = body.view(f"{order}u{picture.allocated // 8}").astype(f"u{picture.allocated // 8}", copy=False)
+        if subsampled:
+            pairs = values.reshape(picture.height, -1, 4)
+            colors = np.repeat(pairs[:, :, 2:], 2, axis=1)
+            return np.concatenate([pairs[:, :, :2].reshape(*shape[:2], 1), colors], axis=2)
         return np.moveaxis(values.reshape(shape[2], *shape[:2]), 0, 2) if picture.planar else values.reshape(shape)
     from pydicom.encaps import get_frame
 
@@ -206,19 +216,32 @@ def _colors(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture) -> n
 
 def _rescaled(picture: DicomPicture) -> npt.NDArray[np.float64]:
     """Values by the stored sample, after rescale slope and intercept, or the table of the modality."""
-    values = np.arange(2**picture.stored, dtype=np.float64)
-    if picture.signed:
-        values[2 ** (picture.stored - 1) :] -= 2**picture.stored
+    values = _numbers(picture)
     if picture.modality:
         return _looked_up(picture.modality, values)
     return values * picture.rescale[0] + picture.rescale[1]
 
 
+def _numbers(picture: DicomPicture) -> npt.NDArray[np.float64]:
+    """The number that each stored sample is."""
+    numbers = np.arange(2**picture.stored, dtype=np.float64)
+    if picture.signed:
+        numbers[2 ** (picture.stored - 1) :] -= 2**picture.stored
+    return numbers
+
+
+def _is_padding(picture: DicomPicture) -> npt.NDArray[np.bool_]:
+    """Whether a stored sample is no part of the picture, but around it."""
+    first, last = picture.padding or (1, 0)
+    numbers = _numbers(picture)
+    return (numbers >= first) & (numbers <= last)
+
+
 def _gray_table(
     picture: DicomPicture, stored: npt.NDArray[np.unsignedinteger], options: ImageOptions
 ) -> tuple[npt.NDArray[np.uint8], Peak | None]:
-    """Gray by the stored sample, and how much of the range the picture uses if it has no window."""
-    values = _rescaled(picture)
+    """Gray by the stored sample, and how much of the range the picture uses if it has no window; padding is black."""
+    values, padding = _rescaled(picture), _is_padding(picture)
     peak = None
     if options.window is not None:
         gray = _windowed(values, *options.window, "LINEAR")
@@ -229,14 +252,19 @@ def _gray_table(
     else:
         present = np.zeros(len(values), bool)
         present[stored] = True
+        present &= ~padding
         low, high = float(values.min()), float(values.max())
-        if picture.stored > 8:
+        if picture.stored > 8 and present.any():
             if options.white is not None:
                 low, high = 0.0, options.white
                 check_range(values[present], high)
-            peak = Peak(float(values[present].max()) - low, high - low)
+            grid = grid_of(stored)
+            inside = values[grid][~padding[grid]]
+            peak = Peak(bright_sample(inside[:, None]) - low, high - low) if inside.size else None
         gray = ((values - low) / max(high - low, 1e-12)).clip(0, 1)
-    gray = 1 - gray if picture.photometric == MONOCHROME1 else gray
+    gray = 1 - gray if picture.inverted else gray
+    # The color of padding elsewhere, whatever is white.
+    gray = np.where(padding, 0, gray)
     return np.floor(gray * 255 + 0.5).clip(0, 255).astype(np.uint8), peak
 
 

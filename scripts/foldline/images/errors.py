@@ -1,10 +1,38 @@
 """The exception for an image that cannot be used."""
 
+# Parts of what libraries say of damage, in lower case, and what the data are that they could not decode.
+_CODECS = {
+    "lzw": "LZW",
+    "packbits": "PackBits",
+    "lzma": "LZMA",
+    "uncompress": "deflate",
+    "inflate": "deflate",
+    "zlib": "deflate",
+    "zstd": "zstd",
+    "ccitt": "fax",
+    "dgif": "GIF",
+    "jxl": "JPEG XL",
+    "webp": "WebP",
+    "avif": "AVIF",
+    "heif": "HEIC",
+    "charls": "JPEG-LS",
+    "opj_": "JPEG 2000",
+    "png_": "PNG",
+    "packints": "packed",
+    "jpeg_": "JPEG",
+    "tjdecompress": "JPEG",
+    "cannot identify": "image",
+    "unpack requires": "image",
+    "codec can't decode": "image",
+}
+
 
 class UnusableImageError(ValueError):
     """An image that cannot be used; the message is the reason, without the name of the file."""
 
 
 def damaged(error: Exception) -> UnusableImageError:
-    """The `UnusableImageError` for a file on which a decoder raised `error`."""
-    return UnusableImageError(f"damaged: {' '.join(str(error).split()) or type(error).__name__}")
+    """The `UnusableImageError` for a file on which a decoder raised `error`, in words that name no library."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    name = next((name for part, name in _CODECS.items() if part in said.lower()), "")
+    return UnusableImageError(f"damaged: its {name} data cannot be decoded" if name else f"damaged: {said}")

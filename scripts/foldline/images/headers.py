@@ -2,22 +2,21 @@
 
 import contextlib
 import io
-import struct
 import sys
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from foldline.images.color_codes import other_colors
 from foldline.images.dicom import DicomPicture, is_dicom, read_dicom_header
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
-from foldline.images.jpeg import BROKEN_PROFILE, HUFFMAN, JpegHeader, read_jpeg_header
+from foldline.images.jpeg import HUFFMAN, JpegHeader, read_jpeg_header
 from foldline.images.options import DEFAULT, SRGB, ImageOptions
 from foldline.images.other_formats import name_of_format
+from foldline.images.png import SIGNATURE as PNG_SIGNATURE
+from foldline.images.png import read_png_chunks, without_text
 from foldline.images.raster import Raster, check_memory, check_sides
 from foldline.images.raster_headers import read_raster
 from foldline.images.tiff import CMYK, COLORS, NONE, PALETTE, WHITE_IS_ZERO, Tags, TiffPage, parse_page, read_pages
@@ -26,10 +25,7 @@ from foldline.images.webp import is_webp, read_webp_header
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "HEIC", "NPY", "DICOM")
 NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, JPEG 2000, JPEG XL, AVIF, HEIC, DICOM or npy"
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8"
-# Bytes of an ICC profile; a larger one is cut, and so it is broken.
-MOST_PROFILE = (1 << 22) + 1
 # By the number of components.
 JPEG_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 NATIVE_ORDER = ";16L" if sys.byteorder == "little" else ";16B"
@@ -51,6 +47,7 @@ class Header:
         tiff: the page of a TIFF file.
         pages: the pages of a TIFF file that has all channels of a sample, in place of `tiff`.
         profile: the ICC profile; b"" if there is none.
+        has_other_gamma: see `png.PngChunks`.
         dicom: the picture of a DICOM file.
         raster: the header of a file of another format than JPEG, PNG, WebP and TIFF.
     """
@@ -66,6 +63,7 @@ class Header:
     tiff: TiffPage | None = None
     pages: tuple[TiffPage, ...] = ()
     profile: bytes = b""
+    has_other_gamma: bool = False
     raster: Raster | None = None
     dicom: DicomPicture | None = None
 
@@ -99,16 +97,16 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
         return Header("WEBP", "RGB", "", width, height, webp.orientation, plain=False, profile=webp.profile)
     if not data.startswith(PNG_SIGNATURE):
         return _raster_header(data, options)
-    late_exif, profile, colors = _check_png(data)
-    _check_colors(colors, options)
+    chunks = read_png_chunks(data)
+    _check_colors(chunks.colors, options)
     with open_image(data) as image:
         check_area(*image.size, options)
         with pillow_errors():
             frames = getattr(image, "n_frames", 1)
         if frames > 1:
             raise UnusableImageError(f"animated: {frames} frames")
-        if late_exif:
-            image.info["exif"] = late_exif
+        if chunks.exif:
+            image.info["exif"] = chunks.exif
         orientation = _orientation(image)
         width, height = image.size if orientation < 5 else image.size[::-1]
         raw_mode = _raw_mode(image)
@@ -119,7 +117,11 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
             and "transparency" not in image.info
             and orientation == 1
         )
-        return Header(str(image.format), image.mode, raw_mode, width, height, orientation, plain, profile=profile)
+        return Header(
+            *(str(image.format), image.mode, raw_mode, width, height, orientation, plain),
+            profile=chunks.profile,
+            has_other_gamma=chunks.has_other_gamma,
+        )
 
 
 def _dicom_header(data: bytes, options: ImageOptions) -> Header:
@@ -157,43 +159,6 @@ def _check_colors(colors: str, options: ImageOptions) -> None:
             f"its colors are {colors}, without an ICC profile to convert them; save it as sRGB, or set "
             "dataset.color_profile to ignore"
         )
-
-
-def _check_png(data: bytes) -> tuple[bytes, bytes, str]:
-    """Check the checksum of every chunk and the end mark, which Pillow does not.
-
-    Returns:
-        The EXIF block, the ICC profile, and `color_codes.other_colors`.
-    """
-    view = memoryview(data)
-    start = len(PNG_SIGNATURE)
-    exif, profile, colors = b"", b"", ""
-    while start + 12 <= len(data):
-        end = start + 12 + struct.unpack(">I", view[start : start + 4])[0]
-        if end > len(data):
-            break
-        kind = bytes(view[start + 4 : start + 8])
-        if zlib.crc32(view[start + 4 : end - 4]) != struct.unpack(">I", view[end - 4 : end])[0]:
-            raise UnusableImageError(f"damaged: the PNG chunk at byte {start} does not match its checksum")
-        if kind == b"eXIf":
-            exif = bytes(view[start + 8 : end - 4])
-        elif kind == b"iCCP":
-            profile = _png_profile(bytes(view[start + 8 : end - 4]))
-        elif kind == b"cICP" and end - start >= 14:
-            colors = other_colors(view[start + 8], view[start + 9])
-        elif kind == b"IEND":
-            return exif, profile, colors
-        start = end
-    raise UnusableImageError("damaged: the PNG file is truncated")
-
-
-def _png_profile(chunk: bytes) -> bytes:
-    """The ICC profile of a chunk: its name, the method of compression, and the compressed profile."""
-    _, _, rest = chunk.partition(b"\0")
-    try:
-        return zlib.decompressobj().decompress(rest[1:], MOST_PROFILE) or BROKEN_PROFILE
-    except zlib.error:
-        return BROKEN_PROFILE
 
 
 def _jpeg_header(data: bytes, options: ImageOptions) -> Header:
@@ -292,7 +257,7 @@ def pillow_errors() -> Iterator[None]:
 def open_image(data: bytes, name: str = "PNG") -> ImageFile.ImageFile:
     """Open an image of a format with Pillow, which reads its header only."""
     with pillow_errors():
-        return Image.open(io.BytesIO(data), formats=[name])
+        return Image.open(io.BytesIO(without_text(data) if name == "PNG" else data), formats=[name])
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:

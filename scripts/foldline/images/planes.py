@@ -10,7 +10,7 @@ from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture, upright
 from foldline.images.raster_decoding import decoded
 from foldline.images.raster_samples import npy_samples
-from foldline.images.samples import Samples, scaled_to_8_bit
+from foldline.images.samples import Samples, bright_sample, scaled_to_8_bit
 from foldline.images.tiff_decoding import read_samples, white_of
 
 
@@ -62,7 +62,7 @@ def _pictures_of_bits(samples: Samples, bits: int, options: ImageOptions) -> lis
 
 def _pictures(samples: Samples, white: float, bits: int, oddities: tuple[str, ...]) -> list[Picture]:
     """A picture of each sample of the pixels."""
-    peak = Peak(float(samples.max()), white) if bits > 8 else None
+    peak = Peak(bright_sample(samples), white) if bits > 8 else None
     whole = Picture.whole(scaled_to_8_bit(samples, white), oddities=oddities, peak=peak)
     return [_plane(whole, number) for number in range(samples.shape[2])]
 

@@ -13,7 +13,7 @@ from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
 from foldline.images.raster import Raster
 from foldline.images.raster_samples import npy_samples, pnm_samples
-from foldline.images.samples import Samples, on_black, scaled_to_8_bit
+from foldline.images.samples import Samples, bright_sample, on_black, scaled_to_8_bit
 
 CODECS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
     "GIF": imagecodecs.gif_decode,
@@ -99,4 +99,4 @@ def picture_of(samples: Samples, bits: int, options: ImageOptions, most: int | N
     pixels = on_black(samples, white, full) if has_alpha else scaled_to_8_bit(samples, white)
     if bits <= 8:
         return Picture.whole(pixels)
-    return Picture.whole(pixels, peak=Peak(float(samples[:, :, : samples.shape[2] - has_alpha].max()), white))
+    return Picture.whole(pixels, peak=Peak(bright_sample(samples[:, :, : samples.shape[2] - has_alpha]), white))

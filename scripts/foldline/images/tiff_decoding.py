@@ -14,7 +14,7 @@ from foldline.images.jpeg import read_jpeg_header
 from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, strict_samples, with_colors
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
-from foldline.images.samples import Samples, check_range, on_black, scaled_to_8_bit
+from foldline.images.samples import Samples, bright_sample, check_range, on_black, scaled_to_8_bit
 from foldline.images.tiff import (
     ASSOCIATED,
     CMYK,
@@ -57,7 +57,7 @@ def decode_page(data: bytes, page: TiffPage, options: ImageOptions) -> Picture:
     check_color(page)
     samples, oddities = read_samples(data, page)
     deep = page.bits > 8
-    peak = Peak(float(samples[:, :, : COLORS[page.photometric]].max()), white) if deep else None
+    peak = Peak(bright_sample(samples[:, :, : COLORS[page.photometric]]), white) if deep else None
     return Picture.whole(_colors(samples, page, white), oddities=oddities, peak=peak)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from foldline.dataset.dark_images import dark_images
+from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.errors import counted, listing
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores
@@ -47,7 +47,8 @@ def findings(run: Run) -> list[Finding]:
         _calibration(blend),
         _epochs(run),
         _external(run),
-        _dark_images(run),
+        _of_training_images(dark_images(run.inventory)),
+        _of_training_images(blank_images(run.inventory)),
         *_leaks(run.leaks),
     ]
     return [finding for finding in candidates if finding is not None]
@@ -192,8 +193,7 @@ def _external(run: Run) -> Finding | None:
     return Finding(GOOD, text)
 
 
-def _dark_images(run: Run) -> Finding | None:
-    text = dark_images(run.inventory)
+def _of_training_images(text: str) -> Finding | None:
     return Finding(WARNING, f"In the training images, {text}.") if text else None
 
 

@@ -1,6 +1,7 @@
 """DICOM: values, windows, colors and compressions, against pydicom and the formulas of the standard."""
 
 import importlib.util
+import io
 import logging
 import warnings
 from pathlib import Path
@@ -52,7 +53,7 @@ def window(values: np.ndarray, center: float, width: float) -> np.ndarray:
 def test_gray_is_scaled_from_the_stored_bits() -> None:
     found = decoded(dicom_file(DEEP, BitsStored=12))
     np.testing.assert_array_equal(found.pixels[:, :, 0], np.floor(DEEP / 4095 * 255 + 0.5))
-    assert found.peak == (4095, 4095)
+    assert found.peak == (np.sort(DEEP.ravel())[DEEP.size * 99 // 100], 4095)
     np.testing.assert_array_equal(gray_of(dicom_file(GRAY)), GRAY)
     np.testing.assert_array_equal(gray_of(dicom_file(DEEP, BitsStored=12), white=1e4), np.floor(DEEP / 1e4 * 255 + 0.5))
 
@@ -85,6 +86,70 @@ def test_monochrome1_is_inverted() -> None:
     data = dicom_file(DEEP, PhotometricInterpretation="MONOCHROME1", WindowCenter="2000", WindowWidth="1000")
     np.testing.assert_allclose(gray_of(data), 255 - window(DEEP.astype(float), 2000, 1000), atol=1)
     np.testing.assert_array_equal(gray_of(dicom_file(GRAY, PhotometricInterpretation="MONOCHROME1")), 255 - GRAY)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_the_inverse_shape_inverts_once(photometric: str) -> None:
+    data = dicom_file(GRAY, PhotometricInterpretation=photometric, PresentationLUTShape="INVERSE")
+    np.testing.assert_array_equal(gray_of(data), 255 - GRAY)
+    same = dicom_file(GRAY, PresentationLUTShape="IDENTITY")
+    np.testing.assert_array_equal(gray_of(same), GRAY)
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_does_not_count(photometric: str) -> None:
+    samples = SIGNED.copy()
+    samples[:9] = -2000
+    samples[9:12] = -1990
+    fields = {"RescaleIntercept": "-50", "PixelPaddingRangeLimit": -1980, "PhotometricInterpretation": photometric}
+    data = dicom_file(samples, **fields, PixelPaddingValue=-2000)
+    found = gray_of(data, white=5000, window=(1000.0, 3000.0))
+    wanted = window(samples - 50.0, 1000, 3000)
+    wanted = 255 - wanted if photometric == "MONOCHROME1" else wanted
+    assert (found[:12] == 0).all()
+    np.testing.assert_allclose(found[12:], wanted[12:], atol=1)
+    # Without a window, the largest sample of the picture counts, and negative ones around it are allowed.
+    around = DEEP.astype(np.int16)
+    around[:9] = -2000
+    bright = decoded(dicom_file(around, PixelPaddingValue=-2000), white=5000.0)
+    inside = np.sort(DEEP[9:].ravel())
+    assert bright.peak == (inside[inside.size * 99 // 100], 5000)
+    around[:9] = 32000
+    assert decoded(dicom_file(around, PixelPaddingValue=32000), white=5000.0).peak == bright.peak
+
+
+def test_padding_beside_the_stored_bits_is_no_sample() -> None:
+    data = dicom_file(DEEP, BitsStored=12, PixelPaddingValue=4096 + 2000)
+    np.testing.assert_array_equal(gray_of(data), np.floor(DEEP / 4095 * 255 + 0.5))
+
+
+def test_a_picture_of_padding_alone_is_black() -> None:
+    found = decoded(dicom_file(np.full_like(SIGNED, -2000), PixelPaddingValue=-2000), white=4095.0)
+    assert not found.pixels.any()
+
+
+def subsampled(**elements: Any) -> tuple[bytes, np.ndarray]:
+    """A file without compression in which two pixels share their colors, and its pixels."""
+    ycbcr = np.asarray(Image.fromarray(COLOR).convert("YCbCr"))
+    pairs = [ycbcr[:, 0::2, :1], ycbcr[:, 1::2, :1], ycbcr[:, 0::2, 1:]]
+    data = np.concatenate(pairs, axis=2).tobytes()
+    file = dicom_file(COLOR, PhotometricInterpretation="YBR_FULL_422", **elements)
+    dataset = pydicom.dcmread(io.BytesIO(file))
+    dataset.PixelData = data
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    shared = ycbcr.copy()
+    shared[:, 1::2, 1:] = shared[:, 0::2, 1:]
+    return stream.getvalue(), np.asarray(Image.fromarray(shared, "YCbCr").convert("RGB"))
+
+
+def test_subsampled_colors_without_compression() -> None:
+    data, wanted = subsampled()
+    np.testing.assert_array_equal(decoded(data).pixels, wanted)
+    with pytest.raises(UnusableImageError, match="bytes of pixels"):
+        decoded(subsampled(Rows=31)[0])
+    with pytest.raises(UnusableImageError, match=r"YBR_FULL_422\) without compression that has an odd width"):
+        decoded(subsampled(Columns=39)[0])
 
 
 def table(descriptor: list[int], entries: np.ndarray) -> Dataset:

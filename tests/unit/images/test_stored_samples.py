@@ -11,6 +11,7 @@ from fixtures.dicom import dicom_file
 from fixtures.pictures import png_16_bit, saved, smooth
 from foldline.images.headers import read_header
 from foldline.images.options import ImageOptions
+from foldline.images.samples import bright_sample
 from foldline.images.stored_samples import StoredSamples, stored_samples
 from PIL import Image
 
@@ -116,3 +117,13 @@ def test_a_window_of_the_configuration_counts_and_full_takes_it_away() -> None:
 def test_all_planes_of_a_file_with_channels_count(data: bytes) -> None:
     found = stored(data, planes=4)
     np.testing.assert_array_equal(np.concatenate([part.samples for part in found], axis=2), DEEP)
+
+
+def test_a_bright_mark_does_not_count_as_bright() -> None:
+    samples = np.full((400, 300, 3), 4000, np.uint16)
+    samples[5:15, 5:105] = 65535
+    assert bright_sample(samples) == 4000
+    samples[:9] = 65535
+    assert bright_sample(samples) == 65535
+    # A large picture is looked at on a grid.
+    assert bright_sample(np.repeat(np.repeat(samples, 4, axis=0), 4, axis=1)) == 65535

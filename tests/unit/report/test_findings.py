@@ -54,10 +54,16 @@ def test_folds_without_auc_are_counted() -> None:
 def test_dark_images_are_a_warning() -> None:
     run = report_run(column_scores(0.9))
     dark = pd.DataFrame({"peak_sample": [0.0, 4000.0, 3000.0], "white_sample": [0.0, 65535.0, 65535.0]})
+    dark = dark.assign(perceptual_hash="1", problem="", path="a.png")
+    text = summary(replace(run, inventory=dark))
     assert (
-        "[warn] In the training images, the largest sample of 2 images with more than 8 bits is 4000, but 65535 is "
-        "white, so they come out dark; set dataset.intensity to what snakemake --cores 2 measure says."
-    ) in summary(replace(run, inventory=dark))
+        "[warn] In the training images, 2 of 2 images with more than 8 bits (100%) come out dark: 99 % of the samples "
+        "of each are below 30% of white, of half of them below 5.3%; set dataset.intensity to what snakemake --cores 2 "
+        "measure says."
+    ) in text
+    assert "color alone" not in text
+    blank = dark.assign(perceptual_hash=["0" * 64, "1", "1"])
+    assert "[warn] In the training images, 1 image of 3 has one color alone" in summary(replace(run, inventory=blank))
     assert "dark" not in summary(run)
 
 

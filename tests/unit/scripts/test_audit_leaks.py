@@ -199,23 +199,32 @@ def test_pictures_of_12_bits_have_the_duplicates_that_they_have_in_8_bits(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("peaks", "whites", "is_dark"),
+    ("peaks", "whites", "share"),
     [
-        ([4080.0, 3000.0], [65535.0, 65535.0], True),
-        ([4080.0, 20000.0], [65535.0, 65535.0], False),
-        ([4080.0, 4000.0], [65535.0, 4095.0], False),
-        ([0.0, 4080.0], [0.0, 65535.0], True),
-        ([0.0, 0.0], [0.0, 0.0], False),
-        ([0.1, 0.2], [1.0, 1.0], True),
+        ([4080.0, 3000.0], [65535.0, 65535.0], "2 of 2 images with more than 8 bits (100%) come out dark"),
+        ([4080.0, 65535.0], [65535.0, 65535.0], "1 of 2 images with more than 8 bits (50%) comes out dark"),
+        ([4080.0, 4000.0], [65535.0, 4095.0], "1 of 2 images with more than 8 bits (50%) comes out dark"),
+        ([0.0, 4080.0], [0.0, 65535.0], "1 of 1 image with more than 8 bits (100%) comes out dark"),
+        ([20000.0, 4000.0], [65535.0, 4095.0], ""),
+        ([0.0, 0.0], [0.0, 0.0], ""),
+        ([0.1, 0.2], [1.0, 1.0], "2 of 2 images"),
+        ([4080.0] + [65535.0] * 19, [65535.0] * 20, ""),
+        ([65535.0] + [4080.0] * 19, [65535.0] * 20, "19 of 20 images with more than 8 bits (95%)"),
     ],
 )
-def test_one_warning_tells_that_the_images_of_a_split_come_out_dark(
-    peaks: list[float], whites: list[float], is_dark: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_one_warning_tells_that_images_of_a_split_come_out_dark(
+    peaks: list[float], whites: list[float], share: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows = [("a", "0", "sha a", "0"), ("b", "1", "sha b", "ffff0000")]
+    rows = [(f"{number}", "0", f"sha {number}", f"{4**number:x}") for number in range(len(peaks))]
     train = write_inventory(tmp_path / "1.parquet", rows, peak_sample=peaks, white_sample=whites)
     audit([train], tmp_path / "leaks.parquet")
-    assert ("train: the largest sample of" in caplog.text) == is_dark
-    assert caplog.text.count("WARNING") == is_dark
-    if is_dark and peaks == [4080.0, 3000.0]:
-        assert "2 images with more than 8 bits is 4080, but 65535 is white, so they come out dark" in caplog.text
+    assert ("train: " + share in caplog.text) if share else "dark" not in caplog.text
+    assert caplog.text.count("WARNING") == bool(share)
+
+
+def test_one_warning_counts_images_of_one_color(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = [(name, "0", f"sha {name}", "0" if name in "acde" else "ff") for name in "abcde"]
+    audit([write_inventory(tmp_path / "1.parquet", rows)], tmp_path / "leaks.parquet")
+    assert "train: 4 images of 5 have one color alone, black for example" in caplog.text
+    assert "a.png, c.png, d.png and 1 more; look at them" in caplog.text
+    assert caplog.text.count("color alone") == 1
