@@ -125,19 +125,27 @@ class ClassScores(MetricScores):
 
 @dataclass(frozen=True)
 class SubgroupScores:
-    """Mean ROC AUC over the classes, among the rows with one value of a metadata column.
+    """Scores of the rows with one value of a metadata column, or with numbers in one band.
 
     Attributes:
-        value: the value.
+        value: the value, or the band.
         rows: its rows.
-        positives: positive labels of the classes that the mean is over.
-        auc: ROC AUC.
+        positives: positive labels of the classes that the means are over.
+        auc: mean ROC AUC over the classes.
+        average_precision: mean average precision.
+        accuracy: mean accuracy, or the share of rows whose class has the highest probability.
+        positive_share: share of positive labels; None if each sample has exactly one class or no row has a weight.
+        mean_score: mean score, which is that share if scores are right on average; likewise, and None for ranks.
     """
 
     value: str
     rows: int
     positives: int
     auc: Score
+    average_precision: Score
+    accuracy: Score
+    positive_share: float | None
+    mean_score: float | None
 
 
 @dataclass(frozen=True)

@@ -290,14 +290,26 @@ class _Scorer:
         )
 
     def _subgroup_scores(self, subgroup: Subgroup) -> SubgroupScores:
-        column = self.column[subgroup.mask]
-        areas = [
-            ranking_estimates(column.labels[:, number], column.scores[:, number], column.rows)[0]
-            for number in subgroup.classes
-        ]
+        column, classes = self.column[subgroup.mask], subgroup.classes
+        labels, scores, rows = column.labels[:, classes], column.scores[:, classes], column.rows
+        ranking = [ranking_estimates(*values, rows) for values in zip(labels.T, scores.T, strict=True)]
+        areas, precisions = zip(*ranking, strict=True)
+        right = (column.predicted == column.labels)[:, classes]
+        if column.one_class_per_sample:
+            right = (column.predicted == column.labels).all(axis=1)[:, np.newaxis]
+        calibrated = not column.one_class_per_sample and not column.are_ranks
         return SubgroupScores(
             value=subgroup.value,
-            rows=len(column.labels),
-            positives=int(column.labels[:, subgroup.classes].sum()),
+            rows=len(labels),
+            positives=int(labels.sum()),
             auc=self._score("auc", average(areas)),
+            average_precision=self._score("average_precision", average(precisions)),
+            accuracy=self._score("accuracy", average([mean_estimate(one, rows.weights, rows) for one in right.T])),
+            positive_share=_mean(labels, rows.weights) if calibrated else None,
+            mean_score=_mean(scores, rows.weights) if calibrated else None,
         )
+
+
+def _mean(values: npt.NDArray[np.generic], weights: FloatArray) -> float | None:
+    """Weighted mean over rows and classes; None if no row has a weight."""
+    return float(np.average(values.mean(axis=1), weights=weights)) if weights.any() else None

@@ -156,7 +156,7 @@ def class_rows(run: Run) -> list[Row]:
 
 
 def subgroup_tables(subgroups: Mapping[str, Subgroups]) -> list[Row]:
-    """AUC per value of each metadata column, with its interval."""
+    """Scores per value of each metadata column, with intervals."""
     tables = []
     for name, subgroup in sorted(subgroups.items()):
         lines = whiskers([row.auc for row in subgroup.values])

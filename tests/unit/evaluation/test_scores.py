@@ -26,6 +26,7 @@ from foldline.evaluation.results import (
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from sklearn.metrics import (
     accuracy_score,
+    average_precision_score,
     balanced_accuracy_score,
     brier_score_loss,
     cohen_kappa_score,
@@ -118,6 +119,9 @@ def test_subgroups_are_scored_with_their_rows(table: pd.DataFrame) -> None:
     assert (arm.value, arm.rows, arm.positives) == ("arm", len(rows), rows["target"].sum())
     assert arm.auc.value == pytest.approx(roc_auc_score(rows["target"], rows["a"]))
     assert arm.auc.low < arm.auc.value < arm.auc.high
+    assert arm.average_precision.value == pytest.approx(average_precision_score(rows["target"], rows["a"]))
+    assert arm.accuracy.value == pytest.approx(((rows["a"] >= 0.5) == rows["target"]).mean())
+    assert (arm.mean_score, arm.positive_share) == pytest.approx((rows["a"].mean(), rows["target"].mean()))
     assert min(row.auc.high - row.auc.low for row in (arm, leg)) > found.auc.high - found.auc.low
 
 
