@@ -38,6 +38,7 @@ from foldline.splits.class_weights import ClassWeights
 from foldline.splits.fold_membership import TEST, TRAIN, training_rows
 from foldline.step import untracked_step
 from foldline.tfrecords.open_shards import open_shards
+from foldline.training.checkpoints import Checkpoints
 from foldline.training.fold_training import open_fold
 from foldline.training.losses import make_loss
 from foldline.training.trial import FoldTrial, Trial
@@ -216,8 +217,10 @@ def try_group(
             )
             rows = len(training_rows(data.folds, settings.fold))
             opened = open_fold(settings, shards=shards, manifests=manifests, folds=folder / "folds.csv")
-            trial = FoldTrial(settings, opened, device, loss=loss, folder=folder, threads=threads)
-            return trial.try_out(open_shards(*predicted, image_size=size), plan.prediction, rows=rows)
+            checkpoints = Checkpoints(settings.checkpoints, "trial", "0" * 64)
+            trial = FoldTrial(settings, opened, device, loss=loss, checkpoints=checkpoints, threads=threads)
+            test_shards = open_shards(*predicted, image_size=size)
+            return trial.try_out(test_shards, plan.prediction, rows=rows, folder=folder)
     except Exception as error:
         known = explained(error, remedy=memory_remedy(settings.model))
         if known is None:

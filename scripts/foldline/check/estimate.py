@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from foldline.errors import counted
+from foldline.training.speed import Speed
 
 
 @dataclass(frozen=True)
@@ -12,23 +13,6 @@ class FoldRows:
 
     training: int
     held_out: int
-
-
-@dataclass(frozen=True)
-class Speed:
-    """What was measured of a model; times in seconds, sizes in bytes; see `training.trial.Trial`.
-
-    The starts include the start of the process.
-    """
-
-    step: float
-    batch: float
-    predict: float
-    start: float
-    predict_start: float
-    weights: int
-    checkpoints: int
-    predictions: float
 
 
 @dataclass(frozen=True)
@@ -116,20 +100,18 @@ def model_costs(name: str, speed: Speed, work: Work, *, overlapping: bool) -> li
     """
     step = max(speed.step, speed.batch) if overlapping else speed.step + speed.batch
     steps = sum(work.steps(fold) for fold in work.folds)
-    validated = work.epochs * sum(fold.held_out for fold in work.folds)
-    predicted = work.views * sum(fold.held_out + work.test_rows for fold in work.folds)
     count = len(work.folds)
+    held_out = sum(fold.held_out for fold in work.folds)
+    predicted = held_out + count * work.test_rows
     per_step = "the slower of step and batch" if overlapping else "step and batch"
-    files = sum(fold.held_out + work.test_rows for fold in work.folds) * speed.predictions
     jobs = count * (2 if work.test_rows else 1)
     return [
         Cost(
             f"train {name}",
             f"{counted(steps, 'step')} x {seconds_text(step)} ({per_step}) + "
-            f"{counted(validated, 'validated row')} x "
-            f"{seconds_text(speed.predict)} + {counted(count, 'start')} x {seconds_text(speed.start)}; "
-            f"weights: {count} x {bytes_text(speed.weights)}",
-            steps * step + validated * speed.predict + count * speed.start,
+            f"{counted(work.epochs, 'epoch')} x {counted(held_out, 'held-out row')} x {seconds_text(speed.predict)} + "
+            f"{counted(count, 'start')} x {seconds_text(speed.start)}; weights: {count} x {bytes_text(speed.weights)}",
+            steps * step + work.epochs * held_out * speed.predict + count * speed.start,
             count * speed.weights,
         ),
         Cost(
@@ -139,10 +121,10 @@ def model_costs(name: str, speed: Speed, work: Work, *, overlapping: bool) -> li
         ),
         Cost(
             f"predict with {name}",
-            f"{counted(predicted, 'predicted view')} x {seconds_text(speed.predict)} + {counted(jobs, 'start')} x "
-            f"{seconds_text(speed.predict_start)}",
-            predicted * speed.predict + jobs * speed.predict_start,
-            files,
+            f"{counted(work.views, 'view')} x {counted(predicted, 'row')} x {seconds_text(speed.predict)} + "
+            f"{counted(jobs, 'start')} x {seconds_text(speed.predict_start)}",
+            work.views * predicted * speed.predict + jobs * speed.predict_start,
+            predicted * speed.predictions,
         ),
     ]
 

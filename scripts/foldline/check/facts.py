@@ -1,7 +1,7 @@
 """What the page and the log say of tables, folds and models, from the rows and settings of a run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +9,6 @@ import pandas as pd
 from foldline.check.estimate import (
     Cost,
     FoldRows,
-    Speed,
     Work,
     bytes_text,
     image_costs,
@@ -25,6 +24,7 @@ from foldline.dataset.raw_table import read_raw_table
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import counted, listing
 from foldline.report.check_page import CheckFacts, ColumnFacts, CostFacts, FoldFacts, ModelFacts, TableFacts
+from foldline.report.html import KeyFigure
 from foldline.splits.class_weights import ClassWeights
 from foldline.splits.fold_membership import TEST, TRAIN, held_out_rows, scored_rows, training_rows
 from foldline.training.trial import Trial
@@ -129,14 +129,15 @@ def model_facts(name: str, group: FoldGroup, work: Work, trial: Trial | None, pr
             "Images": f"{model.image_size} pixels{channels}",
         }
     if trial is None:
-        return ModelFacts(name, facts, problem)
+        return ModelFacts(name, facts, problem, training.epochs)
+    speed = trial.speed
     facts |= {
         "Network": f"{trial.parameters:,} parameters, computes in {trial.precision}",
         "First losses": ", ".join(f"{loss:.4g}" for loss in trial.losses),
-        "Measured": f"step {seconds_text(trial.step)}, batch {seconds_text(trial.batch)}, prediction of a row "
-        f"{seconds_text(trial.predict)}, start {seconds_text(trial.start)}",
+        "Measured": f"step {seconds_text(speed.step)}, batch {seconds_text(speed.batch)}, prediction of a row "
+        f"{seconds_text(speed.predict)}, start {seconds_text(speed.start)}",
     }
-    return ModelFacts(name, facts, problem, trial.curve, trial.samples if model.backbone else None)
+    return ModelFacts(name, facts, problem, training.epochs, trial.curve, trial.samples if model.backbone else None)
 
 
 def cost_facts(costs: Sequence[Cost]) -> list[CostFacts]:
@@ -170,8 +171,7 @@ def costs_of(plan: CheckPlan, data: Data, sample: Sample, tried: Tried) -> list[
     for group, trial in zip(plan.groups, tried.trials, strict=True):
         if isinstance(trial, str):
             return []
-        speed = Speed(**{field.name: getattr(trial, field.name) for field in fields(Speed)})
-        speed = replace(speed, start=speed.start + tried.imports, predict_start=speed.predict_start + tried.imports)
+        speed = trial.speed.with_imports(tried.imports)
         name, work = group_name(group, plan.groups), work_of(group, plan, data)
         costs += model_costs(name, speed, work, overlapping=tried.overlapping)
     return costs
@@ -221,17 +221,17 @@ def page_facts(
     )
 
 
-def _key_figures(plan: CheckPlan, data: Data, costs: Sequence[Cost]) -> list[tuple[str, str, str]]:
+def _key_figures(plan: CheckPlan, data: Data, costs: Sequence[Cost]) -> list[KeyFigure]:
     total = cost_facts(costs)[-1] if costs else None
     groups = data.folds.loc[data.folds["split"] == TRAIN, "group"].nunique()
     return [
-        ("Time", f"about {total.time}" if total else "unknown", "one job after the other"),
-        ("Disk", f"about {total.disk}" if total else "unknown", ""),
-        ("Training rows", f"{len(data.rows[TRAIN]):,}", f"in {counted(groups, 'group')}"),
-        ("Classes", str(len(plan.folds.class_names)), ""),
-        ("Folds", str(plan.folds.count), ""),
-        ("Models", str(len({group.settings.model for group in plan.groups})), ""),
-        ("Jobs", str(sum(plan.jobs.values())), ""),
+        KeyFigure("Time", f"about {total.time}" if total else "unknown", "one job after the other"),
+        KeyFigure("Disk", f"about {total.disk}" if total else "unknown"),
+        KeyFigure("Training rows", f"{len(data.rows[TRAIN]):,}", f"in {counted(groups, 'group')}"),
+        KeyFigure("Classes", str(len(plan.folds.class_names))),
+        KeyFigure("Folds", str(plan.folds.count)),
+        KeyFigure("Models", str(len({group.settings.model for group in plan.groups}))),
+        KeyFigure("Jobs", str(sum(plan.jobs.values()))),
     ]
 
 

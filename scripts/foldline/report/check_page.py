@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foldline.report.html import STYLE, environment
+from foldline.errors import counted
+from foldline.report.html import KeyFigure, environment
 from foldline.splits.class_weights import ClassWeights
 
 TEMPLATE = "check_page.html"
@@ -78,6 +79,7 @@ class ModelFacts:
         name: its name.
         facts: terms and values in words.
         problem: why it cannot be trained; "" if its steps went well.
+        epochs: passes over the training rows.
         curve: epochs that are done, and learning rate; empty if it could not be made.
         samples: PNG of training images and augmented versions; None if the model reads no images, or could not be made.
     """
@@ -85,6 +87,7 @@ class ModelFacts:
     name: str
     facts: Mapping[str, str]
     problem: str
+    epochs: int
     curve: Sequence[tuple[float, float]] = ()
     samples: bytes | None = None
 
@@ -106,7 +109,7 @@ class CheckFacts:
     Attributes:
         title: title of the page.
         subtitle: line below it.
-        key_figures: name, value and detail of the numbers in the header.
+        key_figures: the numbers in the header.
         problems: what is wrong; empty if nothing is.
         tables: the tables of the splits.
         classes: rows and weights of the classes in the training rows of one fold.
@@ -119,7 +122,7 @@ class CheckFacts:
 
     title: str
     subtitle: str
-    key_figures: Sequence[tuple[str, str, str]]
+    key_figures: Sequence[KeyFigure]
     problems: Sequence[str]
     tables: Sequence[TableFacts]
     classes: Sequence[ClassWeights]
@@ -136,7 +139,9 @@ def check_page(facts: CheckFacts) -> str:
         environment()
         .get_template(TEMPLATE)
         .render(
-            style=STYLE,
+            title=facts.title,
+            subtitle=facts.subtitle,
+            key_figures=facts.key_figures,
             sections=SECTIONS,
             facts=facts,
             models=[_model(model) for model in facts.models],
@@ -156,7 +161,7 @@ def _model(model: ModelFacts) -> dict[str, Any]:
         "line": curve_line(model.curve),
         "highest": f"{max(rates):.2g}" if rates else "",
         "lowest": f"{min(rates):.2g}" if rates else "",
-        "epochs": f"{max(epoch for epoch, _ in model.curve):.3g}" if rates else "",
+        "epochs": counted(model.epochs, "epoch"),
         "samples": base64.b64encode(model.samples).decode("ascii") if model.samples else "",
     }
 

@@ -9,7 +9,7 @@ from foldline.errors import counted
 from foldline.evaluation.oof import BLEND
 from foldline.report.captions import CAPTIONS
 from foldline.report.findings import findings
-from foldline.report.html import STYLE, environment
+from foldline.report.html import KeyFigure, environment
 from foldline.report.methods import methods
 from foldline.report.run import Run
 from foldline.report.tables import (
@@ -60,7 +60,6 @@ def page(run: Run, *, title: str, group_column: str | None, figures: Mapping[str
     metrics = run.metrics
     template = environment().get_template(TEMPLATE)
     html: str = template.render(
-        style=STYLE,
         title=title,
         subtitle=f"{_classes(metrics.scored_classes)}: {counted(metrics.rows, 'labeled image')}, "
         + (counted(run.recipe.test_rows, "test image") if run.recipe.test_rows else "no test images"),
@@ -131,49 +130,30 @@ def _figure(name: str, data: bytes) -> dict[str, Any]:
     }
 
 
-def _key_figures(run: Run) -> list[dict[str, str]]:
-    """Name, value and detail of the numbers in the header."""
+def _key_figures(run: Run) -> list[KeyFigure]:
     metrics, models = run.metrics, run.recipe.models
     blend = metrics.models[BLEND]
     auc, spread, scored = blend.auc, blend.folds_sd.auc, len(metrics.scored_classes)
     interval = f"{auc.low:.3f} to {auc.high:.3f} ({metrics.confidence:.0%} interval)" if auc.low else ""
     positives = run.scored_positives
     if scored == 1:
-        labels = {
-            "name": "Positives",
-            "value": f"{positives / metrics.rows:.1%}",
-            "detail": counted(positives, "image"),
-        }
+        labels = KeyFigure("Positives", f"{positives / metrics.rows:.1%}", counted(positives, "image"))
     else:
         per_image = "one" if metrics.one_class_per_image else f"{positives / metrics.rows:.2f}"
-        labels = {"name": "Classes", "value": str(scored), "detail": f"{per_image} per image"}
+        labels = KeyFigure("Classes", str(scored), f"{per_image} per image")
     accuracy, balanced = blend.accuracy.value, blend.balanced_accuracy
     predicted = []
     if metrics.one_class_per_image and accuracy is not None and balanced is not None and balanced.value is not None:
         detail = f"balanced accuracy {balanced.value:.3f}"
-        predicted = [{"name": "Out-of-fold accuracy", "value": f"{accuracy:.3f}", "detail": detail}]
+        predicted = [KeyFigure("Out-of-fold accuracy", f"{accuracy:.3f}", detail)]
+    grouped = f"in {counted(metrics.groups, 'group')}" if metrics.groups < metrics.rows else "without groups"
+    names = ", ".join(models[:4]) + (", …" if len(models) > 4 else "")
     return [
-        {
-            "name": f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC",
-            "value": f"{auc.value:.3f}",
-            "detail": interval,
-        },
+        KeyFigure(f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC", f"{auc.value:.3f}", interval),
         *predicted,
-        {
-            "name": "Training images",
-            "value": f"{metrics.rows:,}",
-            "detail": f"in {counted(metrics.groups, 'group')}" if metrics.groups < metrics.rows else "without groups",
-        },
+        KeyFigure("Training images", f"{metrics.rows:,}", grouped),
         labels,
-        {
-            "name": "Folds",
-            "value": str(metrics.folds),
-            "detail": "" if spread is None else f"AUC SD {spread:.3f}",
-        },
-        {
-            "name": "Model" if len(models) == 1 else "Models",
-            "value": models[0] if len(models) == 1 else str(len(models)),
-            "detail": "" if len(models) == 1 else ", ".join(models[:4]) + (", …" if len(models) > 4 else ""),
-        },
-        {"name": "Trained on", "value": run.devices(models), "detail": counted(len(run.histories), "training run")},
+        KeyFigure("Folds", str(metrics.folds), "" if spread is None else f"AUC SD {spread:.3f}"),
+        KeyFigure("Model", models[0]) if len(models) == 1 else KeyFigure("Models", str(len(models)), names),
+        KeyFigure("Trained on", run.devices(models), counted(len(run.histories), "training run")),
     ]

@@ -17,14 +17,13 @@ from foldline.inference.trained_model import TrainedModel
 from foldline.input_pipeline.batches import reading
 from foldline.io.files import write_json
 from foldline.models.weights_file import save_weights
-from foldline.runtime.devices import Device
 from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.open_shards import Shards
 from foldline.training.checkpoint_store import SUFFIX
-from foldline.training.checkpoints import GENERATIONS, Checkpoints
-from foldline.training.fold_training import FoldData, FoldSettings, FoldTraining
+from foldline.training.checkpoints import GENERATIONS
+from foldline.training.fold_training import FoldTraining
 from foldline.training.loss_checks import check_learning
-from foldline.training.losses import Loss
+from foldline.training.speed import Speed
 from foldline.training.trainer import Trainer
 
 # The first step compiles the program, the second one is timed.
@@ -36,33 +35,19 @@ CURVE_POINTS = 200
 
 @dataclass(frozen=True)
 class Trial:
-    """What a few steps of a fold showed; times in seconds, sizes in bytes.
+    """What a few steps of a fold showed.
 
     Attributes:
+        speed: times and sizes.
         losses: loss of each step.
-        step: one training step, its batch being ready.
-        batch: one batch of the input pipeline.
-        predict: one row, one view.
-        start: all that a training does once: network, weights, first batch, compilation.
-        predict_start: all that a prediction does once: network, weights, compilation.
-        weights: size of the weights file.
-        checkpoints: size of the checkpoints while the fold is trained.
-        predictions: size of a row of predictions.
         parameters: parameters of the network.
         precision: number format in which it computes.
         curve: epochs that are done, and learning rate; at most `CURVE_POINTS`, over the whole training.
         samples: PNG of training images and augmented versions of them.
     """
 
+    speed: Speed
     losses: tuple[float, ...]
-    step: float
-    batch: float
-    predict: float
-    start: float
-    predict_start: float
-    weights: int
-    checkpoints: int
-    predictions: float
     parameters: int
     precision: str
     curve: tuple[tuple[float, float], ...]
@@ -126,50 +111,21 @@ class FoldTrial(FoldTraining):
 
     TRAINER: type[TrialTrainer] = TrialTrainer
 
-    def __init__(
-        self,
-        settings: FoldSettings,
-        data: FoldData,
-        device: Device,
-        *,
-        loss: Loss,
-        folder: Path,
-        threads: int,
-    ):
-        """Prepare the steps.
-
-        Args:
-            settings: settings of the fold.
-            data: a few of its rows.
-            device: where to compute.
-            loss: loss of single samples.
-            folder: an empty folder; it gets weights, metadata, checkpoints and predictions.
-            threads: CPU threads of the input pipeline.
-        """
-        super().__init__(
-            settings,
-            data,
-            device,
-            loss=loss,
-            checkpoints=Checkpoints(settings.checkpoints, "trial", "0" * 64),
-            threads=threads,
-        )
-        self._folder = folder
-        needed = (STEPS + TIMED_BATCHES + 8) * settings.training_config.batch_size
-        self._passes = ceil(needed / len(data.training))
-
-    def try_out(self, predicted: Shards, config: PredictionConfig, *, rows: int) -> Trial:
+    def try_out(self, predicted: Shards, config: PredictionConfig, *, rows: int, folder: Path) -> Trial:
         """Train for a few steps, validate, save, and predict.
 
         Args:
             predicted: shards of rows to predict.
             config: how rows are predicted.
             rows: training rows of the fold, which decide the learning rates.
+            folder: an empty folder; it gets weights, metadata and predictions.
 
         Raises:
             FoldlineError: anything that would end the training or the prediction of the fold.
         """
-        self._rows, started = rows, time.monotonic()
+        needed = (STEPS + TIMED_BATCHES + 8) * self._settings.training_config.batch_size
+        self._rows, self._passes = rows, ceil(needed / len(self._data.training))
+        started = time.monotonic()
         with closing(self._checkpoints), reading(self._data.shards):
             precision = self._choose_precision()
             network = self._build_network(precision.name)
@@ -178,15 +134,15 @@ class FoldTrial(FoldTraining):
             curve, step = trainer.curve(), trainer.try_steps()
             start = time.monotonic() - started - step
             batch, predict = trainer.seconds_per_batch(), self._seconds_per_row(trainer)
-        checkpoints = sum(path.stat().st_size for path in self._folder.rglob(f"*{SUFFIX}"))
-        weights, metadata = self._folder / "weights.weights.h5", self._folder / "metadata.json"
+        saved = Path(self._settings.checkpoints.folder)
+        checkpoints = sum(path.stat().st_size for path in saved.rglob(f"*{SUFFIX}"))
+        weights, metadata = folder / "weights.weights.h5", folder / "metadata.json"
         save_weights(network, weights)
         write_json(metadata, {"columns": self._data.encoding.as_json()})
         started = time.monotonic()
-        predictions = self._predict(self._model(weights, metadata), predicted, config)
+        predictions = self._predict(self._model(weights, metadata), predicted, config, folder / "predictions.parquet")
         predicting = time.monotonic() - started - predict * config.views * predicted.count
-        return Trial(
-            losses=tuple(trainer.state.losses),
+        speed = Speed(
             step=step,
             batch=batch,
             predict=predict,
@@ -195,6 +151,10 @@ class FoldTrial(FoldTraining):
             weights=weights.stat().st_size,
             checkpoints=GENERATIONS * checkpoints,
             predictions=predictions,
+        )
+        return Trial(
+            speed=speed,
+            losses=tuple(trainer.state.losses),
             parameters=int(network.count_params()),
             precision=precision.name,
             curve=tuple(curve),
@@ -220,11 +180,11 @@ class FoldTrial(FoldTraining):
         trainer.validate_once()
         return (time.monotonic() - start) / len(self._data.held_out)
 
-    def _predict(self, model: TrainedModel, shards: Shards, config: PredictionConfig) -> float:
+    def _predict(self, model: TrainedModel, shards: Shards, config: PredictionConfig, path: Path) -> float:
         """Predict rows and write the file; gives the bytes of a row."""
         ids, probabilities = predict_rows(
             model, shards, None, config=config, device=self._device, threads=self._threads
         )
-        file = PredictionFile(self._folder / "predictions.parquet", model.name, model.fold, config.views)
+        file = PredictionFile(path, model.name, model.fold, config.views)
         write_prediction_file(file, ids, probabilities, class_names=model.class_names)
         return file.path.stat().st_size / len(ids)

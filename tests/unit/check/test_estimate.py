@@ -1,7 +1,10 @@
 """Time and disk are what was measured of a row, a step or a start, times how often a run does it."""
 
+from dataclasses import replace
+
 import pytest
-from foldline.check.estimate import FoldRows, Speed, Work, bytes_text, image_costs, model_costs, seconds_text
+from foldline.check.estimate import FoldRows, Work, bytes_text, image_costs, model_costs, seconds_text
+from foldline.training.speed import Speed
 
 SPEED = Speed(
     step=0.2, batch=0.1, predict=0.01, start=20.0, predict_start=5.0, weights=1000, checkpoints=6000, predictions=8.0
@@ -30,10 +33,16 @@ def test_a_model_trains_validates_starts_and_predicts_in_every_fold() -> None:
     assert [WORK.steps(fold) for fold in WORK.folds] == [28, 30]
     train, checkpoints, predict = model_costs("b3", SPEED, WORK, overlapping=False)
     assert train.seconds == pytest.approx(58 * (0.2 + 0.1) + 3 * (48 + 44) * 0.01 + 2 * 20.0)
+    assert "58 steps x 300 ms (step and batch) + 3 epochs x 92 held-out rows x 10 ms + 2 starts x 20 s" in train.how
     assert train.bytes == 2000
     assert (checkpoints.seconds, checkpoints.bytes) == (0, 6000)
     assert predict.seconds == pytest.approx(4 * (48 + 44 + 2 * 10) * 0.01 + 4 * 5.0)
+    assert predict.how == "4 views x 112 rows x 10 ms + 4 starts x 5.0 s"
     assert predict.bytes == pytest.approx((48 + 44 + 2 * 10) * 8.0)
+
+
+def test_every_job_imports_its_libraries() -> None:
+    assert SPEED.with_imports(3.0) == replace(SPEED, start=23.0, predict_start=8.0)
 
 
 def test_batches_are_made_while_a_gpu_computes() -> None:

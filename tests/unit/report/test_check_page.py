@@ -15,12 +15,13 @@ from foldline.report.check_page import (
     check_page,
     curve_line,
 )
+from foldline.report.html import KeyFigure
 from foldline.splits.class_weights import ClassWeights
 
 FACTS = CheckFacts(
     title="skin <1>",
     subtitle="melanoma: 90 train rows",
-    key_figures=[("Time", "about 3.4 h", "one job after the other")],
+    key_figures=[KeyFigure("Time", "about 3.4 h", "one job after the other")],
     problems=[],
     tables=[
         TableFacts(
@@ -35,7 +36,7 @@ FACTS = CheckFacts(
     classes=[ClassWeights("melanoma", 20, 40, 1.5, 0.75)],
     weights="Weights in the loss (balanced) while fold 0 is held out.",
     folds=[FoldFacts(0, 45, 15, [10]), FoldFacts(1, 45, 15, [10])],
-    models=[ModelFacts("b3", {"Loss": "focal"}, "", [(0.0, 0.001), (1.0, 0.0)], b"\x89PNG picture")],
+    models=[ModelFacts("b3", {"Loss": "focal"}, "", 2, [(0.0, 0.001), (1.64, 0.0)], b"\x89PNG picture")],
     costs=[
         CostFacts("train b3", "3.4 h", "1.2 GB", "9 steps x 2.0 s"),
         CostFacts("all together", "3.4 h", "1.2 GB", ""),
@@ -50,7 +51,7 @@ def test_the_page_shows_what_would_be_trained() -> None:
         *("skin &lt;1&gt;", "about 3.4 h", "/data/train.csv: 90 rows in 30 groups", "No problem was found"),
         *("<td>20</td><td>40</td><td>1.500</td><td>0.750</td>", "balanced", "<td>45</td><td>15</td><td>10</td>"),
         *("focal", "data:image/png;base64,iVBORyBwaWN0dXJl"[:26], "9 steps x 2.0 s", "host (gpu, 16 cores)"),
-        *("from 0 to 0.001", "&lt;b&gt;bold&lt;/b&gt;", "not used"),
+        *("All steps of 2 epochs, lowest 0, highest 0.001", "&lt;b&gt;bold&lt;/b&gt;", "not used"),
     ):
         assert text in page, text
 
@@ -65,7 +66,7 @@ def test_the_page_needs_no_other_file() -> None:
 
 def test_a_problem_is_shown_and_there_is_no_estimate() -> None:
     problem = "models.b3, fold 0: the loss is not finite"
-    page = check_page(replace(FACTS, problems=[problem], costs=[], models=[ModelFacts("b3", {}, problem)]))
+    page = check_page(replace(FACTS, problems=[problem], costs=[], models=[ModelFacts("b3", {}, problem, 2)]))
     assert page.count(problem) == 2
     assert "No problem was found" not in page
     assert "There is no estimate" in page

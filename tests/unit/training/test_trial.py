@@ -14,6 +14,7 @@ from foldline.io.files import read_json
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.open_shards import open_shards
+from foldline.training.checkpoints import Checkpoints
 from foldline.training.fold_training import FoldSettings, open_fold
 from foldline.training.losses import Loss, make_loss
 from foldline.training.schedules import make_schedule
@@ -61,11 +62,11 @@ def try_out(data: ShardSet, folder: Path, *, loss: Loss | None = None, **changes
         open_fold(settings, shards=data.paths, manifests=data.manifests, folds=data.folds),
         use_device("cpu", threads=1),
         loss=loss or make_loss(training_config.loss, weights, activation="sigmoid"),
-        folder=folder,
+        checkpoints=Checkpoints(settings.checkpoints, "trial", "0" * 64),
         threads=1,
     )
     predicted = open_shards(data.paths, data.manifests, image_size=32)
-    return trial.try_out(predicted, PredictionConfig(views=2, batch_size=16), rows=ROWS)
+    return trial.try_out(predicted, PredictionConfig(views=2, batch_size=16), rows=ROWS, folder=folder)
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +77,17 @@ def tried(data: ShardSet, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tri
 
 def test_a_trial_measures_steps_and_files(tried: tuple[Trial, Path]) -> None:
     trial, folder = tried
+    speed = trial.speed
     assert len(trial.losses) == 2
     assert np.isfinite(trial.losses).all()
-    assert min(trial.step, trial.batch, trial.predict, trial.start) > 0
-    assert trial.predict_start >= 0
-    assert trial.weights == (folder / "weights.weights.h5").stat().st_size
+    assert min(speed.step, speed.batch, speed.predict, speed.start) > 0
+    assert speed.predict_start >= 0
+    assert speed.weights == (folder / "weights.weights.h5").stat().st_size
     # Two generations, each with the weights of the best epoch.
     (snapshot,) = (folder / "checkpoints").rglob("*.snapshot")
-    assert trial.checkpoints == 2 * snapshot.stat().st_size
+    assert speed.checkpoints == 2 * snapshot.stat().st_size
     assert snapshot.stat().st_size > 2 * 4 * trial.parameters
-    assert trial.predictions == (folder / "predictions.parquet").stat().st_size / 45
+    assert speed.predictions == (folder / "predictions.parquet").stat().st_size / 45
     assert trial.precision == "float32"
     assert Image.open(io.BytesIO(trial.samples)).width > 8 * 32
 
