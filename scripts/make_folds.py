@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from foldline.dataset.fold_cells import FoldCells
+from foldline.dataset.fold_cells import FoldCells, RowCells
 from foldline.dataset.label_arrays import is_label_code, label_array, label_names, share_array
 from foldline.dataset.row_weights import RowWeights
 from foldline.errors import FoldlineError, counted, listing
@@ -85,8 +85,8 @@ def make_folds(
         for name, paths in sorted(inputs.external_inventory.items())
     ]
     rows = pd.concat([train.assign(split=TRAIN), *external], ignore_index=True)
-    given = cells.of_rows(list(rows["split"]), list(rows["id"])) if cells else {}
-    further = [given[name] for name in config.group_columns]
+    given = cells.of_rows(list(rows["split"]), list(rows["id"])) if cells else RowCells({}, [""] * len(rows))
+    further = [given.columns[name] for name in config.group_columns]
     rows["group"] = connected_groups(list(rows["group"]), further)
     pairs = _read_pairs(inputs)
     groups = merged_groups(list(rows["group"]), list(rows["id"]), pairs)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from foldline.dataset.columns import Columns
+from foldline.dataset.fold_table import FoldTable
 from foldline.dataset.sample_table import SampleTable, read_sample_table
 from foldline.errors import FoldlineError, Problems, listing
 from foldline.io import files
@@ -35,34 +36,32 @@ class FoldCells:
     Attributes:
         columns: names of the columns, as in the training table, (n_columns,).
         tables: split -> its table; the cells of other splits are missing.
+        old: an old fold table, whose rows keep their folds; None if there is none.
         digest: digest of the cells, as the run was planned; "" before they are known.
     """
 
     columns: tuple[str, ...]
     tables: Mapping[str, CellTable]
+    old: FoldTable | None = None
     digest: str = ""
 
-    def read(self) -> dict[str, SampleTable]:
-        """The tables, with the cells as metadata in canonical spelling, "" if missing.
+    def read(self) -> "ReadCells":
+        """Read the tables.
 
         Raises:
             FoldlineError: tables cannot be read; names all problems.
         """
-        problems, found = Problems(), dict[str, SampleTable]()
+        problems, found, old = Problems(), dict[str, SampleTable](), dict[str, str]()
         for split, table in self.tables.items():
             with problems.collected():
                 found[split] = read_sample_table(table.table, table.columns)
+        with problems.collected():
+            old = self.old.read() if self.old else {}
         problems.check()
-        return found
+        return ReadCells(found, old)
 
-    @staticmethod
-    def digest_of(tables: Mapping[str, SampleTable]) -> str:
-        """Digest of what `read` returned, whatever the order of the rows."""
-        rows = {split: sorted(zip(of.ids, *of.metadata, strict=True)) for split, of in sorted(tables.items())}
-        return files.digest_of(rows)
-
-    def of_rows(self, splits: Sequence[str], ids: Sequence[str]) -> dict[str, list[str]]:
-        """Cells of each column, (n_rows,), "" if missing.
+    def of_rows(self, splits: Sequence[str], ids: Sequence[str]) -> "RowCells":
+        """The cells of some rows.
 
         Args:
             splits: split of each row, (n_rows,).
@@ -71,16 +70,59 @@ class FoldCells:
         Raises:
             FoldlineError: the tables are not those that were planned with.
         """
-        tables = self.read()
-        if self.digest_of(tables) != self.digest:
+        found = self.read()
+        if found.digest != self.digest:
+            paths = [table.table for table in self.tables.values()] + ([self.old.path] if self.old else [])
             raise FoldlineError(
-                f"{listing([table.table for table in self.tables.values()])}: the column {listing(self.columns)} "
-                "changed after the run was planned; leave tables alone while a workflow runs, and run the same command "
-                "again"
+                f"{listing(paths)}: folds or groups of rows changed after the run was planned; leave tables alone "
+                "while a workflow runs, and run the same command again"
             )
         cells_of = {
-            split: dict(zip(of.ids, zip(*of.metadata, strict=True), strict=True)) for split, of in tables.items()
+            split: dict(zip(of.ids, zip(*of.metadata, strict=True), strict=True)) for split, of in found.tables.items()
         }
         missing = ("",) * len(self.columns)
         rows = [cells_of.get(split, {}).get(name, missing) for split, name in zip(splits, ids, strict=True)]
-        return {column: [cells[index] for cells in rows] for index, column in enumerate(self.columns)}
+        columns = {column: [cells[index] for cells in rows] for index, column in enumerate(self.columns)}
+        return RowCells(columns, [found.old.get(name, "") for name in ids])
+
+
+@dataclass(frozen=True)
+class ReadCells:
+    """What `FoldCells.read` returns.
+
+    Attributes:
+        tables: split -> its table, with the cells as metadata in canonical spelling, "" if missing.
+        old: name of the old fold of each id that has one.
+    """
+
+    tables: Mapping[str, SampleTable]
+    old: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Digest of the cells and the old folds, whatever the order of the rows."""
+        rows = {split: sorted(zip(of.ids, *of.metadata, strict=True)) for split, of in sorted(self.tables.items())}
+        return files.digest_of([rows, sorted(self.old.items())])
+
+    def column(self, split: str, name: str) -> Sequence[str]:
+        """Cells of a column, in the order of the table."""
+        table = self.tables[split]
+        return table.metadata[table.columns.metadata.index(name)]
+
+    def of_ids(self, split: str, name: str, ids: Sequence[str]) -> list[str]:
+        """Cells of a column of some rows."""
+        cell_of = dict(zip(self.tables[split].ids, self.column(split, name), strict=True))
+        return [cell_of[name] for name in ids]
+
+
+@dataclass(frozen=True)
+class RowCells:
+    """The cells of some rows.
+
+    Attributes:
+        columns: column -> cell of each row, "" if missing, (n_rows,).
+        old: name of the old fold of each row, "" if it has none, (n_rows,).
+    """
+
+    columns: Mapping[str, Sequence[str]]
+    old: Sequence[str]

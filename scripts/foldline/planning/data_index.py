@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.dataset.class_words import ClassWords
+from foldline.dataset.fold_cells import ReadCells
 from foldline.errors import Problems
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of, sha256_of_file
@@ -21,7 +22,7 @@ from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table
 from foldline.planning.dataset_splits import TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
-from foldline.planning.fold_plan import FOLDS, find_folds, follows_data, read_cells, with_connected_groups
+from foldline.planning.fold_plan import FOLDS, find_folds, follows_data, old_table, read_cells, with_connected_groups
 from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.raw_data import RawData, read_raw_data
@@ -98,7 +99,11 @@ class DataIndexer:
         self._dataset, self._folds = config["dataset"], config["folds"]
         self._pinned, self._record_tables = pinned, record_tables
         self._path, self._mirror = folder / FILE, storage.join(mirror, FILE) if mirror else ""
+        old = old_table(self._folds, self._dataset)
+        self._old_folds = old.path if old else ""
         self._tables = _local_tables(self._dataset, record_tables) if pinned is None else None
+        if storage.is_url(self._old_folds):
+            self._tables = None
         self._sources: dict[str, Any] = {}
         self._stored: IndexTable | None = None
         self._known_digests: dict[str, ShardDigests] = {}
@@ -213,7 +218,7 @@ class DataIndexer:
         dataset, found, problems = with_found_words(self._dataset, data.found), dict[str, Any](), Problems()
         count = None if follows_data(self._folds) else self._folds["count"]
         # Nothing can be checked with wrong groups.
-        cells = read_cells(self._folds, dataset, data.tables) if TRAIN in data.splits else {}
+        cells = read_cells(self._folds, dataset, data.tables) if TRAIN in data.splits else ReadCells({}, {})
         data = with_connected_groups(data, dataset, cells)
         with problems.collected():
             check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
@@ -263,6 +268,8 @@ class DataIndexer:
         if self._tables is None:
             return {}
         paths = [Path(table) for table in self._tables]
+        if self._old_folds:
+            paths.append(Path(self._old_folds))
         return {
             "dataset": digest_of(self._dataset),
             "folds": digest_of(self._folds),

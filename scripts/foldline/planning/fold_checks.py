@@ -1,13 +1,19 @@
 """Checks of the section `folds` of a completed configuration, before any data are read."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from foldline.io.storage import is_url
+from foldline.io.system_errors import file_problem
 from foldline.planning.dataset_checks import yaml_list
 from foldline.planning.dataset_section import group_columns, is_made_table
 from foldline.planning.dataset_splits import TRAIN
 from foldline.planning.fold_plan import fold_columns, fold_method
-from foldline.splits.folds_config import COLUMN, FILES, GIVEN, LEAVE_ONE_GROUP_OUT
+from foldline.splits.folds_config import COLUMN, FILES, LEAVE_ONE_GROUP_OUT, TABLE
+
+# The fold table that the run writes.
+RESULT = "results/folds.csv"
 
 
 def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -25,7 +31,7 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "config: folds.method is 'files', which needs dataset.train_records and no dataset.channels; set "
             "folds.method to 'grouped'"
         )
-    if folds["stratify_by"] and method in GIVEN:
+    if folds["stratify_by"] and method in (COLUMN, LEAVE_ONE_GROUP_OUT):
         yield (
             f"config: folds.stratify_by is {yaml_list(folds['stratify_by'])}, but folds.method {method!r} spreads "
             "nothing; set folds.stratify_by to []"
@@ -35,7 +41,25 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "config: folds.method is 'column', but folds.column is null; set it to the column of the training table "
             "with the fold of each row"
         )
-    if folds["column"] is not None and method != COLUMN:
+    if method == TABLE and folds["table"] is None:
+        yield (
+            "config: folds.method is 'table', but folds.table is null; set it to a table with the columns id and fold, "
+            "such as a copy of an old results/folds.csv"
+        )
+    if folds["table"] is not None:
+        if method != TABLE:
+            yield f"config: folds.table is {folds['table']!r}, but folds.method is {method!r}; remove one of them"
+        elif Path(folds["table"]).resolve() == Path(RESULT).resolve():
+            yield (
+                f"config: folds.table is {folds['table']!r}, which this run writes; copy it, for example to "
+                "config/folds.csv, and set folds.table to the copy"
+            )
+        elif not is_url(folds["table"]) and (problem := file_problem(folds["table"])):
+            yield (
+                f"config: folds.table is {folds['table']!r}, but the file cannot be read ({problem}); correct the "
+                "path, relative to the working directory"
+            )
+    if folds["column"] is not None and method not in (COLUMN, TABLE):
         yield f"config: folds.column is {folds['column']!r}, but folds.method is {method!r}; remove one of them"
     if method == LEAVE_ONE_GROUP_OUT and not group_columns(dataset):
         yield (

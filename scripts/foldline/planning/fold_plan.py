@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from foldline.dataset.fold_cells import CellTable, FoldCells
-from foldline.dataset.sample_table import GROUP_REMEDY, SampleTable
+from foldline.dataset.fold_cells import CellTable, FoldCells, ReadCells
+from foldline.dataset.fold_table import FoldTable
+from foldline.dataset.sample_table import GROUP_REMEDY
 from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.planning.dataset_section import (
@@ -19,11 +20,13 @@ from foldline.planning.dataset_splits import TRAIN, labeled_splits
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
 from foldline.splits.connected_groups import connected_groups
-from foldline.splits.folds_config import COLUMN, GIVEN, GROUPED, LEAVE_ONE_GROUP_OUT
+from foldline.splits.folds_config import COLUMN, GIVEN, GROUPED, LEAVE_ONE_GROUP_OUT, TABLE
 from foldline.splits.given_folds import number_folds, one_label_problems, split_groups
 
 # Key of what was found in the data about folds, see `data_index.DataIndex.found`.
 FOLDS = "folds"
+# Column of the folds in a fold table, if `folds.column` names none.
+FOLD = "fold"
 MOST_FOLDS = 100
 MOST_TOLD = 5
 
@@ -32,6 +35,8 @@ def fold_method(folds: Mapping[str, Any]) -> str:
     """The method of the section `folds`; without one, the key that is set decides."""
     if folds["method"] is not None:
         return str(folds["method"])
+    if folds["table"] is not None:
+        return TABLE
     return COLUMN if folds["column"] is not None else GROUPED
 
 
@@ -76,37 +81,43 @@ def fold_cells(
         digest: digest of the cells; "" if it is not known yet.
     """
     names, of_groups = tuple(fold_columns(folds, dataset)), group_columns(dataset)[1:]
-    if not names or TRAIN not in tables:
+    old = old_table(folds, dataset)
+    if not (names or old) or TRAIN not in tables:
         return None
     found = {}
     # External rows have groups, and nothing else that decides folds.
-    for split in labeled_splits(dataset) if of_groups else [TRAIN]:
+    for split in labeled_splits(dataset) if of_groups else [TRAIN] if names else []:
         columns = columns_of(dataset, split)
         absent = tuple(name for name in names if split != TRAIN and (name not in of_groups or name in columns.absent))
         columns = columns.of_made_table() if is_made_table(dataset, split) else columns
         columns = replace(columns, group=None, metadata=names, optional=(), absent=absent, of_paths=())
         if split in tables:
             found[split] = CellTable(tables[split], columns)
-    return FoldCells(names, found, digest)
+    return FoldCells(names, found, old, digest)
 
 
-def read_cells(
-    folds: Mapping[str, Any], dataset: Mapping[str, Any], tables: Mapping[str, str]
-) -> dict[str, SampleTable]:
-    """The cells that decide folds, as metadata of the rows of each split; see `fold_cells`.
+def old_table(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> FoldTable | None:
+    """The old fold table; None if the method needs none."""
+    if fold_method(folds) != TABLE or folds["table"] is None:
+        return None
+    return FoldTable(folds["table"], (dataset["id_column"], "id"), folds["column"] or FOLD)
+
+
+def read_cells(folds: Mapping[str, Any], dataset: Mapping[str, Any], tables: Mapping[str, str]) -> ReadCells:
+    """The cells that decide folds; see `fold_cells`.
 
     Raises:
         FoldlineError: a table cannot be read, or a training row has no value of a further group column.
     """
     cells = fold_cells(folds, dataset, tables)
     if cells is None:
-        return {}
+        return ReadCells({}, {})
     found, problems = cells.read(), Problems()
     for column in group_columns(dataset)[1:]:
-        table = found[TRAIN]
+        table = found.tables[TRAIN]
         wrong = [
             (line, f"the group (column {column}) of id {name!r} is missing")
-            for line, name, cell in zip(table.raw.lines, table.ids, _cells(table, column), strict=True)
+            for line, name, cell in zip(table.raw.lines, table.ids, found.column(TRAIN, column), strict=True)
             if not cell
         ]
         with problems.collected():
@@ -116,7 +127,7 @@ def read_cells(
     return found
 
 
-def with_connected_groups(data: RawData, dataset: Mapping[str, Any], cells: Mapping[str, SampleTable]) -> RawData:
+def with_connected_groups(data: RawData, dataset: Mapping[str, Any], cells: ReadCells) -> RawData:
     """The data with one group for the training rows that any of the group columns connects.
 
     Args:
@@ -125,17 +136,15 @@ def with_connected_groups(data: RawData, dataset: Mapping[str, Any], cells: Mapp
         cells: see `read_cells`.
     """
     names = group_columns(dataset)[1:]
-    if not names or TRAIN not in cells or TRAIN not in data.splits:
+    if not names or TRAIN not in cells.tables or TRAIN not in data.splits:
         return data
-    train, table = data.splits[TRAIN], cells[TRAIN]
-    columns = [_in_order(table, column, train) for column in names]
+    train = data.splits[TRAIN]
+    columns = [cells.of_ids(TRAIN, column, train.rows.id) for column in names]
     rows = replace(train.rows, group=connected_groups(train.rows.group, columns))
     return replace(data, splits={**data.splits, TRAIN: replace(train, rows=rows)})
 
 
-def find_folds(
-    folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawData, cells: Mapping[str, SampleTable]
-) -> dict[str, Any]:
+def find_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawData, cells: ReadCells) -> dict[str, Any]:
     """What the data say of folds, in values that JSON can hold; empty if they say nothing.
 
     Args:
@@ -152,16 +161,27 @@ def find_folds(
         FoldlineError: folds that the data give cannot be used.
     """
     found = dict[str, Any]()
-    if cells:
-        found["digest"] = FoldCells.digest_of(cells)
+    if cells.tables or cells.old:
+        found["digest"] = cells.digest
     train, method = data.splits[TRAIN], fold_method(folds)
     if method == COLUMN:
-        where = f"{cells[TRAIN].raw.path}: column {folds['column']} (folds.column)"
-        return found | _checked(_names_of_column(folds["column"], cells[TRAIN], train), where, dataset, train)
-    if method == LEAVE_ONE_GROUP_OUT:
+        where = f"{cells.tables[TRAIN].raw.path}: column {folds['column']} (folds.column)"
+        names = _names_of_column(folds["column"], cells, train)
+    elif method == LEAVE_ONE_GROUP_OUT:
         where = f"config: folds.method is {method!r}, and column {' and '.join(group_columns(dataset))}"
-        return found | _checked(train.rows.group, where, dataset, train)
-    return found
+        names = list(train.rows.group)
+    elif method == TABLE:
+        where = f"{folds['table']}: column {folds['column'] or FOLD}"
+        names = [cells.old.get(name, "") for name in train.rows.id]
+        if not any(names):
+            shown = listing(list(cells.old), limit=3) or "none"
+            raise FoldlineError(
+                f"{where}: no training row has a fold in it; its ids with a fold are {shown}, and those of the "
+                f"training rows {listing(train.rows.id, limit=3)}; correct folds.table"
+            )
+    else:
+        return found
+    return found | _checked(names, where, dataset, train)
 
 
 def fold_settings(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,41 +212,30 @@ def fold_arguments(
     return {"cells": asdict(cells)}
 
 
-def _cells(table: SampleTable, column: str) -> Sequence[str]:
-    """Cells of a column, in the order of the table."""
-    return table.metadata[table.columns.metadata.index(column)]
-
-
-def _in_order(table: SampleTable, column: str, train: Samples) -> list[str]:
-    """Cells of a column, in the order of the training rows."""
-    cell_of = dict(zip(table.ids, _cells(table, column), strict=True))
-    return [cell_of[name] for name in train.rows.id]
-
-
-def _names_of_column(column: str, table: SampleTable, train: Samples) -> list[str]:
+def _names_of_column(column: str, read: ReadCells, train: Samples) -> list[str]:
     """Name of the fold of each training row, (n_rows,).
 
     Raises:
         FoldlineError: a row has none.
     """
-    cells = _cells(table, column)
+    table = read.tables[TRAIN]
     wrong = [
         (line, f"the fold (column {column}) of id {name!r} is {cell or 'missing'!r}")
-        for line, name, cell in zip(table.raw.lines, table.ids, cells, strict=True)
+        for line, name, cell in zip(table.raw.lines, table.ids, read.column(TRAIN, column), strict=True)
         if not cell or cell.startswith("-")
     ]
     if wrong:
         raise table.raw.error(
             wrong, "give every row a fold, such as 0 or the name of a site, or remove folds.column to have folds made"
         )
-    return _in_order(table, column, train)
+    return read.of_ids(TRAIN, column, train.rows.id)
 
 
 def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train: Samples) -> dict[str, Any]:
     """Names and numbers of the folds, as `find_folds` gives them.
 
     Args:
-        names: name of the fold of each training row, (n_rows,).
+        names: name of the fold of each training row, "" if it has none yet, (n_rows,).
         where: the start of messages.
         dataset: the section `dataset`.
         train: the training rows, with connected groups.
@@ -235,7 +244,7 @@ def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train
         FoldlineError: there are too few folds or too many, a group is in two, or the rows without a fold all have one
             label.
     """
-    number_of = number_folds(names)
+    number_of = number_folds(filter(None, names))
     if not 2 <= len(number_of) <= MOST_FOLDS:
         raise FoldlineError(
             f"{where} has {counted(len(number_of), 'value')} ({listing(list(number_of), limit=5)}), but there may be "
@@ -248,7 +257,7 @@ def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train
             f"{listing(broken, limit=MOST_TOLD)}; give all rows of a group one fold, or set folds.method to grouped"
         )
     scored = scored_classes_of(dataset)
-    if len(scored) == 1:
+    if len(scored) == 1 and all(names):
         index = class_names_of(dataset).index(scored[0])
         labels = [hard_code(code)[index] for code in train.rows.target]
         if problems := one_label_problems(labels, names):

@@ -1,19 +1,20 @@
 """The folds of train and external rows, by the method of the configuration."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from foldline.dataset.fold_cells import RowCells
 from foldline.dataset.soft_labels import hard_code
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.splits.file_folds import assign_folds_by_files
 from foldline.splits.fold_audit import IntArray, Samples
 from foldline.splits.fold_membership import NO_FOLD, TRAIN, WITHHELD
-from foldline.splits.folds_config import FILES, GIVEN, LEAVE_ONE_GROUP_OUT, FoldsConfig
+from foldline.splits.folds_config import FILES, GIVEN, LEAVE_ONE_GROUP_OUT, TABLE, FoldsConfig
 from foldline.splits.given_folds import copies_across, copies_warning, keep_apart, split_groups
-from foldline.splits.group_folds import assign_folds, external_folds
+from foldline.splits.group_folds import assign_folds, external_folds, place_groups
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ def fold_rows(
     rows: pd.DataFrame,
     labels: IntArray,
     pairs: Sequence[tuple[str, str]],
-    cells: Mapping[str, Sequence[str]],
+    cells: RowCells,
     config: FoldsConfig,
 ) -> pd.DataFrame:
     """Give each row its fold.
@@ -35,7 +36,7 @@ def fold_rows(
             after groups with duplicates are merged) and the metadata columns.
         labels: labels of the train rows, 0 or 1, (n_train, n_classes).
         pairs: duplicates as (id, other id).
-        cells: cells that decide folds, (n_rows,) each, by column; see `fold_cells.FoldCells`.
+        cells: cells that decide folds.
         config: the method.
 
     Returns:
@@ -46,8 +47,7 @@ def fold_rows(
         FoldlineError: the rows cannot fill the folds, or folds that are given split a group.
     """
     if config.method in GIVEN:
-        names = list(rows["group"]) if config.method == LEAVE_ONE_GROUP_OUT else cells[config.column or ""]
-        table = _given(rows, pairs, names, config)
+        table = _given(rows, labels, pairs, _names(rows, cells, config), config)
         _log_constant(labels, table["fold"].to_numpy()[: len(labels)], config)
         return table
     train = rows[rows["split"] == TRAIN]
@@ -57,6 +57,13 @@ def fold_rows(
     return pd.DataFrame({"group": rows["merged"], "fold": np.concatenate([folds, others])})
 
 
+def _names(rows: pd.DataFrame, cells: RowCells, config: FoldsConfig) -> Sequence[str]:
+    """Name of the fold of each row, "" if it has none, (n_rows,)."""
+    if config.method == LEAVE_ONE_GROUP_OUT:
+        return list(rows["group"])
+    return cells.old if config.method == TABLE else cells.columns[config.column or ""]
+
+
 def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntArray:
     """Assign a fold to each train row, (n_samples,)."""
     if config.method == FILES:
@@ -64,32 +71,56 @@ def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntAr
             names = listing(list(config.stratify_by))
             logger.warning("folds.method is files, so folds.stratify_by (%s) has no effect", names)
         return assign_folds_by_files(samples, list(train["path"]), count=config.count, seed=config.seed)
+    strata, columns = _strata(train, config)
+    return assign_folds(samples, strata, count=config.count, seed=config.seed, columns=columns)
+
+
+def _strata(train: pd.DataFrame, config: FoldsConfig) -> tuple[list[str], list[list[str]]]:
+    """Stratum of each train row, (n_samples,), and columns to spread, (n_columns, n_samples)."""
     labels = train["target"].map(hard_code)
     strata = train[["target", *config.stratify_by]].assign(target=labels).agg("\0".join, axis=1)
-    columns = [list(train[name]) for name in config.stratify_by]
-    return assign_folds(samples, list(strata), count=config.count, seed=config.seed, columns=columns)
+    return list(strata), [list(train[name]) for name in config.stratify_by]
 
 
 def _given(
-    rows: pd.DataFrame, pairs: Sequence[tuple[str, str]], cells: Sequence[str], config: FoldsConfig
+    rows: pd.DataFrame,
+    labels: IntArray,
+    pairs: Sequence[tuple[str, str]],
+    cells: Sequence[str],
+    config: FoldsConfig,
 ) -> pd.DataFrame:
-    """Give each train row the fold that its cell names, and external rows that of the rows they are related to."""
-    names = [name if split == TRAIN else "" for split, name in zip(rows["split"], cells, strict=True)]
+    """Give each train row the fold that its cell names, and other rows that of the rows they are related to.
+
+    Groups of train rows whose cells are empty get folds as in `assign_folds`.
+    """
+    is_train = (rows["split"] == TRAIN).to_numpy()
+    names = [name if own else "" for own, name in zip(is_train, cells, strict=True)]
     ids, groups = list(rows["id"]), list(rows["group"])
     if broken := split_groups(ids, groups, names):
         raise FoldlineError(f"folds: more than one fold has rows of {listing(broken)}; give each group one fold")
     fold_of_id = {name: fold for name, fold in zip(ids, names, strict=True) if fold}
     if copies := copies_across(pairs, fold_of_id):
-        logger.warning("%s", copies_warning(copies, f"the column {config.column}" if config.column else "the groups"))
-    number_of = dict(zip(config.names, config.numbers, strict=True))
-    kept = keep_apart(groups, list(rows["merged"]), [number_of.get(name) for name in names])
-    folds = [NO_FOLD if fold is None else fold for fold in kept.folds]
-    table = pd.DataFrame({"group": kept.groups, "fold": np.array(folds, dtype=np.int64)})
+        logger.warning("%s", copies_warning(copies, config.table or config.column or "the groups"))
+    index_of = {name: index for index, name in enumerate(config.names)}
+    kept = keep_apart(groups, list(rows["merged"]), [index_of.get(name) for name in names])
+    folds = np.array([NO_FOLD if fold is None else fold for fold in kept.folds], dtype=np.int64)
+    is_new = is_train & (folds == NO_FOLD)
+    if is_new.any():
+        train = rows[is_train]
+        samples = Samples(list(train["id"]), kept.groups[: len(train)], labels)
+        strata, columns = _strata(train, config)
+        known = folds[is_train]
+        folds[is_train] = place_groups(samples, strata, known, count=config.count, seed=config.seed, columns=columns)
+        fold_of_group = dict(zip(samples.groups, folds[is_train].tolist(), strict=True))
+        related = [fold_of_group.get(group, NO_FOLD) for group in kept.groups]
+        folds = np.where(is_train | (folds != NO_FOLD), folds, related)
+        logger.info("%s are new beside those of %s", counted(is_new.sum(), "row"), config.table)
+    numbers = np.array([*config.numbers, NO_FOLD], dtype=np.int64)
+    table = pd.DataFrame({"group": kept.groups, "fold": numbers[folds]})
     if list(config.names) != [str(number) for number in config.numbers]:
-        name_of = dict(zip(config.numbers, config.names, strict=True))
-        table[FOLD_NAME] = [name_of.get(fold, "") for fold in folds]
+        table[FOLD_NAME] = np.array([*config.names, ""], dtype=object)[folds]
     if any(kept.related):
-        table[WITHHELD] = [" ".join(map(str, related)) for related in kept.related]
+        table[WITHHELD] = [" ".join(str(config.numbers[index]) for index in found) for found in kept.related]
     return table
 
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 GROUPED, FILES = "grouped", "files"
-LEAVE_ONE_GROUP_OUT, COLUMN = "leave_one_group_out", "column"
-METHODS = (GROUPED, FILES, LEAVE_ONE_GROUP_OUT, COLUMN)
-# Methods that take the fold of each row, and so their number, from the data.
-GIVEN = (LEAVE_ONE_GROUP_OUT, COLUMN)
+LEAVE_ONE_GROUP_OUT, COLUMN, TABLE = "leave_one_group_out", "column", "table"
+METHODS = (GROUPED, FILES, LEAVE_ONE_GROUP_OUT, COLUMN, TABLE)
+# Methods that take the folds of rows, and so their number, from the data; with `TABLE`, rows may be new.
+GIVEN = (LEAVE_ONE_GROUP_OUT, COLUMN, TABLE)
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,16 @@ class FoldsConfig:
 
     Attributes:
         method: `GROUPED`, which spreads whole groups evenly; `FILES`, which gives each record file a fold;
-            `LEAVE_ONE_GROUP_OUT`, which makes a fold of each group; or `COLUMN`, which takes the folds of `column`.
+            `LEAVE_ONE_GROUP_OUT`, which makes a fold of each group; `COLUMN`, which takes the folds of `column`; or
+            `TABLE`, which takes the folds of an old fold table, and spreads new groups as `GROUPED` does.
         count: number of folds.
         seed: seed of the assignment.
-        stratify_by: metadata columns that are spread evenly over the folds, jointly with the target; `GROUPED` only.
+        stratify_by: metadata columns that are spread evenly over the folds, jointly with the target, where folds are
+            assigned.
         class_names: (n_classes,).
         group_columns: further columns whose equal values belong together, beside the group of each row.
-        column: column of the training table with the fold of each row; None for other methods.
+        column: column with the fold of each row, in the training table or in `table`; None for other methods.
+        table: the old fold table; None for other methods.
         names: of `GIVEN` methods, the folds as the data call them, in the order of `numbers`, (n_folds,).
         numbers: of `GIVEN` methods, the number of each fold, (n_folds,); empty for 0 to count - 1.
     """
@@ -33,5 +36,6 @@ class FoldsConfig:
     class_names: tuple[str, ...]
     group_columns: tuple[str, ...] = ()
     column: str | None = None
+    table: str | None = None
     names: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()

@@ -51,6 +51,33 @@ def assign_folds(
         FoldlineError: as for `check_feasible` and `audit_folds`.
     """
     check_feasible(samples, count)
+    folds = place_groups(samples, strata, np.full(len(samples.ids), NO_FOLD), count=count, seed=seed, columns=columns)
+    audit_folds(samples, folds, count=count)
+    return folds
+
+
+def place_groups(
+    samples: Samples,
+    strata: Sequence[str],
+    known: IntArray,
+    *,
+    count: int,
+    seed: int,
+    columns: Sequence[Sequence[str]] = (),
+) -> IntArray:
+    """Assign folds to the groups that have none yet, as `assign_folds` does, beside those that have one.
+
+    Args:
+        samples: the samples.
+        strata: see `assign_folds`.
+        known: fold of each sample in 0..count-1, or `NO_FOLD`, (n_samples,); all samples of a group have the same.
+        count: number of folds.
+        seed: see `assign_folds`.
+        columns: see `assign_folds`.
+
+    Returns:
+        Fold of each sample in 0..count-1, (n_samples,).
+    """
     order = np.argsort(np.asarray(samples.ids, dtype=object), kind="stable")
     groups = np.asarray(samples.groups, dtype=object)[order]
     _, first_rows, group_numbers = np.unique(groups, return_index=True, return_inverse=True)
@@ -59,8 +86,10 @@ def assign_folds(
     in_order = [[column[row] for row in order] for column in (strata, *columns)]
     features = count_features(group_numbers, samples.labels[order], in_order[0], in_order[1:])
     folds = np.empty(len(order), dtype=np.int64)
-    folds[order] = _first_complete_assignment(features, hashes, count=count, seed=seed).group_folds[group_numbers]
-    audit_folds(samples, folds, count=count)
+    of_groups = known[order][first_rows]
+    folds[order] = _first_complete_assignment(features, hashes, of_groups, count=count, seed=seed).group_folds[
+        group_numbers
+    ]
     return folds
 
 
@@ -80,9 +109,17 @@ def external_folds(external_groups: Sequence[str], *, groups: Sequence[str], fol
 
 
 def _first_complete_assignment(
-    features: GroupFeatures, hashes: npt.NDArray[np.uint64], *, count: int, seed: int
+    features: GroupFeatures, hashes: npt.NDArray[np.uint64], known: IntArray, *, count: int, seed: int
 ) -> Assignment:
-    """Try orders of the groups until no fold lacks a label that it could have, or return the most complete one."""
+    """Try orders of the groups until no fold lacks a label that it could have, or return the most complete one.
+
+    Args:
+        features: rows of the groups.
+        hashes: (n_groups,).
+        known: fold of each group, or `NO_FOLD`, (n_groups,).
+        count: number of folds.
+        seed: seed of the orders.
+    """
     influence, by_hash = features.influence, np.argsort(hashes)
     generator = np.random.default_rng(seed)
     preferences = _preferences(hashes, count)
@@ -92,7 +129,8 @@ def _first_complete_assignment(
         modified = influence.copy()
         modified[by_hash] *= generator.uniform(0.5, 1.5, len(modified)) ** attempt
         order = np.lexsort((hashes, -modified))
-        assignments.append(repair(features, _assign_in_order(features, order, preferences), order))
+        order = order[known[order] == NO_FOLD]
+        assignments.append(repair(features, _assign_in_order(features, order, known, preferences), order))
         if missing_labels(features, assignments[-1]) == 0:
             break
     return min(assignments, key=lambda assignment: missing_labels(features, assignment))
@@ -115,15 +153,17 @@ def _preferences(hashes: npt.NDArray[np.uint64], count: int) -> FloatArray:
     return preferences
 
 
-def _assign_in_order(features: GroupFeatures, order: npt.NDArray[np.intp], preferences: FloatArray) -> Assignment:
-    """Assign the groups in the given order, each by balance and preferences (n_groups, n_folds)."""
+def _assign_in_order(
+    features: GroupFeatures, order: npt.NDArray[np.intp], known: IntArray, preferences: FloatArray
+) -> Assignment:
+    """Assign the groups in the given order, each by balance and preferences (n_groups, n_folds); others are known."""
     count = preferences.shape[1]
     starts = features.counts.indptr.tolist()
     indices, rows = features.counts.indices.astype(np.intp), features.counts.data
     weights = features.shares[indices] * rows
-    fold_rows = np.zeros((len(features.totals), count))
-    left = features.totals.copy()
-    group_folds = np.empty(len(order), dtype=np.int64)
+    group_folds = known.copy()
+    fold_rows = np.stack([features.counts[np.flatnonzero(known == fold)].sum(axis=0) for fold in range(count)], axis=1)
+    left = features.totals - fold_rows.sum(axis=1)
     for group in order.tolist():
         entries = slice(starts[group], starts[group + 1])
         feature, group_rows = indices[entries], rows[entries]

@@ -134,6 +134,19 @@ def check(**changes: Any) -> None:
             "folds.stratify_by is [cell_type], but folds.method 'column' spreads nothing; set folds.stratify_by to []",
         ),
         (
+            {"folds__method": "table"},
+            "folds.method is 'table', but folds.table is null; set it to a table with the columns id and fold",
+        ),
+        ({"folds__table": "results/../results/folds.csv"}, "folds.table is 'results/../results/folds.csv', which this"),
+        (
+            {"folds__table": "absent.csv"},
+            "folds.table is 'absent.csv', but the file cannot be read (no such file or fo",
+        ),
+        (
+            {"folds__table": "s3://b/f.csv", "folds__method": "grouped"},
+            "folds.table is 's3://b/f.csv', but folds.method is 'grouped'; remove one of them",
+        ),
+        (
             {"folds__method": "files"},
             "folds.method is 'files', which needs dataset.train_records and no dataset.channels; set folds.method to",
         ),

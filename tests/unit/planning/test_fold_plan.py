@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from fixtures.example_config import SCHEMA, example_config
 from fixtures.settings import dataset_settings
-from foldline.dataset.fold_cells import FoldCells
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.planning.configuration import complete
@@ -80,7 +79,7 @@ def test_cells_are_read_as_they_were_planned(tmp_path: Path) -> None:
     data = data_of(tmp_path / "train.csv", "id,who,target,fold", ROWS, dataset)
     cells = fold_cells(folds, dataset, data.tables, digest=find_all(folds, dataset, data)["digest"])
     assert cells is not None
-    assert cells.of_rows(["train", "train", "old"], ["d", "a", "a"]) == {"fold": ["2", "1", ""]}
+    assert cells.of_rows(["train", "train", "old"], ["d", "a", "a"]).columns == {"fold": ["2", "1", ""]}
     assert fold_cells(fold_settings(), dataset, data.tables) is None
 
 
@@ -131,10 +130,10 @@ def test_external_rows_need_no_further_group(tmp_path: Path) -> None:
     data = data_of(tmp_path / "train.csv", "id,who,where,target", PATIENTS, dataset)
     (tmp_path / "old.csv").write_text("id,place,target\nx,y,1\nz,,0\n")
     tables = {**data.tables, "old": str(tmp_path / "old.csv")}
-    digest = FoldCells.digest_of(read_cells(fold_settings(), dataset, tables))
+    digest = read_cells(fold_settings(), dataset, tables).digest
     cells = fold_cells(fold_settings(), dataset, tables, digest=digest)
     assert cells is not None
-    assert cells.of_rows(["old", "train", "old"], ["x", "f", "z"]) == {"where": ["y", "w", ""]}
+    assert cells.of_rows(["old", "train", "old"], ["x", "f", "z"]).columns == {"where": ["y", "w", ""]}
 
 
 def test_each_group_is_left_out_once(tmp_path: Path) -> None:
@@ -146,3 +145,38 @@ def test_each_group_is_left_out_once(tmp_path: Path) -> None:
     data = data_of(tmp_path / "train.csv", "id,who,where,target", ["a,p,x,0", "b,q,x,1"], dataset)
     with pytest.raises(FoldlineError, match=r"'leave_one_group_out', and column who and where has 1 value \(p\), but"):
         find_all(folds, dataset, data)
+
+
+def find_old(tmp_path: Path, table: str, *rows: str, **keys: str) -> dict[str, Any]:
+    dataset = dataset_settings(group_column="who", id_column="image")
+    (tmp_path / "old.csv").write_text(table)
+    data = data_of(tmp_path / "train.csv", "image,who,target", rows, dataset)
+    return find_all(fold_settings(table=str(tmp_path / "old.csv"), **keys), dataset, data)
+
+
+def test_an_old_fold_table_decides_the_folds_of_its_ids(tmp_path: Path) -> None:
+    rows = ["a,p,0", "b,q,1", "c,q,1", "d,r,0"]
+    # c has the group of b, d is new; e is gone, x is an external row, and y had no fold.
+    found = find_old(tmp_path, "id,fold,split\na,3,train\nb,1,train\ne,7,train\nx,1,old\ny,-1,train\n", *rows)
+    assert (found["names"], found["numbers"]) == (["1", "3"], [1, 3])
+    # Of a colleague, without splits.
+    table = "image,kfold\na,x\nb,y\n"
+    found = find_old(tmp_path, table, *rows, column="kfold")
+    assert (found["names"], found["numbers"]) == (["x", "y"], [0, 1])
+    again = find_old(tmp_path, "image,other,kfold\nb,,y\na,,x\n", *rows, column="kfold")
+    assert again == found
+    assert find_old(tmp_path, "image,kfold\na,x\nb,y\nd,y\n", *rows, column="kfold")["digest"] != found["digest"]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("id,fold\na,0\nc,1\nb,1\n", r"more than one fold: group p \(id a in fold 0, id b in fold 1\)"),
+        ("id,fold\n1,0\n2,1\n", r"no training row has a fold in it; its ids with a fold are 1, 2, and those of the"),
+        ("id,fold\na,0\nb,0\n", r"has 1 value \(0\), but there may be 2 to 100"),
+        ("id,kfold\na,0\n", r"no column fold; the table has id, kfold; did you mean kfold"),
+    ],
+)
+def test_an_old_fold_table_that_cannot_be_used_is_refused(table: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=rf"old\.csv: .*{message}"):
+        find_old(tmp_path, table, "a,p,0", "b,p,1", "c,q,0")

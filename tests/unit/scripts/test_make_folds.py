@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from foldline.dataset.columns import Columns
 from foldline.dataset.fold_cells import CellTable, FoldCells
+from foldline.dataset.fold_table import FoldTable
 from foldline.dataset.row_weights import RowWeights, WeightTable
 from foldline.dataset.soft_labels import stored_code
 from foldline.errors import FoldlineError
@@ -312,7 +313,7 @@ def cells_of(path: Path, column: str, values: dict[str, str]) -> FoldCells:
     cells = FoldCells((column,), {"train": CellTable(str(path), Columns(id="id", target=None, group=None))})
     tables = {"train": replace(cells.tables["train"], columns=Columns("id", None, None, (column,)))}
     cells = replace(cells, tables=tables)
-    return replace(cells, digest=cells.digest_of(cells.read()))
+    return replace(cells, digest=cells.read().digest)
 
 
 # Folds of groups of two rows.
@@ -343,7 +344,7 @@ def test_folds_of_a_column_are_taken_as_they_are(
         ("-1", ""),
         ("3", ""),
     ]
-    with pytest.raises(FoldlineError, match=r"own.csv: the column f changed after the run was planned; leave tables"):
+    with pytest.raises(FoldlineError, match=r"own.csv: folds or groups of rows changed after the run was planned"):
         written(tmp_path / "y", [inventory], cells=replace(cells, digest="other"), **folds)
 
 
@@ -394,3 +395,55 @@ def test_each_group_is_a_fold(inventory: pd.DataFrame, tmp_path: Path, caplog: p
     assert list(table["fold"]) == [number // 20 for number in range(ROWS)]
     assert "1 duplicate in another fold than the image that it shows" in caplog.text
     assert "fold 0 has no class with both labels" in caplog.text
+
+
+def old_folds(path: Path, table: pd.DataFrame) -> FoldCells:
+    table.to_csv(path, index=False)
+    cells = FoldCells((), {}, FoldTable(str(path), ("image", "id"), "fold"))
+    return replace(cells, digest=cells.read().digest)
+
+
+def test_the_groups_of_an_old_table_stay_and_new_ones_are_placed(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    old = pd.read_csv(written(tmp_path / "old", [inventory], stratify_by=()))
+    fold_of = dict(zip(old["id"], old["fold"], strict=True))
+    # Without a third of the groups, and one row of a group that stays; one id is gone.
+    is_new = old["group"].isin([f"p{number:02d}" for number in range(0, 30, 3)]) | (old["id"] == "s03")
+    table = pd.concat([old[~is_new], old[:1].assign(id="gone")])
+    external = external_of(("e0", "p00"), ("e1", "e1"))
+    arguments = {"method": "table", "names": ("0", "1", "2"), "numbers": (0, 1, 2), "stratify_by": ()}
+    arguments |= {"table": "old.csv", "cells": old_folds(tmp_path / "old.csv", table)}
+    pairs = [("s00", "s06", "train")]
+    path = written(tmp_path / "new", [inventory], pairs, external=external, **arguments)
+    found = pd.read_csv(path, dtype={"fold": int}).set_index("id")["fold"]
+    for name in old["id"][~is_new]:
+        assert found[name] == fold_of[name]
+    assert found["s03"] == found["s02"]
+    # p00 and p03 are new and copies of each other.
+    assert found["s00"] == found["s01"] == found["s06"] == found["e0"]
+    assert found["e1"] == -1
+    sizes = found[old["id"]].value_counts()
+    assert sizes.max() - sizes.min() <= 4
+    # Whatever the order of the rows, and if nothing is new, all is as before.
+    again = written(tmp_path / "shuffled", [inventory[::-1]], pairs, external=external, **arguments)
+    assert again.read_bytes() == path.read_bytes()
+    arguments["cells"] = old_folds(tmp_path / "all.csv", old)
+    same = written(tmp_path / "same", [inventory], **arguments)
+    assert same.read_bytes() == (tmp_path / "old" / "folds.csv").read_bytes()
+
+
+def test_a_new_row_that_duplicates_an_old_one_gets_its_fold(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = pd.read_csv(written(tmp_path / "old", [inventory], stratify_by=()))
+    fold_of = dict(zip(old["id"], old["fold"], strict=True))
+    other = next(name for name in fold_of if fold_of[name] != fold_of["s02"])
+    arguments = {"method": "table", "names": ("0", "1", "2"), "numbers": (0, 1, 2), "stratify_by": (), "table": "o"}
+    cells = old_folds(tmp_path / "old.csv", old[2:])
+    path = written(tmp_path / "new", [inventory], [("s00", "s02", "train")], cells=cells, **arguments)
+    found = pd.read_csv(path).set_index("id")["fold"]
+    assert found["s00"] == found["s01"] == found["s02"] == fold_of["s02"]
+    # Old rows that turn out to be copies keep their folds, with a warning.
+    path = written(tmp_path / "more", [inventory], [("s02", other, "train")], cells=cells, **arguments)
+    found = pd.read_csv(path).set_index("id")["fold"]
+    assert (found["s02"], found[other]) == (fold_of["s02"], fold_of[other])
+    assert "1 duplicate in another fold than the image that it shows" in caplog.text
