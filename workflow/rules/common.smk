@@ -290,9 +290,9 @@ def start_run():
             requirements.check_packages(config)
             check_weights(config["models"], models)
         if only_check:
-            RUN.start_check(models, local=workflow.local_exec)
+            RUN.start_check(local=workflow.local_exec)
             return
-        RUN.start(models)
+        RUN.start()
         OWNER.record(PATHS.beside_results(OWNER_FILE))
     except USER_ERRORS as error:
         raise WorkflowError(str(explained(error))) from None

@@ -35,6 +35,8 @@ class Columns:
         own_labels: the words in which an external set writes its labels; None if it writes them like the training rows.
         absent: columns that this table does not have, whatever it has under their names; all values are missing.
         of_paths: columns that the paths of the images name; their cells stay as they are written.
+        made_of: what messages call a table that Foldline wrote itself, of which the user knows nothing; "" for the
+            user's own.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Columns:
     own_labels: Words | None = None
     absent: tuple[str, ...] = ()
     of_paths: tuple[str, ...] = ()
+    made_of: str = ""
 
     def names(self) -> list[str]:
         """Names of the columns, each once: the group may also be a metadata column."""
@@ -69,10 +72,23 @@ class Columns:
         optional = [*(name for name in self.optional if name not in needed), *self.absent]
         return list(dict.fromkeys(self.in_table(name) for name in names if name and name not in optional))
 
-    def of_made_table(self) -> "Columns":
-        """The columns of a table that Foldline itself writes, with one column of label cells."""
+    def absence(self, in_table: str) -> str:
+        """What to do if the table of an external set lacks a column by its name in it; "" if it needs the column."""
+        possible = [name for name in (self.group, *self.metadata) if name and name not in self.of_paths]
+        name = next((name for name in possible if self.in_table(name) == in_table), None)
+        if name is None or not self.external:
+            return ""
+        return f"if the set has no such column, set dataset.external.{self.external}.columns to {{{name}: null}}"
+
+    def of_made_table(self, made_of: str = "") -> "Columns":
+        """The columns of a table that Foldline itself writes, with one column of label cells.
+
+        Args:
+            made_of: see `made_of`.
+        """
         return replace(
             self,
+            made_of=made_of,
             separator=",",
             target_columns=(),
             optional=(),

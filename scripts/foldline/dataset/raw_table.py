@@ -37,6 +37,18 @@ ROWS_PER_BLOCK = 500
 _LIMIT_LOCK = threading.Lock()
 
 
+class AbsentColumnsError(FoldlineError):
+    """A table lacks columns.
+
+    Attributes:
+        absent: their names.
+    """
+
+    def __init__(self, message: str, absent: Sequence[str]) -> None:
+        super().__init__(message)
+        self.absent = list(absent)
+
+
 @dataclass(frozen=True)
 class RawTable:
     """Some columns of a table.
@@ -47,6 +59,7 @@ class RawTable:
         lines: (n_rows,), the line on which each row starts, the header being on line 1; or numbers from 1 in Parquet.
         columns: cells of the columns that were read, (n_rows,) each, by name.
         unit: what `lines` counts, `LINE` or `ROW`.
+        made_of: what messages call a table that Foldline wrote itself; "" for the user's own.
     """
 
     path: str
@@ -54,6 +67,7 @@ class RawTable:
     lines: Sequence[int]
     columns: dict[str, Sequence[str]]
     unit: str = LINE
+    made_of: str = ""
 
     def error(self, problems: Sequence[tuple[int, str]], remedy: str, *, limit: int = 5) -> FoldlineError:
         """One error for all problems of a kind: the first ones in words, and how many more there are.
@@ -63,9 +77,10 @@ class RawTable:
             remedy: what to do.
             limit: problems to spell out.
         """
-        told = "; ".join(f"{self.unit} {line}: {text}" for line, text in problems[:limit])
+        shown = [text if self.made_of else f"{self.unit} {line}: {text}" for line, text in problems[:limit]]
         rest = len(problems) - limit
-        return FoldlineError(f"{self.path}, {told}{f'; and {rest} more' if rest > 0 else ''}; {remedy}")
+        start = f"{self.made_of}: " if self.made_of else f"{self.path}, "
+        return FoldlineError(f"{start}{'; '.join(shown)}{f'; and {rest} more' if rest > 0 else ''}; {remedy}")
 
 
 def read_raw_table(
@@ -114,14 +129,15 @@ def check_columns(path: str, header: Sequence[str], wanted: Sequence[str]) -> No
     """Refuse a table that lacks a column.
 
     Raises:
-        FoldlineError: names the absent columns and those of the table.
+        AbsentColumnsError: names the absent columns and those of the table.
     """
     absent = [name for name in wanted if name not in header]
     if absent:
         close = [name for name in header if name.casefold() in {other.casefold() for other in absent}]
         close = close or [name for other in absent for name in difflib.get_close_matches(other, header, n=1)]
         hint = f"; did you mean {listing(close)}?" if close else ""
-        raise FoldlineError(f"{path}: no column {listing(absent)}; the table has {_shown(header)}{hint}")
+        message = f"{path}: no column {listing(absent)}; the table has {_shown(header)}{hint}"
+        raise AbsentColumnsError(message, absent)
 
 
 def _check_header(path: str, header: Sequence[str], wanted: Sequence[str]) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from foldline.dataset.columns import Columns
-from foldline.dataset.sample_table import GROUP_REMEDY, id_problem, own_group
+from foldline.dataset.sample_ids import id_problem
+from foldline.dataset.sample_table import GROUP_REMEDY, own_group
 from foldline.errors import FoldlineError
 
 

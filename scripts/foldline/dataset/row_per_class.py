@@ -11,7 +11,7 @@ from functools import cached_property
 from foldline.dataset.cell_values import canonical
 from foldline.dataset.class_columns import flags_cell
 from foldline.dataset.raw_table import RawTable
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, Problems, listing
 
 ID, CLASS = "{id}", "{class}"
 # Most classes of a form that is guessed.
@@ -73,9 +73,24 @@ def guessed_form(ids: Sequence[str]) -> RowPerClass | None:
     return None
 
 
-def join_rows(
-    raw: RawTable, form: RowPerClass, *, id_column: str, target: str | None, separator: str, same: Sequence[str]
-) -> RawTable:
+@dataclass(frozen=True)
+class JoinedColumns:
+    """The columns of such a table.
+
+    Attributes:
+        id: column of the ids.
+        target: column of the labels; None if there are none.
+        separator: see `labels.Labels`.
+        same: columns that are equal in all rows of a sample.
+    """
+
+    id: str
+    target: str | None
+    separator: str
+    same: Sequence[str]
+
+
+def join_rows(raw: RawTable, form: RowPerClass, columns: JoinedColumns, problems: Problems) -> RawTable:
     """A table with one row per sample, and label cells of a 0 or 1 for each class.
 
     A row that is there twice with the same label counts once. A table without labels may also have one row per sample:
@@ -84,75 +99,111 @@ def join_rows(
     Args:
         raw: the table.
         form: how ids are made.
-        id_column: column of the ids.
-        target: column of the labels; None if there are none.
-        separator: see `labels.Labels`.
-        same: columns that are equal in all rows of a sample.
+        columns: its columns.
+        problems: gets what is wrong: an id has another form, a row of a class is missing, rows of a sample contradict
+            each other, or a label is not 0 or 1. The table then has no labels.
 
     Raises:
-        FoldlineError: an id has another form, a row of a class is missing, rows of a sample contradict each other, or
-            a label is not 0 or 1.
+        FoldlineError: no id has the form.
     """
-    names = [form.split(name) for name in raw.columns[id_column]]
-    if target is None and not any(names):
+    names = [form.split(name) for name in raw.columns[columns.id]]
+    if columns.target is None and not any(names):
         return raw
     wrong = [
-        (line, f"id {name!r} (column {id_column})")
-        for line, name, found in zip(raw.lines, raw.columns[id_column], names, strict=True)
+        (line, f"id {name!r} (column {columns.id})")
+        for line, name, found in zip(raw.lines, raw.columns[columns.id], names, strict=True)
         if found is None
     ]
-    if wrong:
-        raise raw.error(wrong, f"an id is {form.words}; correct dataset.row_per_class or dataset.labels.classes")
-    rows: dict[str, dict[str, int]] = {}
+    with problems.collected():
+        if wrong:
+            raise raw.error(wrong, f"an id is {form.words}; correct dataset.row_per_class or dataset.labels.classes")
+    if not any(names):
+        problems.check()
+    rows, before = _rows_of_samples(names), bool(problems)
+    for check in (_check_repeated, _check_complete, _check_same):
+        with problems.collected():
+            check(raw, rows, form, columns)
+    joined = {name: _first_cells(raw, rows, name) for name in columns.same}
+    if columns.target:
+        complete = {sample: found for sample, found in rows.items() if len(found) == len(form.classes)}
+        with problems.collected():
+            cells = _cells(raw, complete, form, columns.target, columns.separator)
+            if len(complete) == len(rows) and not before:
+                joined[columns.target] = cells
+    lines = [raw.lines[_first(of_class)] for of_class in rows.values()]
+    return replace(raw, lines=lines, columns={**joined, columns.id: list(rows)})
+
+
+# Sample -> class -> numbers of its rows, in order.
+_Rows = Mapping[str, Mapping[str, Sequence[int]]]
+
+
+def _rows_of_samples(names: Sequence[tuple[str, str] | None]) -> _Rows:
+    rows: dict[str, dict[str, list[int]]] = {}
     for number, found in enumerate(names):
         if found is not None:
-            first = rows.setdefault(found[0], {}).setdefault(found[1], number)
-            if target and canonical(raw.columns[target][first]) != canonical(raw.columns[target][number]):
-                wrong.append((raw.lines[number], f"another label than in {raw.unit} {raw.lines[first]}, for one id"))
+            rows.setdefault(found[0], {}).setdefault(found[1], []).append(number)
+    return rows
+
+
+def _first(of_class: Mapping[str, Sequence[int]]) -> int:
+    return min(numbers[0] for numbers in of_class.values())
+
+
+def _first_cells(raw: RawTable, rows: _Rows, column: str) -> list[str]:
+    return [raw.columns[column][_first(of_class)] for of_class in rows.values()]
+
+
+def _check_repeated(raw: RawTable, rows: _Rows, form: RowPerClass, columns: JoinedColumns) -> None:
+    """Refuse rows of one id with different labels."""
+    if columns.target is None:
+        return
+    cells = raw.columns[columns.target]
+    wrong = [
+        (raw.lines[number], f"another label than in {raw.unit} {raw.lines[numbers[0]]}, for one id")
+        for of_class in rows.values()
+        for numbers in of_class.values()
+        for number in numbers[1:]
+        if canonical(cells[numbers[0]]) != canonical(cells[number])
+    ]
     if wrong:
-        raise raw.error(wrong, "keep one of the rows")
-    _check_rows(raw, rows, form, same)
-    firsts = [min(of_class.values()) for of_class in rows.values()]
-    columns: dict[str, Sequence[str]] = {name: [raw.columns[name][first] for first in firsts] for name in same}
-    if target:
-        columns[target] = _cells(raw, rows, form, target, separator)
-    return replace(raw, lines=[raw.lines[first] for first in firsts], columns={**columns, id_column: list(rows)})
+        raise raw.error(sorted(wrong), "keep one of the rows")
 
 
-def _check_rows(raw: RawTable, rows: Mapping[str, Mapping[str, int]], form: RowPerClass, same: Sequence[str]) -> None:
-    """Refuse samples without a row of some class, or with different values of a column."""
-    wrong = []
-    for sample, of_class in rows.items():
-        absent = [name for name in form.classes if name not in of_class]
-        if absent:
-            line = raw.lines[min(of_class.values())]
-            wrong.append((line, f"id {sample!r} has no row of the class {listing(absent)}"))
+def _check_complete(raw: RawTable, rows: _Rows, form: RowPerClass, columns: JoinedColumns) -> None:
+    """Refuse samples without a row of some class."""
+    wrong = [
+        (raw.lines[_first(of_class)], f"id {sample!r} has no row of the class {listing(absent)}")
+        for sample, of_class in rows.items()
+        if (absent := [name for name in form.classes if name not in of_class])
+    ]
     if wrong:
         raise raw.error(
             wrong, "every sample needs a row of each class; add the rows, or correct dataset.labels.classes"
         )
-    for column in same:
-        cells = raw.columns[column]
-        wrong = [
-            (raw.lines[min(of_class.values())], f"id {sample!r} has several values in column {column}")
-            for sample, of_class in rows.items()
-            if len({canonical(cells[number]) for number in of_class.values()}) > 1
-        ]
-        if wrong:
-            raise raw.error(wrong, "all rows of a sample need the same value; correct the table")
 
 
-def _cells(
-    raw: RawTable, rows: Mapping[str, Mapping[str, int]], form: RowPerClass, target: str, separator: str
-) -> list[str]:
+def _check_same(raw: RawTable, rows: _Rows, form: RowPerClass, columns: JoinedColumns) -> None:
+    """Refuse samples with different values of a column."""
+    wrong = [
+        (raw.lines[_first(of_class)], f"id {sample!r} has several values in column {column}")
+        for column in columns.same
+        for sample, of_class in rows.items()
+        if len({canonical(raw.columns[column][number]) for numbers in of_class.values() for number in numbers}) > 1
+    ]
+    if wrong:
+        raise raw.error(wrong, "all rows of a sample need the same value; correct the table")
+
+
+def _cells(raw: RawTable, rows: _Rows, form: RowPerClass, target: str, separator: str) -> list[str]:
     """Label cell of each sample, (n_samples,)."""
     labels, cells, wrong = raw.columns[target], [], []
     for sample, of_class in rows.items():
         try:
-            texts = [labels[of_class[name]] for name in form.classes]
+            texts = [labels[of_class[name][0]] for name in form.classes]
             cells.append(flags_cell([f"{target} of {name}" for name in form.classes], texts, separator))
         except FoldlineError as error:
-            wrong.append((raw.lines[min(of_class.values())], f"the label of id {sample!r} {error}"))
+            wrong.append((raw.lines[_first(of_class)], f"the label of id {sample!r} {error}"))
     if wrong:
         raise raw.error(wrong, "correct the table")
     return cells

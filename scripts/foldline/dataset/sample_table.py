@@ -4,29 +4,24 @@ Standard library only for a table on a local disk, because the process that buil
 """
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from foldline.dataset.cell_values import canonical, composed, is_missing
+from foldline.dataset.cell_values import canonical, is_missing
 from foldline.dataset.class_columns import check_target, flag_cells
 from foldline.dataset.columns import Columns
 from foldline.dataset.label_reading import remedy, resolve
 from foldline.dataset.labels import SOFT, Labels
 from foldline.dataset.own_labels import left_out_by, own_label_code
-from foldline.dataset.raw_table import RawTable, read_raw_table
-from foldline.dataset.row_per_class import join_rows
+from foldline.dataset.raw_table import AbsentColumnsError, RawTable, read_raw_table
+from foldline.dataset.row_per_class import JoinedColumns, join_rows
+from foldline.dataset.sample_ids import check_ids
 from foldline.dataset.soft_labels import log_soft_labels
 from foldline.errors import FoldlineError, Problems, counted
 from foldline.io.garbage import garbage_search_paused
-
-# What an id cannot have: a backslash, or a control character or line separator, which breaks the lines of logs.
-_NOT_IN_ID = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# What no part of a path can be.
-_NO_PARTS = frozenset(("", ".", ".."))
 
 
 class Row(NamedTuple):
@@ -81,6 +76,8 @@ class SampleTable:
         groups: (n_rows,).
         metadata: (n_metadata_columns,)(n_rows,).
         left_out: rows that `Columns.own_labels` leave out, by the word that does it; they are nowhere else.
+        problems: what is wrong with ids, groups and class columns.
+        has_labels: whether label cells could be read; False too where there are none.
     """
 
     raw: RawTable
@@ -89,23 +86,26 @@ class SampleTable:
     groups: Sequence[str]
     metadata: tuple[Sequence[str], ...]
     left_out: Mapping[str, int] = field(default_factory=dict)
+    problems: Problems = field(default_factory=Problems)
+    has_labels: bool = True
+
+    def place(self, row: int) -> str:
+        """Where the user finds a row: table and line, or the id if Foldline wrote the table."""
+        made = self.columns.made_of
+        return f"{made}: id {self.ids[row]!r}" if made else f"{self.raw.path}, {self.raw.unit} {self.raw.lines[row]}"
 
     def label_cells(self) -> dict[str, str]:
         """Every label cell that is not missing, with the place where it occurs first.
 
         None in a test table, and none of labels in own words, which say nothing about the cells of other tables.
         """
-        if not self.columns.target or self.columns.own_labels is not None:
+        if not self.has_labels or not self.columns.target or self.columns.own_labels is not None:
             return {}
         first: dict[str, int] = {}
-        for text, line in zip(self.raw.columns[self.columns.target], self.raw.lines, strict=True):
-            first.setdefault(text, line)
+        for row, text in enumerate(self.raw.columns[self.columns.target]):
+            first.setdefault(text, row)
         missing = self.columns.missing
-        return {
-            text: f"{self.raw.path}, {self.raw.unit} {line}"
-            for text, line in first.items()
-            if not is_missing(text, missing)
-        }
+        return {text: self.place(row) for text, row in first.items() if not is_missing(text, missing)}
 
     def rows(self, labels: Labels) -> RowColumns:
         """The rows with label codes, in the order of the table.
@@ -117,7 +117,7 @@ class SampleTable:
             FoldlineError: labels are not allowed, or the target column is one of several class columns.
         """
         targets: Sequence[str] = [""] * len(self.ids)
-        if self.columns.target:
+        if self.columns.target and self.has_labels:
             columns = self.columns
             if not columns.target_columns and not columns.row_per_class and columns.own_labels is None:
                 check_target(self.raw.path, self.raw.header, self.columns.target, labels)
@@ -181,13 +181,30 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
         FoldlineError: as `raw_table.read_raw_table`; or an id is empty, repeated or not allowed in a file name; or a
             group is missing. The message names all lines with the same kind of problem.
     """
-    raw, left_out = _without_left_out(_read_named(path, columns), columns)
-    ids, problems = raw.columns[columns.id], Problems()
+    table = open_sample_table(path, columns)
+    table.problems.check()
+    return table
+
+
+def open_sample_table(path: str | Path, columns: Columns) -> SampleTable:
+    """Read a table as `read_sample_table` does, but leave its problems to the caller, who looks for others too.
+
+    Args:
+        path: path or URL of the table.
+        columns: the meaning of its columns.
+
+    Raises:
+        FoldlineError: the rows cannot be told apart, as `raw_table.read_raw_table`.
+    """
+    problems = Problems()
+    raw, left_out = _without_left_out(_read_named(path, columns, problems), columns)
+    ids = raw.columns[columns.id]
     groups: Sequence[str] = ids
     with problems.collected():
-        _check_ids(raw, ids, columns.in_table(columns.id))
+        check_ids(raw, ids, columns.in_table(columns.id))
     if columns.target and columns.target_columns:
         in_table = {name: columns.in_table(name) for name in columns.target_columns}
+        raw.columns.pop(columns.target, None)
         with problems.collected():
             raw.columns[columns.target] = flag_cells(
                 raw, ids, in_table, columns.labels.separator, soft=columns.labels.kind == SOFT
@@ -195,9 +212,9 @@ def read_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     if columns.group:
         with problems.collected():
             groups = _groups(raw, ids, columns, columns.group)
-    problems.check()
     metadata = [_mapped(raw.columns[name], columns.value) for name in columns.metadata]
-    return SampleTable(raw, columns, ids, groups, tuple(metadata), left_out)
+    has_labels = columns.target is not None and columns.target in raw.columns
+    return SampleTable(raw, columns, ids, groups, tuple(metadata), left_out, problems, has_labels)
 
 
 def _groups(raw: RawTable, ids: Sequence[str], columns: Columns, group_column: str) -> list[str]:
@@ -252,22 +269,26 @@ def _without_left_out(raw: RawTable, columns: Columns) -> tuple[RawTable, dict[s
     return replace(raw, lines=lines, columns=found), dict(sorted(left_out.items()))
 
 
-def _read_named(path: str | Path, columns: Columns) -> RawTable:
+def _read_named(path: str | Path, columns: Columns, problems: Problems) -> RawTable:
     """Read the columns of a table, by their names in the training table; an optional one that is absent is empty."""
     absent = columns.absent
     optional = [columns.in_table(name) for name in columns.optional if name not in absent]
     names_only = (columns.id, columns.group, *columns.of_paths)
     exact = [columns.in_table(name) for name in names_only if name and name not in absent]
-    raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional, exact=exact)
+    try:
+        raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional, exact=exact)
+    except AbsentColumnsError as error:
+        raise FoldlineError("; ".join([str(error), *filter(None, map(columns.absence, error.absent))])) from error
     names = dict.fromkeys([*columns.names(), *columns.target_columns, *columns.of_paths])
     empty = [""] * len(raw.lines)
     found = {name: empty if name in absent else raw.columns.get(columns.in_table(name), empty) for name in names}
-    raw = replace(raw, columns=found)
+    raw = replace(raw, columns=found, made_of=columns.made_of)
     if columns.row_per_class is None:
         return raw
     same = [name for name in names if name not in (columns.id, columns.target)]
     separator, form = columns.labels.separator, columns.row_per_class
-    return join_rows(raw, form, id_column=columns.id, target=columns.target, separator=separator, same=same)
+    rows = JoinedColumns(columns.id, columns.target, separator, same)
+    return join_rows(raw, form, rows, problems)
 
 
 GROUP_REMEDY = (
@@ -280,45 +301,6 @@ def _mapped(cells: Sequence[str], change: Callable[[str], str]) -> list[str]:
     """`change` of each cell, called once for equal cells."""
     changed = {cell: change(cell) for cell in set(cells)}
     return [changed[cell] for cell in cells]
-
-
-def _check_ids(raw: RawTable, ids: Sequence[str], column: str) -> None:
-    distinct = set(ids)
-    joined = "".join(distinct)
-    parts = distinct.union(*(name.split("/") for name in distinct)) if "/" in joined else distinct
-    if not parts.isdisjoint(_NO_PARTS) or _NOT_IN_ID.search(joined):
-        problems = [(line, id_problem(name, column)) for line, name in zip(raw.lines, ids, strict=True)]
-        wrong = [(line, problem) for line, problem in problems if problem]
-        raise raw.error(wrong, "give every sample an id that can be part of a path")
-    if len(distinct if joined.isascii() else set(map(composed, distinct))) == len(ids):
-        return
-    first_of: dict[str, tuple[int, str]] = {}
-    repeated = []
-    for line, name in zip(raw.lines, ids, strict=True):
-        first, spelled = first_of.setdefault(composed(name), (line, name))
-        if first != line:
-            repeated.append((line, f"id {name!r} is also in {raw.unit} {first}{other_spelling(name, spelled)}"))
-    raise raw.error(repeated, "ids must be unique: remove or rename the repeated rows")
-
-
-def other_spelling(name: str, other: str) -> str:
-    """The difference between two ids that look alike, as the end of an error message; "" if there is none."""
-    return "" if name == other else ", in another Unicode spelling of its accents (NFC and NFD)"
-
-
-def id_problem(name: str, column: str, *, kind: str = "column") -> str:
-    """What is wrong with an id, as a part of an error message; "" if nothing is.
-
-    Args:
-        name: the id.
-        column: its column.
-        kind: what the message calls the column.
-    """
-    if not name:
-        return f"the id ({kind} {column}) is empty"
-    if _NOT_IN_ID.search(name) or not _NO_PARTS.isdisjoint(name.split("/")):
-        return f"id {name!r} cannot be part of a path, such as a1 or cat/a1"
-    return ""
 
 
 def label_code(text: str, columns: Columns, labels: Labels) -> str:

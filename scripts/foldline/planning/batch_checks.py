@@ -1,14 +1,14 @@
 """Batches that are larger than the training rows of a fold, found before the first job."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from foldline.errors import FoldlineError, counted
+from foldline.errors import counted, problems_error
 from foldline.planning.dataset_splits import TEST, TRAIN
 
 
-def batch_problems(config: Mapping[str, Any], rows: Mapping[str, int]) -> dict[str, list[str]]:
-    """Batch sizes with which a fold certainly cannot train, in words, by the name of the model.
+def check_batches(config: Mapping[str, Any], rows: Mapping[str, int]) -> None:
+    """Refuse batch sizes with which a fold certainly cannot train.
 
     Folds are not known yet. The largest of `count` folds holds out at least the rows divided by `count`, so at most the
     other rows are left to train on, and all external rows.
@@ -16,11 +16,14 @@ def batch_problems(config: Mapping[str, Any], rows: Mapping[str, int]) -> dict[s
     Args:
         config: the completed configuration.
         rows: number of rows of each split.
+
+    Raises:
+        FoldlineError: names all keys.
     """
     count, train = config["folds"]["count"], rows[TRAIN]
     external = sum(number for split, number in rows.items() if split not in (TRAIN, TEST))
-    problems: dict[str, list[str]] = {}
-    for name, model in config["models"].items():
+    problems = []
+    for name, model in sorted(config["models"].items()):
         sizes = {f"models.{name}.batch_size": model["batch_size"]}
         overrides = {
             f"models.{name}.fold_overrides.{fold}.batch_size": section["batch_size"]
@@ -31,14 +34,11 @@ def batch_problems(config: Mapping[str, Any], rows: Mapping[str, int]) -> dict[s
         most = dict.fromkeys(overrides, train - 1 + external)
         if len(overrides) < count:
             most |= dict.fromkeys(sizes, train - (-(-train // count) if not overrides else 1) + external)
-        for key, size in {**sizes, **overrides}.items():
-            if key in most and size > most[key]:
-                text = f"{key} is {size}, but a fold has at most {counted(most[key], 'training row')}"
-                problems.setdefault(name, []).append(text)
-    return problems
-
-
-def batch_error(problems: Mapping[str, list[str]], models: Iterable[str]) -> FoldlineError | None:
-    """The error for all problems of some models; None if they have none."""
-    found = [text for name in sorted(models) for text in problems.get(name, [])]
-    return FoldlineError(f"config: {'; '.join(found)}; set it to that number or less") if found else None
+        problems += [
+            f"config: {key} is {size}, but a fold has at most {counted(most[key], 'training row')}; set it to that "
+            "number or less"
+            for key, size in {**sizes, **overrides}.items()
+            if key in most and size > most[key]
+        ]
+    if problems:
+        raise problems_error(problems)

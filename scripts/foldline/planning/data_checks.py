@@ -4,11 +4,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from foldline.dataset.labels import BINARY, SOFT
+from foldline.dataset.labels import BINARY, SOFT, names_of
 from foldline.dataset.metadata import MetadataColumnConfig
 from foldline.dataset.soft_labels import hard_code, shares_of
 from foldline.errors import FoldlineError, Problems, counted, listing
-from foldline.planning.dataset_section import class_names_of, group_columns, scored_classes_of, target_of
+from foldline.planning.dataset_section import (
+    class_names_of,
+    group_columns,
+    is_made_table,
+    scored_classes_of,
+    source_of,
+    target_of,
+)
 from foldline.planning.dataset_splits import TEST, TRAIN
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
@@ -41,7 +48,7 @@ def check_data(
     problems = Problems()
     for split, samples in data.splits.items():
         with problems.collected():
-            _check_metadata(dataset, data.tables[split], samples)
+            _check_metadata(dataset, split, data.tables[split], samples)
     if TRAIN in data.splits:
         with problems.collected():
             _check_classes(dataset, data)
@@ -58,6 +65,7 @@ def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
     kind, class_names = dataset["labels"]["kind"], class_names_of(dataset)
     if kind == BINARY or len(class_names) == 1:
         return
+    table = source_of(dataset, TRAIN) if is_made_table(dataset, TRAIN) else data.tables[TRAIN]
     labeled = [samples for split, samples in data.splits.items() if split != TEST]
     codes = {code for samples in labeled for code in samples.rows.target}
     rows = [shares_of(code) for code in codes] if kind == SOFT else [[bit == "1" for bit in code] for code in codes]
@@ -66,9 +74,17 @@ def _check_classes(dataset: Mapping[str, Any], data: RawData) -> None:
     absent = [name for name in class_names if name not in present and name not in allowed]
     if absent:
         raise FoldlineError(
-            f"{data.tables['train']}: no training row has the class {listing(absent)} of dataset.labels.classes (the "
+            f"{table}: no training row has the class {listing(absent)} of dataset.labels.classes (the "
             f"cells of column {target_of(dataset)} are read as {data.labels.reading}); correct "
             "dataset.labels.classes or dataset.labels.cells, or list classes without rows in dataset.labels.absent"
+        )
+    largest = {hard_code(code) for code in data.splits[TRAIN].rows.target} if kind == SOFT else set()
+    if len(largest) == 1:
+        (name,) = names_of(largest.pop(), class_names)
+        raise FoldlineError(
+            f"{table}: {name} has the largest share in every training row, but folds and metrics count a row to the "
+            "class with the largest share, so there is nothing to tell apart; correct the table, or the columns and "
+            "their order in dataset.target_columns or dataset.labels.classes"
         )
     wrong = [name for name in allowed if name in present]
     if wrong:
@@ -97,20 +113,22 @@ def _check_strata(dataset: Mapping[str, Any], samples: Samples, fold_count: int,
         )
 
 
-def _check_metadata(dataset: Mapping[str, Any], table: str, samples: Samples) -> None:
+def _check_metadata(dataset: Mapping[str, Any], split: str, table: str, samples: Samples) -> None:
     index_of = {name: index for index, name in enumerate(dataset["metadata_columns"])}
     for column, section in dataset["metadata"].items():
         index, config = index_of[column], MetadataColumnConfig.from_config(section)
         problems = {value: config.problem(value) for value in set(samples.rows.metadata[index])}
         if any(problems.values()):
             wrong = [row for row in samples.rows.rows() if problems[row.metadata[index]]]
+            made = is_made_table(dataset, split)
             told = [
-                f"line {row.line}: {column} of id {row.id!r} {problems[row.metadata[index]]}"
+                f"{'' if made else f'line {row.line}: '}{column} of id {row.id!r} {problems[row.metadata[index]]}"
                 for row in wrong[:MOST_TOLD]
             ]
             rest = f"; and {len(wrong) - MOST_TOLD} more" if len(wrong) > MOST_TOLD else ""
+            where = f"{source_of(dataset, split)}: " if made else f"{table}, "
             raise FoldlineError(
-                f"{table}, {'; '.join(told)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
+                f"{where}{'; '.join(told)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
             )
 
 
@@ -129,6 +147,10 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int)
             kind = ("group" if column else "row") + ("" if len(names) == 1 else "s")
             kind += f" (column {column})" if column else ""
             remedy = f"set folds.count to {len(names)} or less" if len(names) >= 2 else "add training data"
+            if which and dataset["labels"]["kind"] == SOFT:
+                remedy += (
+                    ", or correct the soft labels: shares above 0.5, the largest ones of several, count as label 1"
+                )
             if column:
                 which += f": {listing(sorted(names))}" if 0 < len(names) <= SHOWN_GROUPS else ""
                 if dataset["class_folders"] is not None:

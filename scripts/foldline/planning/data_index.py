@@ -6,7 +6,7 @@ image files, their configuration and the code that reads them are unchanged; oth
 """
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table
-from foldline.planning.dataset_splits import TRAIN, has_test, splits_of
+from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
 from foldline.planning.fold_plan import FOLDS, find_folds, follows_data, old_table, read_cells, with_connected_groups
 from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
+from foldline.planning.known_labels import find_known_labels
 from foldline.planning.raw_data import RawData, read_raw_data
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.split_index import RowDigests, SplitIndex
@@ -63,8 +64,6 @@ class DataIndex:
     def from_raw_data(cls, data: RawData) -> "DataIndex":
         """Index of data that were read."""
         splits = {name: SplitIndex.from_samples(samples) for name, samples in data.splits.items()}
-        labels = data.labels
-        cells = {"cells": labels.cells, "first_number": labels.first_number} if labels.lists_classes else {}
         return cls(
             splits=splits,
             submission=digest_of(data.submission),
@@ -72,7 +71,7 @@ class DataIndex:
             tables=data.tables,
             locations=data.locations,
             sample_submission=data.sample_submission,
-            label_cells=cells,
+            label_cells=data.label_cells,
             class_words=data.class_words,
             found=data.found,
             left_out=data.left_out,
@@ -84,7 +83,14 @@ class DataIndexer:
     """Reads and checks the data, or takes the stored index of them if nothing changed."""
 
     def __init__(
-        self, config: Mapping[str, Any], *, folder: Path, pinned: Path | None, record_tables: str, mirror: str = ""
+        self,
+        config: Mapping[str, Any],
+        *,
+        folder: Path,
+        pinned: Path | None,
+        record_tables: str,
+        mirror: str = "",
+        check_rows: Callable[[Mapping[str, int]], None] = lambda rows: None,
     ):
         """Prepare to read the data.
 
@@ -95,12 +101,14 @@ class DataIndexer:
             record_tables: see `raw_data.read_raw_data`.
             mirror: URL of a folder beside results in a bucket that gets a copy of the index, from which a machine
                 without an index starts; "" if results are on a disk.
+            check_rows: raises an error if a run cannot use the numbers of rows of the splits.
         """
         self._dataset, self._folds = config["dataset"], config["folds"]
         self._pinned, self._record_tables = pinned, record_tables
         self._path, self._mirror = folder / FILE, storage.join(mirror, FILE) if mirror else ""
         old = old_table(self._folds, self._dataset)
         self._old_folds = old.path if old else ""
+        self._check_rows = check_rows
         self._tables = _local_tables(self._dataset, record_tables) if pinned is None else None
         if storage.is_url(self._old_folds):
             self._tables = None
@@ -225,6 +233,12 @@ class DataIndexer:
         if TRAIN in data.splits:
             with problems.collected():
                 found = find_folds(self._folds, dataset, data, cells)
+        with problems.collected():
+            if TEST in data.splits and data.labels_are_read:
+                find_known_labels(dataset, data.tables, labels=data.label_cells, record_tables=self._record_tables)
+        with problems.collected():
+            if data.splits.keys() == set(splits_of(dataset)) and count is not None:
+                self._check_rows({name: len(samples) for name, samples in data.splits.items()})
         problems.check()
         return {FOLDS: found} if found else {}
 

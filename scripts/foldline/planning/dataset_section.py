@@ -13,7 +13,7 @@ from foldline.dataset.labels import BINARY_LABELS, FLAGS, Labels
 from foldline.dataset.row_per_class import RowPerClass
 from foldline.images.options import ImageOptions
 from foldline.io import storage
-from foldline.planning.dataset_splits import TEST, TRAIN, value_of
+from foldline.planning.dataset_splits import TEST, TRAIN, key_of, value_of
 from foldline.planning.image_patterns import CLASS, ImagePattern, parsed
 from foldline.planning.usable_values import UnusableValueError
 
@@ -91,6 +91,13 @@ def is_made_table(dataset: Mapping[str, Any], split: str) -> bool:
     if record_patterns(dataset, split) is not None:
         return True
     return dataset["class_folders"] is not None if split == TRAIN else split == TEST and dataset["test_table"] is None
+
+
+def source_of(dataset: Mapping[str, Any], split: str) -> str:
+    """What messages call a table that Foldline makes itself: the key from whose files it is made."""
+    if record_patterns(dataset, split) is not None:
+        return key_of(split, "records")
+    return "dataset.class_folders" if split == TRAIN else key_of(split, "images")
 
 
 def record_patterns(dataset: Mapping[str, Any], split: str) -> list[str] | None:

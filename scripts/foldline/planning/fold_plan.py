@@ -15,6 +15,7 @@ from foldline.planning.dataset_section import (
     group_columns,
     is_made_table,
     scored_classes_of,
+    source_of,
 )
 from foldline.planning.dataset_splits import TRAIN, labeled_splits
 from foldline.planning.raw_data import RawData
@@ -89,7 +90,7 @@ def fold_cells(
     for split in labeled_splits(dataset) if of_groups else [TRAIN] if names else []:
         columns = columns_of(dataset, split)
         absent = tuple(name for name in names if split != TRAIN and (name not in of_groups or name in columns.absent))
-        columns = columns.of_made_table() if is_made_table(dataset, split) else columns
+        columns = columns.of_made_table(source_of(dataset, split)) if is_made_table(dataset, split) else columns
         columns = replace(columns, group=None, metadata=names, optional=(), absent=absent, of_paths=())
         if split in tables:
             found[split] = CellTable(tables[split], columns)

@@ -7,12 +7,13 @@ from typing import Any
 from foldline.dataset.cell_values import canonical, is_missing, number, sorted_words, whole_number
 from foldline.dataset.labels import MULTICLASS, Labels
 from foldline.dataset.metadata import CATEGORICAL, MetadataColumnConfig
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, counted, listing
 from foldline.planning.dataset_section import class_names_of, labels_of, target_of
 from foldline.planning.samples import Samples
 
 CLASSES, VOCABULARIES = "classes", "vocabularies"
 MOST_WORDS = 1000
+NAME_CLASSES = "name the classes in dataset.labels.classes"
 
 
 def needs_classes(dataset: Mapping[str, Any]) -> bool:
@@ -37,23 +38,27 @@ def with_found_words(dataset: Mapping[str, Any], found: Mapping[str, Any]) -> di
     return {**dataset, "labels": labels, "metadata": metadata}
 
 
-def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[str]:
+def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str], *, n_rows: int) -> list[str]:
     """The different classes of the training rows: numbers by their value, or names in alphabetical order.
 
     Args:
         dataset: the section.
         cells: every label cell that is not missing, with the place where it occurs first.
+        n_rows: number of training rows.
 
     Raises:
-        FoldlineError: there are too few or too many, some differ only in case, or cells are measurements or flags.
+        FoldlineError: there are too few or too many, nearly every row has its own, some differ only in case, or cells
+            are measurements or flags.
     """
     of_folders = dataset["class_folders"] is not None
     labels, where = labels_of(dataset), f"column {target_of(dataset)} (dataset.target_column)"
     where = "dataset.class_folders" if of_folders else where
-    remedy = "name the classes in dataset.labels.classes"
+    remedy = NAME_CLASSES
     first: dict[str, str] = {}
+    has_lists = False
     for text, place in cells.items():
         words = _tokens(labels, text)
+        has_lists |= len(words) > 1
         if len(set(words)) < len(words):
             raise FoldlineError(
                 f"{place}: label {text!r} in {where} repeats a class, or is a list of 0 and 1; {remedy}"
@@ -67,19 +72,9 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[
                     "votes of classes set dataset.labels.kind to soft"
                 )
             first.setdefault(word, place)
-    of_case: dict[str, str] = {}
-    for word, place in first.items():
-        other = of_case.setdefault(word.casefold(), word)
-        if other != word:
-            if of_folders:
-                raise FoldlineError(
-                    f"{where}: the folders {other!r} and {word!r} differ only in case; {remedy} if they are two "
-                    "classes, or rename one of them"
-                )
-            raise FoldlineError(
-                f"{place}: class {word!r} in {where} differs from {other!r} ({first[other]}) only in case; correct the "
-                f"table, or {remedy}"
-            )
+    if not has_lists:
+        _check_frequent(first, n_rows, where, of_folders=of_folders)
+    _check_case(first, where, of_folders=of_folders)
     if not 2 <= len(first) <= MOST_WORDS:
         raise FoldlineError(
             f"config: dataset.labels.classes is empty, so classes are the values in {where}, but it has {len(first)} "
@@ -87,6 +82,36 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str]) -> list[
             f"{remedy}"
         )
     return sorted_words(first)
+
+
+def _check_frequent(first: Mapping[str, str], n_rows: int, where: str, *, of_folders: bool) -> None:
+    """Refuse values of which nearly every row has its own: a class of one row cannot be trained on and held out."""
+    if len(first) <= max(2, n_rows // 2):
+        return
+    kind = "numbers, such as counts or ages, or ids" if all(number(word) is not None for word in first) else "ids"
+    change = "correct the path" if of_folders else "set dataset.target_column to a column of classes"
+    raise FoldlineError(
+        f"{where} has {counted(len(first), 'different value')} in {counted(n_rows, 'training row')} "
+        f"({listing(list(first), limit=5)}), so they look like {kind}, not classes, and regression is not supported; "
+        f"{change}, or, if these are classes, {NAME_CLASSES}"
+    )
+
+
+def _check_case(first: Mapping[str, str], where: str, *, of_folders: bool) -> None:
+    """Refuse classes that differ only in case."""
+    of_case: dict[str, str] = {}
+    for word, place in first.items():
+        other = of_case.setdefault(word.casefold(), word)
+        if other != word:
+            if of_folders:
+                raise FoldlineError(
+                    f"{where}: the folders {other!r} and {word!r} differ only in case; {NAME_CLASSES} if they are two "
+                    "classes, or rename one of them"
+                )
+            raise FoldlineError(
+                f"{place}: class {word!r} in {where} differs from {other!r} ({first[other]}) only in case; correct the "
+                f"table, or {NAME_CLASSES}"
+            )
 
 
 def found_vocabularies(dataset: Mapping[str, Any], labeled: Sequence[Samples]) -> dict[str, list[str]]:

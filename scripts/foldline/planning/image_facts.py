@@ -25,7 +25,7 @@ from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
 CONTENT = ("sha256", "header_options", "format", "width", "height", "record_offset", "record_length")
 KNOWN = ("path", *STATUS, *CONTENT)
 # Problems that a message spells out.
-SHOWN = 3
+SHOWN = 5
 # Lines for images whose headers cannot be used; each may have a problem of its own.
 MOST_LINES = 30
 REMEDY = (
@@ -313,7 +313,7 @@ def unusable(problems: dict[int, str], row_of: Callable[[int], str]) -> Foldline
     """The error for images, by their numbers, that do not exist or cannot be read."""
     told = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:SHOWN]]
     rest = len(problems) - len(told)
-    more = f"; and {rest} more" if rest > 0 else ""
+    more = f"; and {rest} more ({counted(len(problems), 'image')} in all)" if rest > 0 else ""
     return FoldlineError(f"{'; '.join(told)}{more}; {REMEDY}")
 
 

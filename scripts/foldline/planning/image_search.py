@@ -1,9 +1,11 @@
 """Find the image of each row where the path has columns of the table or wildcards, or may be in several folders."""
 
+import os
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from foldline.dataset.cell_values import is_utf8
 from foldline.dataset.channels import CHANNEL
@@ -11,7 +13,7 @@ from foldline.errors import counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.folder_files import FolderFiles
-from foldline.planning.image_facts import ImageFiles, unusable
+from foldline.planning.image_facts import ImageFiles
 from foldline.planning.image_patterns import IMAGE_SUFFIXES, FilledPattern, ImagePattern
 
 # A row: the value of each word in braces.
@@ -32,18 +34,16 @@ class ImageSearch:
         self._files, self._images, self._ignored = files, images, ignored
         self._folders: dict[tuple[str, bool], FolderFiles] = {}
 
-    def paths(
-        self, rows: Sequence[Values], channels: Sequence[str], *, row_of: Callable[[int], str]
-    ) -> list[list[str]]:
+    def paths(self, rows: Sequence[Values], channels: Sequence[str]) -> tuple[list[list[str]], dict[int, str]]:
         """Paths of the images of each row, relative to the root unless a pattern is absolute or a URL.
 
         Args:
             rows: the rows.
             channels: names of the channels; empty if a sample is one image.
-            row_of: gives what an error calls row `number`, counted from 0.
 
-        Raises:
-            FoldlineError: rows without an image, or with several that could be meant; the message names the first.
+        Returns:
+            The paths, and what is wrong with rows without an image, or with several that could be meant, by the number
+            of the row from 0.
         """
         if self._files.is_remote:
             # One listing of all objects costs less than one for each folder.
@@ -60,9 +60,7 @@ class ImageSearch:
                     problems.setdefault(number, problem)
                 paths += matches[:1]
             found.append(paths)
-        if problems:
-            raise unusable(problems, row_of)
-        return found
+        return found, problems
 
     def _image(self, values: Values) -> tuple[list[str], str]:
         """Paths that the patterns give, and what is wrong unless it is one."""
@@ -83,13 +81,27 @@ class ImageSearch:
             return [], f"the name of the file {matches[0]!r} is no text in UTF-8; rename the file"
         shown = " or ".join(storage.join(self._files.root, str(pattern)) for pattern in filled)
         if not matches:
-            return [], f"no image matches {shown}"
+            return [], f"no image matches {shown}{self._folder_instead(filled)}"
         if len(matches) > 1:
             return [], (
                 f"{counted(len(matches), 'file')} match {shown} ({listing(matches, limit=3)}), but a row has one "
                 "image; write the path so that one matches, or list the others in dataset.ignore"
             )
         return matches, ""
+
+    def _folder_instead(self, filled: Sequence[FilledPattern]) -> str:
+        """A folder that has the name of an image, as the end of a message; "" if there is none."""
+        for pattern in filled:
+            path = storage.join(self._files.root, pattern.texts[0])
+            parent = PurePosixPath(path).parent
+            if storage.is_url(path) or any("/" in text for text in pattern.texts[1:]) or not Path(parent).is_dir():
+                continue
+            name = FilledPattern((pattern.texts[0].rpartition("/")[2], *pattern.texts[1:]), pattern.wildcards)
+            expression = re.compile(name.regex())
+            folders = sorted(entry.name for entry in os.scandir(parent) if entry.is_dir())
+            if named := [folder for folder in folders if expression.fullmatch(folder)]:
+                return f"; {parent / named[0]} is a folder, not an image"
+        return ""
 
     def _matches(self, pattern: FilledPattern) -> list[str]:
         folder, slash, start = pattern.texts[0].rpartition("/")

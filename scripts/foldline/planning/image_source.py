@@ -9,14 +9,15 @@ from foldline.dataset.channels import CHANNEL, joint_digest
 from foldline.dataset.labels import Labels
 from foldline.dataset.locations import write_locations
 from foldline.dataset.row_per_class import guessed_form
-from foldline.dataset.sample_table import SampleTable, read_sample_table
+from foldline.dataset.sample_ids import id_problem
+from foldline.dataset.sample_table import SampleTable, open_sample_table
 from foldline.errors import FoldlineError, Problems, SeveralProblemsError, listing, problems_error
 from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import located
-from foldline.planning.dataset_section import ImageTable, columns_of, reading_of
+from foldline.planning.dataset_section import ImageTable, columns_of, reading_of, source_of
 from foldline.planning.image_content import header_problem
-from foldline.planning.image_facts import ImageFacts, ImageFiles, unusable_headers
+from foldline.planning.image_facts import ImageFacts, ImageFiles, unusable, unusable_headers
 from foldline.planning.image_search import ImageSearch, has_channel, is_ignored, search_rows
 from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
@@ -54,17 +55,38 @@ class ImageSource:
         self._ignored = dataset["ignore"]
         self._listed: dict[str, list[str]] | None = None
         self._found: list[list[str]] | None = None
+        self._problems = Problems()
         columns = columns_of(dataset, split)
         if not files.table:
             self.table = self.locations = storage.join(made, f"{split}.csv")
-            self._listed = ImageLister(dataset, split, files, images).write_table(self.table)
-            columns = columns.of_made_table()
+            self._listed = ImageLister(dataset, split, files, images).write_table(self.table, self._problems)
+            columns = columns.of_made_table(source_of(dataset, split))
         elif not files.is_plain:
             self.locations = storage.join(made, f"{split}_images.csv")
-        self._read: SampleTable = read_sample_table(self.table, columns)
+        self._read: SampleTable = open_sample_table(self.table, columns)
         self.left_out: Mapping[str, int] = self._read.left_out
+        self.ids, self.n_rows = self._read.ids, len(self._read.ids)
+        with self._problems.collected():
+            self._read.problems.check()
         if self._channels:
-            _check_braces(self._read)
+            with self._problems.collected():
+                _check_braces(self._read)
+
+    def place(self, name: str) -> str:
+        """See `raw_data.Source`."""
+        row = list(self.ids).index(name)
+        if self._listed is not None:
+            return storage.join(self._files.root, self._listed[name][0])
+        return self._read.place(row)
+
+    def check(self) -> None:
+        """See `raw_data.Source`."""
+        problems = Problems()
+        with problems.collected():
+            self._problems.check()
+        with problems.collected():
+            self._image_facts()
+        problems.check()
 
     def label_cells(self) -> dict[str, str]:
         """See `raw_data.Source`."""
@@ -73,28 +95,18 @@ class ImageSource:
     def samples(self, labels: Labels) -> Samples:
         """See `raw_data.Source`."""
         problems, table = Problems(), self._read
-
-        def row_of(row: int) -> str:
-            return f"{self.table}, {table.raw.unit} {table.raw.lines[row]}: id {table.ids[row]!r}"
-
+        with problems.collected():
+            self._problems.check()
         with problems.collected():
             rows = table.rows(labels)
         with problems.collected():
-            paths = self._paths(row_of)
-            per_row = len(paths) // max(1, len(table.ids))
-
-            def row_of_image(number: int) -> str:
-                return row_of(number // per_row)
-
-            facts = self._checked_facts(paths, row_of_image)
-            self._write_locations(facts)
-        if self._channels and self._files.is_plain:
-            with problems.collected():
-                _check_channel_files(self._images, self._files, set(table.ids), self._channels, self._ignored)
+            facts = self._image_facts()
         problems.check()
+        self._write_locations(facts)
+        per_row = max(1, len(self._channels))
         if per_row == 1:
             return Samples(rows, facts.checksums, facts.sizes, images={**facts.columns, "id": rows.id})
-        of_rows = [slice(start, start + per_row) for start in range(0, len(paths), per_row)]
+        of_rows = [slice(start, start + per_row) for start in range(0, len(facts.checksums), per_row)]
         return Samples(
             rows,
             contents=[joint_digest(facts.checksums[images]) for images in of_rows],
@@ -105,6 +117,40 @@ class ImageSource:
                 "channel": [*self._channels] * len(rows),
             },
         )
+
+    def _image_facts(self) -> ImageFacts:
+        """Facts of all images, those of a row together.
+
+        Raises:
+            FoldlineError: names all problems of images.
+        """
+        problems, table = Problems(), self._read
+        paths, wrong = self._paths()
+        per_row = max(1, len(self._channels))
+        if table.problems:
+            wrong |= {row: "" for row, name in enumerate(table.ids) if id_problem(name, "")}
+        numbers: Sequence[int] = range(len(paths))
+        if wrong:
+            numbers = [number for number in numbers if number // per_row not in wrong]
+            paths = [paths[number] for number in numbers]
+        told = {row: text for row, text in wrong.items() if text}
+        if told:
+            with problems.collected():
+                raise unusable(told, self._row)
+        facts = None
+        with problems.collected():
+            facts = self._checked_facts(paths, lambda number: self._row(numbers[number] // per_row))
+        if self._channels and self._files.is_plain:
+            with problems.collected():
+                _check_channel_files(self._images, self._files, set(table.ids), self._channels, self._ignored)
+        problems.check()
+        assert facts is not None
+        return facts
+
+    def _row(self, row: int) -> str:
+        """What an error calls a row."""
+        place = self._read.place(row)
+        return place if self._listed is not None else f"{place}: id {self._read.ids[row]!r}"
 
     def _checked_facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
         """Facts of all images; if some cannot be read, the headers of the others are checked all the same."""
@@ -152,18 +198,21 @@ class ImageSource:
                 f"dataset.labels.classes to [{classes}]"
             ) from error
 
-    def _paths(self, row_of: Callable[[int], str]) -> list[str]:
-        """Paths or URLs of the images, those of a row together."""
-        table, root = self._read, self._files.root
+    def _paths(self) -> tuple[list[str], dict[int, str]]:
+        """Paths or URLs of the images, those of a row together, and what is wrong with rows without them, by number."""
+        table, root, wrong = self._read, self._files.root, dict[int, str]()
         if self._files.is_plain:
-            return self._files.paths(table.ids, self._channels)
+            return self._files.paths(table.ids, self._channels), wrong
         if self._listed is not None:
             found = [self._listed[name] for name in table.ids]
         else:
             search = ImageSearch(self._files, self._images, ignored=self._ignored)
             columns = {name: table.raw.columns[name] for name in table.columns.of_paths}
-            found = self._found = search.paths(search_rows(columns, table.ids), self._channels, row_of=row_of)
-        return [storage.join(root, path) for paths in found for path in paths]
+            found, wrong = search.paths(search_rows(columns, table.ids), self._channels)
+            self._found = found
+            absent = [""] * max(1, len(self._channels))
+            found = [absent if row in wrong else paths for row, paths in enumerate(found)]
+        return [storage.join(root, path) for paths in found for path in paths], wrong
 
     def _write_locations(self, facts: ImageFacts) -> None:
         """Write the table of locations, if images had to be searched."""

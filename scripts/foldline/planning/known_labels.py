@@ -9,7 +9,6 @@ from foldline.dataset.known_labels import KnownLabels, digest_of_codes
 from foldline.dataset.sample_table import read_sample_table
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
-from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     KNOWN_LABELS,
     OWN,
@@ -18,19 +17,23 @@ from foldline.planning.dataset_section import (
     labels_of,
     record_patterns,
     row_per_class_of,
+    source_of,
     target_of,
 )
 from foldline.planning.dataset_splits import TEST
 
 
-def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, record_tables: str) -> KnownLabels | None:
+def find_known_labels(
+    dataset: Mapping[str, Any], tables: Mapping[str, str], *, labels: Mapping[str, Any], record_tables: str
+) -> KnownLabels | None:
     """Read and check the labels of the test rows.
 
     How cells write labels follows from the labeled rows that are trained on, and not from these.
 
     Args:
         dataset: the `dataset` section of the completed configuration.
-        data_index: index of the data.
+        tables: table of each split that the steps read.
+        labels: see `data_index.DataIndex`, `label_cells`.
         record_tables: folder or URL of the tables that are made from TFRecord files.
 
     Returns:
@@ -42,16 +45,16 @@ def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, reco
     given = dataset["test_labels"]
     if given is None:
         return None
-    labels = replace(labels_of(dataset), **data_index.label_cells)
+    read = replace(labels_of(dataset), **labels)
     records = given == OWN and record_patterns(dataset, TEST) is not None
-    table = data_index.tables[TEST] if given == OWN else storage.join(dataset["root"], given)
+    table = tables[TEST] if given == OWN else storage.join(dataset["root"], given)
     if records:
         table = storage.join(record_tables, KNOWN_LABELS)
     known = KnownLabels(
         table=table,
         id_column=dataset["id_column"],
         target_column=target_of(dataset),
-        labels=labels,
+        labels=read,
         missing=missing_words(dataset["missing"]),
         separator="," if records else str(dataset["separator"]),
         target_columns=() if records else tuple(dataset["target_columns"] or ()),
@@ -59,18 +62,19 @@ def find_known_labels(dataset: Mapping[str, Any], data_index: DataIndex, *, reco
         column_names=dataset["test_columns"] if given == OWN and not records else {},
     )
     codes = known.read()
-    _check_ids(dataset, data_index.tables[TEST], codes, table)
+    _check_ids(dataset, tables[TEST], codes, table)
     return replace(known, digest=digest_of_codes(codes))
 
 
 def _check_ids(dataset: Mapping[str, Any], test_table: str, codes: Mapping[str, str], table: str) -> None:
     columns = columns_of(dataset, TEST)
     if is_made_table(dataset, TEST):
-        columns = columns.of_made_table()
+        columns = columns.of_made_table(source_of(dataset, TEST))
     ids = set(read_sample_table(test_table, columns).ids)
     unlabeled, unknown = sorted(ids - codes.keys()), sorted(codes.keys() - ids)
+    own = source_of(dataset, TEST) if is_made_table(dataset, TEST) else test_table
     problems = [f"no label for the test id {listing(unlabeled)}"] if unlabeled else []
-    problems += [f"id {listing(unknown)}, which {test_table} does not have"] if unknown else []
+    problems += [f"id {listing(unknown)}, which {own} does not have"] if unknown else []
     if problems:
         raise FoldlineError(
             f"{table}: {' and '.join(problems)}; give every test row one label, or set dataset.test_labels to null"

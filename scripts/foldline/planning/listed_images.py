@@ -14,7 +14,7 @@ from typing import Any
 from foldline.dataset.cell_values import is_utf8
 from foldline.dataset.channels import PATH_SEPARATOR
 from foldline.dataset.locations import PATH
-from foldline.errors import FoldlineError, counted, listing
+from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of
 from foldline.planning.dataset_splits import TRAIN
@@ -23,6 +23,9 @@ from foldline.planning.image_patterns import CLASS, IMAGE_SUFFIXES, ImagePattern
 from foldline.planning.image_search import is_ignored
 
 logger = logging.getLogger(__name__)
+
+# Files with a problem of one kind that a message names.
+SHOWN = 5
 
 
 @dataclass
@@ -37,12 +40,8 @@ class ListedImages:
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     paths: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def locations(self, channels: Sequence[str]) -> dict[str, list[str]]:
-        """Paths of the images of each sample, sorted by id.
-
-        Raises:
-            FoldlineError: samples lack a channel.
-        """
+    def locations(self, channels: Sequence[str], problems: Problems) -> dict[str, list[str]]:
+        """Paths of the images of each sample with all channels, sorted by id; `problems` gets those without."""
         wanted = list(channels) or [""]
         absent = [
             f"id {name!r} has no image of the channel {listing(lacking)} ({next(iter(paths.values()))})"
@@ -50,10 +49,10 @@ class ListedImages:
             if (lacking := [channel for channel in wanted if channel not in paths])
         ]
         if absent:
-            raise FoldlineError(
-                f"{listing(absent, limit=3)}; add the files, or list those beside them in dataset.ignore"
-            )
-        return {name: [self.paths[name][channel] for channel in wanted] for name in sorted(self.paths)}
+            shown = listing(absent, limit=3)
+            problems.add([f"{shown}; add the files, or list those beside them in dataset.ignore"])
+        complete = sorted(name for name, paths in self.paths.items() if all(channel in paths for channel in wanted))
+        return {name: [self.paths[name][channel] for channel in wanted] for name in complete}
 
 
 class ImageLister:
@@ -64,8 +63,10 @@ class ImageLister:
         self._of_folders = split == TRAIN
         self._key = "class_folders" if self._of_folders else f"{split}_images"
         self._channels, self._ignored = dataset["channels"], dataset["ignore"]
+        # Lines by kind, of which a message spells out the first.
+        self._wrong: dict[str, list[str]] = {}
 
-    def write_table(self, path: str) -> dict[str, list[str]]:
+    def write_table(self, path: str, problems: Problems) -> dict[str, list[str]]:
         """Write the table of the split, sorted by id; a file with the same content is left alone.
 
         Its columns are id, label and group of `columns_of`, metadata, which are missing unless the pattern has them,
@@ -73,15 +74,22 @@ class ImageLister:
 
         Args:
             path: path or URL of the table.
+            problems: gets the files that cannot be used; they are not in the table.
 
         Returns:
             Paths of the images of each sample, relative to the root of the data set.
 
         Raises:
-            FoldlineError: no file matches, or files cannot be used.
+            FoldlineError: no file can be used; names all problems.
         """
         listed = self._listed()
-        locations = listed.locations(self._channels)
+        locations = listed.locations(self._channels, problems)
+        for wrong in self._wrong.values():
+            rest = len(wrong) - SHOWN
+            problems.add([*wrong[:SHOWN], *([f"and {counted(rest, 'more file')} of this kind"] if rest > 0 else [])])
+        if not locations:
+            problems.check()
+            raise FoldlineError(self._nothing())
         columns = columns_of(self._dataset, self._split)
         names = columns.names()
         lines = []
@@ -98,18 +106,18 @@ class ImageLister:
         listed = ListedImages()
         for pattern in self._files.patterns:
             self._add(pattern, listed)
-        _check_spaces(self._key, listed)
-        if not listed.values:
-            where = [storage.join(self._files.root, pattern.text) for pattern in self._files.patterns]
-            raise FoldlineError(f"dataset.{self._key}: no file matches {listing(where)}, {self._why_listed()}")
-        if self._of_folders:
+        self._remove_with_spaces(listed)
+        if self._of_folders and listed.values:
             _warn_of_folders(listed)
         return listed
 
-    def _why_listed(self) -> str:
+    def _nothing(self) -> str:
+        where = listing([storage.join(self._files.root, pattern.text) for pattern in self._files.patterns])
+        start = f"dataset.{self._key}: no file matches {where}"
         if self._of_folders:
-            return "a folder for each class with its images; correct the path or dataset.root"
+            return f"{start}, a folder for each class with its images; correct the path or dataset.root"
         return (
+            f"{start}, "
             "and dataset.test_table is null, so these files are the test rows; correct the path or dataset.root, or "
             "set dataset.test_images to null as well if there is no test split"
         )
@@ -129,20 +137,22 @@ class ImageLister:
             if suffix and suffix not in IMAGE_SUFFIXES and (match is None or pattern.leaves_suffix_open):
                 others[suffix] += 1
             elif match and not is_utf8(path):
-                raise FoldlineError(
+                self._refuse(
+                    "name",
                     f"dataset.{self._key}: the name of the file {os.fsencode(path)!r} is no text in UTF-8, which "
-                    "tables cannot hold; rename the file, or list it in dataset.ignore"
+                    "tables cannot hold; rename the file, or list it in dataset.ignore",
                 )
             elif match:
                 self._add_image(listed, path, {word: match[group] for word, group in groups.items()}, folder)
             else:
                 unmatched.append(path)
         if self._of_folders and unmatched:
-            raise FoldlineError(
+            self._refuse(
+                "unmatched",
                 f"dataset.class_folders: {counted(len(unmatched), 'image')} ({listing(unmatched, limit=3)}) in the "
                 f"folder {storage.join(self._files.root, folder)} do not match {pattern.text!r}, so they have no "
                 "class; correct the path ({id}.* or *.* stands for any suffix, and case counts), move the files, or "
-                "list them in dataset.ignore"
+                "list them in dataset.ignore",
             )
         if others and (self._of_folders or pattern.leaves_suffix_open):
             passed = listing([f"{suffix} ({count})" for suffix, count in sorted(others.items())])
@@ -151,26 +161,48 @@ class ImageLister:
     def _add_image(self, listed: ListedImages, path: str, values: dict[str, str], folder: str) -> None:
         name, channel = values.get("id", path.removeprefix(folder)), values.get("channel", "")
         if channel and channel not in self._channels:
-            raise FoldlineError(
+            self._refuse(
+                "channel",
                 f"{path}: {channel!r} is not one of dataset.channels ({listing(self._channels, limit=20)}); add the "
                 "channel there (models.NAME.channels chooses the channels that a model reads), or list the files in "
-                "dataset.ignore"
+                "dataset.ignore",
             )
+            return
         of_sample = listed.paths.setdefault(name, {})
         if channel in of_sample:
-            raise FoldlineError(
+            self._refuse(
+                "repeated",
                 f"dataset.{self._key}: {of_sample[channel]} and {path} are both the image of id {name!r}; write the "
-                "path so that every image has an id of its own, or list one of them in dataset.ignore"
+                "path so that every image has an id of its own, or list one of them in dataset.ignore",
             )
+            return
         of_sample[channel] = path
         known = listed.values.setdefault(name, values)
         differing = [word for word in values if word != "channel" and known[word] != values[word]]
         if differing:
             word = differing[0]
-            raise FoldlineError(
+            self._refuse(
+                "differing",
                 f"dataset.{self._key}: the images of id {name!r} have the {word} {known[word]!r} and {values[word]!r} "
-                f"({path}); give every sample an id of its own"
+                f"({path}); give every sample an id of its own",
             )
+
+    def _remove_with_spaces(self, listed: ListedImages) -> None:
+        """Refuse ids and values that start or end with a space, which the cells of a table do not keep."""
+        wrong = [name for name, values in listed.values.items() if any(map(_has_spaces, (name, *values.values())))]
+        if wrong:
+            texts = [text for name in wrong for text in (name, *listed.values[name].values()) if _has_spaces(text)]
+            shown = listing([repr(text) for text in dict.fromkeys(texts)])
+            self._refuse(
+                "spaces",
+                f"dataset.{self._key}: {shown}: a part of this path starts or ends with a space; rename the file or "
+                "folder, or list it in dataset.ignore",
+            )
+        for name in wrong:
+            del listed.values[name], listed.paths[name]
+
+    def _refuse(self, kind: str, line: str) -> None:
+        self._wrong.setdefault(kind, []).append(line)
 
 
 def _warn_of_folders(listed: ListedImages) -> None:
@@ -199,20 +231,8 @@ def _fixed_folder(pattern: ImagePattern) -> str:
     return start[: start.rfind("/") + 1]
 
 
-def _check_spaces(key: str, listed: ListedImages) -> None:
-    """Refuse ids and values that start or end with a space, which the cells of a table do not keep."""
-    wrong = [
-        text
-        for name, values in listed.values.items()
-        for text in (name, *values.values())
-        if any(part != part.strip() for part in text.split("/"))
-    ]
-    if wrong:
-        shown = listing([repr(text) for text in dict.fromkeys(wrong)])
-        raise FoldlineError(
-            f"dataset.{key}: {shown}: a part of this path starts or ends with a space; rename the file or folder, or "
-            "list it in dataset.ignore"
-        )
+def _has_spaces(text: str) -> bool:
+    return any(part != part.strip() for part in text.split("/"))
 
 
 def _is_hidden(path: str) -> bool:

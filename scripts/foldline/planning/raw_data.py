@@ -5,21 +5,21 @@ image files. Jobs do not use this module.
 """
 
 import csv
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from foldline.dataset.class_words import ClassWords
 from foldline.dataset.label_reading import resolve_together
-from foldline.dataset.labels import BINARY_LABELS, Labels
+from foldline.dataset.labels import AUTO, BINARY_LABELS, Labels
 from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_checks import dataset_checks
 from foldline.planning.dataset_section import group_columns, image_table, is_made_table, labels_of
-from foldline.planning.dataset_splits import TEST, TRAIN, labeled_splits, splits_of
+from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits, splits_of
 from foldline.planning.found_words import (
     CLASSES,
     VOCABULARIES,
@@ -35,7 +35,7 @@ from foldline.planning.record_source import RecordSource
 from foldline.planning.row_weights import digest_of_weights
 from foldline.planning.sample_submission import class_words_of, read_sample_submission, write_sample_submission
 from foldline.planning.samples import Sample, Samples
-from foldline.planning.split_overlap import check_ids_of_splits, check_record_files
+from foldline.planning.split_overlap import SplitIds, check_ids_of_splits, check_record_files
 
 RECORD_TABLES = "results/raw"
 
@@ -71,6 +71,17 @@ class RawData:
     locations: dict[str, str] = field(default_factory=dict)
     weights: str = ""
 
+    @property
+    def labels_are_read(self) -> bool:
+        """Whether it is known what the label cells hold."""
+        return not self.labels.lists_classes or AUTO not in (self.labels.cells, self.labels.first_number)
+
+    @property
+    def label_cells(self) -> dict[str, Any]:
+        """`cells` and `first_number` of `labels`; empty for binary and soft labels."""
+        labels = self.labels
+        return {"cells": labels.cells, "first_number": labels.first_number} if labels.lists_classes else {}
+
 
 class Source(Protocol):
     """The tables of a split, read and checked; the labels are still the texts of their cells.
@@ -78,11 +89,27 @@ class Source(Protocol):
     Attributes:
         table: the table that the steps read.
         left_out: see `sample_table.SampleTable`.
+        locations: see `RawData`.
+        n_rows: number of rows.
     """
 
     table: str
     left_out: Mapping[str, int]
     locations: str | None
+    n_rows: int
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """Ids of the samples, (n_rows,)."""
+        ...
+
+    def place(self, name: str) -> str:
+        """Where the user finds an id, as the start of a message."""
+        ...
+
+    def check(self) -> None:
+        """Raise an error for all problems but those of labels, which cannot be read yet."""
+        ...
 
     def label_cells(self) -> dict[str, str]:
         """Every label that is not missing, with the place where it occurs first."""
@@ -132,27 +159,26 @@ def _read_tables(
     problems = Problems()
     sources = _sources(dataset, files, record_tables, problems)
     labels, found = None, dict[str, Any]()
-    if TRAIN in sources:
-        with problems.collected():
-            found = _classes(dataset, sources[TRAIN])
-            dataset = with_found_words(dataset, found)
-            labels = _with_reading(dataset, sources)
-    if needs_classes(dataset):
-        # Nothing else can be checked.
-        problems.check()
-    open_labels = labels_of(dataset)
-    splits: dict[str, Samples] = {}
-    for split, source in sources.items():
-        # Rows of the test split have no labels to read.
-        if labels is not None or split == TEST:
-            with problems.collected():
-                splits[split] = source.samples(labels or open_labels)
-    tables = {split: source.table for split, source in sources.items()}
     with problems.collected():
-        check_ids_of_splits(dataset, splits, tables)
-    locations = {split: source.locations for split, source in sources.items() if source.locations}
-    left_out = {split: dict(source.left_out) for split, source in sources.items() if source.left_out}
-    data = RawData(splits, [], True, tables, labels=labels or open_labels, left_out=left_out, locations=locations)
+        found = _classes(dataset, sources)
+        dataset = with_found_words(dataset, found)
+        labels = _with_reading(dataset, sources)
+    splits = _samples(dataset, sources, labels, problems)
+    with problems.collected():
+        check_ids_of_splits(_ids_of(sources, splits))
+    if needs_classes(dataset):
+        # What follows needs the classes.
+        problems.check()
+    tables = {split: source.table for split, source in sources.items()}
+    data = RawData(
+        splits,
+        [],
+        True,
+        tables,
+        labels=labels or labels_of(dataset),
+        left_out={split: dict(source.left_out) for split, source in sources.items() if source.left_out},
+        locations={split: source.locations for split, source in sources.items() if source.locations},
+    )
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})
         data = replace(data, found={**data.found, **check(data)})
@@ -162,22 +188,46 @@ def _read_tables(
             split: path for split, path in tables.items() if split in splits or not is_made_table(dataset, split)
         }
         data = replace(data, weights=digest_of_weights(dataset, written))
-    if TEST in splits:
+    if has_test(dataset):
         with problems.collected():
-            data = _with_submission(data, dataset, record_tables)
+            source = sources.get(TEST)
+            data = _with_submission(data, dataset, record_tables, source.ids if source else [], is_read=bool(labels))
     problems.check()
     return data
 
 
-def _classes(dataset: Mapping[str, Any], train: Source) -> dict[str, Any]:
+def _samples(
+    dataset: Mapping[str, Any], sources: Mapping[str, Source], labels: Labels | None, problems: Problems
+) -> dict[str, Samples]:
+    """The samples of the splits without a problem; of the others all problems that can be found."""
+    splits: dict[str, Samples] = {}
+    for split, source in sources.items():
+        with problems.collected():
+            # Rows of the test split have no labels to read.
+            if labels is not None or split == TEST:
+                splits[split] = source.samples(labels or labels_of(dataset))
+            else:
+                source.check()
+    return splits
+
+
+def _ids_of(sources: Mapping[str, Source], splits: Mapping[str, Samples]) -> dict[str, SplitIds]:
+    return {
+        split: SplitIds(source.ids, splits[split].contents if split in splits else None, source.place)
+        for split, source in sources.items()
+    }
+
+
+def _classes(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[str, Any]:
     """The classes of the training rows, if the configuration names none, as `RawData.found`; external rows add none.
 
     Raises:
         FoldlineError: the labels are no classes, or the configuration does not fit to them.
     """
-    if not needs_classes(dataset):
+    if not needs_classes(dataset) or TRAIN not in sources:
         return {}
-    found = {CLASSES: found_classes(dataset, train.label_cells())}
+    train = sources[TRAIN]
+    found = {CLASSES: found_classes(dataset, train.label_cells(), n_rows=train.n_rows)}
     if problems := [problem for check in dataset_checks(with_found_words(dataset, found)) for problem in check]:
         raise problems_error(problems)
     return found
@@ -205,22 +255,39 @@ def _sources(dataset: Mapping[str, Any], files: RawFiles, record_tables: str, pr
     return sources
 
 
-def _with_reading(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> Labels:
-    """One reading for all rows: a table with some of the classes can leave open what its numbers mean."""
+def _with_reading(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> Labels | None:
+    """One reading for all rows: a table with some of the classes can leave open what its numbers mean.
+
+    None if it cannot be found without the training rows, or without the classes.
+    """
+    labels = labels_of(dataset)
+    if needs_classes(dataset) or (TRAIN not in sources and labels.lists_classes):
+        return None
     tables = [sources[split].label_cells() for split in labeled_splits(dataset) if split in sources]
-    return resolve_together(labels_of(dataset), [cells for cells in tables if cells])
+    return resolve_together(labels, [cells for cells in tables if cells])
 
 
-def _with_submission(data: RawData, dataset: Mapping[str, Any], record_tables: str) -> RawData:
-    """The data with what the sample submission says, which is written if the user has none."""
-    test_ids = data.splits[TEST].rows.id
+def _with_submission(
+    data: RawData, dataset: Mapping[str, Any], record_tables: str, test_ids: Sequence[str], *, is_read: bool
+) -> RawData:
+    """The data with what the sample submission says, which is written if the user has none.
+
+    Args:
+        data: the data.
+        dataset: the section of the configuration.
+        record_tables: folder or URL of the tables that Foldline makes.
+        test_ids: ids of the test rows, also if these have other problems; none if they are unknown.
+        is_read: whether the reading of the labels is known.
+    """
     if dataset["sample_submission"] is None:
+        if TEST not in data.splits:
+            return data
         path = storage.join(record_tables, "sample_submission.csv")
-        write_sample_submission(path, dataset, test_ids)
+        write_sample_submission(path, dataset, data.splits[TEST].rows.id)
     else:
         path = storage.join(dataset["root"], dataset["sample_submission"])
     sample = read_sample_submission(path, dataset, test_ids)
-    words = class_words_of(sample, dataset, data.labels)
+    words = class_words_of(sample, dataset, data.labels) if is_read else None
     return replace(data, submission=sample.facts(), sample_submission=path, class_words=words)
 
 

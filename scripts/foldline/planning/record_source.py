@@ -19,6 +19,7 @@ from foldline.planning.dataset_section import (
     group_columns,
     has_own_labels,
     record_patterns,
+    source_of,
 )
 from foldline.planning.dataset_splits import TEST, TRAIN, key_of
 from foldline.planning.index_table import joined
@@ -43,6 +44,7 @@ class RecordSource:
                 f"{key_of(split, 'records')}: the Python that runs Snakemake needs google-crc32c and pillow to read "
                 f"TFRecord files ({error}); install both in the environment of Snakemake"
             ) from error
+        self._source = source_of(dataset, split)
         self.table = storage.join(record_tables, f"{split}.csv")
         self.locations: str | None = self.table
         self._dataset, self._columns = dataset, columns_of(dataset, split)
@@ -78,6 +80,17 @@ class RecordSource:
         with self._problems.collected():
             check_split(self._records)
         self.n_rows = sum(map(len, self._records.values()))
+        # Ids of the records of channels are no ids of samples.
+        self._files = {} if dataset["channels"] else _files_of(self._records)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """See `raw_data.Source`."""
+        return list(self._files)
+
+    def place(self, name: str) -> str:
+        """See `raw_data.Source`."""
+        return f"{storage.join(self._dataset['root'], self._files[name])} ({self._source})"
 
     def check(self) -> None:
         """See `raw_data.Source`."""
@@ -109,10 +122,11 @@ class RecordSource:
         write_split_table(self.table, records, replace(names, target=self._columns.target))
         record_of = {record.id: (record, file) for file, content in records.items() for record in content}
         # Rows come from the table, because the steps read it too.
-        columns = replace(self._columns.of_made_table(), labels=labels)
+        columns = replace(self._columns.of_made_table(self._source), labels=labels)
         table = read_sample_table(self.table, columns)
         rows = table.rows(labels)
         found = [record_of[name] for name in rows.id]
+        self._files = {name: file for name, (_, file) in zip(rows.id, found, strict=True)}
         return Samples(
             rows,
             contents=[record.sha256 for record, _ in found],
@@ -161,6 +175,11 @@ class RecordSource:
             for record in file.records
         ]
         return {**images, "id": [name for name, _ in found], "channel": [channel for _, channel in found]}
+
+
+def _files_of(records: "Mapping[str, Sequence[IndexedRecord]]") -> dict[str, str]:
+    """File of each record by its id."""
+    return {record.id: file for file, content in records.items() for record in content}
 
 
 def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:

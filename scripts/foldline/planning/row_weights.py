@@ -6,7 +6,7 @@ from typing import Any
 
 from foldline.dataset.row_weights import RowWeights, WeightTable
 from foldline.errors import FoldlineError
-from foldline.planning.dataset_section import columns_of, is_made_table
+from foldline.planning.dataset_section import columns_of, is_made_table, source_of
 from foldline.planning.dataset_splits import TRAIN, external_sets, labeled_splits
 
 
@@ -27,7 +27,7 @@ def row_weights_of(dataset: Mapping[str, Any], tables: Mapping[str, str], *, dig
     for split in labeled_splits(dataset) if column else []:
         columns = columns_of(dataset, split)
         if split in tables and column not in columns.absent:
-            columns = columns.of_made_table() if is_made_table(dataset, split) else columns
+            columns = columns.of_made_table(source_of(dataset, split)) if is_made_table(dataset, split) else columns
             columns = replace(columns, group=None, metadata=(column,), optional=(), absent=())
             found[split] = WeightTable(tables[split], columns)
     return RowWeights(found, factors, digest)

@@ -10,8 +10,9 @@ import contextlib
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
-from foldline.planning.batch_checks import batch_error, batch_problems
+from foldline.planning.batch_checks import check_batches
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.fold_plan import FOLDS, with_found_folds
@@ -103,7 +104,6 @@ class Run:
         results: where the results are; None in a process that runs a single job.
         lock: the lock of the working directory; None in a process that runs a single job.
         example_exists: whether the tables and images of the example exist; True for the user's own data.
-        batch_problems: see `batch_checks.batch_problems`.
     """
 
     plan: WorkflowPlan
@@ -111,7 +111,6 @@ class Run:
     results: LocalResults | None = None
     lock: RunLock | None = None
     example_exists: bool = True
-    batch_problems: dict[str, list[str]] = field(default_factory=dict)
 
     @classmethod
     def prepare(
@@ -148,7 +147,12 @@ class Run:
             storage_settings, storage_registry, digests=folder / "result_digests", read_only=bool(paths.private)
         )
         indexer = DataIndexer(
-            config, folder=folder, pinned=pinned, record_tables=paths.record_tables(), mirror=paths.index_mirror()
+            config,
+            folder=folder,
+            pinned=pinned,
+            record_tables=paths.record_tables(),
+            mirror=paths.index_mirror(),
+            check_rows=partial(check_batches, config),
         )
         data_index = indexer.read()
         for name, words in data_index.left_out.items():
@@ -156,16 +160,14 @@ class Run:
             logger.warning("dataset.external.%s.labels leaves out %s", name, shown)
         if data_index.found:
             config = _with_found_words(config, data_index.found)
-        rows = {name: len(split.image_bytes) for name, split in data_index.splits.items()}
-        problems = batch_problems(config, rows)
-        # Only a warning: the command may be a dry run, or need no training.
-        if error := batch_error(problems, problems):
-            logger.warning("%s", error)
-        known_labels = find_known_labels(config["dataset"], data_index, record_tables=paths.record_tables())
+        check_batches(config, {name: len(split.image_bytes) for name, split in data_index.splits.items()})
+        known_labels = find_known_labels(
+            config["dataset"], data_index.tables, labels=data_index.label_cells, record_tables=paths.record_tables()
+        )
         plan = make_plan(config, data_index, pinned=pinned, known_labels=known_labels)
         plan.config = dict(config)
         indexer.store(data_index)
-        return cls(plan, paths, results, lock, example_exists=data_index.written, batch_problems=problems)
+        return cls(plan, paths, results, lock, example_exists=data_index.written)
 
     @classmethod
     def load(cls, paths: RunPaths) -> "Run":
@@ -190,19 +192,15 @@ class Run:
         )
         self.results.save()
 
-    def start(self, models: Iterable[str] = ()) -> None:
+    def start(self) -> None:
         """Keep other runs out of the working directory until this process ends, and store the plan beside the results.
 
         Scores and a submission of a test split that the plan no longer has are removed. Jobs on machines that do not
         see this disk load the plan from there.
 
-        Args:
-            models: the models of which this run trains a fold.
-
         Raises:
-            FoldlineError: a batch is larger than the training rows of a fold, or another run works in this directory.
+            FoldlineError: another run works in this directory.
         """
-        self._check_batches(models)
         if self.lock is not None:
             self.lock.start()
             remove_leftovers(self.plan, self.paths.beside_results)
@@ -210,17 +208,15 @@ class Run:
         if self.plan.config:
             storage.write_if_changed(self.paths.beside_results(WORDS_FILE), words_json(self.plan.config["dataset"]))
 
-    def start_check(self, models: Iterable[str], *, local: bool) -> None:
+    def start_check(self, *, local: bool) -> None:
         """Let other runs start in the working directory: a check changes nothing in it.
 
         Args:
-            models: the models that are tried.
             local: whether the job of the check is a child of this process, and needs no stored plan.
 
         Raises:
-            FoldlineError: a batch is larger than the training rows of a fold, or the job would load a wrong plan.
+            FoldlineError: the job would load a wrong plan.
         """
-        self._check_batches(models)
         if self.lock is None:
             return
         if local:
@@ -233,10 +229,6 @@ class Run:
             )
         else:
             self.plan.save(self.paths.beside_results(PLAN_FILE))
-
-    def _check_batches(self, models: Iterable[str]) -> None:
-        if error := batch_error(self.batch_problems, models):
-            raise error
 
 
 def _with_found_words(config: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def write_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Seq
 
 
 def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequence[str]) -> SampleSubmission:
-    """Read the sample submission and compare it with the test rows.
+    """Read the sample submission and compare it with the test rows, if there are any.
 
     Raises:
         FoldlineError: the file does not exist, lacks a column of the submission, repeats an id, or has other ids than
@@ -51,7 +51,8 @@ def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequ
         separator=sample_separator(dataset),
         row_per_class=row_per_class_of(dataset, scored_classes_of(dataset)),
     )
-    _check_ids(path, set(sample.ids), set(test_ids))
+    if test_ids:
+        _check_ids(path, set(sample.ids), set(test_ids))
     return sample
 
 

@@ -1,15 +1,15 @@
 """No sample may be in two splits: neither a TFRecord file nor an id, unless a test image of that id is another one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from foldline.dataset.cell_values import composed
 from foldline.errors import counted, listing, problems_error
 from foldline.io import storage
-from foldline.planning.dataset_section import image_patterns, is_made_table, record_patterns
-from foldline.planning.dataset_splits import TEST, TRAIN, key_of, splits_of
-from foldline.planning.samples import Samples
+from foldline.planning.dataset_section import record_patterns
+from foldline.planning.dataset_splits import TEST, key_of, splits_of
 
 # Ids of each two splits that a message names one by one.
 MOST_IDS = 5
@@ -40,33 +40,49 @@ def check_record_files(dataset: Mapping[str, Any]) -> None:
         raise problems_error(problems)
 
 
-def check_ids_of_splits(dataset: Mapping[str, Any], splits: Mapping[str, Samples], tables: Mapping[str, str]) -> None:
+@dataclass(frozen=True)
+class SplitIds:
+    """The ids of a split.
+
+    Attributes:
+        ids: (n_rows,).
+        contents: (n_rows,), see `samples.Sample.content`; None if the images could not be read.
+        place: gives where the user finds an id: the line of a table, or a file.
+    """
+
+    ids: Sequence[str]
+    contents: Sequence[str] | None
+    place: Callable[[str], str]
+
+
+def check_ids_of_splits(splits: Mapping[str, SplitIds]) -> None:
     """Refuse samples that are in two splits.
 
     Ids of labeled rows are unique. A test row may have the id of another image: public sets number the images of each
     folder from 1.
 
     Args:
-        dataset: the section of the configuration.
-        splits: samples of each split.
-        tables: table of each split.
+        splits: ids of each split, whatever else is wrong with it.
 
     Raises:
         FoldlineError: an id is in two labeled splits, or has the same images in both splits.
     """
-    contents = {
-        split: dict(zip(_composed(samples.rows.id), samples.contents, strict=True)) for split, samples in splits.items()
+    rows = {
+        split: {name: row for row, name in reversed(list(enumerate(_composed(found.ids))))}
+        for split, found in splits.items()
     }
     problems = []
     for first, second in combinations(splits, 2):
-        of_first, of_second = contents[first], contents[second]
-        shared = sorted(of_first.keys() & of_second.keys())
+        shared = sorted(rows[first].keys() & rows[second].keys())
+        if not shared:
+            continue
+        one, other = ([_content(splits[split], rows[split][name]) for name in shared] for split in (first, second))
+        equal = {name: a == b if a and b else None for name, a, b in zip(shared, one, other, strict=True)}
         if TEST in (first, second):
-            shared = [name for name in shared if of_first[name] == of_second[name]]
+            shared = [name for name in shared if equal[name]]
         for name in shared[:MOST_IDS]:
-            where = " and ".join(_place(dataset, one, splits[one], tables[one], name) for one in (first, second))
-            equal = of_first[name] == of_second[name]
-            remedy = "remove it from one of them" if equal else "its images differ: rename it in one of them"
+            where = " and ".join(splits[split].place(splits[split].ids[rows[split][name]]) for split in (first, second))
+            remedy = _REMEDIES[equal[name]]
             problems.append(f"{where}: id {name} in both the {first} and the {second} split; {remedy}")
         if len(shared) > MOST_IDS:
             rest = counted(len(shared) - MOST_IDS, "more id")
@@ -75,15 +91,16 @@ def check_ids_of_splits(dataset: Mapping[str, Any], splits: Mapping[str, Samples
         raise problems_error(problems)
 
 
-def _place(dataset: Mapping[str, Any], split: str, samples: Samples, table: str, name: str) -> str:
-    """Where the user finds a sample: the line of a table, or the file from which Foldline made its own table."""
-    row = list(_composed(samples.rows.id)).index(name)
-    if record_patterns(dataset, split) is not None:
-        return f"{storage.join(dataset['root'], samples.files[row])} ({key_of(split, 'records')})"
-    if is_made_table(dataset, split):
-        patterns = [storage.join(dataset["root"], pattern.text) for pattern in image_patterns(dataset, split)]
-        return f"{listing(patterns)} ({'dataset.class_folders' if split == TRAIN else key_of(split, 'images')})"
-    return f"{table}, line {samples.rows.line[row]}"
+# By whether the images of the two rows are equal, if that is known.
+_REMEDIES = {
+    True: "remove it from one of them",
+    False: "its images differ: rename it in one of them",
+    None: "remove it from one of them, or rename it if its images differ",
+}
+
+
+def _content(found: SplitIds, row: int) -> str:
+    return found.contents[row] if found.contents is not None else ""
 
 
 def _composed(ids: Sequence[str]) -> Sequence[str]:

@@ -11,7 +11,8 @@ from foldline.dataset.cell_values import composed, is_missing
 from foldline.dataset.labels import Labels
 from foldline.dataset.locations import PATH
 from foldline.dataset.own_labels import left_out_by
-from foldline.dataset.sample_table import label_code, label_remedy, other_spelling
+from foldline.dataset.sample_ids import other_spelling
+from foldline.dataset.sample_table import label_code, label_remedy
 from foldline.dataset.soft_labels import log_soft_labels
 from foldline.errors import FoldlineError, first_place, first_texts, listing
 from foldline.io import storage

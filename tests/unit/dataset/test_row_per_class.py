@@ -10,7 +10,7 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.row_per_class import RowPerClass
 from foldline.dataset.sample_table import read_rows
 from foldline.dataset.submission import read_sample, write_submission
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, SeveralProblemsError
 
 CLASSES = ("epidural", "any")
 FORM = RowPerClass("{id}_{class}", CLASSES)
@@ -69,6 +69,22 @@ def test_a_test_table_may_have_one_row_per_class_or_per_sample(tmp_path: Path) -
 def test_rows_that_do_not_fit_are_refused(tmp_path: Path, change: tuple[str, str], words: str) -> None:
     with pytest.raises(FoldlineError, match=re.escape(words)):
         read_rows(written(tmp_path, TABLE.replace(*change)), COLUMNS)
+
+
+def test_all_problems_of_the_rows_are_reported(tmp_path: Path) -> None:
+    text = TABLE.replace("ID_b_any,0,q", "ID_b_any,1,q").replace("a_epidural,0,p", "a_epidural,0,r")
+    with pytest.raises(SeveralProblemsError) as caught:
+        read_rows(written(tmp_path, f"{text}x,0,p\nc_any,0,p\nd_any,7,p\nd_epidural,0,p\n"), COLUMNS)
+    starts = (
+        "line 7: id 'x' ",
+        "line 6: another label",
+        "line 8: id 'c' has no row",
+        "line 2: id 'a' has several values",
+    )
+    expected = [*starts, "line 9: the label of id 'd' has '7'"]
+    assert len(caught.value.problems) == len(expected)
+    for line, start in zip(caught.value.problems, expected, strict=True):
+        assert start in line
 
 
 def test_the_longest_class_that_fits_is_meant() -> None:

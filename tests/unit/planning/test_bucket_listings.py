@@ -37,6 +37,6 @@ def test_names_are_those_of_a_folder_or_of_all_below_it(listed: list[str]) -> No
 def test_rows_are_found_with_one_listing(listed: list[str], pattern: str) -> None:
     rows = [{"id": "2", "folder": "a"}, {"id": "4", "folder": "b"}]
     files = ImageTable("train.csv", "gs://bucket/x", parsed([pattern]))
-    found = ImageSearch(files, BucketListings(), ignored=["*.txt"]).paths(rows, [], row_of=str)
+    found = ImageSearch(files, BucketListings(), ignored=["*.txt"]).paths(rows, [])[0]
     assert [paths[0].removeprefix("gs://bucket/x/") for paths in found] == ["a/2.JPG", "b/4.png"]
     assert listed == ["gs://bucket/x"]

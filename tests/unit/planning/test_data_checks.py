@@ -137,8 +137,10 @@ def test_a_metadata_value_that_models_cannot_read_is_named() -> None:
 
 def test_a_class_needs_a_share_of_some_soft_label_and_folds_need_its_rows() -> None:
     soft = {"kind": "soft", "classes": ["a", "b", "c"]}
-    check_classes(soft, ["0.5 0.4 0.1", "0.9 0.05 0.05"])
+    check_classes(soft, ["0.5 0.4 0.1", "0.05 0.9 0.05"])
+    with pytest.raises(FoldlineError, match=r"^train\.csv: a has the largest share in every training row, but folds"):
+        check_classes(soft, ["0.5 0.4 0.1", "0.9 0.05 0.05"])
     with pytest.raises(FoldlineError, match=r"^train\.csv: no training row has the class c of dataset\.labels"):
         check_classes(soft, ["0.5 0.5 0.0", "0.2 0.8 0.0"])
-    with pytest.raises(FoldlineError, match="only 1 row with label 1; add training data"):
+    with pytest.raises(FoldlineError, match=r"only 1 row with label 1; .*: shares above 0\.5"):
         check(dataset_settings(labels={"kind": "soft"}), ["0.4", "0.1", "0.9", "0.5", "0.2", "0.0"])

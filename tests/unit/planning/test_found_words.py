@@ -45,7 +45,7 @@ def cells(*texts: str) -> dict[str, str]:
     ],
 )
 def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], classes: list[str]) -> None:
-    assert found_classes(settings(kind), cells(*texts)) == classes
+    assert found_classes(settings(kind), cells(*texts), n_rows=5 * len(texts)) == classes
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,28 @@ def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], 
 )
 def test_cells_that_are_no_classes_are_refused(kind: str, texts: tuple[str, ...], words: str) -> None:
     with pytest.raises(FoldlineError, match=re.escape(words)):
-        found_classes(settings(kind), cells(*texts))
+        found_classes(settings(kind), cells(*texts), n_rows=5 * len(texts))
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "words"),
+    [
+        (
+            "multiclass",
+            ("31", "45", "52", "60"),
+            "4 different values in 7 training rows (31, 45, 52, 60), so they look ",
+        ),
+        ("multilabel", ("a1", "a2", "a3", "a4"), "look like ids, not classes, and regression is not supported; set"),
+    ],
+)
+def test_a_value_for_each_row_is_no_class(kind: str, texts: tuple[str, ...], words: str) -> None:
+    with pytest.raises(FoldlineError, match=re.escape(words)):
+        found_classes(settings(kind), cells(*texts), n_rows=7)
+    assert len(found_classes(settings(kind), cells(*texts), n_rows=8)) == 4
+
+
+def test_tags_of_few_rows_are_classes() -> None:
+    assert found_classes(settings("multilabel"), cells("a|b|c", "d"), n_rows=4) == ["a", "b", "c", "d"]
 
 
 def test_only_tasks_of_several_classes_without_names_need_them() -> None:

@@ -8,7 +8,7 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.folder_files import FolderFiles
-from foldline.planning.image_facts import LocalImages
+from foldline.planning.image_facts import LocalImages, unusable
 from foldline.planning.image_patterns import ImagePattern, parsed
 from foldline.planning.image_search import ImageSearch, is_ignored
 
@@ -18,7 +18,10 @@ def search(
 ) -> list[list[str]]:
     files = ImageTable("train.csv", str(root), parsed(patterns))
     images = ImageSearch(files, LocalImages(), ignored=[ignored] if ignored else [])
-    return images.paths(rows, channels, row_of=lambda number: f"row {number}")
+    found, problems = images.paths(rows, channels)
+    if problems:
+        raise unusable(problems, lambda number: f"row {number}")
+    return found
 
 
 @pytest.fixture
@@ -90,6 +93,12 @@ def test_each_channel_is_searched(root: Path) -> None:
 def test_a_row_without_one_image_is_named(root: Path, patterns: list[str], row: dict[str, str], words: str) -> None:
     with pytest.raises(FoldlineError, match=words):
         search(root, patterns, [row])
+
+
+def test_a_folder_with_the_name_of_an_image_is_named(root: Path) -> None:
+    (root / "a" / "7.png").mkdir()
+    with pytest.raises(FoldlineError, match=r"no image matches .*a/7\.\*; .*a/7\.png is a folder, not an image; add"):
+        search(root, ["a/{id}.*"], [{"id": "7"}])
 
 
 def test_files_can_be_ignored_by_name_or_path(root: Path) -> None:

@@ -31,7 +31,10 @@ def index_of(config: dict[str, Any], folder: Path) -> DataIndex:
 
 
 def found(config: dict[str, Any], folder: Path) -> Any:
-    return find_known_labels(config["dataset"], index_of(config, folder), record_tables=str(folder / "tables"))
+    index = index_of(config, folder)
+    return find_known_labels(
+        config["dataset"], index.tables, labels=index.label_cells, record_tables=str(folder / "tables")
+    )
 
 
 def keys(config: dict[str, Any], folder: Path) -> dict[str, str]:

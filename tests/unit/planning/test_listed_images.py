@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fixtures.settings import dataset_settings
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, Problems
 from foldline.planning.dataset_section import image_table
 from foldline.planning.image_facts import LocalImages
 from foldline.planning.listed_images import ImageLister
@@ -27,7 +27,9 @@ def listed(root: Path, split: str = "test", **changes: Any) -> tuple[dict[str, l
     files = image_table(dataset, split)
     assert files is not None
     table = root / "made"
-    paths = ImageLister(dataset, split, files, LocalImages()).write_table(str(table))
+    problems = Problems()
+    paths = ImageLister(dataset, split, files, LocalImages()).write_table(str(table), problems)
+    problems.check()
     return paths, list(csv.reader(table.read_text().splitlines()))
 
 

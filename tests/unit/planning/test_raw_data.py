@@ -209,7 +209,7 @@ def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any
     rewrite(root / "train.csv", lambda rows: [rows[0], *([f"train{n}", *row[1:]] for n, row in enumerate(rows[1:]))])
     with pytest.raises(
         FoldlineError,
-        match=r"/images/\{id\}\.png \(dataset\.test_images\): id train4 in both .*\n3 more ids in both",
+        match=r"/images/train4\.png: id train4 in both .*\n3 more ids in both",
     ):
         read(listed)
     data = read({**listed, "test_images": "images/s{id}.png"})
@@ -537,6 +537,119 @@ def test_a_missing_table_hides_no_other_one(dataset: dict[str, Any], absent: str
         read(dataset)
 
 
+def lines_of(dataset: dict[str, Any]) -> list[str]:
+    """The lines of the report."""
+    with pytest.raises(SeveralProblemsError) as caught:
+        read(dataset)
+    return caught.value.problems
+
+
+def assert_reported(lines: list[str], *expected: str) -> None:
+    """Each problem has one line, and there are no others."""
+    assert len(lines) == len(expected), lines
+    for words in expected:
+        assert [line for line in lines if re.search(words, line)], (words, lines)
+
+
+def test_wrong_ids_labels_groups_and_images_are_reported_together(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+
+    def change(rows: list[list[str]]) -> list[list[str]]:
+        rows[1][-1] = "yes"
+        rows[2][0] = rows[3][0]
+        rows[4][0] = ""
+        rows[5][1] = "NA"
+        return rows
+
+    rewrite(root / "train.csv", change)
+    (root / "images" / "s006.png").write_bytes(b"text")
+    (root / "images" / "s007.png").unlink()
+    rewrite(root / "test.csv", lambda rows: [*rows, rows[-1]])
+    rewrite(root / "sample_submission.csv", lambda rows: [*rows, ["x", "0"]])
+    assert_reported(
+        lines_of(dataset),
+        r"train\.csv, line 2: label 'yes'",
+        r"train\.csv, line 4: id 's002' is also in line 3",
+        r"train\.csv, line 5: the id \(column image_name\) is empty",
+        r"train\.csv, line 6: the group .* is 'NA'",
+        r"train\.csv, line 8: id 's006': image .* cannot be used",
+        r"train\.csv, line 9: id 's007': image .* does not exist",
+        r"test\.csv, line 6: id 's011' is also in line 5",
+        r"sample_submission\.csv: 1 id too many for the test table \(x\)",
+    )
+
+
+def test_an_empty_cell_of_paths_hides_no_missing_file(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+
+    def with_paths(rows: list[list[str]]) -> list[list[str]]:
+        return [[*rows[0], "file"], *([*row, f"images/{row[0]}.png"] for row in rows[1:])]
+
+    rewrite(root / "test.csv", with_paths)
+    rewrite(root / "train.csv", with_paths)
+    rewrite(root / "train.csv", lambda rows: [*rows[:2], [*rows[2][:-1], ""], [*rows[3][:-1], "no/x.png"], *rows[4:]])
+    (root / "images" / "s003.png").unlink()
+    changed = {**dataset, "train_images": None, "test_images": None, "image_column": "file"}
+    assert_reported(
+        lines_of(changed),
+        r"train\.csv, line 3: id 's001': column file is empty",
+        r"line 4: id 's002': image .*no/x\.png does not exist, nor does its folder .*line 5: id 's003': image",
+    )
+
+
+def test_the_number_of_missing_images_is_told(dataset: dict[str, Any]) -> None:
+    for path in (Path(dataset["root"]) / "images").iterdir():
+        path.unlink()
+    first, second = lines_of(dataset)
+    assert "line 6: id 's004'" in first
+    assert "and 3 more (8 images in all)" in first
+    assert "line 5: id 's011'" in second
+
+
+def test_unknown_classes_hide_no_other_problem(dataset: dict[str, Any]) -> None:
+    """Classes are read from the training rows, which have a measurement in place of them."""
+    root = Path(dataset["root"])
+    rewrite(root / "train.csv", lambda rows: [*rows[:1], [*rows[1][:-1], "0.37"], *rows[2:]])
+    (root / "images" / "s003.png").unlink()
+    (root / "images" / "s009.png").unlink()
+    labels = {**dataset["labels"], "kind": "multiclass"}
+    assert_reported(
+        lines_of({**dataset, "labels": labels}),
+        r"train\.csv, line 2: label '0\.37' in column target .* is a measurement",
+        r"train\.csv, line 5: id 's003': image",
+        r"test\.csv, line 3: id 's009': image",
+    )
+
+
+def test_the_tables_of_class_folders_are_not_named(dataset: dict[str, Any]) -> None:
+    """Foldline writes them, and a user knows the folders."""
+    root = Path(dataset["root"]) / "folders"
+    for name in ("cat/1.png", "cat/2.png", "dog/3.png", "emu/4.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(saved(photograph(len(name), 8), "PNG"))
+    (root / "dog" / "bad.png").write_bytes(b"text")
+    (root / "loose.png").write_bytes(b"text")
+    folders = dataset_settings(
+        root=str(root.parent),
+        class_folders="folders",
+        target_column=None,
+        id_column="id",
+        test_table=None,
+        test_images=None,
+        train_images=None,
+        sample_submission=None,
+        labels={**dataset["labels"], "kind": "multiclass", "classes": ["cat", "dog"]},
+    )
+    lines = lines_of(folders)
+    assert_reported(
+        lines,
+        r"^dataset\.class_folders: label 'emu' \(column class\) of id 'emu/4\.png' contains 'emu', which is no",
+        r"^dataset\.class_folders: id 'dog/bad\.png': image .*folders/dog/bad\.png cannot be used",
+        r"^dataset\.class_folders: 1 image \(folders/loose\.png\) .* so they have no class",
+    )
+    assert "raw" not in "".join(lines)
+
+
 def with_sets(dataset: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The set `old` with other keys, and a set `new` of two images with diagnoses and no patients."""
     root = Path(dataset["root"])
@@ -610,6 +723,28 @@ def test_problems_of_all_sets_are_reported_together(with_external: dict[str, Any
     lines = "\n".join(error.value.problems)
     assert re.search(r"new\.csv, line 3: id 'n1': image .* does not exist", lines)
     assert re.search(r"old\.csv, line 4: label '2'", lines)
+
+
+def test_ids_of_two_sets_are_reported_beside_wrong_labels(with_external: dict[str, Any]) -> None:
+    dataset = with_sets(with_external)
+    root = Path(dataset["root"])
+    table = root / "new.csv"
+    table.write_text(table.read_text().replace("n0,ill", "e0,il"))
+    shutil.copy(root / "old" / "e0.png", root / "new" / "e0.png")
+    assert_reported(
+        lines_of(dataset),
+        r"new\.csv, line 2: label 'il' .*did you mean 'ill'",
+        r"new\.csv, line 2 and .*old\.csv, line 2: id e0 in both the new and the old split; remove",
+    )
+
+
+def test_a_set_without_groups_is_told_how_to_say_so(with_external: dict[str, Any]) -> None:
+    rewrite(Path(with_external["root"]) / "old.csv", lambda rows: [row[:3] for row in rows])
+    words = (
+        r"no column patient_id; .*; if the set has no such .*, set dataset\.external\.old\.columns to \{patient_id: n"
+    )
+    with pytest.raises(FoldlineError, match=words):
+        read(with_external)
 
 
 def test_ids_of_all_sets_are_unique(with_external: dict[str, Any]) -> None:

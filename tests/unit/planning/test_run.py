@@ -201,18 +201,11 @@ def test_a_check_lets_other_runs_start(
     plan: WorkflowPlan, paths: RunPaths, folder: Path, results: LocalResults
 ) -> None:
     lock = RunLock(folder / "check.lock")
-    Run(plan, paths, results, lock).start_check(["b3"], local=True)
+    Run(plan, paths, results, lock).start_check(local=True)
     with (folder / "check.lock").open() as handle:
         # Would block, which is an error here.
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert not (folder / "skin").exists()
-
-
-def test_a_check_of_a_batch_that_is_too_large_is_refused(plan: WorkflowPlan, paths: RunPaths, lock: RunLock) -> None:
-    problems = {"b3": ["models.b3.batch_size is 64, but a fold has at most 30 training rows"]}
-    run = Run(plan, paths, None, lock, batch_problems=problems)
-    with pytest.raises(FoldlineError, match=r"models\.b3\.batch_size is 64"):
-        run.start_check(["b3"], local=True)
 
 
 def test_a_job_elsewhere_does_not_load_the_plan_of_another_run(plan: WorkflowPlan, lock: RunLock) -> None:
@@ -220,7 +213,7 @@ def test_a_job_elsewhere_does_not_load_the_plan_of_another_run(plan: WorkflowPla
     lock.holder = "running, process 7 on laptop"
     try:
         with pytest.raises(FoldlineError, match=r"process 7 on laptop.*without --executor"):
-            Run(plan, paths, None, lock).start_check([], local=False)
+            Run(plan, paths, None, lock).start_check(local=False)
     finally:
         lock.holder = ""
 
@@ -228,5 +221,5 @@ def test_a_job_elsewhere_does_not_load_the_plan_of_another_run(plan: WorkflowPla
 def test_a_job_elsewhere_loads_the_plan_of_the_check(
     plan: WorkflowPlan, paths: RunPaths, results: LocalResults, lock: RunLock
 ) -> None:
-    Run(plan, paths, results, lock).start_check([], local=False)
+    Run(plan, paths, results, lock).start_check(local=False)
     assert WorkflowPlan.load("skin/results/keys/plan.json").tables == plan.tables
