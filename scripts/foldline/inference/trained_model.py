@@ -6,6 +6,7 @@ from pathlib import Path
 
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Encoding
+from foldline.inference.folded_norms import fold_batch_norms
 from foldline.io.files import read_json
 from foldline.models.backbone_registry import NO_WEIGHTS
 from foldline.models.model_config import ModelConfig
@@ -47,7 +48,7 @@ class LoadedNetwork:
 
 
 def load_network(model: TrainedModel, device: Device) -> LoadedNetwork:
-    """Build the network of a trained model and load its weights.
+    """Build the network of a trained model, load its weights and fold its batch normalization.
 
     Raises:
         FoldlineError: the weights do not fit.
@@ -56,4 +57,5 @@ def load_network(model: TrainedModel, device: Device) -> LoadedNetwork:
     n_classes = len(model.class_names)
     network = build_network(model.config, input_spec, weights=NO_WEIGHTS, n_classes=n_classes, device=device)
     load_weights(network, model.weights)
+    fold_batch_norms(network, device)
     return LoadedNetwork(network, input_spec)

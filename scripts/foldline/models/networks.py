@@ -92,7 +92,7 @@ def synchronize(network: tf_keras.Model) -> None:
 
     A training then depends on its batch size only, not on the number of devices that share it.
     """
-    for layer in _flat_layers(network):
+    for layer in flat_layers(network):
         if isinstance(layer, tf_keras.layers.BatchNormalization) and layer.trainable:
             # The fused kernel computes on one device only.
             layer.synchronized, layer.fused = True, False
@@ -100,7 +100,7 @@ def synchronize(network: tf_keras.Model) -> None:
 
 def set_norm_momentum(network: tf_keras.Model, momentum: float) -> None:
     """Set the share of its running mean and variance that every batch normalization keeps in a training step."""
-    for layer in _flat_layers(network):
+    for layer in flat_layers(network):
         if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.momentum = momentum
 
@@ -123,7 +123,7 @@ def network_stages(network: tf_keras.Model) -> list[Stage]:
     does. Squeeze-and-excitation branches and padding count for the stage that they are in.
     """
     stages: list[_StageCounts] = []
-    for layer in sorted(_flat_layers(network), key=_section):
+    for layer in sorted(flat_layers(network), key=_section):
         shape, section = tuple(layer.output.shape[1:]), _section(layer)
         resolution = shape[:-1] if len(shape) > 1 else shape
         auxiliary = "_se_" in layer.name or isinstance(layer, tf_keras.layers.ZeroPadding2D)
@@ -140,11 +140,11 @@ def network_stages(network: tf_keras.Model) -> list[Stage]:
     ]
 
 
-def _flat_layers(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
+def flat_layers(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
     """Layers of a model in order; a nested model is replaced by its layers, without its input layer."""
     for layer in model.layers:
         if isinstance(layer, tf_keras.Model):
-            yield from (inner for inner in _flat_layers(layer) if not isinstance(inner, tf_keras.layers.InputLayer))
+            yield from (inner for inner in flat_layers(layer) if not isinstance(inner, tf_keras.layers.InputLayer))
         else:
             yield layer
 

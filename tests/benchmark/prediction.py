@@ -1,0 +1,61 @@
+"""CPU time of predictions with and without batch normalization folded into the kernels, as a ratio.
+
+    python tests/benchmark/prediction.py [--backbones efficientnet-lite0 efficientnet-b0] [--size 160] [--rounds 8]
+
+Both networks predict the same batch in turn.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "tests"))
+
+from fixtures.settings import model_config
+from foldline.dataset.metadata import Encoding
+from foldline.inference.folded_norms import fold_batch_norms
+from foldline.inference.forward_pass import make_forward
+from foldline.models.networks import build_network, input_spec_of
+from foldline.runtime.devices import use_device
+from foldline.runtime.tensorflow import tf
+
+BATCH = 32
+
+
+def main(*, backbones: Sequence[str], size: int, rounds: int) -> None:
+    """Print a line for each backbone."""
+    device = use_device("cpu", threads=1)
+    pixels = np.random.default_rng(0).integers(0, 256, (BATCH, size, size, 3))
+    batch = {"image": tf.constant(pixels, tf.uint8)}
+    for backbone in backbones:
+        config = model_config(backbone=backbone, image_size=size, inputs=["image"])
+        plain, folded = (
+            build_network(config, input_spec_of(config, Encoding(())), weights="none", n_classes=1, device=device)
+            for _ in range(2)
+        )
+        layers = fold_batch_norms(folded, device)
+        times: dict[str, list[float]] = {"plain": [], "folded": []}
+        passes = {"plain": plain, "folded": folded}
+        forward = {name: make_forward(network, device, batch_size=BATCH) for name, network in passes.items()}
+        for number in range(rounds + 1):
+            for name, one in forward.items():
+                start = time.process_time()
+                one(batch)
+                # The first round traces.
+                times[name] += [time.process_time() - start] if number else []
+        ratio = np.median(times["plain"]) / np.median(times["folded"])
+        print(f"{backbone} at {size} px, {layers} layers folded: {ratio:.2f} times as fast")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbones", nargs="+", default=["efficientnet-lite0", "efficientnet-b0"])
+    parser.add_argument("--size", type=int, default=160)
+    parser.add_argument("--rounds", type=int, default=8)
+    main(**vars(parser.parse_args()))
