@@ -16,7 +16,6 @@ from foldline.images.samples import Samples
 from foldline.images.stored_samples import stored_samples
 from foldline.io.system_errors import reason
 from foldline.tfrecords.image_sources import read_image_bytes, too_large
-from foldline.tfrecords.record_location import RecordLocation
 
 PERCENTILES = (50, 99, 99.9)
 # By the number of channels of a picture.
@@ -108,9 +107,9 @@ def measure_images(
         # Each file is a channel, or the one file has all of them.
         names = channels[number : number + 1] if len(paths) > 1 else channels
         try:
-            if RecordLocation.parse(path) is None and (problem := too_large(path, reading)):
+            if problem := too_large(path, reading):
                 return MeasuredImages((), f"{path}: {problem}")
-            measured += _channels(read_image_bytes(path, image_feature), names, reading)
+            measured += _channels(read_image_bytes(path, image_feature, reading), names, reading)
         except OSError as error:
             return MeasuredImages((), f"{path}: {reason(error)}")
         except UnusableImageError as error:

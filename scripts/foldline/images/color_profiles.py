@@ -6,13 +6,17 @@ Most profiles are sRGB by another name: those change no pixel, and cost nothing.
 import functools
 import io
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageCms
+from PIL import Image
 
 from foldline.images.picture import Picture
 from foldline.images.samples import bands
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
 
 # What a picture says of its profile.
 CONVERTED, BROKEN = "converted to sRGB by the ICC profile", "ICC profile broken and ignored"
@@ -38,6 +42,9 @@ def to_srgb(picture: Picture, profile: bytes) -> Picture:
     if pixels.shape[2] == 1 or (pixels.shape[2] == 3 and not profile):
         return picture
     mode = MODES[pixels.shape[2]]
+    # Imported here: most images have no profile, and each worker process starts faster without it.
+    from PIL import ImageCms
+
     try:
         transform = _transform(profile, mode) if profile else None
     except (ImageCms.PyCMSError, OSError, ValueError):
@@ -55,7 +62,7 @@ def _rgb(pixels: npt.NDArray[np.uint8], mode: str) -> npt.NDArray[np.uint8]:
 
 
 @functools.lru_cache(maxsize=8)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+def _transform(profile: bytes, mode: str) -> "ImageCms.ImageCmsTransform | None":
     """The transform of a profile; None if it is that of sRGB.
 
     Raises:
@@ -64,6 +71,8 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """
     if len(profile) > MOST_BYTES:
         raise ValueError(f"an ICC profile of {len(profile)} bytes")
+    from PIL import ImageCms
+
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     if mode != "RGB":

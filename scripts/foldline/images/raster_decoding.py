@@ -15,12 +15,9 @@ from foldline.images.raster import Raster
 from foldline.images.raster_samples import npy_samples, pnm_samples
 from foldline.images.samples import Samples, bright_sample, on_black, scaled_to_8_bit
 
-CODECS: dict[str, Callable[[bytes], npt.NDArray[np.generic]]] = {
-    "GIF": imagecodecs.gif_decode,
-    "JPEG2000": imagecodecs.jpeg2k_decode,
-    "JXL": imagecodecs.jpegxl_decode,
-    "AVIF": imagecodecs.avif_decode,
-}
+# Names of functions of imagecodecs, which loads the library of a codec with its first use: each costs start-up time and
+# memory in every process.
+CODECS = {"GIF": "gif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode", "AVIF": "avif_decode"}
 
 
 def heic_samples(data: bytes, raster: Raster) -> Samples:
@@ -64,7 +61,7 @@ def raster_samples(data: bytes, raster: Raster) -> Samples:
         UnusableImageError: the file is damaged.
     """
     own = OWN.get(raster.format)
-    samples = own(data, raster) if own else decoded(CODECS[raster.format], data)
+    samples = own(data, raster) if own else decoded(getattr(imagecodecs, CODECS[raster.format]), data)
     if samples.shape[:2] != (raster.height, raster.width) or samples.shape[2] not in raster.channels:
         raise UnusableImageError(
             f"damaged: {samples.shape[1]} x {samples.shape[0]} pixels with {samples.shape[2]} samples, not "

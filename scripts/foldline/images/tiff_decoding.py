@@ -3,8 +3,6 @@
 Each decoder gets the size of its result beforehand, so that a small file cannot fill the memory.
 """
 
-from collections.abc import Callable
-
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
@@ -37,12 +35,13 @@ from foldline.images.tiff import (
     TiffPage,
 )
 
-DECOMPRESS: dict[int, Callable[..., bytes | bytearray]] = {
-    LZW: imagecodecs.lzw_decode,
-    PACKBITS: imagecodecs.packbits_decode,
-    LZMA: imagecodecs.lzma_decode,
-    **dict.fromkeys(DEFLATE, imagecodecs.zlib_decode),
-    **dict.fromkeys(ZSTD, imagecodecs.zstd_decode),
+# Names of functions of imagecodecs, see `raster_decoding.CODECS`.
+DECOMPRESS = {
+    LZW: "lzw_decode",
+    PACKBITS: "packbits_decode",
+    LZMA: "lzma_decode",
+    **dict.fromkeys(DEFLATE, "zlib_decode"),
+    **dict.fromkeys(ZSTD, "zstd_decode"),
 }
 LETTERS = {UNSIGNED: "u", SIGNED: "i", FLOAT: "f"}
 
@@ -165,7 +164,8 @@ def _segment(body: bytes, page: TiffPage, rows: int, samples: int) -> Samples:
     needed = rows * row_bytes
     if page.compression != NONE:
         # The last strip may be as long as the others.
-        stored = DECOMPRESS[page.compression](stored, out=max(needed, page.tile[0] * row_bytes))
+        decompress = getattr(imagecodecs, DECOMPRESS[page.compression])
+        stored = decompress(stored, out=max(needed, page.tile[0] * row_bytes))
     if len(stored) < needed:
         raise UnusableImageError(f"damaged: a strip or tile of the TIFF file has {len(stored)} bytes, not {needed}")
     shape, letter = (rows, columns, samples), LETTERS[page.kind]

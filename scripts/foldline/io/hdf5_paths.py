@@ -4,6 +4,7 @@ Standard library only: what reads a range of bytes needs no HDF5 library, and an
 """
 
 import errno
+import hashlib
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from foldline.io import storage
 _FORM = re.compile(r"(.+?\.(?:hdf5|h5))::(.*)", re.DOTALL)
 # One search for it tells that a path is that of a file, which most are.
 _HINT = "5::"
+BLOCK_BYTES = 1 << 24
 
 
 class Entry(NamedTuple):
@@ -66,3 +68,15 @@ def read_place(file: str, place: Place) -> bytes:
     if len(data) != place.length:
         raise OSError(errno.EINVAL, "the file is truncated, or was replaced", file)
     return data
+
+
+def sha256_of_place(file: str, place: Place) -> str:
+    """Hex SHA-256 of the bytes of an entry, which are not held in memory.
+
+    Raises:
+        OSError: the file cannot be read, or ends before.
+    """
+    digest = hashlib.sha256()
+    for start in range(0, place.length, BLOCK_BYTES):
+        digest.update(read_place(file, Place(place.offset + start, min(BLOCK_BYTES, place.length - start))))
+    return digest.hexdigest()

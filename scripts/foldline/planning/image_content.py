@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from foldline.images.options import ImageOptions
 from foldline.io.files import digest_of, read_file, sha256_of_file
-from foldline.io.hdf5_paths import Place, file_of, read_place
+from foldline.io.hdf5_paths import Place, file_of, read_place, sha256_of_place
 from foldline.io.system_errors import reason
 
 # The header of a larger file stays unknown here: it would be held in memory for it.
@@ -52,6 +52,13 @@ def read_content(path: str, options: ImageOptions) -> ImageContent:
     return content_of(read_file(path), options)
 
 
+def read_entry(file: str, place: Place, options: ImageOptions) -> ImageContent:
+    """Read an image in an HDF5 file; errors as `read_content`."""
+    if place.length > MOST_HEADER_BYTES:
+        return ImageContent(sha256_of_place(file, place), header_options(options))
+    return content_of(read_place(file, place), options)
+
+
 def content_of(data: bytes, options: ImageOptions) -> ImageContent:
     """The content of the bytes of an image."""
     # Imported here: a plan of files that are known already needs no Pillow, and starts faster.
@@ -79,9 +86,9 @@ def header_problem(path: str, place: Place | None, options: ImageOptions) -> str
     from foldline.images.headers import read_header
 
     try:
-        if place:
+        if place and place.length <= MOST_HEADER_BYTES:
             read_header(read_place(str(file_of(path)), place), options)
-        elif Path(path).stat().st_size <= MOST_HEADER_BYTES:
+        elif not place and Path(path).stat().st_size <= MOST_HEADER_BYTES:
             read_header(read_file(path), options)
     except UnusableImageError as error:
         return f"image {path} cannot be used: {error}"

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.io import storage
-from foldline.io.hdf5_paths import Place, read_place, split_entry
+from foldline.io.hdf5_paths import Place, split_entry
 from foldline.planning.file_digests import FileDigests, Status, status_of
 from foldline.planning.hdf5_files import Hdf5Files
-from foldline.planning.image_content import ImageContent, content_of, header_options, image_problem, read_content
+from foldline.planning.image_content import ImageContent, header_options, image_problem, read_content, read_entry
 from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
 
 # Columns of the data index that hold attributes of `ImageContent`, and all that are known of an image file.
@@ -217,9 +217,7 @@ class LocalImages:
         if entry is None:
             return read_content(path, self._options)
         place = self._hdf5.place(entry)
-        return content_of(read_place(entry.file, place), self._options)._replace(
-            offset=place.offset, length=place.length
-        )
+        return read_entry(entry.file, place, self._options)._replace(offset=place.offset, length=place.length)
 
     def _beside(self, path: str) -> str:
         """What there is instead of an image that does not exist, as the end of a message."""

@@ -21,8 +21,8 @@ from foldline.images.picture import Peak, Picture
 from foldline.images.planes import decode_planes
 from foldline.images.resizing import encode_jpeg, record_image, resize_to_square
 from foldline.io.files import sha256_of_file
-from foldline.io.hdf5_paths import Place, read_place, split_entry
-from foldline.io.storage import is_url, md5_as_listed, read
+from foldline.io.hdf5_paths import Place, read_place, sha256_of_place, split_entry
+from foldline.io.storage import is_url, md5_as_listed, read, read_range
 from foldline.io.system_errors import reason
 from foldline.tfrecords.record_location import RecordLocation, read_image
 
@@ -136,11 +136,11 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
     image = _ScannedImage()
     location = RecordLocation.parse(path)
     try:
-        if location is None and (problem := too_large(path, reading)):
-            image.bytes, image.sha256 = Path(path).stat().st_size, sha256_of_file(path)
+        if problem := too_large(path, reading):
+            image.bytes, image.sha256 = _size_and_sha256(path)
             image.listed, image.problem = image.sha256, problem
             return image
-        data = read_image_bytes(path, image_feature)
+        data = read_image_bytes(path, image_feature, reading)
         image.bytes, image.sha256 = len(data), hashlib.sha256(data).hexdigest()
         image.listed = md5_as_listed(data) if location is None and is_url(path) else image.sha256
         header = read_header(data, reading)
@@ -189,7 +189,7 @@ def record_images(
     images, resized = [], []
     for path in source.paths:
         with _named_errors(path, source.id):
-            images.append(read_image_bytes(path, image_feature))
+            images.append(read_image_bytes(path, image_feature, reading))
     digest = joint_digest([hashlib.sha256(data).hexdigest() for data in images])
     if digest != source.sha256:
         raise FoldlineError(
@@ -226,19 +226,39 @@ def _name(path: str) -> str:
 
 
 def too_large(path: str, reading: ImageOptions) -> str:
-    """What to say of a file on a disk that is too large to be read; planning says it of one in a bucket."""
+    """What to say of a file or a record on a disk that is too large to be read; planning says it of one in a bucket."""
+    if location := RecordLocation.parse(path):
+        return reading.size_problem(location.length)
     return "" if is_url(path) else reading.size_problem(Path(path).stat().st_size)
 
 
-def read_image_bytes(path: str, image_feature: str) -> bytes:
+def _size_and_sha256(path: str) -> tuple[int, str]:
+    """Size of an image that is too large to be held, and hex SHA-256 of its bytes; "" of a ready-made record."""
+    location = RecordLocation.parse(path)
+    if location is None:
+        return Path(path).stat().st_size, sha256_of_file(path)
+    entry = split_entry(location.file)
+    return location.length, sha256_of_place(entry.file, Place(location.offset, location.length)) if entry else ""
+
+
+def read_image_bytes(path: str, image_feature: str, reading: ImageOptions) -> bytes:
     """The bytes of an image file, or of the image of a ready-made record.
 
     Raises:
         OSError: it cannot be read.
+        UnusableImageError: it is too large, such as an object of a bucket that grew after the run was planned.
     """
     location = RecordLocation.parse(path)
     if location is None:
-        return read(path)
+        # One byte more than what is allowed tells.
+        data = read_range(path, 0, int(reading.max_bytes) + 1) if is_url(path) else read(path)
+        if len(data) > reading.max_bytes:
+            raise UnusableImageError(
+                f"a file of more than the {reading.max_bytes / 1e6:,.0f} MB that dataset.max_megapixels allows"
+            )
+        return data
+    if problem := too_large(path, reading):
+        raise UnusableImageError(problem)
     if entry := split_entry(location.file):
         return read_place(entry.file, Place(location.offset, location.length))
     return read_image(location, image_feature)

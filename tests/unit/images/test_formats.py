@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from faults.campaign.images import originals
 from fixtures.image_files import COLOR, image_files
 from fixtures.pictures import saved
 from fixtures.project import REPOSITORY
@@ -48,6 +49,20 @@ def test_a_truncated_file_is_refused(name: str, lost: float) -> None:
         cut = cut.rstrip()[:-4]
     with pytest.raises(UnusableImageError):
         decode(cut, read_header(cut))
+
+
+# What decoders may say of damage; a user need not know the names of their functions and constants.
+JARGON = re.compile(r"_|returned|0x|object at|[A-Z]{2,}Decode")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_truncated_files_of_every_kind_are_refused_in_plain_words(share: float) -> None:
+    files = {**{name: image_files()[name].data for name in READ}, **originals()}
+    for name, data in files.items():
+        cut = data[: int(len(data) * share)]
+        with pytest.raises(UnusableImageError) as caught:
+            decode(cut, read_header(cut))
+        assert not JARGON.search(str(caught.value)), (name, str(caught.value))
 
 
 def test_the_manual_has_a_row_for_each_format() -> None:
