@@ -12,6 +12,7 @@ import difflib
 import io
 import itertools
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -141,11 +142,15 @@ def check_columns(path: str, header: Sequence[str], wanted: Sequence[str]) -> No
 
 
 def _check_header(path: str, header: Sequence[str], wanted: Sequence[str]) -> None:
-    check_columns(path, header, wanted)
     # Spreadsheets write empty names for empty columns at the right edge.
-    named = [name for name in header if name]
-    if len(set(named)) < len(named):
-        raise FoldlineError(f"{path}: a column name occurs twice in {_shown(header)}; rename a column")
+    repeated = [name for name, count in Counter(header).items() if name and count > 1]
+    if repeated:
+        absent = [name for name in wanted if name not in header]
+        also = f", and there is no column {listing(absent)}" if absent else ""
+        raise FoldlineError(
+            f"{path}: a column name occurs twice ({listing(repeated)}) in {_shown(header)}{also}; rename a column"
+        )
+    check_columns(path, header, wanted)
 
 
 def _shown(header: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from foldline.io import storage
 
-_FORM = re.compile(r"(.+?\.(?:hdf5|h5))::(.*)", re.DOTALL)
+_FORM = re.compile(r"(.+?\.(?:hdf5|h5))::(.*)", re.DOTALL | re.IGNORECASE)
 # One search for it tells that a path is that of a file, which most are.
 _HINT = "5::"
 BLOCK_BYTES = 1 << 24

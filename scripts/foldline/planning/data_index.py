@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from foldline.dataset.class_words import ClassWords
-from foldline.dataset.fold_cells import ReadCells
 from foldline.errors import Problems
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of, sha256_of_file
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
-from foldline.planning.dataset_section import image_table
+from foldline.planning.dataset_section import image_table, is_made_table
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
 from foldline.planning.fold_plan import FOLDS, find_folds, follows_data, old_table, read_cells, with_connected_groups
@@ -225,14 +224,17 @@ class DataIndexer:
         """Check the rows; gives what they say of folds."""
         dataset, found, problems = with_found_words(self._dataset, data.found), dict[str, Any](), Problems()
         count = None if follows_data(self._folds) else self._folds["count"]
-        # Nothing can be checked with wrong groups.
-        cells = read_cells(self._folds, dataset, data.tables) if TRAIN in data.splits else ReadCells({}, {})
-        data = with_connected_groups(data, dataset, cells)
         with problems.collected():
-            check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
-        if TRAIN in data.splits:
-            with problems.collected():
-                found = find_folds(self._folds, dataset, data, cells)
+            if TRAIN in data.splits or (TRAIN in data.tables and not is_made_table(dataset, TRAIN)):
+                cells = read_cells(self._folds, dataset, data.tables)
+                # Nothing of these can be checked with wrong groups.
+                data = with_connected_groups(data, dataset, cells)
+                with problems.collected():
+                    check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
+                if TRAIN in data.splits:
+                    found = find_folds(self._folds, dataset, data, cells)
+            else:
+                check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
         with problems.collected():
             if TEST in data.splits and data.labels_are_read:
                 find_known_labels(dataset, data.tables, labels=data.label_cells, record_tables=self._record_tables)

@@ -1,5 +1,6 @@
 """Checks of where images are, before any data are read."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from foldline.planning.dataset_section import (
 )
 from foldline.planning.dataset_splits import TEST, TRAIN, key_of, splits_of, value_of
 from foldline.planning.image_patterns import CLASS, ID, WORD, ImagePattern
+
+# An HDF5 file without `::`, or with a slash in its place.
+_HDF5_FILE = re.compile(r"(.+?\.(?:hdf5|h5))(?:/.*)?", re.IGNORECASE)
 
 
 def image_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
@@ -78,7 +82,12 @@ def _pattern_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             continue
         for pattern in image_patterns(dataset, split):
             where = f"config: {key} is {pattern.text!r}"
-            if is_made_table(dataset, split):
+            if file := _HDF5_FILE.fullmatch(pattern.text):
+                yield (
+                    f"{where}, an HDF5 file; write :: between the file and the path of an image in it, such as "
+                    f"{file[1]}::{{id}}"
+                )
+            elif is_made_table(dataset, split):
                 yield from _listed_problems(pattern, where)
             elif not pattern.columns and ID not in pattern.text:
                 yield (

@@ -107,7 +107,7 @@ def test_short_and_long_lines_are_reported_together(tmp_path: Path) -> None:
         (b"id,target\n", "the table has a header and no rows"),
         (b"ID,Target\n", "no column id, target; the table has ID, Target; did you mean ID, Target?"),
         (b"id,targe\xc2\xa0t\na,1\n", "no column target; the table has id, 'targe\\xa0t'"),
-        (b"id,target,id\na,1,b\n", "a column name occurs twice in id, target, id; rename a column"),
+        (b"id,target,id\na,1,b\n", "a column name occurs twice (id) in id, target, id; rename a column"),
         (b"id,target,x, x\na,1,b,c\n", "a column name occurs twice"),
         (b'id,target\na,1\n"b,0\nc,1\n', "line 3: a quotation mark opens a cell that never ends"),
         (b'id,"target\na,1\n', "line 1: a quotation mark opens a cell that never ends"),

@@ -101,7 +101,10 @@ def test_the_group_may_also_be_metadata(tmp_path: Path) -> None:
     [
         ("", "no column name, mark, patient, sex, age; the table has"),
         ("mark,name,age,sex\n1,a,5,f\n", "no column patient; the table has mark, name, age, sex"),
-        ("mark,name,age,patient,sex,age\n", "a column name occurs twice in mark, name, age, patient, sex, age"),
+        (
+            "mark,name,age,patient,sex,age\n",
+            r"a column name occurs twice \(age\) in mark, name, age, patient, sex, age",
+        ),
         (HEADER, "the table has a header and no rows"),
         (HEADER + "1,a,5,p,f,\n1,b,5,p,f\n", "line 3: 5 cells; the header has 6, separated by comma; correct"),
         (HEADER + "1,,5,p,f,\n", r"line 2: the id \(column name\) is empty"),

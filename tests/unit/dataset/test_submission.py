@@ -31,7 +31,7 @@ def test_a_submission_has_the_order_and_the_header_of_the_sample(tmp_path: Path)
     ("text", "words"),
     [
         ("id\na\n", "no column x; it has id, but this configuration submits id, x"),
-        ("id,x,y,y\na,0,0,0\n", "a column name occurs twice in id, x, y, y"),
+        ("id,x,y,y\na,0,0,0\n", r"a column name occurs twice \(y\) in id, x, y, y"),
         ("id,x,,\na,0,0,0\n", "several columns of the sample submission have no name"),
         ("id,x\n", "the table has a header and no rows"),
         ("x,id\n0,a\n0\n0,b\n0,c,1\n", "line 3: 1 cell; line 5: 3 cells; the header has 2"),

@@ -121,7 +121,10 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         ({"checkpoints__seconds": math.inf}, "checkpoints.seconds is inf; set it to a number such as 60"),
         ({"folds": None}, "folds is null; set it to a mapping such as {method: grouped}"),
         ({"dataset__metadata_columns": "age"}, "dataset.metadata_columns is 'age'; set it to a list such as [a, b]"),
-        ({"dataset__group_column": 3}, "dataset.group_column is 3; set it to a text such as abc, or null"),
+        (
+            {"dataset__group_column": 3},
+            "dataset.group_column is 3; set it to a text such as abc, or a list such as [a, b], or null",
+        ),
         (
             {"models__lite0__augment__flip_vertical": "yes"},
             "models.lite0.augment.flip_vertical is 'yes'; set it to true or false",
