@@ -26,7 +26,7 @@ from foldline.images.dicom import (
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.jpeg import APP0, APP14, JFIF, read_jpeg_header, segments
 from foldline.images.jpeg2000 import read_jpeg2000_header
-from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, strict_samples, with_colors
+from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, embedded_colors, strict_samples
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
 from foldline.images.samples import Samples, bright_sample, check_range, grid_of, scaled_to_8_bit
@@ -128,7 +128,8 @@ def _decompressed(data: bytes, picture: DicomPicture) -> Samples:
         if header.precision != 8:
             return deep_samples(data, header)
         if picture.samples == 3:
-            data = _with_true_colors(data, picture)
+            _check_colors(data, picture)
+            return embedded_colors(data, header, is_ycbcr=picture.photometric != RGB)[0]
         return strict_samples(data, COLOR_SPACES[picture.samples], (0, 0))[0]
     if picture.syntax in JPEG_2000:
         raster = read_jpeg2000_header(data, signed=True)
@@ -152,8 +153,8 @@ def _check_size(width: int, height: int, samples: int, bits: int, picture: Dicom
         )
 
 
-def _with_true_colors(data: bytes, picture: DicomPicture) -> bytes:
-    """JPEG data whose markers say what the DICOM file says of the colors.
+def _check_colors(data: bytes, picture: DicomPicture) -> None:
+    """Refuse JPEG data whose markers do not say what the DICOM file says of the colors.
 
     Raises:
         UnusableImageError: the markers say otherwise.
@@ -169,7 +170,6 @@ def _with_true_colors(data: bytes, picture: DicomPicture) -> bytes:
                 f"a DICOM file with the photometric interpretation {picture.photometric}, of which the markers of its "
                 "JPEG data say otherwise; save it as RGB without compression"
             )
-    return with_colors(data, is_ycbcr=is_ycbcr)
 
 
 def _run_lengths(data: bytes, picture: DicomPicture) -> Samples:

@@ -74,6 +74,8 @@ def strict_samples(data: bytes, space: str, least: tuple[int, int]) -> tuple[npt
         except ValueError as error:
             if "subsampling" in str(error) and space == "RGB":
                 return _unusual_samples(data, oddities)
+            if "color conversion" in str(error):
+                raise UnusableImageError("a lossless JPEG with YCbCr colors; save it as PNG") from error
             data, lacks = without_harmless(data, str(error))
             if not lacks:
                 raise damaged(error) from error
@@ -118,6 +120,31 @@ def with_colors(data: bytes, *, is_ycbcr: bool) -> bytes:
     head = list(segments(data, scans=False))
     kept = [data[segment.start : segment.end] for segment in head if segment.marker not in (APP0, APP14, SOS)]
     return b"".join([data[:2], *kept, ADOBE, bytes([is_ycbcr]), data[head[-1].start :]])
+
+
+def embedded_colors(
+    data: bytes, header: JpegHeader, *, is_ycbcr: bool
+) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    """RGB pixels and oddities of a JPEG with 3 components of 8 bits in another file, which says what these are.
+
+    libjpeg-turbo converts no colors of a lossless JPEG.
+
+    Raises:
+        UnusableImageError: the file is damaged.
+    """
+    lossless = header.frame == LOSSLESS
+    pixels, oddities = strict_samples(with_colors(data, is_ycbcr=is_ycbcr and not lossless), "RGB", (0, 0))
+    if is_ycbcr and lossless:
+        pixels = np.asarray(Image.fromarray(pixels, "YCbCr").convert("RGB"))
+    return pixels, oddities
+
+
+def says_rgb(data: bytes) -> bool:
+    """Whether an Adobe marker says that the components are RGB."""
+    marks = (
+        data[segment.start + 4 : segment.end] for segment in segments(data, scans=False) if segment.marker == APP14
+    )
+    return any(body.startswith(b"Adobe") and len(body) >= 12 and body[11] == 0 for body in marks)
 
 
 def _scale(width: int, height: int, min_width: int, min_height: int) -> int:

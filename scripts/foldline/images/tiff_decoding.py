@@ -8,8 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.images.errors import UnusableImageError, damaged
-from foldline.images.jpeg import read_jpeg_header
-from foldline.images.jpeg_decoding import COLOR_SPACES, deep_samples, strict_samples, with_colors
+from foldline.images.jpeg import LOSSLESS, read_jpeg_header
+from foldline.images.jpeg_decoding import (
+    COLOR_SPACES,
+    deep_samples,
+    embedded_colors,
+    says_rgb,
+    strict_samples,
+    with_colors,
+)
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
 from foldline.images.samples import Samples, bright_sample, check_range, on_black, scaled_to_8_bit
@@ -207,6 +214,10 @@ def _jpeg_samples(body: bytes, page: TiffPage, samples: int, rows: int) -> tuple
         if header.precision > page.bits:
             raise UnusableImageError("damaged: the JPEG data of the TIFF file have other bits than it says")
         return deep_samples(whole, header), ()
+    if samples == 3:
+        # Some programs call a lossless JPEG of RGB YCbCr.
+        is_ycbcr = page.photometric == YCBCR and not (header.frame == LOSSLESS and says_rgb(whole))
+        return embedded_colors(whole, header, is_ycbcr=is_ycbcr)
     if samples > 1:
-        whole = with_colors(whole, is_ycbcr=page.photometric == YCBCR)
+        whole = with_colors(whole, is_ycbcr=False)
     return strict_samples(whole, COLOR_SPACES[samples], (0, 0))

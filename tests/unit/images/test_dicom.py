@@ -309,3 +309,12 @@ def test_files_of_other_programs_agree_with_pydicom(name: str) -> None:
     found = gray_of(data, window=(600.0, 1600.0))
     np.testing.assert_array_equal(found, window(values.astype(float), 600, 1600))
     assert np.ptp(found) > 100
+
+
+def test_lossless_jpeg_of_ycbcr() -> None:
+    ycbcr = np.asarray(Image.fromarray(COLOR).convert("YCbCr"))
+    frame = imagecodecs.jpeg8_encode(ycbcr, lossless=True)
+    start = frame.index(b"\xff\xee")
+    frame = frame[:start] + frame[start + 16 :]  # without the marker of Adobe, which says RGB
+    found = decoded(dicom_file(COLOR, frame, syntax=LOSSLESS, PhotometricInterpretation="YBR_FULL")).pixels
+    np.testing.assert_array_equal(found, np.asarray(Image.fromarray(ycbcr, "YCbCr").convert("RGB")))

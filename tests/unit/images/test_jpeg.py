@@ -164,3 +164,11 @@ def test_an_orientation_in_xmp_counts_where_exif_has_none() -> None:
         body = b"http://ns.adobe.com/xap/1.0/\0<x " + form + b"/>"
         odd = inserted(data, 0xDB, b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
         assert (read_header(odd).width, read_header(odd).orientation) == (16, 6)
+
+
+def test_a_lossless_jpeg_of_ycbcr_is_refused_by_name() -> None:
+    data = bytearray(imagecodecs.jpeg8_encode(smooth(), lossless=True))
+    place = data.index(b"Adobe")
+    data[place + 11] = 1
+    with pytest.raises(UnusableImageError, match=r"^a lossless JPEG with YCbCr colors; save it as PNG$"):
+        decode(bytes(data), read_header(bytes(data)))

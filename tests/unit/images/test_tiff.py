@@ -26,7 +26,7 @@ LAYOUTS: tuple[dict[str, Any], ...] = ({"rowsperstrip": 10}, {"tile": (16, 32)})
 def written(samples: np.ndarray, **options: Any) -> bytes:
     stream = io.BytesIO()
     if options.get("compression") == "jpeg":
-        options["compressionargs"] = {"level": 95}
+        options.setdefault("compressionargs", {"level": 95})
     tifffile.imwrite(stream, samples, metadata=None, **options)
     return stream.getvalue()
 
@@ -323,3 +323,12 @@ def test_a_short_strip_is_refused_whatever_its_compression() -> None:
         assert opened(data).pixels.shape == (64, 64, 3)
         with pytest.raises(UnusableImageError, match="damaged"):
             opened(edited(data, 279, count // 2)), compression
+
+
+@pytest.mark.parametrize("colors", ["YCBCR", "RGB"])
+def test_lossless_jpeg_of_colors(colors: str) -> None:
+    samples = smooth(64, 96)
+    layout = {"compression": "jpeg", "compressionargs": {"lossless": True, "outcolorspace": colors}, "tile": (32, 48)}
+    data = written(samples, photometric="rgb", **layout)
+    assert b"\xff\xc3" in data
+    np.testing.assert_array_equal(opened(data).pixels, samples)
