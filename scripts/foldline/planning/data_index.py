@@ -239,8 +239,8 @@ class DataIndexer:
             if TEST in data.splits and data.labels_are_read:
                 find_known_labels(dataset, data.tables, labels=data.label_cells, record_tables=self._record_tables)
         with problems.collected():
-            if data.splits.keys() == set(splits_of(dataset)) and count is not None:
-                self._check_rows({name: len(samples) for name, samples in data.splits.items()})
+            if data.n_rows.keys() == set(splits_of(dataset)) and count is not None:
+                self._check_rows(data.n_rows)
         problems.check()
         return {FOLDS: found} if found else {}
 

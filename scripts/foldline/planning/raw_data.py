@@ -57,6 +57,7 @@ class RawData:
         left_out: of each external set, the number of rows that are left out by each word.
         locations: table of the location of the images of each split where it does not follow from their ids.
         weights: digest of the weights of rows; "" if every row has the weight 1.
+        n_rows: number of rows of each split that could be read, at most: records of channels are counted one by one.
     """
 
     splits: dict[str, Samples]
@@ -70,6 +71,7 @@ class RawData:
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     locations: dict[str, str] = field(default_factory=dict)
     weights: str = ""
+    n_rows: dict[str, int] = field(default_factory=dict)
 
     @property
     def labels_are_read(self) -> bool:
@@ -178,6 +180,7 @@ def _read_tables(
         labels=labels or labels_of(dataset),
         left_out={split: dict(source.left_out) for split, source in sources.items() if source.left_out},
         locations={split: source.locations for split, source in sources.items() if source.locations},
+        n_rows={split: len(splits[split]) if split in splits else source.n_rows for split, source in sources.items()},
     )
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -430,6 +431,17 @@ def test_a_missing_image_is_named(config: dict[str, Any], tmp_path: Path) -> Non
     (tmp_path / "data" / "images" / "s003.png").unlink()
     with pytest.raises(FoldlineError, match=r"train\.csv, line 5: id 's003': image .*s003\.png does not exist"):
         index(config, tmp_path)
+
+
+def test_a_missing_image_hides_no_batch_that_is_too_large(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "data" / "images" / "s003.png").unlink()
+
+    def refuse(rows: Mapping[str, int]) -> None:
+        raise FoldlineError(f"too few of {rows['train']}")
+
+    indexer = DataIndexer(config, folder=tmp_path, pinned=None, record_tables=str(tmp_path / "raw"), check_rows=refuse)
+    with pytest.raises(FoldlineError, match=r"2 problems\n.*s003\.png does not exist.*\ntoo few of \d+$"):
+        indexer.read()
 
 
 def test_an_image_that_changes_during_the_read_is_read_again(
