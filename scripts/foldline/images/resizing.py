@@ -5,7 +5,6 @@
 
 import math
 
-import cv2
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +17,6 @@ from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.picture import Picture
 
 ASPECTS = ("stretch", "crop", "pad")
-# Steps have a process for each core; OpenCV would start a thread for each core in every process.
-cv2.setNumThreads(1)
 
 
 def record_image(data: bytes, options: ImageOptions = DEFAULT, *, size: int, aspect: str, jpeg_quality: int) -> bytes:
@@ -116,6 +113,11 @@ def _area_averages(picture: Picture, width: int, height: int) -> npt.NDArray[np.
     pixels = picture.pixels[math.floor(top) : math.ceil(bottom), math.floor(left) : math.ceil(right)]
     if pixels.shape[:2] == (height, width):
         return pixels
+    # Imported here: the main process of a step and images that grow do without it, and so start faster.
+    import cv2
+
+    # Steps have a process for each core; OpenCV would start a thread for each core in every process.
+    cv2.setNumThreads(1)
     # With factors instead of a size, OpenCV averages over parts of pixels. It starts at a whole pixel, so a box that
     # starts within one, that of a reduced JPEG that was flipped, is taken from its end.
     backwards = (slice(None, None, -1 if top % 1 else 1), slice(None, None, -1 if left % 1 else 1))
