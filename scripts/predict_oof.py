@@ -14,7 +14,7 @@ from foldline.inference.trained_model import TrainedModel
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
 from foldline.models.model_config import ModelConfig
-from foldline.splits.fold_membership import held_out_rows, scored_rows
+from foldline.splits.fold_membership import held_out_rows, train_rows
 from foldline.step import step
 
 
@@ -46,7 +46,7 @@ def predict_oof(
     ids = list(held_out_rows(table, model.fold)["id"])
     if not ids:
         raise FoldlineError(f"{folds}: no rows in fold {model.fold}; remove the file and run the workflow again")
-    rows = RowSelection(f"fold {model.fold}", ids, split_ids=list(scored_rows(table)["id"]))
+    rows = RowSelection(f"fold {model.fold}", ids, split_ids=list(train_rows(table)["id"]))
     write_predictions(model, shard_files, rows, predictions, config=config, accelerator=accelerator, threads=threads)
 
 

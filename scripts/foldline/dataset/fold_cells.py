@@ -8,6 +8,7 @@ Standard library only for a table on a local disk, because the process that buil
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from foldline.dataset.columns import Columns
 from foldline.dataset.fold_table import FoldTable
@@ -126,3 +127,8 @@ class RowCells:
 
     columns: Mapping[str, Sequence[str]]
     old: Sequence[str]
+
+    def of(self, chosen: Sequence[bool]) -> "RowCells":
+        """The cells of the chosen rows, (n_rows,)."""
+        columns = {name: list(compress(cells, chosen)) for name, cells in self.columns.items()}
+        return RowCells(columns, list(compress(self.old, chosen)))

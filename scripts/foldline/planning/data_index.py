@@ -21,13 +21,15 @@ from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table, is_made_table
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
-from foldline.planning.fold_plan import FOLDS, find_folds, follows_data, old_table, read_cells, with_connected_groups
+from foldline.planning.fold_plan import FOLDS, fold_method, old_table
+from foldline.planning.found_folds import find_folds, read_cells, with_connected_groups, without_holdout
 from foldline.planning.found_words import with_found_words
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.known_labels import find_known_labels
 from foldline.planning.raw_data import RawData, read_raw_data
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.split_index import RowDigests, SplitIndex
+from foldline.splits.folds_config import FILES, GROUPED
 
 # The step that reads the same tables with the same library.
 READER = Path(__file__).resolve().parents[2] / "scan_images.py"
@@ -223,12 +225,13 @@ class DataIndexer:
     def _check(self, data: RawData) -> dict[str, Any]:
         """Check the rows; gives what they say of folds."""
         dataset, found, problems = with_found_words(self._dataset, data.found), dict[str, Any](), Problems()
-        count = None if follows_data(self._folds) else self._folds["count"]
+        # Periods need no groups of each label.
+        count = self._folds["count"] if fold_method(self._folds) in (GROUPED, FILES) else None
         with problems.collected():
             if TRAIN in data.splits or (TRAIN in data.tables and not is_made_table(dataset, TRAIN)):
                 cells = read_cells(self._folds, dataset, data.tables)
                 # Nothing of these can be checked with wrong groups.
-                data = with_connected_groups(data, dataset, cells)
+                data = without_holdout(with_connected_groups(data, dataset, cells), self._folds, cells)
                 with problems.collected():
                     check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
                 if TRAIN in data.splits:

@@ -10,7 +10,7 @@ from foldline.planning.dataset_checks import yaml_list
 from foldline.planning.dataset_section import group_columns, is_made_table
 from foldline.planning.dataset_splits import TRAIN
 from foldline.planning.fold_plan import fold_columns, fold_method
-from foldline.splits.folds_config import COLUMN, FILES, LEAVE_ONE_GROUP_OUT, TABLE
+from foldline.splits.folds_config import COLUMN, FILES, GROUPED, LEAVE_ONE_GROUP_OUT, TABLE, TIME
 
 # The fold table that the run writes.
 RESULT = "results/folds.csv"
@@ -31,7 +31,7 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "config: folds.method is 'files', which needs dataset.train_records and no dataset.channels; set "
             "folds.method to 'grouped'"
         )
-    if folds["stratify_by"] and method in (COLUMN, LEAVE_ONE_GROUP_OUT):
+    if folds["stratify_by"] and method in (COLUMN, LEAVE_ONE_GROUP_OUT, TIME):
         yield (
             f"config: folds.stratify_by is {yaml_list(folds['stratify_by'])}, but folds.method {method!r} spreads "
             "nothing; set folds.stratify_by to []"
@@ -59,7 +59,9 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 f"config: folds.table is {folds['table']!r}, but the file cannot be read ({problem}); correct the "
                 "path, relative to the working directory"
             )
-    if folds["column"] is not None and method not in (COLUMN, TABLE):
+    yield from _time_problems(folds, method)
+    yield from _holdout_problems(folds, method)
+    if folds["column"] is not None and method not in (COLUMN, TABLE, TIME):
         yield f"config: folds.column is {folds['column']!r}, but folds.method is {method!r}; remove one of them"
     if method == LEAVE_ONE_GROUP_OUT and not group_columns(dataset):
         yield (
@@ -67,6 +69,30 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "groups, such as site"
         )
     yield from _column_problems(fold_columns(folds, dataset), dataset)
+
+
+def _time_problems(folds: Mapping[str, Any], method: str) -> Iterator[str]:
+    if method == TIME and folds["column"] is None:
+        yield (
+            "config: folds.method is 'time', but folds.column is null; set it to the column of the training table with "
+            "the time of each row, such as year or date"
+        )
+    if folds["gap"] and method != TIME:
+        yield f"config: folds.gap is {folds['gap']:g}, but folds.method is {method!r}; set gap to 0, or method to time"
+
+
+def _holdout_problems(folds: Mapping[str, Any], method: str) -> Iterator[str]:
+    holdout = folds["holdout"]
+    if holdout["share"] and holdout["column"] is not None:
+        yield (
+            f"config: folds.holdout has a share ({holdout['share']:g}) and a column ({holdout['column']!r}); set share "
+            "to 0 to hold out the rows of the column, or column to null"
+        )
+    if holdout["share"] and method != GROUPED:
+        yield (
+            f"config: folds.holdout.share is {holdout['share']:g}, but folds.method is {method!r}; name a column with "
+            "the rows of the holdout in folds.holdout.column, or set folds.method to grouped"
+        )
 
 
 def _column_problems(columns: Mapping[str, str], dataset: Mapping[str, Any]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 from foldline.dataset.rows_digest import row_digests
@@ -59,6 +59,11 @@ class Samples:
 
     def __iter__(self) -> Iterator[Sample]:
         return map(Sample, self.rows.rows(), self.contents, self.sizes, self.files or repeat(""))
+
+    def of_rows(self, chosen: Sequence[bool]) -> "Samples":
+        """The samples of some rows, (n_rows,), without the columns of their images."""
+        listed = list(compress(self, chosen))
+        return Samples.of(listed)
 
     def digests(self) -> list[bytes]:
         """Digest of everything that a result may depend on, row by row.

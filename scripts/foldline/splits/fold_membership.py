@@ -6,7 +6,7 @@ are scored on that fold. Every other external row has the fold `NO_FOLD`. Rows w
 
 The table may have two more columns. `withheld` lists further folds, with spaces between their numbers, whose models are
 not trained on the row. `no_oof` says why a train row is not held out by any fold, and so has no out-of-fold prediction;
-its fold is `NO_FOLD`.
+its fold is `NO_FOLD`, or `HOLDOUT` if no model is trained on it.
 """
 
 import numpy as np
@@ -16,6 +16,8 @@ import pandas as pd
 TRAIN, TEST = "train", "test"
 # Fold of rows that no fold holds out: all models are trained on them but those of the folds in `WITHHELD`.
 NO_FOLD = -1
+# Fold of rows that no model is trained on, and of external rows that are related to them.
+HOLDOUT = -2
 WITHHELD, NO_OOF = "withheld", "no_oof"
 
 
@@ -41,7 +43,7 @@ def withheld_from(table: pd.DataFrame, fold: int) -> npt.NDArray[np.bool_]:
         table: fold table (`tables.FOLDS`).
         fold: the fold that is held out.
     """
-    is_withheld: npt.NDArray[np.bool_] = table["fold"].to_numpy() == fold
+    is_withheld: npt.NDArray[np.bool_] = np.isin(table["fold"].to_numpy(), (fold, HOLDOUT))
     if WITHHELD in table:
         of_text = {text: str(fold) in text.split() for text in table[WITHHELD].unique()}
         is_withheld |= table[WITHHELD].map(of_text).to_numpy(np.bool_)
@@ -83,7 +85,31 @@ def scored_rows(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The rows, sorted by id.
     """
-    return _sorted(table[(table["split"] == TRAIN) & (table["fold"] != NO_FOLD)])
+    return _sorted(table[(table["split"] == TRAIN) & (table["fold"] >= 0)])
+
+
+def train_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Select the rows of the train split: those that a fold holds out, and all others.
+
+    Args:
+        table: fold table (`tables.FOLDS`).
+
+    Returns:
+        The rows, sorted by id.
+    """
+    return _sorted(table[table["split"] == TRAIN])
+
+
+def holdout_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Select the train rows that no model is trained on, and that are scored apart from the others.
+
+    Args:
+        table: fold table (`tables.FOLDS`).
+
+    Returns:
+        The rows, sorted by id.
+    """
+    return _sorted(table[(table["split"] == TRAIN) & (table["fold"] == HOLDOUT)])
 
 
 def rows_without_oof(table: pd.DataFrame) -> pd.DataFrame:
@@ -95,7 +121,7 @@ def rows_without_oof(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The rows, sorted by id.
     """
-    return _sorted(table[(table["split"] == TRAIN) & (table["fold"] == NO_FOLD)])
+    return _sorted(table[(table["split"] == TRAIN) & (table["fold"] < 0)])
 
 
 def external_rows(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from foldline.dataset.fold_cells import RowCells
@@ -11,15 +13,20 @@ from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, counted, listing
 from foldline.splits.file_folds import assign_folds_by_files
 from foldline.splits.fold_audit import IntArray, Samples
-from foldline.splits.fold_membership import NO_FOLD, TRAIN, WITHHELD
-from foldline.splits.folds_config import FILES, GIVEN, LEAVE_ONE_GROUP_OUT, TABLE, FoldsConfig
+from foldline.splits.fold_membership import HOLDOUT, NO_FOLD, NO_OOF, TRAIN, WITHHELD
+from foldline.splits.folds_config import FILES, GIVEN, LEAVE_ONE_GROUP_OUT, TABLE, TIME, FoldsConfig
 from foldline.splits.given_folds import copies_across, copies_warning, keep_apart, split_groups
 from foldline.splits.group_folds import assign_folds, external_folds, place_groups
+from foldline.splits.time_folds import folds_by_time, period_starts, read_times
 
 logger = logging.getLogger(__name__)
 
 # Column of the fold table with the name of a fold where it is no number, for people.
 FOLD_NAME = "fold_name"
+# The share of a holdout is rounded to parts of at most this fineness.
+MOST_PARTS = 40
+# Added to the seed of the folds; another number would choose other holdout groups.
+HOLDOUT_SEED = 1_000_000_007
 
 
 def fold_rows(
@@ -46,15 +53,91 @@ def fold_rows(
     Raises:
         FoldlineError: the rows cannot fill the folds, or folds that are given split a group.
     """
+    is_train = (rows["split"] == TRAIN).to_numpy()
+    held_out = _holdout(rows[is_train], labels, cells, config)
+    if not held_out.any():
+        return _fold_rows(rows, labels, pairs, cells, config)
+    others = np.concatenate([~held_out, np.ones(len(rows) - len(held_out), dtype=np.bool_)])
+    table = _fold_rows(rows[others].reset_index(drop=True), labels[~held_out], pairs, cells.of(others.tolist()), config)
+    whole = pd.DataFrame({"group": rows["merged"], "fold": HOLDOUT}, index=rows.index)
+    for name in dict.fromkeys([*table, NO_OOF]):
+        if name not in whole:
+            whole[name] = ""
+    whole.loc[others, list(table)] = table.to_numpy(dtype=object)
+    whole.loc[~others, NO_OOF] = "holdout"
+    is_related = ~is_train & rows["merged"].isin(set(rows["merged"][~others])).to_numpy()
+    whole.loc[is_related, "fold"] = HOLDOUT
+    return whole.astype({"fold": np.int64})
+
+
+def _holdout(train: pd.DataFrame, labels: IntArray, cells: RowCells, config: FoldsConfig) -> npt.NDArray[np.bool_]:
+    """Whether each train row is in the holdout, (n_train,)."""
+    holdout = config.holdout
+    if holdout.column is not None:
+        of_rows = cells.columns[holdout.column][: len(train)]
+        chosen = np.array([cell in holdout.values for cell in of_rows], dtype=np.bool_)
+        names = ["holdout" if is_chosen else "others" for is_chosen in chosen]
+        if broken := split_groups(list(train["id"]), list(train["group"]), names):
+            raise FoldlineError(f"folds.holdout: {listing(broken)}; give each group one value of {holdout.column}")
+        both = set(train["merged"][chosen]) & set(train["merged"][~chosen])
+        if both:
+            logger.warning(
+                "duplicates of holdout rows are trained on, so the score of the holdout may be better than on new "
+                "images; their groups: %s",
+                listing(sorted(both)),
+            )
+        return chosen
+    if holdout.share == 0:
+        return np.zeros(len(train), dtype=np.bool_)
+    # The share as parts of equal size, some of which are the holdout; the seed differs from that of the folds.
+    share = Fraction(holdout.share).limit_denominator(MOST_PARTS)
+    samples = Samples(list(train["id"]), list(train["merged"]), labels)
+    strata, columns = _strata(train, config)
+    known = np.full(len(train), NO_FOLD)
+    parts = place_groups(
+        samples, strata, known, count=share.denominator, seed=config.seed + HOLDOUT_SEED, columns=columns
+    )
+    return parts < share.numerator
+
+
+def _fold_rows(
+    rows: pd.DataFrame, labels: IntArray, pairs: Sequence[tuple[str, str]], cells: RowCells, config: FoldsConfig
+) -> pd.DataFrame:
+    """As `fold_rows`, for the rows that are not in the holdout."""
     if config.method in GIVEN:
         table = _given(rows, labels, pairs, _names(rows, cells, config), config)
-        _log_constant(labels, table["fold"].to_numpy()[: len(labels)], config)
+        _log_constant(labels, table["fold"].to_numpy()[: len(labels)], config.numbers)
+        return table
+    if config.method == TIME:
+        table = _by_time(rows, cells.columns[config.column or ""], config)
+        _log_constant(labels, table["fold"].to_numpy()[: len(labels)], range(config.count))
         return table
     train = rows[rows["split"] == TRAIN]
     samples = Samples(list(train["id"]), list(train["merged"]), labels)
     folds = _assign(samples, train, config)
     others = external_folds(list(rows["merged"][len(train) :]), groups=samples.groups, folds=folds)
     return pd.DataFrame({"group": rows["merged"], "fold": np.concatenate([folds, others])})
+
+
+def _by_time(rows: pd.DataFrame, cells: Sequence[str], config: FoldsConfig) -> pd.DataFrame:
+    """Hold out periods, and train on the rows before them."""
+    is_train = (rows["split"] == TRAIN).to_numpy()
+    of_train = read_times([cell for cell, own in zip(cells, is_train, strict=True) if own])
+    times = [*of_train, *[None] * (len(rows) - len(of_train))]
+    starts = period_starts([time for time in of_train if time is not None], config.count)
+    found = folds_by_time(times, list(rows["merged"]), starts, config.gap)
+    first = dict(zip(of_train, cells, strict=False))
+    early = is_train & np.array([fold is None for fold in found.folds])
+    logger.info("%s before the first period are held out by no fold", counted(early.sum(), "row"))
+    return pd.DataFrame(
+        {
+            "group": rows["merged"],
+            "fold": np.array([NO_FOLD if fold is None else fold for fold in found.folds], dtype=np.int64),
+            FOLD_NAME: ["" if fold is None else f"from {first[starts[fold]]}" for fold in found.folds],
+            WITHHELD: [" ".join(map(str, folds)) for folds in found.withheld],
+            NO_OOF: np.where(early, f"before the first period of {config.column} that is held out", ""),
+        }
+    )
 
 
 def _names(rows: pd.DataFrame, cells: RowCells, config: FoldsConfig) -> Sequence[str]:
@@ -124,9 +207,9 @@ def _given(
     return table
 
 
-def _log_constant(labels: IntArray, folds: IntArray, config: FoldsConfig) -> None:
+def _log_constant(labels: IntArray, folds: IntArray, numbers: Sequence[int]) -> None:
     """Say which folds have no score of their own, because no class has both labels in them."""
-    constant = [str(fold) for fold in config.numbers if (np.ptp(labels[folds == fold], axis=0) == 0).all()]
+    constant = [str(fold) for fold in numbers if (np.ptp(labels[folds == fold], axis=0) == 0).all()]
     if constant:
         logger.warning(
             "fold %s has no class with both labels, so it has no AUC of its own; its rows count in the pooled AUC",

@@ -30,20 +30,21 @@ def number_folds(names: Iterable[str]) -> dict[str, int]:
     return dict(zip(words, numbers if kept else range(len(words)), strict=True))
 
 
-def split_groups(ids: Sequence[str], groups: Sequence[str], names: Sequence[str]) -> list[str]:
+def split_groups(ids: Sequence[str], groups: Sequence[str], names: Sequence[str], *, word: str = "fold ") -> list[str]:
     """Describe the groups whose rows are in different folds, with one id of each fold.
 
     Args:
         ids: (n_samples,).
         groups: group of each sample, (n_samples,).
         names: name of the fold of each sample, (n_samples,); "" for none.
+        word: what comes before the name.
     """
     first_ids: dict[str, dict[str, str]] = {}
     for name, group, fold in sorted(zip(ids, groups, names, strict=True)):
         if fold:
             first_ids.setdefault(group, {}).setdefault(fold, name)
     return [
-        f"group {group} ({', '.join(f'id {name} in fold {fold}' for fold, name in of_group.items())})"
+        f"group {group} ({', '.join(f'id {name} in {word}{fold}' for fold, name in of_group.items())})"
         for group, of_group in sorted(first_ids.items())
         if len(of_group) > 1
     ]

@@ -147,6 +147,21 @@ def check(**changes: Any) -> None:
             "folds.table is 's3://b/f.csv', but folds.method is 'grouped'; remove one of them",
         ),
         (
+            {"folds__method": "time", "folds__stratify_by": []},
+            "folds.method is 'time', but folds.column is null; set it to the column of the training table with the",
+        ),
+        ({"folds__gap": 2}, "folds.gap is 2, but folds.method is 'grouped'; set gap to 0, or method to time"),
+        (
+            {
+                "folds__holdout": {"share": 0.1},
+                "folds__method": "files",
+                "dataset__train_records": ["t*.tfrec"],
+                "dataset__train_images": None,
+                "dataset__example": None,
+            },
+            "folds.holdout.share is 0.1, but folds.method is 'files'; name a column with the rows of the",
+        ),
+        (
             {"folds__method": "files"},
             "folds.method is 'files', which needs dataset.train_records and no dataset.channels; set folds.method to",
         ),

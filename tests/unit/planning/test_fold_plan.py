@@ -11,15 +11,8 @@ from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.planning.configuration import complete
 from foldline.planning.dataset_section import columns_of
-from foldline.planning.fold_plan import (
-    find_folds,
-    fold_cells,
-    fold_method,
-    fold_numbers,
-    read_cells,
-    with_connected_groups,
-    with_found_folds,
-)
+from foldline.planning.fold_plan import fold_cells, fold_method, fold_numbers, with_found_folds
+from foldline.planning.found_folds import find_folds, read_cells, with_connected_groups, without_holdout
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Sample, Samples
 
@@ -39,7 +32,8 @@ def data_of(path: Path, header: str, rows: Sequence[str], dataset: dict[str, Any
 def find_all(folds: dict[str, Any], dataset: dict[str, Any], data: RawData) -> dict[str, Any]:
     """What planning finds, as the data index does it."""
     cells = read_cells(folds, dataset, data.tables)
-    return find_folds(folds, dataset, with_connected_groups(data, dataset, cells), cells)
+    data = without_holdout(with_connected_groups(data, dataset, cells), folds, cells)
+    return find_folds(folds, dataset, data, cells)
 
 
 def find(path: Path, rows: Sequence[str], **changes: Any) -> dict[str, Any]:
@@ -180,3 +174,59 @@ def test_an_old_fold_table_decides_the_folds_of_its_ids(tmp_path: Path) -> None:
 def test_an_old_fold_table_that_cannot_be_used_is_refused(table: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=rf"old\.csv: .*{message}"):
         find_old(tmp_path, table, "a,p,0", "b,p,1", "c,q,0")
+
+
+def find_by_time(tmp_path: Path, rows: Sequence[str], **keys: Any) -> dict[str, Any]:
+    dataset = dataset_settings(group_column="who")
+    data = data_of(tmp_path / "train.csv", "id,who,target,year", rows, dataset)
+    return find_all(fold_settings(method="time", column="year", **keys), dataset, data)
+
+
+YEARS = ["a,p,0,2018", "b,q,1,2018", "c,r,0,2019", "d,s,1,2020", "e,t,0,2020"]
+
+
+def test_times_keep_the_number_of_folds(tmp_path: Path) -> None:
+    assert set(find_by_time(tmp_path, YEARS, count=2)) == {"digest"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys", "message"),
+    [
+        (
+            [*YEARS, "f,u,1,soon", "g,v,1,"],
+            {},
+            r", line 7: the time \(column year\) of id 'f' is 'soon'; line 8: .*'mi",
+        ),
+        (
+            YEARS,
+            {"count": 3},
+            r"year \(folds\.column\): folds\.count is 3, which needs 4 periods, but the times have",
+        ),
+        (YEARS, {"count": 2, "gap": 1}, r"no row before fold 0 to train on; lower folds\.gap, which is 1, or folds"),
+        (["a,p,0,1", "b,q,1,2", "c,r,1,3"], {"count": 2}, r"only rows with the label 0 before fold 0 to train on"),
+    ],
+)
+def test_times_that_give_no_folds_are_refused(
+    rows: list[str], keys: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(FoldlineError, match=rf"train\.csv.*{message}"):
+        find_by_time(tmp_path, rows, **keys)
+
+
+def with_holdout(tmp_path: Path, rows: Sequence[str], *values: object, **keys: Any) -> dict[str, Any]:
+    dataset = dataset_settings(group_column="who")
+    data = data_of(tmp_path / "train.csv", "id,who,target,part", rows, dataset)
+    holdout = {"column": "part", **({"values": list(values)} if values else {})}
+    return find_all(fold_settings(holdout=holdout, **keys), dataset, data)
+
+
+def test_rows_of_the_holdout_give_no_folds(tmp_path: Path) -> None:
+    rows = [*(f"{name},{name},{number % 2},0" for number, name in enumerate("abcd")), "x,h,1,True", "y,h,0,1.0"]
+    found = with_holdout(tmp_path, rows, method="leave_one_group_out")
+    assert found["names"] == ["a", "b", "c", "d"]
+    with pytest.raises(FoldlineError, match=r"has test \(folds\.holdout\.values\) in no row; its values are 0, 1; c"):
+        with_holdout(tmp_path, rows, "test")
+    with pytest.raises(FoldlineError, match=r"has 1, 0 \(folds\.holdout\.values\) in all rows"):
+        with_holdout(tmp_path, rows, True, 0)
+    with pytest.raises(FoldlineError, match=r"divides 1 group of .* h \(id y in the holdout, id z in the others\)"):
+        with_holdout(tmp_path, [*rows[:4], "y,h,1,1", "z,h,1,0"])

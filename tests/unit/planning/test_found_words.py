@@ -22,6 +22,8 @@ from foldline.planning.found_words import (
 from foldline.planning.raw_data import read_raw_data
 from foldline.planning.samples import Sample, Samples
 
+FOLDS = {"method": "grouped", "count": 2, "stratify_by": [], "holdout": {"share": 0.0, "column": None, "values": [1]}}
+
 
 def settings(kind: str = "multiclass", **changes: Any) -> dict[str, Any]:
     return dataset_settings(labels={"kind": kind}, **changes)
@@ -159,7 +161,7 @@ def test_the_index_holds_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "sample_submission.csv").write_text("id,cat,dog\n4,0,0\n5,0,0\n")
     site = {"metadata_columns": ["site"], "metadata": {"site": {"kind": "categorical"}}}
     dataset = settings(root=str(tmp_path), train_images="{id}.jpg", test_images="{id}.jpg", **site)
-    config = {"dataset": dataset, "folds": {"method": "grouped", "count": 2, "stratify_by": []}}
+    config = {"dataset": dataset, "folds": FOLDS}
     words = {"classes": ["cat", "dog"], "vocabularies": {"site": ["arm", "leg"]}}
     for _ in range(2):
         indexer = DataIndexer(config, folder=tmp_path / "index", pinned=None, record_tables=str(tmp_path / "raw"))

@@ -173,7 +173,8 @@ def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: W
     }
     test = plan.arguments[f"scan_images shard={ONE} split=test"]
     assert (test["target_column"], test["group_column"], test["labels"]) == (None, None, None)
-    folds = {**config_with()["folds"], "method": "grouped"}
+    holdout = {"share": 0.0, "column": None, "values": ["1"]}
+    folds = {**config_with()["folds"], "method": "grouped", "holdout": holdout}
     assert plan.arguments["make_folds"] == {**folds, "class_names": ["sick"], "group_columns": []}
     blend = plan.arguments["blend_folds"]
     assert blend["sample_submission"] == "data/sample_submission.csv"

@@ -14,7 +14,7 @@ from foldline.dataset.row_weights import RowWeights, WeightTable
 from foldline.dataset.soft_labels import stored_code
 from foldline.errors import FoldlineError
 from foldline.io.tables import INVENTORY, LEAKS, write_table
-from foldline.splits.folds_config import FoldsConfig
+from foldline.splits.folds_config import FoldsConfig, HoldoutConfig
 from make_folds import Inputs, make_folds
 
 ROWS = 60
@@ -447,3 +447,59 @@ def test_a_new_row_that_duplicates_an_old_one_gets_its_fold(
     found = pd.read_csv(path).set_index("id")["fold"]
     assert (found["s02"], found[other]) == (fold_of["s02"], fold_of[other])
     assert "1 duplicate in another fold than the image that it shows" in caplog.text
+
+
+def test_a_share_of_the_groups_is_held_out(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    external = external_of(("e0", "p00"), ("e1", "e1"))
+    holdout = HoldoutConfig(share=0.2)
+    pairs = [("s00", "s59", "train")]
+    path = written(tmp_path / "x", [inventory], pairs, external=external, holdout=holdout)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+    own = table[table["split"] == "train"]
+    held_out = own[own["fold"] == "-2"]
+    assert set(own["fold"]) == {"-2", "0", "1", "2"}
+    assert 10 <= len(held_out) <= 14
+    assert set(held_out["no_oof"]) == {"holdout"}
+    assert set(own.loc[own["fold"] != "-2", "no_oof"]) == {""}
+    assert table.groupby("group")["fold"].nunique().max() == 1
+    assert table.loc["e0", "fold"] == table.loc["s00", "fold"] == table.loc["s59", "fold"]
+    assert table.loc["e1", "fold"] == "-1"
+    assert abs((held_out["target"] == "1").mean() - (own["target"] == "1").mean()) < 0.1
+
+
+def test_the_rows_of_a_column_are_held_out(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    later = {name: str(int(number >= 40)) for number, name in enumerate(inventory["id"])}
+    cells = cells_of(tmp_path / "own.csv", "later", later)
+    holdout = HoldoutConfig(column="later", values=("1",))
+    external = external_of(("e0", "p29"), ("e1", "p00"))
+    pairs = [("s00", "s59", "train")]
+    path = written(tmp_path / "x", [inventory], pairs, external=external, cells=cells, holdout=holdout)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("id")
+    assert {name: str(int(table.loc[name, "fold"] == "-2")) for name in later} == later
+    assert table.loc["e0", "fold"] == "-2"
+    assert "duplicates of holdout rows are trained on, so the score of the holdout may be better" in caplog.text
+    cells = cells_of(tmp_path / "own.csv", "later", {**later, "s01": "1"})
+    with pytest.raises(FoldlineError, match=r"folds.holdout: group p00 .*; give each group one value of later"):
+        written(tmp_path / "y", [inventory], cells=cells, holdout=holdout)
+
+
+def test_periods_are_held_out(inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    inventory["group"] = ["p" if number in (3, 59) else name for number, name in enumerate(inventory["id"])]
+    years = {name: str(2010 + number // 10) for number, name in enumerate(inventory["id"])}
+    cells = cells_of(tmp_path / "own.csv", "year", years)
+    external = external_of(("e0", "e0"), ("e1", "e1"))
+    related = {"external": external, "external_pairs": [("e0", "s21", "train")]}
+    time = {"method": "time", "column": "year", "count": 5, "gap": 1.0, "stratify_by": ()}
+    table = pd.read_csv(written(tmp_path / "x", [inventory], cells=cells, **related, **time), keep_default_na=False)
+    table = table.set_index("id")
+    own = table.loc[list(years)]
+    assert list(own["fold"]) == [int(year) - 2011 for year in years.values()]
+    assert list(own.loc[["s00", "s10"], "fold_name"]) == ["", "from 2011"]
+    assert set(own.loc[own["fold"] == -1, "no_oof"]) == {"before the first period of year that is held out"}
+    # s03 is of 2010, and in one group with a row of 2015; the gap leaves out the year before.
+    withheld = {name: str(table.loc[name, "withheld"]) for name in ("s00", "s03", "s15", "s59", "e0", "e1")}
+    assert withheld == {"s00": "0", "s03": "0 4", "s15": "1", "s59": "0 1 2 3", "e0": "1", "e1": ""}
+    assert "10 rows before the first period are held out by no fold" in caplog.text

@@ -5,8 +5,10 @@ import pytest
 from foldline.splits.fold_membership import (
     external_rows,
     held_out_rows,
+    holdout_rows,
     rows_without_oof,
     scored_rows,
+    train_rows,
     training_rows,
     training_weights,
 )
@@ -66,3 +68,11 @@ def test_a_train_row_without_a_fold_is_trained_on_and_not_scored(table: pd.DataF
     assert list(scored_rows(table)["id"]) == ["a", "b", "d"]
     assert list(rows_without_oof(table)["id"]) == ["c"]
     assert list(training_rows(table, 0)["id"]) == ["a", "b", "c", "x", "y"]
+
+
+def test_no_model_is_trained_on_the_holdout(table: pd.DataFrame) -> None:
+    table.loc[table["id"].isin(["c", "x"]), "fold"] = -2
+    assert [list(training_rows(table, fold)["id"]) for fold in (0, 1)] == [["a", "b", "y"], ["d", "z"]]
+    assert list(scored_rows(table)["id"]) == ["a", "b", "d"]
+    assert list(holdout_rows(table)["id"]) == list(rows_without_oof(table)["id"]) == ["c"]
+    assert list(train_rows(table)["id"]) == ["a", "b", "c", "d"]
