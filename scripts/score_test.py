@@ -66,9 +66,29 @@ def score_test(
     Raises:
         FoldlineError: predictions, labels and out-of-fold scores do not fit together.
     """
-    codes, recipe = known_labels.read(), read_json(inputs.recipe)
-    ids = list(codes)
-    merged = merge_test(inputs.test_predictions, ids=ids, folds=recipe["folds"], class_names=config.class_names)
+    codes = known_labels.read()
+    write_json(test_metrics, scores_apart(inputs, codes, list(codes), config))
+
+
+def scores_apart(
+    inputs: Inputs, codes: Mapping[str, str], groups: Sequence[str], config: EvaluationConfig, *, split: str = "test"
+) -> dict[str, Any]:
+    """Score every model and the blend on rows that no fold holds out, in values that JSON can hold.
+
+    Args:
+        inputs: files to read.
+        codes: label code of each row by its id.
+        groups: group of each row, (n_rows,).
+        config: what is scored, and how; `metadata_columns` is empty.
+        split: what the rows are, in messages.
+
+    Raises:
+        FoldlineError: predictions, labels and out-of-fold scores do not fit together.
+    """
+    ids, recipe = list(codes), read_json(inputs.recipe)
+    merged = merge_test(
+        inputs.test_predictions, ids=ids, folds=recipe["folds"], class_names=config.class_names, split=split
+    )
     scores = dict(zip(merged.models, merged.probabilities, strict=True))
     table = Oof(
         class_names=list(config.class_names),
@@ -80,35 +100,32 @@ def score_test(
     )
     found = column_scores(
         table,
-        groups=ids,
+        groups=groups,
         metadata={},
         rank_columns=[BLEND] if recipe["rule"] == "rank_mean" else [],
         config=config,
         thresholds=_thresholds(inputs.metrics, list(table.scores), config.activation),
     )
-    area, size = found.columns[BLEND].auc.value, counted(len(ids), "labeled test row")
+    area, size = found.columns[BLEND].auc.value, counted(len(ids), f"labeled {split} row")
     logger.info("%s; ROC AUC of the blend: %s", size, "none" if area is None else f"{area:.4f}")
     positives = table.labels.sum(axis=0).tolist()
-    write_json(
-        test_metrics,
-        {
-            "rows": len(ids),
-            "blend_rule": recipe["rule"],
-            "confidence": config.confidence,
-            "threshold": None if config.activation == SOFTMAX else config.threshold,
-            "weighted": False,
-            "calibration_bins": CALIBRATION_BINS,
-            "scored_classes": config.scored_classes,
-            "definitions": definitions(config.activation, config.scored_classes),
-            **label_entropy(table.shares, config.activation),
-            "classes": [
-                {"name": name, "positives": count, "negatives": len(ids) - count}
-                for name, count in zip(config.class_names, positives, strict=True)
-            ],
-            "models": {column: split_scores(score) for column, score in found.columns.items()},
-            "comparisons": [asdict(row) for row in found.comparisons],
-        },
-    )
+    return {
+        "rows": len(ids),
+        "blend_rule": recipe["rule"],
+        "confidence": config.confidence,
+        "threshold": None if config.activation == SOFTMAX else config.threshold,
+        "weighted": False,
+        "calibration_bins": CALIBRATION_BINS,
+        "scored_classes": config.scored_classes,
+        "definitions": definitions(config.activation, config.scored_classes),
+        **label_entropy(table.shares, config.activation),
+        "classes": [
+            {"name": name, "positives": count, "negatives": len(ids) - count}
+            for name, count in zip(config.class_names, positives, strict=True)
+        ],
+        "models": {column: split_scores(score) for column, score in found.columns.items()},
+        "comparisons": [asdict(row) for row in found.comparisons],
+    }
 
 
 def _thresholds(metrics: str | Path, columns: Sequence[str], activation: str) -> dict[str, list[float]] | None:

@@ -35,7 +35,7 @@ def rules_of(repository: Path) -> dict[str, str]:
 
 def test_every_rule_names_its_resources(repository: Path) -> None:
     rules = rules_of(repository)
-    assert len(rules) == 18
+    assert len(rules) == 20
     for name, text in rules.items():
         assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
         assert re.search(r"^ +mem_mb=mem_mb_(per_attempt|for_batches|for_largest_batch)\(", text, re.MULTILINE), name
@@ -48,7 +48,9 @@ def test_every_rule_names_its_resources(repository: Path) -> None:
 @pytest.mark.slow
 def test_resources_follow_the_configuration(new_project: Project) -> None:
     jobs = resources_of_jobs(new_project, "--cores", "4")
-    assert set(jobs) == {*rules_of(REPOSITORY), "all"} - {"example_data", "no_submission", "score_test"}
+    assert set(jobs) == {*rules_of(REPOSITORY), "all"} - {
+        *("example_data", "no_submission", "score_test", "predict_holdout", "score_holdout")
+    }
     assert [name for name, job in jobs.items() if name != "all" and not set(NAMED) <= set(job)] == []
     # Batches of 16 and of 64 images of 32 pixels.
     assert (jobs["train_fold"]["mem_mb"], jobs["predict_oof"]["mem_mb"]) == (2066, 1533)

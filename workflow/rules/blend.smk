@@ -112,3 +112,38 @@ if config["dataset"]["test_labels"] is not None:
             "Score the test predictions."
         script:
             "../../scripts/score_test.py"
+
+
+if HAS_HOLDOUT:
+
+    rule score_holdout:
+        input:
+            key=key_file("results/keys/score_holdout.key"),
+            holdout_predictions=expand(
+                "results/predictions/{model}/fold{fold}/holdout.parquet", model=MODELS, fold=FOLDS
+            ),
+            folds="results/folds.csv",
+            recipe="results/blend.json",
+            metrics="results/metrics.json",
+        output:
+            holdout_metrics="results/holdout_metrics.json",
+            built="results/keys/score_holdout.built",
+        log:
+            "logs/score_holdout.log",
+        benchmark:
+            "benchmarks/score_holdout.tsv"
+        localrule: True
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=mem_mb_per_attempt(1000),
+            runtime=30,
+            disk_mb=1000,
+        params:
+            job=job_facts("score_holdout"),
+            settings=job_arguments("score_holdout"),
+        message:
+            "Score the holdout."
+        script:
+            "../../scripts/score_holdout.py"

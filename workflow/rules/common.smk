@@ -50,7 +50,7 @@ try:
     from foldline.planning.config_reader import ConfigError, ConfigSource, read_config
     from foldline.planning.dataset_section import labels_of
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
-    from foldline.planning.fold_plan import fold_numbers
+    from foldline.planning.fold_plan import fold_numbers, has_holdout
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.pretrained_weights import check_weights
     from foldline.planning.result_owner import OWNER_FILE, ResultOwner
@@ -136,6 +136,7 @@ FOLDS = fold_numbers(RUN.plan.config["folds"])
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])
+HAS_HOLDOUT = has_holdout(config["folds"])
 ONE_CLASS_PER_IMAGE = labels_of(config["dataset"]).activation == SOFTMAX
 LABELED_SPLITS = labeled_splits(config["dataset"])
 EXTERNAL_SETS = LABELED_SPLITS[1:]

@@ -37,6 +37,43 @@ rule predict_oof:
         "../../scripts/predict_oof.py"
 
 
+if HAS_HOLDOUT:
+
+    rule predict_holdout:
+        input:
+            key=key_file("results/keys/predict_holdout/{model}/fold{fold}.key"),
+            shards=model_shards(["train"], "tfrec"),
+            manifests=model_shards(["train"], "json"),
+            folds="results/folds.csv",
+            weights="results/models/{model}/fold{fold}/weights.weights.h5",
+            metadata="results/models/{model}/fold{fold}/metadata.json",
+        output:
+            predictions="results/predictions/{model}/fold{fold}/holdout.parquet",
+            built="results/keys/predict_holdout/{model}/fold{fold}.built",
+        log:
+            "logs/predict_holdout/{model}/fold{fold}.log",
+        benchmark:
+            "benchmarks/predict_holdout/{model}/fold{fold}.tsv"
+        conda:
+            TRAINING_ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=mem_mb_for_batches(
+                1500, mb_per_megapixel=500, batch_size=lambda model: config["prediction"]["batch_size"]
+            ),
+            runtime=240,
+            disk_mb=disk_mb_of_shards(["train"]),
+            gpu=CHIPS["gpu"],
+            tpu=CHIPS["tpu"],
+        params:
+            job=job_facts("predict_holdout"),
+            settings=job_arguments("predict_holdout"),
+        message:
+            "Predict the holdout with model {wildcards.model} of fold {wildcards.fold}."
+        script:
+            "../../scripts/predict_holdout.py"
+
+
 if HAS_TEST:
 
     rule predict_test:

@@ -69,7 +69,12 @@ def merge_oof(
 
 
 def merge_test(
-    paths: Sequence[str | Path], *, ids: Sequence[str], folds: Sequence[int], class_names: Sequence[str]
+    paths: Sequence[str | Path],
+    *,
+    ids: Sequence[str],
+    folds: Sequence[int],
+    class_names: Sequence[str],
+    split: str = "test",
 ) -> MergedPredictions:
     """Merge the predictions of the test rows, file by file: the mean over the folds of each model.
 
@@ -78,6 +83,7 @@ def merge_test(
         ids: ids of the test samples, (n_samples,).
         folds: the folds that every model must have.
         class_names: (n_classes,).
+        split: what the rows are, in messages: "test" or "holdout".
 
     Returns:
         Predictions in the order of `ids`.
@@ -86,9 +92,9 @@ def merge_test(
         FoldlineError: as for `merge_oof`; also if a model lacks a fold or has an additional one.
     """
     files = _open_files(paths, class_names)
-    title = "test predictions"
+    title = f"{split} predictions"
     views = _check_files(files, folds=set(folds), title=title)
-    expected = _Rows(ids, "the sample submission")
+    expected = _Rows(ids, "the sample submission" if split == "test" else "the fold table")
     merged = np.empty((len(files), len(ids), len(class_names)), np.float32)
     problems: list[str] = []
     for number, (model, of_model) in enumerate(files.items()):

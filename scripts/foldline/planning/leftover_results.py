@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 
 SUBMISSION = "results/submission.csv"
 TEST_SCORES = ("results/test_metrics.json", "results/keys/score_test.built")
+HOLDOUT_SCORES = ("results/holdout_metrics.json", "results/keys/score_holdout.built")
 
 
 def remove_leftovers(plan: WorkflowPlan, beside_results: Callable[[str], str]) -> list[str]:
@@ -29,6 +30,8 @@ def remove_leftovers(plan: WorkflowPlan, beside_results: Callable[[str], str]) -
     leftovers: dict[str, str] = {}
     if all(job.rule != "score_test" for job in plan.jobs):
         leftovers |= dict.fromkeys(TEST_SCORES, "dataset.test_labels is null now")
+    if all(job.rule != "score_holdout" for job in plan.jobs):
+        leftovers |= dict.fromkeys(HOLDOUT_SCORES, "folds.holdout is empty now")
     if TEST not in plan.tables:
         leftovers[SUBMISSION] = "there is no test split now"
     removed = []

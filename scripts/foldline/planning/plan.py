@@ -4,7 +4,7 @@ Each job gets the settings that define its result, the digest of the raw files i
 that `workflow_plan.WorkflowPlan.add` makes of these decides whether the job is stale.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from foldline.planning.dataset_section import (
     table_arguments,
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
-from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings
+from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings, has_holdout
 from foldline.planning.model_section import model_config, training_config
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import coarser_shards, power_of_two
@@ -71,6 +71,7 @@ def make_plan(
     stages.export(trained, blend)
     evaluation = stages.evaluate(blend, folds)
     test_scores = [stages.score_test(known_labels, predictions, [blend, evaluation])] if known_labels else []
+    stages.score_holdout(predictions, [blend, evaluation, folds])
     # The report shows training images of the largest size.
     pictures = shards[stages.image_sizes[-1], "train"]
     tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values(), *class_weights.values()]
@@ -92,6 +93,8 @@ class _Stages:
         self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
         self._labeled_splits = labeled_splits(self._dataset)
         self._folds = fold_numbers(config["folds"])
+        self._models_and_folds = [(model, fold) for model in config["models"] for fold in self._folds]
+        self._shard_bytes = float(config["shards"]["megabytes"]) * 1e6
         self._class_names = class_names_of(self._dataset)
         self._classes = {"class_names": self._class_names, "activation": labels_of(self._dataset).activation}
         self._scored_classes = scored_classes_of(self._dataset)
@@ -215,7 +218,7 @@ class _Stages:
     ) -> dict[tuple[str, int], Job]:
         """Training jobs by model and fold."""
         trained = {}
-        for model, fold in self._models_and_folds():
+        for model, fold in self._models_and_folds:
             network, training = self._model_config(model), training_config(self._config, model, fold)
             size, inputs = network["image_size"], network["inputs"]
             labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
@@ -252,13 +255,15 @@ class _Stages:
     ) -> list[Job]:
         """Prediction jobs of all models and folds, for the held-out fold and for the test split."""
         predictions = []
-        for model, fold in self._models_and_folds():
+        for model, fold in self._models_and_folds:
             network = self._model_config(model)
             size = network["image_size"]
             settings = {"model_config": network, "prediction_config": self._config["prediction"], **self._classes}
             needs_of = {"predict_oof": [trained[model, fold], folds, *shards[size, "train"]]}
             if has_test(self._dataset):
                 needs_of["predict_test"] = [trained[model, fold], *shards[size, "test"]]
+            if has_holdout(self._config["folds"]):
+                needs_of["predict_holdout"] = needs_of["predict_oof"]
             predictions += [
                 self._add(
                     rule,
@@ -286,7 +291,7 @@ class _Stages:
                 "submission_form": form_settings(form),
                 "weighted": self._config["evaluation"]["weighted"],
             },
-            needs=[*predictions, folds],
+            needs=[*(job for job in predictions if job.rule != "predict_holdout"), folds],
             raw_digest=index.submission,
             runtime_arguments={"sample_submission": index.sample_submission, "sample_separator": separator},
         )
@@ -295,7 +300,7 @@ class _Stages:
         """The jobs that export each model and the ensemble; no other job needs them."""
         views = self._config["prediction"]["views"]
         common = {**self._classes, "images": image_settings(self._config), "views": views}
-        for model, fold in self._models_and_folds():
+        for model, fold in self._models_and_folds:
             settings = {"model_config": self._model_config(model), **common}
             self._add("export_model", model=model, fold=fold, settings=settings, needs=[trained[model, fold]])
         model_configs = {model: self._model_config(model) for model in self._config["models"]}
@@ -317,6 +322,12 @@ class _Stages:
             runtime_arguments={"known_labels": asdict(known_labels)},
         )
 
+    def score_holdout(self, predictions: Sequence[Job], others: Sequence[Job]) -> list[Job]:
+        """The job that scores the holdout; none without a holdout."""
+        needs = [job for job in predictions if job.rule == "predict_holdout"]
+        settings = self._evaluation_settings([])
+        return [self._add("score_holdout", settings=settings, needs=[*needs, *others])] if needs else []
+
     def _evaluation_settings(self, metadata_columns: Sequence[str]) -> dict[str, Any]:
         """Fields of `EvaluationConfig`."""
         return {
@@ -335,12 +346,5 @@ class _Stages:
     def _add(self, rule: str, **job: Any) -> Job:
         return self.plan.add(self._scripts / f"{rule}.py", **job)
 
-    def _models_and_folds(self) -> Iterable[tuple[str, int]]:
-        return [(model, fold) for model in self._config["models"] for fold in self._folds]
-
     def _model_config(self, model: str) -> dict[str, Any]:
         return model_config(self._config, model)
-
-    @property
-    def _shard_bytes(self) -> float:
-        return float(self._config["shards"]["megabytes"]) * 1e6

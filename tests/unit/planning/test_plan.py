@@ -318,3 +318,13 @@ def test_a_stored_plan_has_everything_that_single_jobs_need(plan: WorkflowPlan, 
     for name in ("shards", "megabytes", "tables", "arguments", "keys"):
         assert getattr(loaded, name) == getattr(plan, name)
     assert loaded.jobs == []
+
+
+def test_a_holdout_is_predicted_by_every_fold_and_scored_once() -> None:
+    plan = make_plan(config_with(folds={"holdout": {"share": 0.2}}), data_index())
+    predicted = {job.name for job in plan.jobs if job.rule == "predict_holdout"}
+    assert len(predicted) == 4
+    assert names(job(plan, "score_holdout").needs) == predicted | {"blend_folds", "evaluate", "make_folds"}
+    assert not names(job(plan, "blend_folds").needs) & predicted
+    plain = make_plan(config_with(), data_index())
+    assert not {job.rule for job in plain.jobs} & {"predict_holdout", "score_holdout"}

@@ -110,12 +110,14 @@ def test_a_single_job_takes_no_lock_and_refreshes_no_key(plan: WorkflowPlan, pat
 
 
 SCORES, SCORED, SUBMISSION = "results/test_metrics.json", "results/keys/score_test.built", "results/submission.csv"
+HOLDOUT, HOLDOUT_SCORED = "results/holdout_metrics.json", "results/keys/score_holdout.built"
 
 
 @pytest.mark.parametrize(
     ("jobs", "tables", "left"),
     [
         (["score_test"], ["train", "test"], [SCORES, SCORED, SUBMISSION]),
+        (["score_holdout"], ["train"], [HOLDOUT, HOLDOUT_SCORED]),
         ([], ["train", "test"], [SUBMISSION]),
         ([], ["train"], []),
     ],
@@ -132,7 +134,7 @@ def test_scores_and_submission_that_a_run_does_not_make_are_removed_at_its_start
     plan = WorkflowPlan(
         jobs=[Job(rule, {}, {}, {}, (), "key-1") for rule in jobs], tables=dict.fromkeys(tables, "a.csv")
     )
-    files = [SCORES, SCORED, SUBMISSION, "results/metrics.json"]
+    files = [SCORES, SCORED, HOLDOUT, HOLDOUT_SCORED, SUBMISSION, "results/metrics.json"]
     for name in files:
         (folder / "skin" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "skin" / name).touch()
@@ -143,7 +145,7 @@ def test_scores_and_submission_that_a_run_does_not_make_are_removed_at_its_start
     assert all((folder / "skin" / name).is_file() for name in files)
     run.start()
     assert [name for name in files if (folder / "skin" / name).is_file()] == [*left, "results/metrics.json"]
-    assert caplog.text.count("of an earlier run, because") == 3 - len(left)
+    assert caplog.text.count("of an earlier run, because") == 5 - len(left)
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -18,6 +18,7 @@ from foldline.models.networks import build_network, input_spec_of
 from foldline.models.weights_file import save_weights
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf_keras
+from predict_holdout import predict_holdout
 from predict_oof import predict_oof
 from predict_test import predict_test
 
@@ -103,3 +104,19 @@ def test_a_repeated_test_row_is_an_error(model: TrainedModel, unlabeled: ShardSe
     with pytest.raises(FoldlineError, match="test split: 10 repeated ids"):
         predict_test(model, twice, predictions=tmp_path / "test.parquet", **COMMON)
     assert not (tmp_path / "test.parquet").exists()
+
+
+def test_the_holdout_is_predicted_alone(model: TrainedModel, train: ShardSet, tmp_path: Path) -> None:
+    """Rows of no fold are in the shards, and belong to no out-of-fold predictions."""
+    table = read_table(train.folds, FOLDS)
+    held_out = table["fold"] == 1
+    write_table(table.assign(fold=table["fold"].mask(held_out, -2)), tmp_path / "folds.csv", FOLDS)
+    arguments = {"folds": tmp_path / "folds.csv", "predictions": tmp_path / "p.parquet", **COMMON}
+    predict_holdout(model, shard_files(train), **arguments)
+    ids, _ = open_prediction_file(tmp_path / "p.parquet", ["sick"]).read(["sick"])
+    assert ids.to_pylist() == sorted(table.loc[held_out, "id"])
+    predict_oof(model, shard_files(train), **arguments)
+    ids, _ = open_prediction_file(tmp_path / "p.parquet", ["sick"]).read(["sick"])
+    assert ids.to_pylist() == sorted(table.loc[table["fold"] == 2, "id"])
+    with pytest.raises(FoldlineError, match="no rows in the holdout"):
+        predict_holdout(model, shard_files(train), **{**arguments, "folds": train.folds})
