@@ -56,8 +56,8 @@ def test_a_check_leaves_what_a_dry_run_leaves(
     assert "external: 8 rows" in printed
     assert "test: 16 rows" in printed
     assert re.search(r"train rows of each class: target \d+", printed)
-    assert "2 folds, rows of each: 30" in printed
-    assert "1 epoch in batches of 16, steps of a fold: 2, 2 folds" in printed
+    assert "2 folds of 30 rows, before" in printed
+    assert "1 epoch in batches of 16; 2 folds of 2 steps" in printed
     assert re.search(r"\b\d+ jobs \(.*2 train_fold.*\)", printed)
     assert re.search(r"all together about [\d.]+ m?s .* and [\d.]+ [kM]B of disk", printed)
 

@@ -117,8 +117,8 @@ def model_facts(name: str, group: FoldGroup, work: Work, trial: Trial | None, pr
     steps = [work.steps(fold) for fold in work.folds]
     facts = {
         "Inputs": ", ".join(model.inputs),
-        "Training": f"{counted(training.epochs, 'epoch')} in batches of {training.batch_size}, "
-        f"steps of a fold: {_span(steps)}, {counted(len(steps), 'fold')}",
+        "Training": f"{counted(training.epochs, 'epoch')} in batches of {training.batch_size}; "
+        f"{counted(len(steps), 'fold')} of {_span(steps, 'step')}",
         "Learning rate": f"{training.schedule.name}, at most {training.learning_rate:g}",
         "Loss": training.loss.name,
     }
@@ -159,9 +159,9 @@ def jobs_text(jobs: Mapping[str, int]) -> str:
     return f"{counted(sum(jobs.values()), 'job')} ({', '.join(f'{count} {rule}' for rule, count in jobs.items())})"
 
 
-def _span(counts: Sequence[int]) -> str:
+def _span(counts: Sequence[int], noun: str) -> str:
     low, high = min(counts), max(counts)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return counted(low, noun) if low == high else f"{low:,} to {counted(high, noun)}"
 
 
 def costs_of(plan: CheckPlan, data: Data, sample: Sample, tried: Tried) -> list[Cost]:
@@ -250,7 +250,7 @@ def summary_lines(facts: CheckFacts, jobs: Mapping[str, int]) -> list[str]:
     shown = [f"{row.name} {count:,}" for row, count in zip(facts.classes, positives, strict=True)]
     rows = [fold.rows for fold in facts.folds]
     lines.append(f"train rows of each class: {listing(shown, limit=SHOWN_CLASSES)}")
-    lines.append(f"{counted(len(rows), 'fold')}, rows of each: {_span(rows)}, before duplicates are found")
+    lines.append(f"{counted(len(rows), 'fold')} of {_span(rows, 'row')}, before duplicates are found")
     for model in facts.models:
         values = [f"{term.lower()}: {value}" for term, value in model.facts.items()]
         lines.append(f"model {model.name}: {'; '.join(values)}")

@@ -40,6 +40,11 @@ def server(
     return lambda data: serve(tf.constant(data)).numpy()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def seeded() -> None:
+    """Nothing is drawn here, and a new seed for each test makes TensorFlow optimize the shared graphs again."""
+
+
 @pytest.fixture(scope="module")
 def serve() -> Callable[[bytes], np.ndarray]:
     return server()
@@ -89,7 +94,6 @@ SHAPES = {
 }
 
 
-# A new seed, as each test has one, makes TensorFlow optimize its graphs again: a test has many cases.
 @pytest.mark.parametrize("aspect", ASPECTS)
 def test_any_size_and_orientation_become_the_image_of_the_shards(aspect: str) -> None:
     """Orientations of reduced JPEG files too, which end within a pixel: 411 / 4 is 102.75."""
