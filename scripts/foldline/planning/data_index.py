@@ -21,9 +21,10 @@ from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table, is_made_table
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
-from foldline.planning.fold_plan import FOLDS, fold_method, old_table
+from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, fold_method, old_table
 from foldline.planning.found_folds import find_folds, read_cells, with_connected_groups, without_holdout
 from foldline.planning.found_words import with_found_words
+from foldline.planning.group_like import group_like
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.known_labels import find_known_labels
 from foldline.planning.raw_data import RawData, read_raw_data
@@ -236,6 +237,8 @@ class DataIndexer:
                     check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
                 if TRAIN in data.splits:
                     found = find_folds(self._folds, dataset, data, cells)
+                    if suspects := group_like(dataset, data):
+                        found[GROUP_LIKE] = suspects
             else:
                 check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
         with problems.collected():

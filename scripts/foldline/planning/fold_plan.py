@@ -19,6 +19,8 @@ from foldline.splits.folds_config import COLUMN, GIVEN, GROUPED, TABLE, TIME
 
 # Key of what was found in the data about folds, see `data_index.DataIndex.found`.
 FOLDS = "folds"
+# Key in it of what looks like groups that the configuration does not name.
+GROUP_LIKE = "group_like"
 # Column of the folds in a fold table, if `folds.column` names none.
 FOLD = "fold"
 

@@ -23,7 +23,7 @@ from foldline.planning import job_keys
 from foldline.planning.batch_checks import check_batches
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.data_index import DataIndexer
-from foldline.planning.fold_plan import FOLDS, with_found_folds
+from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, with_found_folds
 from foldline.planning.found_words import CLASSES, VOCABULARIES, with_found_words, words_json
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.known_labels import find_known_labels
@@ -243,6 +243,8 @@ def _with_found_words(config: Mapping[str, Any], found: Mapping[str, Any]) -> di
         shown = listing(values, limit=20)
         logger.warning("%s is read from the data: %s; set it to fix the words and their order", key, shown)
     folds = found.get(FOLDS, {})
+    for text in folds.get(GROUP_LIKE, []):
+        logger.warning("%s", text)
     if "names" in folds:
         count, shown = counted(len(folds["names"]), "fold"), listing(folds["names"], limit=20)
         logger.warning("the data have %s: %s; folds.count follows", count, shown)
