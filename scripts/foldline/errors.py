@@ -36,6 +36,20 @@ def listing(items: Sequence[str], *, limit: int = 10) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
+def file_text(value: object, *, limit: int = 60) -> str:
+    """Text that comes from a file, for a message: at most `limit` characters, none of which breaks a line or is hidden.
+
+    Args:
+        value: the text, or what `str` makes of it.
+        limit: most characters; of a longer text the start, and "..." behind it.
+    """
+    text = str(value)
+    shown = "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in text[:limit]
+    )
+    return shown if len(shown) <= limit and len(text) <= limit else f"{shown[: limit - 3]}..."
+
+
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count with its noun: 1 row, 2 rows, 1,200 rows.
 

@@ -10,6 +10,7 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+from foldline.errors import file_text
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.options import ImageOptions
 
@@ -121,7 +122,7 @@ def read_dicom_header(data: bytes, options: ImageOptions) -> DicomPicture:
             dataset = pydicom.dcmread(io.BytesIO(data), specific_tags=TAGS)
             syntax = str(dataset.file_meta.TransferSyntaxUID)
             if syntax not in SYNTAXES:
-                name = pydicom.uid.UID(syntax).name
+                name = file_text(pydicom.uid.UID(syntax).name)
                 raise UnusableImageError(f"a DICOM file with the transfer syntax {name}; save it without compression")
             return _picture(dataset, syntax, options)
     except UnusableImageError:
@@ -135,7 +136,8 @@ def read_dicom_header(data: bytes, options: ImageOptions) -> DicomPicture:
 def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:
     if "PixelData" not in dataset:
         kind = "float pixels" if {"FloatPixelData", "DoubleFloatPixelData"} & set(dataset.dir()) else "no pixels"
-        raise UnusableImageError(f"a DICOM file with {kind} (modality {dataset.get('Modality') or 'unknown'})")
+        modality = file_text(dataset.get("Modality") or "unknown")
+        raise UnusableImageError(f"a DICOM file with {kind} (modality {modality})")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1 and options.page is None:
         raise UnusableImageError(f"{frames} frames; set dataset.page to the number of the frame to read, from 1")
@@ -152,8 +154,8 @@ def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:
         )
     if SAMPLES.get(photometric) != samples:
         raise UnusableImageError(
-            f"a DICOM file with the photometric interpretation {photometric} and {samples} samples per pixel; save it "
-            "as MONOCHROME2 or RGB"
+            f"a DICOM file with the photometric interpretation {file_text(photometric)} and {samples} samples per "
+            "pixel; save it as MONOCHROME2 or RGB"
         )
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         raise UnusableImageError("a DICOM file with a segmented palette; save it as RGB")
@@ -218,8 +220,8 @@ def _window(dataset: Any) -> tuple[float, float, str] | None:
     center, width = _number(dataset, "WindowCenter", 0), _number(dataset, "WindowWidth", 0)
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID") or width <= 0 or (function == "LINEAR" and width < 1):
         raise UnusableImageError(
-            f"a DICOM file with the window {center:g}, {width:g} ({function}); set dataset.dicom_window to full or to "
-            "{center: 40, width: 80}"
+            f"a DICOM file with the window {center:g}, {width:g} ({file_text(function)}); set dataset.dicom_window to "
+            "full or to {center: 40, width: 80}"
         )
     return center, width, function
 

@@ -1,5 +1,7 @@
 """The exception for an image that cannot be used."""
 
+from foldline.errors import file_text
+
 # Parts of what libraries say of damage, in lower case, and what the data are that they could not decode.
 _CODECS = {
     "lzw": "LZW",
@@ -26,6 +28,9 @@ _CODECS = {
     "codec can't decode": "image",
 }
 
+# Characters of what a library says.
+MOST_SAID = 200
+
 
 class UnusableImageError(ValueError):
     """An image that cannot be used; the message is the reason, without the name of the file."""
@@ -35,4 +40,6 @@ def damaged(error: Exception) -> UnusableImageError:
     """The `UnusableImageError` for a file on which a decoder raised `error`, in words that name no library."""
     said = " ".join(str(error).split()) or type(error).__name__
     name = next((name for part, name in _CODECS.items() if part in said.lower()), "")
-    return UnusableImageError(f"damaged: its {name} data cannot be decoded" if name else f"damaged: {said}")
+    if name:
+        return UnusableImageError(f"damaged: its {name} data cannot be decoded")
+    return UnusableImageError(f"damaged: {file_text(said, limit=MOST_SAID)}")

@@ -8,12 +8,13 @@ import math
 import re
 import struct
 
+from foldline.errors import file_text
 from foldline.images.errors import UnusableImageError
 from foldline.images.raster import Raster, check_sides
 
 SIGNATURES = (b"\x93NUMPY",)
-MOST_HEADER = 10_000
-_DTYPE = re.compile(r"[<>|=]?([a-zA-Z?])(\d+)")
+MOST_HEADER, MOST_SIDE = 10_000, 1 << 32
+_DTYPE = re.compile(r"[<>|=]?([a-zA-Z?])(\d{1,4})")
 NAMES = {"u": "unsigned", "i": "signed", "f": "float", "b": "bool", "c": "complex"}
 
 
@@ -32,7 +33,7 @@ def read_npy_header(data: bytes, planes: int = 0) -> Raster:
     wanted = (planes,) if planes else (1, 3)
     if not channels or channels not in wanted:
         raise UnusableImageError(
-            f"an array of the shape {tuple(shape)}; save it as (height, width{', channels' if planes else ''})"
+            f"an array of the shape {file_text(shape)}; save it as (height, width{', channels' if planes else ''})"
             + (f" with {planes} channels, those of dataset.channels" if planes else " or (height, width, 3)")
         )
     check_sides(width, height, "an array")
@@ -54,7 +55,7 @@ def _parse(data: bytes) -> tuple[tuple[int, ...], str, int]:
             raise UnusableImageError("damaged: the header of the array is truncated or too long")
         header = ast.literal_eval(data[8 + length : start].decode("latin-1").strip())
         kind, shape, columns_first = header["descr"], header["shape"], header["fortran_order"]
-        if not all(isinstance(side, int) and side >= 0 for side in shape):
+        if not all(isinstance(side, int) and 0 <= side < MOST_SIDE for side in shape):
             raise ValueError(shape)
     except UnusableImageError:
         raise

@@ -5,6 +5,7 @@ Source: the manual pages of Netpbm.
 
 import re
 
+from foldline.errors import file_text
 from foldline.images.errors import UnusableImageError
 from foldline.images.raster import Raster, check_sides
 
@@ -15,6 +16,8 @@ CHUNK = 1 << 20
 CHANNELS = {"P1": 1, "P2": 1, "P3": 3, "P4": 1, "P5": 1, "P6": 3}
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([0-9]{1,9})(?=[\s#])")
 _PAM_LINE = re.compile(rb"([A-Z]+)[ \t]+([^\n]*)")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+SIZES = ("WIDTH", "HEIGHT", "DEPTH", "MAXVAL")
 TUPLES = {
     ("", 1),
     ("BLACKANDWHITE", 1),
@@ -71,11 +74,13 @@ def _pam_header(data: bytes) -> tuple[int, int, int, int, int]:
         match = _PAM_LINE.fullmatch(line.strip())
         if match:
             found[match[1].decode("ascii")] = match[2].decode("ascii", "replace")
-    try:
-        width, height, depth, most = (int(found[name]) for name in ("WIDTH", "HEIGHT", "DEPTH", "MAXVAL"))
-    except (KeyError, ValueError) as error:
-        raise UnusableImageError("damaged: the PAM file has no size") from error
+    sizes = [found.get(name, "") for name in SIZES]
+    if not all(map(_NUMBER.fullmatch, sizes)):
+        raise UnusableImageError("damaged: the PAM file has no size")
+    width, height, depth, most = map(int, sizes)
     kind = found.get("TUPLTYPE", "")
     if (kind, depth) not in TUPLES:
-        raise UnusableImageError(f"a PAM of the kind {kind!r} with {depth} samples; save it as RGB or GRAYSCALE")
+        raise UnusableImageError(
+            f"a PAM of the kind {file_text(repr(kind))} with {depth} samples; save it as RGB or GRAYSCALE"
+        )
     return width, height, depth, most, end + len("\nENDHDR\n")

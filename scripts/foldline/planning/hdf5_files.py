@@ -7,6 +7,7 @@ from bisect import bisect_left
 from threading import Lock
 from typing import Any
 
+from foldline.errors import file_text
 from foldline.io.hdf5_paths import Entry, Place
 from foldline.io.system_errors import file_problem
 
@@ -47,7 +48,11 @@ class Hdf5Files:
             if any(word in words for word in _ABSENT):
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), entry.file) from error
             is_group = "not a dataset" in words
-            problem = f"a group; {REMEDY}" if is_group else f"the HDF5 file is damaged ({words}); copy it again"
+            problem = (
+                f"a group; {REMEDY}"
+                if is_group
+                else f"the HDF5 file is damaged ({file_text(words, limit=200)}); copy it again"
+            )
         raise OSError(errno.EINVAL, problem, entry.file)
 
     def nearest(self, entry: Entry) -> str:
@@ -103,7 +108,9 @@ def _open(path: str) -> Any:
     except BlockingIOError:
         return OSError(errno.EINVAL, "another program writes the file; wait for its end", path)
     except OSError as error:
-        return OSError(errno.EINVAL, f"HDF5 cannot open the file ({_words(error)}); copy it again", path)
+        return OSError(
+            errno.EINVAL, f"HDF5 cannot open the file ({file_text(_words(error), limit=200)}); copy it again", path
+        )
 
 
 def _problem(dataset: Any) -> str:
@@ -115,7 +122,7 @@ def _problem(dataset: Any) -> str:
         return f"a dataset of variable length; {REMEDY}"
     is_one = kind.kind in "SV" and kind.names is None and kind.subdtype is None and shape in ((), (1,))
     if not is_one and not (kind.kind in "iu" and kind.itemsize == 1 and len(shape or ()) == 1):
-        return f"a dataset of {kind} with shape {shape}, not the bytes of an image file; {REMEDY}"
+        return f"a dataset of {file_text(kind)} with shape {file_text(shape)}, not the bytes of an image file; {REMEDY}"
     settings = dataset.get_create_plist()
     if settings.get_external_count():
         return f"a dataset with its bytes in another file; {REMEDY}"

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from foldline.errors import FoldlineError, counted, listing, problems_error
+from foldline.errors import FoldlineError, counted, file_text, listing, problems_error
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import Place, split_entry
@@ -227,7 +227,11 @@ class LocalImages:
         if not Path(entry.file).exists():
             return f", because there is no file {entry.file}"
         nearest = self._hdf5.nearest(entry)
-        return f"; the most similar key in the file is {nearest!r}" if nearest else ", and the file has no keys there"
+        return (
+            f"; the most similar key in the file is {file_text(repr(nearest))}"
+            if nearest
+            else ", and the file has no keys there"
+        )
 
 
 class BucketListings:

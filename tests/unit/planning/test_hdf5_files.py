@@ -247,12 +247,16 @@ def compact(file: h5py.File) -> None:
         (lambda file: file.create_dataset("s000", data=np.zeros((4, 5, 3), np.uint8)), r"uint8 with shape \(4, 5, 3\)"),
         (lambda file: file.create_dataset("s000", data=np.zeros(4, np.uint16)), r"uint16 with shape \(4,\), not the"),
         (lambda file: file.create_dataset("s000", data=np.zeros((), [("a", "i4")])), "of .*'a'.* not the bytes of an"),
+        (
+            lambda file: file.create_dataset("s000", data=np.zeros((), [("a\n" + "b" * 99, "i4")])),
+            r"'a\\nb+\.\.\. with",
+        ),
         (lambda file: file.create_group("s000"), "a group; save the bytes of each image file as one dataset"),
         (lambda file: file.create_dataset("s000", data=np.void(b"no image")), "not a readable JPEG"),
     ],
     ids=[
         *("chunks", "gzip", "compact", "vlen", "text", "external link", "external file", "no bytes", "null", "pixels"),
-        *("uint16", "compound", "group", "no image"),
+        *("uint16", "compound", "hostile name", "group", "no image"),
     ],
 )
 def test_other_storage_is_refused_by_name(
