@@ -1,4 +1,4 @@
-"""Signs that rows belong together where the configuration names no group: a warning, because folds would be too easy."""
+"""Signs that rows belong together where the configuration names no group, so that scores would be too good."""
 
 import re
 from collections import Counter, defaultdict
@@ -50,17 +50,20 @@ def _columns(dataset: Mapping[str, Any], table: str | None, train: Samples) -> I
     if table and not is_made_table(dataset, TRAIN) and dataset["row_per_class"] is None:
         columns = columns_of(dataset, TRAIN)
         header = read_raw_table(table, [columns.id], separator=columns.separator).header
-        others = [
-            name for name in header if _WORD.search(_SEPARATORS.sub(" ", name)) and name not in columns.required()
-        ]
+        others = [name for name in header if _is_named(name) and name not in columns.required()]
         if others:
             raw = read_raw_table(table, others, separator=columns.separator)
             read |= {name: [columns.value(cell) for cell in raw.columns[name]] for name in others}
     for name, values in read.items():
-        named = bool(_WORD.search(_SEPARATORS.sub(" ", name)))
+        named = _is_named(name)
         if _repeats(values, named=named) and (named or _share_labels(values, train.rows.target)):
             different = counted(len(set(values) - {""}), "value")
             yield f"column {name} has {different} in {counted(len(values), 'row')}, and looks like a group"
+
+
+def _is_named(column: str) -> bool:
+    """Whether the name of a column has a word for a group."""
+    return _WORD.search(_SEPARATORS.sub(" ", column)) is not None
 
 
 def _ids(train: Samples) -> str:
@@ -75,8 +78,8 @@ def _ids(train: Samples) -> str:
         if _repeats(starts, named=named) and len(set(starts)) > len(set(train.rows.target)):
             first = next(start for start, count in Counter(starts).items() if count > 1)
             examples = [name for name, start in zip(train.rows.id, starts, strict=True) if start == first]
-            different = counted(len(set(starts)), "start")
-            return f"ids look like parts of groups ({listing(examples, limit=2)}; {different} of {counted(len(starts), 'id')})"
+            shown, different = listing(examples, limit=2), counted(len(set(starts)), "start")
+            return f"ids look like parts of groups ({shown}; {different} of {counted(len(starts), 'id')})"
     return ""
 
 
@@ -98,4 +101,4 @@ def _share_labels(values: Sequence[str], labels: Sequence[str]) -> bool:
     chances = [sum(share ** len(found) for share in shares) for found in repeated]
     pure = sum(len(set(found)) == 1 for found in repeated)
     variance = sum(chance * (1 - chance) for chance in chances)
-    return pure - sum(chances) > MOST_BY_CHANCE * max(1.0, variance) ** 0.5
+    return bool(pure - sum(chances) > MOST_BY_CHANCE * max(1.0, variance) ** 0.5)
