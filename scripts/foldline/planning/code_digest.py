@@ -39,7 +39,7 @@ class Source:
     words: set[str] = field(default_factory=set)
 
 
-def code_digest(script: str | Path) -> str:
+def code_digest(script: str | Path, named: dict[Path, set[Path]] | None = None) -> str:
     """Hex SHA-256 of a script and of the modules in its folder that it imports, directly or not.
 
     A data file beside a module (`template.html`) counts byte by byte if a string of the module is its name. If any of
@@ -47,12 +47,13 @@ def code_digest(script: str | Path) -> str:
 
     Args:
         script: path of the script; imports are looked up in its folder, as Python does.
+        named: see `reachable`.
 
     Raises:
         SyntaxError: a module cannot be parsed.
     """
     script = Path(script).resolve()
-    contents = {path.relative_to(script.parent).as_posix(): path.read_bytes() for path in reachable(script)}
+    contents = {path.relative_to(script.parent).as_posix(): path.read_bytes() for path in reachable(script, named)}
     modules = {name: content for name, content in contents.items() if name.endswith(".py")}
     introspective = any(reduced(content, introspective=False).words & INTROSPECTION for content in modules.values())
     for name, content in modules.items():
@@ -63,8 +64,14 @@ def code_digest(script: str | Path) -> str:
     return digest.hexdigest()
 
 
-def reachable(script: Path) -> set[Path]:
-    """A script, the modules in its folder that it imports, directly or not, and the data files beside them."""
+def reachable(script: Path, named: dict[Path, set[Path]] | None = None) -> set[Path]:
+    """A script, the modules in its folder that it imports, directly or not, and the data files beside them.
+
+    Args:
+        script: path of the script.
+        named: the files that each module names; grows. For scripts of one folder whose files do not change meanwhile.
+    """
+    named = {} if named is None else named
     seen: set[Path] = set()
     queue = [script]
     while queue:
@@ -73,7 +80,9 @@ def reachable(script: Path) -> set[Path]:
             continue
         seen.add(path)
         if path.suffix == ".py":
-            queue.extend(_files_named_in(path, script.parent))
+            if path not in named:
+                named[path] = set(_files_named_in(path, script.parent))
+            queue.extend(named[path])
     return seen
 
 

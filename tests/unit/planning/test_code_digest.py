@@ -472,3 +472,11 @@ def test_no_step_reads_docstrings_or_annotations() -> None:
             )
         )
         assert words & INTROSPECTION == set(), script.name
+
+
+def test_scripts_of_a_folder_may_share_the_files_that_modules_name() -> None:
+    named: dict[Path, set[Path]] = {}
+    for name in ("class_weights", "render_report", "blend_folds"):
+        script = SCRIPTS / f"{name}.py"
+        assert code_digest(script, named) == code_digest(script)
+    assert SCRIPTS / "foldline/report/frame.html" in named[SCRIPTS / "foldline/report/html.py"]
