@@ -36,7 +36,7 @@ for name in sys.argv[2:]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A project in which a job of each environment has run in it, from a prediction to the report."""
+    """A project in which a job of each environment has run in it, from a training to the report."""
     if absent := lacking("rattler", "pip"):
         pytest.skip(f"not installed: {absent}")
     folder = tmp_path_factory.mktemp("conda")
@@ -45,9 +45,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             patch.setenv(name, value)
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         made = small_project(folder / "project")
-        # All jobs before this prediction run without conda, which takes a third of the time.
+        # Jobs before and beside this training run without conda, which takes a third of the time.
         made.snakemake()
-        (made.folder / "results/predictions/a/fold0/test.parquet").unlink()
+        (made.folder / "results/models/a/fold0/weights.weights.h5").unlink()
         made.snakemake("--sdm", "conda")
         yield made
 
