@@ -1,7 +1,7 @@
 """How many rows change their folds when a training table changes a little.
 
     python tests/benchmark/fold_stability.py TRAIN.CSV --id image_name --group patient_id --label target
-        [--folds 4 5] [--edits 50] [--seed 0]
+        [--stratify sex site] [--folds 4 5] [--edits 50] [--seed 0]
 
 Each edit is made to the original table: an id is renamed, the label of a row is corrected, a row is added (to its group
 or as a group of its own), two groups are merged (as by a duplicate), 5 % of rows are added. Printed are the median and
@@ -73,7 +73,10 @@ def folds_of(table: pd.DataFrame, count: int, seed: int) -> tuple[np.ndarray, fl
     one_hot = np.stack([(table["label"] == name).to_numpy().astype(np.int64) for name in names], axis=1)
     labels = one_hot[:, 1:] if len(names) == 2 else one_hot
     samples = Samples(list(table["id"]), list(table["group"]), labels)
-    folds = assign_folds(samples, list(table["label"]), count=count, seed=seed)
+    others = [name for name in table if name not in ("id", "group", "label")]
+    strata = table[["label", *others]].agg("\0".join, axis=1)
+    columns = [list(table[name]) for name in others]
+    folds = assign_folds(samples, list(strata), count=count, seed=seed, columns=columns)
     masks = np.concatenate([np.ones((len(table), 1), np.int64), one_hot], axis=1)
     rows = np.stack([masks[folds == fold].sum(axis=0) for fold in range(count)])
     return folds, float(np.abs(rows - masks.sum(axis=0) / count).max())
@@ -84,12 +87,14 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     for name in ("id", "group", "label"):
         parser.add_argument(f"--{name}", required=True, help=f"column of the {name}")
+    parser.add_argument("--stratify", nargs="+", default=[], help="columns that are spread too, as folds.stratify_by")
     parser.add_argument("--folds", type=int, nargs="+", default=[4, 5])
     parser.add_argument("--edits", type=int, default=50, help="edits of each kind; a tenth of them with 5 %% of rows")
     parser.add_argument("--seed", type=int, default=0, help="seed of the folds and edits")
     options = parser.parse_args()
     columns = {options.id: "id", options.group: "group", options.label: "label"}
-    table = pd.read_csv(options.table, dtype=str)[list(columns)].rename(columns=columns)
+    table = pd.read_csv(options.table, dtype=str, keep_default_na=False)
+    table = table[[*columns, *options.stratify]].rename(columns=columns)
     for count in options.folds:
         folds, deviation = folds_of(table, count, options.seed)
         print(f"{count} folds of {len(table)} rows, largest deviation {deviation:.2f} rows")

@@ -274,6 +274,75 @@ def test_a_column_of_weights_makes_no_scan_and_no_shard_stale(
     assert changed_jobs(planned[1], weighted[1]) == WEIGHT
 
 
+def edit_column(column: str, values: Callable[[int, dict[str, str]], object]) -> Edit:
+    """Set a column of the train table, which may be new."""
+
+    def edit(folder: Path) -> None:
+        path = folder / "data" / "train.csv"
+        rows = list(csv.DictReader(path.read_text().splitlines()))
+        table = [{**row, column: values(number, row)} for number, row in enumerate(rows)]
+        with path.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, list(table[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(table)
+
+    return edit
+
+
+# Two rows of each patient, in two folds.
+OWN_FOLDS = edit_column("kfold", lambda number, row: number // 2 % 2)
+HOLDOUT_JOBS = jobs("predict_holdout") | {"score_holdout"}
+
+
+@pytest.fixture(scope="module")
+def own_folds(
+    planned: tuple[Path, WorkflowPlan], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, WorkflowPlan]:
+    """The planned folder with a column of folds and one of slides, which the configuration names."""
+    folder = tmp_path_factory.mktemp("own_folds")
+    for name in ("config", "data", ".foldline"):
+        shutil.copytree(planned[0] / name, folder / name)
+    OWN_FOLDS(folder)
+    edit_column("slide", lambda number, row: number // 2)(folder)
+    set_value("folds", "column", value="kfold")(folder)
+    set_value("dataset", "group_column", value=["patient_id", "slide"])(folder)
+    set_value("dataset", "external", "external", "columns", value={"slide": None})(folder)
+    return folder, plan_of(folder)
+
+
+OWN_FOLD_ROWS = {
+    "folds in another spelling": (edit_column("kfold", lambda number, row: f"{number // 2 % 2}.0"), set()),
+    "folds of a patient": (edit_column("kfold", lambda number, row: 1 if number < 2 else row["kfold"]), WEIGHT),
+    "slides of other names": (edit_column("slide", lambda number, row: f"x{number // 2}"), WEIGHT),
+    "a column that no key names": (edit_column("note", lambda number, row: number), set()),
+    "a holdout": (
+        lambda folder: (
+            edit_column("later", lambda number, row: int(number >= 50))(folder),
+            set_value("folds", "holdout", value={"column": "later"})(folder),
+        ),
+        WEIGHT | HOLDOUT_JOBS,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", OWN_FOLD_ROWS)
+def test_folds_of_the_user_make_no_scan_and_no_shard_stale(
+    row: str, own_folds: tuple[Path, WorkflowPlan], tmp_path: Path
+) -> None:
+    before, plan = own_folds
+    edit, expected = OWN_FOLD_ROWS[row]
+    for name in ("config", "data", ".foldline"):
+        shutil.copytree(before / name, tmp_path / name)
+    edit(tmp_path)
+    assert changed_jobs(plan, plan_of(tmp_path)) == expected
+
+
+def test_a_column_of_folds_makes_no_scan_and_no_shard_stale(
+    planned: tuple[Path, WorkflowPlan], own_folds: tuple[Path, WorkflowPlan]
+) -> None:
+    assert changed_jobs(planned[1], own_folds[1]) == WEIGHT | REPORT
+
+
 @pytest.fixture(scope="module")
 def copied_project(finished_project: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """The finished project without `.snakemake/` and with mtimes in a random order, some of them in the future."""

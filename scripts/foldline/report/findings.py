@@ -12,6 +12,7 @@ from foldline.evaluation.results import ColumnScores
 from foldline.report.run import Run
 from foldline.report.tables import RULES, external_sets
 from foldline.splits.fold_audit import oversized_groups
+from foldline.splits.fold_membership import NO_OOF, rows_without_oof
 
 # Below this expected calibration error the report says that scores can be read as probabilities.
 CALIBRATED = 0.05
@@ -41,6 +42,7 @@ def findings(run: Run) -> list[Finding]:
         _auc(run, blend),
         _accuracy(run, blend),
         _folds(blend),
+        _without_oof(run),
         _group_sizes(run),
         _rare_classes(run),
         _blend(run),
@@ -101,6 +103,21 @@ def _folds(blend: ColumnScores) -> Finding:
         return Finding(WARNING, text)
     text += f"The pooled AUC differs from that mean by {abs(difference):.4f}: the folds score on the same scale."
     return Finding(GOOD, text)
+
+
+def _without_oof(run: Run) -> Finding | None:
+    """Count the training rows that no fold holds out, by reason."""
+    rows = rows_without_oof(run.folds)
+    if rows.empty:
+        return None
+    reasons = rows[NO_OOF].value_counts()
+    shown = [f"{count:,} ({reason})" for reason, count in sorted(reasons.items())]
+    text = (
+        f"{counted(len(rows), 'training image')} {'has' if len(rows) == 1 else 'have'} no out-of-fold prediction, and "
+        f"{'counts' if len(rows) == 1 else 'count'} in no score of this page: {listing(shown)}. results/folds.csv "
+        "lists them (no_oof)."
+    )
+    return Finding(NEUTRAL, text)
 
 
 def _group_sizes(run: Run) -> Finding | None:

@@ -3,6 +3,7 @@
 from foldline.errors import counted
 from foldline.evaluation.intervals import FEW_GROUPS
 from foldline.report.run import Run
+from foldline.splits.fold_membership import WITHHELD
 
 ONE_CLASS = (
     "The predicted class of an image is the one with the highest probability. Accuracy is the share of images whose "
@@ -19,8 +20,9 @@ def methods(run: Run) -> list[tuple[str, str]]:
     metrics = run.metrics
     paragraphs = {
         "Out-of-fold rows": (
-            f"The training images are split once into {metrics.folds} folds. For each fold, a model is trained on the "
-            "other folds and scores the fold that it has not seen. Groups and duplicates stay in one fold."
+            f"The training images are split once into {metrics.folds} folds. For each fold, a model is trained on "
+            f"{'earlier or unrelated rows' if WITHHELD in run.folds else 'the other folds'} and predicts the fold that "
+            "it has not seen. Rows of a group are never in both, and duplicates are not, unless the folds were given."
         ),
         "Test predictions and blend": (
             "The test prediction of a model is the mean over its folds. Models are blended with equal weights. Every "

@@ -51,6 +51,22 @@ def test_folds_without_auc_are_counted() -> None:
     assert "[warn] 1 of 3 folds has no AUC, because of rows with only one label." in text
 
 
+def test_rows_without_an_out_of_fold_prediction_are_counted_by_reason() -> None:
+    run = report_run(column_scores(0.9))
+    assert "no out-of-fold prediction" not in summary(run)
+    own = run.folds[run.folds["split"] == "train"]
+    reasons = ["holdout", "holdout", "before the first period of year that is held out"]
+    more = pd.concat([own.head(1)] * 3).assign(fold=[-2, -2, -1], id=["x", "y", "z"], no_oof=reasons)
+    found = replace(run, folds=pd.concat([run.folds.assign(no_oof="", withheld=""), more]))
+    assert (
+        "[] 3 training images have no out-of-fold prediction, and count in no score of this page: 1 (before the first "
+        "period of year that is held out), 2 (holdout). results/folds.csv lists them (no_oof)."
+    ) in summary(found)
+    text = dict(methods(found))["Out-of-fold rows"]
+    assert "trained on earlier or unrelated rows and predicts" in text
+    assert "trained on the other folds and predicts" in dict(methods(run))["Out-of-fold rows"]
+
+
 def test_dark_images_are_a_warning() -> None:
     run = report_run(column_scores(0.9))
     dark = pd.DataFrame({"peak_sample": [0.0, 4000.0, 3000.0], "white_sample": [0.0, 65535.0, 65535.0]})
