@@ -12,12 +12,12 @@ from foldline.errors import counted, listing
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
 from foldline.images.options import ImageOptions
-from foldline.images.samples import Samples
+from foldline.images.samples import BRIGHT_PERCENT, DARK, Samples
 from foldline.images.stored_samples import stored_samples
 from foldline.io.system_errors import reason
 from foldline.tfrecords.image_sources import read_image_bytes, too_large
 
-PERCENTILES = (50, 99, 99.9)
+PERCENTILES = (50, 99, BRIGHT_PERCENT)
 # By the number of channels of a picture.
 COLORS = {1: ("gray",), 3: ("red", "green", "blue"), 4: ("cyan", "magenta", "yellow", "black")}
 # Bits of float32 that are dropped, so that similar values are counted together: 16 of the mantissa count, so that whole
@@ -25,8 +25,6 @@ COLORS = {1: ("gray",), 3: ("red", "green", "blue"), 4: ("cyan", "magenta", "yel
 DROPPED_BITS = 8
 # Counted values that wait to be merged, all together: 50 MB.
 PENDING = 4_000_000
-# The data set leaves much of the range if this share of white is not reached by `PERCENTILES[-1]` of its samples.
-DARK = 0.3
 
 
 @dataclass(frozen=True)
@@ -251,7 +249,7 @@ def _intensity(most: float, *, whole: bool) -> tuple[str, float]:
 def _tail_lines(channels: Sequence[Channel], white: float) -> list[str]:
     """A remark if only a few samples come near to white."""
     tail = max(channel.percentiles[-1] for channel in channels)
-    if tail >= DARK * white:
+    if tail > DARK * white:
         return []
     return [
         f"{PERCENTILES[-1]:g} % of the samples are at most {tail:g}, so the images come out dark all the same; if the "

@@ -3,17 +3,17 @@
 import pandas as pd
 
 from foldline.errors import counted, listing
+from foldline.images.samples import BRIGHT_PERCENT, DARK
 
-# Share of white that 99 % of an image with more than 8 bits should exceed at most; and the share of dark images of a
-# split that is worth a word.
-DARK, SHARE = 0.3, 0.1
+# More than this share of dark images means that the files do not use their range; fewer may be dark pictures.
+SHARE = 0.5
 # The perceptual hash of an image of one color alone: no coefficient of it is positive.
 BLANK_HASH = "0" * 64
 SHOWN = 3
 
 
 def dark_images(inventory: pd.DataFrame) -> str:
-    """What to say of the images of a split if many of those that have more than 8 bits come out dark; else "".
+    """What to say of the images of a split if most of those with more than 8 bits come out dark; else "".
 
     Each image counts by itself: one bright image does not hide the others.
 
@@ -24,14 +24,15 @@ def dark_images(inventory: pd.DataFrame) -> str:
         A clause without a capital and a full stop.
     """
     deep = inventory[inventory["white_sample"] > 0]
-    dark = deep[deep["peak_sample"] < DARK * deep["white_sample"]]
-    if deep.empty or len(dark) < SHARE * len(deep):
+    dark = deep[deep["peak_sample"] <= DARK * deep["white_sample"]]
+    if len(dark) <= SHARE * len(deep):
         return ""
     middle = float((dark["peak_sample"] / dark["white_sample"]).median())
     return (
         f"{len(dark):,} of {counted(len(deep), 'image')} with more than 8 bits ({len(dark) / len(deep):.0%}) "
-        f"{'comes' if len(dark) == 1 else 'come'} out dark: 99 % of the samples of each are below {DARK:.0%} of white, "
-        f"of half of them below {middle:.1%}; set dataset.intensity to what snakemake --cores 2 measure says"
+        f"{'comes' if len(dark) == 1 else 'come'} out dark: {BRIGHT_PERCENT:g} % of the samples of each are at most "
+        f"{DARK:.0%} of white, of half of them at most {middle:.1%}; set dataset.intensity to what snakemake "
+        "--cores 2 measure says"
     )
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 
 class Peak(NamedTuple):
-    """The sample of color that 99 % of a picture do not exceed (`samples.bright_sample`), and the one that is white."""
+    """The sample of color that 99.9 % of a picture do not exceed (`samples.bright_sample`), and that which is white."""
 
     value: float
     white: float

@@ -1,5 +1,6 @@
 """Convert samples of any depth to 8 bits, a band of rows at a time, so that no copy of the whole picture is needed."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,8 +11,12 @@ from foldline.images.errors import UnusableImageError
 Samples = npt.NDArray[np.generic]
 # Samples that are converted at a time.
 BAND = 1 << 20
-# Samples that tell how bright a picture is.
-GRID = 1 << 18
+# Samples that tell how bright a picture is: 65 of them are above `BRIGHT_PERCENT`.
+GRID = 1 << 16
+# Images come out dark if so many of their samples are at most this share of white. Samples of 12 bits in files of 16
+# reach 1/16, those of 14 bits 1/4. Of 192 fluorescence images, bright cells on black, 4.7 % are that dark with the
+# whole range in use, and none of 250 photographs.
+BRIGHT_PERCENT, DARK = 99.9, 0.25
 
 
 def bands(samples: Samples) -> Iterator[slice]:
@@ -61,15 +66,15 @@ def check_range(samples: Samples, white: float) -> None:
 
 
 def grid_of(samples: Samples) -> Samples:
-    """About 2^18 samples of a picture (height, width, ...), of a regular grid, or all if it has fewer."""
+    """About 2^16 samples of a picture (height, width, ...), of a regular grid, or all if it has fewer."""
     step = max(1, round((samples.size / GRID) ** 0.5))
     return samples[::step, ::step]
 
 
 def bright_sample(samples: Samples) -> float:
-    """The sample that 99 % of a picture do not exceed, found on a grid: a bright mark in it does not count."""
+    """The sample that `BRIGHT_PERCENT` of a picture do not exceed, found on a grid: some hot pixels do not count."""
     values = grid_of(samples).ravel()
-    place = len(values) * 99 // 100
+    place = math.ceil(len(values) * BRIGHT_PERCENT / 100) - 1
     return float(np.partition(values, place)[place])
 
 

@@ -73,9 +73,9 @@ def test_dark_images_are_a_warning() -> None:
     dark = dark.assign(perceptual_hash="1", problem="", path="a.png")
     text = summary(replace(run, inventory=dark))
     assert (
-        "[warn] In the training images, 2 of 2 images with more than 8 bits (100%) come out dark: 99 % of the samples "
-        "of each are below 30% of white, of half of them below 5.3%; set dataset.intensity to what snakemake --cores 2 "
-        "measure says."
+        "[warn] In the training images, 2 of 2 images with more than 8 bits (100%) come out dark: 99.9 % of the "
+        "samples of each are at most 25% of white, of half of them at most 5.3%; set dataset.intensity to what "
+        "snakemake --cores 2 measure says."
     ) in text
     assert "color alone" not in text
     blank = dark.assign(perceptual_hash=["0" * 64, "1", "1"])

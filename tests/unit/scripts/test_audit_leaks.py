@@ -198,28 +198,16 @@ def test_pictures_of_12_bits_have_the_duplicates_that_they_have_in_8_bits(tmp_pa
     assert groups[0] == {name: {other for other in deep if other[:3] == name[:3]} for name in deep}
 
 
-@pytest.mark.parametrize(
-    ("peaks", "whites", "share"),
-    [
-        ([4080.0, 3000.0], [65535.0, 65535.0], "2 of 2 images with more than 8 bits (100%) come out dark"),
-        ([4080.0, 65535.0], [65535.0, 65535.0], "1 of 2 images with more than 8 bits (50%) comes out dark"),
-        ([4080.0, 4000.0], [65535.0, 4095.0], "1 of 2 images with more than 8 bits (50%) comes out dark"),
-        ([0.0, 4080.0], [0.0, 65535.0], "1 of 1 image with more than 8 bits (100%) comes out dark"),
-        ([20000.0, 4000.0], [65535.0, 4095.0], ""),
-        ([0.0, 0.0], [0.0, 0.0], ""),
-        ([0.1, 0.2], [1.0, 1.0], "2 of 2 images"),
-        ([4080.0] + [65535.0] * 19, [65535.0] * 20, ""),
-        ([65535.0] + [4080.0] * 19, [65535.0] * 20, "19 of 20 images with more than 8 bits (95%)"),
-    ],
-)
 def test_one_warning_tells_that_images_of_a_split_come_out_dark(
-    peaks: list[float], whites: list[float], share: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows = [(f"{number}", "0", f"sha {number}", f"{4**number:x}") for number in range(len(peaks))]
-    train = write_inventory(tmp_path / "1.parquet", rows, peak_sample=peaks, white_sample=whites)
-    audit([train], tmp_path / "leaks.parquet")
-    assert ("train: " + share in caplog.text) if share else "dark" not in caplog.text
-    assert caplog.text.count("WARNING") == bool(share)
+    rows = [(f"{number}", "0", f"sha {number}", f"{4**number:x}") for number in range(4)]
+    dark = write_inventory(
+        tmp_path / "1.parquet", rows, peak_sample=[4080.0, 3000.0, 9.0, 65535.0], white_sample=65535.0
+    )
+    audit([dark], tmp_path / "leaks.parquet")
+    assert "train: 3 of 4 images with more than 8 bits (75%) come out dark" in caplog.text
+    assert caplog.text.count("WARNING") == 1
 
 
 def test_one_warning_counts_images_of_one_color(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
