@@ -2,14 +2,15 @@
 
 Inputs: oof_predictions and test_predictions (a file per model and fold), folds (fold table).
 Outputs: oof (Parquet; a row per train id, none per external id), oof_csv (the same for people, see
-    `evaluation.oof`), submission, recipe (JSON: how the models were blended and why).
+    `evaluation.oof`), submission, recipe (JSON: how the models are blended and calibrated,
+    and why; see `evaluation.recipe`).
 Parameters: the fields of `BlendConfig`; sample_submission and sample_separator, a raw table and how to read it; the
     digest of the table is in the key of the job, so it is no input.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from foldline.dataset.submission import (
     write_submission,
 )
 from foldline.errors import FoldlineError, counted, listing
-from foldline.evaluation.blending import BlendConfig, blend, choose_rule
+from foldline.evaluation.blend_choice import Choice
+from foldline.evaluation.blending import BlendConfig, fit_blend, judgment
 from foldline.evaluation.merging import MergedPredictions, merge_oof, merge_test
 from foldline.evaluation.oof import BLEND, MOST_MODEL_SCORES, Oof, write_oof, write_oof_csv
 from foldline.evaluation.thresholds import class_thresholds, predicted_classes
@@ -88,7 +90,8 @@ class TestRows:
 def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     """Merge, blend and write; everything is checked before the first file is written.
 
-    The test prediction of a model is the mean over its folds. Out-of-fold rows alone decide the blend rule.
+    The test prediction of a model is the mean over its folds. Blend and calibration are fitted on out-of-fold rows
+    alone, and each of these rows is blended by what was fitted on other folds.
 
     Args:
         inputs: tables to read.
@@ -106,36 +109,32 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     test = _read_test(inputs, held_out, folds, config)
 
     weights = table["row_weight"].to_numpy(np.float64) if config.weighted else None
-    scored = held_out.probabilities[..., config.scored]
-    rule, scores = choose_rule(scored, labels[:, config.scored], config.method, weights)
-    test_scores = blend(test.predictions.probabilities, rule) if test else np.empty((0, len(config.class_names)))
-    check_values(test.sample.ids if test else [], test_scores)
-    model_scores = dict(zip(held_out.models, held_out.probabilities, strict=True))
-    oof = Oof(
+    models = Oof(
         class_names=list(config.class_names),
         ids=ids,
         folds=fold_of_row,
         labels=labels,
-        scores={**model_scores, BLEND: blend(held_out.probabilities, rule)},
+        scores=held_out.by_model(),
         shares=share_array(list(table["target"]), config.class_names),
     )
-    write_oof(outputs.oof, oof)
-    if not write_oof_csv(outputs.oof_csv, oof, config.activation):
-        logger.info(
-            "%s has the blend alone, because the models have more than %d scores; %s has all of them",
-            outputs.oof_csv,
-            MOST_MODEL_SCORES,
-            outputs.oof,
-        )
+    recipe, choice = fit_blend(models, list(table["group"]), weights, config)
+    test_scores = (
+        recipe.apply(test.predictions.by_model()) if test else np.empty((0, len(config.class_names)), np.float32)
+    )
+    check_values(test.sample.ids if test else [], test_scores)
+    blended = recipe.apply_out_of_fold(models.scores, fold_of_row)
+    oof = replace(models, scores={**models.scores, BLEND: blended})
+    _write_oof(outputs, oof, config, blend_is_ranks=recipe.blends_ranks)
     thresholds = None
     if test and outputs.submission:
         thresholds = _write_submission(outputs.submission, test, test_scores, oof, config, weights)
-    recipe = {
+    content = {
         "method": config.method,
-        "rule": rule,
         "metric": f"pooled OOF ROC AUC of {listing(list(config.scored_classes))}",
-        "scores": scores,
+        **judgment(choice),
         "models": held_out.models,
+        "class_names": config.class_names,
+        **recipe.as_json(),
         "views": held_out.views,
         "folds": folds,
         "oof_rows": len(labels),
@@ -143,13 +142,27 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         "submission": test.form.description(test.sample) if test else "",
         "submission_thresholds": thresholds,
     }
-    write_json(outputs.recipe, recipe)
-    _log(recipe, test)
+    write_json(outputs.recipe, content)
+    _log(content, choice, test)
 
 
-def _log(recipe: Mapping[str, Any], test: TestRows | None) -> None:
-    areas = ", ".join(f"{name} {score:.4f}" for name, score in recipe["scores"].items())
-    logger.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(recipe["models"]), recipe["rule"], areas)
+def _write_oof(outputs: Outputs, oof: Oof, config: BlendConfig, *, blend_is_ranks: bool) -> None:
+    write_oof(outputs.oof, oof)
+    if not write_oof_csv(outputs.oof_csv, oof, config.activation, blend_is_ranks=blend_is_ranks):
+        logger.info(
+            "%s has the blend alone, because the models have more than %d scores; %s has all of them",
+            outputs.oof_csv,
+            MOST_MODEL_SCORES,
+            outputs.oof,
+        )
+
+
+def _log(recipe: Mapping[str, Any], choice: Choice, test: TestRows | None) -> None:
+    areas = ", ".join(f"{name} {score:.4f}" for name, score in choice.aucs.items() if score is not None)
+    logger.info("blend of %s by %s; pooled OOF ROC AUC: %s", listing(recipe["blended"]), choice.method, areas)
+    for gain in choice.gains:
+        if gain.value is not None and gain.low is not None:
+            logger.info("%s gains %.4f over %s (%.4f to %.4f)", gain.method, gain.value, gain.over, gain.low, gain.high)
     if test is None:
         logger.info("%s; no test split, so no submission", counted(recipe["oof_rows"], "out-of-fold row"))
         return

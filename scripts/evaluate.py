@@ -1,6 +1,6 @@
 """Score the models and their blend on rows they were not trained on, with confidence intervals.
 
-Inputs: oof (out-of-fold table, Parquet), folds (fold table: groups and metadata columns).
+Inputs: oof (out-of-fold table, Parquet), recipe (of its blend), folds (fold table: groups and metadata columns).
 Outputs: metrics (JSON; a value that is not defined is null, with the reason), label_issues (CSV; labels that are
     probably wrong).
 Parameters: the fields of `EvaluationConfig`.
@@ -10,20 +10,21 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from foldline.dataset.label_arrays import label_array, share_array
 from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.blending import detect_rule
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.label_issues import find_label_issues
 from foldline.evaluation.oof import BLEND, Oof, read_oof
+from foldline.evaluation.recipe import Recipe, check_blend, read_recipe
 from foldline.evaluation.results import ClassCounts, ColumnScores, definitions
 from foldline.evaluation.scores import EvaluationConfig, column_scores
-from foldline.io.files import write_json
+from foldline.io.files import read_json, write_json
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, LABEL_ISSUES, read_table, write_table
 from foldline.splits.fold_audit import groups_per_label
@@ -34,12 +35,19 @@ logger = logging.getLogger(__name__)
 
 
 def evaluate(
-    *, oof: str | Path, folds: str | Path, metrics: str | Path, label_issues: str | Path, config: EvaluationConfig
+    *,
+    oof: str | Path,
+    recipe: str | Path,
+    folds: str | Path,
+    metrics: str | Path,
+    label_issues: str | Path,
+    config: EvaluationConfig,
 ) -> None:
     """Score every model and the blend of an out-of-fold table.
 
     Args:
         oof: out-of-fold table; all scores are computed from its rows.
+        recipe: how its blend follows from its models.
         folds: fold table, whose train rows must have the same ids, folds and targets.
         metrics: where the JSON file is written.
         label_issues: where the table of labels that are probably wrong is written.
@@ -54,17 +62,18 @@ def evaluate(
     _check_columns(rows, config.metadata_columns, folds)
     rows = _align_rows(rows, table, oof, folds)
     weights = rows["row_weight"].to_numpy(np.float64) if config.weighted else None
-    rule = detect_rule(np.stack([table.scores[name] for name in table.models]), table.scores[BLEND])
+    how = read_recipe(recipe)
+    check_blend(how, {name: table.scores[name] for name in table.models}, table.scores[BLEND], table.folds, oof)
     found = column_scores(
         table,
         groups=list(rows["group"]),
         metadata={name: rows[name] for name in config.metadata_columns},
         # Ranks order the samples; they are no probabilities, and their distance from a label means nothing.
-        rank_columns=[BLEND] if rule == "rank_mean" else [],
+        rank_columns=[BLEND] if how.blends_ranks else [],
         config=config,
         weights=weights,
     )
-    issues = _label_issues(table, rows, rule, config)
+    issues = _label_issues(table, rows, how, config)
     write_table(issues, label_issues, LABEL_ISSUES, key=("rank",))
     _log_scores(found.columns)
     n_folds = int(rows["fold"].nunique())
@@ -74,14 +83,8 @@ def evaluate(
             "rows": len(rows),
             "groups": int(rows["group"].nunique()),
             "folds": n_folds,
-            "blend_rule": rule,
-            "confidence": config.confidence,
-            "threshold": None if config.activation == SOFTMAX else config.threshold,
-            "weighted": config.weighted,
-            "calibration_bins": CALIBRATION_BINS,
-            "scored_classes": config.scored_classes,
-            "one_class_per_image": config.activation == SOFTMAX,
-            "definitions": definitions(config.activation, config.scored_classes),
+            "blend_rule": read_json(recipe)["rule"],
+            **_settings(config),
             **label_entropy(table.shares, config.activation, weights),
             "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
             "models": {column: score.as_json() for column, score in found.columns.items()},
@@ -89,6 +92,19 @@ def evaluate(
             "comparisons": [asdict(row) for row in found.comparisons],
         },
     )
+
+
+def _settings(config: EvaluationConfig) -> dict[str, Any]:
+    """What is scored, and how, for the file of metrics."""
+    return {
+        "confidence": config.confidence,
+        "threshold": None if config.activation == SOFTMAX else config.threshold,
+        "weighted": config.weighted,
+        "calibration_bins": CALIBRATION_BINS,
+        "scored_classes": config.scored_classes,
+        "one_class_per_image": config.activation == SOFTMAX,
+        "definitions": definitions(config.activation, config.scored_classes),
+    }
 
 
 def _check_columns(rows: pd.DataFrame, metadata_columns: Sequence[str], folds: str | Path) -> None:
@@ -117,10 +133,10 @@ def _align_rows(rows: pd.DataFrame, table: Oof, oof: str | Path, folds: str | Pa
     return rows
 
 
-def _label_issues(table: Oof, rows: pd.DataFrame, rule: str, config: EvaluationConfig) -> pd.DataFrame:
+def _label_issues(table: Oof, rows: pd.DataFrame, recipe: Recipe, config: EvaluationConfig) -> pd.DataFrame:
     """Labels that are probably wrong, by the blend; by the mean of the models if the blend is a mean of ranks."""
-    models = [table.scores[name] for name in table.models]
-    scores = np.mean(models, axis=0) if rule == "rank_mean" else table.scores[BLEND]
+    models = [table.scores[name] for name in recipe.models]
+    scores = np.mean(models, axis=0) if recipe.blends_ranks else table.scores[BLEND]
     issues = find_label_issues(
         table.labels,
         scores.astype(np.float64),
@@ -168,6 +184,7 @@ if __name__ == "__main__":
     with step(snakemake):
         evaluate(
             oof=snakemake.input.oof,
+            recipe=snakemake.input.recipe,
             folds=snakemake.input.folds,
             metrics=snakemake.output.metrics,
             label_issues=snakemake.output.label_issues,

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from foldline.errors import FoldlineError, counted
+from foldline.evaluation.recipe import read_recipe
 from foldline.inference.saved_model import ServingModule, save
 from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import LoadedNetwork, TrainedModel, load_network
-from foldline.io.files import read_json
 from foldline.io.result_paths import model_and_fold
 from foldline.io.settings import build
 from foldline.models.model_config import ModelConfig
@@ -33,7 +33,7 @@ def export_ensemble(
     views: int,
     threads: int,
 ) -> None:
-    """Write the SavedModel of all networks; `ServingModule` describes its signature.
+    """Write the SavedModel of all networks that count in the blend; `ServingModule` describes its signature.
 
     Args:
         models: all folds of all models.
@@ -46,16 +46,18 @@ def export_ensemble(
     Raises:
         FoldlineError: the blend is a mean of ranks, or weights do not fit.
     """
-    rule = read_json(recipe)["rule"]
-    if rule != "mean":
+    blend = read_recipe(recipe)
+    if blend.blends_ranks:
         raise FoldlineError(
-            f"{recipe}: the blend rule is {rule}, but a single image has no rank; set blend.method to mean, or export "
-            "each model by itself"
+            f"{recipe}: the blend rule is rank_mean, but a single image has no rank; set blend.method to auto, mean or "
+            "geometric, or export each model by itself"
         )
+    blend = blend.without_unused_models()
     device = use_device("cpu", threads=threads)
-    networks: dict[str, list[LoadedNetwork]] = {}
+    networks: dict[str, list[LoadedNetwork]] = {name: [] for name in blend.models}
     for model in models:
-        networks.setdefault(model.name, []).append(load_network(model, device))
+        if model.name in networks:
+            networks[model.name].append(load_network(model, device))
     first = models[0]
     module = ServingModule(
         list(networks.values()),
@@ -63,9 +65,10 @@ def export_ensemble(
         views=views,
         activation=first.activation,
         class_names=first.class_names,
+        blend=blend.fit,
     )
     save(module, Path(graph).parent)
-    exported = f"{counted(len(models), 'network')} of {counted(len(networks), 'model')}"
+    exported = f"{counted(sum(map(len, networks.values())), 'network')} of {counted(len(networks), 'model')}"
     logger.info("exported %s to %s", exported, Path(graph).parent)
 
 

@@ -21,11 +21,11 @@ from foldline.dataset.known_labels import KnownLabels
 from foldline.dataset.label_arrays import label_array, share_array
 from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, counted, listing
-from foldline.evaluation.blending import blend
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.merging import merge_test
 from foldline.evaluation.oof import BLEND, Oof
+from foldline.evaluation.recipe import read_recipe
 from foldline.evaluation.results import definitions, split_scores
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
@@ -85,24 +85,24 @@ def scores_apart(
     Raises:
         FoldlineError: predictions, labels and out-of-fold scores do not fit together.
     """
-    ids, recipe = list(codes), read_json(inputs.recipe)
+    ids, content, recipe = list(codes), read_json(inputs.recipe), read_recipe(inputs.recipe)
     merged = merge_test(
-        inputs.test_predictions, ids=ids, folds=recipe["folds"], class_names=config.class_names, split=split
+        inputs.test_predictions, ids=ids, folds=content["folds"], class_names=config.class_names, split=split
     )
-    scores = dict(zip(merged.models, merged.probabilities, strict=True))
+    scores = merged.by_model()
     table = Oof(
         class_names=list(config.class_names),
         ids=ids,
         folds=np.zeros(len(ids), np.int64),
         labels=label_array(list(codes.values()), config.class_names),
-        scores={**scores, BLEND: blend(merged.probabilities, recipe["rule"])},
+        scores={**scores, BLEND: recipe.apply(scores)},
         shares=share_array(list(codes.values()), config.class_names),
     )
     found = column_scores(
         table,
         groups=groups,
         metadata={},
-        rank_columns=[BLEND] if recipe["rule"] == "rank_mean" else [],
+        rank_columns=[BLEND] if recipe.blends_ranks else [],
         config=config,
         thresholds=_thresholds(inputs.metrics, list(table.scores), config.activation),
     )
@@ -111,7 +111,7 @@ def scores_apart(
     positives = table.labels.sum(axis=0).tolist()
     return {
         "rows": len(ids),
-        "blend_rule": recipe["rule"],
+        "blend_rule": content["rule"],
         "confidence": config.confidence,
         "threshold": None if config.activation == SOFTMAX else config.threshold,
         "weighted": False,

@@ -40,7 +40,7 @@ blend_folds(
         folder / "folds.csv", folder / "sample.csv",
     ),
     Outputs(folder / "oof.parquet", folder / "oof.csv", folder / "submission.csv", folder / "blend.json"),
-    BlendConfig("best", classes, classes, "sigmoid", SubmissionForm("id", classes, "columns"), weighted=False),
+    BlendConfig("auto", None, "platt", classes, classes, "sigmoid", SubmissionForm("id", classes, "columns"), False),
 )
 """
 CELLS = """

@@ -168,6 +168,7 @@ CONFIG_ROWS = {
     "title of the report": (set_value("report", "title", value="Skin"), REPORT),
     "confidence of the intervals": (set_value("evaluation", "confidence", value=0.9), AFTER_OOF),
     "blend method": (set_value("blend", "method", value="rank_mean"), AFTER_BLEND),
+    "calibration": (set_value("calibration", "method", value="platt"), AFTER_BLEND),
     "batches of prediction": (
         set_value("prediction", "batch_size", value=8),
         jobs("predict_oof") | jobs("predict_test") | AFTER_BLEND,

@@ -56,6 +56,7 @@ rule evaluate:
     input:
         key=key_file("results/keys/evaluate.key"),
         oof="results/oof.parquet",
+        recipe="results/blend.json",
         folds="results/folds.csv",
     output:
         metrics="results/metrics.json",

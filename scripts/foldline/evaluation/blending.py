@@ -1,37 +1,39 @@
-"""Blend the models, and choose how by their out-of-fold scores."""
+"""Blend the models by the configuration, fitted and judged on out-of-fold rows."""
 
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.submission import SubmissionForm
-from foldline.errors import FoldlineError, listing
-from foldline.evaluation.metrics import weighted_macro_auc
-from foldline.evaluation.oof import BLEND
-from foldline.evaluation.roc_auc import macro_auc
-
-FloatArray = npt.NDArray[np.floating]
-
-RULES = ("mean", "rank_mean")
-METHODS = (*RULES, "best")
+from foldline.evaluation.blend_choice import Choice, choose_blend
+from foldline.evaluation.blend_fitting import BlendRows
+from foldline.evaluation.estimates import Rows
+from foldline.evaluation.gains import Judge
+from foldline.evaluation.oof import Oof
+from foldline.evaluation.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class BlendConfig:
-    """How predictions are blended and submitted; see `blend` in `config/config.schema.yaml`.
+    """How predictions are blended, calibrated and submitted; see `blend` in `config/config.schema.yaml`.
 
     Attributes:
-        method: "mean", "rank_mean" or "best"; see `choose_rule`.
+        method: one of `blend_choice.BLEND_METHODS`.
+        models: names of the models to blend; None for all.
+        calibration: one of `calibrators.CALIBRATIONS`.
         class_names: (n_classes,).
-        scored_classes: the classes whose mean AUC decides the rule, and which have columns in the submission.
+        scored_classes: the classes whose mean AUC judges a blend, and which have columns in the submission.
         activation: see `labels.Labels`.
         submission_form: columns of the submission and what their cells hold; None if there is no test split.
         weighted: whether out-of-fold rows count by their weights.
     """
 
     method: str
+    models: tuple[str, ...] | None
+    calibration: str
     class_names: tuple[str, ...]
     scored_classes: tuple[str, ...]
     activation: str
@@ -44,82 +46,44 @@ class BlendConfig:
         return [self.class_names.index(name) for name in self.scored_classes]
 
 
-def scaled_ranks(values: FloatArray) -> npt.NDArray[np.float64]:
-    """Compute ranks in (0, 1): (rank - 1/2) / n_samples, counted from 1, where ties have their mean rank.
+def fit_blend(
+    oof: Oof, groups: Sequence[str], weights: npt.NDArray[np.float64] | None, config: BlendConfig
+) -> tuple[Recipe, Choice]:
+    """Fit and judge the blend.
 
     Args:
-        values: (n_samples,).
-    """
-    _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    return np.asarray(((last - (counts - 1) / 2) - 0.5)[index] / len(values))
-
-
-def blend(probabilities: FloatArray, rule: str) -> npt.NDArray[np.float32]:
-    """Blend models with equal weights.
-
-    The sum is taken in float64, one model after the other, so that its bits are the same on every machine.
-
-    Args:
-        probabilities: (n_models, n_samples, n_classes).
-        rule: "mean", or "rank_mean", the mean of `scaled_ranks` among these samples, which orders the samples but is
-            no probability.
-
-    Returns:
-        float32, (n_samples, n_classes), in [0, 1].
-    """
-    total = np.zeros(probabilities.shape[1:])
-    for model in probabilities:
-        for column, values in enumerate(model.T):
-            total[:, column] += scaled_ranks(values) if rule == "rank_mean" else values
-    return (total / len(probabilities)).astype(np.float32)
-
-
-def choose_rule(
-    probabilities: FloatArray,
-    labels: npt.NDArray[np.int64],
-    method: str,
-    weights: npt.NDArray[np.float64] | None = None,
-) -> tuple[str, dict[str, float]]:
-    """Choose the blend rule from out-of-fold rows.
-
-    Args:
-        probabilities: out-of-fold, (n_models, n_samples, n_classes).
-        labels: 0 or 1, (n_samples, n_classes).
-        method: "mean", "rank_mean", or "best": the rule with the higher pooled ROC AUC, averaged over the classes that
-            have both labels; "mean" if both are equal.
-        weights: weight of each sample, (n_samples,); None if each counts the same.
-
-    Returns:
-        The rule, and the score of each rule.
+        oof: out-of-fold table, without a blend.
+        groups: group of each row, (n_rows,).
+        weights: weight of each row, (n_rows,); None if each counts the same.
+        config: how models are blended.
 
     Raises:
-        FoldlineError: the method is unknown.
+        FoldlineError: there is a single fold, and something has to be fitted on other folds.
     """
-    if method not in METHODS:
-        raise FoldlineError(f"blend.method is {method!r}; allowed: {listing(list(METHODS))}")
-    blends = {rule: blend(probabilities, rule).astype(np.float64) for rule in RULES}
-    auc = macro_auc if weights is None else partial(weighted_macro_auc, weights=weights)
-    scores = {rule: auc(labels, values) for rule, values in blends.items()}
-    best = "rank_mean" if scores["rank_mean"] > scores["mean"] else "mean"
-    return (best if method == "best" else method), scores
-
-
-def detect_rule(probabilities: FloatArray, blended: FloatArray) -> str:
-    """Detect the rule of a blend by blending again.
-
-    Args:
-        probabilities: (n_models, n_samples, n_classes).
-        blended: (n_samples, n_classes).
-
-    Raises:
-        FoldlineError: no rule gives this blend.
-    """
-    for rule in RULES:
-        # The table stores all bits of a float32; the tolerance is one of the last, for a file that was rewritten.
-        if np.allclose(blend(probabilities, rule), blended, rtol=0, atol=1e-7):
-            return rule
-    raise FoldlineError(
-        f"OOF table: column {BLEND} is neither the mean nor the rank_mean of the model columns; remove the file and "
-        "run the workflow again"
+    models = tuple(name for name in oof.models if config.models is None or name in config.models)
+    rows = Rows.of(groups, weights)
+    choice = choose_blend(
+        BlendRows(
+            probabilities=np.stack([oof.scores[model] for model in models]),
+            targets=oof.targets.astype(np.float64),
+            weights=rows.weights,
+            folds=oof.folds,
+            activation=config.activation,
+            scored=config.scored,
+        ),
+        Judge(oof.labels, rows, config.scored),
+        method=config.method,
+        calibration=config.calibration,
+        models=models,
     )
+    return Recipe(models, config.activation, choice.fit, choice.of_fold), choice
+
+
+def judgment(choice: Choice) -> dict[str, Any]:
+    """What is known of a blend, for a file: its rule, the ROC AUC of methods and models, and gains."""
+    return {
+        "rule": choice.method,
+        "scores": dict(choice.aucs),
+        "model_scores": dict(choice.model_aucs),
+        "gains": [asdict(gain) | {"is_shown": gain.is_shown} for gain in choice.gains],
+    }

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from foldline.evaluation.intervals import wilson_interval
 
 CALIBRATION_BINS = 10
+# Method of a calibration that changes nothing.
+NONE = "none"
 
 
 @dataclass(frozen=True)

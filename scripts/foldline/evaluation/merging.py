@@ -34,6 +34,10 @@ class MergedPredictions:
     probabilities: npt.NDArray[np.float32]
     views: dict[str, int]
 
+    def by_model(self) -> dict[str, npt.NDArray[np.float32]]:
+        """Probabilities of each model, (n_samples, n_classes)."""
+        return dict(zip(self.models, self.probabilities, strict=True))
+
 
 def merge_oof(
     paths: Sequence[str | Path], *, ids: Sequence[str], folds: IntArray, class_names: Sequence[str]

@@ -63,6 +63,14 @@ def ranking_estimates(labels: IntArray, scores: FloatArray, rows: Rows) -> tuple
     return area, _average_precision(levels, positives, negatives, rows)
 
 
+def auc_estimate(labels: IntArray, scores: FloatArray, rows: Rows) -> Estimate | None:
+    """Estimate the ROC AUC alone; see `ranking_estimates`."""
+    positives, negatives = rows.weights * (labels == 1), rows.weights * (labels != 1)
+    if not positives.any() or not negatives.any():
+        return None
+    return _roc_auc(_Levels.of(labels, scores, rows.weights), positives, negatives, rows)
+
+
 def _roc_auc(levels: _Levels, positives: FloatArray, negatives: FloatArray, rows: Rows) -> Estimate:
     """Influence of a row: its own share of pairs in order minus that of all rows of its label (DeLong et al., 1988)."""
     true, false = np.cumsum(levels.positive), np.cumsum(levels.negative)

@@ -7,6 +7,8 @@ from pathlib import Path
 from foldline.dataset.channels import image_features
 from foldline.dataset.input_spec import IMAGE, METADATA, InputSpec
 from foldline.dataset.labels import SOFTMAX
+from foldline.evaluation.blend_choice import Fit
+from foldline.inference.serving_blend import blended
 from foldline.inference.serving_images import ServingImages, serving_image
 from foldline.inference.trained_model import LoadedNetwork
 from foldline.inference.tta import view_of_inputs
@@ -42,6 +44,7 @@ class ServingModule(tf.Module):
         views: int,
         activation: str,
         class_names: Sequence[str],
+        blend: Fit | None = None,
     ):
         """Wrap networks.
 
@@ -51,6 +54,7 @@ class ServingModule(tf.Module):
             views: number of views of each image to average, as in `tta.predict`.
             activation: how logits become probabilities; see `activations.probabilities`.
             class_names: (n_classes,).
+            blend: how models are blended and calibrated; None for a single model.
         """
         super().__init__()
         networks = [network for folds in models for network in folds]
@@ -68,8 +72,9 @@ class ServingModule(tf.Module):
                     for each, of_fold in zip(folds, inputs, strict=True)
                 ]
                 means.append(tf.add_n(of_folds) / len(of_folds))
-            # Mean over models of the mean over folds of the mean over views: float32, (n, n_classes).
-            return {"probabilities": tf.add_n(means) / len(means), "classes": tf.constant(list(class_names))}
+            # Of each model the mean over folds of the mean over views: float32, (n, n_classes).
+            found = means[0] if blend is None else blended(means, blend, activation)
+            return {"probabilities": found, "classes": tf.constant(list(class_names))}
 
         self.serve = tf.function(serve, autograph=False).get_concrete_function(
             **{name: tf.TensorSpec([None], tf.string, name=name) for name in features}

@@ -286,6 +286,7 @@ class _Stages:
             "blend_folds",
             settings={
                 **self._config["blend"],
+                "calibration": self._config["calibration"]["method"],
                 **self._classes,
                 "scored_classes": self._scored_classes,
                 "submission_form": form_settings(form),

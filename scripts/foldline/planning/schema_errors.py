@@ -82,7 +82,7 @@ def _message(error: ValidationError, key: str) -> str:
     value = _shown(instance)
     match validator:
         case "enum":
-            return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}"
+            return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}{_hint(schema)}"
         case "type":
             return f"config: {key or 'the file'} is {value}; set it to {_type_words(schema, instance)}{_hint(schema)}"
         case "pattern" if "propertyNames" in error.absolute_schema_path:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.errors import counted, listing
+from foldline.evaluation.gains import AUTO, MEAN
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores
 from foldline.report.run import Run
@@ -147,19 +148,28 @@ def _rare_classes(run: Run) -> Finding | None:
 
 
 def _blend(run: Run) -> Finding | None:
+    """What the blend is, and how much it gains over its best model, on rows that it was not fitted on."""
     recipe = run.recipe
-    if len(recipe.models) == 1:
+    over_best = next((gain for gain in recipe.gains if gain.over_model is not None), None)
+    if over_best is None:
         return None
-    scores = {model: run.metrics.models[model].auc.value or 0.0 for model in recipe.models}
-    best = max(recipe.models, key=lambda model: scores[model])
-    gain = (run.metrics.models[BLEND].auc.value or 0.0) - scores[best]
-    reason = "chosen on the out-of-fold rows" if recipe.method == "best" else "set in the configuration"
-    rules = ", ".join(f"{RULES[rule]} {score:.4f}" for rule, score in sorted(recipe.scores.items()))
-    text = (
-        f"The blend of {len(recipe.models)} models is the {RULES[recipe.rule]} ({reason}; AUC of the {rules}). It "
-        f"scores {abs(gain):.4f} {'above' if gain >= 0 else 'below'} the best single model, {best}."
+    reason = "set in the configuration"
+    if recipe.method == AUTO and recipe.rule == MEAN:
+        reason = "no other method has a higher AUC with an interval of the difference above 0"
+    elif recipe.method == AUTO:
+        reason = "its AUC is higher than that of the mean, with an interval of the difference above 0"
+    text = f"The blend of {counted(len(recipe.blended), 'model')} is the {RULES[recipe.rule]} ({reason}). "
+    if over_best.value is None or over_best.low is None or over_best.high is None:
+        return Finding(NEUTRAL, f"{text}Its gain over the best single model is not defined.")
+    text += (
+        f"Its AUC is {abs(over_best.value):.4f} {'above' if over_best.value >= 0 else 'below'} that of the best single "
+        f"model, {over_best.over_model} (95% interval of the difference {over_best.low:.4f} to {over_best.high:.4f})"
     )
-    return Finding(NEUTRAL if gain >= 0 else WARNING, text)
+    if over_best.is_shown:
+        return Finding(GOOD, f"{text}.")
+    if over_best.high < 0:
+        return Finding(WARNING, f"{text}: that model alone is better.")
+    return Finding(NEUTRAL, f"{text}: no gain is shown.")
 
 
 def _calibration(blend: ColumnScores) -> Finding | None:

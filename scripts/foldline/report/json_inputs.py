@@ -12,7 +12,9 @@ from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.strategies import configure_union_passthrough
 
 from foldline.errors import FoldlineError, listing
+from foldline.evaluation.calibration import NONE
 from foldline.evaluation.comparison import Comparison
+from foldline.evaluation.gains import Gain
 from foldline.evaluation.results import Calibration, ClassCounts, ColumnScores, MetricScores, Score
 from foldline.io.files import read_json
 from foldline.models.stage import Stage
@@ -82,14 +84,33 @@ class SplitMetrics:
 
 
 @dataclass(frozen=True)
+class BlendWeights:
+    """Scale of a blend, and weights of each of its models by class; see `combination.Combination`."""
+
+    scale: str
+    weights: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class CalibrationMethod:
+    """How a blend is calibrated, one of `calibrators.CALIBRATIONS`."""
+
+    method: str
+
+
+@dataclass(frozen=True)
 class BlendRecipe:
     """Content of `blend.json`.
 
     Attributes:
         method: `blend.method` of the configuration.
-        rule: rule that it led to, "mean" or "rank_mean".
-        scores: pooled ROC AUC of each rule.
+        rule: method that it led to, one of `blend_fitting.METHODS`.
+        scores: pooled ROC AUC of each method that was judged; None if it is not defined.
+        gains: see `blend_choice.Choice`.
         models: names of the models.
+        blended: names of the models of the blend.
+        blend: weights of these models.
+        calibration: how the blend is calibrated.
         views: number of views per model.
         test_rows: number of test rows.
         submission: what the submission holds and what decided it, in sentences.
@@ -97,11 +118,20 @@ class BlendRecipe:
 
     method: str
     rule: str
-    scores: Mapping[str, float]
+    scores: Mapping[str, float | None]
+    gains: tuple[Gain, ...]
     models: tuple[str, ...]
+    blended: tuple[str, ...]
+    blend: BlendWeights
+    calibration: CalibrationMethod
     views: Mapping[str, int]
     test_rows: int
     submission: str
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the blend is calibrated."""
+        return self.calibration.method != NONE
 
 
 @dataclass(frozen=True)

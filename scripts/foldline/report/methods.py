@@ -25,8 +25,9 @@ def methods(run: Run) -> list[tuple[str, str]]:
             "it has not seen. Rows of a group are never in both, and duplicates are not, unless the folds were given."
         ),
         "Test predictions and blend": (
-            "The test prediction of a model is the mean over its folds. Models are blended with equal weights. Every "
-            "choice is made on out-of-fold rows."
+            "The test prediction of a model is the mean over its folds. Every choice is made on out-of-fold rows. What "
+            "is fitted, a blend or a calibration, is fitted on all of them for the test rows. For the scores of this "
+            "page, the rows of each fold are blended and calibrated by what was fitted on the other folds."
         ),
         "Submission": run.recipe.submission or "There is no test split, so there is no submission.",
         "ROC AUC and average precision": (

@@ -18,7 +18,14 @@ from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
 SHOWN_ROWS = 20
 # Most comparisons of two score columns that are shown.
 MOST_PAIRS = 15
-RULES = {"mean": "mean of probabilities", "rank_mean": "mean of ranks"}
+RULES = {
+    "mean": "mean of probabilities",
+    "rank_mean": "mean of ranks",
+    "geometric": "geometric mean of probabilities",
+    "weights": "weighted mean of probabilities",
+    "greedy": "greedy selection",
+    "stacking": "logistic stacking",
+}
 # `same_label` of the leak table in words.
 LABEL_AGREEMENT = {"yes": "same", "no": "contradictory", "": "unknown"}
 
@@ -29,7 +36,7 @@ Row = dict[str, Any]
 def shown_columns(run: Run) -> dict[str, str]:
     """Score columns to show and their names, the blend first; with a single model and its mean, only that model."""
     models = run.recipe.models
-    if len(models) == 1 and run.metrics.blend_rule == "mean":
+    if len(models) == 1 and run.metrics.blend_rule == "mean" and not run.recipe.is_calibrated:
         return {BLEND: models[0]}
     return {BLEND: "blend", **{model: model for model in models}}
 

@@ -7,6 +7,10 @@ from fixtures.pictures import photograph, saved
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Encoding
 from foldline.evaluation.activations import probabilities
+from foldline.evaluation.blend_choice import Fit
+from foldline.evaluation.calibration import NONE
+from foldline.evaluation.calibrators import Calibrator
+from foldline.evaluation.combination import PROBABILITY, Combination
 from foldline.images.resizing import record_image
 from foldline.inference.saved_model import ServingModule
 from foldline.inference.serving_images import ServingImages
@@ -26,6 +30,10 @@ def channel_means(channels: tuple[str, ...], *, size: int = SIZE) -> LoadedNetwo
     return LoadedNetwork(network, InputSpec(size, Encoding(()), channels))
 
 
+def mean_of_two(classes: int) -> Fit:
+    return Fit(Combination.equal(PROBABILITY, 2, classes), Calibrator(NONE))
+
+
 def test_models_may_read_different_channels() -> None:
     module = ServingModule(
         [[channel_means(("red", "yellow"))], [channel_means(("yellow", "blue"))]],
@@ -33,6 +41,7 @@ def test_models_may_read_different_channels() -> None:
         views=1,
         activation="sigmoid",
         class_names=CLASSES,
+        blend=mean_of_two(len(CLASSES)),
     )
     images = np.stack([cells(number, number % 2, edge=SIZE) for number in range(3)])
     planes = {name: images[..., index] for index, name in enumerate(CHANNELS)}
@@ -51,6 +60,7 @@ def test_models_of_different_sizes_read_one_image_of_any_size() -> None:
         views=4,
         activation="softmax",
         class_names=["r", "g", "b"],
+        blend=mean_of_two(3),
     )
     files = [saved(photograph(*shape), name) for shape, name in (((100, 70), "JPEG"), ((48, 48), "PNG"))]
     answer = module.serve(image=tf.constant(files))

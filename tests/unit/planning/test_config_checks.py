@@ -170,6 +170,18 @@ def check(**changes: Any) -> None:
             "class_weights.rank is 3, but there are 2 classes; set it to 2 or less",
         ),
         (
+            {"blend__models": ["lite0", "b9"]},
+            "blend.models has b9, not in models [lite0]; name models that are trained, or set it to null for all",
+        ),
+        (
+            {"blend__method": "rank_mean", "calibration__method": "platt"},
+            "calibration.method is platt, but blend.method is rank_mean, and ranks are no probabilities",
+        ),
+        (
+            {"blend__method": "rank_mean", "dataset__submission": {"hard_labels": True}},
+            "dataset.submission.hard_labels is true, but blend.method is rank_mean, and ranks compare images",
+        ),
+        (
             {"models": {"blend": {"backbone": "efficientnet-b0", "image_size": 64}}},
             "models.blend: 'blend' is the name of another column of the OOF table; rename the model",
         ),

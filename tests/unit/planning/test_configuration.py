@@ -70,7 +70,16 @@ def test_complete_does_not_change_its_argument() -> None:
         ),
         (
             {"blend__method": "median"},
-            "config: blend.method is 'median'; set it to one of 'mean', 'rank_mean', 'best'",
+            "config: blend.method is 'median'; set it to one of 'auto', 'mean', 'rank_mean', 'geometric',",
+        ),
+        (
+            {"blend__method": "best"},
+            "config: blend.method is 'best'; set it to one of 'auto', 'mean', 'rank_mean', 'geometric', 'weights', "
+            "'greedy', 'stacking'; auto is what best was",
+        ),
+        (
+            {"calibration__method": "sigmoid"},
+            "config: calibration.method is 'sigmoid'; set it to one of 'none', 'temperature', 'platt', 'beta',",
         ),
         ({"dataset__example": "mnist"}, "config: dataset.example is 'mnist'; set it to one of 'elpv', null"),
         (

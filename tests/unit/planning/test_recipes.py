@@ -124,7 +124,7 @@ def test_the_melanoma_preset_is_the_notebook() -> None:
     assert (folds["method"], folds["count"], folds["seed"]) == ("files", 5, 333)
     assert config["class_weights"]["method"] == "none"
     # Row 13: the mean over the folds, of one view.
-    assert (config["prediction"]["views"], config["blend"]["method"]) == (1, "mean")
+    assert (config["prediction"]["views"], config["blend"]["method"]) == (1, "auto")
 
 
 def test_the_melanoma_preset_reads_the_competition_as_well() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from fixtures.report_run import column_scores, report_run, with_metrics
+from foldline.evaluation.gains import Gain
 from foldline.evaluation.results import ClassCounts, Score
 from foldline.report.findings import findings
 from foldline.report.methods import methods
@@ -99,12 +100,32 @@ def test_rare_classes_are_listed() -> None:
     assert "Several classes" in dict(methods(run))
 
 
-def test_a_blend_is_compared_with_its_best_model() -> None:
-    better = summary(report_run(column_scores(0.90), models={"a": column_scores(0.85), "b": column_scores(0.88)}))
-    assert "The blend of 2 models is the mean of probabilities (chosen on the out-of-fold rows" in better
-    assert "It scores 0.0200 above the best single model, b." in better
-    worse = findings(report_run(column_scores(0.84), models={"a": column_scores(0.85), "b": column_scores(0.8)}))
-    assert [row.kind for row in worse if "0.0100 below the best single model, a" in row.text] == ["warn"]
+@pytest.mark.parametrize(
+    ("low", "value", "high", "text"),
+    [
+        (
+            0.01,
+            0.02,
+            0.03,
+            "[good] The blend of 2 models is the mean of probabilities (no other method",
+        ),
+        (0.01, 0.02, 0.03, "best single model, b (95% interval of the difference 0.0100 to 0.0300)."),
+        (-0.01, 0.02, 0.05, "Its AUC is 0.0200 above that of the best single model, b (95% interval of the difference"),
+        (-0.01, 0.02, 0.05, "-0.0100 to 0.0500): no gain is shown."),
+        (-0.03, -0.02, -0.01, "Its AUC is 0.0200 below that of the best single model, b"),
+        (-0.03, -0.02, -0.01, "that model alone is better."),
+        (None, None, None, "Its gain over the best single model is not defined."),
+    ],
+)
+def test_a_blend_is_judged_by_the_interval_of_its_gain(
+    low: float | None, value: float | None, high: float | None, text: str
+) -> None:
+    models = {"a": column_scores(0.85), "b": column_scores(0.88)}
+    gain = Gain("mean", "b", value, low, high, 0.95)
+    assert text in summary(report_run(column_scores(0.90), models=models, gains=(gain,)))
+
+
+def test_a_single_model_has_no_gain() -> None:
     assert "blend" not in summary(report_run(column_scores(0.9)))
 
 

@@ -12,12 +12,14 @@ from fixtures.results import Results, write_results
 from foldline.dataset.class_words import NAMES, NUMBERS, SAMPLE, ClassWords
 from foldline.dataset.submission import SubmissionForm
 from foldline.errors import FoldlineError
+from foldline.evaluation.calibrators import CALIBRATIONS
 from foldline.evaluation.oof import read_oof
 from foldline.evaluation.prediction_files import open_prediction_file
 from foldline.evaluation.roc_auc import macro_auc, roc_auc
 from foldline.evaluation.thresholds import class_thresholds
 from foldline.io.parquet import read_parquet
 from foldline.io.tables import INVENTORY, read_table
+from scipy.stats import rankdata
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +53,85 @@ def mean_test_rows(results: Results) -> pd.DataFrame:
     return (sum(tables) / len(tables)).loc[list(results.test_ids)]
 
 
-@pytest.mark.parametrize("method", ["mean", "rank_mean", "best"])
+METHODS = ["mean", "rank_mean", "geometric", "weights", "greedy", "stacking"]
+
+
+@pytest.mark.parametrize("method", [*METHODS, "auto"])
 def test_the_recipe_has_the_scores_of_the_rows(method: str, made: Results, tmp_path: Path) -> None:
     made.blend(method=method, **outputs(tmp_path))
     oof = read_oof(tmp_path / "oof.parquet", ["target"])
     labels, scores = oof.labels[:, 0], {name: values[:, 0] for name, values in oof.scores.items()}
     recipe = json.loads((tmp_path / "blend.json").read_text())
-    best = max(recipe["scores"], key=recipe["scores"].get)
-    assert recipe["rule"] == (best if method == "best" else method)
-    assert recipe["scores"]["mean"] == roc_auc(labels, ((scores["a"] + scores["b"]) / 2).astype(np.float32))
-    assert recipe["scores"][recipe["rule"]] == roc_auc(labels, scores["blend"])
-    assert recipe["models"] == ["a", "b"]
+    assert method in (recipe["rule"], "auto")
+    assert recipe["scores"]["mean"] == pytest.approx(roc_auc(labels, (scores["a"] + scores["b"]) / 2))
+    assert recipe["scores"][recipe["rule"]] == pytest.approx(roc_auc(labels, scores["blend"]))
+    best = max(recipe["model_scores"].values())
+    assert recipe["gains"][-1]["value"] == pytest.approx(recipe["scores"][recipe["rule"]] - best)
+    assert recipe["models"] == recipe["blended"] == ["a", "b"]
     assert recipe["views"] == {"a": 4, "b": 4}
     assert (recipe["oof_rows"], recipe["test_rows"], recipe["folds"]) == (120, 12, [0, 1, 2])
+
+
+def reproduced(recipe: dict[str, Any], predictions: dict[str, np.ndarray]) -> np.ndarray:
+    """The blend by a recipe alone: what a reader of the file would write."""
+    softmax, how, then = recipe["activation"] == "softmax", recipe["blend"], recipe["calibration"]
+
+    def logs(values: np.ndarray) -> np.ndarray:
+        values = np.clip(values.astype(float), recipe["clip"], 1 - recipe["clip"])
+        return np.log(values) if softmax else np.log(values / (1 - values))
+
+    def activated(values: np.ndarray) -> np.ndarray:
+        odds = np.exp(values)
+        return odds / odds.sum(axis=1, keepdims=True) if softmax else odds / (1 + odds)
+
+    def ranks(values: np.ndarray) -> np.ndarray:
+        return (rankdata(values, axis=0) - 0.5) / len(values)
+
+    scale = {"probability": np.asarray, "log": logs, "rank": ranks}[how["scale"]]
+    found = sum(np.array(how["weights"][name]) * scale(predictions[name]) for name in recipe["blended"])
+    found = activated(found + how["intercepts"]) if how["scale"] == "log" else found
+    if then["method"] in ("temperature", "platt"):
+        return activated(logs(found) * then["slopes"] + then["intercepts"])
+    if then["method"] == "beta":
+        odds = found ** np.array(then["slopes"]) / (1 - found) ** np.array(then["complement_slopes"])
+        found = 1 / (1 + np.exp(-np.array(then["intercepts"])) / odds)
+    elif then["method"] == "isotonic":
+        knots = zip(found.T, then["scores"], then["probabilities"], strict=True)
+        found = np.stack([np.interp(*column) for column in knots], axis=1)
+    else:
+        return found
+    return found / found.sum(axis=1, keepdims=True) if softmax else found
+
+
+@pytest.mark.parametrize(
+    ("method", "calibration"),
+    [*((method, "none") for method in METHODS), *(("stacking", name) for name in CALIBRATIONS), ("greedy", "platt")],
+)
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_the_recipe_alone_gives_the_submission(
+    method: str, calibration: str, activation: str, several: Results, exclusive: Results, tmp_path: Path
+) -> None:
+    results = several if activation == "sigmoid" else exclusive
+    form = SubmissionForm("image_name", results.class_names, "columns")
+    results.blend(method=method, calibration=calibration, submission_form=form, **outputs(tmp_path))
+    predictions = {}
+    for model in results.models:
+        paths = (results.folder / "predictions" / model).glob("*/test.parquet")
+        mean = sum(pd.read_parquet(path).set_index("id").astype(float) for path in paths) / results.count
+        predictions[model] = mean.loc[list(results.test_ids)].to_numpy().astype(np.float32)
+    submission = pd.read_csv(tmp_path / "submission.csv").set_index("image_name").loc[list(results.test_ids)]
+    recipe = json.loads((tmp_path / "blend.json").read_text())
+    assert list(submission.columns) == recipe["class_names"]
+    assert submission.to_numpy() == pytest.approx(reproduced(recipe, predictions), abs=1e-6)
+
+
+def test_models_that_are_not_blended_are_in_the_table_alone(made: Results, tmp_path: Path) -> None:
+    made.blend(models=("b",), **outputs(tmp_path))
+    oof = read_oof(tmp_path / "oof.parquet", ["target"])
+    assert oof.models == ["a", "b"]
+    assert (oof.scores["blend"] == oof.scores["b"]).all()
+    recipe = json.loads((tmp_path / "blend.json").read_text())
+    assert (recipe["models"], recipe["blended"], recipe["rule"], recipe["gains"]) == (["a", "b"], ["b"], "mean", [])
 
 
 def test_without_a_test_split_there_is_no_submission(made: Results, tmp_path: Path) -> None:

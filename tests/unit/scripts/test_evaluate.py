@@ -112,7 +112,7 @@ def test_a_blend_of_ranks_has_no_probability_metrics(tmp_path: Path) -> None:
         ),
         (
             lambda table: table.assign(blend=table["a"]),
-            "column blend is neither the mean nor the rank_mean of the model columns",
+            "column blend does not follow from the model columns by the recipe",
         ),
     ],
 )

@@ -18,6 +18,7 @@ from fixtures.settings import model_settings
 from foldline.dataset.metadata import Encoding, MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
 from foldline.evaluation.activations import probabilities
+from foldline.evaluation.recipe import read_recipe
 from foldline.images.resizing import record_image
 from foldline.inference.saved_model import FILES
 from foldline.inference.serving_images import ServingImages
@@ -147,7 +148,11 @@ def test_plain_tensorflow_serves_a_fold_and_the_ensemble(tmp_path: Path) -> None
     models = trained_models([each.weights for each in stored], [each.metadata for each in stored], SETTINGS)
     single, ensemble = tmp_path / "export" / "a" / "fold0", tmp_path / "export" / "ensemble"
     export_model(models[0], graph=single / FILES[-1], images=IMAGES, views=VIEWS, threads=1)
-    write_json(tmp_path / "blend.json", {"rule": "mean"})
+    weights = {"a": [1.0, 0.5], "b": [0.5, 1.0], "c": [0.0, 0.0]}
+    blend = {"scale": "log", "weights": weights, "intercepts": [0.2, 0.0]}
+    calibration = {"method": "platt", "slopes": [0.7, 1.5], "intercepts": [0.1, -0.3]}
+    recipe = {"blended": ["a", "b", "c"], "activation": SETTINGS["activation"], "blend": blend}
+    write_json(tmp_path / "blend.json", {**recipe, "calibration": calibration, "cross_fitted": {}})
     export_ensemble(
         models, recipe=tmp_path / "blend.json", graph=ensemble / FILES[-1], images=IMAGES, views=VIEWS, threads=1
     )
@@ -157,7 +162,8 @@ def test_plain_tensorflow_serves_a_fold_and_the_ensemble(tmp_path: Path) -> None
     assert ensemble_answer["names"] == sorted([*CHANNELS, "site"])
     assert fold_answer["classes"] == ensemble_answer["classes"] == CLASSES
     np.testing.assert_allclose(fold_answer["probabilities"], stored[0].probabilities, atol=1e-5)
-    expected = stored[0].probabilities / 2 + (stored[1].probabilities + stored[2].probabilities) / 4
+    of_models = {"a": stored[0].probabilities, "b": (stored[1].probabilities + stored[2].probabilities) / 2}
+    expected = read_recipe(tmp_path / "blend.json").without_unused_models().apply(of_models)
     np.testing.assert_allclose(ensemble_answer["probabilities"], expected, atol=1e-5)
     assert np.abs(ensemble_answer["probabilities"] - np.array(fold_answer["probabilities"])).max() > 1e-3
 
@@ -170,7 +176,9 @@ def test_models_and_folds_come_from_the_paths() -> None:
 
 
 def test_a_blend_of_ranks_is_an_error(tmp_path: Path) -> None:
-    write_json(tmp_path / "blend.json", {"rule": "rank_mean"})
+    blend = {"scale": "rank", "weights": {"a": [1.0]}, "intercepts": [0.0]}
+    recipe = {"blended": ["a"], "activation": "sigmoid", "blend": blend, "calibration": {"method": "none"}}
+    write_json(tmp_path / "blend.json", {**recipe, "cross_fitted": {}})
     models: list[TrainedModel] = []
     with pytest.raises(FoldlineError, match="the blend rule is rank_mean, but a single image has no rank"):
         export_ensemble(

@@ -1,0 +1,155 @@
+"""Choose how models are blended, and judge the blend on rows that it was not fitted on.
+
+A blend is judged fold by fold: the rows of a fold are blended by what was fitted on the rows of the other folds. A
+difference of ROC AUC on these rows, with its interval, is what is claimed for it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from foldline.errors import FoldlineError, listing
+from foldline.evaluation.blend_fitting import METHODS, BlendRows, fit_combination
+from foldline.evaluation.calibration import NONE
+from foldline.evaluation.calibrators import Calibrator, calibrate, fit_calibrator
+from foldline.evaluation.combination import Combination, blend
+from foldline.evaluation.estimates import Estimate
+from foldline.evaluation.gains import AUTO, MEAN, Gain, Judge
+
+FloatArray = npt.NDArray[np.float64]
+
+BLEND_METHODS = (AUTO, *METHODS)
+# What "auto" compares with the mean. Ranks are not among them: they are no probabilities, and single images have none.
+CANDIDATES = ("geometric", "weights", "greedy", "stacking")
+FITTED = ("weights", "greedy", "stacking")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A blend and its calibration, fitted on some rows."""
+
+    combination: Combination
+    calibrator: Calibrator
+
+    def apply(self, probabilities: npt.NDArray[np.floating], activation: str) -> FloatArray:
+        """Blend and calibrate, (n_models, n_rows, n_classes) to (n_rows, n_classes)."""
+        return calibrate(blend(probabilities, self.combination, activation), self.calibrator, activation)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen blend.
+
+    Attributes:
+        method: one of `METHODS`.
+        fit: fitted on all rows, for rows that are not out of fold.
+        of_fold: fold -> fitted on the rows of the other folds, for its rows; empty if nothing is fitted, so that `fit`
+            holds for all rows.
+        aucs: method -> ROC AUC over all rows, each blended by what was fitted on other folds; None if it is not
+            defined.
+        model_aucs: model -> ROC AUC over all rows; empty if there is one model.
+        gains: of the blend over the mean and over the best model; with "auto" first those of each candidate.
+    """
+
+    method: str
+    fit: Fit
+    of_fold: Mapping[int, Fit]
+    aucs: Mapping[str, float | None]
+    model_aucs: Mapping[str, float | None]
+    gains: Sequence[Gain]
+
+
+def choose_blend(rows: BlendRows, judged: Judge, *, method: str, calibration: str, models: Sequence[str]) -> Choice:
+    """Fit a blend by a method, or choose one.
+
+    "auto" is the mean of all models unless another method gains over it: the interval of its gain, widened for the
+    number of methods that are compared (Bonferroni), is above 0. Of several such methods it is the one with the largest
+    gain.
+
+    Args:
+        rows: out-of-fold rows.
+        judged: how a blend is judged.
+        method: one of `BLEND_METHODS`.
+        calibration: one of `CALIBRATIONS`.
+        models: names of the models, (n_models,).
+
+    Raises:
+        FoldlineError: the method is unknown, or has to be fitted with a single fold.
+    """
+    if method not in BLEND_METHODS:
+        raise FoldlineError(f"blend.method is {method!r}; set it to one of {listing(list(BLEND_METHODS), limit=10)}")
+    folds = np.unique(rows.folds).tolist()
+    if len(folds) < 2 and (method in FITTED or calibration != NONE):
+        raise FoldlineError(
+            "the out-of-fold rows are in one fold, so blend and calibration cannot be fitted on other folds; set "
+            "blend.method to mean or auto, and calibration.method to none"
+        )
+    candidates = CANDIDATES if method == AUTO and rows.n_models > 1 and len(folds) > 1 else ()
+    names = dict.fromkeys([MEAN, *candidates, *([method] if method != AUTO else [])])
+    combinations = {name: _by_fold(name, rows, folds) for name in names}
+    found = {name: judged(_blended(combination, rows)) for name, combination in combinations.items()}
+    gains = [judged.gain(name, found[name], found[MEAN], of=len(candidates)) for name in candidates]
+    shown = [gain for gain in gains if gain.is_shown]
+    chosen = max(shown, key=lambda gain: gain.value or 0.0).method if shown else MEAN if method == AUTO else method
+    if chosen != MEAN:
+        gains.append(judged.gain(chosen, found[chosen], found[MEAN]))
+    of_models = dict(zip(models, map(judged, rows.probabilities), strict=True)) if rows.n_models > 1 else {}
+    if of_models:
+        best = max(models, key=lambda name: -1.0 if (one := of_models[name]) is None else one.value)
+        gains.append(judged.gain(chosen, found[chosen], of_models[best], over_model=best))
+    is_fitted = chosen in FITTED or calibration != NONE
+    return Choice(
+        method=chosen,
+        fit=_calibrated(fit_combination(chosen, rows), rows, calibration),
+        of_fold={
+            fold: _calibrated(combinations[chosen][fold], rows[rows.folds != fold], calibration)
+            for fold in (folds if is_fitted else ())
+        },
+        aucs=_values(found),
+        model_aucs=_values(of_models),
+        gains=gains,
+    )
+
+
+def _values(estimates: Mapping[str, Estimate | None]) -> dict[str, float | None]:
+    return {name: None if found is None else found.value for name, found in estimates.items()}
+
+
+def apply_by_fold(
+    of_fold: Mapping[int, Fit], probabilities: npt.NDArray[np.floating], folds: npt.NDArray[np.int64], activation: str
+) -> FloatArray:
+    """Blend and calibrate the rows of each fold by its own fit.
+
+    Args:
+        of_fold: fold -> its fit.
+        probabilities: (n_models, n_rows, n_classes).
+        folds: fold of each row, (n_rows,).
+        activation: see `labels.Labels`.
+    """
+    found = np.empty(probabilities.shape[1:])
+    for fold, fit in of_fold.items():
+        found[folds == fold] = fit.apply(probabilities[:, folds == fold], activation)
+    return found
+
+
+def _by_fold(method: str, rows: BlendRows, folds: Sequence[int]) -> dict[int, Combination]:
+    """What a method fits on the rows of all other folds, for each fold."""
+    if method not in FITTED:
+        return dict.fromkeys(folds, fit_combination(method, rows))
+    return {fold: fit_combination(method, rows[rows.folds != fold]) for fold in folds}
+
+
+def _blended(combinations: Mapping[int, Combination], rows: BlendRows) -> FloatArray:
+    """The rows of each fold by its own combination."""
+    if len({id(found) for found in combinations.values()}) == 1:
+        return blend(rows.probabilities, next(iter(combinations.values())), rows.activation)
+    fits = {fold: Fit(found, Calibrator(NONE)) for fold, found in combinations.items()}
+    return apply_by_fold(fits, rows.probabilities, rows.folds, rows.activation)
+
+
+def _calibrated(combination: Combination, rows: BlendRows, calibration: str) -> Fit:
+    """A blend with the calibration that is fitted on some rows."""
+    values = blend(rows.probabilities, combination, rows.activation)
+    return Fit(combination, fit_calibrator(calibration, values, rows.targets, rows.weights, rows.activation))

@@ -1,0 +1,175 @@
+"""Calibration maps: from blended probabilities to calibrated ones, fitted on out-of-fold rows.
+
+A map of several classes that exclude each other ("softmax") gives probabilities that sum to 1. Temperature and Platt
+scaling of them are those of log-probabilities: one slope, and for Platt an intercept for each class (Alexandari,
+Kundaje and Shrikumar, Maximum likelihood with bias-corrected calibration, 2020). Beta and isotonic calibrate each class
+against all others and divide by the sum (Zadrozny and Elkan, Transforming classifier scores into accurate multiclass
+probability estimates, 2002).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from cattrs import structure
+from scipy.special import expit
+from sklearn.isotonic import IsotonicRegression
+
+from foldline.dataset.labels import SOFTMAX
+from foldline.evaluation.blend_fitting import has_both_labels
+from foldline.evaluation.calibration import NONE
+from foldline.evaluation.combination import CLIP, LOG, activated, scaled
+from foldline.evaluation.log_linear import fit_logistic, fit_multinomial, rounded, smoothed_targets
+
+FloatArray = npt.NDArray[np.float64]
+Numbers = tuple[float, ...]
+
+CALIBRATIONS = (NONE, "temperature", "platt", "beta", "isotonic")
+
+
+@dataclass(frozen=True)
+class Calibrator:
+    """A calibration map.
+
+    Attributes:
+        method: one of `CALIBRATIONS`.
+        slopes: "temperature" and "platt": factor of the log-odds or log-probability of each class, (n_classes,).
+            "beta": factor of ln(p).
+        complement_slopes: "beta": factor of -ln(1 - p), (n_classes,).
+        intercepts: "temperature", "platt" and "beta": what is added, (n_classes,).
+        scores: "isotonic": ascending scores of each class, (n_classes, n_knots of the class).
+        probabilities: "isotonic": probability at each of them; linear between them.
+    """
+
+    method: str
+    slopes: Numbers = ()
+    complement_slopes: Numbers = ()
+    intercepts: Numbers = ()
+    scores: tuple[Numbers, ...] = ()
+    probabilities: tuple[Numbers, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Convert to a mapping, without what the method does not have."""
+        return {key: value for key, value in asdict(self).items() if value}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Calibrator":
+        """Read what `as_json` gives."""
+        return structure(content, cls)
+
+
+def calibrate(values: FloatArray, calibrator: Calibrator, activation: str) -> FloatArray:
+    """Apply a calibration map.
+
+    Args:
+        values: probabilities, (n_rows, n_classes).
+        calibrator: the map.
+        activation: see `labels.Labels`.
+
+    Returns:
+        Probabilities, (n_rows, n_classes).
+    """
+    if calibrator.method == NONE:
+        return values
+    if calibrator.method in ("temperature", "platt"):
+        logs = scaled(values, LOG, activation)
+        return activated(logs * np.array(calibrator.slopes) + np.array(calibrator.intercepts), activation)
+    if calibrator.method == "beta":
+        features = _beta_features(values)
+        slopes = np.array([calibrator.slopes, calibrator.complement_slopes])[:, None]
+        found = expit((features * slopes).sum(axis=0) + np.array(calibrator.intercepts))
+    else:
+        knots = zip(values.T, calibrator.scores, calibrator.probabilities, strict=True)
+        found = np.stack([np.interp(*column) for column in knots], axis=1)
+    return np.asarray(found / found.sum(axis=1, keepdims=True) if activation == SOFTMAX else found)
+
+
+def fit_calibrator(
+    method: str, values: FloatArray, targets: FloatArray, weights: FloatArray, activation: str
+) -> Calibrator:
+    """Fit a calibration map.
+
+    Args:
+        method: "none"; "temperature", one slope of all classes (Guo et al., On calibration of modern neural networks,
+            2017); "platt", slope and intercept (Platt, 1999); "beta" (Kull, Silva Filho and Flach, 2017); "isotonic"
+            (Zadrozny and Elkan, 2002), within [1 / (n + 2), (n + 1) / (n + 2)] for n rows.
+        values: probabilities, (n_rows, n_classes).
+        targets: in [0, 1], (n_rows, n_classes).
+        weights: at least 0, (n_rows,).
+        activation: see `labels.Labels`.
+    """
+    if method in ("temperature", "platt"):
+        return _fit_log_scaling(method, values, targets, weights, activation)
+    if method == "beta":
+        return _fit_beta(values, targets, weights)
+    return _fit_isotonic(values, targets, weights) if method == "isotonic" else Calibrator(NONE)
+
+
+def _fit_log_scaling(
+    method: str, values: FloatArray, targets: FloatArray, weights: FloatArray, activation: str
+) -> Calibrator:
+    logs, n_classes, platt = scaled(values, LOG, activation), values.shape[1], method == "platt"
+    slopes, intercepts = np.ones(n_classes), np.zeros(n_classes)
+    if activation == SOFTMAX:
+        # As one more row that has an equal share of all classes.
+        share = 1 / (weights.sum() + 1)
+        smoothed = targets * (1 - share) + share / n_classes
+        slope, intercepts = fit_multinomial(logs[None], smoothed, weights, intercepts=platt)
+        slopes = slope.repeat(n_classes)
+    elif platt:
+        for number, column in enumerate(targets.T):
+            if has_both_labels(column, weights):
+                smoothed = smoothed_targets(column, weights)
+                slope, intercepts[number] = fit_logistic(logs[None, :, number], smoothed, weights)
+                slopes[number] = slope[0]
+    else:
+        smoothed = np.stack([smoothed_targets(column, weights) for column in targets.T], axis=1)
+        every = weights.repeat(n_classes)
+        slopes = fit_logistic(logs.reshape(1, -1), smoothed.ravel(), every, intercept=False)[0].repeat(n_classes)
+    return Calibrator(method, slopes=_numbers(slopes), intercepts=_numbers(intercepts))
+
+
+def _beta_features(values: FloatArray) -> FloatArray:
+    """ln(p) and -ln(1 - p), (2, ...)."""
+    clipped = np.clip(values, CLIP, 1 - CLIP)
+    return np.stack([np.log(clipped), -np.log(1 - clipped)])
+
+
+def _fit_beta(values: FloatArray, targets: FloatArray, weights: FloatArray) -> Calibrator:
+    """Slopes below 0 are 0, and the rest is fitted again, as its authors do."""
+    slopes, intercepts = np.ones((2, values.shape[1])), np.zeros(values.shape[1])
+    for number, column in enumerate(targets.T):
+        if not has_both_labels(column, weights):
+            continue
+        features, smoothed = _beta_features(values[:, number]), smoothed_targets(column, weights)
+        used = [0, 1]
+        found, intercept = fit_logistic(features, smoothed, weights)
+        if (found < 0).any():
+            used = [int(np.argmax(found))]
+            found, intercept = fit_logistic(features[used], smoothed, weights)
+        slopes[:, number] = 0
+        slopes[used, number], intercepts[number] = np.maximum(found, 0), intercept
+    first, second = map(_numbers, slopes)
+    return Calibrator("beta", slopes=first, complement_slopes=second, intercepts=_numbers(intercepts))
+
+
+def _fit_isotonic(values: FloatArray, targets: FloatArray, weights: FloatArray) -> Calibrator:
+    limit = 1 / (float(weights.sum()) + 2)
+    scores, probabilities = [], []
+    for column, labels in zip(values.T, targets.T, strict=True):
+        if has_both_labels(labels, weights):
+            counted = weights > 0
+            regression = IsotonicRegression(y_min=limit, y_max=1 - limit, out_of_bounds="clip")
+            regression.fit(column[counted], labels[counted], sample_weight=weights[counted])
+            scores.append(_numbers(regression.X_thresholds_))
+            probabilities.append(_numbers(regression.y_thresholds_))
+        else:
+            scores.append((0.0, 1.0))
+            probabilities.append((0.0, 1.0))
+    return Calibrator("isotonic", scores=tuple(scores), probabilities=tuple(probabilities))
+
+
+def _numbers(values: npt.ArrayLike) -> Numbers:
+    return tuple(rounded(values).tolist())

@@ -1,0 +1,32 @@
+"""Checks of the sections of a configuration that say how models are blended and calibrated."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from foldline.errors import listing
+from foldline.planning.dataset_checks import yaml_list
+
+
+def blend_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each problem."""
+    chosen, models = config["blend"]["models"], config["models"]
+    unknown = [name for name in chosen or () if name not in models]
+    if unknown:
+        yield (
+            f"config: blend.models has {listing(unknown)}, not in models {yaml_list(list(models))}; name models that "
+            "are trained, or set it to null for all"
+        )
+    if config["blend"]["method"] != "rank_mean":
+        return
+    method, submission = config["calibration"]["method"], config["dataset"]["submission"]
+    if method != "none":
+        yield (
+            f"config: calibration.method is {method}, but blend.method is rank_mean, and ranks are no probabilities; "
+            "set calibration.method to none, or blend.method to geometric"
+        )
+    if submission["form"] == "labels" or submission["hard_labels"]:
+        key = "hard_labels is true" if submission["hard_labels"] else "form is labels"
+        yield (
+            f"config: dataset.submission.{key}, but blend.method is rank_mean, and ranks compare images, not the "
+            "classes of an image; set blend.method to auto, mean or geometric"
+        )
