@@ -8,7 +8,7 @@ from foldline.dataset.labels import SOFT
 from foldline.errors import FoldlineError, listing, problems_error
 from foldline.io.system_errors import file_problem
 from foldline.models.backbone_registry import check_backbone, is_weights_file
-from foldline.planning.blend_checks import blend_problems
+from foldline.planning.blend_section import blend_problems
 from foldline.planning.dataset_checks import dataset_checks, yaml_list
 from foldline.planning.dataset_section import class_names_of
 from foldline.planning.fold_checks import fold_problems

@@ -285,12 +285,10 @@ class _Stages:
         return self._add(
             "blend_folds",
             settings={
-                **self._config["blend"],
-                "calibration": self._config["calibration"]["method"],
+                **blend_settings(self._config),
                 **self._classes,
                 "scored_classes": self._scored_classes,
                 "submission_form": form_settings(form),
-                "weighted": self._config["evaluation"]["weighted"],
             },
             needs=[*(job for job in predictions if job.rule != "predict_holdout"), folds],
             raw_digest=index.submission,

@@ -1,4 +1,4 @@
-"""Checks of the sections of a configuration that say how models are blended and calibrated."""
+"""The sections of a configuration that say how models are blended and calibrated: their checks, and what steps get."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -30,3 +30,9 @@ def blend_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: dataset.submission.{key}, but blend.method is rank_mean, and ranks compare images, not the "
             "classes of an image; set blend.method to auto, mean or geometric"
         )
+
+
+def blend_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `BlendConfig` that these sections decide."""
+    calibration, weighted = config["calibration"]["method"], config["evaluation"]["weighted"]
+    return {**config["blend"], "calibration": calibration, "weighted": weighted}
