@@ -12,6 +12,7 @@ from typing import Any
 from foldline.dataset.id_hash import shards_within
 from foldline.dataset.known_labels import KnownLabels
 from foldline.io.files import digest_of, sha256_of_file
+from foldline.planning.blend_section import blend_settings
 from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     class_names_of,
