@@ -1,6 +1,7 @@
 """Render the report: one self-contained HTML page that shows a run, and its figures as PNG files.
 
-Inputs: oof, metrics, test_metrics (none where the labels of the test rows are not known), recipe (of the blend), folds,
+Inputs: oof, metrics, test_metrics (none where the labels of the test rows are not known), holdout_metrics (none without
+    a holdout), recipe (of the blend), folds,
     inventory (shards of the train split), train_leaks, test_leaks, external_leaks (of each external set),
     class_weights (per fold), histories and provenances (per model and fold), samples (of fold 0 of each model that sees
     images), shards and manifests (train split).
@@ -43,6 +44,7 @@ class Inputs:
         oof: out-of-fold table.
         metrics: scores, from `evaluate`.
         test_metrics: scores of the test rows, from `score_test`; none where their labels are not known.
+        holdout_metrics: scores of the holdout, from `score_holdout`; none without one.
         recipe: description of the blend.
         folds: fold table.
         inventory: tables of the train images.
@@ -61,6 +63,7 @@ class Inputs:
     oof: str | Path
     metrics: str | Path
     test_metrics: Sequence[str | Path]
+    holdout_metrics: Sequence[str | Path]
     recipe: str | Path
     folds: str | Path
     inventory: Sequence[str | Path]
@@ -157,6 +160,7 @@ def read_run(inputs: Inputs) -> Run:
     return Run(
         metrics=read_content(Metrics, inputs.metrics),
         test_metrics=next((read_content(SplitMetrics, path) for path in inputs.test_metrics), None),
+        holdout_metrics=next((read_content(SplitMetrics, path) for path in inputs.holdout_metrics), None),
         recipe=read_content(BlendRecipe, inputs.recipe),
         folds=read_table(inputs.folds, FOLDS),
         inventory=read_tables(inputs.inventory, INVENTORY),
@@ -178,6 +182,7 @@ if __name__ == "__main__":
                 oof=snakemake.input.oof,
                 metrics=snakemake.input.metrics,
                 test_metrics=snakemake.input.test_metrics,
+                holdout_metrics=snakemake.input.holdout_metrics,
                 recipe=snakemake.input.recipe,
                 folds=snakemake.input.folds,
                 inventory=snakemake.input.inventory,

@@ -72,7 +72,7 @@ def make_plan(
     stages.export(trained, blend)
     evaluation = stages.evaluate(blend, folds)
     test_scores = [stages.score_test(known_labels, predictions, [blend, evaluation])] if known_labels else []
-    stages.score_holdout(predictions, [blend, evaluation, folds])
+    test_scores += stages.score_holdout(predictions, [blend, evaluation, folds])
     # The report shows training images of the largest size.
     pictures = shards[stages.image_sizes[-1], "train"]
     tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values(), *class_weights.values()]

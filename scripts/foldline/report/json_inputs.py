@@ -77,7 +77,7 @@ class SplitColumnScores(MetricScores):
 
 @dataclass(frozen=True)
 class SplitMetrics:
-    """Content of `test_metrics.json`; see `Metrics`."""
+    """Content of `test_metrics.json` and `holdout_metrics.json`; see `Metrics`."""
 
     rows: int
     models: Mapping[str, SplitColumnScores]

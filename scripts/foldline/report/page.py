@@ -37,6 +37,7 @@ SECTIONS = (
     ("summary", "Summary"),
     ("scores", "Scores"),
     ("test", "Test rows"),
+    ("holdout", "Holdout"),
     ("calibration-section", "Calibration"),
     ("subgroups", "Subgroups"),
     ("errors", "Largest errors"),
@@ -89,13 +90,15 @@ def _score_values(run: Run) -> dict[str, Any]:
     blend = metrics.models[BLEND]
     reliable = BLEND if blend.calibration.bins else run.recipe.models[0]
     subgroups = subgroup_tables(blend.subgroups)
-    tested = run.test_metrics
+    tested, holdout = run.test_metrics, run.holdout_metrics
     absent = {"subgroups"} if not subgroups else set()
-    absent |= {"test"} if tested is None else set()
+    absent |= {name for name, scores in (("test", tested), ("holdout", holdout)) if scores is None}
     return {
         "sections": [section for section in SECTIONS if section[0] not in absent],
         "test_rows": tested.rows if tested else 0,
         "test_scores": pooled_rows(run, columns, tested.models) if tested else [],
+        "holdout_rows": holdout.rows if holdout else 0,
+        "holdout_scores": pooled_rows(run, columns, holdout.models) if holdout else [],
         "columns": columns,
         "main_name": columns[BLEND],
         "pooled": pooled_rows(run, columns, metrics.models),

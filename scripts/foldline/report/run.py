@@ -15,7 +15,7 @@ from foldline.report.json_inputs import (
     SplitMetrics,
     TrainedModelSettings,
 )
-from foldline.splits.fold_membership import scored_rows
+from foldline.splits.fold_membership import holdout_rows, scored_rows
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Run:
     Attributes:
         metrics: scores.
         test_metrics: scores of the test rows; None where their labels are not known.
+        holdout_metrics: scores of the holdout; None without one.
         recipe: how the models were blended.
         folds: fold table, external rows included.
         inventory: inventory of the train split.
@@ -38,6 +39,7 @@ class Run:
 
     metrics: Metrics
     test_metrics: SplitMetrics | None
+    holdout_metrics: SplitMetrics | None
     recipe: BlendRecipe
     folds: pd.DataFrame
     inventory: pd.DataFrame
@@ -112,6 +114,12 @@ def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: I
         raise FoldlineError(
             f"the test scores are of {scored} and of {listing(list(run.test_metrics.models))}, the predictions of "
             f"{predicted} and of {listing(list(run.metrics.models))}; run the workflow again"
+        )
+    held_out = len(holdout_rows(run.folds))
+    if run.holdout_metrics is not None and run.holdout_metrics.rows != held_out:
+        raise FoldlineError(
+            f"the scores of the holdout are of {counted(run.holdout_metrics.rows, 'row')}, and the fold table has "
+            f"{held_out} in it; run the workflow again"
         )
     rows = len(oof.ids)
     if run.metrics.rows != rows or len(run.scored) != rows:

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import matplotlib
+import pandas as pd
 import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
@@ -185,6 +186,27 @@ def test_known_labels_of_the_test_rows_have_a_section_of_their_own(
     assert "0.6789" not in page
     path.write_text(json.dumps({"rows": 11, "models": metrics["models"]}))
     with pytest.raises(FoldlineError, match=r"the test scores are of 11 rows and of .*, the predictions of 12 rows"):
+        render_report(**rendered.report_arguments(**arguments))
+
+
+def test_a_holdout_has_a_section_of_its_own(rendered: Results, page: str, no_drawing: None, tmp_path: Path) -> None:
+    metrics = json.loads((rendered.folder / "metrics.json").read_text())
+    metrics["models"]["blend"]["auc"] |= {"value": 0.6789, "low": 0.61, "high": 0.72}
+    path, paths = tmp_path / "holdout_metrics.json", {name: tmp_path / f"{name}.png" for name in FIGURES}
+    path.write_text(json.dumps({"rows": 2, "models": metrics["models"]}))
+    table = pd.read_csv(rendered.folder / "folds.csv", dtype=str, keep_default_na=False)
+    more = table[table["split"] == "train"].head(2).assign(id=["x1", "x2"], fold="-2", no_oof="holdout")
+    pd.concat([table.assign(no_oof=""), more]).to_csv(tmp_path / "folds.csv", index=False)
+    arguments = {"report": tmp_path / "report.html", "figures": paths, "holdout_metrics": [path]}
+    render_report(**rendered.report_arguments(**arguments, folds=tmp_path / "folds.csv"))
+    parser = PageParser()
+    parser.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    text = " ".join(parser.text.split())
+    assert "Holdout No model was trained on the 2 images of the holdout, and nothing was chosen" in text
+    assert "0.67890.610 to 0.720" in text
+    assert "2 training images have no out-of-fold prediction" in text
+    assert 'id="holdout"' not in page
+    with pytest.raises(FoldlineError, match="the scores of the holdout are of 2 rows, and the fold table has 0 in it"):
         render_report(**rendered.report_arguments(**arguments))
 
 
