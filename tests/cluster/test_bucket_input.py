@@ -62,8 +62,8 @@ def test_images_in_a_bucket_give_the_same_shards_as_local_ones(bucket: Bucket, t
 def test_records_in_a_bucket_are_read_without_copies(bucket: Bucket, tmp_path: Path) -> None:
     """Row 2: TFRecords from `gs://`, by a pattern relative to the root and by a URL."""
     (tmp_path / "records").mkdir()
-    write_tfrecord(tmp_path / "records" / "train00.tfrec", examples(16, size=32))
-    write_tfrecord(tmp_path / "records" / "test00.tfrec", examples(4, first=16, size=32, labeled=False))
+    write_tfrecord(tmp_path / "records" / "train00.tfrec", examples(32, size=32))
+    write_tfrecord(tmp_path / "records" / "test00.tfrec", examples(4, first=32, size=32, labeled=False))
     bucket.upload(tmp_path / "records", "tfrecords")
     project = project_in(
         tmp_path / "project",
@@ -81,7 +81,7 @@ def test_records_in_a_bucket_are_read_without_copies(bucket: Bucket, tmp_path: P
     )
     project.snakemake("results/folds.csv", "results/shards/32/test/00000-of-00001.tfrec")
     folds = pd.read_csv(project.folder / "results" / "folds.csv")
-    assert sorted(folds["id"]) == [f"ISIC_{number:04d}" for number in range(16)]
+    assert sorted(folds["id"]) == [f"ISIC_{number:04d}" for number in range(32)]
     with (project.folder / "results" / "raw" / "train.csv").open() as handle:
         assert next(csv.DictReader(handle))["path"].startswith("train00.tfrec#")
 

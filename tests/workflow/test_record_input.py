@@ -84,7 +84,7 @@ def test_nothing_is_done_twice(project: Project) -> None:
 def test_a_check_reads_the_records(project: Project) -> None:
     printed = project.snakemake("check", *RECIPE, *CHEAP).stderr
     assert f"train: {FILES * ROWS} rows" in printed
-    assert f"rows of each: {FILES * ROWS // 2}, before" in printed
+    assert f"of {FILES * ROWS // 2} rows, before" in printed
     assert "no problem was found" in printed
     assert "Nothing to be done" in project.snakemake("results/submission.csv", *RECIPE, *CHEAP).stderr
 
