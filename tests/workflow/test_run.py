@@ -62,6 +62,11 @@ def test_models_of_one_size_share_their_shards(results: Path) -> None:
     assert len(list((results / "shards" / "32" / "train").glob("*.tfrec"))) == 2
 
 
+def test_classes_and_vocabularies_are_listed(results: Path) -> None:
+    words = json.loads((results / "classes.json").read_text(encoding="utf-8"))
+    assert words == {"classes": list(DIAGNOSES), "vocabularies": {"site": ["arm", "leg"]}}
+
+
 def test_a_second_run_has_nothing_to_do(finished_project: Project) -> None:
     done = finished_project.snakemake("results/submission.csv")
     assert "Nothing to be done" in done.stdout + done.stderr

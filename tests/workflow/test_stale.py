@@ -179,7 +179,7 @@ CONFIG_ROWS = {
     "new model": (edit_config(new_model), training("c")),
     "vocabulary of a metadata column": (
         set_value("dataset", "metadata", "site", "vocabulary", value=["arm", "leg", "head"]),
-        training("b"),
+        {"list_classes"} | training("b"),
     ),
     "class weights": (set_value("class_weights", "method", value="balanced"), WEIGHTS | training()),
     "colors of the images": (

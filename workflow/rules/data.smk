@@ -33,6 +33,33 @@ if EXAMPLE:
             "../../scripts/example_data.py"
 
 
+rule list_classes:
+    input:
+        key=key_file("results/keys/list_classes.key"),
+    output:
+        words="results/classes.json",
+        built="results/keys/list_classes.built",
+    log:
+        "logs/list_classes.log",
+    benchmark:
+        "benchmarks/list_classes.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb_per_attempt(500),
+        runtime=10,
+        disk_mb=1000,
+    params:
+        job=job_facts("list_classes"),
+        settings=job_arguments("list_classes"),
+    message:
+        "Write the classes and vocabularies of the run."
+    script:
+        "../../scripts/list_classes.py"
+
+
 rule scan_images:
     input:
         key=key_file("results/keys/scan_images/{split}/{shard}.key"),

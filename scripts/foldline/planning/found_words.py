@@ -1,6 +1,5 @@
 """Classes and vocabularies that the configuration does not name, as the labeled rows have them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -139,14 +138,13 @@ def found_vocabularies(dataset: Mapping[str, Any], labeled: Sequence[Samples]) -
     return found
 
 
-def words_json(dataset: Mapping[str, Any]) -> bytes:
-    """Classes and vocabularies of a completed section, in order, as a JSON file for people."""
+def words_of(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Classes and vocabularies of a completed section, in order, under `CLASSES` and `VOCABULARIES`."""
     columns = dataset["metadata"].items()
-    words = {
+    return {
         CLASSES: class_names_of(dataset),
         VOCABULARIES: {name: section["vocabulary"] for name, section in columns if section["kind"] == CATEGORICAL},
     }
-    return (json.dumps(words, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 def _tokens(labels: Labels, text: str) -> list[str]:

@@ -27,6 +27,7 @@ from foldline.planning.dataset_section import (
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings, has_holdout
+from foldline.planning.found_words import words_of
 from foldline.planning.model_section import model_config, training_config
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import coarser_shards, power_of_two
@@ -61,6 +62,7 @@ def make_plan(
     """
     stages = _Stages(config, data_index, scripts)
     example = stages.example_data(pinned)
+    stages.plan.add(scripts / "list_classes.py", settings=words_of(config["dataset"]))
     scans = stages.scan_images(example)
     audits = stages.audit_leaks(scans)
     folds = stages.make_folds(scans, audits)
@@ -220,7 +222,7 @@ class _Stages:
         """Training jobs by model and fold."""
         trained = {}
         for model, fold in self._models_and_folds:
-            network, training = self._model_config(model), training_config(self._config, model, fold)
+            network, training = model_config(self._config, model), training_config(self._config, model, fold)
             size, inputs = network["image_size"], network["inputs"]
             labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
             weights = training["weights"]
@@ -257,7 +259,7 @@ class _Stages:
         """Prediction jobs of all models and folds, for the held-out fold and for the test split."""
         predictions = []
         for model, fold in self._models_and_folds:
-            network = self._model_config(model)
+            network = model_config(self._config, model)
             size = network["image_size"]
             settings = {"model_config": network, "prediction_config": self._config["prediction"], **self._classes}
             needs_of = {"predict_oof": [trained[model, fold], folds, *shards[size, "train"]]}
@@ -301,9 +303,9 @@ class _Stages:
         views = self._config["prediction"]["views"]
         common = {**self._classes, "images": image_settings(self._config), "views": views}
         for model, fold in self._models_and_folds:
-            settings = {"model_config": self._model_config(model), **common}
+            settings = {"model_config": model_config(self._config, model), **common}
             self._add("export_model", model=model, fold=fold, settings=settings, needs=[trained[model, fold]])
-        model_configs = {model: self._model_config(model) for model in self._config["models"]}
+        model_configs = {model: model_config(self._config, model) for model in self._config["models"]}
         settings = {"model_configs": model_configs, **common}
         self._add("export_ensemble", settings=settings, needs=[*trained.values(), blend])
 
@@ -345,6 +347,3 @@ class _Stages:
 
     def _add(self, rule: str, **job: Any) -> Job:
         return self.plan.add(self._scripts / f"{rule}.py", **job)
-
-    def _model_config(self, model: str) -> dict[str, Any]:
-        return model_config(self._config, model)

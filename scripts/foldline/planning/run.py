@@ -24,7 +24,7 @@ from foldline.planning.batch_checks import check_batches
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, with_found_folds
-from foldline.planning.found_words import CLASSES, VOCABULARIES, with_found_words, words_json
+from foldline.planning.found_words import CLASSES, VOCABULARIES, with_found_words
 from foldline.planning.job_keys import JobFiles
 from foldline.planning.known_labels import find_known_labels
 from foldline.planning.leftover_results import remove_leftovers
@@ -38,8 +38,6 @@ logger = logging.getLogger(__name__)
 
 OWN_FOLDER = ".foldline"
 PLAN_FILE = "results/keys/plan.json"
-# Classes and vocabularies of the run, for people.
-WORDS_FILE = "results/classes.json"
 
 
 @dataclass(frozen=True)
@@ -205,8 +203,6 @@ class Run:
             self.lock.start()
             remove_leftovers(self.plan, self.paths.beside_results)
         self.plan.save(self.paths.beside_results(PLAN_FILE))
-        if self.plan.config:
-            storage.write_if_changed(self.paths.beside_results(WORDS_FILE), words_json(self.plan.config["dataset"]))
 
     def start_check(self, *, local: bool) -> None:
         """Let other runs start in the working directory: a check changes nothing in it.

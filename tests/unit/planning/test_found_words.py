@@ -1,6 +1,5 @@
 """Classes and vocabularies that the configuration does not name are those of the labeled rows, or are refused."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from foldline.planning.found_words import (
     needs_classes,
     sorted_words,
     with_found_words,
-    words_json,
+    words_of,
 )
 from foldline.planning.raw_data import read_raw_data
 from foldline.planning.samples import Sample, Samples
@@ -123,7 +122,7 @@ def test_a_vocabulary_has_the_values_of_labeled_rows() -> None:
     assert found == {"site": ["arm", "ear", "leg"]}
     completed = with_found_words(dataset, {"classes": ["é", "b"], "vocabularies": found})
     assert completed["metadata"]["site"] == {**dataset["metadata"]["site"], "vocabulary": ["arm", "ear", "leg"]}
-    assert json.loads(words_json(completed)) == {
+    assert words_of(completed) == {
         "classes": ["é", "b"],
         "vocabularies": {"site": ["arm", "ear", "leg"], "more": ["x"]},
     }

@@ -84,6 +84,7 @@ def keys(plan: WorkflowPlan) -> dict[str, str]:
 
 def test_there_is_a_job_for_each_file_of_a_run(plan: WorkflowPlan) -> None:
     assert Counter(job.rule for job in plan.jobs) == {
+        "list_classes": 1,
         "scan_images": 3,
         "audit_leaks": 3,
         "make_folds": 1,
@@ -261,7 +262,7 @@ def test_equal_jobs_of_two_plans_have_equal_keys(plan: WorkflowPlan) -> None:
     unchanged |= {
         f"shard_records shard={ONE} size={size} split={split}" for size in (32, 64) for split in ("train", "test")
     }
-    assert same == unchanged | {"audit_leaks split=train"}
+    assert same == unchanged | {"audit_leaks split=train", "list_classes"}
 
 
 def test_the_code_of_a_script_counts(plan: WorkflowPlan, tmp_path: Path) -> None:
