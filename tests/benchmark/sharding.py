@@ -42,6 +42,7 @@ THREADS = 2
 OURS = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
+from foldline.images.options import ImageOptions
 from foldline.tfrecords.shard_config import ShardConfig
 from shard_records import Outputs, shard_records
 inventory, images, records, size, *channels = sys.argv[1:]
@@ -49,7 +50,7 @@ shard_records(
     inventory=[inventory], outputs=Outputs(records, records + ".json"), split="train", shard="00000-of-00001",
     size=int(size), threads={THREADS}, config=ShardConfig(
         root=images, channels=tuple(channels), image_feature="image", aspect="stretch", jpeg_quality={QUALITY},
-        metadata_columns=(), locations=inventory,
+        metadata_columns=(), locations=inventory, reading=ImageOptions(page=1),
     ),
 )
 """

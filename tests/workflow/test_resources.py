@@ -38,7 +38,9 @@ def test_every_rule_names_its_resources(repository: Path) -> None:
     assert len(rules) == 21
     for name, text in rules.items():
         assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
-        assert re.search(r"^ +mem_mb=mem_mb_(per_attempt|for_batches|for_largest_batch)\(", text, re.MULTILINE), name
+        assert re.search(
+            r"^ +mem_mb=mem_mb_(per_attempt|for_images|for_batches|for_largest_batch)\(", text, re.MULTILINE
+        ), name
         for resource in ("runtime", "disk_mb"):
             assert re.search(rf"^ +{resource}=", text, re.MULTILINE), f"{name}: {resource}"
         # In a job on another machine they would multiply the retries of the profile.
@@ -54,6 +56,8 @@ def test_resources_follow_the_configuration(new_project: Project) -> None:
     assert [name for name, job in jobs.items() if name != "all" and not set(NAMED) <= set(job)] == []
     # Batches of 16 and of 64 images of 32 pixels.
     assert (jobs["train_fold"]["mem_mb"], jobs["predict_oof"]["mem_mb"]) == (2066, 1533)
+    # Two small images beside three processes.
+    assert jobs["scan_images"]["mem_mb"] == jobs["shard_records"]["mem_mb"] == 451
     assert {name for name, job in jobs.items() if "gpu" in job} == ON_CHIPS
     assert not any(job.get("gpu") or job.get("tpu") for job in jobs.values())
     config = ["--config", "accelerator=gpu"]

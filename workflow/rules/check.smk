@@ -9,7 +9,7 @@ rule check:
         TRAINING_ENVIRONMENT
     threads: 1
     resources:
-        mem_mb=mem_mb_for_largest_batch(IMAGES_MB + 2000, mb_per_megapixel=4000),
+        mem_mb=mem_mb_for_largest_batch(2000 + images_mb(*RUN.plan.image_mb), mb_per_megapixel=4000),
         runtime=60,
         disk_mb=5000,
         gpu=CHIPS["gpu"],
@@ -31,7 +31,7 @@ rule measure:
     threads: 2
     resources:
         # Each of two workers holds one image at a time, and its counted values.
-        mem_mb=mem_mb_per_attempt(IMAGES_MB + 1000),
+        mem_mb=mem_mb_for_images(1000, split="train"),
         runtime=240,
         disk_mb=1000,
     params:

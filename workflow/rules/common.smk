@@ -42,7 +42,7 @@ from foldline.planning import requirements
 try:
     from foldline.dataset.labels import SOFTMAX
     from foldline.errors import FoldlineError
-    from foldline.images.options import memory_mb
+    from foldline.images.options import BYTES_PER_PIXEL, memory_mb
     from foldline.io.system_errors import explained
     from foldline.planning.all_problems import all_problems
     from foldline.planning.check_settings import check_settings, measure_settings
@@ -140,8 +140,6 @@ HAS_HOLDOUT = has_holdout(config["folds"])
 ONE_CLASS_PER_IMAGE = labels_of(config["dataset"]).activation == SOFTMAX
 LABELED_SPLITS = labeled_splits(config["dataset"])
 EXTERNAL_SETS = LABELED_SPLITS[1:]
-# Memory of a step whose two workers each decode an image of the largest size.
-IMAGES_MB = memory_mb(config["dataset"]["max_megapixels"], images=2)
 LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
 # Chips that a job of training or prediction requests from the scheduler. "auto" requests none and takes what it finds.
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}
@@ -235,6 +233,17 @@ def no_submission(wildcards):
 def mem_mb_per_attempt(mem_mb):
     """Memory in MB that grows by the same amount with each attempt."""
     return lambda wildcards, attempt: mem_mb * attempt
+
+
+def images_mb(*splits):
+    """Memory in MB of a step whose two workers each decode the largest image of some splits."""
+    limit = BYTES_PER_PIXEL * config["dataset"]["max_megapixels"]
+    return memory_mb(RUN.plan.most_image_mb(splits, limit), images=2)
+
+
+def mem_mb_for_images(mem_mb=0, *, split=None):
+    """Memory in MB for two images at a time, and for what is beside them; it grows with each attempt."""
+    return lambda wildcards, attempt: attempt * (mem_mb + images_mb(split or wildcards.split))
 
 
 def mem_mb_for_batches(mem_mb, *, mb_per_megapixel, batch_size):

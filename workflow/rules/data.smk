@@ -76,7 +76,7 @@ rule scan_images:
     threads: 2
     resources:
         # Measured in the example: 0.2 GB and 3 CPU-s. Each of two workers holds one image at a time.
-        mem_mb=mem_mb_per_attempt(IMAGES_MB),
+        mem_mb=mem_mb_for_images(),
         runtime=60,
         disk_mb=1000,
     params:
@@ -173,7 +173,7 @@ rule shard_records:
     threads: 2
     resources:
         # Measured in the example: 0.2 GB and 3 CPU-s. Each of two workers holds one image at a time.
-        mem_mb=mem_mb_per_attempt(IMAGES_MB),
+        mem_mb=mem_mb_for_images(),
         runtime=120,
         disk_mb=lambda wildcards: RUN.plan.disk_mb_of_shard(int(wildcards.size), wildcards.split),
     params:

@@ -15,6 +15,9 @@ FILE_WINDOW = "file"
 SRGB, IGNORE = "srgb", "ignore"
 # Most bytes of memory for each pixel that is allowed: file, samples, a decompressed strip and the 8-bit picture.
 BYTES_PER_PIXEL = 16
+# The same of formats whose decoders need more, which refuse larger pictures; and copies of a file that is decoded.
+MORE_BYTES_PER_PIXEL = {"AVIF": 18, "HEIC": 24, "JPEG2000": 40, "JXL": 40}
+FILE_COPIES, MORE_FILE_COPIES = 2, {"DICOM": 3}
 # Most bytes of a file for each pixel that is allowed: 16-bit RGBA without compression.
 FILE_BYTES_PER_PIXEL = 8
 # Memory in MB of a process without images.
@@ -48,6 +51,11 @@ class ImageOptions:
         """Largest file."""
         return FILE_BYTES_PER_PIXEL * self.max_megapixels * 1e6
 
+    @property
+    def most_mb(self) -> float:
+        """Memory in MB above which no image is decoded."""
+        return BYTES_PER_PIXEL * self.max_megapixels
+
     def size_problem(self, size: int) -> str:
         """What to say of a file of some bytes that is too large to be read; "" if it is not."""
         if size <= self.max_bytes:
@@ -71,9 +79,21 @@ class ImageOptions:
         }
 
 
-def memory_mb(max_megapixels: float, *, images: int) -> int:
-    """Memory in MB that a step needs to decode some images at a time, each of the largest size."""
-    return math.ceil(PROCESS_MB * (images + 1) + images * BYTES_PER_PIXEL * max_megapixels)
+def decoded_mb(name: str, size: int, pixels: int) -> float:
+    """Most memory in MB that an image needs while it is decoded, its file included.
+
+    Args:
+        name: one of `headers.FORMATS`.
+        size: bytes of the file.
+        pixels: width times height; of a file with all channels of a sample, for each four channels.
+    """
+    copies = MORE_FILE_COPIES.get(name, FILE_COPIES)
+    return (copies * size + MORE_BYTES_PER_PIXEL.get(name, BYTES_PER_PIXEL) * pixels) / 1e6
+
+
+def memory_mb(image_mb: float, *, images: int) -> int:
+    """Memory in MB of a step whose workers decode some images at a time, each of at most `image_mb`."""
+    return math.ceil(PROCESS_MB * (images + 1) + images * image_mb)
 
 
 DEFAULT = ImageOptions()

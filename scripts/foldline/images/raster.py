@@ -47,7 +47,7 @@ def check_memory(needed: int, options: ImageOptions) -> None:
         needed: bytes for the file, its samples and the picture of 8 bits.
         options: how to read images.
     """
-    if needed > BYTES_PER_PIXEL * options.max_megapixels * 1e6:
+    if needed > options.most_mb * 1e6:
         raise UnusableImageError(
             f"{needed / 1e6:,.0f} MB to decode; dataset.max_megapixels allows {BYTES_PER_PIXEL} bytes for each pixel"
         )

@@ -48,6 +48,7 @@ class DataIndex:
         splits: the splits by name.
         submission: digest of `RawData.submission`.
         label_cells: `cells` and `first_number` of `RawData.labels`; empty for binary labels.
+        image_mb: see `samples.Samples`, by split.
     """
 
     splits: dict[str, SplitIndex]
@@ -61,6 +62,7 @@ class DataIndex:
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     weights: str = ""
+    image_mb: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
     def from_raw_data(cls, data: RawData) -> "DataIndex":
@@ -78,6 +80,7 @@ class DataIndex:
             found=data.found,
             left_out=data.left_out,
             weights=data.weights,
+            image_mb={name: samples.image_mb for name, samples in data.splits.items()},
         )
 
 
@@ -179,6 +182,7 @@ class DataIndexer:
             found=header.found,
             left_out=header.left_out,
             weights=header.weights,
+            image_mb=header.image_mb,
         )
 
     def _stored_split(self, stored: IndexTable, name: str) -> SplitIndex:
@@ -281,6 +285,7 @@ class DataIndexer:
             found=data_index.found,
             left_out=data_index.left_out,
             weights=data_index.weights,
+            image_mb=data_index.image_mb,
             record_files=self._files.record_files(),
         )
         return IndexTable.from_columns(header, [*parts, *self._files.columns_without(parts)])

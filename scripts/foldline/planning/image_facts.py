@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from foldline.errors import FoldlineError, counted, file_text, listing, problems_error
-from foldline.images.options import DEFAULT, ImageOptions
+from foldline.images.options import DEFAULT, ImageOptions, decoded_mb
 from foldline.io import storage
 from foldline.io.hdf5_paths import Place, split_entry
 from foldline.planning.file_digests import FileDigests, Status, status_of
@@ -23,6 +23,7 @@ from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
 
 # Columns of the data index that hold attributes of `ImageContent`, and all that are known of an image file.
 CONTENT = ("sha256", "header_options", "format", "width", "height", "record_offset", "record_length")
+SIDES = {"format": "string", "width": "int64", "height": "int64"}
 KNOWN = ("path", *STATUS, *CONTENT)
 # Problems that a message spells out.
 SHOWN = 5
@@ -67,6 +68,28 @@ class ImageFacts:
         if STATUS[-1] not in self.columns:
             return []
         return [number for number, value in enumerate(self._values("format")) if value is None]
+
+    def image_mb(self, options: ImageOptions, per_row: int) -> float | None:
+        """Most memory in MB that a row needs while its images are decoded; None if not all headers are known.
+
+        Args:
+            options: how to read images.
+            per_row: images of a row. They are decoded one after the other, beside the files and pictures of the others.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        columns = {name: pa.array(self._values(name), kind) for name, kind in SIDES.items()}
+        if not len(self.sizes) or any(column.null_count for column in columns.values()):
+            return None
+        pixels = pc.multiply(columns["width"], columns["height"])
+        table = pa.table({"format": columns["format"], "size": pa.array(self.sizes, "int64"), "pixels": pixels})
+        largest = table.group_by("format").aggregate([("size", "max"), ("pixels", "max")]).to_pylist()
+        # Four samples of a pixel are counted.
+        parts = -(-max(1, options.planes) // 4)
+        needed = [decoded_mb(row["format"], row["size_max"], row["pixels_max"] * parts) for row in largest]
+        others = max(row["size_max"] + row["pixels_max"] for row in largest) * (per_row - 1) / 1e6
+        return float(min(options.most_mb, max(needed)) + others)
 
     @cached_property
     def places(self) -> Sequence[Place | None]:

@@ -104,13 +104,16 @@ class ImageSource:
         problems.check()
         self._write_locations(facts)
         per_row = max(1, len(self._channels))
+        needed = facts.image_mb(self._options, per_row)
         if per_row == 1:
-            return Samples(rows, facts.checksums, facts.sizes, images={**facts.columns, "id": rows.id})
+            images = {**facts.columns, "id": rows.id}
+            return Samples(rows, facts.checksums, facts.sizes, image_mb=needed, images=images)
         of_rows = [slice(start, start + per_row) for start in range(0, len(facts.checksums), per_row)]
         return Samples(
             rows,
             contents=[joint_digest(facts.checksums[images]) for images in of_rows],
             sizes=[sum(facts.sizes[images]) for images in of_rows],
+            image_mb=needed,
             images={
                 **facts.columns,
                 "id": [name for name in rows.id for _ in range(per_row)],

@@ -85,6 +85,7 @@ class IndexHeader:
         found: see `data_index.DataIndex`.
         left_out: see `data_index.DataIndex`.
         weights: see `data_index.DataIndex`.
+        image_mb: see `data_index.DataIndex`.
         record_files: size, version and reading of each TFRecord file, see `record_index.IndexedFile`.
         format: `FORMAT`.
     """
@@ -104,6 +105,7 @@ class IndexHeader:
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     weights: str = ""
+    image_mb: dict[str, float | None] = field(default_factory=dict)
     record_files: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     format: int = FORMAT
 

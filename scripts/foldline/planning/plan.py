@@ -91,7 +91,7 @@ class _Stages:
     """
 
     def __init__(self, config: Mapping[str, Any], data_index: DataIndex, scripts: Path):
-        self.plan = WorkflowPlan(tables=data_index.tables)
+        self.plan = WorkflowPlan(tables=data_index.tables, image_mb=data_index.image_mb)
         self.image_sizes = sorted({model["image_size"] for model in config["models"].values()})
         self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
         self._labeled_splits = labeled_splits(self._dataset)

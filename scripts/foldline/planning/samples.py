@@ -35,6 +35,7 @@ class Samples:
         contents: (n_rows,), see `Sample.content`.
         sizes: (n_rows,), see `Sample.bytes`.
         files: (n_rows,), see `Sample.file`; empty for image files.
+        image_mb: most memory in MB that any of the images needs while it is decoded; None if that is not known.
         images: columns of the data index for each image of the rows, see `index_table.SCHEMA`.
     """
 
@@ -42,6 +43,7 @@ class Samples:
     contents: Sequence[str]
     sizes: Sequence[int]
     files: Sequence[str] = ()
+    image_mb: float | None = None
     images: Mapping[str, Sequence[Any]] = field(default_factory=lambda: {"id": [], "path": []})
 
     @classmethod

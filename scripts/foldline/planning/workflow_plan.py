@@ -64,6 +64,7 @@ class WorkflowPlan:
         jobs: the jobs, each after the jobs that it needs; empty in a plan that was loaded from its file.
         shards: names of the shards, by what is sharded: "scan/train", "shards/224/test".
         megabytes: expected size of all shards together, by image size and split: "224/test".
+        image_mb: see `samples.Samples`, by split.
         tables: the table that lists the samples of each split.
         arguments: keyword arguments of each job's script, by the name of the job.
         facts: `step.JobFacts` of each job, by the name of the job.
@@ -74,6 +75,7 @@ class WorkflowPlan:
     jobs: list[Job] = field(default_factory=list)
     shards: dict[str, list[str]] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
+    image_mb: dict[str, float | None] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -165,9 +167,14 @@ class WorkflowPlan:
         """Disk in MB for a job that writes one shard of a split with images of `size` pixels."""
         return _disk_mb(self.megabytes[f"{size}/{split}"] / len(self.image_shards(size, split)))
 
+    def most_image_mb(self, splits: Sequence[str], limit: float) -> float:
+        """Most memory in MB that an image of some splits needs while it is decoded; `limit` if that is not known."""
+        needed = [self.image_mb.get(split) for split in splits]
+        return max((limit if value is None else value for value in needed), default=limit)
+
     def save(self, path: str) -> None:
         """Store everything but `jobs` at a path or URL; a file with the same content is left alone."""
-        names = ("shards", "megabytes", "tables", "arguments", "facts", "keys", "config")
+        names = ("shards", "megabytes", "image_mb", "tables", "arguments", "facts", "keys", "config")
         content = {name: getattr(self, name) for name in names}
         storage.write_if_changed(path, json.dumps(content, sort_keys=True, allow_nan=False).encode())
 
