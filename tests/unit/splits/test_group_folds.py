@@ -11,7 +11,7 @@ import pytest
 from foldline.dataset.label_arrays import label_codes
 from foldline.errors import FoldlineError
 from foldline.splits.fold_audit import Samples, check_feasible, groups_per_label
-from foldline.splits.group_folds import assign_folds, external_folds
+from foldline.splits.group_folds import assign_folds, external_folds, place_groups
 from sklearn.model_selection import StratifiedGroupKFold
 
 
@@ -356,3 +356,38 @@ def test_values_of_columns_are_spread_even_if_strata_are_small() -> None:
         for column in (site, sex):
             for value in set(column):
                 assert np.ptp(np.bincount(folds[column == value], minlength=3)) <= 1
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_groups_with_a_fold_stay_and_new_ones_fill_up(seed: int) -> None:
+    """Also if the old folds are uneven: most new groups go where rows are missing."""
+    groups, labels, count = random_samples(seed)
+    random = np.random.default_rng(seed)
+    names = np.unique(groups)
+    old = dict(zip(names, random.integers(0, count, len(names)), strict=True))
+    # Twice as many old groups in the first fold.
+    old = {name: 0 if random.random() < 0.2 else fold for name, fold in old.items()}
+    is_old = {name: bool(random.random() < 0.6) for name in names}
+    known = np.array([old[group] if is_old[group] else -1 for group in groups])
+    ids = [f"i{number:05d}" for number in range(len(labels))]
+    samples = Samples(ids, list(groups), labels.reshape(len(labels), -1))
+    strata = label_codes(samples.labels)
+    folds = place_groups(samples, strata, known, count=count, seed=seed)
+    assert set(folds) <= set(range(count))
+    assert (folds[known >= 0] == known[known >= 0]).all()
+    assert all(len(set(folds[groups == name])) == 1 for name in names)
+    order = random.permutation(len(labels))
+    shuffled = Samples([ids[row] for row in order], list(groups[order]), samples.labels[order])
+    again = place_groups(shuffled, [strata[row] for row in order], known[order], count=count, seed=seed)
+    assert (again == folds[order]).all()
+    assert (place_groups(samples, strata, folds, count=count, seed=seed + 1) == folds).all()
+
+    # Against random folds of the new groups.
+    def unevenness(found: np.ndarray) -> float:
+        return float(np.square(np.bincount(found, minlength=count) - len(found) / count).sum())
+
+    chance = []
+    for _ in range(20):
+        drawn = dict(zip(names, random.integers(0, count, len(names)), strict=True))
+        chance.append(unevenness(np.where(known >= 0, known, [drawn[group] for group in groups])))
+    assert unevenness(folds) <= np.median(chance)
