@@ -107,6 +107,11 @@ class SampleTable:
         missing = self.columns.missing
         return {text: self.place(row) for text, row in first.items() if not is_missing(text, missing)}
 
+    def label_counts(self) -> Counter[str]:
+        """Number of rows of each text of `label_cells`."""
+        cells, column = self.label_cells(), self.columns.target
+        return Counter(text for text in self.raw.columns[column] if text in cells) if column and cells else Counter()
+
     def rows(self, labels: Labels) -> RowColumns:
         """The rows with label codes, in the order of the table.
 

@@ -1,6 +1,8 @@
 """Classes and vocabularies that the configuration does not name, as the labeled rows have them."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from foldline.dataset.cell_values import canonical, is_missing, number, sorted_words, whole_number
@@ -12,6 +14,12 @@ from foldline.planning.samples import Samples
 
 CLASSES, VOCABULARIES = "classes", "vocabularies"
 MOST_WORDS = 1000
+# More values than `MOST_RARE` with less than `RARE` rows in the median are no classes, and neither are more whole
+# numbers than `MOST_CODES` with gaps, if one has less than `FEW_ROWS` rows.
+MOST_RARE, RARE = 10, 3
+MOST_CODES, FEW_ROWS = 20, 5
+# Largest ratio of the numbers from the first to the last class to the numbers that occur.
+MOST_ABSENT = 1.05
 NAME_CLASSES = "name the classes in dataset.labels.classes"
 
 
@@ -37,17 +45,20 @@ def with_found_words(dataset: Mapping[str, Any], found: Mapping[str, Any]) -> di
     return {**dataset, "labels": labels, "metadata": metadata}
 
 
-def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str], *, n_rows: int) -> list[str]:
+def found_classes(
+    dataset: Mapping[str, Any], cells: Mapping[str, str], *, rows: Mapping[str, int], n_rows: int
+) -> list[str]:
     """The different classes of the training rows: numbers by their value, or names in alphabetical order.
 
     Args:
         dataset: the section.
         cells: every label cell that is not missing, with the place where it occurs first.
+        rows: number of training rows of each of these cells.
         n_rows: number of training rows.
 
     Raises:
-        FoldlineError: there are too few or too many, nearly every row has its own, some differ only in case, or cells
-            are measurements or flags.
+        FoldlineError: there are too few or too many, they are so rare that they look like ids or counts, some differ
+            only in case, or cells are measurements or flags.
     """
     of_folders = dataset["class_folders"] is not None
     labels, where = labels_of(dataset), f"column {target_of(dataset)} (dataset.target_column)"
@@ -72,7 +83,10 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str], *, n_row
                 )
             first.setdefault(word, place)
     if not has_lists:
-        _check_frequent(first, n_rows, where, of_folders=of_folders)
+        of_words = Counter[str]()
+        for text in cells:
+            of_words.update(dict.fromkeys(_tokens(labels, text), rows[text]))
+        _check_frequent(of_words, n_rows, where, of_folders=of_folders)
     _check_case(first, where, of_folders=of_folders)
     if not 2 <= len(first) <= MOST_WORDS:
         raise FoldlineError(
@@ -83,17 +97,36 @@ def found_classes(dataset: Mapping[str, Any], cells: Mapping[str, str], *, n_row
     return sorted_words(first)
 
 
-def _check_frequent(first: Mapping[str, str], n_rows: int, where: str, *, of_folders: bool) -> None:
-    """Refuse values of which nearly every row has its own: a class of one row cannot be trained on and held out."""
-    if len(first) <= max(2, n_rows // 2):
+def _check_frequent(rows: Mapping[str, int], n_rows: int, where: str, *, of_folders: bool) -> None:
+    """Refuse values that are too rare for classes: one of a few rows cannot be trained on and held out.
+
+    Args:
+        rows: number of rows of each value.
+        n_rows: number of training rows.
+        where: what has the values, as the start of a message.
+        of_folders: whether the values are names of folders.
+    """
+    are_rare = len(rows) > MOST_RARE and median(rows.values()) < RARE
+    # Codes of classes are numbered through; counts, ages and ids of patients have gaps, and some are rare.
+    are_counts = not of_folders and len(rows) > MOST_CODES and min(rows.values()) < FEW_ROWS and _have_gaps(rows)
+    if len(rows) <= max(2, n_rows // 2) and not are_rare and not are_counts:
         return
-    kind = "numbers, such as counts or ages, or ids" if all(number(word) is not None for word in first) else "ids"
+    kind = "numbers, such as counts or ages, or ids" if all(number(word) is not None for word in rows) else "ids"
     change = "correct the path" if of_folders else "set dataset.target_column to a column of classes"
     raise FoldlineError(
-        f"{where} has {counted(len(first), 'different value')} in {counted(n_rows, 'training row')} "
-        f"({listing(list(first), limit=5)}), so they look like {kind}, not classes, and regression is not supported; "
-        f"{change}, or, if these are classes, {NAME_CLASSES}"
+        f"{where} has {counted(len(rows), 'different value')} in {counted(n_rows, 'training row')} "
+        """Whether words are whole numbers that are not numbered through from 0 or 1; a few may be absent."""
+        f"{kind}, not classes, and regression is not supported; {change}, or, if these are classes, {NAME_CLASSES}"
     )
+
+
+def _have_gaps(words: Iterable[str]) -> bool:
+    """Whether words are whole numbers that are not numbered through from 0 or 1, except for a few."""
+    values = list(map(whole_number, words))
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < len(values):
+        return False
+    return min(numbers) not in (0, 1) or max(numbers) + 1 > len(numbers) * MOST_ABSENT + 1
 
 
 def _check_case(first: Mapping[str, str], where: str, *, of_folders: bool) -> None:

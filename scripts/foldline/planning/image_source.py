@@ -92,6 +92,10 @@ class ImageSource:
         """See `raw_data.Source`."""
         return self._read.label_cells()
 
+    def label_counts(self) -> Mapping[str, int]:
+        """See `raw_data.Source`."""
+        return self._read.label_counts()
+
     def samples(self, labels: Labels) -> Samples:
         """See `raw_data.Source`."""
         problems, table = Problems(), self._read

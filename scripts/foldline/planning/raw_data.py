@@ -117,6 +117,10 @@ class Source(Protocol):
         """Every label that is not missing, with the place where it occurs first."""
         ...
 
+    def label_counts(self) -> Mapping[str, int]:
+        """Number of rows of each text of `label_cells`."""
+        ...
+
     def samples(self, labels: Labels) -> Samples:
         """The samples, in the order of the table, with label codes."""
         ...
@@ -230,7 +234,7 @@ def _classes(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[
     if not needs_classes(dataset) or TRAIN not in sources:
         return {}
     train = sources[TRAIN]
-    found = {CLASSES: found_classes(dataset, train.label_cells(), n_rows=train.n_rows)}
+    found = {CLASSES: found_classes(dataset, train.label_cells(), rows=train.label_counts(), n_rows=train.n_rows)}
     if problems := [problem for check in dataset_checks(with_found_words(dataset, found)) for problem in check]:
         raise problems_error(problems)
     return found

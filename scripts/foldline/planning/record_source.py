@@ -3,6 +3,7 @@
 The files are read once, recognized by their version afterwards, and listed in a table like that of image files.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -101,6 +102,12 @@ class RecordSource:
         from foldline.tfrecords.record_tables import label_cells
 
         return label_cells(self._records, self._names)
+
+    def label_counts(self) -> Mapping[str, int]:
+        """See `raw_data.Source`; records of channels are counted one by one."""
+        cells = self.label_cells()
+        texts = (record.target for content in self._records.values() for record in content)
+        return Counter(text for text in texts if text in cells)
 
     def samples(self, labels: Labels) -> Samples:
         """See `raw_data.Source`."""

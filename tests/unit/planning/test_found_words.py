@@ -1,6 +1,7 @@
 """Classes and vocabularies that the configuration does not name are those of the labeled rows, or are refused."""
 
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ def settings(kind: str = "multiclass", **changes: Any) -> dict[str, Any]:
     return dataset_settings(labels={"kind": kind}, **changes)
 
 
+def classes_of(kind: str, texts: Sequence[str], rows: Sequence[int]) -> list[str]:
+    counts = dict(zip(texts, rows, strict=True))
+    return found_classes(settings(kind), cells(*texts), rows=counts, n_rows=sum(rows))
+
+
 def cells(*texts: str) -> dict[str, str]:
     """Label cells with the lines where they occur first."""
     return {text: f"train.csv, line {number}" for number, text in enumerate(texts, start=2)}
@@ -46,7 +52,7 @@ def cells(*texts: str) -> dict[str, str]:
     ],
 )
 def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], classes: list[str]) -> None:
-    assert found_classes(settings(kind), cells(*texts), n_rows=5 * len(texts)) == classes
+    assert classes_of(kind, texts, [5] * len(texts)) == classes
 
 
 @pytest.mark.parametrize(
@@ -74,7 +80,7 @@ def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], 
 )
 def test_cells_that_are_no_classes_are_refused(kind: str, texts: tuple[str, ...], words: str) -> None:
     with pytest.raises(FoldlineError, match=re.escape(words)):
-        found_classes(settings(kind), cells(*texts), n_rows=5 * len(texts))
+        classes_of(kind, texts, [5] * len(texts))
 
 
 @pytest.mark.parametrize(
@@ -83,19 +89,47 @@ def test_cells_that_are_no_classes_are_refused(kind: str, texts: tuple[str, ...]
         (
             "multiclass",
             ("31", "45", "52", "60"),
-            "4 different values in 7 training rows (31, 45, 52, 60), so they look ",
+            "4 different values in 7 training rows (31, 45, 52, 60), the rarest in 1 row, so they look ",
         ),
         ("multilabel", ("a1", "a2", "a3", "a4"), "look like ids, not classes, and regression is not supported; set"),
     ],
 )
 def test_a_value_for_each_row_is_no_class(kind: str, texts: tuple[str, ...], words: str) -> None:
     with pytest.raises(FoldlineError, match=re.escape(words)):
-        found_classes(settings(kind), cells(*texts), n_rows=7)
-    assert len(found_classes(settings(kind), cells(*texts), n_rows=8)) == 4
+        classes_of(kind, texts, [2, 2, 2, 1])
+    assert len(classes_of(kind, texts, [2, 2, 2, 2])) == 4
+
+
+AGES = range(20, 81)
+
+
+@pytest.mark.parametrize(
+    ("words", "rows", "are_classes"),
+    [
+        (AGES, [4] + [30] * 60, False),
+        (AGES, [5] + [30] * 60, True),
+        (range(21), [1] + [30] * 20, True),
+        ([1, *range(3, 102)], [1] + [30] * 99, True),
+        ([*range(1, 21), 29], [30] * 20 + [1], False),
+        (range(1, 61), [3] * 60, True),
+        (range(1, 61), [2] * 60, False),
+        (range(1, 11), [2] * 10, True),
+        ([f"p{number}" for number in range(60)], [2] * 60, False),
+        ([7, 100, 2_000_000], [1, 3, 3], True),
+    ],
+    ids=["ages", "frequent", "codes", "absent code", "counts", "few", "pairs", "small set", "patients", "sparse codes"],
+)
+def test_rare_numbers_with_gaps_are_no_classes(words: Iterable[Any], rows: list[int], are_classes: bool) -> None:
+    texts = list(map(str, words))
+    if are_classes:
+        assert len(classes_of("multiclass", texts, rows)) == len(texts)
+        return
+    with pytest.raises(FoldlineError, match=r"not classes, .*, if these are classes, name the classes in dataset"):
+        classes_of("multiclass", texts, rows)
 
 
 def test_tags_of_few_rows_are_classes() -> None:
-    assert found_classes(settings("multilabel"), cells("a|b|c", "d"), n_rows=4) == ["a", "b", "c", "d"]
+    assert classes_of("multilabel", ("a|b|c", "d"), (2, 2)) == ["a", "b", "c", "d"]
 
 
 def test_only_tasks_of_several_classes_without_names_need_them() -> None:
