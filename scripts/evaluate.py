@@ -18,7 +18,9 @@ from foldline.dataset.label_arrays import label_array, share_array
 from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.calibration import CALIBRATION_BINS
+from foldline.evaluation.calibration_estimates import score_calibration
 from foldline.evaluation.cross_entropy import label_entropy
+from foldline.evaluation.estimates import Rows
 from foldline.evaluation.label_issues import find_label_issues
 from foldline.evaluation.oof import BLEND, Oof, read_oof
 from foldline.evaluation.recipe import Recipe, check_blend, read_recipe
@@ -88,10 +90,29 @@ def evaluate(
             **label_entropy(table.shares, config.activation, weights),
             "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
             "models": {column: score.as_json() for column, score in found.columns.items()},
+            **_before_calibration(table, rows, how, config),
             "label_issues": int(issues["id"].nunique()),
             "comparisons": [asdict(row) for row in found.comparisons],
         },
     )
+
+
+def _before_calibration(
+    table: Oof, rows: pd.DataFrame, recipe: Recipe, config: EvaluationConfig
+) -> dict[str, dict[str, Any]]:
+    """The calibration of the blend before it is calibrated, if it is."""
+    if not recipe.is_calibrated:
+        return {}
+    scored = [table.class_names.index(name) for name in config.scored_classes]
+    blended = recipe.without_calibration().apply_out_of_fold(table.scores, table.folds).astype(np.float64)
+    weights = rows["row_weight"].to_numpy(np.float64) if config.weighted else None
+    found = score_calibration(
+        table.labels[:, scored],
+        blended[:, scored],
+        Rows.of(list(rows["group"]), weights),
+        confidence=config.confidence,
+    )
+    return {"before_calibration": asdict(found)}
 
 
 def _settings(config: EvaluationConfig) -> dict[str, Any]:

@@ -30,8 +30,9 @@ def fit_logistic(
     intercept: bool = True,
     prior: float = 0.0,
     penalty: float = 0.0,
+    offset: FloatArray | float = 0.0,
 ) -> tuple[FloatArray, float]:
-    """Fit the probability expit(intercept + coefficients @ features) of one class by maximum likelihood.
+    """Fit the probability expit(offset + intercept + coefficients @ features) of one class by maximum likelihood.
 
     Args:
         features: (n_features, n_rows).
@@ -40,6 +41,7 @@ def fit_logistic(
         intercept: whether there is one; else it is 0.
         prior: value to which the penalty draws every coefficient.
         penalty: half of this times the squared distance from `prior` is added to the sum of the losses.
+        offset: added to the log-odds of each row, (n_rows,).
 
     Returns:
         Coefficients, (n_features,), and the intercept.
@@ -50,7 +52,7 @@ def fit_logistic(
     center[:count], strength[:count] = prior, penalty + RIDGE
 
     def objective(point: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        logits = point @ columns
+        logits = offset + point @ columns
         predicted = expit(logits)
         loss = weights @ (np.logaddexp(0, logits) - targets * logits) + strength @ (point - center) ** 2 / 2
         gradient = columns @ (weights * (predicted - targets)) + strength * (point - center)

@@ -178,12 +178,18 @@ class Calibration:
     Attributes:
         error: expected calibration error in [0, 1]; None for ranks.
         bins: reliability table; empty for ranks.
-        reason: why both are missing.
+        reason: why all are missing.
+        slope: see `calibration_estimates.calibration_estimates`, as the two that follow.
+        intercept: of the log-odds.
+        brier_skill: against the share of positives.
     """
 
     error: float | None
     bins: tuple[ReliabilityBin, ...]
     reason: str | None
+    slope: Score | None = None
+    intercept: Score | None = None
+    brier_skill: Score | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
+from foldline.evaluation.calibration_estimates import score_calibration
 from foldline.evaluation.comparison import COMPARED, Comparison, compare
 from foldline.evaluation.estimates import Estimate, average, mean_estimate
 from foldline.evaluation.fold_scores import summarize_folds
@@ -279,9 +279,7 @@ class _Scorer:
         if self.column.are_ranks:
             return Calibration(None, (), RANKS)
         labels, scores = self.column.labels[:, self.scored], self.column.scores[:, self.scored]
-        weights = self.column.rows.weights.repeat(len(self.scored))
-        bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights)
-        return Calibration(expected_calibration_error(bins), bins, None)
+        return score_calibration(labels, scores, self.column.rows, confidence=self.confidence)
 
     def _subgroups(self, metadata_column: MetadataColumn) -> Subgroups:
         return Subgroups(

@@ -77,7 +77,10 @@ def _training_figures(run: Run, data: FigureData) -> dict[str, Figure]:
 def _score_figures(run: Run, data: FigureData) -> dict[str, Figure]:
     columns = shown_columns(run)
     scores = {column: run.metrics.models[column] for column in columns}
-    bins = {column: score.calibration.bins for column, score in scores.items()}
+    panels = {name: scores[column].calibration.bins for column, name in columns.items()}
+    if run.metrics.before_calibration is not None:
+        panels["blend before calibration"] = run.metrics.before_calibration.bins
+    panels = {name: bins for name, bins in panels.items() if bins}
     mean = "mean " if len(run.metrics.scored_classes) > 1 else ""
     auc = {column: _title(name, f"{mean}AUC", scores[column].auc) for column, name in columns.items()}
     precision = {
@@ -87,9 +90,7 @@ def _score_figures(run: Run, data: FigureData) -> dict[str, Figure]:
         "roc": score_plots.roc(data.pairs, auc),
         "precision_recall": score_plots.precision_recall(data.pairs, precision),
         "score_histogram": score_plots.score_histogram(data.pairs, columns),
-        "calibration": score_plots.calibration(
-            bins, {column: name for column, name in columns.items() if bins[column]}
-        ),
+        "calibration": score_plots.calibration(panels, {name: name for name in panels}),
         **_confusion_figure(run),
         "most_wrong": score_plots.most_wrong(_scored_images(run, data)),
     }

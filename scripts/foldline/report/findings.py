@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log
 
 import pandas as pd
 
@@ -9,14 +10,17 @@ from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.errors import counted, listing
 from foldline.evaluation.gains import AUTO, MEAN
 from foldline.evaluation.oof import BLEND
-from foldline.evaluation.results import ColumnScores
+from foldline.evaluation.results import ColumnScores, Score
 from foldline.report.run import Run
 from foldline.report.tables import RULES, external_sets
 from foldline.splits.fold_audit import oversized_groups
 from foldline.splits.fold_membership import NO_OOF, rows_without_oof
 
-# Below this expected calibration error the report says that scores can be read as probabilities.
-CALIBRATED = 0.05
+# Scores can be read as probabilities if their slope is between this and its inverse, and their odds are right on
+# average within the same factor.
+SLOPE_LIMIT = 1.25
+LEVEL_LIMIT = log(SLOPE_LIMIT)
+_REMEDY = "Use them to rank images, or set calibration.method to platt, which leaves the order within a fold as it is."
 # The report warns if the pooled AUC is below the mean of the folds by more than this many of their standard deviations.
 NOTABLE = 0.5
 
@@ -47,7 +51,7 @@ def findings(run: Run) -> list[Finding]:
         _group_sizes(run),
         _rare_classes(run),
         _blend(run),
-        _calibration(blend),
+        _calibration(run, blend),
         _epochs(run),
         _external(run),
         _of_training_images(dark_images(run.inventory)),
@@ -59,16 +63,25 @@ def findings(run: Run) -> list[Finding]:
 
 def _auc(run: Run, blend: ColumnScores) -> Finding:
     auc, confidence = blend.auc, f"{run.metrics.confidence:.0%}"
+    if auc.value is None:
+        return Finding(WARNING, f"There is no ROC AUC ({auc.reason}).")
+    first, second = "positive image", "negative image"
+    if len(run.metrics.scored_classes) > 1:
+        first, second = "image of a class", "image without it"
     average = "On average over the classes, the" if len(run.metrics.scored_classes) > 1 else "The"
-    text = (
-        f"{average} predictions rank a random positive image above a random negative image in {auc.value:.1%} of the "
-        "cases"
-    )
+    text = f"{average} predictions rank a random {first} above a random {second} in {auc.value:.1%} of the cases"
     if auc.low is not None and auc.high is not None:
         text += f" (ROC AUC {auc.value:.4f}, {confidence} interval {auc.low:.4f} to {auc.high:.4f})"
         if auc.low <= 0.5 <= auc.high:
             return Finding(WARNING, f"{text}. The interval includes 0.5: this may be no better than guessing.")
-    return Finding(GOOD, f"{text}. Every image was scored by models that were not trained on it.")
+    if auc.value <= 0.5:
+        return Finding(
+            WARNING,
+            f"{text}. That is worse than guessing: the scores order images the wrong way around. Check which label is "
+            "the positive one, and whether the folds differ in more than chance.",
+        )
+    kind = NEUTRAL if auc.low is None else GOOD
+    return Finding(kind, f"{text}. Every image was scored by models that were not trained on it.")
 
 
 def _accuracy(run: Run, blend: ColumnScores) -> Finding | None:
@@ -172,14 +185,36 @@ def _blend(run: Run) -> Finding | None:
     return Finding(NEUTRAL, f"{text}: no gain is shown.")
 
 
-def _calibration(blend: ColumnScores) -> Finding | None:
-    error = blend.calibration.error
-    if error is None:
+def _calibration(run: Run, blend: ColumnScores) -> Finding | None:
+    """Judge probabilities by what they add to the share of each class, and by their slope and level."""
+    found = blend.calibration
+    skill, slope, level = found.brier_skill, found.slope, found.intercept
+    if skill is None or slope is None or level is None or None in (skill.value, slope.value, level.value):
         return None
-    text = f"Mean scores and observed shares of positives differ by {error:.3f} on average: "
-    if error < CALIBRATED:
-        return Finding(GOOD, text + "the scores can be read as probabilities.")
-    return Finding(WARNING, text + "use the scores to rank images, not as probabilities.")
+    assert skill.value is not None
+    assert slope.value is not None
+    assert level.value is not None
+    share = "the share of each class" if len(run.metrics.scored_classes) > 1 else "the share of positives"
+    values = (
+        f"Brier skill {skill.value:.3f}{_range(skill)}, slope {slope.value:.2f}{_range(slope)}, intercept "
+        f"{level.value:+.2f}{_range(level)}"
+    )
+    if skill.value <= 0 or skill.low is None or skill.low <= 0:
+        text = f"As probabilities, the scores are not shown to be better than {share} alone ({values})"
+        return Finding(WARNING, f"{text}. {_REMEDY}")
+    faults = []
+    if not 1 / SLOPE_LIMIT <= slope.value <= SLOPE_LIMIT:
+        faults.append("too extreme" if slope.value < 1 else "not extreme enough")
+    if abs(level.value) > LEVEL_LIMIT:
+        faults.append("too low" if level.value > 0 else "too high")
+    if faults:
+        text = f"As probabilities, the scores are {' and '.join(faults)} ({values})"
+        return Finding(WARNING, f"{text}. {_REMEDY}")
+    return Finding(GOOD, f"The scores can be read as probabilities, and say more than {share} ({values}).")
+
+
+def _range(score: Score) -> str:
+    return "" if score.low is None or score.high is None else f" [{score.low:.2f} to {score.high:.2f}]"
 
 
 def _epochs(run: Run) -> Finding | None:

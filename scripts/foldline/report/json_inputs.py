@@ -46,6 +46,7 @@ class Metrics:
         weighted: whether rows count by their weights.
         label_issues: number of images with a label that is probably wrong.
         comparisons: of every two of the models and the blend, if there are several models.
+        before_calibration: calibration of the blend before it is calibrated; None if it is not.
     """
 
     rows: int
@@ -63,6 +64,7 @@ class Metrics:
     weighted: bool = False
     label_issues: int = 0
     comparisons: tuple[Comparison, ...] = ()
+    before_calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

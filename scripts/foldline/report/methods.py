@@ -63,6 +63,11 @@ def methods(run: Run) -> list[tuple[str, str]]:
         f"compares two, is below {FEW_GROUPS}: read such an interval as approximate. The intervals cover chance in "
         "the choice of images, not the variation between training runs."
     )
+    if run.recipe.is_calibrated:
+        paragraphs["Calibration"] = (
+            f"The blend is calibrated ({run.recipe.calibration.method}): for the rows of each fold, the map is fitted "
+            "on the other folds, for test rows on all of them. Models are shown as they are."
+        )
     paragraphs["Expected calibration error"] = (
         "Mean over the rows of the absolute difference between mean score and share of positives of their bin, with "
         f"{metrics.calibration_bins} bins of equal width."

@@ -13,6 +13,7 @@ from foldline.report.html import KeyFigure, environment
 from foldline.report.methods import methods
 from foldline.report.run import Run
 from foldline.report.tables import (
+    calibration_rows,
     class_rows,
     comparison_rows,
     data_facts,
@@ -112,6 +113,7 @@ def _score_values(run: Run) -> dict[str, Any]:
         "positives": run.scored_positives,
         "reliability": metrics.models[reliable].calibration,
         "reliability_name": columns.get(reliable, reliable),
+        "calibrations": calibration_rows(run, reliable),
         "subgroups": subgroups,
     }
 

@@ -145,6 +145,17 @@ def fold_scores(run: Run, columns: Mapping[str, str]) -> Row:
     }
 
 
+def calibration_rows(run: Run, column: str) -> list[Row]:
+    """Calibration of a score column, of a calibrated blend also before it; none where it is not defined."""
+    scores, before = run.metrics.models[column].calibration, run.metrics.before_calibration
+    if scores.slope is None:
+        return []
+    if column != BLEND or before is None:
+        return [{"name": "out of fold", "scores": scores}]
+    method = run.recipe.calibration.method
+    return [{"name": "before", "scores": before}, {"name": f"after ({method})", "scores": scores}]
+
+
 def class_rows(run: Run) -> list[Row]:
     """Scores of the blend per class, in the order of the classes."""
     shown = run.metrics.models[BLEND].classes

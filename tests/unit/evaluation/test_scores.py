@@ -19,7 +19,6 @@ from foldline.evaluation.results import (
     RANKS,
     UNDEFINED,
     UNDEFINED_WEIGHTED,
-    Calibration,
     ColumnScores,
     Score,
 )
@@ -128,7 +127,7 @@ def test_subgroups_are_scored_with_their_rows(table: pd.DataFrame) -> None:
 def test_the_calibration_is_that_of_all_rows(table: pd.DataFrame) -> None:
     bins = reliability_bins(table["target"].to_numpy(), table["a"].to_numpy())
     found = scores_of(table)["a"]
-    assert found.calibration == Calibration(expected_calibration_error(bins), bins, None)
+    assert (found.calibration.error, found.calibration.bins) == (expected_calibration_error(bins), bins)
     assert found.calibration.error > 0
     assert found.reason is None
 
@@ -341,4 +340,4 @@ def test_soft_labels_and_classes_count_by_weights() -> None:
     entropy = np.average(cross_entropy(shares, shares, "softmax"), weights=weights)
     assert label_entropy(shares, "softmax", weights) == {"soft_label_entropy": pytest.approx(entropy)}
     bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights.repeat(3))
-    assert found.calibration == Calibration(expected_calibration_error(bins), bins, None)
+    assert (found.calibration.error, found.calibration.bins) == (expected_calibration_error(bins), bins)

@@ -130,17 +130,40 @@ def test_a_single_model_has_no_gain() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "text"),
+    ("skill", "slope", "level", "text"),
     [
         (
-            0.01,
-            "[good] Mean scores and observed shares of positives differ by 0.010 on average: the scores can be read",
+            0.2,
+            1.0,
+            0.0,
+            "[good] The scores can be read as probabilities, and say more than the share of",
         ),
-        (0.2, "[warn] Mean scores and observed shares of positives differ by 0.200 on average: use the scores to rank"),
+        (0.2, 0.7, 0.0, "[warn] As probabilities, the scores are too extreme (Brier skill 0.200 [0.10 to 0.30], slope"),
+        (0.2, 1.4, -0.5, "[warn] As probabilities, the scores are not extreme enough and too high (Brier skill"),
+        (0.2, 1.0, 0.5, "[warn] As probabilities, the scores are too low (Brier skill"),
+        (0.05, 1.0, 0.0, "[warn] As probabilities, the scores are not shown to be better than the share of positives"),
+        (-0.2, 1.0, 0.0, "set calibration.method to platt"),
     ],
 )
-def test_calibration_decides_how_to_read_scores(error: float, text: str) -> None:
-    assert text in summary(report_run(column_scores(0.9, calibration_error=error)))
+def test_calibration_decides_how_to_read_scores(skill: float, slope: float, level: float, text: str) -> None:
+    """A small error of the bins is no merit where positives are rare."""
+    blend = column_scores(0.9, calibration_error=0.001)
+    values = {"brier_skill": skill, "slope": slope, "intercept": level}
+    scores = {name: Score(value, value - 0.1, value + 0.1, None) for name, value in values.items()}
+    found = summary(report_run(replace(blend, calibration=replace(blend.calibration, **scores))))
+    assert text in found
+
+
+def test_a_score_below_one_half_is_worse_than_guessing() -> None:
+    auc = Score(0.21, 0.15, 0.28, None)
+    first = findings(report_run(replace(column_scores(0.9), auc=auc)))[0]
+    assert first.kind == "warn"
+    assert "That is worse than guessing: the scores order images the wrong way around." in first.text
+
+
+def test_several_classes_have_no_positive_images() -> None:
+    run = with_metrics(report_run(column_scores(0.9)), scored_classes=("mark", "spot"))
+    assert "rank a random image of a class above a random image without it in 90.0%" in findings(run)[0].text
 
 
 def test_ranks_are_not_judged_as_probabilities() -> None:

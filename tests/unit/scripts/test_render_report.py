@@ -167,6 +167,18 @@ def test_a_single_model_is_shown_once_unless_its_ranks_are_blended(
     assert page.count(">lite0</th>") >= 2
 
 
+def test_a_calibrated_blend_is_shown_before_and_after(no_drawing: None, tmp_path: Path) -> None:
+    results = write_scores(write_results(tmp_path, models=("lite0",), rows=90), calibration="platt")
+    render_report(**results.report_arguments(wrong_images=1))
+    parser = PageParser()
+    parser.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
+    text, metrics = " ".join(parser.text.split()), json.loads((tmp_path / "metrics.json").read_text())
+    before, after = metrics["before_calibration"], metrics["models"]["blend"]["calibration"]
+    assert before["slope"] == metrics["models"]["lite0"]["calibration"]["slope"] != after["slope"]
+    assert re.search(rf"before{before['slope']['value']:.4f}.*after \(platt\){after['slope']['value']:.4f}", text)
+    assert "The blend is calibrated (platt)" in text
+
+
 def test_known_labels_of_the_test_rows_have_a_section_of_their_own(
     rendered: Results, page: str, no_drawing: None, tmp_path: Path
 ) -> None:
