@@ -25,7 +25,7 @@ from foldline.io.tables import INVENTORY, read_table
 from foldline.io.workers import ordered_map
 from foldline.step import step
 from foldline.tfrecords.compressed_files import readable_records
-from foldline.tfrecords.image_sources import SampleImages, record_images
+from foldline.tfrecords.image_sources import SampleImages, images_and_problems
 from foldline.tfrecords.manifests import Manifest, write_manifest
 from foldline.tfrecords.record_files import write_records
 from foldline.tfrecords.records import Record, encode_record, feature_kinds
@@ -116,6 +116,7 @@ def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
 
 
 def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads: int) -> Iterator[bytes]:
+    """Yield the record of each row; a problem ends that, and all rows are looked at before it is raised."""
     # Not those of the inventory: images that moved since it was written are the same images.
     locations = locations_of(list(rows["id"]), images=config.images, locations=config.locations)
     sources = [
@@ -123,7 +124,7 @@ def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads
         for name, path, sha256 in zip(rows["id"], locations, rows["sha256"], strict=True)
     ]
     resize = functools.partial(
-        record_images,
+        images_and_problems,
         image_feature=config.image_feature,
         size=size,
         aspect=config.aspect,
@@ -134,10 +135,16 @@ def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads
     with readable_records([source.paths for source in sources]) as paths:
         readable = [replace(source, paths=of_source) for source, of_source in zip(sources, paths, strict=True)]
         made = ordered_map(resize, readable, workers=threads, name=lambda source: listing(source.paths))
-        for row, resized in zip(rows.to_dict("records"), made, strict=True):
+        found: list[str] = []
+        for row, (resized, problems) in zip(rows.to_dict("records"), made, strict=True):
+            found += problems
+            if found:
+                continue
             images = dict(zip(features, resized, strict=True))
             metadata = {name: row[name] for name in config.metadata_columns}
             yield encode_record(Record(row["id"], row["group"], images, row["target"], metadata))
+    if found:
+        raise problems_error(found)
 
 
 def _sample_images(name: str, path: str, sha256: str, config: ShardConfig) -> SampleImages:

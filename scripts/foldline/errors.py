@@ -88,6 +88,11 @@ class Problems:
         """Whether there is a problem."""
         return bool(self._found)
 
+    @property
+    def lines(self) -> list[str]:
+        """A line for each problem."""
+        return list(self._found)
+
     @contextmanager
     def collected(self) -> Iterator[None]:
         """End the body at its first `FoldlineError`, and keep that."""

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from foldline.dataset.channels import joint_digest
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, Problems
 from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
@@ -184,12 +185,15 @@ def record_images(
         The bytes of a JPEG or PNG for each image.
 
     Raises:
-        FoldlineError: an image cannot be read or is damaged, or the images differ from the inventory.
+        FoldlineError: images cannot be read or are damaged, or they differ from the inventory.
     """
-    images, resized = [], []
+    images: list[bytes] = []
+    resized: list[bytes] = []
+    problems = Problems()
     for path in source.paths:
-        with _named_errors(path, source.id):
+        with problems.collected(), _named_errors(path, source.id):
             images.append(read_image_bytes(path, image_feature, reading))
+    problems.check()
     digest = joint_digest([hashlib.sha256(data).hexdigest() for data in images])
     if digest != source.sha256:
         raise FoldlineError(
@@ -197,14 +201,24 @@ def record_images(
             f"{digest[:12]}, then {source.sha256[:12]}); do not change images while the workflow runs, and run it again"
         )
     for path, data in zip(source.paths, images, strict=True):
-        with _named_errors(path, source.id):
+        with problems.collected(), _named_errors(path, source.id):
             if reading.planes:
                 planes = decode_planes(data, read_header(data, reading), reading)
                 squares = (resize_to_square(plane, size=size, aspect=aspect) for plane in planes)
                 resized += [encode_jpeg(square, quality=jpeg_quality) for square in squares]
             else:
                 resized.append(record_image(data, reading, size=size, aspect=aspect, jpeg_quality=jpeg_quality))
+    problems.check()
     return resized
+
+
+def images_and_problems(source: SampleImages, **arguments: Any) -> tuple[list[bytes], list[str]]:
+    """What `record_images` returns, and the problems that it raises: one of both is empty."""
+    problems = Problems()
+    images: list[bytes] = []
+    with problems.collected():
+        images = record_images(source, **arguments)
+    return images, problems.lines
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import imagecodecs
 import numpy as np
 import pandas as pd
 import pytest
-from fixtures.pictures import photograph, png_16_bit, saved
+from fixtures.pictures import photograph, png_16_bit, png_chunk, saved
 from fixtures.scans import planned_digest
 from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
@@ -222,6 +223,27 @@ def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:
     lengths = table["perceptual_hash"].str.len()
     assert set(lengths[problems == ""]) == {64}
     assert set(lengths[problems != ""]) == {0}
+
+
+DECODER = """
+import os
+import imagecodecs
+decode = imagecodecs.png_decode
+imagecodecs.png_decode = lambda data: os.kill(os.getpid(), 9) if b"deadly" in data else decode(data)
+"""
+
+
+def test_a_decoder_that_kills_its_process_names_the_image(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    intact = (root / "pictures" / "s 7.png").read_bytes()
+    end = len(intact) - 12
+    (root / "pictures" / "s 7.png").write_bytes(intact[:end] + png_chunk(b"tEXt", b"a\0deadly") + intact[end:])
+    # Worker processes run it at their start.
+    (root / "sitecustomize.py").write_text(DECODER)
+    monkeypatch.setenv("PYTHONPATH", str(root), prepend=os.pathsep)
+    with pytest.raises(
+        FoldlineError, match=r"^a worker process was killed at .*/pictures/s 7\.png; if the machine ran"
+    ):
+        scan(root, threads=2)
 
 
 def test_problems_of_the_moment_end_the_scan_and_are_all_named(root: Path) -> None:

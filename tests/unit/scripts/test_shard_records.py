@@ -193,6 +193,23 @@ def test_a_missing_image_is_refused(root: Path) -> None:
         shard(root)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_all_bad_images_are_in_one_message(root: Path, threads: int) -> None:
+    (root / "s3.jpg").unlink()
+    (root / "s14.jpg").write_bytes(b"another")
+    (root / "s19.jpg").write_bytes(b"")
+    with pytest.raises(FoldlineError) as raised:
+        shard(root, threads=threads)
+    first, *lines = str(raised.value).splitlines()
+    assert first == "3 problems"
+    assert sorted(line.partition(": image of id ")[2].split(" (")[0] for line in lines) == [
+        "s14 has changed since it was scanned",
+        "s19 has changed since it was scanned",
+        "s3 cannot be read: no such file or folder; run the workflow again to scan it",
+    ]
+    assert not list(root.glob("*shard*"))
+
+
 def test_an_image_with_a_problem_is_refused(root: Path) -> None:
     table = read_table(root / "inventory1.parquet", INVENTORY)
     table.loc[table["id"] == "s3", "problem"] = "animated: 2 frames"
