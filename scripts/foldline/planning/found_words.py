@@ -115,8 +115,8 @@ def _check_frequent(rows: Mapping[str, int], n_rows: int, where: str, *, of_fold
     change = "correct the path" if of_folders else "set dataset.target_column to a column of classes"
     raise FoldlineError(
         f"{where} has {counted(len(rows), 'different value')} in {counted(n_rows, 'training row')} "
-        """Whether words are whole numbers that are not numbered through from 0 or 1; a few may be absent."""
-        f"{kind}, not classes, and regression is not supported; {change}, or, if these are classes, {NAME_CLASSES}"
+        f"({listing(sorted_words(rows), limit=5)}), the rarest in {counted(min(rows.values()), 'row')}, so they look "
+        f"like {kind}, not classes, and regression is not supported; {change}, or, if these are classes, {NAME_CLASSES}"
     )
 
 

@@ -131,6 +131,11 @@ def test_what_is_no_table_is_refused_by_name(content: bytes, words: str, tmp_pat
     assert words in refused(tmp_path, content)
 
 
+def test_an_absent_column_hides_no_repeated_name(tmp_path: Path) -> None:
+    message = refused(tmp_path, "id,note,note\na,1,x\n")
+    assert "a column name occurs twice (note) in id, note, note, and there is no column target; rename" in message
+
+
 def test_empty_column_names_at_the_edge_are_allowed(tmp_path: Path) -> None:
     assert read(tmp_path, "id,target,,\na,1,,\n").columns == {"id": ["a"], "target": ["1"]}
 

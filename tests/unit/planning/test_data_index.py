@@ -433,6 +433,12 @@ def test_a_missing_image_is_named(config: dict[str, Any], tmp_path: Path) -> Non
         index(config, tmp_path)
 
 
+def test_a_missing_image_hides_no_missing_fold_column(config: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "data" / "images" / "s003.png").unlink()
+    with pytest.raises(FoldlineError, match=r"2 problems\n.*s003\.png does not exist.*\n.*train\.csv: no column kfold"):
+        index({**config, "folds": {**config["folds"], "column": "kfold"}}, tmp_path)
+
+
 def test_a_missing_image_hides_no_batch_that_is_too_large(config: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "data" / "images" / "s003.png").unlink()
 
