@@ -54,8 +54,8 @@ class Inputs:
         class_weights: files FOLDER/fold{fold}.json.
         histories: files FOLDER/{model}/fold{fold}/history.csv.
         provenances: files FOLDER/{model}/fold{fold}/provenance.json.
-        samples: PNG files FOLDER/{model}/fold0/samples.png, each a grid of training images and augmented versions of
-            them; none of models without images.
+        samples: PNG files FOLDER/{model}/fold{fold}/samples.png of the first fold, each a grid of training images and
+            augmented versions of them; none of models without images.
         shards: TFRecord files of the train images, of one size.
         manifests: the manifest of each shard, in the same order.
     """

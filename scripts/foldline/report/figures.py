@@ -67,9 +67,7 @@ def _training_figures(run: Run, data: FigureData) -> dict[str, Figure]:
         ),
         "folds": training_plots.folds(run.folds, run.class_names),
         "learning_curves": training_plots.learning_curves(run.histories),
-        "architectures": training_plots.architectures(
-            {model: run.provenances[model, 0].stages for model in run.recipe.models}
-        ),
+        "architectures": training_plots.architectures({model: run.stages(model) for model in run.recipe.models}),
         "augmented_samples": training_plots.augmented_samples(data.sample_grids),
     }
 

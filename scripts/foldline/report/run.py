@@ -7,6 +7,7 @@ import pandas as pd
 
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.oof import Oof
+from foldline.models.stage import Stage
 from foldline.report.json_inputs import (
     BlendRecipe,
     FoldWeights,
@@ -67,6 +68,10 @@ class Run:
     def settings(self, model: str) -> list[TrainedModelSettings]:
         """Settings of a model in each of its folds, in order."""
         return [content.settings for (owner, _), content in sorted(self.provenances.items()) if owner == model]
+
+    def stages(self, model: str) -> tuple[Stage, ...]:
+        """Stages of the network of a model, the same in all folds, which may have any numbers."""
+        return next(content.stages for (owner, _), content in self.provenances.items() if owner == model)
 
     def devices(self, models: Sequence[str]) -> str:
         """Devices that some models were trained on, such as "CPU", "GPU" or "8 x TPU"."""

@@ -1,13 +1,16 @@
 """The files of a run: which model and fold they belong to, and whether they belong together."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixtures.report_run import column_scores, report_run
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.evaluation.oof import Oof, read_oof
 from foldline.evaluation.results import Score
+from foldline.models.stage import Stage
 from foldline.report.json_inputs import BlendRecipe, Metrics, read_content
 from foldline.report.run import check_run
 from render_report import read_run
@@ -16,6 +19,16 @@ from render_report import read_run
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return write_scores(write_results(tmp_path_factory.mktemp("results")))
+
+
+def test_folds_may_have_any_numbers() -> None:
+    """Those of a column of the user, such as 3 and 1."""
+    run, stage = report_run(column_scores(0.9)), Stage((3,), 1, 2, metadata=False)
+    (model,) = run.recipe.models
+    content = replace(run.provenances[model, 0], stages=(stage,))
+    moved = replace(run, provenances={(model, 3): content, (model, 1): content})
+    assert moved.stages(model) == (stage,)
+    assert len(moved.settings(model)) == 2
 
 
 def test_json_files_are_read_with_types(results: Results) -> None:
