@@ -29,7 +29,8 @@ class SubmissionForm:
         hard_labels: for "columns": whether to write 0 or 1 instead of a probability.
         separator: for "labels": text between two classes.
         class_words: for "labels": how classes are written.
-        threshold: probability from which a class counts as predicted, in [0, 1], or "best_f1".
+        threshold: probability from which a class counts as predicted, in [0, 1], or a rule such as "best_f1"; see
+            `thresholds.best_threshold`.
         empty: whether a sample may have no class; see `labels.Labels`.
         exclusive: class that is never predicted together with another one; None if there is none.
         row_per_class: how ids are made if there is one row per sample and submitted class; None if there is one per

@@ -108,9 +108,8 @@ class ClassScores(MetricScores):
         positives: rows with the class (its support).
         negatives: rows without it.
         threshold: lowest score that predicts the class; None if the class with the highest score is predicted.
-        precision: share of the rows that are predicted as this class that have it; None unless each sample has exactly
-            one class.
-        recall: share of the rows with this class that are predicted as it; likewise.
+        precision: share of the rows that are predicted as this class that have it.
+        recall: share of the rows with this class that are predicted as it (its sensitivity).
         folds: scores of each fold.
     """
 

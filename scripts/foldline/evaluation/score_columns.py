@@ -12,7 +12,7 @@ from foldline.evaluation.estimates import Rows
 from foldline.evaluation.multiclass import PredictedRows
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.results import UNDEFINED, UNDEFINED_WEIGHTED
-from foldline.evaluation.thresholds import class_thresholds
+from foldline.evaluation.thresholds import class_thresholds, fold_thresholds
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class ScoreColumn:
         cross_entropy: of each sample's soft label and its scores in nats, (n_samples,); None without soft labels.
         rows: group of each sample, and its weight in all metrics.
         weighted: whether weights differ.
+        thresholds_of_fold: thresholds of the rows of each fold, chosen on other folds; None if `thresholds` were chosen
+            on other rows or are given.
     """
 
     labels: npt.NDArray[np.int64]
@@ -41,6 +43,7 @@ class ScoreColumn:
     one_class_per_sample: bool
     cross_entropy: npt.NDArray[np.float64] | None = None
     weighted: bool = False
+    thresholds_of_fold: Mapping[int, list[float]] | None = None
 
     def __getitem__(self, mask: npt.NDArray[np.bool_]) -> "ScoreColumn":
         """The column of some samples, by a mask, (n_samples,)."""
@@ -66,7 +69,10 @@ class ScoreColumn:
         """
         if self.one_class_per_sample:
             return np.asarray(np.arange(self.scores.shape[1]) == self.scores.argmax(axis=1)[:, None])
-        return np.asarray(self.scores >= self.thresholds)
+        if self.thresholds_of_fold is None:
+            return np.asarray(self.scores >= self.thresholds)
+        numbers, index = np.unique(self.folds, return_inverse=True)
+        return np.asarray(self.scores >= np.array([self.thresholds_of_fold[fold] for fold in numbers.tolist()])[index])
 
     @property
     def predicted_rows(self) -> PredictedRows | None:
@@ -89,7 +95,8 @@ def score_columns(
     Args:
         oof: the table.
         groups: group of each sample, (n_samples,).
-        threshold: a number for all classes or "best_f1"; see `class_thresholds`.
+        threshold: a number for all classes or a rule of `best_threshold`, which is applied to the rows of each fold by
+            thresholds that were chosen on the other folds.
         rank_columns: names of the columns whose scores are ranks.
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
         thresholds: column -> lowest score that predicts each class, (n_classes,), decided on other rows; None decides
@@ -97,6 +104,7 @@ def score_columns(
         weights: weight of each sample, (n_samples,); None if each counts the same.
     """
     rows = Rows.of(groups, weights)
+    choose = isinstance(threshold, str) and activation != SOFTMAX and len(set(oof.folds.tolist())) > 1
     return {
         name: ScoreColumn(
             labels=oof.labels,
@@ -108,6 +116,11 @@ def score_columns(
             one_class_per_sample=activation == SOFTMAX,
             cross_entropy=None if oof.shares is None else cross_entropy(oof.shares, scores, activation),
             weighted=weights is not None,
+            thresholds_of_fold=(
+                fold_thresholds(oof.labels, scores, oof.folds, str(threshold), weights)
+                if choose and not thresholds
+                else None
+            ),
         )
         for name, scores in ((name, values.astype(np.float64)) for name, values in oof.scores.items())
     }

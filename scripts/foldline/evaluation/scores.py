@@ -56,7 +56,7 @@ class EvaluationConfig:
         class_names: (n_classes,).
         scored_classes: the classes whose mean score is the score of a model.
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
-        threshold: lowest score that predicts a class, or "best_f1"; see `class_thresholds`.
+        threshold: lowest score that predicts a class, or a rule; see `best_threshold`.
         confidence: coverage of the intervals, in (0, 1).
         metadata_columns: columns whose values are scored as subgroups.
         weighted: whether rows count by their weights.
@@ -199,6 +199,9 @@ class _Scorer:
             found |= multiclass_estimates(rows, column.rows)
             limits |= MULTICLASS_LIMITS
             of_classes = [one | self._predicted_class_scores(rows, number) for number, one in enumerate(of_classes)]
+        else:
+            masks = zip((column.labels == 1).T, column.predicted.T, strict=True)
+            of_classes = [one | self._hits(*both) for one, both in zip(of_classes, masks, strict=True)]
         comparable = RANKING_METRICS if column.are_ranks else COMPARED
         return _RowScores(
             scores={name: self._score(name, one, limits=limits[name]) for name, one in found.items()},
@@ -208,12 +211,15 @@ class _Scorer:
 
     def _predicted_class_scores(self, rows: PredictedRows, number: int) -> dict[str, Score]:
         """Precision and recall of a class, which take the place of its accuracy."""
-        true, predicted = rows.true == number, rows.predicted == number
+        hits = self._hits(rows.true == number, rows.predicted == number)
+        return hits | {"accuracy": Score(None, None, None, RANKS if self.column.are_ranks else ONE_OF_SEVERAL)}
+
+    def _hits(self, true: npt.NDArray[np.bool_], predicted: npt.NDArray[np.bool_]) -> dict[str, Score]:
+        """Precision and recall of a class, of masks of the rows that have it and that are predicted to, (n_rows,)."""
         precision, recall = (
             recall_estimate(*masks, self.column.rows) for masks in ((predicted, true), (true, predicted))
         )
         return {
-            "accuracy": Score(None, None, None, RANKS if self.column.are_ranks else ONE_OF_SEVERAL),
             "precision": self._score("precision", precision, undefined=NOT_PREDICTED),
             "recall": self._score("recall", recall, undefined=NOT_PRESENT),
         }

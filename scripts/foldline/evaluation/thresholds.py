@@ -10,7 +10,9 @@ from foldline.dataset.labels import SOFTMAX
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-BEST_F1 = "best_f1"
+BEST_F1, SENSITIVITY, COST = "best_f1", "sensitivity", "cost"
+# Relative rounding error of a sum of weights.
+ROUNDING = 1e-12
 # Threshold of a class without positives: every threshold has the same F1.
 FALLBACK_THRESHOLD = 0.5
 
@@ -23,26 +25,31 @@ def class_thresholds(
     Args:
         labels: 0 or 1, (n_samples, n_classes).
         scores: in [0, 1], (n_samples, n_classes).
-        threshold: a number for all classes, or "best_f1": the threshold with the highest F1 of each class on these
-            rows.
+        threshold: a number for all classes, or a rule of `best_threshold` for each class on these rows.
         weights: weight of each row, (n_samples,); None if each counts the same.
     """
-    if threshold != BEST_F1:
+    if not isinstance(threshold, str):
         return [float(threshold)] * labels.shape[1]
-    return [best_threshold(*column, weights) for column in zip(labels.T, scores.T, strict=True)]
+    return [best_threshold(*column, weights, rule=threshold) for column in zip(labels.T, scores.T, strict=True)]
 
 
-def best_threshold(labels: IntArray, scores: FloatArray, weights: FloatArray | None = None) -> float:
-    """Compute the threshold with the highest F1, halfway between two scores; the highest of equally good ones.
+def best_threshold(
+    labels: IntArray, scores: FloatArray, weights: FloatArray | None = None, *, rule: str = BEST_F1
+) -> float:
+    """Compute a threshold, halfway between two scores; the highest of equally good ones.
 
     Args:
         labels: 0 or 1, (n_samples,).
-        scores: (n_samples,).
+        scores: in [0, 1], (n_samples,).
         weights: weight of each row, (n_samples,); None if each counts the same.
+        rule: "best_f1", the threshold with the highest F1; "sensitivity 0.95", the highest one that predicts this share
+            of the positives; "cost 10", the one with the lowest cost if a missed positive costs as much as ten false
+            ones.
 
     Returns:
-        A threshold in the range of the scores; 0.5 without positives that have a weight.
+        A threshold; 0.5 without positives that have a weight.
     """
+    name, _, number = rule.partition(" ")
     counts = np.ones(len(labels)) if weights is None else weights
     # Rows without a weight are no candidates.
     labels, scores, counts = labels[counts > 0], scores[counts > 0], counts[counts > 0]
@@ -54,10 +61,42 @@ def best_threshold(labels: IntArray, scores: FloatArray, weights: FloatArray | N
     last = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
     true_positives = np.cumsum((counts * positive)[order])[last]
     predicted = np.cumsum(counts[order])[last]
-    best = int(np.argmax(2 * true_positives / (predicted + (counts * positive).sum())))
+    positives = (counts * positive).sum()
+    if name == SENSITIVITY:
+        best = int(np.argmax(true_positives >= float(number) * positives * (1 - ROUNDING)))
+    elif name == COST:
+        costs = predicted - true_positives + float(number) * (positives - true_positives)
+        best = int(np.argmin(costs))
+        if float(number) * positives <= costs[best]:
+            # To predict nothing costs least.
+            return float((descending[0] + 1) / 2) if descending[0] < 1 else float(np.nextafter(1, 2))
+    else:
+        best = int(np.argmax(2 * true_positives / (predicted + positives)))
     lowest = descending[last[best]]
     next_lower = descending[last[best + 1]] if best + 1 < len(last) else lowest
     return float((lowest + next_lower) / 2)
+
+
+def fold_thresholds(
+    labels: IntArray, scores: FloatArray, folds: IntArray, threshold: str, weights: FloatArray | None = None
+) -> dict[int, list[float]]:
+    """Compute the thresholds of each fold from the rows of the other folds; arguments as in `class_thresholds`.
+
+    What is predicted by them is what thresholds of this rule give on rows that they were not chosen on.
+
+    Args:
+        labels: 0 or 1, (n_samples, n_classes).
+        scores: in [0, 1], (n_samples, n_classes).
+        folds: fold of each row, (n_samples,).
+        threshold: a rule of `best_threshold`.
+        weights: weight of each row, (n_samples,); None if each counts the same.
+    """
+    found = {}
+    for fold in np.unique(folds).tolist():
+        others = folds != fold
+        own = None if weights is None else weights[others]
+        found[fold] = class_thresholds(labels[others], scores[others], threshold, own)
+    return found
 
 
 def predicted_classes(

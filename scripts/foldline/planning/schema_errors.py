@@ -26,6 +26,7 @@ TYPES: dict[str, tuple[str, Any]] = {
     "null": ("null", None),
 }
 # What the patterns of the schema mean, with an example of each.
+THRESHOLDS = r"^(best_f1|sensitivity (0?\.[0-9]*[1-9]|1)|cost ([1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9]))$"
 PATTERNS = {
     r"^[^{}]*(\{id\}[^{}]*\{channel\}|\{channel\}[^{}]*\{id\})[^{}]*$": (
         "write {id} and {channel} once each, such as '{id}_{channel}'"
@@ -38,7 +39,7 @@ PATTERNS = {
     r"^(0|[1-9][0-9]*)$": "use the number of a fold, counted from 0, such as 2",
     r"^full$": "set it to full, to the bits of the camera such as {bits: 12}, or to the white sample such as {max: 1}",
     r"^(file|full)$": "set it to file, to full, or to a window such as {center: 40, width: 400}",
-    r"^best_f1$": "set it to a number from 0 to 1 such as 0.5, or to best_f1",
+    THRESHOLDS: "set it to a number from 0 to 1 such as 0.5, to best_f1, to sensitivity 0.95, or to cost 10",
 }
 # What to do about an empty value.
 MINIMA = {

@@ -78,7 +78,8 @@ def methods(run: Run) -> list[tuple[str, str]]:
 def _threshold(threshold: float | str | None) -> str:
     if isinstance(threshold, str):
         return (
-            "Accuracy and F1 use, for each class, the threshold with the highest F1 on these same rows, so they are "
-            "slightly optimistic."
+            f"Accuracy, F1, precision and recall use thresholds of each class by the rule {threshold}. Those of a fold "
+            "are chosen on the other folds, so the scores are what the rule gives on new rows. Test rows use the "
+            "thresholds of all out-of-fold rows."
         )
-    return f"Accuracy and F1 count scores of {threshold} or more as positive."
+    return f"Accuracy, F1, precision and recall count scores of {threshold} or more as positive."

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from foldline.evaluation.thresholds import best_threshold, class_thresholds, predicted_classes
+from foldline.evaluation.thresholds import best_threshold, class_thresholds, fold_thresholds, predicted_classes
 from sklearn.metrics import f1_score
 
 
@@ -34,6 +34,44 @@ def test_thresholds_are_one_number_or_one_per_class() -> None:
     scores = np.array([[0.9, 0.2], [0.6, 0.2], [0.2, 0.3], [0.1, 0.1]])
     assert class_thresholds(labels, scores, 0.5) == [0.5, 0.5]
     assert class_thresholds(labels, scores, "best_f1") == pytest.approx([0.4, 0.25])
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rules_of_sensitivity_and_cost_are_those_of_trying_all(seed: int, weighted: bool) -> None:
+    random = np.random.default_rng(seed)
+    labels = (random.random(60) < 0.3).astype(int)
+    scores = random.integers(1, 20, 60) / 21
+    weights = random.integers(1, 4, 60).astype(float) if weighted else np.ones(60)
+    tried = [*np.unique(scores), 1.0]
+
+    def found(threshold: float) -> tuple[float, float]:
+        predicted = scores >= threshold
+        missed = (weights * (labels == 1) * ~predicted).sum()
+        return 1 - missed / (weights * labels).sum(), (weights * (labels == 0) * predicted).sum() + 3.5 * missed
+
+    enough = max(threshold for threshold in tried if found(threshold)[0] >= 0.8 - 1e-9)
+    chosen = best_threshold(labels, scores, weights, rule="sensitivity 0.8")
+    assert ((scores >= chosen) == (scores >= enough)).all()
+    chosen = best_threshold(labels, scores, weights, rule="cost 3.5")
+    assert found(chosen)[1] == pytest.approx(min(found(threshold)[1] for threshold in tried))
+
+
+def test_nothing_is_predicted_if_positives_cost_little() -> None:
+    labels, scores = np.array([1, 0, 0, 0]), np.array([0.2, 0.9, 0.8, 0.1])
+    assert best_threshold(labels, scores, rule="cost 0.5") == pytest.approx(0.95)
+    assert best_threshold(labels, np.array([0.2, 1, 0.8, 0.1]), rule="cost 0.5") > 1
+
+
+def test_thresholds_of_a_fold_are_those_of_the_other_folds() -> None:
+    random = np.random.default_rng(0)
+    labels, scores, folds = (random.random((90, 2)) < 0.4).astype(int), random.random((90, 2)), np.arange(90) % 3
+    weights = random.random(90)
+    found = fold_thresholds(labels, scores, folds, "best_f1", weights)
+    assert sorted(found) == [0, 1, 2]
+    for fold, thresholds in found.items():
+        others = folds != fold
+        assert thresholds == class_thresholds(labels[others], scores[others], "best_f1", weights[others])
 
 
 def predict(

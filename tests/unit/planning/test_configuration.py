@@ -96,7 +96,7 @@ def test_complete_does_not_change_its_argument() -> None:
         ),
         (
             {"evaluation": {"threshold": "best"}},
-            "config: evaluation.threshold is 'best'; set it to a number from 0 to 1 such as 0.5, or to best_f1",
+            "config: evaluation.threshold is 'best'; set it to a number from 0 to 1 such as 0.5, to best_f1, to",
         ),
         ({"evaluation": {"threshold": 1.5}}, "config: evaluation.threshold is 1.5; set it to at most 1"),
         ({"models": {}}, "config: models is empty; add at least one entry"),

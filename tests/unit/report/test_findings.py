@@ -240,9 +240,12 @@ def test_the_methods_give_the_numbers_of_the_run() -> None:
     assert "Several classes" not in paragraphs
 
 
-def test_the_methods_say_that_best_f1_is_optimistic() -> None:
+def test_the_methods_say_where_thresholds_are_chosen() -> None:
     paragraphs = dict(methods(with_metrics(report_run(column_scores(0.9)), threshold="best_f1")))
-    assert "the threshold with the highest F1 on these same rows" in paragraphs["Log loss, Brier score, accuracy, F1"]
+    assert (
+        "by the rule best_f1. Those of a fold are chosen on the other folds"
+        in paragraphs["Log loss, Brier score, accuracy, F1"]
+    )
 
 
 def test_accuracy_is_compared_with_the_most_frequent_class() -> None:

@@ -11,9 +11,10 @@ import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.evaluation.results import UNDEFINED
+from foldline.evaluation.thresholds import best_threshold
 from foldline.io.parquet import read_parquet
 from foldline.io.tables import FLOAT32, FOLDS, INTEGER, TEXT, read_table, write_table
-from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, recall_score, roc_auc_score
 
 
 @pytest.fixture(scope="module")
@@ -213,14 +214,23 @@ def test_a_rare_class_has_no_auc_in_some_folds_and_is_left_out_of_their_mean(sev
     assert without == 3
 
 
-def test_the_best_thresholds_are_computed_per_class(several: Results, tmp_path: Path) -> None:
-    fixed, chosen = metrics_of(several, tmp_path), metrics_of(several, tmp_path, threshold="best_f1")
-    assert (fixed["threshold"], chosen["threshold"]) == (0.5, "best_f1")
+@pytest.mark.parametrize("rule", ["best_f1", "sensitivity 0.9", "cost 4"])
+def test_thresholds_of_a_class_are_judged_on_other_folds(rule: str, several: Results, tmp_path: Path) -> None:
+    fixed, chosen = metrics_of(several, tmp_path), metrics_of(several, tmp_path, threshold=rule)
+    assert (fixed["threshold"], chosen["threshold"]) == (0.5, rule)
+    table = rows_of(several)
     for before, after in zip(fixed["models"]["a"]["classes"], chosen["models"]["a"]["classes"], strict=True):
+        labels, scores = table[f"target/{after['name']}"].to_numpy(), table[f"a/{after['name']}"].to_numpy()
         assert before["threshold"] == 0.5
-        assert after["f1"]["value"] >= before["f1"]["value"]
+        assert after["threshold"] == best_threshold(labels, scores, rule=rule)
         assert after["auc"] == before["auc"]
-    assert len({row["threshold"] for row in chosen["models"]["a"]["classes"]}) == 4
+        predicted = np.zeros(len(table), bool)
+        for fold in table["fold"].unique():
+            own = (table["fold"] == fold).to_numpy()
+            predicted[own] = scores[own] >= best_threshold(labels[~own], scores[~own], rule=rule)
+        assert after["f1"]["value"] == pytest.approx(f1_score(labels, predicted))
+        assert after["recall"]["value"] == pytest.approx(recall_score(labels, predicted))
+    assert len({row["threshold"] for row in chosen["models"]["a"]["classes"]}) > 1
 
 
 def test_one_class_can_be_the_score_of_a_model_of_several(exclusive: Results, tmp_path: Path) -> None:
