@@ -94,6 +94,13 @@ class SampleTable:
         made = self.columns.made_of
         return f"{made}: id {self.ids[row]!r}" if made else f"{self.raw.path}, {self.raw.unit} {self.raw.lines[row]}"
 
+    @property
+    def most_groups(self) -> int:
+        """Number of groups if every row without a group gets one of its own."""
+        cells = self.ids if self.columns.group is None else self.raw.columns[self.columns.group]
+        groups = Counter(_mapped(cells, self.columns.value))
+        return len(groups) + max(0, groups[""] - 1)
+
     def label_cells(self) -> dict[str, str]:
         """Every label cell that is not missing, with the place where it occurs first.
 

@@ -33,7 +33,7 @@ def all_problems(
         check: raises an error for a configuration with which the data are not read in this working directory.
     """
     if error.config is None:
-        return error
+        return FoldlineError(f"{error}\nThe data are checked once the configuration says how to read them")
     found = counted(len(error.problems), "problem")
     logger.warning("the configuration has %s; the data are read to report theirs as well", found)
     problems = list(error.problems)

@@ -5,22 +5,27 @@ from typing import Any
 
 from foldline.errors import counted, problems_error
 from foldline.planning.dataset_splits import TEST, TRAIN
+from foldline.planning.fold_plan import fold_method
+from foldline.splits.folds_config import FILES, GROUPED
 
 
 def check_batches(config: Mapping[str, Any], rows: Mapping[str, int]) -> None:
     """Refuse batch sizes with which a fold certainly cannot train.
 
     Folds are not known yet. The largest of `count` folds holds out at least the rows divided by `count`, so at most the
-    other rows are left to train on, and all external rows.
+    other rows are left to train on, and all external rows. Where the data decide how many folds there are, or rows are
+    in no fold, a fold holds out at least one row.
 
     Args:
-        config: the completed configuration.
+        config: the completed configuration, with the folds that were found or without.
         rows: number of rows of each split.
 
     Raises:
         FoldlineError: names all keys.
     """
-    count, train = config["folds"]["count"], rows[TRAIN]
+    folds, train = config["folds"], rows[TRAIN]
+    is_known = "numbers" in folds or fold_method(folds) in (GROUPED, FILES)
+    count = folds["count"] if is_known else max(train, folds["count"])
     external = sum(number for split, number in rows.items() if split not in (TRAIN, TEST))
     problems = []
     for name, model in sorted(config["models"].items()):

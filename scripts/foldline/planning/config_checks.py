@@ -39,9 +39,9 @@ def combination_problems(config: Mapping[str, Any]) -> list[str]:
     return _problems_of(_checks(config))
 
 
-def data_problems(config: Mapping[str, Any]) -> list[str]:
-    """The problems of `combination_problems` in the sections `dataset` and `folds`, with which data cannot be read."""
-    return _problems_of([*dataset_checks(config["dataset"]), reader_problems(config["dataset"]), fold_problems(config)])
+def has_data_problems(dataset: Mapping[str, Any]) -> bool:
+    """Whether `combination_problems` has some of the section `dataset`, with which data cannot be read."""
+    return bool(_problems_of([*dataset_checks(dataset), reader_problems(dataset)]))
 
 
 def _problems_of(checks: Iterable[Iterator[str]]) -> list[str]:

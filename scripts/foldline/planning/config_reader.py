@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import ValidationError
-
 from foldline.dataset.cell_values import composed, is_utf8
 from foldline.dataset.labels import BINARY, MULTICLASS, SOFT
 from foldline.errors import FoldlineError, problems_error
-from foldline.planning.config_checks import combination_problems, data_problems
+from foldline.planning.config_checks import combination_problems
 from foldline.planning.config_files import argument_problems, file_problems
 from foldline.planning.configuration import completed_with_errors, plain, read_schema, with_preset
 from foldline.planning.preset_checks import preset_problems
+from foldline.planning.readable_config import readable_config
 from foldline.planning.schema_errors import error_messages, wrong_key
 from foldline.planning.usable_values import UsableValues
 
@@ -23,7 +22,7 @@ class ConfigError(FoldlineError):
 
     Attributes:
         problems: a line for each.
-        config: the completed configuration if its data can be read; None if not.
+        config: the configuration with which the data can be read, see `readable_config`; None if there is none.
     """
 
     def __init__(self, problems: Sequence[str], *, config: dict[str, Any] | None) -> None:
@@ -95,8 +94,9 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     problems += combination_problems(UsableValues(completed, map(wrong_key, errors)) if errors else completed)
     if problems:
         # Values of presets and texts may belong to any section.
-        can_read = not presets and not list(text_problems(given)) and _can_read_data(completed, errors)
-        raise ConfigError(problems, config=completed if can_read else None)
+        can_tell = not presets and not list(text_problems(given))
+        readable = readable_config(completed, list(map(wrong_key, errors)), schema) if can_tell else None
+        raise ConfigError(problems, config=readable)
     return completed
 
 
@@ -120,13 +120,6 @@ def with_class_folders(config: dict[str, Any]) -> dict[str, Any]:
     # The name of a folder is never missing.
     without_tables: dict[str, Any] = {"id_column": "id", "test_table": None, "sample_submission": None, "missing": []}
     return {**config, "dataset": {**without_tables, **dataset, "labels": labels}}
-
-
-def _can_read_data(config: Mapping[str, Any], errors: Sequence[ValidationError]) -> bool:
-    """Whether the sections `dataset` and `folds` are right, although others may be wrong."""
-    sections = {"dataset", "folds"}
-    wrong = {key[0] for key in map(wrong_key, errors) if key}
-    return sections <= config.keys() and not sections & wrong and not data_problems(config)
 
 
 def _compose_class_names(config: dict[str, Any]) -> None:

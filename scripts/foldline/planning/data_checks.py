@@ -57,6 +57,9 @@ def check_data(
                 _check_groups(dataset, data.splits[TRAIN], fold_count)
             with problems.collected():
                 _check_strata(dataset, data.splits[TRAIN], fold_count, stratify_by)
+    elif fold_count is not None and data.most_groups is not None:
+        with problems.collected():
+            _check_most_groups(dataset, data.most_groups, fold_count)
     problems.check()
 
 
@@ -130,6 +133,17 @@ def _check_metadata(dataset: Mapping[str, Any], split: str, table: str, samples:
             raise FoldlineError(
                 f"{where}{'; '.join(told)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
             )
+
+
+def _check_most_groups(dataset: Mapping[str, Any], most: int, fold_count: int) -> None:
+    """Refuse folds of which some would be empty, whatever becomes of the rows with other problems."""
+    if most < fold_count:
+        column = " and ".join(group_columns(dataset))
+        what = counted(most, "group") + f" (column {column})" if column else counted(most, "row")
+        raise FoldlineError(
+            f"config: folds.count is {fold_count}, but the training data have at most {what}; lower folds.count, or "
+            "add training data"
+        )
 
 
 def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int) -> None:

@@ -249,7 +249,7 @@ class DataIndexer:
             if TEST in data.splits and data.labels_are_read:
                 find_known_labels(dataset, data.tables, labels=data.label_cells, record_tables=self._record_tables)
         with problems.collected():
-            if data.n_rows.keys() == set(splits_of(dataset)) and count is not None:
+            if data.n_rows.keys() == set(splits_of(dataset)):
                 self._check_rows(data.n_rows)
         problems.check()
         return {FOLDS: found} if found else {}

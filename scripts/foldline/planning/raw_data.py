@@ -58,6 +58,7 @@ class RawData:
         locations: table of the location of the images of each split where it does not follow from their ids.
         weights: digest of the weights of rows; "" if every row has the weight 1.
         n_rows: number of rows of each split that could be read, at most: records of channels are counted one by one.
+        most_groups: number of groups of the training rows, at most; None if they could not be read.
     """
 
     splits: dict[str, Samples]
@@ -72,6 +73,7 @@ class RawData:
     locations: dict[str, str] = field(default_factory=dict)
     weights: str = ""
     n_rows: dict[str, int] = field(default_factory=dict)
+    most_groups: int | None = None
 
     @property
     def labels_are_read(self) -> bool:
@@ -93,12 +95,14 @@ class Source(Protocol):
         left_out: see `sample_table.SampleTable`.
         locations: see `RawData`.
         n_rows: number of rows.
+        most_groups: number of groups, at most; some may still be missing.
     """
 
     table: str
     left_out: Mapping[str, int]
     locations: str | None
     n_rows: int
+    most_groups: int
 
     @property
     def ids(self) -> Sequence[str]:
@@ -185,6 +189,7 @@ def _read_tables(
         left_out={split: dict(source.left_out) for split, source in sources.items() if source.left_out},
         locations={split: source.locations for split, source in sources.items() if source.locations},
         n_rows={split: len(splits[split]) if split in splits else source.n_rows for split, source in sources.items()},
+        most_groups=sources[TRAIN].most_groups if TRAIN in sources else None,
     )
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})

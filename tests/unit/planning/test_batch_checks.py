@@ -7,9 +7,9 @@ from foldline.planning.batch_checks import check_batches
 from foldline.planning.configuration import complete
 
 
-def check(rows: dict[str, int], *, folds: int = 5, **model: object) -> None:
+def check(rows: dict[str, int], *, folds: int = 5, column: str | None = None, **model: object) -> None:
     section = {"backbone": "efficientnet-lite0", "image_size": 64, "weights": "none", **model}
-    config = complete(example_config(models={"m": section}, folds__count=folds), SCHEMA)
+    config = complete(example_config(models={"m": section}, folds__count=folds, folds__column=column), SCHEMA)
     check_batches(config, rows)
 
 
@@ -37,3 +37,9 @@ def test_the_batch_of_an_override() -> None:
         check({"train": 20}, batch_size=20, fold_overrides={"1": {"batch_size": 8}})
     # No fold uses the size of the model.
     check({"train": 20}, folds=2, batch_size=99, fold_overrides={str(fold): {"batch_size": 8} for fold in range(2)})
+
+
+def test_folds_that_the_data_decide_hold_out_a_row() -> None:
+    check({"train": 20}, column="site", batch_size=19)
+    with pytest.raises(FoldlineError, match="batch_size is 20, but a fold has at most 19"):
+        check({"train": 20}, column="site", batch_size=20)

@@ -439,6 +439,17 @@ def test_a_missing_image_hides_no_missing_fold_column(config: dict[str, Any], tm
         index({**config, "folds": {**config["folds"], "column": "kfold"}}, tmp_path)
 
 
+def test_a_missing_group_hides_no_lack_of_groups(config: dict[str, Any], tmp_path: Path) -> None:
+    table = tmp_path / "data" / "train.csv"
+    table.write_text(table.read_text().replace(",p001,", ",,", 1))
+    with pytest.raises(
+        FoldlineError, match=r"2 problems\n.*the group .* of id 's002' is .*\n.*have at most 7 groups \("
+    ):
+        index({**config, "folds": {**config["folds"], "count": 8}}, tmp_path)
+    with pytest.raises(FoldlineError, match=r"^[^\n]*the group .* of id 's002' is [^\n]*$"):
+        index({**config, "folds": {**config["folds"], "count": 7}}, tmp_path)
+
+
 def test_a_missing_image_hides_no_batch_that_is_too_large(config: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "data" / "images" / "s003.png").unlink()
 
