@@ -287,10 +287,17 @@ def _read_named(path: str | Path, columns: Columns, problems: Problems) -> RawTa
     optional = [columns.in_table(name) for name in columns.optional if name not in absent]
     names_only = (columns.id, columns.group, *columns.of_paths)
     exact = [columns.in_table(name) for name in names_only if name and name not in absent]
+    required = columns.required()
     try:
-        raw = read_raw_table(path, columns.required(), separator=columns.separator, optional=optional, exact=exact)
+        raw = read_raw_table(path, required, separator=columns.separator, optional=optional, exact=exact)
     except AbsentColumnsError as error:
-        raise FoldlineError("; ".join([str(error), *filter(None, map(columns.absence, error.absent))])) from error
+        told = FoldlineError("; ".join([str(error), *filter(None, map(columns.absence, error.absent))]))
+        if not set(error.absent) <= {columns.in_table(name) for name in columns.metadata if name != columns.group}:
+            raise told from error
+        # The other columns may have problems of their own.
+        problems.add([str(told)])
+        required = [name for name in required if name not in error.absent]
+        raw = read_raw_table(path, required, separator=columns.separator, optional=optional, exact=exact)
     names = dict.fromkeys([*columns.names(), *columns.target_columns, *columns.of_paths])
     empty = [""] * len(raw.lines)
     found = {name: empty if name in absent else raw.columns.get(columns.in_table(name), empty) for name in names}

@@ -8,7 +8,7 @@ import pytest
 from foldline.dataset.columns import Columns
 from foldline.dataset.labels import Labels
 from foldline.dataset.record_cells import RecordCells, parse_record
-from foldline.dataset.sample_table import Row, read_rows
+from foldline.dataset.sample_table import Row, read_rows, read_sample_table
 from foldline.errors import FoldlineError
 
 COLUMNS = Columns(id="name", target="mark", group="patient", metadata=("sex", "age"))
@@ -315,3 +315,10 @@ def test_one_of_several_class_columns_is_no_target(text: str, words: str, tmp_pa
 def test_one_of_several_class_columns_is_a_binary_target(tmp_path: Path) -> None:
     found = rows_of(tmp_path, "id,MEL,NV\na,1.0,0.0\nb,0.0,1.0\n", Columns("id", "MEL", None))
     assert [row.target for row in found] == ["1", "0"]
+
+
+def test_an_absent_metadata_column_hides_no_repeated_id(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("id,target\na,1\na,0\n")
+    columns = Columns("id", "target", None, ("age",))
+    with pytest.raises(FoldlineError, match=r"^2 problems\n.*no column age; .*\n.*id 'a'"):
+        read_sample_table(tmp_path / "train.csv", columns)
