@@ -1,8 +1,10 @@
 """Peak memory and CPU time of the blend of many rows, models and classes, beside the same table as one row per cell.
 
     python tests/benchmark/blend.py [--rows 100000] [--test-rows 20000] [--models 20] [--classes 1] [--folds 5]
+        [--no-cells]
 
-`blend_folds` merges prediction files of random probabilities, and writes all its outputs. The comparison holds the same
+`blend_folds` merges prediction files of random probabilities, compares all methods, calibrates, and writes all its
+outputs; `evaluate` scores them. The comparison holds the same
 out-of-fold predictions as a table with one row per model, id and class, read from CSV files; it stops when it has the
 array of all models. Each runs in a process of its own; the last column is what an empty process with the same imports
 takes. Two sizes are measured without arguments: 100,000 rows of one class and 20 models, 20,000 of 19 classes and 10.
@@ -43,6 +45,19 @@ blend_folds(
     BlendConfig("auto", None, "platt", classes, classes, "sigmoid", SubmissionForm("id", classes, "columns"), False),
 )
 """
+EVALUATE = f"""
+import sys
+sys.path.insert(0, {str(SCRIPTS)!r})
+from pathlib import Path
+from evaluate import evaluate
+from foldline.evaluation.scores import EvaluationConfig
+folder, classes = Path(sys.argv[1]), tuple(sys.argv[2].split(","))
+evaluate(
+    oof=folder / "oof.parquet", recipe=folder / "blend.json", folds=folder / "folds.csv",
+    metrics=folder / "metrics.json", label_issues=folder / "label_issues.csv",
+    config=EvaluationConfig(classes, classes, "sigmoid", "best_f1", 0.95, (), weighted=False),
+)
+"""
 CELLS = """
 import sys
 from pathlib import Path
@@ -73,6 +88,7 @@ class Size:
     models: int
     classes: int
     folds: int
+    cells: bool = True
 
 
 @dataclass(frozen=True)
@@ -117,7 +133,7 @@ def write_inputs(folder: Path, size: Size) -> list[str]:
                 values = random.random((len(some), size.classes), np.float32)
                 path = folder / f"m{model:02d}" / f"fold{fold}" / f"{split}.parquet"
                 write_prediction_file(PredictionFile(path, f"m{model:02d}", fold, 4), some, values, class_names=names)
-                if split == "oof":
+                if split == "oof" and size.cells:
                     _write_cells(path.with_suffix(".csv"), some, values, names, model=f"m{model:02d}", fold=fold)
     return names
 
@@ -141,17 +157,22 @@ def main(sizes: list[Size]) -> None:
             names = write_inputs(Path(temporary), size)
             imports = run(IMPORTS)
             ours = run(BLEND, temporary, ",".join(names))
-            cells = run(CELLS, temporary)
+            evaluated = run(EVALUATE, temporary, ",".join(names))
+            cells = run(CELLS, temporary) if size.cells else None
         title = f"| {size.rows:,} | {size.models} | {size.classes} "
-        for name, cost in (("blend_folds", ours), ("a row per cell", cells)):
+        for name, cost in (("blend_folds", ours), ("evaluate", evaluated), ("a row per cell", cells)):
+            if cost is None:
+                continue
             idle = f"{imports.peak_mb:.0f}" if cost is ours else ""
             print(f"{title}| {name} | {cost.peak_mb:.0f} | {cost.cpu:.1f} | {cost.wall:.1f} | {idle} |", flush=True)
-        print(f"{title}| ratio | {ours.peak_mb / cells.peak_mb:.2f} | {ours.cpu / cells.cpu:.2f} | | |", flush=True)
+        if cells is not None:
+            print(f"{title}| ratio | {ours.peak_mb / cells.peak_mb:.2f} | {ours.cpu / cells.cpu:.2f} | | |", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for option, default in (("rows", 100_000), ("test-rows", 20_000), ("models", 20), ("classes", 1), ("folds", 5)):
         parser.add_argument(f"--{option}", type=int, default=default)
+    parser.add_argument("--cells", action=argparse.BooleanOptionalAction, default=True, help="measure a row per cell")
     chosen = Size(**vars(parser.parse_args()))
     main([chosen] if len(sys.argv) > 1 else [chosen, Size(20_000, 5_000, 10, 19, 5)])

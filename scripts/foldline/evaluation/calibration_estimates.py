@@ -71,8 +71,12 @@ def _score(found: Estimate | None, confidence: float) -> Score:
 
 def _coefficient(labels: FloatArray, columns: FloatArray, offset: FloatArray, rows: Rows) -> Estimate:
     """The first coefficient of a logistic regression; its influence is that of the sandwich variance (Huber, 1967)."""
-    found, _ = fit_logistic(columns, labels, rows.weights, intercept=False, offset=offset)
-    predicted = expit(offset + found @ columns)
+    # From a slope of 1 few steps are needed.
+    start = 1.0 if len(columns) > 1 else 0.0
+    found, constant = fit_logistic(
+        columns[:1], labels, rows.weights, intercept=len(columns) > 1, prior=start, offset=offset
+    )
+    predicted = expit(offset + found @ columns[:1] + constant)
     spread = rows.weights * predicted * (1 - predicted)
     direction = np.linalg.solve((columns * spread) @ columns.T + 1e-12 * np.eye(len(columns)), columns)[0]
     return estimate(float(found[0]), [Part(direction * rows.weights * (labels - predicted), rows.weights)], rows)

@@ -91,11 +91,16 @@ def fold_thresholds(
         threshold: a rule of `best_threshold`.
         weights: weight of each row, (n_samples,); None if each counts the same.
     """
-    found = {}
-    for fold in np.unique(folds).tolist():
-        others = folds != fold
-        own = None if weights is None else weights[others]
-        found[fold] = class_thresholds(labels[others], scores[others], threshold, own)
+    numbers = np.unique(folds).tolist()
+    counts = np.ones(len(labels)) if weights is None else weights
+    found: dict[int, list[float]] = {fold: [] for fold in numbers}
+    for column in zip(labels.T, scores.T, strict=True):
+        # Sorted once: the sort of sorted rows takes no time.
+        order = np.argsort(-column[1], kind="stable")
+        rows = [values[order] for values in (*column, counts, folds)]
+        for fold in numbers:
+            own, values, count = (values[rows[-1] != fold] for values in rows[:3])
+            found[fold].append(best_threshold(own, values, count, rule=threshold))
     return found
 
 
