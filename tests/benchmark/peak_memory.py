@@ -98,7 +98,7 @@ def print_memory_of_images() -> None:
             (work / "source" / f"a.{name.split(maxsplit=1)[0].strip(',').lower()}").write_bytes(data)
             table = write_inventory(work / "source", work, COPIES, ())
             paths = sorted(map(str, (work / "images").iterdir()))
-            shard = [str(table), str(work / "images"), str(work / "records"), "384"]
+            shard = [str(SCRIPTS), str(table), str(work / "images"), str(work / "records"), "384"]
             peaks = [cost.main_mb + 2 * cost.worker_mb for cost in (run(SCAN, paths), run(OURS, shard))]
         header = read_header(data, ImageOptions(page=1))
         needed = decoded_mb(header.format, len(data), header.width * header.height)

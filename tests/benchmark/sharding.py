@@ -6,15 +6,19 @@ samples of gray files ID_CHANNEL.png. The loop decodes full images with OpenCV, 
 writes with TensorFlow, image by image. Each method runs in its own process, once with `count` images and once with a
 fifth of them, so that start-up time can be subtracted. The output lists images per CPU-second of the process and its
 children, the same without start-up, the largest resident set of a process, and the PSNR in dB against a full decode and
-area averages without JPEG (mean over the images of the folder).
+area averages without JPEG (mean over the images of the folder). With `--before COMMIT`, the sharder of that commit and
+this one run in turns, and the output is the ratio of their CPU times, the median of several pairs.
 """
 
 import argparse
+import io
 import itertools
 import os
 import shutil
+import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -38,20 +42,25 @@ from foldline.tfrecords.record_files import read_records  # noqa: E402
 
 QUALITY = 95
 THREADS = 2
+# Of runs before and now.
+PAIRS = 5
 
+# Its first argument is the folder `scripts`; settings that its code does not know yet are left out.
 OURS = f"""
-import sys
-sys.path.insert(0, {str(SCRIPTS)!r})
+import dataclasses, sys
+scripts, inventory, images, records, size, *channels = sys.argv[1:]
+sys.path.insert(0, scripts)
 from foldline.images.options import ImageOptions
 from foldline.tfrecords.shard_config import ShardConfig
 from shard_records import Outputs, shard_records
-inventory, images, records, size, *channels = sys.argv[1:]
+settings = dict(
+    root=images, channels=tuple(channels), image_feature="image", aspect="stretch", jpeg_quality={QUALITY},
+    metadata_columns=(), locations=inventory, reading=ImageOptions(page=1),
+)
+known = {{field.name: settings[field.name] for field in dataclasses.fields(ShardConfig) if field.name in settings}}
 shard_records(
     inventory=[inventory], outputs=Outputs(records, records + ".json"), split="train", shard="00000-of-00001",
-    size=int(size), threads={THREADS}, config=ShardConfig(
-        root=images, channels=tuple(channels), image_feature="image", aspect="stretch", jpeg_quality={QUALITY},
-        metadata_columns=(), locations=inventory, reading=ImageOptions(page=1),
-    ),
+    size=int(size), threads={THREADS}, config=ShardConfig(**known),
 )
 """
 LOOP = f"""
@@ -175,7 +184,8 @@ def compare(folder: Path, count: int, size: int, channels: Sequence[str]) -> Non
             costs = {}
             for number in (few, count):
                 table = write_inventory(folder, work, number, channels)
-                costs[number] = run(code, [str(table), str(work / "images"), str(records), str(size), *channels])
+                arguments = [str(table), str(work / "images"), str(records), str(size), *channels]
+                costs[number] = run(code, [str(SCRIPTS), *arguments] if code is OURS else arguments)
             long, short = costs[count], costs[few]
             rates[name] = (count / long.cpu, (count - few) / (long.cpu - short.cpu))
             mean, least = similarity(records, work / "images", size, distinct, channels)
@@ -190,11 +200,48 @@ def compare(folder: Path, count: int, size: int, channels: Sequence[str]) -> Non
         shutil.rmtree(work)
 
 
+def compare_with(commit: str, folder: Path, count: int, size: int, channels: Sequence[str]) -> None:
+    """Run the sharder of another commit and this one in turns, and print how many times as fast this one is."""
+    work = Path(tempfile.mkdtemp(prefix="foldline-sharding-"))
+    try:
+        archive = subprocess.run(
+            ["git", "archive", commit, "scripts"], cwd=SCRIPTS.parent, capture_output=True, check=True
+        )
+        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+            files.extractall(work, filter="data")
+        few = max(1, count // 5)
+        tables = {number: write_inventory(folder, work, number, channels) for number in (few, count)}
+        whole, alone = [], []
+        for pair in range(PAIRS):
+            cpu = {}
+            for scripts in (work / "scripts", SCRIPTS)[:: 1 if pair % 2 else -1]:
+                for number, table in tables.items():
+                    arguments = [scripts, table, work / "images", work / "records", size, *channels]
+                    cpu[scripts, number] = run(OURS, [str(argument) for argument in arguments]).cpu
+            before, now = ([cpu[scripts, few], cpu[scripts, count]] for scripts in (work / "scripts", SCRIPTS))
+            whole.append(before[1] / now[1])
+            alone.append((before[1] - before[0]) / (now[1] - now[0]))
+            print(
+                f"{commit} {before[1]:.1f} s CPU, now {now[1]:.1f} s: {whole[-1]:.3f}, {alone[-1]:.3f} without start-up"
+            )
+        print(
+            f"{folder} at {size}, {count} images, median of {PAIRS} pairs: {statistics.median(whole):.3f} times "
+            f"as fast as {commit}, {statistics.median(alone):.3f} without start-up"
+        )
+    finally:
+        shutil.rmtree(work)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--channels", nargs="+", default=[])
+    parser.add_argument("--before", metavar="COMMIT")
     arguments = parser.parse_args()
-    compare(arguments.folder, arguments.count, arguments.size, arguments.channels)
+    chosen = (arguments.folder, arguments.count, arguments.size, arguments.channels)
+    if arguments.before:
+        compare_with(arguments.before, *chosen)
+    else:
+        compare(*chosen)
