@@ -65,7 +65,9 @@ class ImageSource:
             self.locations = storage.join(made, f"{split}_images.csv")
         self._read: SampleTable = open_sample_table(self.table, columns)
         self.left_out: Mapping[str, int] = self._read.left_out
-        self.ids, self.n_rows, self.most_groups = self._read.ids, len(self._read.ids), self._read.most_groups
+        self.ids, self.n_rows = self._read.ids, len(self._read.ids)
+        # Files without a class are not listed.
+        self.most_groups = None if self._problems and self._listed is not None else self._read.most_groups
         with self._problems.collected():
             self._read.problems.check()
         if self._channels:

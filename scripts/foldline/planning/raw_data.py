@@ -58,7 +58,7 @@ class RawData:
         locations: table of the location of the images of each split where it does not follow from their ids.
         weights: digest of the weights of rows; "" if every row has the weight 1.
         n_rows: number of rows of each split that could be read, at most: records of channels are counted one by one.
-        most_groups: number of groups of the training rows, at most; None if they could not be read.
+        most_groups: number of groups of the training rows, at most; None if some could not be read.
     """
 
     splits: dict[str, Samples]
@@ -95,14 +95,14 @@ class Source(Protocol):
         left_out: see `sample_table.SampleTable`.
         locations: see `RawData`.
         n_rows: number of rows.
-        most_groups: number of groups, at most; some may still be missing.
+        most_groups: number of groups, at most; some may still be missing. None if rows may still be missing.
     """
 
     table: str
     left_out: Mapping[str, int]
     locations: str | None
     n_rows: int
-    most_groups: int
+    most_groups: int | None
 
     @property
     def ids(self) -> Sequence[str]:
@@ -188,7 +188,11 @@ def _read_tables(
         labels=labels or labels_of(dataset),
         left_out={split: dict(source.left_out) for split, source in sources.items() if source.left_out},
         locations={split: source.locations for split, source in sources.items() if source.locations},
-        n_rows={split: len(splits[split]) if split in splits else source.n_rows for split, source in sources.items()},
+        n_rows={
+            split: len(splits[split]) if split in splits else source.n_rows
+            for split, source in sources.items()
+            if source.most_groups is not None
+        },
         most_groups=sources[TRAIN].most_groups if TRAIN in sources else None,
     )
     with problems.collected():

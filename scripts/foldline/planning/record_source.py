@@ -80,7 +80,9 @@ class RecordSource:
             self._records, self.left_out = without_left_out(self._records, names)
         with self._problems.collected():
             check_split(self._records)
-        self.n_rows = self.most_groups = sum(map(len, self._records.values()))
+        self.n_rows = sum(map(len, self._records.values()))
+        # Records with problems are not counted.
+        self.most_groups = None if self._problems else self.n_rows
         # Ids of the records of channels are no ids of samples.
         self._files = {} if dataset["channels"] else _files_of(self._records)
 

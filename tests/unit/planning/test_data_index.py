@@ -530,3 +530,13 @@ def test_a_new_or_removed_file_in_a_folder_of_rows_is_noticed(
     added.unlink()
     assert index(config, tmp_path) == first
     assert reads.count == 3
+
+
+def test_records_that_cannot_be_read_are_not_counted(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    config = records_config(tmp_path)
+    (tmp_path / "records" / "train.tfrec").write_bytes(b"no record at all")
+    with pytest.raises(FoldlineError) as error:
+        index(config, tmp_path)
+    assert "train.tfrec, record 1 has a length" in str(error.value)
+    assert "folds.count" not in str(error.value)
