@@ -1,7 +1,7 @@
 """Find duplicate images, so that no copy of a scored image is trained on and no labels contradict each other.
 
-Inputs: inventory (tables of the split), others (tables of the labeled splits before it); all_images (tables of all
-    splits).
+Inputs: inventory (tables of the split), others (tables of the labeled splits before it); thumbnails (of all these
+    images); all_images (tables of all splits).
 Outputs: leaks, a table of pairs (`tables.LEAKS`), Parquet; leaks_csv, the same for people. Without rows if there are no
     pairs.
 Parameters: split; the fields of `LeakConfig`.
@@ -9,40 +9,54 @@ Parameters: split; the fields of `LeakConfig`.
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
-from foldline.dataset.dark_images import blank_images, dark_images
+from foldline.dataset.dark_images import BLANK_HASH, blank_images, dark_images
 from foldline.errors import FoldlineError, counted, listing
+from foldline.images.perceptual_hash import hash_array
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
 from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
-from foldline.splits.duplicates import EXACT, REFUSE, LeakConfig, find_duplicates
+from foldline.io.thumbnails import read_thumbnails
+from foldline.leaks.copies import near_copies
+from foldline.leaks.views import View, views_of
+from foldline.splits.duplicates import EXACT, REFUSE, IntArray, LeakConfig, Verification, find_duplicates
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
 
 # Unusable images that the message lists.
 SHOWN = 100
+# Images without contrast that a warning names.
+SHOWN_BLANK = 3
 KEY = ("id", "other_split", "other_id")
 
 
-def audit_leaks(
-    *,
-    inventory: Sequence[str | Path],
-    others: Mapping[str, Sequence[str | Path]],
-    all_images: Sequence[str | Path],
-    leaks: str | Path,
-    leaks_csv: str | Path,
-    split: str,
-    config: LeakConfig,
-) -> None:
+@dataclass(frozen=True)
+class Inputs:
+    """Tables that are read.
+
+    Attributes:
+        inventory: inventory tables of this split.
+        others: split -> its inventory tables: the splits that this one is compared with, besides itself.
+        thumbnails: split -> the thumbnails of its images, for this split and the others.
+        all_images: inventory tables of all splits, in which unusable images are looked for.
+    """
+
+    inventory: Sequence[str | Path]
+    others: Mapping[str, Sequence[str | Path]]
+    thumbnails: Mapping[str, Sequence[str | Path]]
+    all_images: Sequence[str | Path]
+
+
+def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, split: str, config: LeakConfig) -> None:
     """Write the pairs of duplicate images.
 
     Args:
-        inventory: inventory tables of this split.
-        others: split -> its inventory tables: the splits that this one is compared with, besides itself.
-        all_images: inventory tables of all splits, in which unusable images are looked for.
+        inputs: tables to read.
         leaks: where the table of pairs is written, Parquet.
         leaks_csv: where the same table is written as CSV.
         split: "train", "test" or the name of an external set.
@@ -52,12 +66,18 @@ def audit_leaks(
         FoldlineError: an image has a problem, or duplicates have different labels and that is an error.
     """
     # An id may be in the training and in the test split, with another image.
-    _check_images(read_tables(all_images, INVENTORY, key=("id", "path")))
-    images = read_tables(inventory, INVENTORY)
+    _check_images(read_tables(inputs.all_images, INVENTORY, key=("id", "path")))
+    images = read_tables(inputs.inventory, INVENTORY)
     for text in filter(None, (dark_images(images), blank_images(images))):
         logger.warning("%s: %s", split, text)
-    compared = {name: read_tables(paths, INVENTORY) for name, paths in others.items()}
-    pairs = find_duplicates(images, compared, split=split, near_bits=config.near_duplicate_bits)
+    compared = {name: _shown(read_tables(paths, INVENTORY)) for name, paths in inputs.others.items()}
+    pairs = find_duplicates(
+        _shown(images),
+        compared,
+        split=split,
+        near_bits=config.near_duplicate_bits,
+        verify=lambda rows: _verification(rows, inputs.thumbnails, split, config),
+    )
     _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
     for path in (leaks, leaks_csv):
         write_table(pairs, path, LEAKS, key=KEY)
@@ -69,6 +89,60 @@ def audit_leaks(
         counted(exact, "pair"),
         len(pairs) - exact,
     )
+
+
+def _shown(images: pd.DataFrame) -> pd.DataFrame:
+    """The images that show anything: blank ones are equal, and no duplicates."""
+    return images[images["perceptual_hash"] != BLANK_HASH]
+
+
+def _verification(
+    images: pd.DataFrame, thumbnails: Mapping[str, Sequence[str | Path]], split: str, config: LeakConfig
+) -> Verification:
+    """Make the function that decides which images are near duplicates.
+
+    Args:
+        images: rows of all images, with their split.
+        thumbnails: see `Inputs.thumbnails`.
+        split: name of the own split.
+        config: how duplicates are found.
+    """
+
+    def verify(files: IntArray, own_start: int, near: IntArray) -> IntArray:
+        full = len(files) <= config.full_search_up_to
+        if not full:
+            logger.warning(
+                "%s: %s, more than leaks.full_search_up_to (%d), so duplicates that are cropped, overlaid or rotated "
+                "by other angles than quarter turns are not searched; raise it if you have the time",
+                split,
+                counted(len(files), "image"),
+                config.full_search_up_to,
+            )
+            files = np.unique(near)
+        rows = images.iloc[files]
+        views = _views(rows, thumbnails)
+        shown = np.array([not view.blank for view in views], dtype=bool)
+        if not shown.all():
+            paths = listing(list(rows["path"][~shown]), limit=SHOWN_BLANK)
+            logger.warning("%s: images with too little contrast to be compared: %d: %s", split, (~shown).sum(), paths)
+        numbers = files[shown]
+        copies = near_copies(
+            [view for view in views if not view.blank],
+            hash_array(list(images["perceptual_hash"].iloc[numbers])),
+            own_start=int(np.searchsorted(numbers, own_start)),
+            further=np.searchsorted(numbers, near[np.isin(near, numbers).all(axis=1)]),
+            full=full,
+        )
+        return np.column_stack([numbers[copies.pairs[:, :2]], copies.pairs[:, 2]])
+
+    return verify
+
+
+def _views(rows: pd.DataFrame, thumbnails: Mapping[str, Sequence[str | Path]]) -> list[View]:
+    """Make the views of images from their thumbnails."""
+    names = {name: set(of_split["id"]) for name, of_split in rows.groupby("split")}
+    jpegs = {name: read_thumbnails(thumbnails[name], ids) for name, ids in names.items()}
+    return views_of([jpegs[name][row] for name, row in zip(rows["split"], rows["id"], strict=True)])
 
 
 def _check_images(images: pd.DataFrame) -> None:
@@ -93,8 +167,8 @@ def _check_labels(pairs: pd.DataFrame, *, refuse: bool) -> None:
     message = f"{counted(len(contradictory), 'pair')} of equal images with different labels: {listing(names)}"
     if refuse:
         raise FoldlineError(
-            f"{message}; correct the labels or remove the rows; if they show different samples, lower "
-            "leaks.near_duplicate_bits; to accept them, set leaks.contradictory_labels to report"
+            f"{message}; correct the labels or remove the rows; if they show different samples, set "
+            "leaks.contradictory_labels to report"
         )
     logger.warning("%s", message)
 
@@ -102,11 +176,14 @@ def _check_labels(pairs: pd.DataFrame, *, refuse: bool) -> None:
 if __name__ == "__main__":
     with step(snakemake):
         audit_leaks(
-            inventory=snakemake.input.inventory,
-            all_images=snakemake.input.all_images,
-            others=by_split(snakemake.input.others),
-            leaks=snakemake.output.leaks,
-            leaks_csv=snakemake.output.leaks_csv,
+            Inputs(
+                inventory=snakemake.input.inventory,
+                others=by_split(snakemake.input.others),
+                thumbnails=by_split(snakemake.input.thumbnails),
+                all_images=snakemake.input.all_images,
+            ),
+            snakemake.output.leaks,
+            snakemake.output.leaks_csv,
             split=snakemake.wildcards.split,
             config=build(LeakConfig, snakemake.params.settings),
         )

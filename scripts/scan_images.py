@@ -2,7 +2,8 @@
 
 Inputs: the table, and the images or ready-made TFRecord files that it names, on a local disk or in a bucket; the images
     are not inputs of the rule.
-Outputs: inventory, one row per sample of the shard: `tables.INVENTORY` and the metadata columns, sorted by id.
+Outputs: inventory, one row per sample of the shard: `tables.INVENTORY` and the metadata columns, sorted by id;
+    thumbnails, a small JPEG of each image, see `foldline.io.thumbnails`.
 Parameters: settings, see `ScanConfig`.
 """
 
@@ -24,6 +25,7 @@ from foldline.images.color_profiles import BROKEN, GAMMA_IGNORED
 from foldline.io.settings import build
 from foldline.io.storage import is_url, join, listed_checksum
 from foldline.io.tables import INVENTORY, TEXT, write_table
+from foldline.io.thumbnails import write_thumbnails
 from foldline.io.workers import ordered_map
 from foldline.step import step
 from foldline.tfrecords.compressed_files import readable_records
@@ -33,13 +35,16 @@ from foldline.tfrecords.record_location import RecordLocation
 logger = logging.getLogger(__name__)
 
 
-def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanConfig, threads: int) -> None:
+def scan_images(
+    *, inventory: str | Path, thumbnails: str | Path, split: str, shard: str, config: ScanConfig, threads: int
+) -> None:
     """Write the inventory of one shard of the rows of the table.
 
     An unusable image is not an error here: its row says what is wrong, so that all problems can be reported at once.
 
     Args:
         inventory: the inventory table to write.
+        thumbnails: the table of thumbnails to write.
         split: "train", "test" or the name of an external set.
         shard: name of the shard, "00003-of-00016"; it holds the rows whose id hash falls into it.
         config: images and table of the split.
@@ -66,6 +71,7 @@ def scan_images(*, inventory: str | Path, split: str, shard: str, config: ScanCo
     check_as_planned(rows, images, scanned, config)
     table = inventory_table(rows, paths, [sample.cells for sample in scanned], config)
     write_table(table, inventory, INVENTORY)
+    write_thumbnails({row.id: sample.thumbnails for row, sample in zip(rows, scanned, strict=True)}, thumbnails)
     problems = int((table["problem"] != "").sum())
     logger.info("%s %s: %s, %d with a problem", split, shard, counted(len(table), "image"), problems)
     log_oddities(scanned, f"{split} {shard}")
@@ -179,6 +185,7 @@ if __name__ == "__main__":
     with step(snakemake):
         scan_images(
             inventory=snakemake.output.inventory,
+            thumbnails=snakemake.output.thumbnails,
             split=snakemake.wildcards.split,
             shard=snakemake.wildcards.shard,
             config=build(ScanConfig, snakemake.params.settings),

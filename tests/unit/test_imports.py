@@ -11,7 +11,7 @@ LIBRARY = REPOSITORY / "scripts" / "foldline"
 LAYERS = (
     ("images", "io", "runtime"),
     ("dataset",),
-    ("evaluation", "models", "splits", "tfrecords"),
+    ("evaluation", "leaks", "models", "splits", "tfrecords"),
     ("input_pipeline", "report", "planning"),
     ("inference",),
     ("training",),

@@ -197,6 +197,15 @@ def inventories(splits):
     return [path for split in splits for path in inventory(split)]
 
 
+def thumbnails(splits):
+    """The tables of the thumbnails of some splits."""
+    return [
+        f"results/thumbnails/{split}/thumbnails-{shard}.parquet"
+        for split in splits
+        for shard in RUN.plan.inventory_shards(split)
+    ]
+
+
 def image_shards(size, splits, suffix):
     """The shards ("tfrec") of some splits, or their manifests ("json"), with images of `size` pixels."""
     return [

@@ -13,8 +13,6 @@ from foldline.images.picture import Picture
 from foldline.images.resizing import resize_to_square
 
 SIDE = 64
-# A JPEG decoded at a scale that leaves this many pixels has the hash of the full picture, up to a few bits.
-MIN_DECODED_SIDE = 2 * SIDE
 FREQUENCIES = 16
 HASH_BITS = FREQUENCIES * FREQUENCIES
 

@@ -86,6 +86,22 @@ def resize_to_square(picture: Picture, *, size: int, aspect: str) -> npt.NDArray
     raise ValueError(f"aspect {aspect!r} is not one of {', '.join(ASPECTS)}")
 
 
+def thumbnail(picture: Picture, *, longest: int) -> npt.NDArray[np.uint8]:
+    """Shrink a picture to averages over areas; its proportions stay, and a small picture is not enlarged.
+
+    Args:
+        picture: the picture.
+        longest: most pixels of a side.
+
+    Returns:
+        uint8, (height, width, channels).
+    """
+    left, top, right, bottom = picture.box
+    width, height = right - left, bottom - top
+    scale = min(1.0, longest / max(width, height))
+    return _area_averages(picture, max(1, round(width * scale)), max(1, round(height * scale)))
+
+
 def _centered(start: float, end: float, side: float) -> tuple[float, float]:
     """Start and end of the center of a side of a box.
 

@@ -1,6 +1,6 @@
 """Duplicate images, exact and near, and the groups that duplicates merge."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,10 @@ from foldline.splits.connected_groups import join_groups
 from foldline.splits.hamming_search import near_pairs
 
 IntArray = npt.NDArray[np.int64]
+# Verifies near duplicates. Arguments: numbers of the images to compare, ascending; number of the first image of the own
+# split; pairs of numbers with near hashes, (n, 2). Returns (n_pairs, 3): the pairs that are copies, and their distance
+# in bits.
+Verification = Callable[[IntArray, int, IntArray], IntArray]
 
 EXACT, NEAR = "exact", "near"
 REFUSE, REPORT = "error", "report"
@@ -25,29 +29,36 @@ class LeakConfig:
     """How duplicates are found; see `leaks` in `config/config.schema.yaml`.
 
     Attributes:
-        near_duplicate_bits: images are near duplicates if their perceptual hashes differ in at most this many of 256
-            bits, in 0..64; None for exact duplicates only.
+        near_duplicate_bits: images whose perceptual hashes differ in at most this many of 256 bits are compared,
+            besides the nearest ones, in 0..64; None for exact duplicates only.
+        full_search_up_to: up to this many images, each one is compared with those that are nearest to it, too.
         contradictory_labels: what happens to duplicates with different labels: `REFUSE` or `REPORT`.
     """
 
     near_duplicate_bits: int | None
+    full_search_up_to: int
     contradictory_labels: str
 
 
 def find_duplicates(
-    inventory: pd.DataFrame, others: Mapping[str, pd.DataFrame], *, split: str, near_bits: int | None
+    inventory: pd.DataFrame,
+    others: Mapping[str, pd.DataFrame],
+    *,
+    split: str,
+    near_bits: int | None,
+    verify: Callable[[pd.DataFrame], Verification],
 ) -> pd.DataFrame:
     """List the pairs of images that show the same and of which at least one is in this split.
 
-    Copies of one file are listed against the first of them instead of each against each, and so are images with the
-    same hash: n equal images give n - 1 pairs, which connect all of them. The images are ordered by split, `others`
-    first and in their order, then by id.
+    Copies of one file are listed against the first of them instead of each against each: n equal files give n - 1
+    pairs, which connect all of them. The images are ordered by split, `others` first and in their order, then by id.
 
     Args:
         inventory: rows of this split, with the columns id, target, sha256, perceptual_hash.
         others: split -> its rows, with the same columns: what this split is compared with, besides itself.
         split: name of this split.
         near_bits: see `LeakConfig.near_duplicate_bits`; rotated and mirrored images count as near duplicates too.
+        verify: makes the verification of near duplicates from the rows of all images, with their split.
 
     Returns:
         Table of `tables.LEAKS`, sorted by id, other_split, other_id. `id` is in this split; if both images are, it is
@@ -60,11 +71,11 @@ def find_duplicates(
     copies = np.flatnonzero(first != np.arange(len(images)))
     pairs = [_pair_table(first[copies], copies, EXACT, 0)]
     if near_bits is not None:
+        # Of equal files, the first one stands for all.
         files = np.flatnonzero(first == np.arange(len(images)))
-        first = files[_first_equal(images.loc[files, "perceptual_hash"])]
-        same_hash = first != files
-        pairs.append(_pair_table(first[same_hash], files[same_hash], NEAR, 0))
-        pairs.append(_near_pairs(images["perceptual_hash"], files[~same_hash], own_start, near_bits))
+        near = _near_hashes(images["perceptual_hash"], files, own_start, near_bits)
+        verified = verify(images)(files, own_start, near)
+        pairs.append(_pair_table(verified[:, 0], verified[:, 1], NEAR, verified[:, 2]))
     return _leak_table(images, pd.concat(pairs, ignore_index=True), own_start)
 
 
@@ -109,21 +120,28 @@ def _pair_table(first: IntArray, second: IntArray, kind: str, distance: IntArray
     return pd.DataFrame({"first": first, "second": second, "kind": kind, "distance": distance})
 
 
-def _near_pairs(hashes: pd.Series, distinct: IntArray, own_start: int, limit: int) -> pd.DataFrame:
-    """Find near pairs among images of distinct hashes.
+def _near_hashes(hashes: pd.Series, files: IntArray, own_start: int, limit: int) -> IntArray:
+    """Find the pairs of images with near hashes, those with equal ones as pairs with the first of them.
 
     Args:
         hashes: hash of every image, (n_images,).
-        distinct: numbers of the images to compare, (n_distinct,).
+        files: numbers of the images to compare, (n_files,).
         own_start: number of the first image of the own split; pairs of two images before it are not searched.
         limit: most bits in which the hashes of a pair differ.
+
+    Returns:
+        (n_pairs, 2), the smaller number first.
     """
+    first = files[_first_equal(hashes[files])]
+    same = first != files
+    distinct = files[~same]
     own, others = distinct[distinct >= own_start], distinct[distinct < own_start]
     numbers = np.concatenate([own, others])
     arrays = hash_array(list(hashes[numbers]))
-    pairs = near_pairs(arrays[: len(own)], arrays, limit=limit, left_is_start_of_right=True)
-    images = np.sort(numbers[pairs[:, :2]], axis=1)
-    return _pair_table(images[:, 0], images[:, 1], NEAR, pairs[:, 2])
+    near = near_pairs(arrays[: len(own)], arrays, limit=limit, left_is_start_of_right=True)
+    equal = np.stack([first[same], files[same]], axis=1)
+    pairs = np.concatenate([np.sort(numbers[near[:, :2]], axis=1), equal])
+    return pairs[pairs[:, 1] >= own_start]
 
 
 def _leak_table(images: pd.DataFrame, pairs: pd.DataFrame, own_start: int) -> pd.DataFrame:

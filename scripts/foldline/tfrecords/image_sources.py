@@ -17,15 +17,19 @@ from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
 from foldline.images.options import DEFAULT, ImageOptions
-from foldline.images.perceptual_hash import MIN_DECODED_SIDE, perceptual_hash
+from foldline.images.perceptual_hash import perceptual_hash
 from foldline.images.picture import Peak, Picture
 from foldline.images.planes import decode_planes
-from foldline.images.resizing import encode_jpeg, record_image, resize_to_square
+from foldline.images.resizing import encode_jpeg, record_image, resize_to_square, thumbnail
 from foldline.io.files import sha256_of_file
 from foldline.io.hdf5_paths import Place, read_place, sha256_of_place, split_entry
 from foldline.io.storage import is_url, md5_as_listed, read, read_range
 from foldline.io.system_errors import reason
 from foldline.tfrecords.record_location import RecordLocation, read_image
+
+# Longest side of a thumbnail in pixels, and its JPEG quality: what the leak audit compares. A JPEG is decoded at a
+# scale that leaves as many pixels; it has the perceptual hash of the full picture, up to a few bits.
+THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 160, 95
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class ScannedSample:
         content: `channels.joint_digest` of what planning knows of the bytes of the images: their SHA-256, or the MD5
             that a bucket lists; "" if one could not be read.
         unreadable: which images cannot be read now, and why.
+        thumbnails: a small JPEG of each image; none if an image is unusable.
         oddities: what the files have that a decoder may warn of and that touches no pixel, in words.
         profiles: what became of ICC profiles, see `images.color_profiles`.
     """
@@ -87,6 +92,7 @@ class ScannedSample:
     cells: dict[str, str | int | float]
     content: str
     unreadable: tuple[str, ...]
+    thumbnails: tuple[bytes, ...] = field(default=(), repr=False)
     oddities: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
 
@@ -130,7 +136,13 @@ def scan_sample(
     content = joint_digest([image.listed for image in scanned]) if complete else ""
     oddities = sorted({oddity for picture in pictures for oddity in picture.oddities})
     profiles = tuple(sorted({picture.profile for picture in pictures if picture.profile}))
-    return ScannedSample(cells, content, tuple(unreadable), tuple(oddities), profiles)
+    thumbnails = tuple(map(thumbnail_jpeg, pictures)) if cells["perceptual_hash"] else ()
+    return ScannedSample(cells, content, tuple(unreadable), thumbnails, tuple(oddities), profiles)
+
+
+def thumbnail_jpeg(picture: Picture) -> bytes:
+    """The thumbnail of a picture as a JPEG."""
+    return encode_jpeg(thumbnail(picture, longest=THUMBNAIL_SIDE), quality=THUMBNAIL_QUALITY)
 
 
 def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _ScannedImage:
@@ -149,7 +161,7 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
         if reading.planes:
             image.pictures = decode_planes(data, header, reading)
             return image
-        picture = decode(data, header, reading, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
+        picture = decode(data, header, reading, min_width=THUMBNAIL_SIDE, min_height=THUMBNAIL_SIDE)
     except OSError as error:
         image.unreadable = reason(error)
     except UnusableImageError as error:

@@ -5,8 +5,9 @@ import pytest
 from fixtures.pictures import photograph, saved
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
-from foldline.images.perceptual_hash import HASH_BITS, MIN_DECODED_SIDE, hash_array, perceptual_hash, symmetric_hashes
+from foldline.images.perceptual_hash import HASH_BITS, hash_array, perceptual_hash, symmetric_hashes
 from foldline.images.picture import Picture
+from foldline.tfrecords.image_sources import THUMBNAIL_SIDE
 from PIL import Image
 from scipy.fft import dctn
 
@@ -80,7 +81,7 @@ def test_a_blank_picture_has_the_hash_zero() -> None:
 def test_a_reduced_decode_has_nearly_the_same_hash() -> None:
     data = saved(photograph(801, 1003), "JPEG", quality=90)
     header = read_header(data)
-    reduced = decode(data, header, min_width=MIN_DECODED_SIDE, min_height=MIN_DECODED_SIDE)
+    reduced = decode(data, header, min_width=THUMBNAIL_SIDE, min_height=THUMBNAIL_SIDE)
     assert reduced.pixels.shape[0] < 220
     assert bits_between(perceptual_hash([reduced]), perceptual_hash([decode(data, header)])) <= SMALL
 

@@ -6,15 +6,25 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from audit_leaks import audit_leaks
+from audit_leaks import Inputs, audit_leaks
 from fixtures.pictures import photograph, png_16_bit, saved
 from foldline.errors import FoldlineError
 from foldline.images.options import ImageOptions
+from foldline.images.picture import Picture
 from foldline.io.tables import INVENTORY, LEAKS, read_table, write_table
+from foldline.io.thumbnails import write_thumbnails
 from foldline.splits.duplicates import LeakConfig
-from foldline.tfrecords.image_sources import scan_sample
+from foldline.tfrecords.image_sources import scan_sample, thumbnail_jpeg
 
 KEY = ("id", "other_split", "other_id")
+BLANK = "0" * 64
+# Images with these last digits of the perceptual hash show the same.
+SAME_PICTURE = {"f": "0", "ffff0001": "ffff0000"}
+
+
+def thumbnails_of(inventory: Path) -> Path:
+    """Where the thumbnails of an inventory are."""
+    return inventory.with_name(f"thumbnails-{inventory.name}")
 
 
 def write_inventory(
@@ -22,10 +32,18 @@ def write_inventory(
 ) -> Path:
     """Write rows of id, target, sha256 and last digits of the perceptual hash."""
     table = pd.DataFrame(rows, columns=["id", "target", "sha256", "perceptual_hash"])
-    table["perceptual_hash"] = table["perceptual_hash"].str.zfill(64)
+    digits = table["perceptual_hash"]
+    table["perceptual_hash"] = "5a0f3c69" * 6 + digits.str.zfill(16)
     table = table.assign(group=table["id"], path=folder + table["id"] + ".png", bytes=1, width=1, height=1, problem="")
     table = table.assign(peak_sample=0.0, white_sample=0.0)
     write_table(table.assign(**columns), path, INVENTORY)
+    pictures = [
+        Picture.whole(photograph(96, 128, seed=int(SAME_PICTURE.get(digit, digit), 16) % 2**32)) for digit in digits
+    ]
+    write_thumbnails(
+        {name: [thumbnail_jpeg(picture)] for name, picture in zip(table["id"], pictures, strict=True)},
+        thumbnails_of(path),
+    )
     return path
 
 
@@ -48,22 +66,23 @@ def audit(
     others: Mapping[str, list[Path]] | None = None,
     split: str = "train",
     near_duplicate_bits: int | None = 4,
+    full_search_up_to: int = 1000,
     contradictory_labels: str = "report",
     more: Sequence[Path] = (),
 ) -> list[tuple[object, ...]]:
     """Write the table of duplicates and read its rows."""
-    config = LeakConfig(near_duplicate_bits, contradictory_labels)
+    config = LeakConfig(near_duplicate_bits, full_search_up_to, contradictory_labels)
     leaks_csv = leaks.with_suffix(".csv")
     compared = others or {}
-    audit_leaks(
+    inputs = Inputs(
         inventory=inventory,
         others=compared,
+        thumbnails={
+            name: [thumbnails_of(path) for path in paths] for name, paths in {**compared, split: inventory}.items()
+        },
         all_images=[*inventory, *(path for paths in compared.values() for path in paths), *more],
-        leaks=leaks,
-        leaks_csv=leaks_csv,
-        split=split,
-        config=config,
     )
+    audit_leaks(inputs, leaks, leaks_csv, split=split, config=config)
     pd.testing.assert_frame_equal(read_table(leaks_csv, LEAKS, key=KEY), read_table(leaks, LEAKS, key=KEY))
     return list(read_table(leaks, LEAKS, key=KEY).itertuples(index=False, name=None))
 
@@ -128,7 +147,7 @@ def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> 
     with pytest.raises(FoldlineError, match=reason):
         audit(train, tmp_path / "leaks.parquet", contradictory_labels="error")
     assert not (tmp_path / "leaks.parquet").exists()
-    audit(train, tmp_path / "leaks.parquet", contradictory_labels="error", near_duplicate_bits=3)
+    audit(train, tmp_path / "leaks.parquet", contradictory_labels="error", near_duplicate_bits=None)
 
 
 def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -170,13 +189,17 @@ def deep_pictures() -> dict[str, np.ndarray]:
 def scanned(folder: Path, files: Mapping[str, bytes], reading: ImageOptions) -> Path:
     """Scan files into an inventory."""
     folder.mkdir()
-    rows = []
+    rows, hashes, thumbnails = [], [], {}
     for name, data in files.items():
         (folder / f"{name}.png").write_bytes(data)
-        cells = scan_sample([str(folder / f"{name}.png")], image_feature="image", gray=False, reading=reading).cells
-        assert cells["problem"] == ""
-        rows.append((name, "0", str(cells["sha256"]), str(cells["perceptual_hash"])))
-    return write_inventory(folder / "inventory.parquet", rows)
+        sample = scan_sample([str(folder / f"{name}.png")], image_feature="image", gray=False, reading=reading)
+        assert sample.cells["problem"] == ""
+        rows.append((name, "0", str(sample.cells["sha256"]), "0"))
+        hashes.append(str(sample.cells["perceptual_hash"]))
+        thumbnails[name] = sample.thumbnails
+    path = write_inventory(folder / "inventory.parquet", rows, perceptual_hash=hashes)
+    write_thumbnails(thumbnails, thumbnails_of(path))
+    return path
 
 
 def test_pictures_of_12_bits_have_the_duplicates_that_they_have_in_8_bits(tmp_path: Path) -> None:
@@ -211,8 +234,31 @@ def test_one_warning_tells_that_images_of_a_split_come_out_dark(
 
 
 def test_one_warning_counts_images_of_one_color(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    rows = [(name, "0", f"sha {name}", "0" if name in "acde" else "ff") for name in "abcde"]
-    audit([write_inventory(tmp_path / "1.parquet", rows)], tmp_path / "leaks.parquet")
+    rows = [(name, "0", "same file" if name in "ac" else f"sha {name}", "0") for name in "abcde"]
+    hashes = [BLANK if name in "acde" else "5a" * 32 for name in "abcde"]
+    train = write_inventory(tmp_path / "1.parquet", rows, perceptual_hash=hashes)
+    assert audit([train], tmp_path / "leaks.parquet") == []
     assert "train: 4 images of 5 have one color alone, black for example" in caplog.text
     assert "a.png, c.png, d.png and 1 more; look at them" in caplog.text
     assert caplog.text.count("color alone") == 1
+
+
+def test_blank_images_are_no_duplicates_of_each_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not even if their files are equal, or if they differ by noise alone."""
+    flat = np.full((48, 64, 3), 90, np.uint8)
+    noise = np.random.default_rng(0).integers(0, 2, (2, *flat.shape), dtype=np.uint8)
+    pictures = [flat, flat, flat + noise[0], flat + noise[1], photograph(48, 64), photograph(48, 64)]
+    files = {f"p{number}": saved(pixels, "PNG") for number, pixels in enumerate(pictures)}
+    train = scanned(tmp_path / "train", files, ImageOptions())
+    assert [row[:2] for row in audit([train], tmp_path / "leaks.parquet")] == [("p4", "p5")]
+    assert "train: images with too little contrast to be compared: 2: p2.png, p3.png" in caplog.text
+
+
+def test_crops_are_searched_up_to_the_number_of_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pictures = [*(photograph(120, 160, seed=seed) for seed in range(3)), photograph(120, 160)[10:, 15:]]
+    files = {f"p{number}": saved(np.ascontiguousarray(pixels), "PNG") for number, pixels in enumerate(pictures)}
+    train = scanned(tmp_path / "train", files, ImageOptions())
+    assert [row[:4] for row in audit([train], tmp_path / "leaks.parquet")] == [("p0", "p3", "train", "near")]
+    assert "full_search_up_to" not in caplog.text
+    assert audit([train], tmp_path / "leaks.parquet", full_search_up_to=3) == []
+    assert "train: 4 images, more than leaks.full_search_up_to (3)" in caplog.text

@@ -67,7 +67,8 @@ def scan(
     split = "train" if config.target_column else "test"
     if "digest" not in changes:
         config = replace(config, digest=planned_digest(config, shard))
-    scan_images(inventory=folder / name, split=split, shard=shard, config=config, threads=threads)
+    outputs = {"inventory": folder / name, "thumbnails": folder / f"thumbnails-{name}"}
+    scan_images(**outputs, split=split, shard=shard, config=config, threads=threads)
     return read_table(folder / name, INVENTORY)
 
 

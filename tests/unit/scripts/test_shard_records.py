@@ -282,7 +282,8 @@ class ReadyMade:
             digest="",
         )
         config = replace(config, digest=planned_digest(config, ONE))
-        scan_images(inventory=self.folder / "inventory.parquet", split=self.split, shard=ONE, config=config, threads=1)
+        outputs = {name: self.folder / f"{name}.parquet" for name in ("inventory", "thumbnails")}
+        scan_images(**outputs, split=self.split, shard=ONE, config=config, threads=1)
 
     def shard(self, *, size: int = 24, locations: str = "raw.csv") -> list[Record]:
         """Write two shards and read them back, sorted by id."""
@@ -389,7 +390,8 @@ def test_images_in_an_hdf5_file_give_the_shard_of_files(root: Path, threads: int
         locations = str(root / f"{kind}.csv")
         write_locations(locations, [*path_of], [[path] for path in path_of.values()])
         scanned = replace(config, locations=locations)
-        scan_images(inventory=inventory, split="train", shard=ONE, config=scanned, threads=threads)
+        outputs = {"inventory": inventory, "thumbnails": root / "thumbnails.parquet"}
+        scan_images(**outputs, split="train", shard=ONE, config=scanned, threads=threads)
         tables[kind] = read_table(inventory, INVENTORY)
         assert dict(zip(tables[kind]["id"], tables[kind]["path"], strict=True)) == path_of
         write_table(tables[kind].iloc[:0], root / "inventory1.parquet", INVENTORY)

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from foldline.errors import FoldlineError
-from foldline.splits.duplicates import find_duplicates, merged_groups
+from foldline.images.perceptual_hash import hash_array
+from foldline.leaks.candidates import orientations
+from foldline.splits.duplicates import IntArray, Verification, find_duplicates, merged_groups
 
 
 def image(name: str, *, sha: str | None = None, bits: Sequence[int] = (), target: str = "0") -> dict[str, str]:
@@ -29,13 +31,23 @@ def inventory(*rows: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", "target", "sha256", "perceptual_hash"])
 
 
+def all_near(images: pd.DataFrame) -> Verification:
+    """A verification that takes every pair of near hashes for a copy."""
+
+    def verify(files: IntArray, own_start: int, near: IntArray) -> IntArray:
+        _, bits = orientations(hash_array(list(images["perceptual_hash"])), near)
+        return np.column_stack([near, bits])
+
+    return verify
+
+
 def leaks_of(
     train: pd.DataFrame, test: pd.DataFrame | None = None, *, bits: int | None = 12
 ) -> list[tuple[str, str, str, str, int, str]]:
     if test is None:
-        table = find_duplicates(train, {}, split="train", near_bits=bits)
+        table = find_duplicates(train, {}, split="train", near_bits=bits, verify=all_near)
     else:
-        table = find_duplicates(test, {"train": train}, split="test", near_bits=bits)
+        table = find_duplicates(test, {"train": train}, split="test", near_bits=bits, verify=all_near)
     return list(table.itertuples(index=False, name=None))
 
 
@@ -90,7 +102,7 @@ def test_pairs_name_the_split_of_the_other_image() -> None:
     )
     test = inventory(image("a0"), image("b1", sha="x"), image("d1"), image("e0"))
     test["target"], test.loc[1, "perceptual_hash"] = "", train.loc[1, "perceptual_hash"]
-    pairs = find_duplicates(test, {"train": train, "external": external}, split="test", near_bits=4)
+    pairs = find_duplicates(test, {"train": train, "external": external}, split="test", near_bits=4, verify=all_near)
     assert list(pairs.itertuples(index=False, name=None)) == [
         ("a0", "a2", "train", "near", 0, ""),
         ("b1", "b2", "train", "exact", 0, ""),
@@ -101,7 +113,7 @@ def test_pairs_name_the_split_of_the_other_image() -> None:
 def test_external_images_are_compared_with_train_and_each_other() -> None:
     train = inventory(image("a1"), image("a2"), image("b1", target="1"))
     external = inventory(image("a0"), image("b0", bits=[3]), image("c1"), image("c0", bits=[1, 2]))
-    pairs = find_duplicates(external, {"train": train}, split="external", near_bits=4)
+    pairs = find_duplicates(external, {"train": train}, split="external", near_bits=4, verify=all_near)
     assert list(pairs.itertuples(index=False, name=None)) == [
         ("a0", "a1", "train", "near", 0, "yes"),
         ("b0", "b1", "train", "near", 1, "no"),

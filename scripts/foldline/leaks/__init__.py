@@ -1,0 +1,1 @@
+"""Copies of images among the images of a data set: candidates, and their verification."""
