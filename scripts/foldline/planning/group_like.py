@@ -28,13 +28,14 @@ MOST_BY_CHANCE = 6.0
 
 
 def group_like(dataset: Mapping[str, Any], data: RawData) -> list[str]:
-    """Say what looks like groups, in words; nothing if there is a group column.
+    """Say what looks like groups, in words; nothing if there is a group column, or for the example.
 
     Args:
         dataset: the section of the completed configuration.
         data: the data; its training rows could be read.
     """
-    if group_columns(dataset):
+    # The tables of the example need not exist yet.
+    if group_columns(dataset) or dataset["example"]:
         return []
     train = data.splits[TRAIN]
     remedy = "; rows of one group in several folds make scores too good: if they belong together, set"

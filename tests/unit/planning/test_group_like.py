@@ -89,3 +89,8 @@ def test_other_columns(values: Sequence[object], tmp_path: Path) -> None:
     assert found(tmp_path / "t.csv", IDS, {"a": values}, metadata_columns=["a"]) == []
     # Not every word with these letters: showcase, unwell.
     assert found(tmp_path / "t.csv", IDS, {"showcase": OF_LABEL}) == []
+
+
+def test_nothing_is_said_of_the_example_whose_tables_need_not_exist_yet() -> None:
+    dataset = dataset_settings(example="elpv")
+    assert group_like(dataset, RawData({"train": Samples.of([])}, [], True, {"train": "no/such/table.csv"})) == []
