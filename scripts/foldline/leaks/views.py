@@ -13,6 +13,8 @@ from foldline.images.perceptual_hash import LUMA
 from foldline.leaks.aligned_correlation import SIDE, frame_of
 from foldline.leaks.local_features import LocalFeatures, local_features, new_detector
 
+# One thread: the bytes of results depend on no number of cores.
+cv2.setNumThreads(1)
 # Longest side in pixels of the image in which features are found.
 FEATURE_SIDE = 128
 # Standard deviation of the samples, of 255, below which a channel shows nothing but noise.
