@@ -34,8 +34,8 @@ def soft_code(texts: Sequence[str], class_names: Sequence[str]) -> str:
         class_names: (n_classes,), for the error message.
 
     Raises:
-        FoldlineError: a text is no number of at least 0, all are 0, or the only one is above 1; the message goes on
-            from "label ... of id 'a'".
+        FoldlineError: a text is no number of at least 0, all are 0, they are neither probabilities nor whole numbers,
+            or the only one is above 1; the message goes on from "label ... of id 'a'".
     """
     values = [number(text) for text in texts]
     if len(values) == 1 and not (values[0] is not None and 0 <= values[0] <= 1):
@@ -52,12 +52,11 @@ def soft_code(texts: Sequence[str], class_names: Sequence[str]) -> str:
         raise FoldlineError(f"has a sum of {total:g}, so no class has a share")
     if is_normalized(shares):
         return stored_code(shares)
-    # Probabilities are rounded; what is neither a probability nor a count of votes may be a label of several classes.
-    rounded = abs(total - 1) <= ROUNDING * len(shares)
-    if not rounded and max(shares) <= 1 and not all(value.is_integer() for value in shares):
+    # Probabilities are rounded. What is neither probabilities nor votes may be several classes, or measurements.
+    if abs(total - 1) > ROUNDING * len(shares) and not all(value.is_integer() for value in shares):
         raise FoldlineError(
-            f"has a sum of {total:g}, but probabilities have a sum of 1, and votes are counts; divide the values of "
-            "each sample by their sum if they are shares of one label"
+            f"has a sum of {total:g}, but probabilities have a sum of 1, and votes are whole numbers; divide the "
+            "values of each sample by their sum if they are shares of one label; regression is not supported"
         )
     return stored_code([value / total for value in shares])
 

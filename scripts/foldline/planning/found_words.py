@@ -10,6 +10,7 @@ from foldline.dataset.labels import MULTICLASS, Labels
 from foldline.dataset.metadata import CATEGORICAL, MetadataColumnConfig
 from foldline.errors import FoldlineError, counted, listing
 from foldline.planning.dataset_section import class_names_of, labels_of, target_of
+from foldline.planning.listed_classes import check_lists
 from foldline.planning.samples import Samples
 
 CLASSES, VOCABULARIES = "classes", "vocabularies"
@@ -58,7 +59,7 @@ def found_classes(
 
     Raises:
         FoldlineError: there are too few or too many, they are so rare that they look like ids or counts, some differ
-            only in case, or cells are measurements or flags.
+            only in case or are lists of others, or cells are measurements or flags.
     """
     of_folders = dataset["class_folders"] is not None
     labels, where = labels_of(dataset), f"column {target_of(dataset)} (dataset.target_column)"
@@ -82,6 +83,8 @@ def found_classes(
                     "votes of classes set dataset.labels.kind to soft"
                 )
             first.setdefault(word, place)
+    if not of_folders:
+        check_lists(labels, first, where, has_lists=has_lists)
     if not has_lists:
         of_words = Counter[str]()
         for text in cells:

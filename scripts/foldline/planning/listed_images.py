@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 # Files with a problem of one kind that a message names.
 SHOWN = 5
+SPLIT_NAMES = frozenset(("train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval"))
 
 
 @dataclass
@@ -107,8 +108,10 @@ class ImageLister:
         for pattern in self._files.patterns:
             self._add(pattern, listed)
         self._remove_with_spaces(listed)
-        if self._of_folders and listed.values:
-            _warn_of_folders(listed)
+        folder = self._dataset["class_folders"]
+        # A path with {class} says itself which folders are the classes.
+        if self._of_folders and listed.values and CLASS not in folder:
+            _check_folders(listed, folder)
         return listed
 
     def _nothing(self) -> str:
@@ -205,24 +208,29 @@ class ImageLister:
         self._wrong.setdefault(kind, []).append(line)
 
 
-def _warn_of_folders(listed: ListedImages) -> None:
-    """Warn if each class has nothing but the same folders, which may be the classes: train/cat, val/cat."""
+def _check_folders(listed: ListedImages, folder: str) -> None:
+    """Refuse folders that are splits and not classes: each has nothing but the same folders, or all have such names."""
     inside: dict[str, set[str]] = {}
     for name, paths in listed.paths.items():
         word = listed.values[name]["class"]
         for path in paths.values():
             rest = f"/{path}".partition(f"/{word}/")[2]
             inside.setdefault(word, set()).add(rest.partition("/")[0] if "/" in rest else "")
-    folders = next(iter(inside.values()))
-    if len(inside) > 1 and len(folders) > 1 and "" not in folders and all(some == folders for some in inside.values()):
-        logger.warning(
-            "dataset.class_folders: the classes are %s, and each has only the folders %s; if these are the classes, "
-            "write %s where the path has them, such as train/%s",
-            listing(list(inside)),
-            listing(sorted(folders)),
-            CLASS,
-            CLASS,
-        )
+    words, folders = sorted(inside), next(iter(inside.values()))
+    are_equal = len(folders) > 1 and "" not in folders and all(some == folders for some in inside.values())
+    if len(words) < 2 or not (are_equal or all(word.casefold() in SPLIT_NAMES for word in words)):
+        return
+    start = "" if folder.rstrip("/") == "." else f"{folder.rstrip('/')}/"
+    what = f"each have only the folders {listing(sorted(folders))}" if are_equal else "have the names of splits"
+    raise FoldlineError(
+        f"dataset.class_folders is {folder!r}, where the folders {listing(words)} {what}, so they look like splits and "
+        f"not like classes; write {start}{_training_name(words)} to train on one of them, or "
+        f"{start}*/{CLASS}/**/* to train on all; if they are the classes, write {start}{CLASS}/**/*"
+    )
+
+
+def _training_name(words: Sequence[str]) -> str:
+    return next((word for word in words if word.casefold().startswith("train")), words[0])
 
 
 def _fixed_folder(pattern: ImagePattern) -> str:

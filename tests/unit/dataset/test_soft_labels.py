@@ -20,7 +20,7 @@ NAMES = ["a", "b", "c"]
         ("0|7|0", "0.0 1.0 0.0"),
         ("1e-05|0.99999| 0 ", "1e-05 0.99999 0.0"),
         (".33|.33|.33", "0.3333333 0.3333333 0.3333333"),
-        ("1.5|0.5|0", "0.75 0.25 0.0"),
+        ("2.0|1.0|1", "0.5 0.25 0.25"),
     ],
 )
 def test_a_cell_of_shares_or_votes_has_a_code_with_the_sum_1(cell: str, code: str) -> None:
@@ -42,8 +42,13 @@ def test_a_cell_of_shares_or_votes_has_a_code_with_the_sum_1(cell: str, code: st
         ("1|nan|x", "has 'nan' for b, 'x' for c, which is not a number of at least 0"),
         (
             "0.9|0.8|0.1",
-            "has a sum of 1.8, but probabilities have a sum of 1, and votes are counts; divide the values of each "
-            "sample by their sum if they are shares of one label",
+            "has a sum of 1.8, but probabilities have a sum of 1, and votes are whole numbers; divide the values of "
+            "each sample by their sum if they are shares of one label; regression is not supported",
+        ),
+        (
+            "39.07|41.7|0",
+            "has a sum of 80.77, but probabilities have a sum of 1, and votes are whole numbers; divide the values of "
+            "each sample by their sum if they are shares of one label; regression is not supported",
         ),
         ("0|0|0.0", "has a sum of 0, so no class has a share"),
     ],

@@ -49,6 +49,11 @@ def cells(*texts: str) -> dict[str, str]:
         ("multiclass", ("True", "false"), ["0", "1"]),
         ("multilabel", ("b|a", "c", "a"), ["a", "b", "c"]),
         ("multilabel", ("0 | 12", "3"), ["0", "3", "12"]),
+        ("multilabel", ("leaf spot|rust", "bacterial spot"), ["bacterial spot", "leaf spot", "rust"]),
+        ("multilabel", ("and/or|b", "c, d"), ["and/or", "b", "c, d"]),
+        ("multilabel", ("leaf rust", "scab"), ["leaf rust", "scab"]),
+        ("multiclass", ("scab rust", "scab", "rust"), ["rust", "scab", "scab rust"]),
+        ("multiclass", ("3 + 4", "4 + 3", "3 4", "4 3"), ["3 + 4", "3 4", "4 + 3", "4 3"]),
     ],
 )
 def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], classes: list[str]) -> None:
@@ -75,6 +80,21 @@ def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], 
             "multilabel",
             ("0|1|1",),
             "line 2: label '0|1|1' in column target (dataset.target_column) repeats a class, or",
+        ),
+        (
+            "multilabel",
+            ("healthy", "scab", "scab rust", "rust scab"),
+            "line 4: label 'scab rust' in column target (dataset.target_column): no cell has the separator '|' of "
+            "dataset.labels.separator, and labels share words; set separator to ' ' if the cells are lists of classes "
+            "(healthy, rust, scab); else",
+        ),
+        ("multilabel", ("a", "b, a"), "line 3: label 'b, a' in column target (dataset.target_column): no cell has"),
+        ("multilabel", ("a|b", "c", "a, c"), "line 4: a label in column target (dataset.target_column) has the class"),
+        ("multilabel", ("a|b", ",c"), "has the class ',c', which starts or ends with punctuation, but classes are"),
+        (
+            "multiclass",
+            ("scab rust", "rust, scab"),
+            "line 3: label 'rust, scab' in column target (dataset.target_column) has the words of 'scab rust' (trai",
         ),
     ],
 )

@@ -93,13 +93,19 @@ def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
         listed(tmp_path, "train", class_folders="train", target_column=None)
 
 
-def test_folders_that_hold_the_classes_of_each_part_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    write(tmp_path / "data", [f"{part}/{word}/1.jpg" for part in ("train", "val") for word in ("a", "b")])
-    with caplog.at_level(logging.WARNING):
-        listed(tmp_path, "train", class_folders="data/*/{class}/**/*", target_column=None)
-        assert not caplog.text
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (["fit/a/1.jpg", "fit/b/1.jpg", "val/a/1.jpg", "val/b/1.jpg"], "fit, val each have only the folders a"),
+        (["Train/a/1.jpg", "test/b/1.jpg"], "Train, test have the names of splits, so they look like splits"),
+    ],
+)
+def test_folders_of_splits_are_no_classes(tmp_path: Path, files: list[str], words: str) -> None:
+    write(tmp_path / "data", files)
+    with pytest.raises(FoldlineError, match=f"class_folders is 'data', where the folders {words}"):
         listed(tmp_path, "train", class_folders="data", target_column=None)
-    assert "the classes are train, val, and each has only the folders a, b; if these are the classes" in caplog.text
+    for pattern in ("data/*/{class}/**/*", "data/{class}/**/*"):
+        listed(tmp_path, "train", class_folders=pattern, target_column=None)
 
 
 def test_a_path_of_class_folders_has_groups_and_metadata(tmp_path: Path) -> None:
