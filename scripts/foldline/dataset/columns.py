@@ -3,7 +3,7 @@
 Standard library only, because the process that builds the DAG imports it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from foldline.dataset.cell_values import DEFAULT_MISSING, canonical, is_missing
@@ -72,8 +72,16 @@ class Columns:
         optional = [*(name for name in self.optional if name not in needed), *self.absent]
         return list(dict.fromkeys(self.in_table(name) for name in names if name and name not in optional))
 
-    def absence(self, in_table: str) -> str:
-        """What to do if the table of an external set lacks a column by its name in it; "" if it needs the column."""
+    def absence(self, in_table: str, header: Sequence[str]) -> str:
+        """What to set if a table lacks a column by its name in it; "" if it needs the column.
+
+        Args:
+            in_table: the name.
+            header: columns of the table.
+        """
+        if in_table == self.in_table(self.id) and header and (self.external or self.target is None):
+            key = f"dataset.external.{self.external}.columns" if self.external else "dataset.test_columns"
+            return f"if another column has the ids, set {key}, for example to {{{self.id}: {header[0]}}}"
         possible = [name for name in (self.group, *self.metadata) if name and name not in self.of_paths]
         name = next((name for name in possible if self.in_table(name) == in_table), None)
         if name is None or not self.external:

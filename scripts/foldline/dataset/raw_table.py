@@ -43,11 +43,12 @@ class AbsentColumnsError(FoldlineError):
 
     Attributes:
         absent: their names.
+        header: names of the columns that it has.
     """
 
-    def __init__(self, message: str, absent: Sequence[str]) -> None:
+    def __init__(self, message: str, absent: Sequence[str], header: Sequence[str]) -> None:
         super().__init__(message)
-        self.absent = list(absent)
+        self.absent, self.header = list(absent), list(header)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def check_columns(path: str, header: Sequence[str], wanted: Sequence[str]) -> No
         close = close or [name for other in absent for name in difflib.get_close_matches(other, header, n=1)]
         hint = f"; did you mean {listing(close)}?" if close else ""
         message = f"{path}: no column {listing(absent)}; the table has {_shown(header)}{hint}"
-        raise AbsentColumnsError(message, absent)
+        raise AbsentColumnsError(message, absent, header)
 
 
 def _check_header(path: str, header: Sequence[str], wanted: Sequence[str]) -> None:

@@ -291,7 +291,8 @@ def _read_named(path: str | Path, columns: Columns, problems: Problems) -> RawTa
     try:
         raw = read_raw_table(path, required, separator=columns.separator, optional=optional, exact=exact)
     except AbsentColumnsError as error:
-        told = FoldlineError("; ".join([str(error), *filter(None, map(columns.absence, error.absent))]))
+        remedies = filter(None, (columns.absence(name, error.header) for name in error.absent))
+        told = FoldlineError("; ".join([str(error), *remedies]))
         if not set(error.absent) <= {columns.in_table(name) for name in columns.metadata if name != columns.group}:
             raise told from error
         # The other columns may have problems of their own.

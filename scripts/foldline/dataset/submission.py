@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldline.dataset.class_words import BY_NAME, ClassWords
-from foldline.dataset.raw_table import AUTO, RawTable, read_raw_table
+from foldline.dataset.raw_table import AUTO, AbsentColumnsError, RawTable, read_raw_table
 from foldline.dataset.row_per_class import RowPerClass
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io.files import atomic_write
@@ -142,19 +142,19 @@ def read_sample(
         row_per_class: see `SubmissionForm`.
 
     Raises:
-        FoldlineError: as `raw_table.read_raw_table`; or a column is missing, or an id is empty, repeated or not of the
-            form of `row_per_class`.
+        AbsentColumnsError: a column is missing.
+        FoldlineError: as `raw_table.read_raw_table`; or an id is empty, repeated or not of the form of `row_per_class`.
     """
-    # The other columns are looked for below, with a remedy for this table.
+    # The other columns are looked for below, with those of the configuration.
     table = read_raw_table(path, [id_column], separator=separator, every=True, exact=[id_column])
     wanted = [id_column, *columns]
     absent = [name for name in wanted if name not in table.header]
     if absent:
-        raise FoldlineError(
+        message = (
             f"{path}: the sample submission has no column {listing(absent, limit=30)}; it has "
-            f"{listing(table.header, limit=30)}, but this configuration submits {listing(wanted, limit=30)}; see "
-            "dataset.id_column and dataset.submission"
+            f"{listing(table.header, limit=30)}, but this configuration submits {listing(wanted, limit=30)}"
         )
+        raise AbsentColumnsError(message, absent, table.header)
     if len(table.columns) < len(table.header):
         raise FoldlineError(f"{path}: several columns of the sample submission have no name; name or remove them")
     _check_ids(table, table.columns[id_column])

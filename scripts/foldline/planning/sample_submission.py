@@ -7,10 +7,12 @@ from typing import Any
 
 from foldline.dataset.class_words import AUTO, CONFIG, NAMES, NUMBERS, ClassWords, SampleCells, decide_words
 from foldline.dataset.labels import MULTILABEL, Labels
+from foldline.dataset.raw_table import AbsentColumnsError
 from foldline.dataset.submission import LABELS, SampleSubmission, read_sample
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import class_names_of, row_per_class_of, scored_classes_of
+from foldline.planning.submission_fit import fitting_settings
 from foldline.planning.submission_section import (
     sample_separator,
     submission_columns,
@@ -44,13 +46,16 @@ def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequ
             f"{path}: no such table; set dataset.sample_submission to a table under dataset.root, or to null to submit "
             "the test rows in their order"
         )
-    sample = read_sample(
-        path,
-        id_column=submission_id_column(dataset),
-        columns=submission_columns(dataset),
-        separator=sample_separator(dataset),
-        row_per_class=row_per_class_of(dataset, scored_classes_of(dataset)),
-    )
+    try:
+        sample = read_sample(
+            path,
+            id_column=submission_id_column(dataset),
+            columns=submission_columns(dataset),
+            separator=sample_separator(dataset),
+            row_per_class=row_per_class_of(dataset, scored_classes_of(dataset)),
+        )
+    except AbsentColumnsError as error:
+        raise FoldlineError(f"{error}; {fitting_settings(dataset, error.header)}") from error
     if test_ids:
         _check_ids(path, set(sample.ids), set(test_ids))
     return sample

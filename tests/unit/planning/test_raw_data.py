@@ -164,13 +164,27 @@ def test_an_id_in_two_splits_is_refused(dataset: dict[str, Any]) -> None:
         (lambda rows: rows[:-1], r"1 id missing that the test table has \(s011\)"),
         (lambda rows: [*rows, ["x", "0"]], r"1 id too many for the test table \(x\)"),
         (lambda rows: [*rows, rows[-1]], r"line 6: id 's011' is also in line 5; keep one row of each id"),
-        (lambda rows: [["image_name", "label"], *rows[1:]], "no column target; it has image_name, label, but"),
+        (
+            lambda rows: [["image_name", "label"], *rows[1:]],
+            r"no column target; .* submits image_name, target; set dataset\.submission to {column: label}",
+        ),
         (lambda rows: [*rows[:2], rows[2][:1], *rows[3:]], "line 3: 1 cell; the header has 2"),
     ],
 )
 def test_a_sample_submission_must_match_the_test_table(dataset: dict[str, Any], change: Any, words: str) -> None:
     rewrite(Path(dataset["root"]) / "sample_submission.csv", change)
     with pytest.raises(FoldlineError, match=words):
+        read(dataset)
+
+
+def test_the_names_of_the_id_column_in_the_other_tables_are_set_by_their_keys(dataset: dict[str, Any]) -> None:
+    for table in ("test.csv", "sample_submission.csv"):
+        rewrite(Path(dataset["root"]) / table, lambda rows: [["name", *rows[0][1:]], *rows[1:]])
+    with pytest.raises(
+        FoldlineError,
+        match=r"test\.csv: no column image_name.*; if another column has the ids, set dataset\.test_columns, for "
+        r"example to \{image_name: name\}\n.*set dataset\.submission to \{columns: \{image_name: name\}\}",
+    ):
         read(dataset)
 
 
