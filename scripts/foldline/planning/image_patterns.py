@@ -71,6 +71,11 @@ class ImagePattern:
         first = self.parts[0] if self.parts else ""
         return "" if first in WILDCARDS or WORD.fullmatch(first) else first
 
+    @property
+    def fixed_folder(self) -> str:
+        """The folder in which all files that match are, with a slash at its end; "" if it is the root."""
+        return self.literal_start[: self.literal_start.rfind("/") + 1]
+
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The words in braces, without braces, each once."""
@@ -112,11 +117,15 @@ class ImagePattern:
                 texts[-1] += values[part[1:-1]] if WORD.fullmatch(part) else part
         return FilledPattern(tuple(texts), tuple(wildcards))
 
-    def regex(self) -> tuple[str, dict[str, str]]:
+    def regex(self, *, for_channels: bool = False, channels: Sequence[str] = ()) -> tuple[str, dict[str, str]]:
         """Regular expression of the paths that match any values, and the name of the group of each word.
 
         A value has no slash. The second place of a word has what the first one has. Of several ways to divide a name,
         all values but that of `{id}` are as short as possible.
+
+        Args:
+            for_channels: whether only the channel has no slash and is as short as possible, as cells may be paths.
+            channels: the channels that match; any if there are none.
         """
         groups: dict[str, str] = {}
         text = ""
@@ -130,7 +139,10 @@ class ImagePattern:
                 text += f"(?P={groups[word[1]]})"
             else:
                 groups[word[1]] = f"word{len(groups)}"
-                text += f"(?P<{groups[word[1]]}>[^/]+{'' if part == ID else '?'})"
+                value = "[^/]+" if part == ID else "[^/]+?"
+                if for_channels:
+                    value = ".+" if part != CHANNEL else "|".join(map(re.escape, channels)) or value
+                text += f"(?P<{groups[word[1]]}>{value})"
         return text, groups
 
 

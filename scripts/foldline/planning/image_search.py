@@ -69,13 +69,13 @@ class ImageSearch:
             empty = [word for word in pattern.columns if not values[word]]
             if empty:
                 return [], f"column {listing(empty)} is empty, but the path of the image {pattern.text!r} needs it"
-            filled.append(_normal(pattern.filled({word: _as_path(values[word]) for word in pattern.words})))
+            filled.append(_normal(pattern.filled({word: as_path(values[word]) for word in pattern.words})))
         if len(filled) == 1 and not filled[0].wildcards:
             return [filled[0].texts[0]], ""
         matches = list(dict.fromkeys(path for pattern in filled for path in self._matches(pattern)))
         if len(matches) > 1:
             # A note or a mask may be beside an image.
-            images = [path for path in matches if _suffix(path) in IMAGE_SUFFIXES]
+            images = [path for path in matches if suffix_of(path) in IMAGE_SUFFIXES]
             matches = images if len(images) == 1 else matches
         if not all(map(is_utf8, matches)):
             return [], f"the name of the file {matches[0]!r} is no text in UTF-8; rename the file"
@@ -144,7 +144,7 @@ def has_channel(patterns: Sequence[ImagePattern]) -> bool:
     return any(CHANNEL in pattern.text for pattern in patterns)
 
 
-def _as_path(value: str) -> str:
+def as_path(value: str) -> str:
     """A cell that may have been written on Windows."""
     return value.replace("\\", "/")
 
@@ -158,5 +158,6 @@ def _normal(pattern: FilledPattern) -> FilledPattern:
     return FilledPattern((start, *pattern.texts[1:]), pattern.wildcards)
 
 
-def _suffix(path: str) -> str:
+def suffix_of(path: str) -> str:
+    """Suffix of a path in lower case, with its dot; "" if it has none."""
     return PurePosixPath(path).suffix.lower()

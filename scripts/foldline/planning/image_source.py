@@ -1,7 +1,6 @@
 """A split with a table and image files, as planning reads it."""
 
 import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,9 +17,10 @@ from foldline.io.hdf5_paths import located
 from foldline.planning.dataset_section import ImageTable, columns_of, reading_of, source_of
 from foldline.planning.image_content import header_problem
 from foldline.planning.image_facts import ImageFacts, ImageFiles, unusable, unusable_headers
-from foldline.planning.image_search import ImageSearch, has_channel, is_ignored, search_rows
+from foldline.planning.image_search import ImageSearch, Values, has_channel, search_rows
 from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
+from foldline.planning.unlisted_channels import check_channel_files
 
 # Images without a known header that are looked at again: there are only a few, or the format is not supported.
 MOST_HEADERS = 1_000
@@ -149,9 +149,9 @@ class ImageSource:
         facts = None
         with problems.collected():
             facts = self._checked_facts(paths, lambda number: self._row(numbers[number] // per_row))
-        if self._channels and self._files.is_plain:
+        if self._channels and self._listed is None:
             with problems.collected():
-                _check_channel_files(self._images, self._files, set(table.ids), self._channels, self._ignored)
+                check_channel_files(self._images, self._files, self._search_rows(), self._channels, self._ignored)
         problems.check()
         assert facts is not None
         return facts
@@ -216,12 +216,15 @@ class ImageSource:
             found = [self._listed[name] for name in table.ids]
         else:
             search = ImageSearch(self._files, self._images, ignored=self._ignored)
-            columns = {name: table.raw.columns[name] for name in table.columns.of_paths}
-            found, wrong = search.paths(search_rows(columns, table.ids), self._channels)
+            found, wrong = search.paths(self._search_rows(), self._channels)
             self._found = found
             absent = [""] * max(1, len(self._channels))
             found = [absent if row in wrong else paths for row, paths in enumerate(found)]
         return [storage.join(root, path) for paths in found for path in paths], wrong
+
+    def _search_rows(self) -> list[Values]:
+        columns = {name: self._read.raw.columns[name] for name in self._read.columns.of_paths}
+        return search_rows(columns, self._read.ids)
 
     def _write_locations(self, facts: ImageFacts) -> None:
         """Write the table of locations, if images had to be searched."""
@@ -254,34 +257,3 @@ def _check_braces(table: SampleTable) -> None:
     ]
     if wrong:
         raise table.raw.error(wrong, "rename the samples")
-
-
-def _check_channel_files(
-    images: ImageFiles, files: ImageTable, ids: set[str], channels: Sequence[str], ignored: Sequence[str]
-) -> None:
-    """Raise an error for files of a sample whose channel is not in the configuration.
-
-    They are recognized if id and channel are in the file name, with a separator between them.
-    """
-    folder, name = os.path.split(files.patterns[0].text)
-    form = re.fullmatch(r"([^{]*)\{(id|channel)\}([^{]+)\{(?!\2)(?:id|channel)\}([^{]*)", name)
-    if form is None or "{" in folder:
-        return
-    before, first, between, after = form.groups()
-    folder = storage.join(files.root, folder) if folder else files.root
-    unknown = []
-    for file in sorted(images.file_names(folder)):
-        if not (file.startswith(before) and file.endswith(after)) or is_ignored(f"{folder}/{file}", ignored):
-            continue
-        middle = file[len(before) : len(file) - len(after)]
-        # An id may contain the separator; the name of a channel hardly does.
-        left, separator, right = middle.rpartition(between) if first == "id" else middle.partition(between)
-        sample, channel = (left, right) if first == "id" else (right, left)
-        if separator and sample in ids and channel not in channels:
-            unknown.append(f"{folder}/{file}")
-    if unknown:
-        raise FoldlineError(
-            f"{listing(unknown, limit=3)}: not one of dataset.channels ({listing(channels, limit=20)}); add the "
-            "channel there (models.NAME.channels chooses the channels that a model reads), or list the files in "
-            "dataset.ignore, such as ['*_mask.png']"
-        )

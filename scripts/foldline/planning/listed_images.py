@@ -126,7 +126,7 @@ class ImageLister:
         )
 
     def _add(self, pattern: ImagePattern, listed: ListedImages) -> None:
-        folder = _fixed_folder(pattern)
+        folder = pattern.fixed_folder
         names = self._images.file_names(storage.join(self._files.root, folder), deep="/" in pattern.text[len(folder) :])
         text, groups = pattern.regex()
         expression = re.compile(text)
@@ -231,12 +231,6 @@ def _check_folders(listed: ListedImages, folder: str) -> None:
 
 def _training_name(words: Sequence[str]) -> str:
     return next((word for word in words if word.casefold().startswith("train")), words[0])
-
-
-def _fixed_folder(pattern: ImagePattern) -> str:
-    """The folder in which all files that match are, with a slash at its end; "" if it is the root."""
-    start = pattern.literal_start
-    return start[: start.rfind("/") + 1]
 
 
 def _has_spaces(text: str) -> bool:

@@ -1,0 +1,45 @@
+"""Files of a row whose channel is not in the configuration are refused, however the path is written."""
+
+from pathlib import Path
+
+import pytest
+from foldline.errors import FoldlineError
+from foldline.planning.dataset_section import ImageTable
+from foldline.planning.image_facts import LocalImages
+from foldline.planning.image_patterns import parsed
+from foldline.planning.unlisted_channels import check_channel_files
+
+ROWS = [{"id": "0", "path": "./p\\0"}, {"id": "a_1", "path": "p/a_1"}]
+
+
+def check(root: Path, patterns: list[str], ignored: list[str]) -> None:
+    files = ImageTable("train.csv", str(root), parsed(patterns))
+    check_channel_files(LocalImages(), files, ROWS, ["red"], ignored)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "file"),
+    [
+        (["p/{id}_{channel}.png"], "p/0_yellow.png"),
+        (["p/{id}_{channel}.*"], "p/0_yellow.jpg"),
+        (["q/{id}_{channel}.*", "p/{id}_{channel}.*"], "p/a_1_yellow.png"),
+        (["./p//{channel}_{id}.png"], "p/yellow_a_1.png"),
+        (["*/{id}_{channel}.*"], "p/0_yellow.png"),
+        (["**/{id}_{channel}*"], "p/q/0_yellow.png"),
+        (["{id}/{channel}.png"], "0/yellow.png"),
+        (["p/{channel}/{id}.png"], "p/yellow/0.png"),
+        (["{path}_{channel}.png"], "p/a_1_yellow.png"),
+        (["{path}_{channel}.png"], "p/0_yellow.png"),
+    ],
+)
+def test_a_file_of_a_row_and_another_channel_is_refused(tmp_path: Path, patterns: list[str], file: str) -> None:
+    passed = [file.replace("yellow", "red"), file.replace("0", "9").replace("a_1", "b_1"), "p/0_yellow.txt", "p/0.png"]
+    for name in passed:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    check(tmp_path, patterns, [])
+    (tmp_path / file).touch()
+    with pytest.raises(FoldlineError, match=rf"^{tmp_path}/{file}: not one of dataset\.channels \(red\)"):
+        check(tmp_path, patterns, [])
+    check(tmp_path, patterns, ["*yellow*"])
+    check(tmp_path, patterns, [f"{Path(file).parent}/*{Path(file).name[2:]}"])
