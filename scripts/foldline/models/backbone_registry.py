@@ -3,10 +3,11 @@
 No TensorFlow here, so that a wrong name fails before any job starts.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from foldline.errors import FoldlineError, listing
+from foldline.errors import listing, problems_error
 
 LITE, PACKAGE, KERAS, KERAS_V2 = "efficientnet-lite", "efficientnet", "keras-efficientnet", "keras-efficientnetv2"
 NO_WEIGHTS = "none"
@@ -60,9 +61,7 @@ def find_backbone(name: str) -> Backbone:
         FoldlineError: there is no backbone of this name.
     """
     if name not in BACKBONES:
-        raise FoldlineError(
-            f"no backbone {name!r}; set backbone to one of {listing(list(BACKBONES), limit=len(BACKBONES))}"
-        )
+        raise problems_error(list(backbone_problems(name)))
     return BACKBONES[name]
 
 
@@ -77,22 +76,29 @@ def check_backbone(name: str, *, weights: str, image_size: int) -> None:
     Raises:
         FoldlineError: one of these is not so; the message says what is allowed.
     """
-    backbone = find_backbone(name)
-    if image_size < backbone.min_image_size:
-        raise FoldlineError(
+    if problems := list(backbone_problems(name, weights=weights, image_size=image_size)):
+        raise problems_error(problems)
+
+
+def backbone_problems(name: str, *, weights: str = NO_WEIGHTS, image_size: int | None = None) -> Iterator[str]:
+    """A line for each problem that `check_backbone` names; without an image size, it is not checked."""
+    if name not in BACKBONES:
+        yield f"no backbone {name!r}; set backbone to one of {listing(list(BACKBONES), limit=len(BACKBONES))}"
+        return
+    backbone = BACKBONES[name]
+    if image_size is not None and image_size < backbone.min_image_size:
+        yield (
             f"{name} does not accept images of {image_size} px; set image_size to {backbone.min_image_size} or more "
             f"(its pretrained weights were made with {backbone.native_image_size})"
         )
     if weights != NO_WEIGHTS and weights not in backbone.weights and not is_weights_file(weights):
         allowed = listing([*backbone.weights, NO_WEIGHTS])
-        raise FoldlineError(
+        yield (
             f"{name} has no weights {weights!r}; set weights to {allowed}, or to the path of a local file (.h5, for "
             "efficientnet-lite0 also .pth)"
         )
     if Path(weights).suffix == ".pth" and backbone.family != LITE:
-        raise FoldlineError(
-            f"{name} does not read PyTorch weights ({weights}); set weights to an HDF5 file (.h5) of that network"
-        )
+        yield f"{name} does not read PyTorch weights ({weights}); set weights to an HDF5 file (.h5) of that network"
 
 
 def is_weights_file(weights: str) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from foldline.dataset.labels import SOFT
-from foldline.errors import FoldlineError, listing, problems_error
+from foldline.errors import listing, problems_error
 from foldline.io.system_errors import file_problem
-from foldline.models.backbone_registry import check_backbone, is_weights_file
+from foldline.models.backbone_registry import backbone_problems, is_weights_file
 from foldline.planning.blend_section import blend_problems
 from foldline.planning.dataset_checks import dataset_checks, yaml_list
 from foldline.planning.dataset_section import class_names_of
@@ -39,9 +39,9 @@ def combination_problems(config: Mapping[str, Any]) -> list[str]:
     return _problems_of(_checks(config))
 
 
-def has_data_problems(dataset: Mapping[str, Any]) -> bool:
-    """Whether `combination_problems` has some of the section `dataset`, with which data cannot be read."""
-    return bool(_problems_of([*dataset_checks(dataset), reader_problems(dataset)]))
+def data_problems(dataset: Mapping[str, Any]) -> list[str]:
+    """The lines of `combination_problems` about the section `dataset`, with which data cannot be read."""
+    return _problems_of([*dataset_checks(dataset), reader_problems(dataset)])
 
 
 def _problems_of(checks: Iterable[Iterator[str]]) -> list[str]:
@@ -175,10 +175,13 @@ def _backbone_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
             f"{where}.backbone is {model['backbone']!r}, but models.{name}.inputs has no image; set backbone to null, "
             "or add image to inputs"
         )
-    try:
-        check_backbone(model["backbone"], weights=model["weights"], image_size=model["image_size"])
-    except FoldlineError as error:
-        yield f"{where}: {error}"
+    known: dict[str, Any] = {}
+    for key in ("weights", "image_size"):
+        # One may be wrong, and the other one not.
+        with contextlib.suppress(UnusableValueError):
+            known[key] = model[key]
+    for problem in backbone_problems(model["backbone"], **known):
+        yield f"{where}: {problem}"
     if is_weights_file(model["weights"]) and (problem := file_problem(model["weights"])):
         yield (
             f"{where}.weights is {model['weights']!r}, but the file cannot be read ({problem}); correct the path, "
@@ -206,7 +209,7 @@ def _override_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
         # They are not read yet.
         return
     numbers = fold_numbers(folds)
-    for fold in model["fold_overrides"]:
+    for fold in filter(str.isdecimal, model["fold_overrides"]):
         if int(fold) not in numbers:
             shown = (
                 f"0 to {folds['count'] - 1}"

@@ -13,7 +13,7 @@ from foldline.planning.config_files import argument_problems, file_problems
 from foldline.planning.configuration import completed_with_errors, plain, read_schema, with_preset
 from foldline.planning.preset_checks import preset_problems
 from foldline.planning.readable_config import readable_config
-from foldline.planning.schema_errors import error_messages, wrong_key
+from foldline.planning.schema_errors import as_meant, error_messages, wrong_key
 from foldline.planning.usable_values import UsableValues
 
 
@@ -87,15 +87,20 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     except FoldlineError as error:
         presets.append(str(error))
         given = with_preset({**given, "preset": None}, command_line, schema)
-    given = with_class_folders(expanded(given))
-    completed, errors = completed_with_errors(given, schema)
+    given = expanded(given)
+    completed, errors = completed_with_errors(with_class_folders(given), schema)
+    lines = error_messages(errors)
+    if errors:
+        # The other checks look at what was meant.
+        completed, errors = completed_with_errors(with_class_folders(as_meant(given, errors)), schema)
+        lines = list(dict.fromkeys([*lines, *error_messages(errors)]))
     _compose_class_names(completed)
-    problems += presets + [line for line in error_messages(errors) if line not in known]
+    problems += presets + [line for line in lines if line not in known]
     problems += combination_problems(UsableValues(completed, map(wrong_key, errors)) if errors else completed)
     if problems:
         # Values of presets and texts may belong to any section.
         can_tell = not presets and not list(text_problems(given))
-        readable = readable_config(completed, list(map(wrong_key, errors)), schema) if can_tell else None
+        readable = readable_config(completed, errors, schema) if can_tell else None
         raise ConfigError(problems, config=readable)
     return completed
 

@@ -1,5 +1,6 @@
 """Checks of the `dataset` section of a completed configuration, before any data are read."""
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,13 @@ from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
-from foldline.planning.dataset_section import OWN, class_names_of, group_columns, labels_of
+from foldline.planning.dataset_section import OWN, class_names_of, group_columns, labels_of, reads_labels
 from foldline.planning.dataset_splits import has_test
 from foldline.planning.external_checks import external_problems
 from foldline.planning.image_checks import image_checks
 from foldline.planning.submission_section import submission_columns
 from foldline.planning.target_checks import named_columns, record_id_problems, rename_problems, target_problems
+from foldline.planning.usable_values import UnusableValueError
 from foldline.planning.word_checks import word_problems
 
 # Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
@@ -29,7 +31,7 @@ RESERVED = (
 def dataset_checks(dataset: Mapping[str, Any]) -> list[Iterator[str]]:
     """The checks; each gives the problems that it finds, one line for each."""
     return [
-        target_problems(dataset),
+        *([target_problems(dataset)] if reads_labels(dataset) else []),
         rename_problems(dataset),
         record_id_problems(dataset),
         _column_problems(dataset),
@@ -150,17 +152,20 @@ def _channel_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _metadata_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
-    for column, section in dataset["metadata"].items():
+    for column in dataset["metadata"]:
         if column not in dataset["metadata_columns"]:
             yield (
                 f"config: dataset.metadata has {column!r}, which is not one of dataset.metadata_columns "
                 f"{yaml_list(dataset['metadata_columns'])}; add it there, or remove it from dataset.metadata"
             )
-        if section["kind"] != CATEGORICAL and section["vocabulary"]:
-            yield (
-                f"config: dataset.metadata.{column}.vocabulary is {yaml_list(section['vocabulary'])}, but kind is "
-                f"{section['kind']}; remove it, or set kind to categorical"
-            )
+        # One with a wrong value hides no problem of the others.
+        with contextlib.suppress(UnusableValueError):
+            section = dataset["metadata"][column]
+            if section["kind"] != CATEGORICAL and section["vocabulary"]:
+                yield (
+                    f"config: dataset.metadata.{column}.vocabulary is {yaml_list(section['vocabulary'])}, but kind is "
+                    f"{section['kind']}; remove it, or set kind to categorical"
+                )
 
 
 def _test_problems(dataset: Mapping[str, Any]) -> Iterator[str]:

@@ -169,6 +169,18 @@ def row_per_class_of(dataset: Mapping[str, Any], classes: Sequence[str] | None =
     return None if pattern is None else RowPerClass(pattern, tuple(classes or class_names_of(dataset)))
 
 
+def without_labels(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The section for reading all but labels, because it or the tables do not tell what they are."""
+    external = {name: {**section, "labels": None} for name, section in (dataset["external"] or {}).items()}
+    labels = {**asdict(Labels()), "kind": None, "classes": [], "absent": []}
+    return {**dataset, "labels": labels, "row_per_class": None, "test_labels": None, "external": external}
+
+
+def reads_labels(dataset: Mapping[str, Any]) -> bool:
+    """Whether labels are read, see `without_labels`."""
+    return bool(dataset["labels"]["kind"])
+
+
 def target_of(dataset: Mapping[str, Any]) -> str:
     """The column of the labels, or the columns of all classes in one name."""
     columns = dataset["target_columns"] or [dataset["target_column"]]
@@ -182,7 +194,7 @@ def target_of(dataset: Mapping[str, Any]) -> str:
 
 def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
     """Columns of the table of a split."""
-    labeled = split != TEST
+    labeled = split != TEST and reads_labels(dataset)
     columns = Columns(
         id=dataset["id_column"],
         target=target_of(dataset) if labeled else None,
@@ -204,7 +216,7 @@ def _of_external_set(columns: Columns, name: str, section: Mapping[str, Any]) ->
     """Columns of an external set, from those that it would have as a training table."""
     absent = tuple(column for column, in_table in section["columns"].items() if in_table is None)
     columns = replace(columns, external=name, absent=absent)
-    if section["labels"] is None:
+    if section["labels"] is None or columns.target is None:
         return columns
     words = {canonical(word): None if label is None else str(label) for word, label in section["labels"].items()}
     target = section["target_column"] or columns.target

@@ -18,7 +18,7 @@ from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.dataset_checks import dataset_checks
-from foldline.planning.dataset_section import group_columns, image_table, is_made_table, labels_of
+from foldline.planning.dataset_section import group_columns, image_table, is_made_table, labels_of, reads_labels
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits, splits_of
 from foldline.planning.found_words import (
     CLASSES,
@@ -204,7 +204,7 @@ def _read_tables(
             split: path for split, path in tables.items() if split in splits or not is_made_table(dataset, split)
         }
         data = replace(data, weights=digest_of_weights(dataset, written))
-    if has_test(dataset):
+    if has_test(dataset) and reads_labels(dataset):
         with problems.collected():
             source = sources.get(TEST)
             data = _with_submission(data, dataset, record_tables, source.ids if source else [], is_read=bool(labels))
@@ -277,7 +277,7 @@ def _with_reading(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> 
     None if it cannot be found without the training rows, or without the classes.
     """
     labels = labels_of(dataset)
-    if needs_classes(dataset) or (TRAIN not in sources and labels.lists_classes):
+    if not reads_labels(dataset) or needs_classes(dataset) or (TRAIN not in sources and labels.lists_classes):
         return None
     tables = [sources[split].label_cells() for split in labeled_splits(dataset) if split in sources]
     return resolve_together(labels, [cells for cells in tables if cells])

@@ -1,44 +1,107 @@
 """A configuration with wrong values, made fit to read the data: their problems belong in the same report."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from foldline.planning.config_checks import has_data_problems
-from foldline.planning.configuration import completed_with_errors
-from foldline.planning.fold_checks import fold_problems
+from jsonschema import ValidationError
 
-# Keys of `dataset` that change neither which rows and files are read nor whether they can be used.
-OF_PIXELS = ("color_profile", "contradictory_labels", "dicom_window", "intensity", "near_duplicate_bits")
+from foldline.planning.config_checks import data_problems
+from foldline.planning.configuration import completed_with_errors, plain
+from foldline.planning.dataset_section import reads_labels, without_labels
+from foldline.planning.fold_checks import fold_problems
+from foldline.planning.schema_errors import key_path
+
+# Keys of `dataset` without which no rows or images are found: their defaults would be other data.
+OF_ROWS = (
+    *("example", "root", "id_column", "separator", "missing", "channels", "train_table", "train_images"),
+    *("image_column", "class_folders", "train_records", "image_feature", "record_ids", "record_name"),
+    "record_features",
+)
+# Keys of `dataset` that say what labels are, without which they are not read.
+OF_LABELS = ("labels", "target_column", "target_columns", "row_per_class")
 # Keys of `dataset` with a section for each set or column, which can be left out by itself.
 OF_SECTIONS = ("external", "metadata")
 
 
 def readable_config(
-    config: Mapping[str, Any], wrong: Iterable[tuple[str, ...]], schema: Mapping[str, Any]
+    config: Mapping[str, Any], errors: Iterable[ValidationError], schema: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """A configuration that reads as many of the data as the right values tell; None if they do not tell enough.
+    """A configuration that reads as many of the data as the right values tell; None if they tell of no rows.
 
     Args:
         config: the completed configuration.
-        wrong: paths of keys to the values that the schema does not allow, see `schema_errors.wrong_key`.
+        errors: what the schema does not allow in it.
         schema: the schema.
     """
+    wrong = [key_path(error) for error in errors]
     if not isinstance(config.get("dataset"), dict):
         return None
-    dataset, sections = dict(config["dataset"]), {path[0] for path in wrong if path}
-    for _, *keys in (path for path in wrong if path[:1] == ("dataset",)):
-        if len(keys) > 1 and keys[0] in OF_SECTIONS:
-            dataset[keys[0]] = {name: values for name, values in dataset[keys[0]].items() if name != keys[1]}
-        elif keys and keys[0] in OF_PIXELS:
-            dataset[keys[0]] = schema["properties"]["dataset"]["properties"][keys[0]].get("default")
-        else:
-            return None
-    readable = {**config, "dataset": dataset}
-    if has_data_problems(dataset):
+    dataset: dict[str, Any] | None = config["dataset"]
+    defaults = completed_with_errors({"dataset": {}}, schema)[0]["dataset"]
+    in_dataset = [path[1:] for path in wrong if path[:1] == ("dataset",)]
+    for keys in in_dataset:
+        dataset = dataset and _without_value(dataset, keys, defaults)
+    if dataset and any(keys[0] in OF_LABELS for keys in in_dataset):
+        dataset = without_labels(dataset)
+    dataset = dataset and _without_contradictions(dataset, defaults)
+    if dataset is None:
         return None
+    readable, sections = {**config, "dataset": dataset}, {path[0] for path in wrong if path}
     if "folds" not in config or "folds" in sections or any(fold_problems(readable)):
         readable["folds"] = _plain_folds(config.get("folds"), wrong, schema)
     return readable
+
+
+def _without_value(dataset: dict[str, Any], keys: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The section without a value that is wrong, and without what cannot be read without it; None if nothing can."""
+    if not keys or keys[0] in OF_ROWS:
+        return None
+    key = keys[0]
+    if key.removeprefix("test_") != key or key == "sample_submission":
+        return _without_test(dataset)
+    if key == "external" and keys[2:] == ("weight",) and keys[1] in dataset[key]:
+        section = {**dataset[key][keys[1]], "weight": 1.0}
+        return {**dataset, key: {**dataset[key], keys[1]: section}}
+    if key in OF_SECTIONS and len(keys) > 1:
+        return _without_entry(dataset, key, keys[1])
+    changed = {**dataset, key: plain(defaults.get(key))}
+    return changed if key != "metadata_columns" else {**changed, "metadata": {}}
+
+
+def _without_contradictions(dataset: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The section without the values that do not fit together; None if it takes too many."""
+    problems = data_problems(dataset)
+    while problems:
+        for smaller in _smaller(dataset, defaults):
+            left = data_problems(smaller)
+            if len(left) < len(problems):
+                dataset, problems = smaller, left
+                break
+        else:
+            return None
+    return dataset
+
+
+def _smaller(dataset: dict[str, Any], defaults: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The section without something that can be left out, what matters least first."""
+    for key in ("test_columns", *OF_SECTIONS):
+        for name in dataset[key] or {}:
+            yield _without_entry(dataset, key, name)
+    for key in ("test_labels", "weight_column", "group_column"):
+        yield {**dataset, key: None}
+    yield {**dataset, "submission": plain(defaults["submission"]), "sample_submission": None}
+    if reads_labels(dataset):
+        yield without_labels(dataset)
+    yield _without_test(dataset)
+
+
+def _without_entry(dataset: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+    return {**dataset, key: {each: values for each, values in dataset[key].items() if each != name}}
+
+
+def _without_test(dataset: dict[str, Any]) -> dict[str, Any]:
+    keys = ("test_table", "test_images", "test_records", "test_labels", "sample_submission")
+    return {**dataset, **dict.fromkeys(keys), "test_columns": {}}
 
 
 def _plain_folds(folds: Any, wrong: Iterable[tuple[str, ...]], schema: Mapping[str, Any]) -> dict[str, Any]:

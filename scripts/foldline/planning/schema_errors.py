@@ -1,5 +1,6 @@
 """Errors of the schema in one line for the reader: the key, its value, what is allowed, what to do."""
 
+import copy
 import difflib
 import itertools
 from collections.abc import Iterable, Mapping
@@ -62,10 +63,52 @@ def error_messages(errors: Iterable[ValidationError], *, inside: str = "") -> li
 def wrong_key(error: ValidationError) -> tuple[str, ...]:
     """Path of keys to the value that an error is about; the items of a list are not told apart.
 
-    Of an unknown or missing key it is the path to the mapping around it; see `usable_values`.
+    Empty, for nothing, if the error is about a name or an unknown or missing key; see `usable_values`.
     """
+    if error.validator in ("additionalProperties", "required") or "propertyNames" in error.absolute_schema_path:
+        return ()
+    return key_path(error)
+
+
+def key_path(error: ValidationError) -> tuple[str, ...]:
+    """As `wrong_key`, but of a wrong name the path to its entry, and of a missing key that to the mapping around it."""
     path = tuple(map(str, itertools.takewhile(lambda name: isinstance(name, str), error.absolute_path)))
     return (*path, str(error.instance)) if "propertyNames" in error.absolute_schema_path else path
+
+
+def as_meant(config: Mapping[str, Any], errors: Iterable[ValidationError]) -> dict[str, Any]:
+    """Copy of a configuration whose unknown keys and words are those of the schema that they resemble.
+
+    Unknown keys that resemble none, or one that is set as well, are left out; such words stay.
+
+    Args:
+        config: the configuration, in which all mappings are dictionaries.
+        errors: its errors.
+    """
+    meant: dict[str, Any] = copy.deepcopy(dict(config))
+    for error in errors:
+        validator, allowed, schema, instance = _parts(error)
+        places: list[Any] = [meant]
+        for name in error.absolute_path:
+            places.append(places[-1][name])
+        if validator == "additionalProperties":
+            _rename_keys(places[-1], schema["properties"])
+        elif validator == "enum" and (word := close_word(instance, allowed)):
+            places[-2][error.absolute_path[-1]] = word
+    return meant
+
+
+def close_word(word: object, known: Iterable[object]) -> str | None:
+    """The known word that a word is likely meant for; None if there is none."""
+    words = [each for each in known if isinstance(each, str)]
+    return next(iter(difflib.get_close_matches(word, words, n=1)), None) if isinstance(word, str) else None
+
+
+def _rename_keys(section: dict[str, Any], known: Mapping[str, Any]) -> None:
+    for name in [name for name in section if name not in known]:
+        value, close = section.pop(name), close_word(name, known)
+        if close is not None:
+            section.setdefault(close, value)
 
 
 def _messages(error: ValidationError, inside: str) -> list[str]:
@@ -83,7 +126,9 @@ def _message(error: ValidationError, key: str) -> str:
     value = _shown(instance)
     match validator:
         case "enum":
-            return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}{_hint(schema)}"
+            close = close_word(instance, limit)
+            meant = f"; did you mean {close!r}?" if close else ""
+            return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}{_hint(schema)}{meant}"
         case "type":
             return f"config: {key or 'the file'} is {value}; set it to {_type_words(schema, instance)}{_hint(schema)}"
         case "pattern" if "propertyNames" in error.absolute_schema_path:
@@ -116,8 +161,8 @@ def _parts(error: ValidationError) -> tuple[str, Any, Any, Any]:
 
 def _unknown_key(schema: Mapping[str, Any], unknown: str, key: str) -> str:
     known = sorted(schema["properties"])
-    close = difflib.get_close_matches(unknown, known, n=1)
-    hint = f" Did you mean {_inside(key)}{close[0]}?" if close else ""
+    close = close_word(unknown, known)
+    hint = f" Did you mean {_inside(key)}{close}?" if close else ""
     return (
         f"config: {_inside(key)}{unknown} is not a known key.{hint} Rename or remove it; known keys"
         f"{f' of {key}' if key else ''}: {listing(known, limit=40)}"

@@ -140,6 +140,31 @@ def test_a_missing_value_is_completed_or_named(path: tuple[str, ...]) -> None:
         assert completed.keys() == COMPLETED.keys()
 
 
+def test_a_typo_hides_no_other_problem() -> None:
+    changes = {"dataset__labels__kind": "multiclas", "dataset__group_colum": "image_name", "models__lite0__lr": 1}
+    lite0 = {"backbone": "resnet", "image_size": 1, "batch_sise": 0}
+    starts = [
+        "config: dataset.group_colum is not a known key. Did you mean dataset.group_column?",
+        "config: dataset.labels.kind is 'multiclas'; set it to one of 'binary', 'multilabel', 'multiclass', 'soft'",
+        "config: models.lite0.lr is not a known key",
+        "config: models.lite0.batch_sise is not a known key. Did you mean models.lite0.batch_size?",
+        "config: models.lite0.image_size is 1; set it to at least 32",
+        "config: models.lite0.batch_size is 0; set it to at least 1",
+        "config: dataset names column 'image_name' twice",
+        "config: models.lite0: no backbone 'resnet'",
+    ]
+    config = example_config(dataset__example=None, **changes)
+    config["models"]["lite0"] |= lite0
+    with pytest.raises(ConfigError) as caught:
+        read(config)
+    assert caught.value.config is not None
+    lines = caught.value.problems
+    assert len(lines) == len(starts), lines
+    assert all(any(line.startswith(start) for line in lines) for start in starts), lines
+    dataset = caught.value.config["dataset"]
+    assert (dataset["labels"]["kind"], dataset["group_column"]) == ("multiclass", None)
+
+
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
 @pytest.mark.parametrize("place", ["key", "value", "item"])
 def test_texts_that_no_file_can_hold_are_named(text: str, place: str) -> None:
@@ -162,8 +187,13 @@ def test_texts_that_no_file_can_hold_are_named(text: str, place: str) -> None:
         ({"folds__count": 0}, True),
         ({"folds__cuont": 3}, True),
         ({"dataset__color_profile": "rgb"}, True),
-        ({"dataset__rot": "data"}, False),
+        ({"dataset__rot": "data"}, True),
         ({"dataset__root": 3}, False),
+        ({"dataset__train_table": 3}, False),
+        ({"dataset__labels": {"kind": "many"}, "dataset__example": None}, True),
+        ({"dataset__test_columns": {"foo": "bar"}}, True),
+        ({"dataset__target_column": 3, "dataset__example": None}, True),
+        ({"dataset__train_images": "images"}, False),
         ({"preset": "slow"}, False),
         ({"folds__stratify_by": ["age"]}, True),
     ],
