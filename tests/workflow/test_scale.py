@@ -21,6 +21,6 @@ def test_jobs_follow_models_and_folds_and_not_the_images(tmp_path: Path) -> None
     # 60, 79, 177 and 315 MB to train on, and a tenth of that in the test split.
     assert counts["shard_records"] == 4 * 32 + 8 + 8 + 32 + 32
     assert [counts[rule] for rule in ("train_fold", "predict_oof", "predict_test")] == [4 * 5] * 3
-    assert counts["total"] == 128 + 208 + 60 + 2 + 1 + 5 + 1 + 1 + 1 + 1
+    assert counts["total"] == 128 + 208 + 60 + 2 + 1 + 5 + 1 + 1 + 1 + 1 + 1
     # Nobody read the images.
     assert "data_index.parquet" in {path.name for path in (tmp_path / ".foldline").iterdir()}
