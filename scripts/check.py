@@ -11,7 +11,7 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from foldline.check.facts import page_facts, summary_lines
 from foldline.check.plan import CheckPlan, FoldGroup
 from foldline.check.rows import SHARD, Data, Sample, Tried
 from foldline.check.sample import labeled_sample, sample_of_test, trial_folds
+from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import Problems, counted, problems_error
@@ -86,9 +87,11 @@ def check(plan: CheckPlan, *, page: str, threads: int) -> None:
     for line in summary_lines(facts, plan.jobs):
         logger.info("%s", line)
     logger.info("the page is %s", page)
+    for text in facts.warnings:
+        logger.warning("%s", text)
     if facts.problems:
         raise problems_error(facts.problems)
-    logger.info("no problem was found, and no result was written")
+    logger.info("no %sproblem was found, and no result was written", "other " if facts.warnings else "")
 
 
 def read_data(plan: CheckPlan, folder: Path) -> Data:
@@ -155,7 +158,21 @@ def write_sample(data: Data, folder: Path, *, threads: int) -> Sample:
         )
         count = len(chosen[split])
         shard_costs[key] = (time.monotonic() - start) / count, stem.with_suffix(".tfrec").stat().st_size / count
-    return Sample(folder, labeled, list(chosen), scan_seconds, shard_costs)
+    return Sample(folder, labeled, list(chosen), scan_seconds, shard_costs, image_warnings(inventories))
+
+
+def image_warnings(inventories: Mapping[str, Path]) -> list[str]:
+    """What looks wrong in the images of the sample, a line for each split and kind.
+
+    Args:
+        inventories: split -> inventory of its rows.
+    """
+    tables = {split: read_table(path, INVENTORY) for split, path in inventories.items()}
+    return [
+        f"{split}, of the images that were tried: {text}"
+        for split, table in tables.items()
+        for text in filter(None, (dark_images(table), blank_images(table)))
+    ]
 
 
 def write_inventory(rows: Sequence[Row], config: ScanConfig, inventory: Path, *, threads: int) -> float:

@@ -5,11 +5,13 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from fixtures.images import write_config, write_dataset
 from fixtures.project import Project, copy_workflow
 from foldline.planning.run_lock import RunLock
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -110,11 +112,19 @@ def test_problems_of_configuration_tables_and_images_are_in_one_report(project: 
     assert not (tmp_path / "results").exists()
 
 
-def test_problems_of_all_models_are_in_one_report(project: Project) -> None:
-    """The page shows them too, and has the model that can be trained. A check runs again whenever it is requested."""
+def test_problems_of_all_models_are_in_one_report(project: Project, tmp_path: Path) -> None:
+    """The page shows them too, and has the model that can be trained. A check runs again whenever it is requested.
+
+    Training images of 12 bits in files of 16, which come out dark, are a warning beside them.
+    """
+    shutil.copytree(project.folder / "data", tmp_path / "data")
+    for path in (tmp_path / "data" / "images").glob("s0[0-5]*.png"):
+        gray = np.asarray(Image.open(path).convert("L"))
+        Image.fromarray(gray.astype(np.uint16) << 4).save(path)
     (project.folder / "wrong.h5").write_bytes(b"no weights")
     models = {"a": IMAGE_MODEL | {"weights": "wrong.h5"}, "c": IMAGE_MODEL | {"weights": "wrong.h5", "dropout": 0.5}}
-    done = project.snakemake("check", "--config", f"models={json.dumps(models)}", check=False)
+    dataset = json.dumps({"root": str(tmp_path / "data")})
+    done = project.snakemake("check", "--config", f"models={json.dumps(models)}", f"dataset={dataset}", check=False)
     assert done.returncode == 1
     printed = done.stdout + done.stderr
     for model in models:
@@ -122,6 +132,9 @@ def test_problems_of_all_models_are_in_one_report(project: Project) -> None:
     assert "Traceback" not in printed
     page = (project.folder / "check.html").read_text()
     assert page.count("wrong.h5: ") == 4
+    dark = r"train, of the images that were tried: \d+ of \d+ images with more than 8 bits .* come out dark.* measure"
+    assert re.search(dark, printed)
+    assert re.search(dark, page)
     assert "There is no estimate" in page
     assert "First losses" in page
 

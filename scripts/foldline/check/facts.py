@@ -218,6 +218,7 @@ def page_facts(
         models=models,
         costs=cost_facts(costs) if costs else [],
         machine=tried.machine,
+        warnings=sample.warnings,
     )
 
 

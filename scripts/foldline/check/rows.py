@@ -44,6 +44,7 @@ class Sample:
         splits: splits that have shards.
         scan_seconds: time to read a row of each split.
         shard_costs: seconds and bytes of a record, by image size and split: "224/test".
+        warnings: what looks wrong in the images, in lines.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Sample:
     splits: Sequence[str]
     scan_seconds: Mapping[str, float]
     shard_costs: Mapping[str, tuple[float, float]]
+    warnings: Sequence[str] = ()
 
     def files(self, size: int, splits: Sequence[str]) -> tuple[list[Path], list[Path]]:
         """Shards and manifests of some splits."""

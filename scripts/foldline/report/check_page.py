@@ -111,6 +111,7 @@ class CheckFacts:
         subtitle: line below it.
         key_figures: the numbers in the header.
         problems: what is wrong; empty if nothing is.
+        warnings: what looks wrong in the images; empty if nothing does.
         tables: the tables of the splits.
         classes: rows and weights of the classes in the training rows of one fold.
         weights: how the weights are computed, and of which fold they are.
@@ -131,6 +132,7 @@ class CheckFacts:
     models: Sequence[ModelFacts]
     costs: Sequence[CostFacts]
     machine: str
+    warnings: Sequence[str] = ()
 
 
 def check_page(facts: CheckFacts) -> str:

@@ -64,6 +64,12 @@ def test_the_page_needs_no_other_file() -> None:
     assert "--paper" in page
 
 
+def test_a_warning_is_shown() -> None:
+    page = check_page(replace(FACTS, warnings=["train: 2 images come out dark"]))
+    assert '<li class="warn">train: 2 images come out dark</li>' in page
+    assert "No other problem was found" in page
+
+
 def test_a_problem_is_shown_and_there_is_no_estimate() -> None:
     problem = "models.b3, fold 0: the loss is not finite"
     page = check_page(replace(FACTS, problems=[problem], costs=[], models=[ModelFacts("b3", {}, problem, 2)]))
