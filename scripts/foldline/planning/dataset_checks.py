@@ -10,10 +10,18 @@ from foldline.dataset.metadata import CATEGORICAL
 from foldline.dataset.submission import LABELS
 from foldline.errors import FoldlineError, listing
 from foldline.io.storage import is_url
-from foldline.planning.dataset_section import OWN, class_names_of, group_columns, labels_of, reads_labels
-from foldline.planning.dataset_splits import has_test
+from foldline.planning.dataset_section import (
+    OWN,
+    class_names_of,
+    group_columns,
+    image_patterns,
+    labels_of,
+    reads_labels,
+)
+from foldline.planning.dataset_splits import TEST, has_test
 from foldline.planning.external_checks import external_problems
 from foldline.planning.image_checks import image_checks
+from foldline.planning.image_patterns import CLASS
 from foldline.planning.submission_section import submission_columns
 from foldline.planning.target_checks import named_columns, record_id_problems, rename_problems, target_problems
 from foldline.planning.usable_values import UnusableValueError
@@ -177,7 +185,14 @@ def _test_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             f"models read the metadata {yaml_list(list(dataset['metadata']))}; set dataset.test_table to a table with "
             "these columns"
         )
-    if dataset["test_labels"] is not None and (not has_test(dataset) or (listed and dataset["test_labels"] == OWN)):
+    if listed and dataset["test_labels"] == OWN:
+        if any(CLASS not in pattern.text for pattern in image_patterns(dataset, TEST)):
+            yield (
+                "config: dataset.test_labels is 'own', but dataset.test_table is null; write {class} in "
+                "dataset.test_images where the path has the class, such as 'test/{class}/**/*', or set "
+                "dataset.test_labels to a table with the labels of the test rows"
+            )
+    elif dataset["test_labels"] is not None and not has_test(dataset):
         yield (
             f"config: dataset.test_labels is {dataset['test_labels']!r}, but dataset.test_table is null; set "
             "dataset.test_labels to a table with the labels of the test rows, or to null if there are no test rows"

@@ -10,6 +10,7 @@ from foldline.io.storage import is_url, join
 from foldline.planning.dataset_section import (
     class_folder_pattern,
     group_columns,
+    has_own_labels,
     image_patterns,
     is_made_table,
     record_patterns,
@@ -88,7 +89,7 @@ def _pattern_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
                     f"{file[1]}::{{id}}"
                 )
             elif is_made_table(dataset, split):
-                yield from _listed_problems(pattern, where)
+                yield from _listed_problems(pattern, where, has_labels=has_own_labels(dataset))
             elif not pattern.columns and ID not in pattern.text:
                 yield (
                     f"{where}, which has no value of a row; write {{id}} where the path has the id of the sample, such "
@@ -96,12 +97,22 @@ def _pattern_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
                 )
 
 
-def _listed_problems(pattern: ImagePattern, where: str) -> Iterator[str]:
+def _listed_problems(pattern: ImagePattern, where: str, *, has_labels: bool) -> Iterator[str]:
     """What a path of the files that are the test rows cannot have, or lacks."""
     rows = "dataset.test_table is null, so the test rows are the files that match"
-    if ID not in pattern.text:
-        yield f"{where}, and {rows}; write {{id}} where the path has the id of the sample, such as test/{{id}}.*"
+    if ID not in pattern.text and (CHANNEL in pattern.text or not pattern.has_folders):
+        yield (
+            f"{where}, and {rows}; write {{id}} where the path has the id of the sample, such as test/{{id}}.*, or, if "
+            "ids are paths in a folder, the folder with **/*, such as test/**/*"
+        )
+    if CLASS in pattern.text and not has_labels:
+        yield (
+            f"{where} with {CLASS}, but dataset.test_labels is not own; set it to own to score the test predictions "
+            "with these classes, or write * for any folder"
+        )
     for column in pattern.columns:
+        if column == CLASS.strip("{}"):
+            continue
         yield f"{where} with {{{column}}}, but {rows}, and there are no columns; write * for any characters"
 
 

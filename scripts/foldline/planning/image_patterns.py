@@ -76,6 +76,13 @@ class ImagePattern:
         """The folder in which all files that match are, with a slash at its end; "" if it is the root."""
         return self.literal_start[: self.literal_start.rfind("/") + 1]
 
+    @property
+    def has_folders(self) -> bool:
+        """Whether files that match may be in different folders."""
+        below = str(PurePosixPath(self.text)) if not is_url(self.text) else self.text
+        below = below[len(self.fixed_folder) :]
+        return "/" in below or ANYTHING in below
+
     @cached_property
     def words(self) -> tuple[str, ...]:
         """The words in braces, without braces, each once."""

@@ -46,9 +46,9 @@ def find_known_labels(
     if given is None:
         return None
     read = replace(labels_of(dataset), **labels)
-    records = given == OWN and record_patterns(dataset, TEST) is not None
+    made = given == OWN and is_made_table(dataset, TEST)
     table = tables[TEST] if given == OWN else storage.join(dataset["root"], given)
-    if records:
+    if made and record_patterns(dataset, TEST) is not None:
         table = storage.join(record_tables, KNOWN_LABELS)
     known = KnownLabels(
         table=table,
@@ -56,10 +56,10 @@ def find_known_labels(
         target_column=target_of(dataset),
         labels=read,
         missing=missing_words(dataset["missing"]),
-        separator="," if records else str(dataset["separator"]),
-        target_columns=() if records else tuple(dataset["target_columns"] or ()),
-        row_per_class=None if records else row_per_class_of(dataset),
-        column_names=dataset["test_columns"] if given == OWN and not records else {},
+        separator="," if made else str(dataset["separator"]),
+        target_columns=() if made else tuple(dataset["target_columns"] or ()),
+        row_per_class=None if made else row_per_class_of(dataset),
+        column_names=dataset["test_columns"] if given == OWN and not made else {},
     )
     codes = known.read()
     _check_ids(dataset, tables[TEST], codes, table)

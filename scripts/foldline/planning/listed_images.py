@@ -12,20 +12,24 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from foldline.dataset.cell_values import is_utf8
-from foldline.dataset.channels import PATH_SEPARATOR
+from foldline.dataset.channels import CHANNEL, PATH_SEPARATOR
 from foldline.dataset.locations import PATH
 from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.io import storage
-from foldline.planning.dataset_section import ImageTable, columns_of
-from foldline.planning.dataset_splits import TRAIN
+from foldline.planning.dataset_section import ImageTable, columns_of, has_own_labels, target_of
+from foldline.planning.dataset_splits import TEST, TRAIN
 from foldline.planning.image_facts import ImageFiles
-from foldline.planning.image_patterns import CLASS, IMAGE_SUFFIXES, ImagePattern
+from foldline.planning.image_patterns import CLASS, ID, IMAGE_SUFFIXES, NAME, ImagePattern
 from foldline.planning.image_search import is_ignored
 
 logger = logging.getLogger(__name__)
 
 # Files with a problem of one kind that a message names.
-SHOWN = 5
+SHOWN = 3
+# Names of files without a suffix that are no images, in lower case.
+NO_IMAGES = frozenset(
+    ("license", "licence", "readme", "copying", "notice", "citation", "authors", "makefile", "md5sums")
+)
 SPLIT_NAMES = frozenset(("train", "training", "val", "valid", "validation", "test", "testing", "dev", "eval"))
 
 
@@ -92,10 +96,13 @@ class ImageLister:
             problems.check()
             raise FoldlineError(self._nothing())
         columns = columns_of(self._dataset, self._split)
-        names = columns.names()
+        target = columns.target
+        if self._split == TEST and has_own_labels(self._dataset):
+            target = target_of(self._dataset)
+        names = list(dict.fromkeys(filter(None, [columns.id, target, *columns.names()])))
         lines = []
         for name, paths in locations.items():
-            values = {columns.target or "": listed.values[name].get("class", ""), columns.id: name}
+            values = {target or "": listed.values[name].get("class", ""), columns.id: name}
             cells = [values.get(column, listed.values[name].get(column, "")) for column in names]
             lines.append([*cells, PATH_SEPARATOR.join(paths)])
         text = io.StringIO(newline="")
@@ -119,10 +126,12 @@ class ImageLister:
         start = f"dataset.{self._key}: no file matches {where}"
         if self._of_folders:
             return f"{start}, a folder for each class with its images; correct the path or dataset.root"
+        folders = listing([f"{pattern.fixed_folder}**/*" for pattern in self._files.patterns])
         return (
             f"{start}, "
-            "and dataset.test_table is null, so these files are the test rows; correct the path or dataset.root, or "
-            "set dataset.test_images to null as well if there is no test split"
+            "and dataset.test_table is null, so these files are the test rows; correct the path or dataset.root, write "
+            f"{folders} if the images are in folders and their paths are the ids ({{id}} has no slash), or set "
+            "dataset.test_images to null as well if there is no test split"
         )
 
     def _add(self, pattern: ImagePattern, listed: ListedImages) -> None:
@@ -137,8 +146,12 @@ class ImageLister:
                 continue
             match = expression.fullmatch(path)
             suffix = PurePosixPath(path).suffix.lower()
-            if suffix and suffix not in IMAGE_SUFFIXES and (match is None or pattern.leaves_suffix_open):
-                others[suffix] += 1
+            # DICOM files often have no suffix.
+            is_image = suffix in IMAGE_SUFFIXES or not suffix
+            if not suffix and (PurePosixPath(path).name.casefold() in NO_IMAGES or not pattern.leaves_suffix_open):
+                is_image = False
+            if not is_image and (match is None or pattern.leaves_suffix_open):
+                others[suffix or PurePosixPath(path).name] += 1
             elif match and not is_utf8(path):
                 self._refuse(
                     "name",
@@ -146,7 +159,7 @@ class ImageLister:
                     "tables cannot hold; rename the file, or list it in dataset.ignore",
                 )
             elif match:
-                self._add_image(listed, path, {word: match[group] for word, group in groups.items()}, folder)
+                self._add_image(listed, path, {word: match[group] for word, group in groups.items()}, pattern)
             else:
                 unmatched.append(path)
         if self._of_folders and unmatched:
@@ -161,8 +174,8 @@ class ImageLister:
             passed = listing([f"{suffix} ({count})" for suffix, count in sorted(others.items())])
             logger.warning("dataset.%s: passed over files that are no images: %s", self._key, passed)
 
-    def _add_image(self, listed: ListedImages, path: str, values: dict[str, str], folder: str) -> None:
-        name, channel = values.get("id", path.removeprefix(folder)), values.get("channel", "")
+    def _add_image(self, listed: ListedImages, path: str, values: dict[str, str], pattern: ImagePattern) -> None:
+        name, channel = values.get("id", path.removeprefix(pattern.fixed_folder)), values.get("channel", "")
         if channel and channel not in self._channels:
             self._refuse(
                 "channel",
@@ -175,8 +188,8 @@ class ImageLister:
         if channel in of_sample:
             self._refuse(
                 "repeated",
-                f"dataset.{self._key}: {of_sample[channel]} and {path} are both the image of id {name!r}; write the "
-                "path so that every image has an id of its own, or list one of them in dataset.ignore",
+                f"dataset.{self._key}: {of_sample[channel]} and {path} are both the image of id {name!r}; "
+                f"{_longer_ids(pattern)}, or list one of them in dataset.ignore",
             )
             return
         of_sample[channel] = path
@@ -231,6 +244,14 @@ def _check_folders(listed: ListedImages, folder: str) -> None:
 
 def _training_name(words: Sequence[str]) -> str:
     return next((word for word in words if word.casefold().startswith("train")), words[0])
+
+
+def _longer_ids(pattern: ImagePattern) -> str:
+    """What to write so that ids tell images of one name in several folders apart."""
+    paths = pattern.text.replace(ID, NAME)
+    if CHANNEL in pattern.text or not ImagePattern(paths).has_folders:
+        return "write the path so that every image has an id of its own"
+    return f"write {paths}, so that the ids are the paths in the folder {pattern.fixed_folder or '.'}"
 
 
 def _has_spaces(text: str) -> bool:

@@ -212,7 +212,20 @@ def check(**changes: Any) -> None:
         (
             {"dataset__test_table": None, "dataset__test_images": "*.png", "dataset__example": None},
             "dataset.test_images is '*.png', and dataset.test_table is null, so the test rows are the files that "
-            "match; write {id} where the path has the id of the sample, such as test/{id}.*",
+            "match; write {id} where the path has the id of the sample, such as test/{id}.*, or, if ids are paths in",
+        ),
+        (
+            {"dataset__test_table": None, "dataset__test_images": "t/{class}/*", "dataset__example": None},
+            "dataset.test_images is 't/{class}/*' with {class}, but dataset.test_labels is not own; set it to own to",
+        ),
+        (
+            {
+                "dataset__test_table": None,
+                "dataset__test_images": "t/**/*",
+                "dataset__test_labels": "own",
+                "dataset__example": None,
+            },
+            "dataset.test_labels is 'own', but dataset.test_table is null; write {class} in dataset.test_images where",
         ),
         (
             {"dataset__test_table": None, "dataset__test_images": "{site}/{id}.png", "dataset__example": None},

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from fixtures.example_config import SCHEMA
 from fixtures.images import dataset_section, write_dataset
+from fixtures.pictures import photograph, saved
 from fixtures.tfrecords import examples, write_tfrecord
 from foldline.errors import FoldlineError
 from foldline.planning.config_checks import check_combinations
@@ -82,6 +83,29 @@ def test_changed_test_labels_change_the_test_scores_and_the_report_alone(root: P
     unlabeled = keys(config_of(root), tmp_path)
     assert before.keys() - unlabeled.keys() == {"score_test"}
     assert {name for name in unlabeled if unlabeled[name] != before[name]} == {"render_report"}
+
+
+def test_folders_are_the_labels_of_test_images(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for split, words in (("train", ("cat", "dog")), ("test", ("dog", "cat"))):
+        for number in range(8):
+            path = data / split / words[number % 2] / f"{number // 2}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(saved(photograph(16, 16, seed=number), "JPEG"))
+    section = {
+        **{
+            "root": str(data),
+            "id_column": "id",
+            "class_folders": "train",
+            "labels": {"kind": "multiclass", "classes": ["cat", "dog"]},
+        },
+        **{"test_table": None, "test_images": "test/{class}/*", "test_labels": "own", "sample_submission": None},
+    }
+    config = complete({"dataset": section, "folds": {"count": 2}, "models": {"a": MODEL}}, SCHEMA)
+    check_combinations(config)
+    codes = {"cat": "10", "dog": "01"}
+    known = found(config, tmp_path).read()
+    assert known == {f"{word}/{number}.jpg": code for word, code in codes.items() for number in range(4)}
 
 
 def test_labels_that_change_after_the_planning_are_refused(root: Path, tmp_path: Path) -> None:

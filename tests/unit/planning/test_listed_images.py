@@ -52,7 +52,8 @@ def test_ids_are_those_of_the_files(tmp_path: Path, pattern: str, channels: list
     write(tmp_path / "data", FILES)
     for root, path in ((tmp_path / "data", pattern), (tmp_path, f"{tmp_path}/data/{pattern.removeprefix('./')}")):
         if ids is None:
-            with pytest.raises(FoldlineError, match="are both the image of id 'x'; write the path so that"):
+            remedy = "the path so that every" if pattern == "x/{id}_*" else r"\S*\*/\*_red\.png, so that the ids"
+            with pytest.raises(FoldlineError, match=f"are both the image of id 'x'; write {remedy}"):
                 listed(root, test_images=path, channels=channels)
             continue
         paths, table = listed(root, test_images=path, channels=channels)
@@ -76,6 +77,30 @@ def test_folders_are_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     ]
     assert paths["dog/1.jpg"] == ["train/dog/1.jpg"]
     assert "passed over files that are no images: .db (1), .txt (2)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ids"),
+    [
+        ("test/**/*", ["a/1.jpg", "a/deep/2.png", "b/1.jpg"]),
+        ("test/*/*.jpg", ["a/1.jpg", "b/1.jpg"]),
+        ("./test/{class}/**/*", ["a/1.jpg", "a/deep/2.png", "b/1.jpg"]),
+        ("*/{class}/**/*", ["test/a/1.jpg", "test/a/deep/2.png", "test/b/1.jpg"]),
+    ],
+)
+def test_ids_of_test_images_in_folders_are_their_paths(tmp_path: Path, pattern: str, ids: list[str]) -> None:
+    write(tmp_path, ["test/a/1.jpg", "test/b/1.jpg", "test/a/deep/2.png", "test/a/LICENSE", "test/a/notes.txt"])
+    of_test = {"target_column": None, "class_folders": "train", "test_images": pattern}
+    _, table = listed(tmp_path, **of_test, test_labels="own" if "{class}" in pattern else None)
+    assert [row[0] for row in table] == ["id", *ids]
+    if "{class}" in pattern:
+        assert [row[1] for row in table] == ["class", *(name.removeprefix("test/")[0] for name in ids)]
+
+
+def test_a_file_without_a_suffix_is_no_image_where_the_path_has_one(tmp_path: Path) -> None:
+    write(tmp_path, ["train/cat/1.jpg", "train/dog/1.jpg", "LICENSE", "train/SHA"])
+    paths, _ = listed(tmp_path, "train", class_folders="*/{class}/*.jpg", target_column=None)
+    assert list(paths) == ["train/cat/1.jpg", "train/dog/1.jpg"]
 
 
 @pytest.mark.parametrize("name", ["train/cat/ 1.jpg", "train/cat /1.jpg", "train/cat/1 "])
