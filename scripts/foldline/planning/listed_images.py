@@ -136,7 +136,7 @@ class ImageLister:
 
     def _add(self, pattern: ImagePattern, listed: ListedImages) -> None:
         folder = pattern.fixed_folder
-        names = self._images.file_names(storage.join(self._files.root, folder), deep="/" in pattern.text[len(folder) :])
+        names = self._images.file_names(storage.join(self._files.root, folder), deep=pattern.has_folders)
         text, groups = pattern.regex()
         expression = re.compile(text)
         others = Counter[str]()
@@ -147,9 +147,7 @@ class ImageLister:
             match = expression.fullmatch(path)
             suffix = PurePosixPath(path).suffix.lower()
             # DICOM files often have no suffix.
-            is_image = suffix in IMAGE_SUFFIXES or not suffix
-            if not suffix and (PurePosixPath(path).name.casefold() in NO_IMAGES or not pattern.leaves_suffix_open):
-                is_image = False
+            is_image = suffix in IMAGE_SUFFIXES if suffix else PurePosixPath(path).name.casefold() not in NO_IMAGES
             if not is_image and (match is None or pattern.leaves_suffix_open):
                 others[suffix or PurePosixPath(path).name] += 1
             elif match and not is_utf8(path):
@@ -165,7 +163,7 @@ class ImageLister:
         if self._of_folders and unmatched:
             self._refuse(
                 "unmatched",
-                f"dataset.class_folders: {counted(len(unmatched), 'image')} ({listing(unmatched, limit=3)}) in the "
+                f"dataset.class_folders: {counted(len(unmatched), 'file')} ({listing(unmatched, limit=3)}) in the "
                 f"folder {storage.join(self._files.root, folder)} do not match {pattern.text!r}, so they have no "
                 "class; correct the path ({id}.* or *.* stands for any suffix, and case counts), move the files, or "
                 "list them in dataset.ignore",

@@ -93,13 +93,14 @@ def test_folders_are_the_labels_of_test_images(tmp_path: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(saved(photograph(16, 16, seed=number), "JPEG"))
     section = {
-        **{
-            "root": str(data),
-            "id_column": "id",
-            "class_folders": "train",
-            "labels": {"kind": "multiclass", "classes": ["cat", "dog"]},
-        },
-        **{"test_table": None, "test_images": "test/{class}/*", "test_labels": "own", "sample_submission": None},
+        "root": str(data),
+        "id_column": "id",
+        "class_folders": "train",
+        "labels": {"kind": "multiclass", "classes": ["cat", "dog"]},
+        "test_table": None,
+        "test_images": "test/{class}/*",
+        "test_labels": "own",
+        "sample_submission": None,
     }
     config = complete({"dataset": section, "folds": {"count": 2}, "models": {"a": MODEL}}, SCHEMA)
     check_combinations(config)

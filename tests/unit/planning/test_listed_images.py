@@ -83,6 +83,7 @@ def test_folders_are_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     ("pattern", "ids"),
     [
         ("test/**/*", ["a/1.jpg", "a/deep/2.png", "b/1.jpg"]),
+        ("test/**", ["a/1.jpg", "a/deep/2.png", "b/1.jpg"]),
         ("test/*/*.jpg", ["a/1.jpg", "b/1.jpg"]),
         ("./test/{class}/**/*", ["a/1.jpg", "a/deep/2.png", "b/1.jpg"]),
         ("*/{class}/**/*", ["test/a/1.jpg", "test/a/deep/2.png", "test/b/1.jpg"]),
@@ -97,8 +98,8 @@ def test_ids_of_test_images_in_folders_are_their_paths(tmp_path: Path, pattern: 
         assert [row[1] for row in table] == ["class", *(name.removeprefix("test/")[0] for name in ids)]
 
 
-def test_a_file_without_a_suffix_is_no_image_where_the_path_has_one(tmp_path: Path) -> None:
-    write(tmp_path, ["train/cat/1.jpg", "train/dog/1.jpg", "LICENSE", "train/SHA"])
+def test_files_of_a_project_are_no_images(tmp_path: Path) -> None:
+    write(tmp_path, ["train/cat/1.jpg", "train/dog/1.jpg", "LICENSE", "train/ReadMe"])
     paths, _ = listed(tmp_path, "train", class_folders="*/{class}/*.jpg", target_column=None)
     assert list(paths) == ["train/cat/1.jpg", "train/dog/1.jpg"]
 
@@ -148,7 +149,7 @@ def test_a_path_of_class_folders_has_groups_and_metadata(tmp_path: Path) -> None
 def test_an_image_without_a_class_is_refused_or_ignored_by_key(tmp_path: Path) -> None:
     write(tmp_path, ["train/cat/1.jpg", "train/dog/1.jpg", "train/loose.jpg", "train/dog/1_mask.png"])
     folders: dict[str, Any] = {"class_folders": "train", "target_column": None}
-    with pytest.raises(FoldlineError, match=r"1 image \(train/loose\.jpg\) in the folder .*so they have no class"):
+    with pytest.raises(FoldlineError, match=r"1 file \(train/loose\.jpg\) in the folder .*so they have no class"):
         listed(tmp_path, "train", **folders)
     paths, _ = listed(tmp_path, "train", **folders, ignore=["LOOSE.*", "train/*/*_Mask.png"])
     assert list(paths) == ["cat/1.jpg", "dog/1.jpg"]
