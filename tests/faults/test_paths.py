@@ -169,7 +169,7 @@ def test_a_table_whose_name_is_too_long(place: Place) -> None:
 def test_the_folder_of_the_data_is_a_file(place: Place) -> None:
     shutil.rmtree(place.folder / "data")
     (place.folder / "data").touch()
-    one_line(first_problem(refusal(place)), "data/train.csv", "no such table")
+    one_line(refusal(place), "dataset.root", "is a file; set it to the folder with the data")
 
 
 def write_tfrecord(path: Path) -> None:

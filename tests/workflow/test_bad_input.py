@@ -36,7 +36,7 @@ def write_changed(folder: Path, project: Project, change: dict[str, Any]) -> Pat
             "config: folds.count is 31, but the training data have only 30 groups (column patient_id); set folds.count",
         ),
         ({"dataset": {"metadata_columns": ["site", "age"]}}, "data/train.csv: no column age"),
-        ({"dataset": {"root": "nowhere"}}, "nowhere/train.csv: no such table"),
+        ({"dataset": {"root": "dat"}}, "config: dataset.root is 'dat', but there is no such folder; correct the path"),
         (
             {"dataset": {"train_images": "images/{id}.jpg"}},
             "data/train.csv, line 2: id 's000': image data/images/s000.jpg",

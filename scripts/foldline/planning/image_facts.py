@@ -12,27 +12,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from foldline.errors import FoldlineError, counted, file_text, listing, problems_error
+from foldline.errors import file_text
 from foldline.images.options import DEFAULT, ImageOptions, decoded_mb
 from foldline.io import storage
 from foldline.io.hdf5_paths import Place, split_entry
 from foldline.planning.file_digests import FileDigests, Status, status_of
 from foldline.planning.hdf5_files import Hdf5Files
 from foldline.planning.image_content import ImageContent, header_options, image_problem, read_content, read_entry
+from foldline.planning.image_errors import SHOWN, instead_of, other_suffix_exists, unusable
 from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
 
 # Columns of the data index that hold attributes of `ImageContent`, and all that are known of an image file.
 CONTENT = ("sha256", "header_options", "format", "width", "height", "record_offset", "record_length")
 SIDES = {"format": "string", "width": "int64", "height": "int64"}
 KNOWN = ("path", *STATUS, *CONTENT)
-# Problems that a message spells out.
-SHOWN = 5
-# Lines for images whose headers cannot be used; each may have a problem of its own.
-MOST_LINES = 30
-REMEDY = (
-    "add or repair the images, or correct dataset.root or the path of the images in the config (dataset.train_images, "
-    "dataset.test_images, dataset.image_column, dataset.external.SET.images)"
-)
 
 
 @dataclass(frozen=True)
@@ -106,7 +99,12 @@ class ImageFiles(Protocol):
     """Images on a disk or in a bucket."""
 
     def facts(
-        self, paths: Sequence[str], *, row_of: Callable[[int], str], options: ImageOptions = DEFAULT
+        self,
+        paths: Sequence[str],
+        *,
+        row_of: Callable[[int], str],
+        options: ImageOptions = DEFAULT,
+        any_suffix: str = "",
     ) -> ImageFacts:
         """What is known of each image.
 
@@ -114,6 +112,7 @@ class ImageFiles(Protocol):
             paths: (n_images,), paths or URLs.
             row_of: gives what an error calls the row of image `number`, counted from 0.
             options: how to read images.
+            any_suffix: what to do to find images with any suffix, for errors.
 
         Raises:
             FoldlineError: images do not exist or cannot be read; the message names the first ones and how many there
@@ -147,7 +146,12 @@ class LocalImages:
         self._options = DEFAULT
 
     def facts(
-        self, paths: Sequence[str], *, row_of: Callable[[int], str], options: ImageOptions = DEFAULT
+        self,
+        paths: Sequence[str],
+        *,
+        row_of: Callable[[int], str],
+        options: ImageOptions = DEFAULT,
+        any_suffix: str = "",
     ) -> ImageFacts:
         """See `ImageFiles.facts`."""
         self._options = options
@@ -155,21 +159,22 @@ class LocalImages:
         if unchanged:
             return unchanged
         try:
-            return self._facts(paths, row_of)
+            return self._facts(paths, row_of, any_suffix)
         finally:
             self._hdf5.close()
 
-    def _facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
+    def _facts(self, paths: Sequence[str], row_of: Callable[[int], str], any_suffix: str) -> ImageFacts:
         wanted = header_options(self._options)
         found = self.digests.of(paths, is_current=lambda content: content.header_options == wanted)
         contents = [content for content in found if not isinstance(content, OSError)]
         if len(contents) < len(found):
             errors = {number: content for number, content in enumerate(found) if isinstance(content, OSError)}
             problems = {number: image_problem(paths[number], content) for number, content in errors.items()}
-            for number in list(problems)[:SHOWN]:
-                if isinstance(errors[number], FileNotFoundError):
-                    problems[number] += self._beside(paths[number])
-            raise unusable(problems, row_of)
+            missing = [n for n in list(problems)[:SHOWN] if isinstance(errors[n], FileNotFoundError)]
+            for number in missing:
+                problems[number] += self._beside(paths[number])
+            helps = any_suffix and any(other_suffix_exists(paths[number]) for number in missing)
+            raise unusable(problems, row_of, any_suffix if helps else "")
         statuses = list(map(self.digests.status, paths))
         return ImageFacts.of(paths, contents, [status[0] for status in statuses], statuses)
 
@@ -246,7 +251,7 @@ class LocalImages:
         """What there is instead of an image that does not exist, as the end of a message."""
         entry = split_entry(path)
         if entry is None:
-            return _beside(path)
+            return instead_of(path)
         if not Path(entry.file).exists():
             return f", because there is no file {entry.file}"
         nearest = self._hdf5.nearest(entry)
@@ -265,7 +270,12 @@ class BucketListings:
         self._by_folder: dict[str, dict[str, list[str]]] = {}
 
     def facts(
-        self, paths: Sequence[str], *, row_of: Callable[[int], str], options: ImageOptions = DEFAULT
+        self,
+        paths: Sequence[str],
+        *,
+        row_of: Callable[[int], str],
+        options: ImageOptions = DEFAULT,
+        any_suffix: str = "",
     ) -> ImageFacts:
         """See `ImageFiles.facts`.
 
@@ -320,31 +330,3 @@ def _same_status(path: str, status: Status) -> bool:
         return status_of(path) == status
     except OSError:
         return False
-
-
-def _beside(path: str) -> str:
-    """Files with the name of an image that does not exist and another suffix, as the end of a message."""
-    wanted = Path(path)
-    if not wanted.parent.is_dir():
-        return f", nor does its folder {wanted.parent}"
-    stem = wanted.stem.casefold()
-    if wanted.is_symlink():
-        return f": it is a link to {wanted.readlink()}, which does not exist"
-    others = sorted(other.name for other in wanted.parent.iterdir() if other.stem.casefold() == stem)
-    return f", but there is {listing(others)} (write {{id}}.* for any suffix)" if others else ""
-
-
-def unusable(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:
-    """The error for images, by their numbers, that do not exist or cannot be read."""
-    told = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:SHOWN]]
-    rest = len(problems) - len(told)
-    more = f"; and {rest} more ({counted(len(problems), 'image')} in all)" if rest > 0 else ""
-    return FoldlineError(f"{'; '.join(told)}{more}; {REMEDY}")
-
-
-def unusable_headers(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:
-    """The error for images, by their numbers, whose headers cannot be used: a line for each of the first."""
-    lines = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:MOST_LINES]]
-    rest = len(problems) - len(lines)
-    lines += [f"and {counted(rest, 'more image', 'more images')} with unusable headers"] if rest > 0 else []
-    return problems_error([*lines[:-1], f"{lines[-1]}; {REMEDY}"])

@@ -113,6 +113,13 @@ class ImagePattern:
         """Whether files of any suffix match."""
         return bool(self.parts) and (self.parts[-1] in WILDCARDS or WORD.fullmatch(self.parts[-1]) is not None)
 
+    @property
+    def with_any_suffix(self) -> str:
+        """The pattern for files of any suffix."""
+        last = self.parts[-1] if self.parts else ""
+        suffix = "" if WORD.fullmatch(last) else PurePosixPath(f"x{last}").suffix
+        return self.text if last in WILDCARDS else f"{self.text.removesuffix(suffix)}{SUFFIX}"
+
     def filled(self, values: Mapping[str, str]) -> FilledPattern:
         """The pattern with the values of a row, by word."""
         texts, wildcards = [""], []

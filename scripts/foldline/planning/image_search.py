@@ -14,7 +14,7 @@ from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.folder_files import FolderFiles
 from foldline.planning.image_facts import ImageFiles
-from foldline.planning.image_patterns import IMAGE_SUFFIXES, FilledPattern, ImagePattern
+from foldline.planning.image_patterns import IMAGE_SUFFIXES, SUFFIX, FilledPattern, ImagePattern
 
 # A row: the value of each word in braces.
 Values = Mapping[str, str]
@@ -107,7 +107,8 @@ class ImageSearch:
         folder, slash, start = pattern.texts[0].rpartition("/")
         rest = FilledPattern((start, *pattern.texts[1:]), pattern.wildcards)
         deep = any("/" in text for text in rest.texts) or any("**" in wildcard for wildcard in rest.wildcards)
-        return [f"{folder}{slash}{name}" for name in self._listed(folder + slash, deep=deep).matches(rest)]
+        listed = self._listed(folder + slash, deep=deep)
+        return [f"{folder}{slash}{name}" for name in listed.matches(rest) or _with_other_suffix(rest, listed)]
 
     def _listed(self, folder: str, *, deep: bool) -> FolderFiles:
         if (folder, deep) not in self._folders:
@@ -156,6 +157,16 @@ def _normal(pattern: FilledPattern) -> FilledPattern:
         return pattern
     start = posixpath.normpath(first) + ("/" if first.endswith("/") else "")
     return FilledPattern((start, *pattern.texts[1:]), pattern.wildcards)
+
+
+def _with_other_suffix(pattern: FilledPattern, listed: FolderFiles) -> list[str]:
+    """Files with another suffix than the value before `.*` has; rather those with the same one in another case."""
+    suffix = suffix_of(pattern.texts[-2]) if pattern.wildcards[-1:] == (SUFFIX,) else ""
+    if suffix not in IMAGE_SUFFIXES or pattern.texts[-1]:
+        return []
+    stem = pattern.texts[-2][: -len(suffix)]
+    found = listed.matches(FilledPattern((*pattern.texts[:-2], stem, ""), pattern.wildcards))
+    return [name for name in found if suffix_of(name) == suffix] or found
 
 
 def suffix_of(path: str) -> str:

@@ -15,8 +15,10 @@ from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import located
 from foldline.planning.dataset_section import ImageTable, columns_of, reading_of, source_of
+from foldline.planning.dataset_splits import key_of
 from foldline.planning.image_content import header_problem
-from foldline.planning.image_facts import ImageFacts, ImageFiles, unusable, unusable_headers
+from foldline.planning.image_errors import unusable, unusable_headers
+from foldline.planning.image_facts import ImageFacts, ImageFiles
 from foldline.planning.image_search import ImageSearch, Values, has_channel, search_rows
 from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
@@ -51,6 +53,11 @@ class ImageSource:
         self._files, self._images = files, images
         # Of which each has a file.
         self._channels = dataset["channels"] if has_channel(files.patterns) else []
+        self._any_suffix = ""
+        if files.table and len(files.patterns) == 1 and not files.patterns[0].is_in_hdf5:
+            self._any_suffix = (
+                f"set {key_of(split, 'images')} to {files.patterns[0].with_any_suffix!r}, where .* is any suffix"
+            )
         self._options = ImageOptions(**reading_of(dataset, split))
         self._ignored = dataset["ignore"]
         self._listed: dict[str, list[str]] | None = None
@@ -192,7 +199,7 @@ class ImageSource:
 
     def _facts(self, paths: Sequence[str], row_of: Callable[[int], str]) -> ImageFacts:
         try:
-            return self._images.facts(paths, row_of=row_of, options=self._options)
+            return self._images.facts(paths, row_of=row_of, options=self._options, any_suffix=self._any_suffix)
         except FoldlineError as error:
             form = guessed_form(self._read.ids)
             found = form and form.split(self._read.ids[0])

@@ -17,6 +17,7 @@ from foldline.dataset.sample_table import Row
 from foldline.errors import FoldlineError, Problems, listing, problems_error
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
+from foldline.planning.data_root import check_root
 from foldline.planning.dataset_checks import dataset_checks
 from foldline.planning.dataset_section import group_columns, image_table, is_made_table, labels_of, reads_labels
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits, splits_of
@@ -165,6 +166,7 @@ def _read_tables(
     dataset: Mapping[str, Any], files: RawFiles, record_tables: str, check: Callable[[RawData], Mapping[str, Any]]
 ) -> RawData:
     # All that could be reported besides would follow from it.
+    check_root(dataset)
     check_record_files(dataset)
     problems = Problems()
     sources = _sources(dataset, files, record_tables, problems)

@@ -8,7 +8,8 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.folder_files import FolderFiles
-from foldline.planning.image_facts import LocalImages, unusable
+from foldline.planning.image_errors import unusable
+from foldline.planning.image_facts import LocalImages
 from foldline.planning.image_patterns import ImagePattern, parsed
 from foldline.planning.image_search import ImageSearch, is_ignored
 
@@ -27,7 +28,8 @@ def search(
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     names = ["a/1.jpg", "a/2.JPG", "a/3.jpeg", "a/3.txt", "b/4.png", "b/4.b.png", "b/5.png", "c/d/6.tif", "c/.7.png"]
-    for name in [*names, "d/8_red.png", "e/8_blue.png", "d/9_mask.png", "d/9_crop.png", "two words/[1].png", "*.png"]:
+    names += ["d/8_red.png", "e/8_blue.png", "d/9_mask.png", "d/9_crop.png", "two words/[1].png", "*.png"]
+    for name in [*names, "f/10.JPG", "f/10.png"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     return tmp_path
@@ -50,6 +52,10 @@ def root(tmp_path: Path) -> Path:
         (["{path}"], {"id": "x", "path": "./a//1.jpg"}, "a/1.jpg"),
         (["{path}"], {"id": "x", "path": "a\\1.jpg"}, "a/1.jpg"),
         (["{path}.*"], {"id": "x", "path": "a/1"}, "a/1.jpg"),
+        (["{path}.*"], {"id": "x", "path": "a/2.jpg"}, "a/2.JPG"),
+        (["*/{id}.*"], {"id": "1.png"}, "a/1.jpg"),
+        (["a/{id}.*"], {"id": "1.b"}, None),
+        (["f/{id}.*"], {"id": "10.jpg"}, "f/10.JPG"),
         (["*/{id}.*"], {"id": "[1]"}, "two words/[1].png"),
         (["{id}*"], {"id": "*"}, "*.png"),
         (["{path}"], {"id": "x", "path": "/elsewhere/1.jpg"}, "/elsewhere/1.jpg"),

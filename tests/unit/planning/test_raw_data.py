@@ -105,10 +105,48 @@ def test_unusable_headers_are_reported_beside_missing_images(dataset: dict[str, 
 def test_a_missing_image_is_told_with_a_file_of_another_suffix_and_without_its_folder(dataset: dict[str, Any]) -> None:
     images = Path(dataset["root"]) / "images"
     (images / "s002.png").rename(images / "S002.PNG")
-    with pytest.raises(FoldlineError, match=r"s002\.png does not exist, but there is S002\.PNG \(write \{id\}\.\* for"):
+    with pytest.raises(
+        FoldlineError, match=r"s002\.png does not exist, but there is S002\.PNG \(case counts\); add or"
+    ):
+        read(dataset)
+    (images / "S002.PNG").rename(images / "s002.PNG")
+    hint = r"; set dataset\.train_images to 'images/\{id\}\.\*', where \.\* is any suffix, add or repair"
+    instead = rf"s002\.png does not exist, but there is s002\.PNG{hint}"
+    with pytest.raises(FoldlineError, match=instead):
         read(dataset)
     with pytest.raises(FoldlineError, match=r"imgs/s000\.png does not exist, nor does its folder .*/imgs; "):
         read({**dataset, "train_images": "imgs/{id}.png"})
+    # The ids have the suffix.
+    rewrite(images.parent / "train.csv", lambda rows: [rows[0], *([f"{row[0]}.png", *row[1:]] for row in rows[1:])])
+    with pytest.raises(FoldlineError, match=rf"s000\.png\.png does not exist, but there is s000\.png; .*{hint}"):
+        read(dataset)
+    with pytest.raises(FoldlineError, match=instead):
+        read({**dataset, "train_images": "images/{id}"})
+    assert len(read({**dataset, "train_images": "images/{id}.*"}).splits["train"].contents) == 8
+
+
+def test_a_missing_image_that_is_a_url_is_told_so(dataset: dict[str, Any]) -> None:
+    def with_urls(rows: list[list[str]]) -> list[list[str]]:
+        return [[*rows[0], "url"], *([*row, f"https://x.org/{row[0]}.png"] for row in rows[1:])]
+
+    rewrite(Path(dataset["root"]) / "train.csv", with_urls)
+    column = {"train_images": None, "image_column": "url"}
+    with pytest.raises(
+        FoldlineError, match=r"https://x\.org/s000\.png does not exist: it is a URL, from which nothing is"
+    ):
+        read({**dataset, **column})
+
+
+def test_a_missing_root_is_said_once(dataset: dict[str, Any], tmp_path: Path) -> None:
+    message = rf"^config: dataset\.root is '.*dat', but there is no such folder; .*; did you mean {tmp_path}/data\?$"
+    with pytest.raises(FoldlineError, match=message):
+        read({**dataset, "root": f"{tmp_path}/dat"})
+    with pytest.raises(FoldlineError, match=r"^config: dataset\.root is '.*train\.csv', which is a file"):
+        read({**dataset, "root": f"{dataset['root']}/train.csv"})
+    # Nothing is relative to it.
+    paths = {key: f"{dataset['root']}/{dataset[key]}" for key in ("train_table", "train_images", "test_table")}
+    more = {"test_images": paths["train_images"], "sample_submission": None}
+    assert len(read({**dataset, **paths, **more, "root": f"{tmp_path}/data/raw"}).splits["train"].contents) == 8
 
 
 def test_images_are_found_by_column_wildcard_and_in_several_folders(dataset: dict[str, Any]) -> None:

@@ -1,0 +1,63 @@
+"""Errors for image files that do not exist or cannot be used."""
+
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from foldline.errors import FoldlineError, counted, listing, problems_error
+from foldline.io.storage import is_url
+from foldline.planning.image_patterns import IMAGE_SUFFIXES
+
+# Problems that a message spells out.
+SHOWN = 5
+# Lines for images whose headers cannot be used; each may have a problem of its own.
+MOST_LINES = 30
+REMEDY = (
+    "add or repair the images, or correct dataset.root or the path of the images in the config (dataset.train_images, "
+    "dataset.test_images, dataset.image_column, dataset.external.SET.images)"
+)
+
+
+def instead_of(path: str) -> str:
+    """Files with the name of an image that does not exist, as the end of a message; "" if there are none."""
+    if is_url(path):
+        return ": it is a URL, from which nothing is downloaded; download the images, and write their paths"
+    wanted = Path(path)
+    if not wanted.parent.is_dir():
+        return f", nor does its folder {wanted.parent}"
+    if wanted.is_symlink():
+        return f": it is a link to {wanted.readlink()}, which does not exist"
+    stem = _stem(path)
+    names = sorted(other.name for other in wanted.parent.iterdir())
+    others = [name for name in names if stem.casefold() in (_stem(name).casefold(), name.casefold())]
+    case = " (case counts)" if others and not any(name.startswith(stem) for name in others) else ""
+    return f", but there is {listing(others)}{case}" if others else ""
+
+
+def other_suffix_exists(path: str) -> bool:
+    """Whether a missing image is there with another suffix, in the same case, or with its last suffix left out."""
+    wanted, stem = Path(path), _stem(path)
+    if is_url(path) or wanted.is_symlink() or not wanted.parent.is_dir():
+        return False
+    return any(stem in (_stem(other.name), other.name) for other in wanted.parent.iterdir())
+
+
+def _stem(path: str) -> str:
+    """Name without the suffix of an image; other names may have dots."""
+    name = PurePosixPath(path)
+    return name.stem if name.suffix.lower() in IMAGE_SUFFIXES else name.name
+
+
+def unusable(problems: dict[int, str], row_of: Callable[[int], str], hint: str = "") -> FoldlineError:
+    """The error for images, by their numbers, that do not exist or cannot be read; `hint` is the first thing to try."""
+    told = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:SHOWN]]
+    rest = len(problems) - len(told)
+    more = f"; and {rest} more ({counted(len(problems), 'image')} in all)" if rest > 0 else ""
+    return FoldlineError(f"{'; '.join(told)}{more}; {hint and f'{hint}, '}{REMEDY}")
+
+
+def unusable_headers(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:
+    """The error for images, by their numbers, whose headers cannot be used: a line for each of the first."""
+    lines = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:MOST_LINES]]
+    rest = len(problems) - len(lines)
+    lines += [f"and {counted(rest, 'more image', 'more images')} with unusable headers"] if rest > 0 else []
+    return problems_error([*lines[:-1], f"{lines[-1]}; {REMEDY}"])
