@@ -95,7 +95,7 @@ def test_problems_of_configuration_tables_and_images_are_in_one_report(project: 
         "first, such as b0-big",
         "config: models.b.lerning_rate is not a known key. Did you mean models.b.learning_rate?",
         "config: models.b.epochs is 0; set it to at least 1",
-        "config: models.b.inputs is 'image'; set it to a list such as [a, b]",
+        "config: models.b.inputs is 'image'; set it to a list such as [image, metadata]",
         "config: prediction.views is 3; set it to one of 1, 2, 4, 8",
         "config: evaluation.confidence is 'much'; set it to a number such as",
         "data/train.csv, line 5: label 'yes' (column target) of id 's003' is not 0 or 1; set dataset.labels.kind",

@@ -55,12 +55,13 @@ def resolve(labels: Labels, cells: Mapping[str, str]) -> Labels:
     return candidates[first]
 
 
-def resolve_together(labels: Labels, tables: Sequence[Mapping[str, str]]) -> Labels:
+def resolve_together(labels: Labels, tables: Sequence[Mapping[str, str]], sets: Sequence[str] = ()) -> Labels:
     """The labels with the one reading that fits the cells of several tables; one alone may leave it open.
 
     Args:
         labels: labels of the configuration.
         tables: the cells of each table, see `resolve`.
+        sets: of each table, name of its external set; "" for the training table.
 
     Returns:
         See `resolve`.
@@ -71,7 +72,7 @@ def resolve_together(labels: Labels, tables: Sequence[Mapping[str, str]]) -> Lab
     candidates = readings(labels)
     fitting = [[one for one in candidates if len(_codes(one, cells)) == len(cells)] for cells in tables]
     if all(fitting) and not any(all(one in found for found in fitting) for one in candidates):
-        raise _contradictory(tables, fitting)
+        raise _contradictory(tables, fitting, sets or [""] * len(tables))
     cells: dict[str, str] = {}
     for found in tables:
         for text, where in found.items():
@@ -109,7 +110,9 @@ def remedy(labels: Labels, wrong: Sequence[str], *, source: str = "the table") -
     return f"the cells are read as {labels.reading}; correct {source}, or dataset.labels in the config"
 
 
-def _contradictory(tables: Sequence[Mapping[str, str]], fitting: Sequence[Sequence[Labels]]) -> FoldlineError:
+def _contradictory(
+    tables: Sequence[Mapping[str, str]], fitting: Sequence[Sequence[Labels]], sets: Sequence[str]
+) -> FoldlineError:
     """Of each table, a cell that does not fit how another table is read."""
     told = []
     for number, cells in enumerate(tables):
@@ -117,10 +120,23 @@ def _contradictory(tables: Sequence[Mapping[str, str]], fitting: Sequence[Sequen
         text = next((text for text in cells if any(not _codes(other, {text: ""}) for other in others)), None)
         if text is not None:
             told.append(f"{cells[text]}: label {text!r}, where the cells are {_in_words(fitting[number])}")
-    return FoldlineError(
-        f"{'; '.join(told)}: no reading of dataset.labels fits all tables; write the labels of all tables in one way, "
-        "as class names or as numbers from the same first number"
-    )
+    own = [
+        f"or set dataset.external.{name}.labels to the class of each of its words{_own_words(found[0], cells)}"
+        for name, found, cells in zip(sets, fitting, tables, strict=True)
+        if name
+    ]
+    remedies = [
+        "write the labels of all tables in one way, as class names or as numbers from the same first number",
+        *own,
+    ]
+    return FoldlineError(f"{'; '.join(told)}: no reading of dataset.labels fits all tables; {', '.join(remedies)}")
+
+
+def _own_words(labels: Labels, cells: Mapping[str, str]) -> str:
+    """The class of each word of a table as its reading has it, as an example in YAML; "" if cells have several."""
+    names = {text: names_of(code, labels.classes) for text, code in sorted(_codes(labels, cells).items())}
+    pairs = [f"{text}: {found[0]}" for text, found in names.items() if len(found) == 1]
+    return f", such as {{{listing(pairs, limit=5)}}}" if len(pairs) == len(names) <= 5 else ""
 
 
 def _in_words(found: Sequence[Labels]) -> str:

@@ -39,7 +39,7 @@ class WeightTable:
         values = {text: number(text) for text in set(cells)}
         column = self.columns.in_table(self.columns.metadata[-1])
         wrong = [
-            (line, f"the weight (column {column}) of id {name!r} is {text or 'missing'!r}")
+            (line, f"the weight (column {column}) of id {name!r} is {repr(text) if text else 'missing'}")
             for line, name, text in zip(rows.raw.lines, rows.ids, cells, strict=True)
             if (value := values[text]) is None or value < 0
         ]

@@ -148,15 +148,15 @@ class SampleTable:
             for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True):
                 first.setdefault(text, (line, name))
             places = {text: (*first[text], _of_others(rows[text] - 1)) for text in problems}
-            in_table = self.columns.in_table(column)
+            # The user knows no column of a table that Foldline wrote.
+            made = self.columns.made_of
+            in_table = "" if made else f" (column {self.columns.in_table(column)})"
             wrong = [
-                (
-                    line,
-                    f"label {text!r} (column {in_table}) of id {name!r}{others} {problems[text]}",
-                )
+                (line, f"label {text!r}{in_table} of id {name!r}{others} {problems[text]}")
                 for text, (line, name, others) in places.items()
             ]
-            raise self.raw.error(wrong, label_remedy(self.columns, labels, list(problems)))
+            source = "the table" if not made else "the records" if made.endswith("records") else "the folders"
+            raise self.raw.error(wrong, label_remedy(self.columns, labels, list(problems), source=source))
         if labels.kind == SOFT and self.columns.own_labels is None:
             log_soft_labels(self.raw.path, cells, codes, labels.separator if labels.classes else None)
         return [codes[text] for text in cells]

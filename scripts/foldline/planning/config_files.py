@@ -19,6 +19,8 @@ from foldline.io.system_errors import reason
 
 MERGE, INTEGER, NUMBER = (f"tag:yaml.org,2002:{name}" for name in ("merge", "int", "float"))
 # YAML 1.1 reads 010 in base 8 and 1:30 in base 60.
+# A path such as {folder}/{id}.jpg without quotes, which YAML reads as a mapping with more text behind it.
+UNQUOTED = re.compile(r"^\s*(?P<key>[\w-]+):\s+(?P<value>\{[\w-]+\}[^\s#,:\]}][^\s#]*)\s*(#.*)?$")
 BASE_8 = re.compile(r"[-+]?0[0-9_]+")
 
 
@@ -82,7 +84,7 @@ def check_file(path: str | Path) -> None:
     except yaml.YAMLError as error:
         if _is_json(text):
             return
-        raise FoldlineError(f"{path}{_where(error)}: not YAML ({_what(error)}); correct the line") from None
+        raise FoldlineError(f"{path}{_where(error)}: not YAML ({_what(error)}); {_remedy(text)}") from None
     if not isinstance(node, yaml.MappingNode):
         raise FoldlineError(f"{path}: a configuration is a mapping of keys to values, such as {{folds: {{count: 5}}}}")
 
@@ -201,6 +203,16 @@ def _is_json(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _remedy(text: str) -> str:
+    """What to do about a text that is not YAML."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = UNQUOTED.search(line)
+        if found:
+            quoted = found["value"].rstrip()
+            return f'quote a path that starts with {{ (line {number}): {found["key"]}: "{quoted}"'
+    return "correct the line"
 
 
 def _where(error: yaml.YAMLError) -> str:

@@ -150,7 +150,7 @@ def _names_of_column(column: str, read: ReadCells, train: Samples) -> list[str]:
     """
     table = read.tables[TRAIN]
     wrong = [
-        (line, f"the fold (column {column}) of id {name!r} is {cell or 'missing'!r}")
+        (line, f"the fold (column {column}) of id {name!r} is {repr(cell) if cell else 'missing'}")
         for line, name, cell in zip(table.raw.lines, table.ids, read.column(TRAIN, column), strict=True)
         if not cell or cell.startswith("-")
     ]
@@ -208,7 +208,7 @@ def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples) -> N
     cells = read.of_ids(TRAIN, column, train.rows.id)
     times = read_times(cells)
     wrong = [
-        (line, f"the time (column {column}) of id {name!r} is {cell or 'missing'!r}")
+        (line, f"the time (column {column}) of id {name!r} is {repr(cell) if cell else 'missing'}")
         for line, name, cell, time in zip(train.rows.line, train.rows.id, cells, times, strict=True)
         if time is None
     ]

@@ -20,7 +20,7 @@ from foldline.io.garbage import garbage_search_paused
 from foldline.planning.data_root import check_root
 from foldline.planning.dataset_checks import dataset_checks
 from foldline.planning.dataset_section import group_columns, image_table, is_made_table, labels_of, reads_labels
-from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits, splits_of
+from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, has_test, labeled_splits, splits_of
 from foldline.planning.found_words import (
     CLASSES,
     VOCABULARIES,
@@ -281,8 +281,10 @@ def _with_reading(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> 
     labels = labels_of(dataset)
     if not reads_labels(dataset) or needs_classes(dataset) or (TRAIN not in sources and labels.lists_classes):
         return None
-    tables = [sources[split].label_cells() for split in labeled_splits(dataset) if split in sources]
-    return resolve_together(labels, [cells for cells in tables if cells])
+    tables = {split: sources[split].label_cells() for split in labeled_splits(dataset) if split in sources}
+    tables = {split: cells for split, cells in tables.items() if cells}
+    sets = [split if split in external_sets(dataset) else "" for split in tables]
+    return resolve_together(labels, list(tables.values()), sets)
 
 
 def _with_submission(

@@ -187,10 +187,19 @@ def _with_example(name: str, schema: Mapping[str, Any]) -> str:
     words, example = TYPES[name]
     if name in ("integer", "number"):
         example = schema.get("default") or max(example, schema.get("minimum", example))
+    if name == "array":
+        example = _list_example(schema.get("items", {}))
     if name == "object" and schema.get("properties"):
         key, value = next(iter(schema["properties"].items()))
         example = f"{{{key}: {value.get('default') or (value.get('enum') or ['...'])[0]}}}"
     return words if example is None else f"{words} such as {example}"
+
+
+def _list_example(items: Mapping[str, Any]) -> str:
+    """A list of entries that the schema of the entries allows."""
+    if "enum" in items:
+        return f"[{', '.join(map(str, items['enum'][:2]))}]"
+    return {"number": "[1, 2]", "integer": "[1, 2]"}.get(str(items.get("type")), "[a, b]")
 
 
 def _key(path: Iterable[str | int]) -> str:

@@ -161,6 +161,14 @@ def test_tables_that_need_different_readings_are_both_named(train: str, external
     assert "\n" not in str(caught.value)
 
 
+def test_an_external_set_may_have_words_of_its_own() -> None:
+    with pytest.raises(FoldlineError) as caught:
+        resolve_together(SPOTS, [{"0": "train.csv, line 2", "1": ""}, {"1": "old.csv, line 3", "3": ""}], ["", "old"])
+    assert str(caught.value).endswith(
+        ", or set dataset.external.old.labels to the class of each of its words, such as {1: MEL, 3: BCC}"
+    )
+
+
 def test_a_table_may_leave_open_what_another_one_says() -> None:
     assert resolve_together(SPOTS, [{"1": "a", "2": "b"}, {"3": "c"}]).reading == "class numbers from 1"
     assert resolve_together(SPOTS, [{"0": "a", "scar": "b"}, {"0": "c"}]).reading == "class numbers from 0"

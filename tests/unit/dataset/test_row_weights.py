@@ -24,10 +24,8 @@ def test_weights_are_numbers_of_at_least_0(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cell", ["-1", "", "NA", "nan", "inf", "1e999", "heavy", "1,5"])
 def test_other_cells_are_refused_by_row(cell: str, tmp_path: Path) -> None:
     quoted = f'"{cell}"' if "," in cell else cell
-    shown = "missing" if cell in ("", "NA", "nan") else cell
-    words = (
-        rf"t\.csv, line 3: the weight \(column w\) of id 'a1' is '{shown}'; line 5: .* such as 0\.5; rows with 0 are"
-    )
+    shown = "missing" if cell in ("", "NA", "nan") else f"'{cell}'"
+    words = rf"t\.csv, line 3: the weight \(column w\) of id 'a1' is {shown}; line 5: .* such as 0\.5; rows with 0 are"
     with pytest.raises(FoldlineError, match=words):
         table(tmp_path / "t.csv", "0,1", f"0,{quoted}", "0,1", "0,-2").read()
 

@@ -96,6 +96,11 @@ def test_a_value_that_contains_itself_is_refused(file: Path) -> None:
         ("a: 1\n".encode("utf-16"), ", line 1: the configuration file is not text in UTF-8"),
         (b"a: 1\nb: \0\n", ", line 2: the configuration file contains a NUL byte; remove it"),
         (b"a: 1\nb: [1\nc: 2\n", ", line 3: not YAML ("),
+        (
+            b"dataset:\n  root: /data\n  train_images: {folder}/{id}.jpg  # all\n  x: 1\n",
+            ", line 3: not YAML (expected <block end>, but found '<scalar>'); quote a path that starts with { (line "
+            '3): train_images: "{folder}/{id}.jpg"',
+        ),
         (b"a: 1\n\tb: 2\n", ", line 2: not YAML ("),
         (b"a: \x01\n", ": not YAML (special characters are not allowed)"),
         (None, ": no such configuration file; name one with --configfile"),

@@ -135,6 +135,14 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
             "dataset.group_column is 3; set it to a text such as abc, or a list such as [a, b], or null",
         ),
         (
+            {"models__lite0__augment__rotation": 15},
+            "models.lite0.augment.rotation is 15; set it to a list such as [1, 2]",
+        ),
+        (
+            {"models__lite0__inputs": "image"},
+            "models.lite0.inputs is 'image'; set it to a list such as [image, metadata]",
+        ),
+        (
             {"models__lite0__augment__flip_vertical": "yes"},
             "models.lite0.augment.flip_vertical is 'yes'; set it to true or false",
         ),

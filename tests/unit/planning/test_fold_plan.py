@@ -82,7 +82,7 @@ def test_cells_are_read_as_they_were_planned(tmp_path: Path) -> None:
     [
         (
             ["a,p,0,1", "b,p,1,", "c,q,1,-1"],
-            r"line 3: the fold \(column fold\) of id 'b' is 'missing'; line 4: .* of id 'c' is '-1'; give every row a",
+            r"line 3: the fold \(column fold\) of id 'b' is missing; line 4: .* of id 'c' is '-1'; give every row a",
         ),
         (["a,p,0,1", "b,q,1,1"], r"column fold \(folds\.column\) has 1 value \(1\), but there may be 2 to 100: every"),
         (
@@ -195,7 +195,7 @@ def test_times_keep_the_number_of_folds(tmp_path: Path) -> None:
         (
             [*YEARS, "f,u,1,soon", "g,v,1,"],
             {},
-            r", line 7: the time \(column year\) of id 'f' is 'soon'; line 8: .*'mi",
+            r", line 7: the time \(column year\) of id 'f' is 'soon'; line 8: .* 'g' is missing; write",
         ),
         (
             YEARS,

@@ -695,7 +695,7 @@ def test_the_tables_of_class_folders_are_not_named(dataset: dict[str, Any]) -> N
     lines = lines_of(folders)
     assert_reported(
         lines,
-        r"^dataset\.class_folders: label 'emu' \(column class\) of id 'emu/4\.png' contains 'emu', which is no",
+        r"^dataset\.class_folders: label 'emu' of id 'emu/4\.png' contains 'emu', .*; correct the folders",
         r"^dataset\.class_folders: id 'dog/bad\.png': image .*folders/dog/bad\.png cannot be used",
         r"^dataset\.class_folders: 1 image \(folders/loose\.png\) .* so they have no class",
     )
