@@ -697,7 +697,7 @@ def test_the_tables_of_class_folders_are_not_named(dataset: dict[str, Any]) -> N
         lines,
         r"^dataset\.class_folders: label 'emu' of id 'emu/4\.png' contains 'emu', .*; correct the folders",
         r"^dataset\.class_folders: id 'dog/bad\.png': image .*folders/dog/bad\.png cannot be used",
-        r"^dataset\.class_folders: 1 image \(folders/loose\.png\) .* so they have no class",
+        r"^dataset\.class_folders: 1 file \(folders/loose\.png\) .* so they have no class",
     )
     assert "raw" not in "".join(lines)
 
