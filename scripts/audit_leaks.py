@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from foldline.dataset.dark_images import BLANK_HASH, blank_images, dark_images
 from foldline.errors import FoldlineError, counted, listing
+from foldline.images.errors import names_a_key
 from foldline.images.perceptual_hash import hash_array
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
@@ -152,9 +153,10 @@ def _check_images(images: pd.DataFrame) -> None:
         rest = len(broken) - SHOWN
         lines = [f"{row.path}: image of id {row.id}: {row.problem}" for row in broken.head(SHOWN).itertuples()]
         lines += [f"and {rest} more (`problem` in results/inventory)"] if rest > 0 else []
+        others = not all(map(names_a_key, broken["problem"]))
+        remedy = "; repair or replace the files, or remove their rows from the tables" if others else ""
         raise FoldlineError(
-            f"{len(broken)} of {counted(len(images), 'image')} cannot be used; repair or replace the files, "
-            "or remove their rows from the tables:\n" + "\n".join(lines)
+            f"{len(broken)} of {counted(len(images), 'image')} cannot be used{remedy}:\n" + "\n".join(lines)
         )
 
 

@@ -27,6 +27,7 @@ from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.dataset.sample_table import Row, read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import Problems, counted, problems_error
+from foldline.images.errors import with_remedy
 from foldline.io.files import read_json
 from foldline.io.settings import build
 from foldline.io.storage import write_if_changed
@@ -192,8 +193,7 @@ def write_inventory(rows: Sequence[Row], config: ScanConfig, inventory: Path, *,
     scanned = scan(images, config, threads=threads)
     seconds = (time.monotonic() - start) / len(rows)
     problems = [
-        f"{config.table}, line {row.line}: image of id {row.id} cannot be used: {problem}; repair or replace the file, "
-        "or remove its row from the table"
+        f"{config.table}, line {row.line}: image of id {row.id} cannot be used: {with_remedy(problem)}"
         for row, sample in zip(rows, scanned, strict=True)
         for problem in (*sample.unreadable, *filter(None, [sample.cells["problem"]]))
     ]

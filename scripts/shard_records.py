@@ -18,6 +18,7 @@ from foldline.dataset.id_hash import id_hash, shard_index, shard_numbers
 from foldline.dataset.locations import locations_of
 from foldline.dataset.soft_labels import class_count
 from foldline.errors import counted, listing, problems_error
+from foldline.images.errors import with_remedy
 from foldline.io.files import digest_of
 from foldline.io.settings import build
 from foldline.io.storage import join
@@ -107,8 +108,7 @@ def rows_of_shard(inventory: Sequence[str | Path], shard: str) -> pd.DataFrame:
     if len(unusable):
         raise problems_error(
             [
-                f"{row.path}: image of id {row.id} cannot be used: {row.problem}; repair or replace the file, or "
-                "remove its row from the table"
+                f"{row.path}: image of id {row.id} cannot be used: {with_remedy(row.problem)}"
                 for row in unusable.itertuples()
             ]
         )

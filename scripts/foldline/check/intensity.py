@@ -228,7 +228,7 @@ def advice(channels: Sequence[Channel], white: float | None) -> list[str]:
     if now is not None and now / 2 < most <= now:
         return [f"nothing to set: the largest sample is {most:g}, and {now:g} is white", *_tail_lines(channels, now)]
     value, then = _intensity(most, whole=all(channel.whole for channel in channels))
-    is_now = "without a white" if now is None else f"{now:g} is white"
+    is_now = "no value is white yet" if now is None else f"{now:g} is white"
     return [
         f"the largest sample is {most:g}, and {is_now}; write into the configuration:",
         "dataset:",

@@ -36,6 +36,18 @@ class UnusableImageError(ValueError):
     """An image that cannot be used; the message is the reason, without the name of the file."""
 
 
+def names_a_key(problem: str) -> bool:
+    """Whether a problem of an image says which key of the configuration to set."""
+    return "set dataset." in problem
+
+
+def with_remedy(problem: str) -> str:
+    """A problem of an image and what to do about it."""
+    if names_a_key(problem):
+        return problem
+    return f"{problem}; repair or replace the file, or remove its row from the table"
+
+
 def damaged(error: Exception) -> UnusableImageError:
     """The `UnusableImageError` for a file on which a decoder raised `error`, in words that name no library."""
     said = " ".join(str(error).split()) or type(error).__name__

@@ -19,7 +19,18 @@ from foldline.images.png import SIGNATURE as PNG_SIGNATURE
 from foldline.images.png import read_png_chunks, without_text
 from foldline.images.raster import Raster, check_memory, check_sides
 from foldline.images.raster_headers import read_raster
-from foldline.images.tiff import CMYK, COLORS, NONE, PALETTE, WHITE_IS_ZERO, Tags, TiffPage, parse_page, read_pages
+from foldline.images.tiff import (
+    CMYK,
+    COLORS,
+    NONE,
+    PALETTE,
+    WHITE_IS_ZERO,
+    Tags,
+    TiffPage,
+    check_color,
+    parse_page,
+    read_pages,
+)
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from foldline.images.webp import is_webp, read_webp_header
 
@@ -184,6 +195,7 @@ def _tiff_header(data: bytes, options: ImageOptions) -> Header:
         raise UnusableImageError(f"dataset.page is {number}, but the TIFF file has {len(pages)} pages")
     page = parse_page(pages[number - 1], data)
     _check_page(data, page, options)
+    check_color(page)
     width, height = (page.width, page.height) if page.orientation < 5 else (page.height, page.width)
     mode = "L" if COLORS[page.photometric] == 1 and page.photometric != PALETTE else "RGB"
     return Header("TIFF", mode, "", width, height, page.orientation, plain=False, tiff=page, profile=page.profile)

@@ -12,7 +12,7 @@ from foldline.images.options import ImageOptions
 from foldline.images.raster_decoding import decoded, raster_samples
 from foldline.images.samples import Samples
 from foldline.images.tiff import COLORS, PALETTE, UNSIGNED, TiffPage
-from foldline.images.tiff_decoding import check_color, read_samples
+from foldline.images.tiff_decoding import read_samples
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,6 @@ def stored_samples(data: bytes, header: Header, options: ImageOptions) -> list[S
         page = header.tiff
         if page.bits <= 8 or page.photometric == PALETTE:
             return []
-        check_color(page)
         return [_of_page(data, page, COLORS[page.photometric])]
     if header.dicom:
         picture = header.dicom

@@ -287,3 +287,19 @@ def _check(page: TiffPage, data: bytes) -> None:
         raise UnusableImageError(
             f"a TIFF with {page.samples} samples per pixel, of which its colors need {COLORS[page.photometric]}"
         )
+
+
+def check_color(page: TiffPage) -> None:
+    """Refuse a page with samples beyond those of a gray or RGB picture and its alpha.
+
+    Raises:
+        UnusableImageError: it has.
+    """
+    colors = COLORS[page.photometric]
+    marked = all(kind in (ASSOCIATED, STRAIGHT) for kind in page.extra) and len(page.extra) <= 1
+    if not marked or (page.extra and (page.photometric == CMYK or page.kind != UNSIGNED or page.bits > 16)):
+        raise UnusableImageError(
+            f"a TIFF with {page.samples} samples per pixel, of which {colors} {'is' if colors == 1 else 'are'} color "
+            "and the others are not marked as one alpha; if they are the channels of a sample, set dataset.channels to "
+            "their names; else save it as RGB or gray"
+        )

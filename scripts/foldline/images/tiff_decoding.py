@@ -21,7 +21,6 @@ from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
 from foldline.images.samples import Samples, bright_sample, check_range, on_black, scaled_to_8_bit
 from foldline.images.tiff import (
-    ASSOCIATED,
     CMYK,
     COLORS,
     DEFLATE,
@@ -60,7 +59,6 @@ def decode_page(data: bytes, page: TiffPage, options: ImageOptions) -> Picture:
         UnusableImageError: the page is damaged, or has samples that a gray or RGB picture has not.
     """
     white = white_of(page, options)
-    check_color(page)
     samples, oddities = read_samples(data, page)
     deep = page.bits > 8
     peak = Peak(bright_sample(samples[:, :, : COLORS[page.photometric]]), white) if deep else None
@@ -80,24 +78,9 @@ def white_of(page: TiffPage, options: ImageOptions) -> float:
         name = {UNSIGNED: "whole", SIGNED: "signed", FLOAT: "float"}[page.kind]
         raise UnusableImageError(
             f"a TIFF with {name} samples of {page.bits} bits, whose range is not known; set dataset.intensity to "
-            "{max: VALUE}, the sample that is white"
+            "{max: VALUE}, the sample that is white (`snakemake --cores 2 measure` finds it)"
         )
     return float(2**page.bits - 1)
-
-
-def check_color(page: TiffPage) -> None:
-    """Refuse a page with samples beyond those of a gray or RGB picture and its alpha.
-
-    Raises:
-        UnusableImageError: it has.
-    """
-    colors = COLORS[page.photometric]
-    marked = all(kind in (ASSOCIATED, STRAIGHT) for kind in page.extra) and len(page.extra) <= 1
-    if not marked or (page.extra and (page.photometric == CMYK or page.kind != UNSIGNED or page.bits > 16)):
-        raise UnusableImageError(
-            f"a TIFF with {page.samples} samples per pixel, of which {colors} {'is' if colors == 1 else 'are'} color "
-            "and the others are not marked as one alpha; save it as RGB or gray"
-        )
 
 
 def _colors(samples: Samples, page: TiffPage, white: float) -> npt.NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from foldline.errors import FoldlineError, counted, listing, problems_error
+from foldline.images.errors import names_a_key
 from foldline.io.storage import is_url
 from foldline.planning.image_patterns import IMAGE_SUFFIXES
 
@@ -60,4 +61,5 @@ def unusable_headers(problems: dict[int, str], row_of: Callable[[int], str]) -> 
     lines = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:MOST_LINES]]
     rest = len(problems) - len(lines)
     lines += [f"and {counted(rest, 'more image', 'more images')} with unusable headers"] if rest > 0 else []
-    return problems_error([*lines[:-1], f"{lines[-1]}; {REMEDY}"])
+    remedy = "" if all(map(names_a_key, problems.values())) else f"; {REMEDY}"
+    return problems_error([*lines[:-1], f"{lines[-1]}{remedy}"])

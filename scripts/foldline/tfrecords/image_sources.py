@@ -14,7 +14,7 @@ from typing import Any
 from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError, Problems
 from foldline.images.decoding import decode
-from foldline.images.errors import UnusableImageError
+from foldline.images.errors import UnusableImageError, with_remedy
 from foldline.images.headers import read_header
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.perceptual_hash import perceptual_hash
@@ -242,9 +242,7 @@ def _named_errors(path: str, name: str) -> Iterator[None]:
     except OSError as error:
         raise FoldlineError(f"{where} cannot be read: {reason(error)}; run the workflow again to scan it") from error
     except UnusableImageError as error:
-        raise FoldlineError(
-            f"{where} cannot be used: {error}; repair or replace the file, or remove its row from the table"
-        ) from error
+        raise FoldlineError(f"{where} cannot be used: {with_remedy(str(error))}") from error
 
 
 def _name(path: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fixtures.dicom import dicom_file
 from foldline.errors import file_text
-from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.errors import UnusableImageError, damaged, with_remedy
 from foldline.images.headers import read_header
 
 HOSTILE = "x\n\r\x1b[2J\u202e\x00" + "y" * 3000
@@ -73,3 +73,8 @@ def test_what_a_library_says_is_bounded() -> None:
 )
 def test_text_of_a_file(text: object, shown: str) -> None:
     assert file_text(text, limit=9) == shown
+
+
+def test_a_problem_that_names_a_key_is_no_reason_to_replace_the_file() -> None:
+    assert with_remedy("2 pages; set dataset.page to 1") == "2 pages; set dataset.page to 1"
+    assert with_remedy("empty file") == "empty file; repair or replace the file, or remove its row from the table"

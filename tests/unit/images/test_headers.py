@@ -79,8 +79,8 @@ def other_files() -> dict[str, bytes]:
     return {
         "a ZIP archive": archive.getvalue(),
         "a file with gzip compression": gzip.compress(b"a"),
-        "a web page; the download failed": b"\n<!doctype html><html>404</html>",
-        "a pointer of Git LFS; run `git lfs pull`": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+        "a web page (the download failed)": b"\n<!doctype html><html>404</html>",
+        "a pointer of Git LFS (run `git lfs pull`)": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
     }
 
 

@@ -140,7 +140,7 @@ def test_samples_beyond_the_colors_are_refused_and_never_dropped() -> None:
     for words, files in cases.items():
         for data in files:
             with pytest.raises(UnusableImageError, match=words):
-                opened(data)
+                read_header(data)
 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
