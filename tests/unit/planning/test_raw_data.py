@@ -412,7 +412,10 @@ def test_label_cells_of_train_and_external_rows_are_read_together(with_external:
         FoldlineError, match=r"train\.csv, line 2: label '1' is scar if .*, but mole if the cells are class"
     ):
         read(write_labels(with_external, list("12121212"), list("121")))
-    with pytest.raises(FoldlineError, match=r"train\.csv, line 4: label '3', .* from 1; .*old\.csv, line 2: label '0'"):
+    words = (
+        r"train\.csv, line 4: label '3', .* from 1; .*old\.csv, line 2: label '0'.*set dataset\.external\.old\.labels"
+    )
+    with pytest.raises(FoldlineError, match=words):
         read(write_labels(with_external, list("12312312"), list("012")))
 
 
