@@ -1,5 +1,6 @@
 """The two exceptions of Foldline, and helpers for their messages."""
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -34,6 +35,12 @@ def listing(items: Sequence[str], *, limit: int = 10) -> str:
     shown = ", ".join(items[:limit])
     rest = len(items) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The known word that a wrong one resembles, as a part of a message: " (did you mean 'train'?)"; else ""."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def file_text(value: object, *, limit: int = 60) -> str:

@@ -10,9 +10,11 @@ from dataclasses import replace
 
 from foldline.dataset import cell_values
 from foldline.dataset.labels import AUTO, BINARY, FLAGS, NAMES, NUMBERS, SOFT, Labels, names_of
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, did_you_mean, listing
 
 FIRST_NUMBERS = (0, 1)
+# Wrong labels for which a message names the class that they resemble.
+MOST_HINTS = 3
 
 
 def readings(labels: Labels) -> list[Labels]:
@@ -107,7 +109,9 @@ def remedy(labels: Labels, wrong: Sequence[str], *, source: str = "the table") -
         )
     if labels.kind == BINARY:
         return f"set dataset.labels.kind to multiclass if the words are classes, else correct {source}"
-    return f"the cells are read as {labels.reading}; correct {source}, or dataset.labels in the config"
+    hints = [f"{text!r}{hint}" for text in wrong[:MOST_HINTS] if (hint := did_you_mean(text.strip(), labels.classes))]
+    hint = f"{listing(hints)}; " if hints else ""
+    return f"{hint}the cells are read as {labels.reading}; correct {source}, or dataset.labels in the config"
 
 
 def _contradictory(

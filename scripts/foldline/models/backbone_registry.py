@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from foldline.errors import listing, problems_error
+from foldline.errors import did_you_mean, listing, problems_error
 
 LITE, PACKAGE, KERAS, KERAS_V2 = "efficientnet-lite", "efficientnet", "keras-efficientnet", "keras-efficientnetv2"
 NO_WEIGHTS = "none"
@@ -83,7 +83,8 @@ def check_backbone(name: str, *, weights: str, image_size: int) -> None:
 def backbone_problems(name: str, *, weights: str = NO_WEIGHTS, image_size: int | None = None) -> Iterator[str]:
     """A line for each problem that `check_backbone` names; without an image size, it is not checked."""
     if name not in BACKBONES:
-        yield f"no backbone {name!r}; set backbone to one of {listing(list(BACKBONES), limit=len(BACKBONES))}"
+        known = listing(list(BACKBONES), limit=len(BACKBONES))
+        yield f"no backbone {name!r}{did_you_mean(name, BACKBONES)}; set backbone to one of {known}"
         return
     backbone = BACKBONES[name]
     if image_size is not None and image_size < backbone.min_image_size:

@@ -87,7 +87,7 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     except FoldlineError as error:
         presets.append(str(error))
         given = with_preset({**given, "preset": None}, command_line, schema)
-    given = expanded(given)
+    given = with_class_texts(expanded(given))
     completed, errors = completed_with_errors(with_class_folders(given), schema)
     lines = error_messages(errors)
     if errors:
@@ -125,6 +125,25 @@ def with_class_folders(config: dict[str, Any]) -> dict[str, Any]:
     # The name of a folder is never missing.
     without_tables: dict[str, Any] = {"id_column": "id", "test_table": None, "sample_submission": None, "missing": []}
     return {**config, "dataset": {**without_tables, **dataset, "labels": labels}}
+
+
+def with_class_texts(config: dict[str, Any]) -> dict[str, Any]:
+    """Copy with texts in place of whole numbers where classes are named: [0, 1, 2] are the classes 0, 1 and 2."""
+    dataset = config.get("dataset")
+    if not isinstance(dataset, dict):
+        return config
+    changed = dict(dataset)
+    for section, keys in (("labels", ("classes", "absent", "exclusive")), ("submission", ("class",))):
+        given = dataset.get(section)
+        if isinstance(given, dict):
+            changed[section] = given | {key: _class_text(given[key]) for key in keys if key in given}
+    return {**config, "dataset": changed}
+
+
+def _class_text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_class_text(item) for item in value]
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def _compose_class_names(config: dict[str, Any]) -> None:

@@ -91,7 +91,7 @@ def _column_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
 def _label_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
     labels = labels_of(dataset)
     if (dataset["target_columns"] and labels.kind == BINARY) or (
-        dataset["row_per_class"] and labels.kind in (BINARY, SOFT)
+        dataset["row_per_class"] and (labels.kind in (BINARY, SOFT) or not labels.classes)
     ):
         # `target_problems` reports it.
         return

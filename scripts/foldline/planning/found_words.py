@@ -10,7 +10,7 @@ from foldline.dataset.labels import MULTICLASS, Labels
 from foldline.dataset.metadata import CATEGORICAL, MetadataColumnConfig
 from foldline.errors import FoldlineError, counted, listing
 from foldline.planning.dataset_section import class_names_of, labels_of, target_of
-from foldline.planning.listed_classes import check_lists
+from foldline.planning.listed_classes import check_lists, check_one_hot
 from foldline.planning.samples import Samples
 
 CLASSES, VOCABULARIES = "classes", "vocabularies"
@@ -70,6 +70,8 @@ def found_classes(
     for text, place in cells.items():
         words = _tokens(labels, text)
         has_lists |= len(words) > 1
+        if labels.kind == MULTICLASS:
+            check_one_hot(text, labels.separator, f"{place}: label {text!r} in {where}")
         if len(set(words)) < len(words):
             raise FoldlineError(
                 f"{place}: label {text!r} in {where} repeats a class, or is a list of 0 and 1; {remedy}"

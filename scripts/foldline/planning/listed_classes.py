@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
+from foldline.dataset.cell_values import canonical
 from foldline.dataset.labels import MULTILABEL, Labels
 from foldline.errors import FoldlineError, listing
 
@@ -44,6 +45,17 @@ def check_lists(labels: Labels, first: Mapping[str, str], where: str, *, has_lis
                     "dataset.labels.separator to the text between two classes; if they are two classes, name the "
                     "classes in dataset.labels.classes"
                 )
+
+
+def check_one_hot(text: str, separator: str, where: str) -> None:
+    """Refuse a cell of a multiclass task that is a list of 0 and 1, which does not tell the names of the classes."""
+    flags = [canonical(flag) for flag in text.split(separator)]
+    if len(flags) > 1 and set(flags) <= {"0", "1"}:
+        names = listing([f"class_{number}" for number in range(len(flags))], limit=3)
+        raise FoldlineError(
+            f"{where} is a list of {len(flags)} values of 0 or 1, one for each class (one-hot); name the classes in "
+            f"dataset.labels.classes in this order, such as [{names}]"
+        )
 
 
 def _check_shared(separator: str, first: Mapping[str, str], where: str) -> None:

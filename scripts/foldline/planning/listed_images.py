@@ -8,13 +8,13 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from foldline.dataset.cell_values import is_utf8
 from foldline.dataset.channels import CHANNEL, PATH_SEPARATOR
 from foldline.dataset.locations import PATH
-from foldline.errors import FoldlineError, Problems, counted, listing
+from foldline.errors import FoldlineError, Problems, counted, did_you_mean, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of, has_own_labels, target_of
 from foldline.planning.dataset_splits import TEST, TRAIN
@@ -125,7 +125,8 @@ class ImageLister:
         where = listing([storage.join(self._files.root, pattern.text) for pattern in self._files.patterns])
         start = f"dataset.{self._key}: no file matches {where}"
         if self._of_folders:
-            return f"{start}, a folder for each class with its images; correct the path or dataset.root"
+            hint = _close_folder(self._files)
+            return f"{start}, a folder for each class with its images{hint}; correct the path or dataset.root"
         folders = listing([f"{pattern.fixed_folder}**/*" for pattern in self._files.patterns])
         return (
             f"{start}, "
@@ -242,6 +243,16 @@ def _check_folders(listed: ListedImages, folder: str) -> None:
 
 def _training_name(words: Sequence[str]) -> str:
     return next((word for word in words if word.casefold().startswith("train")), words[0])
+
+
+def _close_folder(files: ImageTable) -> str:
+    """The folder on a disk that the name of an absent one resembles, as a part of a message."""
+    path = Path(storage.join(files.root, files.patterns[0].fixed_folder))
+    if files.is_remote or path.exists():
+        return ""
+    while not path.parent.exists():
+        path = path.parent
+    return did_you_mean(path.name, [folder.name for folder in path.parent.iterdir() if folder.is_dir()])
 
 
 def _longer_ids(pattern: ImagePattern) -> str:

@@ -245,6 +245,9 @@ def _classes(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[
     if not needs_classes(dataset) or TRAIN not in sources:
         return {}
     train = sources[TRAIN]
+    if not train.n_rows:
+        # No record can be read, which is reported by itself.
+        return {}
     found = {CLASSES: found_classes(dataset, train.label_cells(), rows=train.label_counts(), n_rows=train.n_rows)}
     if problems := [problem for check in dataset_checks(with_found_words(dataset, found)) for problem in check]:
         raise problems_error(problems)

@@ -42,6 +42,8 @@ PATTERNS = {
     r"^(file|full)$": "set it to file, to full, or to a window such as {center: 40, width: 400}",
     THRESHOLDS: "set it to a number from 0 to 1 such as 0.5, to best_f1, to sensitivity 0.95, or to cost 10",
 }
+# Short names of keys that others use.
+ALIASES = {"lr": "learning_rate", "bs": "batch_size", "flip": "flip_horizontal", "hflip": "flip_horizontal"}
 # What to do about an empty value.
 MINIMA = {
     "minLength": "write a text, or remove the key",
@@ -101,6 +103,8 @@ def as_meant(config: Mapping[str, Any], errors: Iterable[ValidationError]) -> di
 def close_word(word: object, known: Iterable[object]) -> str | None:
     """The known word that a word is likely meant for; None if there is none."""
     words = [each for each in known if isinstance(each, str)]
+    if isinstance(word, str) and ALIASES.get(word) in words:
+        return ALIASES[word]
     return next(iter(difflib.get_close_matches(word, words, n=1)), None) if isinstance(word, str) else None
 
 
@@ -180,6 +184,11 @@ def _type_words(schema: Mapping[str, Any], value: Any) -> str:
     hint = ""
     if _is_number(value):
         hint = "; YAML reads 1e-3 as text, write 1.0e-3" if "e" in value.lower() else "; remove the quotes"
+    if isinstance(value, bool) and "string" in types:
+        words = "yes, on and true" if value else "no, off and false"
+        hint = f"; YAML reads {words} as {_shown(value)}, so write such a text in quotes, as {words.split(',')[0]!r}"
+    elif isinstance(value, int) and "string" in types:
+        hint = f"; write a number that is a name in quotes, as '{value}'"
     return ", or ".join(_with_example(name, schema) for name in types) + hint
 
 

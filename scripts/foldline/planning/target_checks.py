@@ -71,11 +71,13 @@ def _row_per_class_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
         yield f"{where}, but dataset.target_columns is set; remove one of them"
     if dataset["train_records"] is not None or dataset["test_records"] is not None:
         yield f"{where}, but TFRecords have one record per sample; set dataset.row_per_class to null"
-    if labels["kind"] in (BINARY, SOFT) or len(labels["classes"]) < 2:
+    if labels["kind"] in (BINARY, SOFT):
         yield (
             f"{where}; set dataset.labels.kind to multilabel, or to multiclass if every sample has exactly one class, "
             "and name the classes in dataset.labels.classes as the ids do"
         )
+    elif len(labels["classes"]) < 2:
+        yield f"{where}; name the classes in dataset.labels.classes as the ids do, such as [epidural, any]"
     if labels["cells"] not in (AUTO, FLAGS) or labels["first_number"] != AUTO:
         yield f"{where} with a label of 0 or 1; remove dataset.labels.cells and first_number"
     if dataset["submission"]["form"] == LABELS:

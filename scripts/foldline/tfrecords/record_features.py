@@ -100,10 +100,15 @@ def record_cells(
 def _id(features: Features, names: RecordNames, where: str) -> str:
     feature = names.feature(names.id)
     if feature not in features:
+        others = {names.image: "image_feature"}
+        if names.target:
+            others |= dict.fromkeys(map(names.feature, names.target_columns), "target_columns")
+            others |= {} if names.target_columns else {names.feature(names.target): "target_column"}
+        absent = [f", no feature {name!r} (dataset.{key})" for name, key in others.items() if name not in features]
         raise RecordError(
             where,
-            f"no feature {feature!r} (dataset.id_column); the record has {listing(sorted(features))}; if "
-            "records have no ids, set dataset.record_ids to position",
+            f"no feature {feature!r} (dataset.id_column){''.join(absent)}; the record has {listing(sorted(features))}; "
+            "if records have no ids, set dataset.record_ids to position",
         )
     return _name(features, feature, "dataset.id_column", where)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from foldline.dataset.label_reading import resolve, resolve_together
+from foldline.dataset.label_reading import remedy, resolve, resolve_together
 from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.errors import FoldlineError
 
@@ -173,3 +173,11 @@ def test_a_table_may_leave_open_what_another_one_says() -> None:
     assert resolve_together(SPOTS, [{"1": "a", "2": "b"}, {"3": "c"}]).reading == "class numbers from 1"
     assert resolve_together(SPOTS, [{"0": "a", "scar": "b"}, {"0": "c"}]).reading == "class numbers from 0"
     assert resolve_together(SPOTS, [{"MEL": "a"}, {}]).reading == "class names"
+
+
+def test_a_remedy_names_the_class_that_a_wrong_label_resembles() -> None:
+    labels = Labels("multiclass", ("nevus", "melanomaa"), cells="names")
+    assert remedy(labels, ["melanoma", "other"]).startswith(
+        "'melanoma' (did you mean 'melanomaa'?); the cells are read"
+    )
+    assert remedy(labels, ["other"]).startswith("the cells are read as class names")

@@ -206,6 +206,10 @@ def check(**changes: Any) -> None:
         ),
         ({"models__lite0__backbone": "resnet50"}, "models.lite0: no backbone 'resnet50'"),
         (
+            {"models__lite0__backbone": "efficientnet-b8"},
+            "models.lite0: no backbone 'efficientnet-b8' (did you mean 'efficientnet-b7'?); set",
+        ),
+        (
             {"dataset__train_images": "images/*.png"},
             "dataset.train_images is 'images/*.png', which has no value of a row; write {id} where the path has the id",
         ),
@@ -316,6 +320,10 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         (
             {"dataset__row_per_class": "{id}_{class}", "dataset__labels": {"kind": "soft", "classes": ["a", "b"]}},
             "dataset.row_per_class is '{id}_{class}', so a sample has a row for each class; set dataset.labels.kind to",
+        ),
+        (
+            {"dataset__row_per_class": "{id}_{class}", "dataset__labels": {"kind": "multilabel"}},
+            "dataset.row_per_class is '{id}_{class}', so a sample has a row for each class; name the classes in datas",
         ),
         ({"dataset__target_column": None}, "neither of dataset.target_column and dataset.target_columns is set; set"),
         (ONE_HOT | {"dataset__target_column": "x"}, "both of dataset.target_column and dataset.target_columns are set"),

@@ -51,6 +51,16 @@ def test_class_names_have_the_spelling_of_label_cells(classes: list[str], monkey
     assert dataset["submission"]["class"] == "grün"
 
 
+def test_numbers_are_names_of_classes() -> None:
+    labels = {"kind": "multilabel", "classes": [0, 1, 2], "absent": [2], "exclusive": 0}
+    submission = {"class": [1]}
+    changes = {"dataset__labels": labels, "dataset__submission": submission, "dataset__example": None}
+    dataset = read(example_config(**changes))["dataset"]
+    assert dataset["labels"]["classes"] == ["0", "1", "2"]
+    assert (dataset["labels"]["absent"], dataset["labels"]["exclusive"]) == (["2"], "0")
+    assert dataset["submission"]["class"] == ["1"]
+
+
 def test_a_module_takes_the_command_line_values_of_its_section() -> None:
     section = example_config(folds__count=2)
     source = ConfigSource({"skin": section, "theirs": 1}, {"skin": {"folds": {"count": "3"}}})

@@ -123,7 +123,16 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     [
         ({"folds__count": "five"}, "folds.count is 'five'; set it to a whole number such as 5"),
         ({"folds__count": 2.5}, "folds.count is 2.5; set it to a whole number such as 5"),
-        ({"preset": 2020}, "preset is 2020; set it to a text such as abc, or a list such as [a, b], or null"),
+        (
+            {"preset": 2020},
+            "preset is 2020; set it to a text such as abc, or a list such as [a, b], or null; write a number that is a "
+            "name in quotes, as '2020'",
+        ),
+        (
+            {"dataset__labels": {"kind": "multiclass", "classes": [False, "yes"]}},
+            "dataset.labels.classes[0] is false; set it to a text such as abc; YAML reads no, off and false as false, "
+            "so write such a text in quotes, as 'no'",
+        ),
         ({"presets": None, "preset": "seed"}, "presets is null; set it to a mapping such as {a: 1}"),
         ({"folds__count": "3"}, "folds.count is '3'; set it to a whole number such as 5; remove the quotes"),
         ({"shards__megabytes": math.nan}, "shards.megabytes is nan; set it to a number such as 100"),
@@ -132,7 +141,8 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         ({"dataset__metadata_columns": "age"}, "dataset.metadata_columns is 'age'; set it to a list such as [a, b]"),
         (
             {"dataset__group_column": 3},
-            "dataset.group_column is 3; set it to a text such as abc, or a list such as [a, b], or null",
+            "dataset.group_column is 3; set it to a text such as abc, or a list such as [a, b], or null; write a "
+            "number that is a name in quotes, as '3'",
         ),
         (
             {"models__lite0__augment__rotation": 15},

@@ -88,6 +88,12 @@ def test_classes_are_the_values_of_the_cells(kind: str, texts: tuple[str, ...], 
             "dataset.labels.separator, and labels share words; set separator to ' ' if the cells are lists of classes "
             "(healthy, rust, scab); else",
         ),
+        (
+            "multiclass",
+            ("1.0|0.0|0.0|0.0", "0.0|1.0|0.0|0.0"),
+            "line 2: label '1.0|0.0|0.0|0.0' in column target (dataset.target_column) is a list of 4 values of 0 or 1, "
+            "one for each class (one-hot); name the classes in dataset.labels.classes in this order, such as [class_0",
+        ),
         ("multilabel", ("a", "b, a"), "line 3: label 'b, a' in column target (dataset.target_column): no cell has"),
         ("multilabel", ("a|b", "c", "a, c"), "line 4: a label in column target (dataset.target_column) has the class"),
         ("multilabel", ("a|b", ",c"), "has the class ',c', which starts or ends with punctuation, but classes are"),

@@ -183,3 +183,5 @@ def test_no_class_folder_is_refused(tmp_path: Path) -> None:
     write(tmp_path, ["other/a.png"])
     with pytest.raises(FoldlineError, match=r"class_folders: no file matches .*/train/.*, a folder for each class"):
         listed(tmp_path, "train", class_folders="train", target_column=None)
+    with pytest.raises(FoldlineError, match=r"its images \(did you mean 'other'\?\); correct the path or dataset.root"):
+        listed(tmp_path, "train", class_folders="ohter", target_column=None)

@@ -170,6 +170,11 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
             r"no feature 'image_name' \(dataset\.id_column\); the record has age_approx, .*; if "
             "records have no ids, set dataset.record_ids to position",
         ),
+        (
+            lambda features: {"image/encoded": features["image"]},
+            r"no feature 'image_name' \(dataset\.id_column\), no feature 'image' \(dataset\.image_feature\), no "
+            r"feature 'target' \(dataset\.target_column\); the record has image/encoded; if records",
+        ),
         (without("target"), r"id 'ISIC_0001': no feature 'target' \(dataset\.target_column\)"),
         (without("patient_id"), r"no feature 'patient_id' \(dataset\.group_column\)"),
         (without("sex"), r"no feature 'sex' \(dataset\.metadata_columns\)"),
