@@ -62,6 +62,22 @@ class ImageFacts:
             return []
         return [number for number, value in enumerate(self._values("format")) if value is None]
 
+    def of_other_size(self, paths: Sequence[str], per_row: int) -> dict[int, str]:
+        """What is wrong with images, by number, whose size differs from that of the first image of their row.
+
+        Args:
+            paths: (n_images,), their paths.
+            per_row: images of a row.
+        """
+        sides = list(zip(self._values("width"), self._values("height"), strict=True))
+        return {
+            number: f"{sides[number][0]} x {sides[number][1]} pixels, but {Path(paths[first]).name} has "
+            f"{sides[first][0]} x {sides[first][1]}; channels of a sample have one size"
+            for first in range(0, len(sides), per_row)
+            for number in range(first + 1, first + per_row)
+            if sides[number] != sides[first] and None not in (*sides[number], *sides[first])
+        }
+
     def image_mb(self, options: ImageOptions, per_row: int) -> float | None:
         """Most memory in MB that a row needs while its images are decoded; None if not all headers are known.
 

@@ -174,7 +174,14 @@ class ImageSource:
             facts = self._facts(paths, row_of)
         except FoldlineError as error:
             raise problems_error([str(error), *self._problems_of_readable(paths, row_of)]) from error
-        self._check_headers(facts, paths, row_of)
+        problems = Problems()
+        with problems.collected():
+            self._check_headers(facts, paths, row_of)
+        if other := facts.of_other_size(paths, max(1, len(self._channels))):
+            texts = {number: f"image {paths[number]} cannot be used: {text}" for number, text in other.items()}
+            with problems.collected():
+                raise unusable_headers(texts, row_of)
+        problems.check()
         return facts
 
     def _problems_of_readable(self, paths: Sequence[str], row_of: Callable[[int], str]) -> list[str]:

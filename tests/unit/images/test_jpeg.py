@@ -54,6 +54,15 @@ def test_deep_jpeg_keeps_the_range_of_its_bits(bits: int, lossless: bool) -> Non
         opened(data[: len(data) // 2])
 
 
+def test_a_jpeg_without_its_end_marker_is_refused_by_its_header() -> None:
+    """Also if a thumbnail in it has one."""
+    data = inserted(saved(photograph(40, 40), "JPEG"), 0xDB, b"\xff\xe1\0\4\xff\xd9")
+    read_header(data)
+    read_header(data + b"junk")
+    with pytest.raises(UnusableImageError, match="damaged: the JPEG file is truncated"):
+        read_header(data[:-2])
+
+
 @pytest.mark.parametrize(
     ("marker", "words"), [(0xC5, "hierarchical"), (0xCB, "arithmetic"), (0xF7, "JPEG-LS"), (0xC7, "hierarchical")]
 )

@@ -9,7 +9,7 @@ from foldline.planning.workflow_plan import WorkflowPlan
 STATUS = (1, 2, 3, 4)
 
 
-def facts(*images: tuple[str | None, int, int, int]) -> ImageFacts:
+def facts(*images: tuple[str | None, int, int | None, int | None]) -> ImageFacts:
     """Facts of images by their format, size in bytes, width and height."""
     contents = [ImageContent("sha", "options", name, width, height) for name, _, width, height in images]
     sizes = [size for _, size, _, _ in images]
@@ -33,7 +33,7 @@ def test_memory_of_several_images_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("images", [[("PNG", 1, 1, 1), (None, 1, 1, 1)], []])
-def test_memory_is_not_known_without_all_headers(images: list[tuple[str | None, int, int, int]]) -> None:
+def test_memory_is_not_known_without_all_headers(images: list[tuple[str | None, int, int | None, int | None]]) -> None:
     assert facts(*images).image_mb(ImageOptions(), 1) is None
 
 
@@ -42,3 +42,12 @@ def test_the_plan_has_a_limit_for_unknown_images() -> None:
     assert plan.most_image_mb(["train", "test"], 2400) == 100
     assert plan.most_image_mb(["train", "old"], 2400) == 2400
     assert plan.most_image_mb(["new"], 2400) == plan.most_image_mb([], 2400) == 2400
+
+
+def test_an_image_of_another_size_than_the_first_of_its_row_is_told() -> None:
+    small, large, unknown = ("PNG", 1, 20, 30), ("PNG", 1, 40, 30), (None, 1, None, None)
+    assert facts(small, small, large, large).of_other_size("abcdef", 2) == {}
+    assert facts(small, large, large).of_other_size("abcdef", 1) == {}
+    assert facts(small, unknown, unknown, large).of_other_size("abcdef", 2) == {}
+    found = facts(small, small, small, small, small, large).of_other_size("abcdef", 3)
+    assert found == {5: "40 x 30 pixels, but d has 20 x 30; channels of a sample have one size"}

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from fixtures.channels import dataset_section, write_channels
+from fixtures.settings import dataset_settings
 from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.image_facts import LocalImages
 from foldline.planning.image_patterns import parsed
+from foldline.planning.raw_data import read_raw_data
 from foldline.planning.unlisted_channels import check_channel_files
 
 ROWS = [{"id": "0", "path": "./p\\0"}, {"id": "a_1", "path": "p/a_1"}]
@@ -43,3 +46,14 @@ def test_a_file_of_a_row_and_another_channel_is_refused(tmp_path: Path, patterns
         check(tmp_path, patterns, [])
     check(tmp_path, patterns, ["*yellow*"])
     check(tmp_path, patterns, [f"{Path(file).parent}/*{Path(file).name[2:]}"])
+
+
+def test_channels_of_another_size_are_refused_by_their_headers(tmp_path: Path) -> None:
+    write_channels(tmp_path, train=3, test=1)
+    settings = dataset_settings(**dataset_section(tmp_path))
+    write_channels(tmp_path / "larger", train=1, test=0, edge=40)
+    (tmp_path / "larger/train/s000_blue.png").replace(tmp_path / "train/s000_blue.png")
+    with pytest.raises(
+        FoldlineError, match=r"line 2: id 's000': image .*s000_blue\.png cannot be used: 40 x 40 pixels"
+    ):
+        read_raw_data(settings, record_tables=str(tmp_path / "raw"))
