@@ -51,20 +51,17 @@ def _shares_cell(names: Sequence[str], texts: Sequence[str], separator: str) -> 
     return separator.join(text.strip() for text in texts)
 
 
-def flag_cells(
-    raw: RawTable, ids: Sequence[str], columns: Mapping[str, str], separator: str, *, soft: bool = False
-) -> list[str]:
+def flag_cells(raw: RawTable, ids: Sequence[str], columns: Mapping[str, str], labels: Labels) -> list[str]:
     """Label cell of each row from the columns of the classes, (n_rows,).
 
     Args:
         raw: the table.
         ids: (n_rows,), for the error message.
         columns: the columns of the classes in order, with the name of each in the file, for the error message.
-        separator: see `labels.Labels`.
-        soft: see `flags_cell`.
+        labels: how the joined cells are read.
 
     Raises:
-        FoldlineError: cells are not allowed; names all lines.
+        FoldlineError: cells are not allowed; names all lines, also those whose joined cell is not allowed.
     """
     names = list(columns.values())
     rows = list(zip(*(raw.columns[name] for name in columns), strict=True))
@@ -72,10 +69,15 @@ def flag_cells(
     problems: dict[tuple[str, ...], str] = {}
     for row in dict.fromkeys(rows):
         try:
-            cells[row] = flags_cell(names, row, separator, soft=soft)
+            cells[row] = flags_cell(names, row, labels.separator, soft=labels.is_soft)
         except FoldlineError as error:
             problems[row] = str(error)
     if problems:
+        for row, cell in cells.items():
+            try:
+                labels.code(cell)
+            except FoldlineError as error:
+                problems[row] = str(error)
         wrong = [
             (line, f"the label of id {name!r} {problems[row]}")
             for line, name, row in zip(raw.lines, ids, rows, strict=True)

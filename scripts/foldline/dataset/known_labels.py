@@ -3,7 +3,7 @@
 Standard library only for a table on a local disk, because the process that builds the DAG imports it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from foldline.dataset.cell_values import DEFAULT_MISSING
@@ -11,7 +11,7 @@ from foldline.dataset.columns import Columns
 from foldline.dataset.labels import Labels
 from foldline.dataset.raw_table import AUTO
 from foldline.dataset.row_per_class import RowPerClass
-from foldline.dataset.sample_table import read_rows
+from foldline.dataset.sample_table import read_rows, read_sample_table
 from foldline.errors import FoldlineError
 from foldline.io.files import digest_of
 
@@ -50,7 +50,22 @@ class KnownLabels:
         Raises:
             FoldlineError: the table cannot be used, or is not the one that was planned with.
         """
-        columns = Columns(
+        codes = {row.id: row.target for row in read_rows(self.table, self._columns)}
+        if self.digest and digest_of_codes(codes) != self.digest:
+            raise FoldlineError(f"{self.table}: its labels changed after the run was planned; run the workflow again")
+        return codes
+
+    def ids(self) -> Sequence[str]:
+        """The test ids, also if labels are wrong.
+
+        Raises:
+            FoldlineError: the rows cannot be told apart.
+        """
+        return read_sample_table(self.table, self._columns).ids
+
+    @property
+    def _columns(self) -> Columns:
+        return Columns(
             id=self.id_column,
             target=self.target_column,
             group=None,
@@ -61,10 +76,6 @@ class KnownLabels:
             renamed=self.column_names,
             row_per_class=self.row_per_class,
         )
-        codes = {row.id: row.target for row in read_rows(self.table, columns)}
-        if self.digest and digest_of_codes(codes) != self.digest:
-            raise FoldlineError(f"{self.table}: its labels changed after the run was planned; run the workflow again")
-        return codes
 
 
 def digest_of_codes(codes: Mapping[str, str]) -> str:

@@ -97,7 +97,7 @@ class SampleTable:
     @property
     def most_groups(self) -> int:
         """Number of groups if every row without a group gets one of its own."""
-        cells = self.ids if self.columns.group is None else self.raw.columns[self.columns.group]
+        cells = self.raw.columns.get(self.columns.group or self.columns.id, self.ids)
         groups = Counter(_mapped(cells, self.columns.value))
         return len(groups) + max(0, groups[""] - 1)
 
@@ -135,6 +135,10 @@ class SampleTable:
                 check_target(self.raw.path, self.raw.header, self.columns.target, labels)
             targets = self._codes(self.columns.target, labels)
         return RowColumns(self.raw.lines, self.ids, targets, self.groups, self.metadata)
+
+    def unlabeled(self) -> RowColumns:
+        """The rows without labels, some of which may have the `problems`."""
+        return RowColumns(self.raw.lines, self.ids, [""] * len(self.ids), self.groups, self.metadata)
 
     def _codes(self, column: str, labels: Labels) -> list[str]:
         cells, codes, problems = self.raw.columns[column], {}, {}
@@ -214,17 +218,15 @@ def open_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     groups: Sequence[str] = ids
     with problems.collected():
         check_ids(raw, ids, columns.in_table(columns.id))
-    if columns.target and columns.target_columns:
+    if columns.target and columns.target_columns and raw.columns.keys() >= set(columns.target_columns):
         in_table = {name: columns.in_table(name) for name in columns.target_columns}
         raw.columns.pop(columns.target, None)
         with problems.collected():
-            raw.columns[columns.target] = flag_cells(
-                raw, ids, in_table, columns.labels.separator, soft=columns.labels.kind == SOFT
-            )
-    if columns.group:
+            raw.columns[columns.target] = flag_cells(raw, ids, in_table, columns.labels)
+    if columns.group and columns.group in raw.columns:
         with problems.collected():
             groups = _groups(raw, ids, columns, columns.group)
-    metadata = [_mapped(raw.columns[name], columns.value) for name in columns.metadata]
+    metadata = [_mapped(raw.columns.get(name, [""] * len(ids)), columns.value) for name in columns.metadata]
     has_labels = columns.target is not None and columns.target in raw.columns
     return SampleTable(raw, columns, ids, groups, tuple(metadata), left_out, problems, has_labels)
 
@@ -263,7 +265,7 @@ def label_remedy(columns: Columns, labels: Labels, wrong: Sequence[str], *, sour
 def _without_left_out(raw: RawTable, columns: Columns) -> tuple[RawTable, dict[str, int]]:
     """The table without the rows whose labels leave them out, and how many there are of each word."""
     words = columns.own_labels
-    if not columns.target or not words or None not in words.values():
+    if not columns.target or columns.target not in raw.columns or not words or None not in words.values():
         return raw, {}
     cells = raw.columns[columns.target]
     word_of = {text: left_out_by(text, words, columns.labels) for text in set(cells)}
@@ -287,21 +289,26 @@ def _read_named(path: str | Path, columns: Columns, problems: Problems) -> RawTa
     optional = [columns.in_table(name) for name in columns.optional if name not in absent]
     names_only = (columns.id, columns.group, *columns.of_paths)
     exact = [columns.in_table(name) for name in names_only if name and name not in absent]
-    required = columns.required()
+    required, lost = columns.required(), set[str]()
     try:
         raw = read_raw_table(path, required, separator=columns.separator, optional=optional, exact=exact)
     except AbsentColumnsError as error:
         remedies = filter(None, (columns.absence(name, error.header) for name in error.absent))
         told = FoldlineError("; ".join([str(error), *remedies]))
-        if not set(error.absent) <= {columns.in_table(name) for name in columns.metadata if name != columns.group}:
+        if columns.row_per_class or set(map(columns.in_table, (columns.id, *columns.of_paths))) & set(error.absent):
             raise told from error
         # The other columns may have problems of their own.
         problems.add([str(told)])
-        required = [name for name in required if name not in error.absent]
+        lost = set(error.absent)
+        required = [name for name in required if name not in lost]
         raw = read_raw_table(path, required, separator=columns.separator, optional=optional, exact=exact)
     names = dict.fromkeys([*columns.names(), *columns.target_columns, *columns.of_paths])
     empty = [""] * len(raw.lines)
-    found = {name: empty if name in absent else raw.columns.get(columns.in_table(name), empty) for name in names}
+    found = {
+        name: empty if name in absent else raw.columns.get(columns.in_table(name), empty)
+        for name in names
+        if columns.in_table(name) not in lost
+    }
     raw = replace(raw, columns=found, made_of=columns.made_of)
     if columns.row_per_class is None:
         return raw

@@ -6,8 +6,9 @@ from typing import Any
 
 from foldline.dataset.labels import BINARY, SOFT, names_of
 from foldline.dataset.metadata import MetadataColumnConfig
+from foldline.dataset.sample_table import RowColumns
 from foldline.dataset.soft_labels import hard_code, shares_of
-from foldline.errors import FoldlineError, Problems, counted, listing
+from foldline.errors import FoldlineError, Problems, counted, listing, problems_error
 from foldline.planning.dataset_section import (
     class_names_of,
     group_columns,
@@ -46,9 +47,9 @@ def check_data(
             folds.
     """
     problems = Problems()
-    for split, samples in data.splits.items():
+    for split, rows in {**data.unlabeled, **{split: samples.rows for split, samples in data.splits.items()}}.items():
         with problems.collected():
-            _check_metadata(dataset, split, data.tables[split], samples)
+            _check_metadata(dataset, split, data.tables[split], rows)
     if TRAIN in data.splits:
         with problems.collected():
             _check_classes(dataset, data)
@@ -116,23 +117,25 @@ def _check_strata(dataset: Mapping[str, Any], samples: Samples, fold_count: int,
         )
 
 
-def _check_metadata(dataset: Mapping[str, Any], split: str, table: str, samples: Samples) -> None:
-    index_of = {name: index for index, name in enumerate(dataset["metadata_columns"])}
+def _check_metadata(dataset: Mapping[str, Any], split: str, table: str, rows: RowColumns) -> None:
+    index_of, told = {name: index for index, name in enumerate(dataset["metadata_columns"])}, []
     for column, section in dataset["metadata"].items():
         index, config = index_of[column], MetadataColumnConfig.from_config(section)
-        problems = {value: config.problem(value) for value in set(samples.rows.metadata[index])}
+        problems = {value: config.problem(value) for value in set(rows.metadata[index])}
         if any(problems.values()):
-            wrong = [row for row in samples.rows.rows() if problems[row.metadata[index]]]
-            made = is_made_table(dataset, split)
-            told = [
-                f"{'' if made else f'line {row.line}: '}{column} of id {row.id!r} {problems[row.metadata[index]]}"
+            wrong = [row for row in rows.rows() if problems[row.metadata[index]]]
+            line = "" if is_made_table(dataset, split) else "line {}: "
+            cells = [
+                f"{line.format(row.line)}{column} of id {row.id!r} {problems[row.metadata[index]]}"
                 for row in wrong[:MOST_TOLD]
             ]
+            where = f"{source_of(dataset, split)}: " if is_made_table(dataset, split) else f"{table}, "
             rest = f"; and {len(wrong) - MOST_TOLD} more" if len(wrong) > MOST_TOLD else ""
-            where = f"{source_of(dataset, split)}: " if made else f"{table}, "
-            raise FoldlineError(
-                f"{where}{'; '.join(told)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
+            told.append(
+                f"{where}{'; '.join(cells)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
             )
+    if told:
+        raise problems_error(told)
 
 
 def _check_most_groups(dataset: Mapping[str, Any], most: int, fold_count: int) -> None:

@@ -18,7 +18,7 @@ from foldline.io.files import atomic_write, digest_of, sha256_of_file
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
-from foldline.planning.dataset_section import image_table, is_made_table, reads_labels
+from foldline.planning.dataset_section import image_table, is_made_table
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
 from foldline.planning.file_digests import status_of
 from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, fold_method, old_table
@@ -246,7 +246,8 @@ class DataIndexer:
             else:
                 check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
         with problems.collected():
-            if TEST in data.splits and data.labels_are_read and reads_labels(dataset):
+            has_rows = TEST in data.splits or (TEST in data.tables and not is_made_table(dataset, TEST))
+            if has_rows and data.labels_are_read:
                 find_known_labels(dataset, data.tables, labels=data.label_cells, record_tables=self._record_tables)
         with problems.collected():
             if data.n_rows.keys() == set(splits_of(dataset)):

@@ -194,11 +194,11 @@ def target_of(dataset: Mapping[str, Any]) -> str:
 
 def columns_of(dataset: Mapping[str, Any], split: str) -> Columns:
     """Columns of the table of a split."""
-    labeled = split != TEST and reads_labels(dataset)
+    grouped, labeled = split != TEST, split != TEST and reads_labels(dataset)
     columns = Columns(
         id=dataset["id_column"],
         target=target_of(dataset) if labeled else None,
-        group=next(iter(group_columns(dataset)), None) if labeled else None,
+        group=next(iter(group_columns(dataset)), None) if grouped else None,
         metadata=tuple(dataset["metadata_columns"]),
         labels=labels_of(dataset) if labeled else BINARY_LABELS,
         missing=missing_words(dataset["missing"]),

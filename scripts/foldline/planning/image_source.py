@@ -9,7 +9,7 @@ from foldline.dataset.labels import Labels
 from foldline.dataset.locations import write_locations
 from foldline.dataset.row_per_class import guessed_form
 from foldline.dataset.sample_ids import id_problem
-from foldline.dataset.sample_table import SampleTable, open_sample_table
+from foldline.dataset.sample_table import RowColumns, SampleTable, open_sample_table
 from foldline.errors import FoldlineError, Problems, SeveralProblemsError, listing, problems_error
 from foldline.images.options import ImageOptions
 from foldline.io import storage
@@ -96,6 +96,10 @@ class ImageSource:
         with problems.collected():
             self._image_facts()
         problems.check()
+
+    def unlabeled(self) -> RowColumns | None:
+        """See `raw_data.Source`."""
+        return self._read.unlabeled()
 
     def label_cells(self) -> dict[str, str]:
         """See `raw_data.Source`."""

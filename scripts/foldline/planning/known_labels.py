@@ -7,7 +7,7 @@ from typing import Any
 from foldline.dataset.cell_values import missing_words
 from foldline.dataset.known_labels import KnownLabels, digest_of_codes
 from foldline.dataset.sample_table import read_sample_table
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, Problems, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import (
     KNOWN_LABELS,
@@ -61,17 +61,21 @@ def find_known_labels(
         row_per_class=None if made else row_per_class_of(dataset),
         column_names=dataset["test_columns"] if given == OWN and not made else {},
     )
-    codes = known.read()
-    _check_ids(dataset, tables[TEST], codes, table)
+    codes, problems = dict[str, str](), Problems()
+    with problems.collected():
+        codes = known.read()
+    with problems.collected():
+        _check_ids(dataset, tables[TEST], set(codes or known.ids()), table)
+    problems.check()
     return replace(known, digest=digest_of_codes(codes))
 
 
-def _check_ids(dataset: Mapping[str, Any], test_table: str, codes: Mapping[str, str], table: str) -> None:
+def _check_ids(dataset: Mapping[str, Any], test_table: str, labeled: set[str], table: str) -> None:
     columns = columns_of(dataset, TEST)
     if is_made_table(dataset, TEST):
         columns = columns.of_made_table(source_of(dataset, TEST))
     ids = set(read_sample_table(test_table, columns).ids)
-    unlabeled, unknown = sorted(ids - codes.keys()), sorted(codes.keys() - ids)
+    unlabeled, unknown = sorted(ids - labeled), sorted(labeled - ids)
     own = source_of(dataset, TEST) if is_made_table(dataset, TEST) else test_table
     problems = [f"no label for the test id {listing(unlabeled)}"] if unlabeled else []
     problems += [f"id {listing(unknown)}, which {own} does not have"] if unknown else []

@@ -4,7 +4,6 @@ Ready-made TFRecord files are read once, recognized by their version afterwards,
 image files. Jobs do not use this module.
 """
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,13 +12,13 @@ from typing import Any, Protocol
 from foldline.dataset.class_words import ClassWords
 from foldline.dataset.label_reading import resolve_together
 from foldline.dataset.labels import AUTO, BINARY_LABELS, Labels
-from foldline.dataset.sample_table import Row
-from foldline.errors import FoldlineError, Problems, listing, problems_error
+from foldline.dataset.sample_table import RowColumns
+from foldline.errors import Problems
 from foldline.io import storage
 from foldline.io.garbage import garbage_search_paused
 from foldline.planning.data_root import check_root
 from foldline.planning.dataset_checks import dataset_checks
-from foldline.planning.dataset_section import group_columns, image_table, is_made_table, labels_of, reads_labels
+from foldline.planning.dataset_section import image_table, is_made_table, labels_of, reads_labels, without_labels
 from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, has_test, labeled_splits, splits_of
 from foldline.planning.found_words import (
     CLASSES,
@@ -31,11 +30,12 @@ from foldline.planning.found_words import (
 )
 from foldline.planning.image_facts import BucketListings
 from foldline.planning.image_source import ImageSource
+from foldline.planning.pinned_table import example_is_written, pinned_splits
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.record_source import RecordSource
 from foldline.planning.row_weights import digest_of_weights
 from foldline.planning.sample_submission import class_words_of, read_sample_submission, write_sample_submission
-from foldline.planning.samples import Sample, Samples
+from foldline.planning.samples import Samples
 from foldline.planning.split_overlap import SplitIds, check_ids_of_splits, check_record_files
 
 RECORD_TABLES = "results/raw"
@@ -60,6 +60,7 @@ class RawData:
         weights: digest of the weights of rows; "" if every row has the weight 1.
         n_rows: number of rows of each split that could be read, at most: records of channels are counted one by one.
         most_groups: number of groups of the training rows, at most; None if some could not be read.
+        unlabeled: rows of the tables of the user that have no samples because of some problem, without their labels.
     """
 
     splits: dict[str, Samples]
@@ -75,10 +76,13 @@ class RawData:
     weights: str = ""
     n_rows: dict[str, int] = field(default_factory=dict)
     most_groups: int | None = None
+    unlabeled: dict[str, RowColumns] = field(default_factory=dict)
 
     @property
     def labels_are_read(self) -> bool:
         """Whether it is known what the label cells hold."""
+        if not self.labels.kind:
+            return False
         return not self.labels.lists_classes or AUTO not in (self.labels.cells, self.labels.first_number)
 
     @property
@@ -118,6 +122,10 @@ class Source(Protocol):
         """Raise an error for all problems but those of labels, which cannot be read yet."""
         ...
 
+    def unlabeled(self) -> RowColumns | None:
+        """The rows without labels, whatever other problems they have; None if they come from TFRecords."""
+        ...
+
     def label_cells(self) -> dict[str, str]:
         """Every label that is not missing, with the place where it occurs first."""
         ...
@@ -154,7 +162,7 @@ def read_raw_data(
         FoldlineError: names all problems: a table is missing or wrong, an image is missing, a TFRecord file cannot be
             used, an id is in two splits, the sample submission does not match the test table, or `check` found some.
     """
-    if pinned is not None and not _example_is_written(dataset, pinned):
+    if pinned is not None and not example_is_written(dataset, pinned):
         data = _pinned_data(dataset, pinned)
         data = replace(data, found=_vocabularies(dataset, data.splits))
         return replace(data, found={**data.found, **check(data)})
@@ -172,15 +180,14 @@ def _read_tables(
     sources = _sources(dataset, files, record_tables, problems)
     labels, found = None, dict[str, Any]()
     with problems.collected():
-        found = _classes(dataset, sources)
+        found = _classes(dataset, sources, problems)
         dataset = with_found_words(dataset, found)
         labels = _with_reading(dataset, sources)
     splits = _samples(dataset, sources, labels, problems)
     with problems.collected():
         check_ids_of_splits(_ids_of(sources, splits))
     if needs_classes(dataset):
-        # What follows needs the classes.
-        problems.check()
+        dataset = without_labels(dataset)
     tables = {split: source.table for split, source in sources.items()}
     data = RawData(
         splits,
@@ -196,6 +203,11 @@ def _read_tables(
             if source.most_groups is not None
         },
         most_groups=sources[TRAIN].most_groups if TRAIN in sources else None,
+        unlabeled={
+            split: rows
+            for split, source in sources.items()
+            if split not in splits and (rows := source.unlabeled()) is not None
+        },
     )
     with problems.collected():
         data = replace(data, found={**found, **_vocabularies(dataset, splits)})
@@ -236,7 +248,7 @@ def _ids_of(sources: Mapping[str, Source], splits: Mapping[str, Samples]) -> dic
     }
 
 
-def _classes(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[str, Any]:
+def _classes(dataset: Mapping[str, Any], sources: Mapping[str, Source], problems: Problems) -> dict[str, Any]:
     """The classes of the training rows, if the configuration names none, as `RawData.found`; external rows add none.
 
     Raises:
@@ -245,12 +257,11 @@ def _classes(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> dict[
     if not needs_classes(dataset) or TRAIN not in sources:
         return {}
     train = sources[TRAIN]
-    if not train.n_rows:
-        # No record can be read, which is reported by itself.
-        return {}
+    if not train.label_cells():
+        # Other problems may be the reason.
+        train.check()
     found = {CLASSES: found_classes(dataset, train.label_cells(), rows=train.label_counts(), n_rows=train.n_rows)}
-    if problems := [problem for check in dataset_checks(with_found_words(dataset, found)) for problem in check]:
-        raise problems_error(problems)
+    problems.add(problem for check in dataset_checks(with_found_words(dataset, found)) for problem in check)
     return found
 
 
@@ -314,36 +325,10 @@ def _with_submission(
     return replace(data, submission=sample.facts(), sample_submission=path, class_words=words)
 
 
-def _example_is_written(dataset: Mapping[str, Any], pinned: Path) -> bool:
-    root = Path(dataset["root"])
-    tables = filter(None, (dataset["train_table"], dataset["test_table"], dataset["sample_submission"]))
-    if not all((root / table).is_file() for table in tables):
-        return False
-    with pinned.open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    patterns = {split: dataset[f"{split}_images"] for split in ("train", "test")}
-    return all((root / patterns[row["split"]].replace("{id}", row["id"])).is_file() for row in rows)
-
-
 def _pinned_data(dataset: Mapping[str, Any], pinned: Path) -> RawData:
     """The example before it is written, from the table of its rows and digests."""
-    with pinned.open(newline="", encoding="utf-8") as handle:
-        reader = csv.DictReader(handle)
-        needed = [*dataset["metadata_columns"], *group_columns(dataset)]
-        missing = [name for name in needed if name not in (reader.fieldnames or [])]
-        if missing:
-            raise FoldlineError(
-                f"config: dataset.example is {dataset['example']!r}, which has no column {listing(missing)}; remove it "
-                "from dataset.metadata_columns or dataset.group_column"
-            )
-        splits: dict[str, list[Sample]] = {"train": [], "test": []}
-        for line, cells in enumerate(reader, start=2):
-            group_column = next(iter(group_columns(dataset)), None) if cells["split"] == "train" else None
-            metadata = tuple(cells[name] for name in dataset["metadata_columns"])
-            row = Row(line, cells["id"], cells["target"], cells[group_column or "id"], metadata)
-            splits[cells["split"]].append(Sample(row, cells["sha256"], int(cells["bytes"])))
-    tables = {split: storage.join(dataset["root"], dataset[f"{split}_table"]) for split in splits}
-    submission = [dataset["id_column"], dataset["target_column"], *(sample.row.id for sample in splits["test"])]
-    columns = {split: Samples.of(samples) for split, samples in splits.items()}
+    columns = pinned_splits(dataset, pinned)
+    tables = {split: storage.join(dataset["root"], dataset[f"{split}_table"]) for split in columns}
+    submission = [dataset["id_column"], dataset["target_column"], *columns[TEST].rows.id]
     sample = storage.join(dataset["root"], dataset["sample_submission"])
     return RawData(columns, submission, False, tables, sample_submission=sample)

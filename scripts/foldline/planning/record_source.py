@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from foldline.dataset.labels import Labels
-from foldline.dataset.sample_table import read_sample_table
+from foldline.dataset.sample_table import RowColumns, read_sample_table
 from foldline.errors import FoldlineError, Problems, listing
 from foldline.images.options import ImageOptions
 from foldline.io import storage
@@ -67,9 +67,7 @@ class RecordSource:
         )
         self._names: RecordNames = names
         self._problems = Problems()
-        paths: list[str] = []
-        with self._problems.collected():
-            paths = _record_files(dataset, split)
+        paths = _record_files(dataset, split, self._problems)
         indexed = files.index_records(paths, names)
         self._problems.add(indexed.problems)
         self._indexed = indexed.files
@@ -98,6 +96,10 @@ class RecordSource:
     def check(self) -> None:
         """See `raw_data.Source`."""
         self._problems.check()
+
+    def unlabeled(self) -> RowColumns | None:
+        """See `raw_data.Source`."""
+        return None
 
     def label_cells(self) -> dict[str, str]:
         """See `raw_data.Source`."""
@@ -191,8 +193,8 @@ def _files_of(records: "Mapping[str, Sequence[IndexedRecord]]") -> dict[str, str
     return {record.id: file for file, content in records.items() for record in content}
 
 
-def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:
-    """Paths or URLs of the TFRecord files of a split, sorted."""
+def _record_files(dataset: Mapping[str, Any], split: str, problems: Problems) -> list[str]:
+    """Paths or URLs of the TFRecord files of a split, sorted; a pattern without files is a problem."""
     files: set[str] = set()
     unmatched = []
     for pattern in record_patterns(dataset, split) or []:
@@ -200,7 +202,7 @@ def _record_files(dataset: Mapping[str, Any], split: str) -> list[str]:
         unmatched += [] if matches else [storage.join(dataset["root"], pattern)]
         files.update(matches)
     if unmatched:
-        raise FoldlineError(
-            f"{key_of(split, 'records')}: no file matches {listing(unmatched)}; correct the pattern or dataset.root"
+        problems.add(
+            [f"{key_of(split, 'records')}: no file matches {listing(unmatched)}; correct the pattern or dataset.root"]
         )
     return sorted(files)

@@ -70,6 +70,11 @@ def test_columns_of_a_multilabel_task_may_have_no_class(tmp_path: Path) -> None:
         ("a,1,1\n", "line 2: label '1|1' (column MEL, NV) of id 'a' has 2 classes; each sample has one class"),
         ("a,0,0\n", "of id 'a' has 0 classes; each sample has one class"),
         ("a,1,0\nb,1,\n", "line 3: the label of id 'b' has '' in column NV, not 0 or 1; correct the table, or dataset"),
+        (
+            "a,1,1\nb,no,0\nc,0,0\n",
+            "each sample has one class; line 3: the label of id 'b' has 'no' "
+            "in column MEL, not 0 or 1; line 4: the label of id 'c' has 0 classes; each",
+        ),
         ("a,2,yes\n", "has '2' in column MEL, 'yes' in column NV, not 0 or 1"),
         (
             "a,0.3,0.7\nb,1,0\nc,.5,.5\n",

@@ -135,6 +135,14 @@ def test_a_metadata_value_that_models_cannot_read_is_named() -> None:
         check(dataset, "0101010101", metadata=["old"] * 8)
 
 
+def test_a_wrong_value_hides_none_of_another_column() -> None:
+    numeric = {"kind": "numeric"}
+    dataset = dataset_settings(metadata_columns=["age", "size"], metadata={"age": numeric, "size": numeric})
+    test = Samples.of([Sample(Row(2, "s2", "", "s2", ("old", "big")), "", 0)])
+    with pytest.raises(FoldlineError, match=r"^2 problems\n.*age of id 's2' is 'old'.*\n.*size of id 's2' is 'big'"):
+        check_data(dataset, RawData({"test": test}, [], True, {"test": "test.csv"}), fold_count=5)
+
+
 def test_a_class_needs_a_share_of_some_soft_label_and_folds_need_its_rows() -> None:
     soft = {"kind": "soft", "classes": ["a", "b", "c"]}
     check_classes(soft, ["0.5 0.4 0.1", "0.05 0.9 0.05"])

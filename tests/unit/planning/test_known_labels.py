@@ -109,6 +109,16 @@ def test_folders_are_the_labels_of_test_images(tmp_path: Path) -> None:
     assert known == {f"{word}/{number}.jpg": code for word, code in codes.items() for number in range(4)}
 
 
+def test_a_wrong_label_hides_no_wrong_id(root: Path, tmp_path: Path) -> None:
+    config = config_of(root, test_labels="solution.csv")
+    table = pd.read_csv(root / "test.csv").astype(object)
+    table.loc[0, "target"] = "x"
+    table.loc[1, "image_name"] = "other"
+    table.to_csv(root / "solution.csv", index=False)
+    with pytest.raises(FoldlineError, match=r"^2 problems\n.*label 'x'.*\n.*no label for the test id s013 "):
+        found(config, tmp_path)
+
+
 def test_labels_that_change_after_the_planning_are_refused(root: Path, tmp_path: Path) -> None:
     known = found(config_of(root, test_labels="own"), tmp_path)
     label_test_rows(root, [0, 1, 1, 0, 1, 1])

@@ -22,7 +22,7 @@ from foldline.dataset.sample_table import read_rows
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import FoldlineError, SeveralProblemsError
 from foldline.io.settings import build
-from foldline.planning.dataset_section import columns_of, scan_settings, table_arguments
+from foldline.planning.dataset_section import columns_of, scan_settings, table_arguments, without_labels
 from foldline.planning.raw_data import RawData, read_raw_data
 from foldline.planning.row_weights import row_weights_of, weight_arguments
 from foldline.planning.target_checks import rename_problems
@@ -531,6 +531,9 @@ def test_a_pattern_without_files_is_refused(records: dict[str, Any]) -> None:
     words = r"dataset\.train_records: no file matches .*records/none\*\.tfrec; correct the pattern or dataset\.root"
     with pytest.raises(FoldlineError, match=words):
         read({**records, "train_records": ["train*.tfrec", "none*.tfrec"]})
+    (Path(records["root"]) / "train09.tfrec").write_bytes(b"")
+    with pytest.raises(FoldlineError, match=rf"2 problems\n{words}\n.*train09\.tfrec: the file is empty"):
+        read({**records, "train_records": ["train*.tfrec", "none*.tfrec"]})
 
 
 def test_an_id_in_train_and_test_records_is_refused(records: dict[str, Any]) -> None:
@@ -631,6 +634,35 @@ def test_wrong_ids_labels_groups_and_images_are_reported_together(dataset: dict[
         r"train\.csv, line 9: id 's007': image .* does not exist",
         r"test\.csv, line 6: id 's011' is also in line 5",
         r"sample_submission\.csv: 1 id too many for the test table \(x\)",
+    )
+
+
+def test_a_missing_column_hides_no_cells_of_the_others(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    rewrite(root / "train.csv", lambda rows: [*rows[:1], [*rows[1][:-1], "yes"], *rows[2:]])
+    (root / "images" / "s003.png").unlink()
+    assert_reported(
+        lines_of({**dataset, "group_column": "who"}),
+        r"train\.csv: no column who; the table has",
+        r"train\.csv, line 2: label 'yes'",
+        r"train\.csv, line 5: id 's003': image",
+    )
+    assert_reported(
+        lines_of({**dataset, "target_column": "ill"}),
+        r"train\.csv: no column ill; the table has",
+        r"train\.csv, line 5: id 's003': image",
+        r"sample_submission\.csv: .* no column ill",
+    )
+
+
+def test_labels_that_cannot_be_told_hide_no_other_problem(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    rewrite(root / "train.csv", lambda rows: [*rows[:1], [rows[1][0], "NA", *rows[1][2:-1], "yes"], *rows[2:]])
+    (root / "images" / "s003.png").unlink()
+    assert_reported(
+        lines_of(without_labels(dataset)),
+        r"train\.csv, line 2: the group .* is 'NA'",
+        r"train\.csv, line 5: id 's003': image",
     )
 
 
