@@ -323,7 +323,7 @@ def _local_tables(dataset: Mapping[str, Any], made: str) -> list[str] | None:
 
 
 def _made_tables(data: RawData, folder: str) -> dict[str, str]:
-    """SHA-256 of each table that Foldline made of the data, if they are on a disk."""
+    """SHA-256 of each table that Foldline made of the data, if they are on a disk; without labels, some are not."""
     tables = [*data.tables.values(), *data.locations.values(), data.sample_submission]
     made = [path for path in dict.fromkeys(tables) if path and not storage.is_url(path)]
-    return {path: sha256_of_file(path) for path in made if Path(path).parent == Path(folder)}
+    return {path: sha256_of_file(path) for path in made if Path(path).parent == Path(folder) and Path(path).is_file()}

@@ -44,7 +44,8 @@ def readable_config(
     if dataset and any(keys[0] in OF_LABELS for keys in in_dataset):
         dataset = without_labels(dataset)
     dataset = dataset and _without_contradictions(dataset, defaults)
-    if dataset is None:
+    # Without its classes, the rows of a table with one row per class are no samples.
+    if dataset is None or (config["dataset"]["row_per_class"] and not reads_labels(dataset)):
         return None
     readable, sections = {**config, "dataset": dataset}, {path[0] for path in wrong if path}
     if "folds" not in config or "folds" in sections or any(fold_problems(readable)):

@@ -201,6 +201,14 @@ def test_texts_that_no_file_can_hold_are_named(text: str, place: str) -> None:
         ({"dataset__root": 3}, False),
         ({"dataset__train_table": 3}, False),
         ({"dataset__labels": {"kind": "many"}, "dataset__example": None}, True),
+        (
+            {
+                "dataset__row_per_class": "{id}_{class}",
+                "dataset__labels": {"kind": "multilabel"},
+                "dataset__example": None,
+            },
+            False,
+        ),
         ({"dataset__test_columns": {"foo": "bar"}}, True),
         ({"dataset__target_column": 3, "dataset__example": None}, True),
         ({"dataset__train_images": "images"}, False),

@@ -23,6 +23,7 @@ from foldline.planning import data_index as module
 from foldline.planning import image_facts
 from foldline.planning.configuration import complete, read_schema
 from foldline.planning.data_index import FILE, DataIndex, DataIndexer
+from foldline.planning.dataset_section import without_labels
 from foldline.planning.index_table import SCHEMA as SCHEMA_OF_TABLE
 from foldline.planning.raw_data import RawData
 from foldline.tfrecords import record_index
@@ -431,6 +432,14 @@ def test_a_missing_image_is_named(config: dict[str, Any], tmp_path: Path) -> Non
     (tmp_path / "data" / "images" / "s003.png").unlink()
     with pytest.raises(FoldlineError, match=r"train\.csv, line 5: id 's003': image .*s003\.png does not exist"):
         index(config, tmp_path)
+
+
+def test_data_without_labels_are_read_and_stored(config: dict[str, Any], tmp_path: Path) -> None:
+    dataset = without_labels(config["dataset"]) | {"train_images": "images/{id}.*"}
+    indexer = DataIndexer({**config, "dataset": dataset}, folder=tmp_path, pinned=None, record_tables=str(tmp_path))
+    data_index = indexer.read()
+    indexer.store(data_index)
+    assert list(data_index.splits) == ["test"]
 
 
 def test_a_missing_image_hides_no_missing_fold_column(config: dict[str, Any], tmp_path: Path) -> None:
