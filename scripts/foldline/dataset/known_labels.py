@@ -30,6 +30,7 @@ class KnownLabels:
         target_columns: see `sample_table.Columns`.
         column_names: see `sample_table.Columns`, `renamed`.
         row_per_class: see `sample_table.Columns`.
+        made_of: see `sample_table.Columns`.
         digest: `digest_of_codes` of the table as the run was planned; "" before it is known.
     """
 
@@ -42,6 +43,7 @@ class KnownLabels:
     target_columns: tuple[str, ...] = ()
     column_names: Mapping[str, str] = field(default_factory=dict)
     row_per_class: RowPerClass | None = None
+    made_of: str = ""
     digest: str = ""
 
     def read(self) -> dict[str, str]:
@@ -75,6 +77,7 @@ class KnownLabels:
             target_columns=self.target_columns,
             renamed=self.column_names,
             row_per_class=self.row_per_class,
+            made_of=self.made_of,
         )
 
 

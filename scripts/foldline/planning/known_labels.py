@@ -48,7 +48,8 @@ def find_known_labels(
     read = replace(labels_of(dataset), **labels)
     made = given == OWN and is_made_table(dataset, TEST)
     table = tables[TEST] if given == OWN else storage.join(dataset["root"], given)
-    if made and record_patterns(dataset, TEST) is not None:
+    of_records = made and record_patterns(dataset, TEST) is not None
+    if of_records:
         table = storage.join(record_tables, KNOWN_LABELS)
     known = KnownLabels(
         table=table,
@@ -59,6 +60,7 @@ def find_known_labels(
         separator="," if made else str(dataset["separator"]),
         target_columns=() if made else tuple(dataset["target_columns"] or ()),
         row_per_class=None if made else row_per_class_of(dataset),
+        made_of=source_of(dataset, TEST) if made and not of_records else "",
         column_names=dataset["test_columns"] if given == OWN and not made else {},
     )
     codes, problems = dict[str, str](), Problems()

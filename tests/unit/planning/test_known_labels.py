@@ -107,6 +107,11 @@ def test_folders_are_the_labels_of_test_images(tmp_path: Path) -> None:
     codes = {"cat": "10", "dog": "01"}
     known = found(config, tmp_path).read()
     assert known == {f"{word}/{number}.jpg": code for word, code in codes.items() for number in range(4)}
+    (data / "test" / "cat").rename(data / "test" / "cta")
+    with pytest.raises(
+        FoldlineError, match=r"^dataset\.test_images: label 'cta' of id 'cta/0\.jpg' and of 3 more rows con"
+    ):
+        found(config, tmp_path)
 
 
 def test_a_wrong_label_hides_no_wrong_id(root: Path, tmp_path: Path) -> None:
