@@ -28,6 +28,8 @@ def readable_config(
 ) -> dict[str, Any] | None:
     """A configuration that reads as many of the data as the right values tell; None if they tell of no rows.
 
+    It has the models whose batches can be compared with the rows of its folds.
+
     Args:
         config: the completed configuration.
         errors: what the schema does not allow in it.
@@ -48,8 +50,13 @@ def readable_config(
     if dataset is None or (config["dataset"]["row_per_class"] and not reads_labels(dataset)):
         return None
     readable, sections = {**config, "dataset": dataset}, {path[0] for path in wrong if path}
+    models = config.get("models")
+    wrong_models = {path[1] for path in wrong if path[:1] == ("models",) and len(path) > 1}
+    readable["models"] = {}
     if "folds" not in config or "folds" in sections or any(fold_problems(readable)):
         readable["folds"] = _plain_folds(config.get("folds"), wrong, schema)
+    elif isinstance(models, dict):
+        readable["models"] = {name: model for name, model in models.items() if name not in wrong_models}
     return readable
 
 

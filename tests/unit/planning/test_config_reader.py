@@ -175,6 +175,18 @@ def test_a_typo_hides_no_other_problem() -> None:
     assert (dataset["labels"]["kind"], dataset["group_column"]) == ("multiclass", None)
 
 
+@pytest.mark.parametrize(
+    ("change", "models"),
+    [({"dataset__rot": "data"}, ["lite0"]), ({"models__lite0__epochs": 0}, []), ({"folds__count": 0}, [])],
+    ids=str,
+)
+def test_batches_are_checked_beside_wrong_values_that_do_not_count(change: dict[str, Any], models: list[str]) -> None:
+    with pytest.raises(ConfigError) as error:
+        read(example_config(**change))
+    assert error.value.config is not None
+    assert list(error.value.config["models"]) == models
+
+
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])
 @pytest.mark.parametrize("place", ["key", "value", "item"])
 def test_texts_that_no_file_can_hold_are_named(text: str, place: str) -> None:
