@@ -28,6 +28,7 @@ _CODECS = {
     "codec can't decode": "image",
 }
 
+COLORED_CHANNEL = "a color image, but the image of a channel is gray; save it with one channel"
 # Characters of what a library says.
 MOST_SAID = 200
 

@@ -25,6 +25,7 @@ class ImageContent(NamedTuple):
         height: pixels, after EXIF orientation, or None.
         offset: where the image is in an HDF5 file, in bytes; None for an image file.
         length: size of an image in an HDF5 file in bytes, or None.
+        color: whether its pixels are colored, as far as the header says so for certain, or None.
     """
 
     checksum: str
@@ -34,6 +35,7 @@ class ImageContent(NamedTuple):
     height: int | None = None
     offset: int | None = None
     length: int | None = None
+    color: bool | None = None
 
 
 def header_options(options: ImageOptions) -> str:
@@ -71,7 +73,9 @@ def content_of(data: bytes, options: ImageOptions) -> ImageContent:
     except UnusableImageError:
         # `header_problem` says what is wrong.
         return ImageContent(checksum, header_options(options))
-    return ImageContent(checksum, header_options(options), header.format, header.width, header.height)
+    # Of the other formats, only the decoder knows it for all files. The first letter of a gray mode is 1, L or I.
+    color = header.mode[0] not in "1LI" if header.format in ("JPEG", "PNG", "TIFF") else None
+    return ImageContent(checksum, header_options(options), header.format, header.width, header.height, color=color)
 
 
 def header_problem(path: str, place: Place | None, options: ImageOptions) -> str:

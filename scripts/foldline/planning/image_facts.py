@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from foldline.errors import file_text
+from foldline.images.errors import COLORED_CHANNEL
 from foldline.images.options import DEFAULT, ImageOptions, decoded_mb
 from foldline.io import storage
 from foldline.io.hdf5_paths import Place, split_entry
@@ -23,7 +24,7 @@ from foldline.planning.image_errors import SHOWN, instead_of, other_suffix_exist
 from foldline.planning.index_table import STATUS, Columns, IndexTable, paths_of
 
 # Columns of the data index that hold attributes of `ImageContent`, and all that are known of an image file.
-CONTENT = ("sha256", "header_options", "format", "width", "height", "record_offset", "record_length")
+CONTENT = ("sha256", "header_options", "format", "width", "height", "record_offset", "record_length", "color")
 SIDES = {"format": "string", "width": "int64", "height": "int64"}
 KNOWN = ("path", *STATUS, *CONTENT)
 
@@ -62,21 +63,21 @@ class ImageFacts:
             return []
         return [number for number, value in enumerate(self._values("format")) if value is None]
 
-    def of_other_size(self, paths: Sequence[str], per_row: int) -> dict[int, str]:
-        """What is wrong with images, by number, whose size differs from that of the first image of their row.
+    def wrong_channels(self, paths: Sequence[str], per_row: int) -> dict[int, str]:
+        """What is wrong with images of channels, by number: color, or another size than the first of their row.
 
         Args:
             paths: (n_images,), their paths.
             per_row: images of a row.
         """
+        wrong = {number: COLORED_CHANNEL for number, color in enumerate(self._values("color")) if color}
         sides = list(zip(self._values("width"), self._values("height"), strict=True))
-        return {
-            number: f"{sides[number][0]} x {sides[number][1]} pixels, but {Path(paths[first]).name} has "
-            f"{sides[first][0]} x {sides[first][1]}; channels of a sample have one size"
-            for first in range(0, len(sides), per_row)
-            for number in range(first + 1, first + per_row)
-            if sides[number] != sides[first] and None not in (*sides[number], *sides[first])
-        }
+        for number, (width, height) in enumerate(sides):
+            first = number - number % per_row
+            if sides[first] != (width, height) and None not in (*sides[first], width):
+                size = f"{sides[first][0]} x {sides[first][1]}; channels of a sample have one size"
+                wrong[number] = f"{width} x {height} pixels, but {Path(paths[first]).name} has {size}"
+        return wrong
 
     def image_mb(self, options: ImageOptions, per_row: int) -> float | None:
         """Most memory in MB that a row needs while its images are decoded; None if not all headers are known.

@@ -181,10 +181,12 @@ class ImageSource:
         problems = Problems()
         with problems.collected():
             self._check_headers(facts, paths, row_of)
-        if other := facts.of_other_size(paths, max(1, len(self._channels))):
-            texts = {number: f"image {paths[number]} cannot be used: {text}" for number, text in other.items()}
+        if self._channels:
+            wrong = facts.wrong_channels(paths, len(self._channels))
+            texts = {number: f"image {paths[number]} cannot be used: {text}" for number, text in sorted(wrong.items())}
             with problems.collected():
-                raise unusable_headers(texts, row_of)
+                if texts:
+                    raise unusable_headers(texts, row_of)
         problems.check()
         return facts
 

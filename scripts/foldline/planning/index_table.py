@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Increase it if a column or a part of the header gets another meaning.
-FORMAT = 3
+FORMAT = 4
 # Columns and their Arrow types. A column without a meaning for a row is null.
 SCHEMA = {
     "split": "string",
@@ -46,6 +46,7 @@ SCHEMA = {
     "format": "string",
     "width": "int32",
     "height": "int32",
+    "color": "bool_",
     # `rows_digest.row_digests` of the row.
     "row_digest": "binary",
     # Texts of a record: its id, label, group and metadata, see `record_index.IndexedRecord`.

@@ -14,7 +14,7 @@ from typing import Any
 from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError, Problems
 from foldline.images.decoding import decode
-from foldline.images.errors import UnusableImageError, with_remedy
+from foldline.images.errors import COLORED_CHANNEL, UnusableImageError, with_remedy
 from foldline.images.headers import read_header
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.perceptual_hash import perceptual_hash
@@ -168,7 +168,7 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
         image.problem = str(error)
     else:
         if gray and picture.pixels.shape[2] != 1:
-            image.problem = "a color image, but the image of a channel is gray; save it with one channel"
+            image.problem = COLORED_CHANNEL
         else:
             image.pictures = [picture]
     return image

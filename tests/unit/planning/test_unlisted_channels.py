@@ -1,11 +1,13 @@
 """Files of a row whose channel is not in the configuration are refused, however the path is written."""
 
+import re
 from pathlib import Path
 
 import pytest
 from fixtures.channels import dataset_section, write_channels
+from fixtures.pictures import photograph, saved
 from fixtures.settings import dataset_settings
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, SeveralProblemsError
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.image_facts import LocalImages
 from foldline.planning.image_patterns import parsed
@@ -48,12 +50,16 @@ def test_a_file_of_a_row_and_another_channel_is_refused(tmp_path: Path, patterns
     check(tmp_path, patterns, [f"{Path(file).parent}/*{Path(file).name[2:]}"])
 
 
-def test_channels_of_another_size_are_refused_by_their_headers(tmp_path: Path) -> None:
+def test_channels_in_color_or_of_another_size_are_refused_by_their_headers(tmp_path: Path) -> None:
     write_channels(tmp_path, train=3, test=1)
     settings = dataset_settings(**dataset_section(tmp_path))
     write_channels(tmp_path / "larger", train=1, test=0, edge=40)
     (tmp_path / "larger/train/s000_blue.png").replace(tmp_path / "train/s000_blue.png")
-    with pytest.raises(
-        FoldlineError, match=r"line 2: id 's000': image .*s000_blue\.png cannot be used: 40 x 40 pixels"
-    ):
+    (tmp_path / "train/s001_green.png").write_bytes(saved(photograph(32, 32), "PNG"))
+    with pytest.raises(SeveralProblemsError) as caught:
         read_raw_data(settings, record_tables=str(tmp_path / "raw"))
+    larger, colored = caught.value.problems
+    assert re.search(
+        r"line 2: id 's000': image .*s000_blue\.png cannot be used: 40 x 40 pixels, but s000_red\.", larger
+    )
+    assert re.search(r"line 3: id 's001': image .*s001_green\.png cannot be used: a color image, but the", colored)
