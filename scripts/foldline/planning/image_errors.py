@@ -31,6 +31,12 @@ def instead_of(path: str) -> str:
     names = sorted(other.name for other in wanted.parent.iterdir())
     others = [name for name in names if stem.casefold() in (_stem(name).casefold(), name.casefold())]
     case = " (case counts)" if others and not any(name.startswith(stem) for name in others) else ""
+    if not others and stem.isascii() and stem.isdecimal():
+        # A spreadsheet makes 12 of 0012.
+        others = [
+            name for name in names if (other := _stem(name)).isdecimal() and other.lstrip("0") == stem.lstrip("0")
+        ]
+        case = " (leading zeros count: write the id as the file has it)"
     return f", but there is {listing(others)}{case}" if others else ""
 
 
