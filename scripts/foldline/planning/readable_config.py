@@ -18,7 +18,8 @@ OF_ROWS = (
     "record_features",
 )
 # Keys of `dataset` that say what labels are, without which they are not read.
-OF_LABELS = ("labels", "target_column", "target_columns", "row_per_class")
+OF_TARGETS = ("target_column", "target_columns")
+OF_LABELS = ("labels", *OF_TARGETS, "row_per_class")
 # Keys of `dataset` with a section for each set or column, which can be left out by itself.
 OF_SECTIONS = ("external", "metadata")
 
@@ -98,8 +99,7 @@ def _smaller(dataset: dict[str, Any], defaults: Mapping[str, Any]) -> Iterator[d
     for key in ("test_labels", "weight_column", "group_column"):
         yield {**dataset, key: None}
     yield {**dataset, "submission": plain(defaults["submission"]), "sample_submission": None}
-    if reads_labels(dataset):
-        yield without_labels(dataset)
+    yield without_labels(dataset) if reads_labels(dataset) else {**dataset, **dict.fromkeys(OF_TARGETS)}
     yield _without_test(dataset)
 
 

@@ -161,9 +161,13 @@ def test_a_typo_hides_no_other_problem() -> None:
         "config: models.lite0.image_size is 1; set it to at least 32",
         "config: models.lite0.batch_size is 0; set it to at least 1",
         "config: dataset names column 'image_name' twice",
+        "config: dataset.metadata.a.kind is 3",
+        "config: dataset.metadata has 'a'",
+        "config: dataset.metadata has 'b'",
         "config: models.lite0: no backbone 'resnet'",
     ]
-    config = example_config(dataset__example=None, **changes)
+    metadata = {"a": {"kind": 3}, "b": {"kind": "numeric"}}
+    config = example_config(dataset__example=None, dataset__metadata=metadata, **changes)
     config["models"]["lite0"] |= lite0
     with pytest.raises(ConfigError) as caught:
         read(config)
@@ -222,6 +226,7 @@ def test_texts_that_no_file_can_hold_are_named(text: str, place: str) -> None:
             False,
         ),
         ({"dataset__test_columns": {"foo": "bar"}}, True),
+        ({"dataset__target_columns": ["target", "image_name"], "dataset__example": None}, True),
         ({"dataset__target_column": 3, "dataset__example": None}, True),
         ({"dataset__train_images": "images"}, False),
         ({"preset": "slow"}, False),
