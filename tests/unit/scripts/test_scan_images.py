@@ -210,7 +210,7 @@ def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:
     frames = [Image.fromarray(photograph(8, 8, seed=seed)) for seed in range(2)]
     (folder / "s 5.png").write_bytes(saved(frames[0], "WEBP", save_all=True, append_images=frames[1:]))
     jpeg = saved(photograph(64, 64), "JPEG")
-    (folder / "s 6.png").write_bytes(jpeg[:-100])
+    (folder / "s 6.png").write_bytes(jpeg[:-100] + jpeg[-2:])
     table = scan(root).set_index("id")
     problems = table["problem"]
     assert problems["s 1"] == "damaged: the PNG file is truncated"
