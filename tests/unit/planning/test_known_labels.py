@@ -12,7 +12,7 @@ from fixtures.tfrecords import examples, write_tfrecord
 from foldline.errors import FoldlineError
 from foldline.planning.config_checks import check_combinations
 from foldline.planning.configuration import complete
-from foldline.planning.data_index import DataIndex
+from foldline.planning.data_index import DataIndex, DataIndexer
 from foldline.planning.known_labels import find_known_labels
 from foldline.planning.plan import make_plan
 from foldline.planning.raw_data import read_raw_data
@@ -122,6 +122,15 @@ def test_a_wrong_label_hides_no_wrong_id(root: Path, tmp_path: Path) -> None:
     table.to_csv(root / "solution.csv", index=False)
     with pytest.raises(FoldlineError, match=r"^2 problems\n.*label 'x'.*\n.*no label for the test id s013 "):
         found(config, tmp_path)
+
+
+def test_a_missing_test_image_hides_no_wrong_label(root: Path, tmp_path: Path) -> None:
+    config = config_of(root, test_labels="own")
+    label_test_rows(root, [1, 0, 0, 1, 0, "x"])
+    (root / "images" / "s013.png").unlink()
+    indexer = DataIndexer(config, folder=tmp_path, pinned=None, record_tables=str(tmp_path / "tables"))
+    with pytest.raises(FoldlineError, match=r"^2 problems\n.*s013\.png does not exist.*\n.*label 'x'"):
+        indexer.read()
 
 
 def test_labels_that_change_after_the_planning_are_refused(root: Path, tmp_path: Path) -> None:

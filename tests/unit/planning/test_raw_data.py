@@ -655,6 +655,32 @@ def test_a_missing_column_hides_no_cells_of_the_others(dataset: dict[str, Any]) 
     )
 
 
+def test_rows_with_a_problem_are_checked_without_labels(dataset: dict[str, Any]) -> None:
+    (Path(dataset["root"]) / "images" / "s003.png").unlink()
+    seen: list[RawData] = []
+
+    def check(data: RawData) -> dict[str, Any]:
+        seen.append(data)
+        return {}
+
+    with pytest.raises(FoldlineError, match="does not exist"):
+        read_raw_data(dataset, check=check)
+    ((split, rows),) = seen[0].unlabeled.items()
+    assert (split, len(rows), set(rows.target), len(rows.metadata)) == ("train", 8, {""}, 1)
+
+
+def test_classes_that_no_row_has_hide_no_unknown_word_of_a_set(with_external: dict[str, Any]) -> None:
+    root = Path(with_external["root"])
+    words = {"0": "dog", "1": "cat"}
+    rewrite(root / "train.csv", lambda rows: [rows[0], *([*row[:-1], words[row[-1]]] for row in rows[1:])])
+    dataset = with_sets(with_external, labels={"ill": "emu", "scar": None})
+    labels = {**dataset["labels"], "kind": "multiclass"}
+    external = {"new": dataset["external"]["new"]}
+    lines = lines_of({**dataset, "labels": labels, "external": external, "sample_submission": None})
+    assert any("has ill: emu, but the classes are cat, dog" in line for line in lines)
+    assert any("new.csv" in line and "label 'well'" in line for line in lines)
+
+
 def test_labels_that_cannot_be_told_hide_no_other_problem(dataset: dict[str, Any]) -> None:
     root = Path(dataset["root"])
     rewrite(root / "train.csv", lambda rows: [*rows[:1], [rows[1][0], "NA", *rows[1][2:-1], "yes"], *rows[2:]])
