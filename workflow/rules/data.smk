@@ -110,7 +110,7 @@ rule audit_leaks:
         "../../envs/data.yaml"
     threads: 1
     resources:
-        # Measured with 11,415 images: 1.9 GB.
+        # The benchmark with 11,415 images, which holds their files too, takes 2.6 GB (tests/benchmark/planted_leaks.py).
         mem_mb=mem_mb_per_attempt(4000),
         runtime=60,
         disk_mb=1000,
