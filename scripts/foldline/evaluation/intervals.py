@@ -9,6 +9,8 @@ from foldline.evaluation.estimates import Estimate
 
 # A value this near to a limit of its range is at the limit; the rest is rounding.
 ROUNDING = 1e-12
+# Exponentials of larger numbers overflow.
+LARGEST_EXPONENT = 700.0
 # With a smaller effective number of groups an interval is marked as approximate.
 FEW_GROUPS = 30
 
@@ -53,7 +55,8 @@ def interval(score: Estimate, limits: Range | None, *, confidence: float) -> tup
     if limits is None:
         return score.value - half, score.value + half
     if limits.high == inf:
-        return score.value * exp(-half / score.value), score.value * exp(half / score.value)
+        factor = exp(min(half / score.value, LARGEST_EXPONENT))
+        return score.value / factor, score.value * factor
     center, spread = log(share / (1 - share)), half / width / (share * (1 - share))
     return limits.low + width * _expit(center - spread), limits.low + width * _expit(center + spread)
 
@@ -71,4 +74,4 @@ def wilson_interval(positives: float, rows: float, *, confidence: float = 0.95) 
 
 
 def _expit(value: float) -> float:
-    return 1 / (1 + exp(-value)) if value > -700 else 0.0
+    return 1 / (1 + exp(-value)) if value > -LARGEST_EXPONENT else 0.0

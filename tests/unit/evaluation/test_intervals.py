@@ -41,6 +41,9 @@ def test_a_score_at_a_limit_has_a_wilson_interval() -> None:
 def test_an_extreme_interval_stays_in_its_range() -> None:
     low, high = interval(score(1e-6, variance=0.1, degrees=1.0), SHARE, confidence=0.95) or (2, 2)
     assert 0 <= low < 1e-6 < high <= 1
+    # Two groups at a level of .9999: the quantile of Student's t distribution is in the thousands.
+    low, high = interval(score(0.3, variance=0.09, degrees=1.0, size=2.0), LOSS, confidence=0.9999) or (2, 2)
+    assert 0 <= low < 0.3 < high < inf
 
 
 def test_one_group_has_no_interval_and_a_constant_score_no_width() -> None:
