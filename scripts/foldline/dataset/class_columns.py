@@ -21,7 +21,7 @@ def flags_cell(names: Sequence[str], texts: Sequence[str], separator: str, *, so
         soft: whether values are shares, numbers of at least 0, and not 0 or 1.
 
     Raises:
-        FoldlineError: a value is not allowed; the message goes on from "... of id 'a'".
+        FoldlineError: a value is not allowed; the message continues after "... of id 'a'".
     """
     if soft:
         return _shares_cell(names, texts, separator)

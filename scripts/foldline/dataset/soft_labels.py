@@ -35,7 +35,7 @@ def soft_code(texts: Sequence[str], class_names: Sequence[str]) -> str:
 
     Raises:
         FoldlineError: a text is no number of at least 0, all are 0, they are neither probabilities nor whole numbers,
-            or the only one is above 1; the message goes on from "label ... of id 'a'".
+            or the only one is above 1; the message continues after "label ... of id 'a'".
     """
     values = [number(text) for text in texts]
     if len(values) == 1 and not (values[0] is not None and 0 <= values[0] <= 1):

@@ -7,7 +7,7 @@ from itertools import combinations
 from foldline.evaluation.estimates import Estimate, difference
 from foldline.evaluation.intervals import interval
 
-# What is compared, as far as both columns have it.
+# Metrics that are compared, if both columns have them.
 COMPARED = ("auc", "average_precision", "log_loss", "accuracy")
 
 

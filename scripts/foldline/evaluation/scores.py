@@ -128,7 +128,7 @@ class _RowScores:
     Attributes:
         scores: metric -> score of the scored classes, or of all classes together.
         classes: metric -> score, of each class.
-        compared: metric of `COMPARED` -> `scores` with their uncertainty, as far as they are defined.
+        compared: metric of `COMPARED` -> `scores` with their uncertainty, if they are defined.
     """
 
     scores: dict[str, Score]
@@ -210,7 +210,7 @@ class _Scorer:
         )
 
     def _predicted_class_scores(self, rows: PredictedRows, number: int) -> dict[str, Score]:
-        """Precision and recall of a class, which take the place of its accuracy."""
+        """Precision and recall of a class, which replace its accuracy."""
         hits = self._hits(rows.true == number, rows.predicted == number)
         return hits | {"accuracy": Score(None, None, None, RANKS if self.column.are_ranks else ONE_OF_SEVERAL)}
 

@@ -1,4 +1,4 @@
-"""Colors that a file names by numbers of ITU-T H.273 (CICP), in place of an ICC profile."""
+"""Colors that a file names by numbers of ITU-T H.273 (CICP), instead of an ICC profile."""
 
 # sRGB, near it, or not said.
 USUAL_PRIMARIES = (1, 2, 5, 6)

@@ -61,7 +61,7 @@ class FolderFiles:
 
 
 def _start_of_name(pattern: FilledPattern) -> str:
-    """How the last part of a path that matches starts, as far as it is known."""
+    """How the last part of a path that matches starts, if it is known."""
     for number in range(len(pattern.wildcards), 0, -1):
         text, wildcard = pattern.texts[number], pattern.wildcards[number - 1]
         if "/" in text:

@@ -25,7 +25,7 @@ class ImageContent(NamedTuple):
         height: pixels, after EXIF orientation, or None.
         offset: where the image is in an HDF5 file, in bytes; None for an image file.
         length: size of an image in an HDF5 file in bytes, or None.
-        color: whether its pixels are colored, as far as the header says so for certain, or None.
+        color: whether its pixels are colored, or None if the header does not say so for certain.
     """
 
     checksum: str

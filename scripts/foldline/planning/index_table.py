@@ -57,7 +57,7 @@ SCHEMA = {
 }
 PATHS_AT_A_TIME = 1 << 14
 STATUS = ("size", "mtime_ns", "ctime_ns", "inode")
-# Parquet has checksums of pages, but not of what stands beside the table.
+# Parquet has checksums of pages, but not of its metadata.
 _HEADER, _CHECKSUM = b"foldline", b"foldline_sha256"
 # Digest of each shard by its name, for each way of sharding, such as "16" or "16 with files".
 ShardDigests = dict[str, dict[str, str]]

@@ -72,7 +72,7 @@ def label_weights(
         labels: 0 or 1, or the shares of soft labels in [0, 1], of the training rows of a fold and no others,
             (n_samples, n_classes). A row with the share y of a class counts as y positives and 1 - y negatives.
         config: how labels are weighted.
-        row_weights: weights of the rows with a mean of 1, (n_samples,), whose sums take the place of counts in all
+        row_weights: weights of the rows with a mean of 1, (n_samples,), whose sums replace counts in all
             formulas, so that a row of weight 2 is as good as two rows; None if all are 1.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What TPUs need, as far as a CPU shows it: every shape is known, and the whole step is compiled by XLA."""
+"""What TPUs need and a CPU can show: every shape is known, and the whole step is compiled by XLA."""
 
 from pathlib import Path
 from typing import Any
