@@ -1,4 +1,4 @@
-"""A stand-in for the `conda` commands that Snakemake calls: solves and installs for real with py-rattler, from one channel.
+"""A stand-in for the `conda` commands of Snakemake: solves and installs for real with py-rattler, from one channel.
 
 Usage: FAKE_CONDA=FOLDER python fake_conda.py env create --file FILE --prefix FOLDER
 
