@@ -5,8 +5,9 @@ Outputs: train, test, submission (CSV tables) and, beside them, images/ID.png: t
     `elpv-dataset` (Buerhop-Lutz et al., 2018; Deitsch et al., 2019 and 2021; CC BY-NC-SA 4.0).
 Parameters: example, the name of the example.
 
-A cell has label 1 if the probability of a defect is above one half. The test split is a fifth of the cells of each
-probability and type, chosen by id hash; its labels are left out.
+A photograph has label 1 if the probability of a defect is above one half. The test split is a fifth of the photographs
+of each probability and type, chosen by id hash; its labels are left out. One module was photographed twice, moved by
+about ten pixels: these photographs are all in the training split, and the column `cell` says which show the same cell.
 """
 
 import csv
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 EXAMPLE = "elpv"
 DEFECT_PROBABILITY = 0.5
 TEST_SHARE = 0.2
+# Numbers of the first photographs of a module that was photographed twice, and what is added for the second ones.
+TWICE, SECOND = range(1735, 1785), 542
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,14 @@ class Outputs:
 
 
 class Cell(NamedTuple):
-    """A row of the pinned table as texts; the target is "" in the test split, bytes and SHA-256 are of the PNG."""
+    """A row of the pinned table as texts; the target is "" in the test split, bytes and SHA-256 are of the PNG.
+
+    `cell` is the id of the first photograph of the same cell.
+    """
 
     split: str
     id: str
+    cell: str
     target: str
     cell_type: str
     bytes: str
@@ -76,9 +83,9 @@ def example_data(*, pinned: str | Path, outputs: Outputs, example: str) -> None:
             handle.write((package / "images" / f"{cell.id}.png").read_bytes())
     train = [cell for cell in cells if cell.split == "train"]
     test = [cell for cell in cells if cell.split == "test"]
-    columns = ("image_name", "cell_type", "target")
-    _write_table(outputs.train, columns, [(cell.id, cell.cell_type, cell.target) for cell in train])
-    _write_table(outputs.test, columns[:2], [(cell.id, cell.cell_type) for cell in test])
+    columns = ("image_name", "cell", "cell_type", "target")
+    _write_table(outputs.train, columns, [(cell.id, cell.cell, cell.cell_type, cell.target) for cell in train])
+    _write_table(outputs.test, columns[:3], [(cell.id, cell.cell, cell.cell_type) for cell in test])
     _write_table(outputs.submission, ("image_name", "target"), [(cell.id, "0") for cell in test])
     logger.info("wrote %d training and %d test photographs", len(train), len(test))
 
@@ -101,22 +108,38 @@ def labels_of(package: Path) -> list[tuple[str, str, float]]:
 
 
 def held_out_ids(labels: Sequence[tuple[str, str, float]]) -> set[str]:
-    """Ids of the test split: of each probability and type the first fifth, in the order of the id hash."""
+    """Ids of the test split: of each probability and type a fifth, in the order of the id hash.
+
+    Photographs of the module that was photographed twice are left out, but count for the size of the split.
+    """
+    second_of = photographed_twice()
+    twice = {*second_of, *second_of.values()}
     strata = defaultdict(list)
     for name, kind, probability in labels:
         strata[kind, probability].append(name)
-    return {name for names in strata.values() for name in sorted(names, key=id_hash)[: round(TEST_SHARE * len(names))]}
+    return {
+        name
+        for names in strata.values()
+        for name in sorted(set(names) - twice, key=id_hash)[: round(TEST_SHARE * len(names))]
+    }
+
+
+def photographed_twice() -> dict[str, str]:
+    """The first and the second photograph of each cell that was photographed twice."""
+    return {f"cell{number:04d}": f"cell{number + SECOND:04d}" for number in TWICE}
 
 
 def cells_of(package: Path) -> list[Cell]:
     """All photographs, the training split first, each split sorted by id."""
     labels = labels_of(package)
     test = held_out_ids(labels)
+    first_of = {second: first for first, second in photographed_twice().items()}
     cells = []
     for name, kind, probability in labels:
         content = (package / "images" / f"{name}.png").read_bytes()
         split, target = ("test", "") if name in test else ("train", str(int(probability > DEFECT_PROBABILITY)))
-        cells.append(Cell(split, name, target, kind, str(len(content)), hashlib.sha256(content).hexdigest()))
+        digest = hashlib.sha256(content).hexdigest()
+        cells.append(Cell(split, name, first_of.get(name, name), target, kind, str(len(content)), digest))
     return sorted(cells, key=lambda cell: (cell.split == "test", cell.id))
 
 

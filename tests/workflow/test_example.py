@@ -19,17 +19,23 @@ def write(folder: Path, pinned: Path) -> None:
 def test_the_example_is_written_as_a_user_would_bring_it(repository: Path, tmp_path: Path) -> None:
     write(tmp_path, repository / "workflow" / "examples" / "elpv.csv")
     train, test = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("train", "test"))
-    assert list(train.columns) == ["image_name", "cell_type", "target"]
-    assert list(test.columns) == ["image_name", "cell_type"]
+    assert list(train.columns) == ["image_name", "cell", "cell_type", "target"]
+    assert list(test.columns) == ["image_name", "cell", "cell_type"]
     assert (len(train), len(test)) == (2099, 525)
     assert 0.25 < train["target"].mean() < 0.35
     assert len(list((tmp_path / "images").glob("*.png"))) == 2624
+    # A module of 50 cells was photographed twice: both photographs of a cell are in one split, and in one group.
+    cell_of = dict(zip(train["image_name"], train["cell"], strict=True))
+    pairs = [(f"cell{number}", f"cell{number + 542}") for number in range(1735, 1785)]
+    assert all(cell_of[first] == cell_of[second] == first for first, second in pairs)
+    assert len(set(cell_of.values())) == len(train) - len(pairs)
+    assert set(test["cell"]) == set(test["image_name"])
 
 
 def test_other_data_than_pinned_are_refused(repository: Path, tmp_path: Path) -> None:
     pinned = tmp_path / "pinned.csv"
     text = (repository / "workflow" / "examples" / "elpv.csv").read_text()
-    pinned.write_text(text.replace("train,cell0001,1", "train,cell0001,0"))
+    pinned.write_text(text.replace("train,cell0001,cell0001,1", "train,cell0001,cell0001,0"))
     with pytest.raises(FoldlineError, match="the data of the package elpv-dataset differ"):
         write(tmp_path, pinned)
 
