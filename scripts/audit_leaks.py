@@ -1,7 +1,7 @@
 """Find duplicate images, so that no copy of a scored image is trained on and no labels contradict each other.
 
 Inputs: inventory (tables of the split), others (tables of the labeled splits before it); thumbnails (of all these
-    images); all_images (tables of all splits).
+    images).
 Outputs: leaks, a table of pairs (`tables.LEAKS`), Parquet; leaks_csv, the same for people. Without rows if there are no
     pairs.
 Parameters: split; the fields of `LeakConfig`.
@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from foldline.dataset.dark_images import BLANK_HASH, blank_images, dark_images
 from foldline.errors import FoldlineError, counted, listing
-from foldline.images.errors import names_a_key
 from foldline.images.perceptual_hash import hash_array
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
@@ -29,8 +28,6 @@ from foldline.step import step
 
 logger = logging.getLogger(__name__)
 
-# Unusable images that the message lists.
-SHOWN = 100
 # Images without contrast that a warning names.
 SHOWN_BLANK = 3
 KEY = ("id", "other_split", "other_id")
@@ -44,13 +41,11 @@ class Inputs:
         inventory: inventory tables of this split.
         others: split -> its inventory tables: the splits that this one is compared with, besides itself.
         thumbnails: split -> the thumbnails of its images, for this split and the others.
-        all_images: inventory tables of all splits, in which unusable images are looked for.
     """
 
     inventory: Sequence[str | Path]
     others: Mapping[str, Sequence[str | Path]]
     thumbnails: Mapping[str, Sequence[str | Path]]
-    all_images: Sequence[str | Path]
 
 
 def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, split: str, config: LeakConfig) -> None:
@@ -64,10 +59,8 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
         config: how duplicates are found, and whether contradictory labels are an error.
 
     Raises:
-        FoldlineError: an image has a problem, or duplicates have different labels and that is an error.
+        FoldlineError: duplicates have different labels and that is an error.
     """
-    # An id may be in the training and in the test split, with another image.
-    _check_images(read_tables(inputs.all_images, INVENTORY, key=("id", "path")))
     images = read_tables(inputs.inventory, INVENTORY)
     for text in filter(None, (dark_images(images), blank_images(images))):
         logger.warning("%s: %s", split, text)
@@ -146,20 +139,6 @@ def _views(rows: pd.DataFrame, thumbnails: Mapping[str, Sequence[str | Path]]) -
     return views_of([jpegs[name][row] for name, row in zip(rows["split"], rows["id"], strict=True)])
 
 
-def _check_images(images: pd.DataFrame) -> None:
-    """Refuse images with a problem, those of all splits in one message."""
-    broken = images[images["problem"] != ""]
-    if len(broken):
-        rest = len(broken) - SHOWN
-        lines = [f"{row.path}: image of id {row.id}: {row.problem}" for row in broken.head(SHOWN).itertuples()]
-        lines += [f"and {rest} more (`problem` in results/inventory)"] if rest > 0 else []
-        others = not all(map(names_a_key, broken["problem"]))
-        remedy = "; repair or replace the files, or remove their rows from the tables" if others else ""
-        raise FoldlineError(
-            f"{len(broken)} of {counted(len(images), 'image')} cannot be used{remedy}:\n" + "\n".join(lines)
-        )
-
-
 def _check_labels(pairs: pd.DataFrame, *, refuse: bool) -> None:
     """Refuse, or log, duplicates with different labels."""
     contradictory = pairs[pairs["same_label"] == "no"]
@@ -182,7 +161,6 @@ if __name__ == "__main__":
                 inventory=snakemake.input.inventory,
                 others=by_split(snakemake.input.others),
                 thumbnails=by_split(snakemake.input.thumbnails),
-                all_images=snakemake.input.all_images,
             ),
             snakemake.output.leaks,
             snakemake.output.leaks_csv,

@@ -59,11 +59,9 @@ def test_keys_follow_the_edges_of_the_dag(finished_project: Project, tmp_path: P
     needs = {name_of(job): set(map(name_of, job.needs)) for job in plan.jobs if job.rule not in EXPORTS}
     edges = snakemake_edges(finished_project)
     extra = {(name, need) for name, found in edges.items() for need in found - needs[name]}
-    scans = [name for name in edges if name.startswith("scan_images/")]
-    # Order only (`ancient`): each audit reports the unusable images of all splits, and shards wait for it.
-    order = {(name, f"audit_leaks/{name.split('/')[2]}") for name in edges if name.startswith("shard_records/")}
-    order |= {(name, scan) for name in edges if name.startswith("audit_leaks/") for scan in scans}
-    assert extra == order - {(name, need) for name, found in needs.items() for need in found}
+    # Order only (`ancient`): audits and shards wait for the report of all unusable images.
+    waiting = {name for name in edges if name.startswith(("shard_records/", "audit_leaks/"))}
+    assert extra == {(name, "check_images") for name in waiting}
     assert {name: found - {need for one, need in extra if one == name} for name, found in edges.items()} == needs
 
 

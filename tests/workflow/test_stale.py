@@ -51,7 +51,7 @@ def training(models: str = MODELS, folds: object = FOLDS) -> set[str]:
 def scan_of(name: str, split: str) -> set[str]:
     """The shard of the inventory that has a sample; `fixtures.images` makes 4 of the train split."""
     count = {"train": 4, "external": 1, "test": 1}[split]
-    return {f"scan_images/{split}/{shard_name(shard_index(name, count), count)}"}
+    return {f"scan_images/{split}/{shard_name(shard_index(name, count), count)}", "check_images"}
 
 
 def shards_of(name: str, split: str) -> set[str]:
@@ -62,7 +62,7 @@ def shards_of(name: str, split: str) -> set[str]:
 
 AUDITS = {f"audit_leaks/{split}" for split in ("train", "external", "test")}
 ALL_SHARDS = {f"shard_records/32/{split}/00000-of-00001" for split in ("external", "test")}
-SCANS = {f"scan_images/{split}/00000-of-00001" for split in ("external", "test")}
+SCANS = {"check_images", *(f"scan_images/{split}/00000-of-00001" for split in ("external", "test"))}
 SCANS |= {f"scan_images/train/{shard_name(index, 4)}" for index in range(4)}
 ALL_SHARDS |= {f"shard_records/32/train/{shard_name(index, 2)}" for index in range(2)}
 # Every fold sees every training row: to train on, or as rows held out.

@@ -89,14 +89,42 @@ rule scan_images:
         "../../scripts/scan_images.py"
 
 
+rule check_images:
+    input:
+        key=key_file("results/keys/check_images.key"),
+        inventories=inventories([*LABELED_SPLITS, "test"]),
+    output:
+        images="results/images.csv",
+        built="results/keys/check_images.built",
+    log:
+        "logs/check_images.log",
+    benchmark:
+        "benchmarks/check_images.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb_per_attempt(1000),
+        runtime=30,
+        disk_mb=1000,
+    params:
+        job=job_facts("check_images"),
+        settings=job_arguments("check_images"),
+    message:
+        "Check that all images can be used."
+    script:
+        "../../scripts/check_images.py"
+
+
 rule audit_leaks:
     input:
         key=key_file("results/keys/audit_leaks/{split}.key"),
         inventory=lambda wildcards: inventory(wildcards.split),
         others=lambda wildcards: inventories(compared_splits(config["dataset"], wildcards.split)[1:]),
         thumbnails=lambda wildcards: thumbnails(compared_splits(config["dataset"], wildcards.split)),
-        # The audit reports the unusable images of all splits. `ancient`: another split does not make it stale.
-        all_images=ancient(inventories([*LABELED_SPLITS, "test"])),
+        # It wants images that can be used. `ancient`: another split does not make it stale.
+        images=ancient("results/images.csv"),
     output:
         leaks="results/leaks/{split}.parquet",
         leaks_csv="results/leaks/{split}.csv",
@@ -159,8 +187,8 @@ rule shard_records:
     input:
         key=key_file("results/keys/shard_records/{size}/{split}/{shard}.key"),
         inventory=lambda wildcards: inventory(wildcards.split, wildcards.shard),
-        # Shards wait for the audit, which reports all unusable images at once. `ancient`: it makes no shard stale.
-        audit=ancient("results/leaks/{split}.parquet"),
+        # Shards wait for the report of all unusable images. `ancient`: images of other shards make none stale.
+        images=ancient("results/images.csv"),
     output:
         records="results/shards/{size}/{split}/{shard}.tfrec",
         manifest="results/shards/{size}/{split}/{shard}.json",

@@ -40,6 +40,15 @@ INVENTORY = {
     "white_sample": REAL,
     "problem": TEXT,
 }
+IMAGES = {
+    "split": TEXT,
+    "images": INTEGER,
+    "bytes": INTEGER,
+    "min_width": INTEGER,
+    "max_width": INTEGER,
+    "min_height": INTEGER,
+    "max_height": INTEGER,
+}
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_split": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}
 LABEL_ISSUES = {
     "rank": INTEGER,

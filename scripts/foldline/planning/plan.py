@@ -64,6 +64,7 @@ def make_plan(
     example = stages.example_data(pinned)
     stages.plan.add(scripts / "list_classes.py", settings=words_of(config["dataset"]))
     scans = stages.scan_images(example)
+    stages.plan.add(scripts / "check_images.py", settings={}, needs=[job for jobs in scans.values() for job in jobs])
     audits = stages.audit_leaks(scans)
     folds = stages.make_folds(scans, audits)
     shards = stages.shard_records(scans)

@@ -86,6 +86,7 @@ def test_there_is_a_job_for_each_file_of_a_run(plan: WorkflowPlan) -> None:
     assert Counter(job.rule for job in plan.jobs) == {
         "list_classes": 1,
         "scan_images": 3,
+        "check_images": 1,
         "audit_leaks": 3,
         "make_folds": 1,
         "shard_records": 6,
@@ -128,6 +129,7 @@ FITTED = "train_fold fold=1 model=a"
 @pytest.mark.parametrize(
     ("name", "needs"),
     [
+        ("check_images", {f"scan_images shard={ONE} split={split}" for split in SHARDS_OF}),
         ("audit_leaks split=train", {f"scan_images shard={ONE} split=train"}),
         ("audit_leaks split=external", {f"scan_images shard={ONE} split={split}" for split in ("train", "external")}),
         ("audit_leaks split=test", {f"scan_images shard={ONE} split={split}" for split in SHARDS_OF}),

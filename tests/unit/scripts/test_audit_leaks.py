@@ -1,6 +1,6 @@
 """The table of duplicates, and what the audit refuses."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +68,6 @@ def audit(
     near_duplicate_bits: int | None = 4,
     full_search_up_to: int = 1000,
     contradictory_labels: str = "report",
-    more: Sequence[Path] = (),
 ) -> list[tuple[object, ...]]:
     """Write the table of duplicates and read its rows."""
     config = LeakConfig(near_duplicate_bits, full_search_up_to, contradictory_labels)
@@ -80,7 +79,6 @@ def audit(
         thumbnails={
             name: [thumbnails_of(path) for path in paths] for name, paths in {**compared, split: inventory}.items()
         },
-        all_images=[*inventory, *(path for paths in compared.values() for path in paths), *more],
     )
     audit_leaks(inputs, leaks, leaks_csv, split=split, config=config)
     pd.testing.assert_frame_equal(read_table(leaks_csv, LEAKS, key=KEY), read_table(leaks, LEAKS, key=KEY))
@@ -153,19 +151,6 @@ def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> 
 def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     audit(train, tmp_path / "leaks.parquet")
     assert "1 pair of equal images with different labels" in caplog.text
-
-
-def test_one_message_names_all_images_with_a_problem(unlabeled: Path, tmp_path: Path) -> None:
-    rows = [(name, "0", f"sha {name}", "1") for name in "abc"]
-    broken = write_inventory(tmp_path / "broken.parquet", rows, problem=["damaged: cut", "", "missing: no such file"])
-    lines = r"a.png: image of id a: damaged: cut\nc.png: image of id c: missing: no such file$"
-    with pytest.raises(FoldlineError, match=rf"2 of 3 images cannot be used; .* from the tables:\n{lines}"):
-        audit([broken], tmp_path / "leaks.parquet")
-    with pytest.raises(FoldlineError, match="2 of 5 images cannot be used"):
-        audit([unlabeled], tmp_path / "leaks.parquet", others={"train": [broken]}, split="test")
-    # Images of a split with which this one is not compared.
-    with pytest.raises(FoldlineError, match=rf"2 of 5 images cannot be used; .*\n{lines}"):
-        audit([unlabeled], tmp_path / "leaks.parquet", more=[broken])
 
 
 def deep_pictures() -> dict[str, np.ndarray]:
