@@ -27,6 +27,7 @@ from foldline.evaluation.merging import merge_test
 from foldline.evaluation.oof import BLEND, Oof
 from foldline.evaluation.recipe import read_recipe
 from foldline.evaluation.results import definitions, split_scores
+from foldline.evaluation.score_columns import DecidedThresholds
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
 from foldline.io.settings import build
@@ -104,7 +105,7 @@ def scores_apart(
         metadata={},
         rank_columns=[BLEND] if recipe.blends_ranks else [],
         config=config,
-        thresholds=_thresholds(inputs.metrics, list(table.scores), config.activation),
+        decided=_decided(inputs.metrics, list(table.scores)),
     )
     area, size = found.columns[BLEND].auc.value, counted(len(ids), f"labeled {split} row")
     logger.info("%s; ROC AUC of the blend: %s", size, "none" if area is None else f"{area:.4f}")
@@ -128,15 +129,20 @@ def scores_apart(
     }
 
 
-def _thresholds(metrics: str | Path, columns: Sequence[str], activation: str) -> dict[str, list[float]] | None:
-    """Thresholds of each class by score column, from the out-of-fold scores; None if samples have exactly one class."""
+def _decided(metrics: str | Path, columns: Sequence[str]) -> dict[str, DecidedThresholds]:
+    """Thresholds by score column, from the out-of-fold scores."""
     models: Mapping[str, Any] = read_json(metrics)["models"]
     missing = [column for column in columns if column not in models]
     if missing:
         raise FoldlineError(f"{metrics}: no scores of {listing(missing)}; run the workflow again")
-    if activation == SOFTMAX:
-        return None
-    return {column: [row["threshold"] for row in models[column]["classes"]] for column in columns}
+    found = {}
+    for column in columns:
+        classes = models[column]["classes"]
+        of_points = zip(*(row["operating_points"] for row in classes), strict=True)
+        points = {points[0]["rule"]: [point["threshold"] for point in points] for points in of_points}
+        of_classes = [row["threshold"] for row in classes if row["threshold"] is not None]
+        found[column] = DecidedThresholds(of_classes, points)
+    return found
 
 
 if __name__ == "__main__":

@@ -55,7 +55,9 @@ folder, classes = Path(sys.argv[1]), tuple(sys.argv[2].split(","))
 evaluate(
     oof=folder / "oof.parquet", recipe=folder / "blend.json", folds=folder / "folds.csv",
     metrics=folder / "metrics.json", label_issues=folder / "label_issues.csv",
-    config=EvaluationConfig(classes, classes, "sigmoid", "best_f1", 0.95, (), weighted=False),
+    config=EvaluationConfig(
+        classes, classes, "sigmoid", "best_f1", 0.95, (), False, ("sensitivity 0.9", "specificity 0.9")
+    ),
 )
 """
 CELLS = """

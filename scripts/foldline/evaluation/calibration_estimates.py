@@ -7,9 +7,9 @@ from scipy.special import expit
 from foldline.evaluation.calibration import expected_calibration_error, reliability_bins
 from foldline.evaluation.combination import CLIP
 from foldline.evaluation.estimates import Estimate, Part, Rows, estimate
-from foldline.evaluation.intervals import FEW_GROUPS, interval
 from foldline.evaluation.log_linear import fit_logistic
-from foldline.evaluation.results import ONE_GROUP, UNDEFINED, Calibration, Score
+from foldline.evaluation.results import Calibration
+from foldline.evaluation.score_intervals import with_interval
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -56,17 +56,8 @@ def score_calibration(
     weights = rows.weights.repeat(labels.shape[1])
     bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights)
     found = calibration_estimates(labels, scores, rows)
-    estimates = {name: _score(one, confidence) for name, one in found.items()}
+    estimates = {name: with_interval(one, None, confidence=confidence) for name, one in found.items()}
     return Calibration(expected_calibration_error(bins), bins, None, **estimates)
-
-
-def _score(found: Estimate | None, confidence: float) -> Score:
-    if found is None:
-        return Score(None, None, None, UNDEFINED)
-    between = interval(found, None, confidence=confidence)
-    if between is None:
-        return Score(found.value, None, None, ONE_GROUP)
-    return Score(found.value, *between, None, few_groups=found.size < FEW_GROUPS)
 
 
 def _coefficient(labels: FloatArray, columns: FloatArray, offset: FloatArray, rows: Rows) -> Estimate:

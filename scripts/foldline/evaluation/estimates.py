@@ -44,9 +44,9 @@ class Rows:
         """Rows that are a group of their own each."""
         return cls(np.ones(n_rows) if weights is None else weights, np.arange(n_rows), n_rows)
 
-    def __getitem__(self, mask: npt.NDArray[np.bool_]) -> "Rows":
-        """Some of the rows, by a mask, (n_rows,)."""
-        return Rows(self.weights[mask], self.groups[mask], self.n_groups)
+    def __getitem__(self, index: npt.NDArray[np.bool_ | np.integer]) -> "Rows":
+        """Some of the rows, by a mask, (n_rows,), or by their numbers."""
+        return Rows(self.weights[index], self.groups[index], self.n_groups)
 
     def sums(self, values: FloatArray) -> FloatArray:
         """Sum values, (n_rows,), in each group, (n_groups,)."""

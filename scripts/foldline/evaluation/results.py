@@ -17,6 +17,8 @@ UNDEFINED_WEIGHTED = "not defined: the rows with a weight above 0 have one label
 NOT_PREDICTED = "not defined: this class is predicted for no row"
 NOT_PRESENT = "not defined: no row has this class"
 ONE_OF_SEVERAL = "accuracy counts the rows of all classes; see precision and recall of the class"
+ONE_FOLD = "the rows are in one fold, so no threshold can be chosen on other folds"
+NO_THRESHOLD = "the out-of-fold rows decide no threshold"
 ONE_GROUP = "no interval: all rows, or all rows with one of the labels, are in one group"
 
 
@@ -99,6 +101,26 @@ class ClassFoldScores:
     average_precision: Score
 
 
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A point of the ROC curve of a class.
+
+    Attributes:
+        rule: what is given, such as "sensitivity 0.9".
+        score: the specificity at a given sensitivity, or the reverse: the highest one of all thresholds, on these rows.
+        threshold: the threshold of these rows, or the one that was decided on other rows; None for ranks.
+        sensitivity: share of the positives that reach a threshold that was chosen on other rows: on the other folds, or
+            on the out-of-fold rows.
+        specificity: share of the negatives that do not reach it.
+    """
+
+    rule: str
+    score: Score
+    threshold: float | None
+    sensitivity: Score
+    specificity: Score
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClassScores(MetricScores):
     """Scores of one class against all others.
@@ -110,6 +132,7 @@ class ClassScores(MetricScores):
         threshold: lowest score that predicts the class; None if the class with the highest score is predicted.
         precision: share of the rows that are predicted as this class that have it.
         recall: share of the rows with this class that are predicted as it (its sensitivity).
+        operating_points: one for each rule of the configuration; none of single models.
         folds: scores of each fold.
     """
 
@@ -119,6 +142,7 @@ class ClassScores(MetricScores):
     threshold: float | None
     precision: Score | None = None
     recall: Score | None = None
+    operating_points: tuple[OperatingPoint, ...] = ()
     folds: tuple[ClassFoldScores, ...]
 
 

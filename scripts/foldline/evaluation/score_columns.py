@@ -16,6 +16,19 @@ from foldline.evaluation.thresholds import class_thresholds, fold_thresholds
 
 
 @dataclass(frozen=True)
+class DecidedThresholds:
+    """Lowest scores that predict each class, decided on other rows than those that are scored.
+
+    Attributes:
+        classes: those of predicted classes, (n_classes,); none if each sample has exactly one class.
+        points: rule of an operating point -> those of the point, (n_classes,); None for ranks.
+    """
+
+    classes: list[float]
+    points: Mapping[str, list[float | None]]
+
+
+@dataclass(frozen=True)
 class ScoreColumn:
     """Scores of one model or of the blend.
 
@@ -32,6 +45,7 @@ class ScoreColumn:
         weighted: whether weights differ.
         thresholds_of_fold: thresholds of the rows of each fold, chosen on other folds; None if `thresholds` were chosen
             on other rows or are given.
+        decided: thresholds that were decided on other rows; None if these rows decide them.
     """
 
     labels: npt.NDArray[np.int64]
@@ -44,6 +58,7 @@ class ScoreColumn:
     cross_entropy: npt.NDArray[np.float64] | None = None
     weighted: bool = False
     thresholds_of_fold: Mapping[int, list[float]] | None = None
+    decided: DecidedThresholds | None = None
 
     def __getitem__(self, mask: npt.NDArray[np.bool_]) -> "ScoreColumn":
         """The column of some samples, by a mask, (n_samples,)."""
@@ -87,7 +102,7 @@ def score_columns(
     threshold: float | str,
     rank_columns: Collection[str],
     activation: str,
-    thresholds: Mapping[str, list[float]] | None = None,
+    decided: Mapping[str, DecidedThresholds] | None = None,
     weights: npt.NDArray[np.float64] | None = None,
 ) -> dict[str, ScoreColumn]:
     """List the columns of an out-of-fold table.
@@ -99,8 +114,7 @@ def score_columns(
             thresholds that were chosen on the other folds.
         rank_columns: names of the columns whose scores are ranks.
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
-        thresholds: column -> lowest score that predicts each class, (n_classes,), decided on other rows; None decides
-            them on these rows.
+        decided: column -> thresholds that were decided on other rows; None decides them on these rows.
         weights: weight of each sample, (n_samples,); None if each counts the same.
     """
     rows = Rows.of(groups, weights)
@@ -111,16 +125,17 @@ def score_columns(
             scores=scores,
             folds=oof.folds,
             rows=rows,
-            thresholds=thresholds[name] if thresholds else class_thresholds(oof.labels, scores, threshold, weights),
+            thresholds=decided[name].classes if decided else class_thresholds(oof.labels, scores, threshold, weights),
             are_ranks=name in rank_columns,
             one_class_per_sample=activation == SOFTMAX,
             cross_entropy=None if oof.shares is None else cross_entropy(oof.shares, scores, activation),
             weighted=weights is not None,
             thresholds_of_fold=(
                 fold_thresholds(oof.labels, scores, oof.folds, str(threshold), weights)
-                if choose and not thresholds
+                if choose and not decided
                 else None
             ),
+            decided=decided[name] if decided else None,
         )
         for name, scores in ((name, values.astype(np.float64)) for name, values in oof.scores.items())
     }

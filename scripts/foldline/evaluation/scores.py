@@ -15,7 +15,7 @@ from foldline.evaluation.calibration_estimates import score_calibration
 from foldline.evaluation.comparison import COMPARED, Comparison, compare
 from foldline.evaluation.estimates import Estimate, average, mean_estimate
 from foldline.evaluation.fold_scores import summarize_folds
-from foldline.evaluation.intervals import FEW_GROUPS, LOSS, SHARE, Range, interval
+from foldline.evaluation.intervals import LOSS, SHARE, Range
 from foldline.evaluation.metrics import LIMITS, METRICS, RANKING_METRICS, class_estimates
 from foldline.evaluation.multiclass import (
     MULTICLASS_LIMITS,
@@ -25,11 +25,11 @@ from foldline.evaluation.multiclass import (
     recall_estimate,
 )
 from foldline.evaluation.oof import BLEND, Oof
+from foldline.evaluation.operating_points import operating_points
 from foldline.evaluation.ranking import ranking_estimates
 from foldline.evaluation.results import (
     NOT_PREDICTED,
     NOT_PRESENT,
-    ONE_GROUP,
     ONE_OF_SEVERAL,
     RANKS,
     Calibration,
@@ -42,7 +42,8 @@ from foldline.evaluation.results import (
     Subgroups,
     SubgroupScores,
 )
-from foldline.evaluation.score_columns import ScoreColumn, score_columns
+from foldline.evaluation.score_columns import DecidedThresholds, ScoreColumn, score_columns
+from foldline.evaluation.score_intervals import with_interval
 from foldline.evaluation.subgroups import MetadataColumn, Subgroup, find_subgroups
 
 FloatArray = npt.NDArray[np.float64]
@@ -60,6 +61,8 @@ class EvaluationConfig:
         confidence: coverage of the intervals, in (0, 1).
         metadata_columns: columns whose values are scored as subgroups.
         weighted: whether rows count by their weights.
+        operating_points: "sensitivity 0.9" or "specificity 0.9" each, whose other share is scored for each class of the
+            blend.
     """
 
     class_names: tuple[str, ...]
@@ -69,6 +72,7 @@ class EvaluationConfig:
     confidence: float
     metadata_columns: tuple[str, ...]
     weighted: bool
+    operating_points: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def column_scores(
     metadata: Mapping[str, pd.Series],
     rank_columns: Collection[str],
     config: EvaluationConfig,
-    thresholds: Mapping[str, list[float]] | None = None,
+    decided: Mapping[str, DecidedThresholds] | None = None,
     weights: FloatArray | None = None,
 ) -> Evaluation:
     """Score every model and the blend, and compare them.
@@ -97,7 +101,7 @@ def column_scores(
         metadata: metadata column -> value of each sample, (n_samples,).
         rank_columns: the score columns that are ranks instead of probabilities.
         config: what is scored, and how.
-        thresholds: see `score_columns`.
+        decided: see `score_columns`.
         weights: weight of each sample in all metrics, (n_samples,); None if each counts the same.
     """
     scored = [oof.class_names.index(name) for name in config.scored_classes]
@@ -108,10 +112,14 @@ def column_scores(
         threshold=config.threshold,
         rank_columns=rank_columns,
         activation=config.activation,
-        thresholds=thresholds,
+        decided=decided,
         weights=weights,
     )
-    scorers = {name: _Scorer(column, oof.class_names, scored, config.confidence) for name, column in columns.items()}
+    of_models = replace(config, operating_points=())
+    scorers = {
+        name: _Scorer(column, oof.class_names, scored, config if name == BLEND else of_models)
+        for name, column in columns.items()
+    }
     pooled = {name: scorer.row_scores() for name, scorer in scorers.items()}
     blend_first = sorted(pooled, key=lambda name: name != BLEND)
     comparisons = compare({name: pooled[name].compared for name in blend_first}, confidence=config.confidence)
@@ -144,13 +152,13 @@ class _Scorer:
         column: the column.
         class_names: names of all classes.
         scored: numbers of the scored classes.
-        confidence: coverage of the intervals, in (0, 1).
+        config: what is scored, and how.
     """
 
     column: ScoreColumn
     class_names: Sequence[str]
     scored: list[int]
-    confidence: float
+    config: EvaluationConfig
 
     def column_scores(self, pooled: _RowScores, subgroups: Mapping[str, MetadataColumn]) -> ColumnScores:
         """Compute all scores.
@@ -230,12 +238,12 @@ class _Scorer:
         """Add the interval to an estimate; ranks have no probability metrics."""
         if self.column.are_ranks and metric not in RANKING_METRICS:
             return Score(None, None, None, RANKS)
-        if found is None:
-            return Score(None, None, None, undefined or self.column.undefined)
-        between = interval(found, limits or LIMITS.get(metric, SHARE), confidence=self.confidence)
-        if between is None:
-            return Score(found.value, None, None, ONE_GROUP)
-        return Score(found.value, *between, None, few_groups=found.size < FEW_GROUPS)
+        return with_interval(
+            found,
+            limits or LIMITS.get(metric, SHARE),
+            confidence=self.config.confidence,
+            undefined=undefined or self.column.undefined,
+        )
 
     def _fold_scores(self, fold: int, found: _RowScores) -> FoldScores:
         """Scores of the rows of this column as those of a fold."""
@@ -261,6 +269,9 @@ class _Scorer:
             positives=int(labels.sum()),
             negatives=int((labels == 0).sum()),
             threshold=None if self.column.one_class_per_sample else self.column.thresholds[number],
+            operating_points=operating_points(
+                self.column, number, self.config.operating_points, confidence=self.config.confidence
+            ),
             folds=tuple(folds),
         )
 
@@ -285,7 +296,7 @@ class _Scorer:
         if self.column.are_ranks:
             return Calibration(None, (), RANKS)
         labels, scores = self.column.labels[:, self.scored], self.column.scores[:, self.scored]
-        return score_calibration(labels, scores, self.column.rows, confidence=self.confidence)
+        return score_calibration(labels, scores, self.column.rows, confidence=self.config.confidence)
 
     def _subgroups(self, metadata_column: MetadataColumn) -> Subgroups:
         return Subgroups(

@@ -10,7 +10,7 @@ from foldline.dataset.labels import SOFTMAX
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-BEST_F1, SENSITIVITY, COST = "best_f1", "sensitivity", "cost"
+BEST_F1, SENSITIVITY, SPECIFICITY, COST = "best_f1", "sensitivity", "specificity", "cost"
 # Relative rounding error of a sum of weights.
 ROUNDING = 1e-12
 # Threshold of a class without positives: every threshold has the same F1.
@@ -43,7 +43,8 @@ def best_threshold(
         scores: in [0, 1], (n_samples,).
         weights: weight of each row, (n_samples,); None if each counts the same.
         rule: "best_f1", the threshold with the highest F1; "sensitivity 0.95", the highest one that predicts this share
-            of the positives; "cost 10", the one with the lowest cost if a missed positive costs as much as ten false
+            of the positives; "specificity 0.95", the lowest one that does not predict this share of the negatives;
+            "cost 10", the one with the lowest cost if a missed positive costs as much as ten false
             ones.
 
     Returns:
@@ -64,17 +65,28 @@ def best_threshold(
     positives = (counts * positive).sum()
     if name == SENSITIVITY:
         best = int(np.argmax(true_positives >= float(number) * positives * (1 - ROUNDING)))
+    elif name == SPECIFICITY:
+        false_positives, negatives = predicted - true_positives, (counts * ~positive).sum()
+        right = false_positives <= (1 - float(number)) * negatives + ROUNDING * predicted[-1]
+        best = int(np.count_nonzero(right)) - 1
+        if best < 0:
+            return _above(descending[0])
     elif name == COST:
         costs = predicted - true_positives + float(number) * (positives - true_positives)
         best = int(np.argmin(costs))
         if float(number) * positives <= costs[best]:
             # To predict nothing costs least.
-            return float((descending[0] + 1) / 2) if descending[0] < 1 else float(np.nextafter(1, 2))
+            return _above(descending[0])
     else:
         best = int(np.argmax(2 * true_positives / (predicted + positives)))
     lowest = descending[last[best]]
     next_lower = descending[last[best + 1]] if best + 1 < len(last) else lowest
     return float((lowest + next_lower) / 2)
+
+
+def _above(highest: float) -> float:
+    """A threshold that no score reaches, given the highest one."""
+    return float((highest + 1) / 2) if highest < 1 else float(np.nextafter(1, 2))
 
 
 def fold_thresholds(

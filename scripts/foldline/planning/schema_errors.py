@@ -27,7 +27,7 @@ TYPES: dict[str, tuple[str, Any]] = {
     "null": ("null", None),
 }
 # What the patterns of the schema mean, with an example of each.
-THRESHOLDS = r"^(best_f1|sensitivity (0?\.[0-9]*[1-9]|1)|cost ([1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9]))$"
+THRESHOLDS = r"^(best_f1|(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)|cost ([1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9]))$"
 PATTERNS = {
     r"^[^{}]*(\{id\}[^{}]*\{channel\}|\{channel\}[^{}]*\{id\})[^{}]*$": (
         "write {id} and {channel} once each, such as '{id}_{channel}'"
@@ -41,6 +41,9 @@ PATTERNS = {
     r"^full$": "set it to full, to the bits of the camera such as {bits: 12}, or to the white sample such as {max: 1}",
     r"^(file|full)$": "set it to file, to full, or to a window such as {center: 40, width: 400}",
     THRESHOLDS: "set it to a number from 0 to 1 such as 0.5, to best_f1, to sensitivity 0.95, or to cost 10",
+    r"^(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)$": (
+        "write sensitivity or specificity and a share, such as sensitivity 0.9"
+    ),
 }
 # Short names of keys that others use.
 ALIASES = {"lr": "learning_rate", "bs": "batch_size", "flip": "flip_horizontal", "hflip": "flip_horizontal"}

@@ -9,8 +9,8 @@ from foldline.dataset.label_arrays import label_array
 from foldline.errors import counted, listing
 from foldline.evaluation.comparison import Comparison
 from foldline.evaluation.oof import BLEND
-from foldline.evaluation.results import ColumnScores, Score, Subgroups
-from foldline.evaluation.thresholds import BEST_F1
+from foldline.evaluation.results import ClassScores, ColumnScores, Score, Subgroups
+from foldline.evaluation.thresholds import BEST_F1, SENSITIVITY, SPECIFICITY
 from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
 from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
@@ -171,6 +171,17 @@ def class_rows(run: Run) -> list[Row]:
         }
         for scores, line, counts in zip(shown, lines, run.metrics.classes, strict=True)
     ]
+
+
+def operating_point_rows(classes: Sequence[ClassScores]) -> list[Row]:
+    """Operating points of every class, in the order of the classes."""
+    rows = []
+    for scores in classes:
+        for point in scores.operating_points:
+            name, _, share = point.rule.partition(" ")
+            wanted = SPECIFICITY if name == SENSITIVITY else SENSITIVITY
+            rows.append({"name": scores.name, "given": f"{name} {share}", "wanted": wanted, "point": point})
+    return rows
 
 
 def subgroup_tables(subgroups: Mapping[str, Subgroups]) -> list[Row]:

@@ -44,6 +44,7 @@ CONFIG = EvaluationConfig(
     confidence=0.9,
     metadata_columns=("site",),
     weighted=False,
+    operating_points=("sensitivity 0.9",),
 )
 
 

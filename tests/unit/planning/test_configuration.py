@@ -98,6 +98,10 @@ def test_complete_does_not_change_its_argument() -> None:
             {"evaluation": {"threshold": "best"}},
             "config: evaluation.threshold is 'best'; set it to a number from 0 to 1 such as 0.5, to best_f1, to",
         ),
+        (
+            {"evaluation": {"operating_points": ["sensitivity 90"]}},
+            "write sensitivity or specificity and a share, such as sensitivity 0.9",
+        ),
         ({"evaluation": {"threshold": 1.5}}, "config: evaluation.threshold is 1.5; set it to at most 1"),
         ({"models": {}}, "config: models is empty; add at least one entry"),
         ({"models__lite0__inputs": []}, "config: models.lite0.inputs is empty; list at least one entry"),

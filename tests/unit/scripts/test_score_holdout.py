@@ -29,6 +29,7 @@ def test_the_scores_are_those_of_the_rows_of_the_holdout(tmp_path: Path) -> None
     rows |= {"fold": "-2", "split": "train", "row_weight": "1.0"}
     pd.concat([table, pd.DataFrame(rows)]).fillna("").to_csv(results.folder / "folds.csv", index=False)
     settings = {"scored_classes": ["target"], "threshold": 0.5, "confidence": 0.95, "metadata_columns": ()}
+    settings |= {"operating_points": ("sensitivity 0.9",)}
     config = take(EvaluationConfig, {**results.classes, **settings, "weighted": False})
     files = {"folds": results.folder / "folds.csv", "holdout_metrics": tmp_path / "m.json"}
     inputs = Inputs(paths, results.folder / "blend.json", results.folder / "metrics.json")

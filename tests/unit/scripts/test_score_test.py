@@ -41,6 +41,7 @@ def scored(results: Results, known: KnownLabels, **changes: Any) -> dict[str, An
         "confidence": 0.95,
         "metadata_columns": (),
         "weighted": False,
+        "operating_points": ("sensitivity 0.9", "specificity 0.9"),
     } | changes
     inputs = Inputs(results.predictions("test.parquet"), results.folder / "blend.json", results.folder / "metrics.json")
     path = results.folder / "test_metrics.json"
