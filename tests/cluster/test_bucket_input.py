@@ -16,7 +16,7 @@ from fixtures.tfrecords import METADATA, examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.errors import FoldlineError
 from foldline.io import storage
-from foldline.planning.image_facts import BucketListings
+from foldline.planning.image_files import BucketListings
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 

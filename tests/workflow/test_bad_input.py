@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 import yaml
 from fixtures.plans import plan_of
 from fixtures.project import Project
@@ -97,6 +99,21 @@ def test_snakemake_shows_one_line_and_builds_no_dag(new_project: Project, tmp_pa
     assert message in output
     assert "Building DAG" not in output
     assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_only_a_measurement_starts_without_the_range_of_float_images(new_project: Project, tmp_path: Path) -> None:
+    shutil.copytree(new_project.folder / "data", tmp_path / "data")
+    tifffile.imwrite(tmp_path / "data" / "images" / "s003.png", np.ones((20, 20), np.float32))
+    path = write_changed(tmp_path, new_project, {"dataset": {"root": str(tmp_path / "data")}})
+    wrong = ["--config", "folds={cuont: 3}"]
+    assert "measure" in new_project.snakemake("-n", "measure", "--configfile", str(path)).stdout
+    for words in ([], ["check", "measure"], wrong):
+        done = new_project.snakemake("-n", *words, "--configfile", str(path), check=False)
+        output = done.stdout + done.stderr
+        assert done.returncode == 1
+        assert "float samples of 32 bits, whose range is not known; set dataset.intensity" in output
+        assert ("folds.cuont is not a known key" in output) == (words is wrong)
 
 
 @pytest.mark.slow

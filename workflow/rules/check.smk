@@ -1,8 +1,10 @@
 # Before a run, on request only: a few rows through all steps, and the samples of all training images. These rules have no
-# inputs and no outputs, so that they run whenever they are requested and make nothing stale.
+# input files and no outputs, so that they run whenever they are requested and make nothing stale.
 
 
 rule check:
+    input:
+        check_ranges,
     log:
         "logs/check.log",
     conda:

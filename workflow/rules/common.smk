@@ -41,7 +41,7 @@ from foldline.planning import requirements
 
 try:
     from foldline.dataset.labels import SOFTMAX
-    from foldline.errors import FoldlineError
+    from foldline.errors import FoldlineError, problems_error
     from foldline.images.options import BYTES_PER_PIXEL, memory_mb
     from foldline.io.system_errors import explained
     from foldline.planning.all_problems import all_problems
@@ -183,6 +183,7 @@ def example_table(key):
 
 def table_of_split(wildcards):
     """The table of the example. A user's own table is no input, because the keys contain its rows one by one."""
+    check_ranges(wildcards)
     return example_table(f"{wildcards.split}_table") if EXAMPLE else []
 
 
@@ -226,14 +227,28 @@ def test_predictions():
     return files if HAS_TEST else []
 
 
+def end_with(message):
+    """End while the DAG is built; of an exception, Snakemake would print a traceback."""
+    logger.error(message)
+    sys.exit(1)
+
+
 def no_submission(wildcards):
     """End with one line, where a submission is requested and there is no test split."""
-    logger.error(
+    end_with(
         "results/submission.csv: dataset.test_table, test_images and test_records are null, so there is no test split "
         "and no submission; request results/report.html, or set these keys"
     )
-    # Of an exception, Snakemake would print a traceback.
-    sys.exit(1)
+
+
+def check_ranges(wildcards):
+    """End if images are to be used of which no sample is known to be white; the rule `measure` finds it.
+
+    Gives no files. What is requested is not known before rules ask for their inputs.
+    """
+    if RUN.unranged:
+        end_with(str(problems_error(RUN.unranged)))
+    return []
 
 
 # Resources of rules.

@@ -42,6 +42,18 @@ def names_a_key(problem: str) -> bool:
     return "set dataset." in problem
 
 
+def range_problem(samples: str) -> str:
+    """What is wrong with an image of which no sample is known to be white.
+
+    Args:
+        samples: see `headers.Header.unranged`.
+    """
+    return (
+        f"{samples}, whose range is not known; set dataset.intensity to {{max: VALUE}}, the sample that is white "
+        "(`snakemake --cores 2 measure` finds it)"
+    )
+
+
 def with_remedy(problem: str) -> str:
     """A problem of an image and what to do about it."""
     if names_a_key(problem):

@@ -24,6 +24,7 @@ from foldline.images.tiff import (
     COLORS,
     NONE,
     PALETTE,
+    SIGNED,
     WHITE_IS_ZERO,
     Tags,
     TiffPage,
@@ -77,6 +78,12 @@ class Header:
     has_other_gamma: bool = False
     raster: Raster | None = None
     dicom: DicomPicture | None = None
+
+    @property
+    def unranged(self) -> str:
+        """Samples of which none is known to be white until the configuration names it, in words; "" for others."""
+        pages = (self.tiff, *self.pages) if self.tiff else self.pages
+        return next((page.unranged for page in pages if page.unranged), "")
 
 
 def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
@@ -202,7 +209,9 @@ def _tiff_header(data: bytes, options: ImageOptions) -> Header:
 
 
 def _check_page(data: bytes, page: TiffPage, options: ImageOptions, beside: int = 0) -> int:
-    """Refuse a page that is too large; gives the bytes of its samples, beside which there are others."""
+    """Refuse signed bytes and too large pages; gives the bytes of its samples, beside which there are others."""
+    if page.kind == SIGNED and page.bits == 8:
+        raise UnusableImageError("a TIFF with signed samples of 8 bits; save it with unsigned ones")
     # Tiles may be larger than the picture.
     check_area(page.width, page.height, options)
     check_area(page.across * page.tile[1], page.down * page.tile[0], options)

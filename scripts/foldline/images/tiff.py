@@ -118,6 +118,14 @@ class TiffPage:
         """Bytes of a decoded sample."""
         return 1 if self.bits <= 8 else 2 if self.bits <= 16 else self.bits // 8
 
+    @property
+    def unranged(self) -> str:
+        """Samples without a largest value, in words; "" if their bits say which one is white."""
+        if self.kind == UNSIGNED and self.bits <= 16:
+            return ""
+        name = {UNSIGNED: "whole", SIGNED: "signed", FLOAT: "float"}[self.kind]
+        return f"a TIFF with {name} samples of {self.bits} bits"
+
 
 @dataclass(frozen=True)
 class _Layout:
@@ -290,11 +298,13 @@ def _check(page: TiffPage, data: bytes) -> None:
 
 
 def check_color(page: TiffPage) -> None:
-    """Refuse a page with samples beyond those of a gray or RGB picture and its alpha.
+    """Refuse a page with samples beyond those of a gray or RGB picture and its alpha, or with inverted numbers.
 
     Raises:
         UnusableImageError: it has.
     """
+    if page.photometric == WHITE_IS_ZERO and page.kind != UNSIGNED:
+        raise UnusableImageError("a TIFF with float or signed samples of which 0 is white; save it with 0 as black")
     colors = COLORS[page.photometric]
     marked = all(kind in (ASSOCIATED, STRAIGHT) for kind in page.extra) and len(page.extra) <= 1
     if not marked or (page.extra and (page.photometric == CMYK or page.kind != UNSIGNED or page.bits > 16)):

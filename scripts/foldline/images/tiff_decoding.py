@@ -7,7 +7,7 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 
-from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.errors import UnusableImageError, damaged, range_problem
 from foldline.images.jpeg import LOSSLESS, read_jpeg_header
 from foldline.images.jpeg_decoding import (
     COLOR_SPACES,
@@ -71,15 +71,10 @@ def white_of(page: TiffPage, options: ImageOptions) -> float:
     Raises:
         UnusableImageError: the samples have no full range.
     """
-    whole = page.kind == UNSIGNED and page.bits <= 16
     if options.white is not None and page.bits > 8 and page.photometric != PALETTE:
         return options.white
-    if not whole:
-        name = {UNSIGNED: "whole", SIGNED: "signed", FLOAT: "float"}[page.kind]
-        raise UnusableImageError(
-            f"a TIFF with {name} samples of {page.bits} bits, whose range is not known; set dataset.intensity to "
-            "{max: VALUE}, the sample that is white (`snakemake --cores 2 measure` finds it)"
-        )
+    if page.unranged:
+        raise UnusableImageError(range_problem(page.unranged))
     return float(2**page.bits - 1)
 
 
@@ -96,8 +91,6 @@ def _colors(samples: Samples, page: TiffPage, white: float) -> npt.NDArray[np.ui
             return on_black(np.concatenate([colors, alpha], axis=2), 255, 255)
         return colors
     if page.photometric == WHITE_IS_ZERO:
-        if page.kind != UNSIGNED:
-            raise UnusableImageError("a TIFF with float or signed samples of which 0 is white; save it with 0 as black")
         check_range(samples[:, :, :1], white)
         samples[:, :, :1] = int(white) - samples[:, :, :1]
     if page.photometric == CMYK:

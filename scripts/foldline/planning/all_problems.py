@@ -41,7 +41,7 @@ def all_problems(
     try:
         with system_errors_explained():
             check(error.config)
-            _read_data(error.config, paths, pinned(error.config))
+            problems += _read_data(error.config, paths, pinned(error.config))
     except SeveralProblemsError as several:
         problems += several.problems
     except FoldlineError as one:
@@ -49,7 +49,8 @@ def all_problems(
     return problems_error(problems)
 
 
-def _read_data(config: Mapping[str, Any], paths: RunPaths, pinned: Path | None) -> None:
+def _read_data(config: Mapping[str, Any], paths: RunPaths, pinned: Path | None) -> list[str]:
+    """Read and store the index of the data; gives the problems with which they can be measured, but not used."""
     lock = RunLock(Path(paths.below_prefix(OWN_FOLDER)) / "run.lock")
     if lock.holder:
         paths = paths.made_private()
@@ -61,4 +62,6 @@ def _read_data(config: Mapping[str, Any], paths: RunPaths, pinned: Path | None) 
         mirror=paths.index_mirror(),
         check_rows=lambda rows: check_batches(config, rows),
     )
-    indexer.store(indexer.read())
+    data_index = indexer.read()
+    indexer.store(data_index)
+    return data_index.unranged

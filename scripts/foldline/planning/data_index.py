@@ -41,8 +41,8 @@ FILE = "data_index.parquet"
 class DataIndex:
     """What the plan needs to know of the data.
 
-    `tables`, `locations`, `sample_submission`, `written`, `class_words`, `found`, `left_out` and `weights` are those of
-    `RawData`.
+    `tables`, `locations`, `sample_submission`, `written`, `class_words`, `found`, `left_out`, `weights` and `unranged`
+    are those of `RawData`.
 
     Attributes:
         splits: the splits by name.
@@ -62,6 +62,7 @@ class DataIndex:
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     weights: str = ""
+    unranged: list[str] = field(default_factory=list)
     image_mb: dict[str, float | None] = field(default_factory=dict)
 
     @classmethod
@@ -80,6 +81,7 @@ class DataIndex:
             found=data.found,
             left_out=data.left_out,
             weights=data.weights,
+            unranged=data.unranged,
             image_mb={name: samples.image_mb for name, samples in data.splits.items()},
         )
 
@@ -182,6 +184,7 @@ class DataIndexer:
             found=header.found,
             left_out=header.left_out,
             weights=header.weights,
+            unranged=header.unranged,
             image_mb=header.image_mb,
         )
 
@@ -286,6 +289,7 @@ class DataIndexer:
             found=data_index.found,
             left_out=data_index.left_out,
             weights=data_index.weights,
+            unranged=data_index.unranged,
             image_mb=data_index.image_mb,
             record_files=self._files.record_files(),
         )

@@ -26,6 +26,7 @@ class ImageContent(NamedTuple):
         offset: where the image is in an HDF5 file, in bytes; None for an image file.
         length: size of an image in an HDF5 file in bytes, or None.
         color: whether its pixels are colored, or None if the header does not say so for certain.
+        unranged: see `images.headers.Header`, or None.
     """
 
     checksum: str
@@ -36,6 +37,7 @@ class ImageContent(NamedTuple):
     offset: int | None = None
     length: int | None = None
     color: bool | None = None
+    unranged: str | None = None
 
 
 def header_options(options: ImageOptions) -> str:
@@ -75,7 +77,11 @@ def content_of(data: bytes, options: ImageOptions) -> ImageContent:
         return ImageContent(checksum, header_options(options))
     # Of the other formats, only the decoder knows it for all files. The first letter of a gray mode is 1, L or I.
     color = header.mode[0] not in "1LI" if header.format in ("JPEG", "PNG", "TIFF") else None
-    return ImageContent(checksum, header_options(options), header.format, header.width, header.height, color=color)
+    return ImageContent(
+        *(checksum, header_options(options), header.format, header.width, header.height),
+        color=color,
+        unranged=header.unranged or None,
+    )
 
 
 def header_problem(path: str, place: Place | None, options: ImageOptions) -> str:

@@ -1,10 +1,10 @@
 """Errors for image files that do not exist or cannot be used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from foldline.errors import FoldlineError, counted, listing, problems_error
-from foldline.images.errors import names_a_key
+from foldline.images.errors import names_a_key, range_problem
 from foldline.io.storage import is_url
 from foldline.planning.image_patterns import IMAGE_SUFFIXES
 
@@ -69,3 +69,19 @@ def unusable_headers(problems: dict[int, str], row_of: Callable[[int], str]) -> 
     lines += [f"and {counted(rest, 'more image', 'more images')} with unusable headers"] if rest > 0 else []
     remedy = "" if all(map(names_a_key, problems.values())) else f"; {REMEDY}"
     return problems_error([*lines[:-1], f"{lines[-1]}{remedy}"])
+
+
+def unranged_images(
+    unranged: Mapping[str, Sequence[int]], paths: Sequence[str], row_of: Callable[[int], str]
+) -> Iterator[str]:
+    """A problem for each kind of samples of which none is known to be white.
+
+    Args:
+        unranged: numbers of the images by `images.headers.Header.unranged`.
+        paths: (n_images,), paths of all images.
+        row_of: see `image_files.ImageFiles.facts`.
+    """
+    for samples, numbers in unranged.items():
+        first, rest = numbers[0], len(numbers) - 1
+        more = f" (and {counted(rest, 'more image')})" if rest else ""
+        yield f"{row_of(first)}: image {paths[first]}{more} cannot be used: {range_problem(samples)}"

@@ -13,7 +13,7 @@ from foldline.errors import counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.folder_files import FolderFiles
-from foldline.planning.image_facts import ImageFiles
+from foldline.planning.image_files import ImageFiles
 from foldline.planning.image_patterns import IMAGE_SUFFIXES, SUFFIX, FilledPattern, ImagePattern
 
 # A row: the value of each word in braces.

@@ -17,8 +17,9 @@ from foldline.io.hdf5_paths import located
 from foldline.planning.dataset_section import ImageTable, columns_of, reading_of, source_of
 from foldline.planning.dataset_splits import key_of
 from foldline.planning.image_content import header_problem
-from foldline.planning.image_errors import unusable, unusable_headers
-from foldline.planning.image_facts import ImageFacts, ImageFiles
+from foldline.planning.image_errors import unranged_images, unusable, unusable_headers
+from foldline.planning.image_facts import ImageFacts
+from foldline.planning.image_files import ImageFiles
 from foldline.planning.image_search import ImageSearch, Values, has_channel, search_rows
 from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
@@ -51,6 +52,7 @@ class ImageSource:
         """
         self.table, self.locations = files.table, None
         self._files, self._images = files, images
+        self.unranged: Sequence[str] = ()
         # Of which each has a file.
         self._channels = dataset["channels"] if has_channel(files.patterns) else []
         self._any_suffix = ""
@@ -264,6 +266,8 @@ class ImageSource:
         places = facts.places if numbers else ()
         problems = {number: header_problem(paths[number], places[number], self._options) for number in numbers}
         wrong |= {number: text for number, text in problems.items() if text}
+        if self._options.white is None:
+            self.unranged = list(unranged_images(facts.unranged(), paths, row_of))
         if wrong:
             raise unusable_headers(wrong, row_of)
 

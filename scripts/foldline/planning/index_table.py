@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # Increase it if a column or a part of the header gets another meaning.
-FORMAT = 4
+FORMAT = 5
 # Columns and their Arrow types. A column without a meaning for a row is null.
 SCHEMA = {
     "split": "string",
@@ -47,6 +47,7 @@ SCHEMA = {
     "width": "int32",
     "height": "int32",
     "color": "bool_",
+    "unranged": "string",
     # `rows_digest.row_digests` of the row.
     "row_digest": "binary",
     # Texts of a record: its id, label, group and metadata, see `record_index.IndexedRecord`.
@@ -86,6 +87,7 @@ class IndexHeader:
         found: see `data_index.DataIndex`.
         left_out: see `data_index.DataIndex`.
         weights: see `data_index.DataIndex`.
+        unranged: see `data_index.DataIndex`.
         image_mb: see `data_index.DataIndex`.
         record_files: size, version and reading of each TFRecord file, see `record_index.IndexedFile`.
         format: `FORMAT`.
@@ -106,6 +108,7 @@ class IndexHeader:
     found: dict[str, Any] = field(default_factory=dict)
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     weights: str = ""
+    unranged: list[str] = field(default_factory=list)
     image_mb: dict[str, float | None] = field(default_factory=dict)
     record_files: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     format: int = FORMAT

@@ -18,7 +18,7 @@ from foldline.errors import FoldlineError, Problems, counted, did_you_mean, list
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of, has_own_labels, target_of
 from foldline.planning.dataset_splits import TEST, TRAIN
-from foldline.planning.image_facts import ImageFiles
+from foldline.planning.image_files import ImageFiles
 from foldline.planning.image_patterns import CLASS, ID, IMAGE_SUFFIXES, NAME, ImagePattern
 from foldline.planning.image_search import is_ignored
 

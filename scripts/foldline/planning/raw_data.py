@@ -28,7 +28,7 @@ from foldline.planning.found_words import (
     needs_classes,
     with_found_words,
 )
-from foldline.planning.image_facts import BucketListings
+from foldline.planning.image_files import BucketListings
 from foldline.planning.image_source import ImageSource
 from foldline.planning.pinned_table import example_is_written, pinned_splits
 from foldline.planning.raw_files import RawFiles
@@ -60,6 +60,7 @@ class RawData:
         weights: digest of the weights of rows; "" if every row has the weight 1.
         n_rows: number of rows of each split that could be read, at most: records of channels are counted one by one.
         most_groups: number of groups of the training rows, at most; None if some could not be read.
+        unranged: problems of images of which no sample is known to be white, see `Source`.
         unlabeled: rows of the tables of the user that have no samples because of some problem, without their labels.
     """
 
@@ -77,6 +78,7 @@ class RawData:
     n_rows: dict[str, int] = field(default_factory=dict)
     most_groups: int | None = None
     unlabeled: dict[str, RowColumns] = field(default_factory=dict)
+    unranged: list[str] = field(default_factory=list)
 
     @property
     def labels_are_read(self) -> bool:
@@ -101,6 +103,8 @@ class Source(Protocol):
         locations: see `RawData`.
         n_rows: number of rows.
         most_groups: number of groups, at most; some may still be missing. None if rows may still be missing.
+        unranged: problems of images of which no sample is known to be white, for which the configuration lacks
+            `dataset.intensity`; found with the samples. They are no error yet, as a measurement finds what to set.
     """
 
     table: str
@@ -108,6 +112,7 @@ class Source(Protocol):
     locations: str | None
     n_rows: int
     most_groups: int | None
+    unranged: Sequence[str]
 
     @property
     def ids(self) -> Sequence[str]:
@@ -222,8 +227,11 @@ def _read_tables(
         with problems.collected():
             source = sources.get(TEST)
             data = _with_submission(data, dataset, record_tables, source.ids if source else [], is_read=bool(labels))
+    unranged = [problem for source in sources.values() for problem in source.unranged]
+    if problems:
+        problems.add(unranged)
     problems.check()
-    return data
+    return replace(data, unranged=unranged)
 
 
 def _samples(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from foldline.io.storage import is_url
-from foldline.planning.image_facts import LocalImages
+from foldline.planning.image_files import LocalImages
 from foldline.planning.index_table import Columns, IndexTable, paths_of
 
 if TYPE_CHECKING:

@@ -81,6 +81,7 @@ class RecordSource:
         self.n_rows = sum(map(len, self._records.values()))
         # Records with problems are not counted.
         self.most_groups = None if self._problems else self.n_rows
+        self.unranged: Sequence[str] = ()
         # Ids of the records of channels are no ids of samples.
         self._files = {} if dataset["channels"] else _files_of(self._records)
 

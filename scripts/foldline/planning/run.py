@@ -10,7 +10,7 @@ import contextlib
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -102,6 +102,7 @@ class Run:
         results: where the results are; None in a process that runs a single job.
         lock: the lock of the working directory; None in a process that runs a single job.
         example_exists: whether the tables and images of the example exist; True for the user's own data.
+        unranged: see `raw_data.RawData`; empty in a process that runs a single job.
     """
 
     plan: WorkflowPlan
@@ -109,6 +110,7 @@ class Run:
     results: LocalResults | None = None
     lock: RunLock | None = None
     example_exists: bool = True
+    unranged: Sequence[str] = ()
 
     @classmethod
     def prepare(
@@ -165,7 +167,7 @@ class Run:
         plan = make_plan(config, data_index, pinned=pinned, known_labels=known_labels)
         plan.config = dict(config)
         indexer.store(data_index)
-        return cls(plan, paths, results, lock, example_exists=data_index.written)
+        return cls(plan, paths, results, lock, example_exists=data_index.written, unranged=data_index.unranged)
 
     @classmethod
     def load(cls, paths: RunPaths) -> "Run":

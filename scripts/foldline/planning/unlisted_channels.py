@@ -8,7 +8,7 @@ from foldline.dataset.channels import CHANNEL
 from foldline.errors import FoldlineError, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable
-from foldline.planning.image_facts import ImageFiles
+from foldline.planning.image_files import ImageFiles
 from foldline.planning.image_patterns import IMAGE_SUFFIXES, ImagePattern
 from foldline.planning.image_search import Values, as_path, is_ignored, suffix_of
 

@@ -169,6 +169,12 @@ def test_the_range_of_float_signed_and_32_bit_samples_must_be_set() -> None:
         np.testing.assert_array_equal(found, np.floor(samples.astype(float) * 255 / 200 + 0.5))
         with pytest.raises(UnusableImageError, match="a sample of 100; samples are from 0 to 50"):
             opened(data, ImageOptions(white=50))
+    signed = np.array([[1, 2]], np.int8)
+    with pytest.raises(UnusableImageError, match="signed samples of 8 bits; save it with unsigned ones"):
+        read_header(written(signed, photometric="minisblack"))
+    inverted = written(np.array([[0.5, 1]], np.float32), photometric="miniswhite")
+    with pytest.raises(UnusableImageError, match="of which 0 is white; save it with 0 as black"):
+        read_header(inverted, ImageOptions(white=1))
     negative, endless = np.array([[0.5, -1]], np.float32), np.array([[0.5, np.nan]], np.float32)
     for samples, words in ((negative, "a sample of -1"), (endless, "no finite numbers")):
         with pytest.raises(UnusableImageError, match=words):

@@ -3,7 +3,7 @@
 import pytest
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable
-from foldline.planning.image_facts import BucketListings
+from foldline.planning.image_files import BucketListings
 from foldline.planning.image_patterns import parsed
 from foldline.planning.image_search import ImageSearch
 

@@ -20,7 +20,7 @@ from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.errors import FoldlineError
 from foldline.io.storage import ObjectInfo
 from foldline.planning import data_index as module
-from foldline.planning import image_facts
+from foldline.planning import image_files
 from foldline.planning.configuration import complete, read_schema
 from foldline.planning.data_index import FILE, DataIndex, DataIndexer
 from foldline.planning.dataset_section import without_labels
@@ -206,8 +206,8 @@ def test_the_index_holds_what_is_known_of_each_image(config: dict[str, Any], tmp
 def read_images(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the images that are read from now on."""
     found: list[str] = []
-    read = image_facts.read_content
-    monkeypatch.setattr(image_facts, "read_content", lambda path, how: found.append(Path(path).name) or read(path, how))
+    read = image_files.read_content
+    monkeypatch.setattr(image_files, "read_content", lambda path, how: found.append(Path(path).name) or read(path, how))
     return found
 
 
@@ -290,6 +290,38 @@ def test_all_unusable_headers_of_a_split_have_a_line(config: dict[str, Any], tmp
     assert "; add or repair the images" in lines[-1]
 
 
+def test_images_whose_range_is_unknown_are_reported_with_all_problems_before_any_job(
+    config: dict[str, Any], tmp_path: Path, reads: Reads
+) -> None:
+    folder = tmp_path / "data" / "images"
+    for name, kind in {"s003": "f4", "s004": "f4", "s005": "f4", "s007": "i2", "s013": "u4"}.items():
+        # Planning recognizes formats by their content.
+        tifffile.imwrite(folder / f"{name}.png", np.ones((20, 20), kind))
+    (folder / "s006.png").write_bytes(b"")
+    # The second time the bytes are known.
+    for _ in range(2):
+        with pytest.raises(FoldlineError) as caught:
+            index(config, tmp_path)
+        first, *lines = str(caught.value).splitlines()
+        assert first == "4 problems"
+        assert "empty file" in lines[0]
+        assert "line 5: id 's003'" in lines[1]
+        assert "s003.png (and 2 more images) cannot be used: a TIFF with float samples of 32 bits" in lines[1]
+        assert "set dataset.intensity to {max: VALUE}" in lines[1]
+        assert "s007.png cannot be used: a TIFF with signed samples of 16 bits" in lines[2]
+        assert "s013.png cannot be used: a TIFF with whole samples of 32 bits" in lines[3]
+    # Alone, they are no error before it is known what is requested.
+    tifffile.imwrite(folder / "s006.png", np.ones((20, 20), "f4"))
+    stored = index(config, tmp_path)
+    assert [problem.count("range is not known") for problem in stored["unranged"]] == [1, 1, 1]
+    assert "s003.png (and 3 more images)" in stored["unranged"][0]
+    count = reads.count
+    assert index(config, tmp_path) == stored
+    assert reads.count == count
+    config["dataset"]["intensity"] = {"max": 1}
+    assert index(config, tmp_path)["unranged"] == []
+
+
 def test_files_beyond_the_limit_are_reported_before_any_job(config: dict[str, Any], tmp_path: Path) -> None:
     config["dataset"]["max_megapixels"] = 0.01
     index(config, tmp_path)
@@ -311,7 +343,7 @@ def test_objects_beyond_the_limit_are_reported_from_the_listing(
         sizes[f"{folder}/s003.png"] = large
         return {url: ObjectInfo(size, f"md5Hash:{size}", 1) for url, size in sizes.items()}
 
-    monkeypatch.setattr(image_facts.storage, "list_objects", listed)
+    monkeypatch.setattr(image_files.storage, "list_objects", listed)
     config["dataset"] |= {"train_images": "gs://bucket/images/{id}.png", "test_images": "gs://bucket/images/{id}.png"}
     config["dataset"]["external"] = None
     large = 1_200_000_001

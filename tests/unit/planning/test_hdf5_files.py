@@ -21,7 +21,7 @@ from fixtures.settings import dataset_settings
 from foldline.dataset.locations import read_locations
 from foldline.errors import FoldlineError
 from foldline.io.hdf5_paths import Entry
-from foldline.planning import image_facts
+from foldline.planning import image_files
 from foldline.planning.configuration import complete
 from foldline.planning.data_index import FILE, DataIndex, DataIndexer
 from foldline.planning.hdf5_files import Hdf5Files
@@ -313,7 +313,7 @@ def test_the_missing_package_is_named(dataset: dict[str, Any], monkeypatch: pyte
 
 
 def test_files_are_closed(dataset: dict[str, Any]) -> None:
-    images = image_facts.LocalImages()
+    images = image_files.LocalImages()
     images.facts([f"{dataset['root']}/images.hdf5::s000"], row_of=str)
     with h5py.File(Path(dataset["root"]) / "images.hdf5", "r+") as file:
         assert "s000" in file

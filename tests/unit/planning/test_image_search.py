@@ -9,7 +9,7 @@ from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.folder_files import FolderFiles
 from foldline.planning.image_errors import unusable
-from foldline.planning.image_facts import LocalImages
+from foldline.planning.image_files import LocalImages
 from foldline.planning.image_patterns import ImagePattern, parsed
 from foldline.planning.image_search import ImageSearch, is_ignored
 

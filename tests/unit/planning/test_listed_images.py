@@ -9,7 +9,7 @@ import pytest
 from fixtures.settings import dataset_settings
 from foldline.errors import FoldlineError, Problems
 from foldline.planning.dataset_section import image_table
-from foldline.planning.image_facts import LocalImages
+from foldline.planning.image_files import LocalImages
 from foldline.planning.listed_images import ImageLister
 
 FILES = ["a.png", "b.png", "c.PNG", "d.jpg", ".png", "x/a.png", "x/x_red.png", "x/x_blue.png", "y/x_red.png", "{a}.png"]

@@ -9,7 +9,7 @@ from fixtures.pictures import photograph, saved
 from fixtures.settings import dataset_settings
 from foldline.errors import FoldlineError, SeveralProblemsError
 from foldline.planning.dataset_section import ImageTable
-from foldline.planning.image_facts import LocalImages
+from foldline.planning.image_files import LocalImages
 from foldline.planning.image_patterns import parsed
 from foldline.planning.raw_data import read_raw_data
 from foldline.planning.unlisted_channels import check_channel_files
