@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from foldline.dataset.dark_images import BLANK_HASH, blank_images, dark_images
+from foldline.dataset.dark_images import blank_images, dark_images, is_blank
 from foldline.errors import FoldlineError, counted, listing
 from foldline.images.perceptual_hash import hash_array
 from foldline.io.result_paths import by_split
@@ -86,8 +86,8 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
 
 
 def _shown(images: pd.DataFrame) -> pd.DataFrame:
-    """The images that show anything: blank ones are equal, and no duplicates."""
-    return images[images["perceptual_hash"] != BLANK_HASH]
+    """The images that show anything: blank ones look the same, and are no copies of each other."""
+    return images[~is_blank(images)]
 
 
 def _verification(

@@ -54,8 +54,8 @@ logger = logging.getLogger(__name__)
 
 # Steps whose log would be of a few rows, or repeats the page.
 NOT_SCANNED = {
-    **dict.fromkeys(("bytes", "width", "height", "peak_sample", "white_sample"), 0),
-    **dict.fromkeys(("sha256", "perceptual_hash", "problem"), ""),
+    **dict.fromkeys(("bytes", "width", "height", "contrast", "peak_sample", "white_sample"), 0),
+    **dict.fromkeys(("sha256", "pixels_sha256", "perceptual_hash", "problem"), ""),
 }
 QUIET = ("class_weights", "example_data", "make_folds", "shard_records")
 

@@ -38,8 +38,8 @@ def arguments(tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "images" / "picture.png").write_bytes(data)
     row = (
         dict.fromkeys(INVENTORY, 0)
-        | {"peak_sample": 0.0, "white_sample": 0.0}
-        | {"group": "g", "target": "1", "perceptual_hash": "", "problem": ""}
+        | dict.fromkeys(("contrast", "peak_sample", "white_sample"), 0.0)
+        | {"group": "g", "target": "1", "pixels_sha256": "", "perceptual_hash": "", "problem": ""}
     )
     row |= {"path": "picture.png", "sha256": sha256_of_file(tmp_path / "images" / "picture.png")}
     rows = [row | {"id": f"s{number}"} for number in range(COUNT)]

@@ -3,12 +3,10 @@
 import pandas as pd
 
 from foldline.errors import counted, listing
-from foldline.images.samples import BRIGHT_PERCENT, DARK
+from foldline.images.samples import BRIGHT_PERCENT, DARK, MIN_CONTRAST
 
 # More than this share of dark images means that the files do not use their range; fewer may be dark pictures.
 SHARE = 0.5
-# The perceptual hash of an image of one color alone: no coefficient of it is positive.
-BLANK_HASH = "0" * 64
 SHOWN = 3
 
 
@@ -36,8 +34,13 @@ def dark_images(inventory: pd.DataFrame) -> str:
     )
 
 
+def is_blank(inventory: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether each image of an inventory (`tables.INVENTORY`) shows nothing, such as one of one color alone."""
+    return (inventory["contrast"] < MIN_CONTRAST) & (inventory["perceptual_hash"] != "")
+
+
 def blank_images(inventory: pd.DataFrame) -> str:
-    """What to say of the images of a split that have one color alone, such as those with alpha 0 everywhere; else "".
+    """What to say of the images of a split that show nothing, such as those with alpha 0 everywhere; else "".
 
     Args:
         inventory: rows of the inventory (`tables.INVENTORY`).
@@ -45,11 +48,11 @@ def blank_images(inventory: pd.DataFrame) -> str:
     Returns:
         A clause without a capital and a full stop.
     """
-    blank = inventory[(inventory["perceptual_hash"] == BLANK_HASH) & (inventory["problem"] == "")]
+    blank = inventory[is_blank(inventory)]
     if blank.empty:
         return ""
     return (
-        f"{counted(len(blank), 'image')} of {len(inventory):,} {'has' if len(blank) == 1 else 'have'} one color alone, "
-        f"black for example if alpha is 0 everywhere: {listing(list(blank['path']), limit=SHOWN)}; look at them, and "
-        "replace them, or remove their rows from the table"
+        f"{counted(len(blank), 'image')} of {len(inventory):,} {'shows' if len(blank) == 1 else 'show'} nothing, such "
+        f"as black ones where alpha is 0 everywhere: {listing(list(blank['path']), limit=SHOWN)}; the leak audit "
+        "leaves images without contrast out; look at them, and replace them, or remove their rows from the table"
     )

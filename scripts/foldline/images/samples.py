@@ -17,6 +17,8 @@ GRID = 1 << 16
 # reach 1/16, those of 14 bits 1/4. Of 192 fluorescence images, bright cells on black, 4.7 % are that dark with the
 # whole range in use, and none of 250 photographs.
 BRIGHT_PERCENT, DARK = 99.9, 0.25
+# Standard deviation of the brightness, in samples of 0..255, below which an image shows nothing but noise.
+MIN_CONTRAST = 1.5
 
 
 def bands(samples: Samples) -> Iterator[slice]:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from foldline.images.samples import MIN_CONTRAST
 from foldline.leaks.aligned_correlation import SIDE, Matrix, correlation, refined
 from foldline.leaks.candidates import IntArray, candidate_pairs, orientations
 from foldline.leaks.local_features import summaries
 from foldline.leaks.similarity_transform import fit_transform
-from foldline.leaks.views import MIN_CONTRAST, View
+from foldline.leaks.views import View
 
 # An alignment counts as evidence if the hashes differ in at most this many bits, or if so many features agree.
 MAX_BITS, MIN_FEATURES = 24, 12

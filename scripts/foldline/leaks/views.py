@@ -10,6 +10,7 @@ import numpy.typing as npt
 import simplejpeg
 
 from foldline.images.perceptual_hash import LUMA
+from foldline.images.samples import MIN_CONTRAST
 from foldline.leaks.aligned_correlation import SIDE, frame_of
 from foldline.leaks.local_features import LocalFeatures, local_features, new_detector
 
@@ -17,8 +18,6 @@ from foldline.leaks.local_features import LocalFeatures, local_features, new_det
 cv2.setNumThreads(1)
 # Longest side in pixels of the image in which features are found.
 FEATURE_SIDE = 128
-# Standard deviation of the samples, of 255, below which a channel shows nothing but noise.
-MIN_CONTRAST = 1.5
 # As much blur as a copy at a quarter of the size has, in pixels of a frame.
 BLUR = 0.7
 

@@ -29,8 +29,8 @@ from foldline.planning.word_checks import word_problems
 
 # Columns of the inventory and the fold table, and features of the records: names that metadata columns cannot have.
 RESERVED = (
-    *("id", "target", "group", "path", "bytes", "sha256", "width", "height", "perceptual_hash"),
-    *("peak_sample", "white_sample", "problem"),
+    *("id", "target", "group", "path", "bytes", "sha256", "width", "height"),
+    *("pixels_sha256", "perceptual_hash", "contrast", "peak_sample", "white_sample", "problem"),
     *("fold", "split", "row_weight", "label", "fold_name", "withheld", "no_oof"),
     *("image", "image_name", "patient_id"),
 )

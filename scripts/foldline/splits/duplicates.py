@@ -50,11 +50,11 @@ def find_duplicates(
 ) -> pd.DataFrame:
     """List the pairs of images that show the same and of which at least one is in this split.
 
-    Copies of one file are listed against the first of them instead of each against each: n equal files give n - 1
+    Images with equal pixels are listed against the first of them instead of each against each: n of them give n - 1
     pairs, which connect all of them. The images are ordered by split, `others` first and in their order, then by id.
 
     Args:
-        inventory: rows of this split, with the columns id, target, sha256, perceptual_hash.
+        inventory: rows of this split, with the columns id, target, pixels_sha256, perceptual_hash.
         others: split -> its rows, with the same columns: what this split is compared with, besides itself.
         split: name of this split.
         near_bits: see `LeakConfig.near_duplicate_bits`; rotated and mirrored images count as near duplicates too.
@@ -67,11 +67,11 @@ def find_duplicates(
     splits = {**others, split: inventory}
     images = pd.concat([rows.sort_values("id").assign(split=name) for name, rows in splits.items()], ignore_index=True)
     own_start = len(images) - len(inventory)
-    first = _first_equal(images["sha256"])
+    first = _first_equal(images["pixels_sha256"])
     copies = np.flatnonzero(first != np.arange(len(images)))
     pairs = [_pair_table(first[copies], copies, EXACT, 0)]
     if near_bits is not None:
-        # Of equal files, the first one stands for all.
+        # Of equal images, the first one stands for all.
         files = np.flatnonzero(first == np.arange(len(images)))
         near = _near_hashes(images["perceptual_hash"], files, own_start, near_bits)
         verified = verify(images)(files, own_start, near)

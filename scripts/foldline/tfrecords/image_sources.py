@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from foldline.dataset.channels import joint_digest
 from foldline.errors import FoldlineError, Problems
 from foldline.images.decoding import decode
@@ -19,6 +22,7 @@ from foldline.images.headers import read_header
 from foldline.images.options import DEFAULT, ImageOptions
 from foldline.images.perceptual_hash import perceptual_hash
 from foldline.images.picture import Peak, Picture
+from foldline.images.pixel_facts import contrast, pixel_digest
 from foldline.images.planes import decode_planes
 from foldline.images.resizing import encode_jpeg, record_image, resize_to_square, thumbnail
 from foldline.io.files import sha256_of_file
@@ -78,8 +82,9 @@ class ScannedSample:
 
     Attributes:
         cells: of the inventory: bytes (total) and sha256 (joint); width and height in pixels after EXIF orientation;
-            perceptual_hash; peak_sample and white_sample of the image with more than 8 bits that comes nearest to
-            white, see `picture.Peak`, 0 if there is none; and problem, "" or why the first unusable image, named if
+            pixels_sha256 (joint), see `pixel_facts.pixel_digest`; perceptual_hash; contrast, see
+            `pixel_facts.contrast`; peak_sample and white_sample of the image with more than 8 bits that comes nearest
+            to white, see `picture.Peak`, 0 if there is none; and problem, "" or why the first unusable image, named if
             there are several, cannot be used. Cells that could not be determined are 0 or "".
         content: `channels.joint_digest` of what planning knows of the bytes of the images: their SHA-256, or the MD5
             that a bucket lists; "" if one could not be read.
@@ -122,12 +127,17 @@ def scan_sample(
     pictures = [picture for image in scanned for picture in image.pictures]
     peaks = [picture.peak for picture in pictures if picture.peak]
     peak = max(peaks, key=lambda peak: peak.value / peak.white, default=Peak(0.0, 0.0))
+    usable = pictures if complete and not problem else []
+    digests = [pixel_digest(picture, width=first.width, height=first.height) for picture in usable]
+    small = [thumbnail_of(picture) for picture in usable]
     cells: dict[str, str | int | float] = {
         "bytes": sum(image.bytes for image in scanned),
         "sha256": joint_digest([image.sha256 for image in scanned]) if complete else "",
         "width": first.width,
         "height": first.height,
-        "perceptual_hash": perceptual_hash(pictures) if complete and not problem else "",
+        "pixels_sha256": joint_digest(digests) if usable else "",
+        "perceptual_hash": perceptual_hash(usable) if usable else "",
+        "contrast": contrast(small) if usable else 0.0,
         "peak_sample": peak.value,
         "white_sample": peak.white,
         "problem": problem,
@@ -136,13 +146,18 @@ def scan_sample(
     content = joint_digest([image.listed for image in scanned]) if complete else ""
     oddities = sorted({oddity for picture in pictures for oddity in picture.oddities})
     profiles = tuple(sorted({picture.profile for picture in pictures if picture.profile}))
-    thumbnails = tuple(map(thumbnail_jpeg, pictures)) if cells["perceptual_hash"] else ()
+    thumbnails = tuple(map(thumbnail_jpeg, small))
     return ScannedSample(cells, content, tuple(unreadable), thumbnails, tuple(oddities), profiles)
 
 
-def thumbnail_jpeg(picture: Picture) -> bytes:
-    """The thumbnail of a picture as a JPEG."""
-    return encode_jpeg(thumbnail(picture, longest=THUMBNAIL_SIDE), quality=THUMBNAIL_QUALITY)
+def thumbnail_of(picture: Picture) -> npt.NDArray[np.uint8]:
+    """The thumbnail of a picture, (height, width, channels)."""
+    return thumbnail(picture, longest=THUMBNAIL_SIDE)
+
+
+def thumbnail_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """A thumbnail as a JPEG."""
+    return encode_jpeg(pixels, quality=THUMBNAIL_QUALITY)
 
 
 def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _ScannedImage:

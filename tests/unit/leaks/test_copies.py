@@ -12,7 +12,7 @@ from foldline.leaks.aligned_correlation import SIDE, correlation
 from foldline.leaks.copies import LEAST, LEAST_OF_LOOK_ALIKES, SYMMETRIES, near_copies, required_correlation
 from foldline.leaks.similarity_transform import fit_transform
 from foldline.leaks.views import View, views_of
-from foldline.tfrecords.image_sources import thumbnail_jpeg
+from foldline.tfrecords.image_sources import thumbnail_jpeg, thumbnail_of
 
 NO_PAIRS = np.empty((0, 2), np.int64)
 
@@ -20,7 +20,7 @@ NO_PAIRS = np.empty((0, 2), np.int64)
 def views_and_hashes(samples: list[list[np.ndarray]]) -> tuple[list[View], np.ndarray]:
     """Views and hashes of samples with one picture or one for each channel."""
     pictures = [[Picture.whole(np.ascontiguousarray(pixels)) for pixels in sample] for sample in samples]
-    views = views_of([[thumbnail_jpeg(picture) for picture in sample] for sample in pictures])
+    views = views_of([[thumbnail_jpeg(thumbnail_of(picture)) for picture in sample] for sample in pictures])
     return views, hash_array([perceptual_hash(sample) for sample in pictures])
 
 

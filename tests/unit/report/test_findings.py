@@ -71,16 +71,16 @@ def test_rows_without_an_out_of_fold_prediction_are_counted_by_reason() -> None:
 def test_dark_images_are_a_warning() -> None:
     run = report_run(column_scores(0.9))
     dark = pd.DataFrame({"peak_sample": [0.0, 4000.0, 3000.0], "white_sample": [0.0, 65535.0, 65535.0]})
-    dark = dark.assign(perceptual_hash="1", problem="", path="a.png")
+    dark = dark.assign(perceptual_hash="1", contrast=9.0, path="a.png")
     text = summary(replace(run, inventory=dark))
     assert (
         "[warn] In the training images, 2 of 2 images with more than 8 bits (100%) come out dark: 99.9 % of the "
         "samples of each are at most 25% of white, of half of them at most 5.3%; set dataset.intensity to what "
         "snakemake --cores 2 measure says."
     ) in text
-    assert "color alone" not in text
-    blank = dark.assign(perceptual_hash=["0" * 64, "1", "1"])
-    assert "[warn] In the training images, 1 image of 3 has one color alone" in summary(replace(run, inventory=blank))
+    assert "show nothing" not in text
+    blank = dark.assign(contrast=[0.0, 9.0, 9.0])
+    assert "[warn] In the training images, 1 image of 3 shows nothing" in summary(replace(run, inventory=blank))
     assert "dark" not in summary(run)
 
 

@@ -14,10 +14,11 @@ from foldline.images.picture import Picture
 from foldline.io.tables import INVENTORY, LEAKS, read_table, write_table
 from foldline.io.thumbnails import write_thumbnails
 from foldline.splits.duplicates import LeakConfig
-from foldline.tfrecords.image_sources import scan_sample, thumbnail_jpeg
+from foldline.tfrecords.image_sources import scan_sample, thumbnail_jpeg, thumbnail_of
 
 KEY = ("id", "other_split", "other_id")
-BLANK = "0" * 64
+# Columns of the inventory that the audit reads of an image.
+SCANNED = ["sha256", "pixels_sha256", "perceptual_hash", "contrast"]
 # Images with these last digits of the perceptual hash show the same.
 SAME_PICTURE = {"f": "0", "ffff0001": "ffff0000"}
 
@@ -35,13 +36,13 @@ def write_inventory(
     digits = table["perceptual_hash"]
     table["perceptual_hash"] = "5a0f3c69" * 6 + digits.str.zfill(16)
     table = table.assign(group=table["id"], path=folder + table["id"] + ".png", bytes=1, width=1, height=1, problem="")
-    table = table.assign(peak_sample=0.0, white_sample=0.0)
+    table = table.assign(pixels_sha256=table["sha256"], contrast=50.0, peak_sample=0.0, white_sample=0.0)
     write_table(table.assign(**columns), path, INVENTORY)
     pictures = [
         Picture.whole(photograph(96, 128, seed=int(SAME_PICTURE.get(digit, digit), 16) % 2**32)) for digit in digits
     ]
     write_thumbnails(
-        {name: [thumbnail_jpeg(picture)] for name, picture in zip(table["id"], pictures, strict=True)},
+        {name: [thumbnail_jpeg(thumbnail_of(picture))] for name, picture in zip(table["id"], pictures, strict=True)},
         thumbnails_of(path),
     )
     return path
@@ -174,15 +175,15 @@ def deep_pictures() -> dict[str, np.ndarray]:
 def scanned(folder: Path, files: Mapping[str, bytes], reading: ImageOptions) -> Path:
     """Scan files into an inventory."""
     folder.mkdir()
-    rows, hashes, thumbnails = [], [], {}
+    rows, cells, thumbnails = [], [], {}
     for name, data in files.items():
         (folder / f"{name}.png").write_bytes(data)
         sample = scan_sample([str(folder / f"{name}.png")], image_feature="image", gray=False, reading=reading)
         assert sample.cells["problem"] == ""
         rows.append((name, "0", str(sample.cells["sha256"]), "0"))
-        hashes.append(str(sample.cells["perceptual_hash"]))
+        cells.append(sample.cells)
         thumbnails[name] = sample.thumbnails
-    path = write_inventory(folder / "inventory.parquet", rows, perceptual_hash=hashes)
+    path = write_inventory(folder / "inventory.parquet", rows, **pd.DataFrame(cells)[SCANNED].to_dict("list"))
     write_thumbnails(thumbnails, thumbnails_of(path))
     return path
 
@@ -220,12 +221,12 @@ def test_one_warning_tells_that_images_of_a_split_come_out_dark(
 
 def test_one_warning_counts_images_of_one_color(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = [(name, "0", "same file" if name in "ac" else f"sha {name}", "0") for name in "abcde"]
-    hashes = [BLANK if name in "acde" else "5a" * 32 for name in "abcde"]
-    train = write_inventory(tmp_path / "1.parquet", rows, perceptual_hash=hashes)
+    contrasts = [1.4 if name in "acde" else 1.5 for name in "abcde"]
+    train = write_inventory(tmp_path / "1.parquet", rows, contrast=contrasts)
     assert audit([train], tmp_path / "leaks.parquet") == []
-    assert "train: 4 images of 5 have one color alone, black for example" in caplog.text
-    assert "a.png, c.png, d.png and 1 more; look at them" in caplog.text
-    assert caplog.text.count("color alone") == 1
+    assert "train: 4 images of 5 show nothing, such as black ones" in caplog.text
+    assert "a.png, c.png, d.png and 1 more; the leak audit leaves images without contrast out" in caplog.text
+    assert caplog.text.count("show nothing") == 1
 
 
 def test_blank_images_are_no_duplicates_of_each_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -236,7 +237,7 @@ def test_blank_images_are_no_duplicates_of_each_other(tmp_path: Path, caplog: py
     files = {f"p{number}": saved(pixels, "PNG") for number, pixels in enumerate(pictures)}
     train = scanned(tmp_path / "train", files, ImageOptions())
     assert [row[:2] for row in audit([train], tmp_path / "leaks.parquet")] == [("p4", "p5")]
-    assert "train: images with too little contrast to be compared: 2: p2.png, p3.png" in caplog.text
+    assert "train: 4 images of 6 show nothing" in caplog.text
 
 
 def test_crops_are_searched_up_to_the_number_of_images(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

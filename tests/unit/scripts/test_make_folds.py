@@ -35,6 +35,8 @@ def inventory() -> pd.DataFrame:
             "width": 1,
             "height": 1,
             "perceptual_hash": "",
+            "pixels_sha256": names,
+            "contrast": 50.0,
             "peak_sample": 0.0,
             "white_sample": 0.0,
             "problem": "",
@@ -47,7 +49,15 @@ def external_of(*rows: tuple[str, str]) -> pd.DataFrame:
     """Make positive external rows from ids and groups."""
     table = pd.DataFrame(rows, columns=["id", "group"])
     table = table.assign(target="1", path=table["id"], bytes=1, sha256=table["id"], width=1, height=1)
-    return table.assign(perceptual_hash="", peak_sample=0.0, white_sample=0.0, problem="", site="leg")
+    return table.assign(
+        perceptual_hash="",
+        pixels_sha256=table["id"],
+        contrast=50.0,
+        peak_sample=0.0,
+        white_sample=0.0,
+        problem="",
+        site="leg",
+    )
 
 
 def write_pairs(path: Path, pairs: list[tuple[str, str, str]]) -> Path:

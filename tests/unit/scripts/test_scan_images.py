@@ -23,6 +23,7 @@ from foldline.images.headers import read_header
 from foldline.images.options import ImageOptions
 from foldline.images.perceptual_hash import hash_array, perceptual_hash
 from foldline.images.picture import Picture
+from foldline.images.pixel_facts import contrast, pixel_digest
 from foldline.io.tables import INVENTORY, read_table
 from foldline.tfrecords import image_sources
 from foldline.tfrecords.record_features import RecordNames
@@ -77,6 +78,7 @@ def test_a_row_describes_its_image(root: Path) -> None:
     assert list(table.columns) == [*INVENTORY, "site"]
     assert list(table["id"]) == sorted(NAMES)
     row = table.set_index("id").loc["s 3"]
+    picture = Picture.whole(photograph(20, 30, seed=3))
     data = (root / "pictures" / "s 3.png").read_bytes()
     assert row.to_dict() == {
         "target": "1",
@@ -86,7 +88,9 @@ def test_a_row_describes_its_image(root: Path) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "width": 30,
         "height": 20,
-        "perceptual_hash": perceptual_hash([Picture.whole(photograph(20, 30, seed=3))]),
+        "pixels_sha256": pixel_digest(picture, width=30, height=20),
+        "perceptual_hash": perceptual_hash([picture]),
+        "contrast": contrast([picture.pixels]),
         "peak_sample": 0,
         "white_sample": 0,
         "problem": "",

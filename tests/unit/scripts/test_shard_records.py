@@ -48,10 +48,11 @@ def row_of(root: Path, name: str, number: int) -> dict[str, object]:
     path = root / f"{name}.jpg"
     row = (
         dict.fromkeys(INVENTORY, 0)
-        | {"peak_sample": 0.0, "white_sample": 0.0}
+        | dict.fromkeys(("contrast", "peak_sample", "white_sample"), 0.0)
         | {"id": name, "path": path.name, "sha256": sha256_of_file(path)}
     )
-    texts = {"target": str(number % 2), "group": f"p{number // 2}", "perceptual_hash": "", "problem": ""}
+    texts = {"target": str(number % 2), "group": f"p{number // 2}"}
+    texts |= dict.fromkeys(("pixels_sha256", "perceptual_hash", "problem"), "")
     return row | texts | {"site": ("arm", "")[number % 2]}
 
 

@@ -17,18 +17,18 @@ def image(name: str, *, sha: str | None = None, bits: Sequence[int] = (), target
 
     Args:
         name: the id; its first letter decides the perceptual hash.
-        sha: digest of the file; None for a file that no other image has.
+        sha: digest of the pixels; None for pixels that no other image has.
         bits: bits of the hash that are flipped.
         target: the label code.
     """
     value = int.from_bytes(np.random.default_rng(ord(name[0])).bytes(32), "big") >> 1
     for bit in bits:
         value ^= 1 << int(bit)
-    return {"id": name, "target": target, "sha256": sha or f"file {name}", "perceptual_hash": f"{value:064x}"}
+    return {"id": name, "target": target, "pixels_sha256": sha or f"file {name}", "perceptual_hash": f"{value:064x}"}
 
 
 def inventory(*rows: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["id", "target", "sha256", "perceptual_hash"])
+    return pd.DataFrame(rows, columns=["id", "target", "pixels_sha256", "perceptual_hash"])
 
 
 def all_near(images: pd.DataFrame) -> Verification:
@@ -146,8 +146,8 @@ def test_pairs_merge_the_same_groups_as_comparing_all_images() -> None:
         bits = random.choice(255, random.integers(0, 9), replace=False)
         rows.append(image(f"{'abcdefghij'[number % 10]}{number:03d}", bits=bits, sha=f"file {random.integers(90)}"))
     train = inventory(*rows)
-    by_sha = train.groupby("sha256")["perceptual_hash"].first()
-    train["perceptual_hash"] = train["sha256"].map(by_sha)
+    by_sha = train.groupby("pixels_sha256")["perceptual_hash"].first()
+    train["perceptual_hash"] = train["pixels_sha256"].map(by_sha)
     values = [int(text, 16) for text in train["perceptual_hash"]]
     names = list(train["id"])
     every = [
