@@ -15,15 +15,19 @@ from foldline.evaluation.blend_fitting import METHODS, BlendRows, fit_combinatio
 from foldline.evaluation.calibration import NONE
 from foldline.evaluation.calibrators import Calibrator, calibrate, fit_calibrator
 from foldline.evaluation.combination import Combination, blend
-from foldline.evaluation.estimates import Estimate
+from foldline.evaluation.estimates import Estimate, difference
 from foldline.evaluation.gains import AUTO, MEAN, Gain, Judge
 
 FloatArray = npt.NDArray[np.float64]
 
 BLEND_METHODS = (AUTO, *METHODS)
 # What "auto" compares with the mean. Ranks are not among them: they are no probabilities, and single images have none.
-CANDIDATES = ("geometric", "weights", "greedy", "stacking")
-FITTED = ("weights", "greedy", "stacking")
+# The order is that of what is fitted: nothing, which models count, how much, and what is no mean at all.
+CANDIDATES = ("subset", "geometric", "weights", "greedy", "stacking")
+FITTED = ("subset", "weights", "greedy", "stacking")
+# A method with less to fit is preferred if its AUC is lower by at most this many standard errors of the difference: the
+# one-standard-error rule (Breiman et al., Classification and regression trees, 1984).
+STANDARD_ERRORS = 1.0
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ def choose_blend(rows: BlendRows, judged: Judge, *, method: str, calibration: st
     """Fit a blend by a method, or choose one.
 
     "auto" is the mean of all models unless another method gains over it: the interval of its gain, widened for the
-    number of methods that are compared (Bonferroni), is above 0. Of several such methods it is the one with the largest
-    gain.
+    number of methods that are compared (Bonferroni), is above 0. Of several such methods it is the first of
+    `CANDIDATES` that is about as good as the best; see `STANDARD_ERRORS`.
 
     Args:
         rows: out-of-fold rows.
@@ -91,8 +95,8 @@ def choose_blend(rows: BlendRows, judged: Judge, *, method: str, calibration: st
     combinations = {name: _by_fold(name, rows, folds) for name in names}
     found = {name: judged(_blended(combination, rows)) for name, combination in combinations.items()}
     gains = [judged.gain(name, found[name], found[MEAN], of=len(candidates)) for name in candidates]
-    shown = [gain for gain in gains if gain.is_shown]
-    chosen = max(shown, key=lambda gain: gain.value or 0.0).method if shown else MEAN if method == AUTO else method
+    shown = [(gain.method, one) for gain in gains if gain.is_shown and (one := found[gain.method]) is not None]
+    chosen = _simplest_of_best(shown) if shown else MEAN if method == AUTO else method
     if chosen != MEAN:
         gains.append(judged.gain(chosen, found[chosen], found[MEAN]))
     of_models = dict(zip(models, map(judged, rows.probabilities), strict=True)) if rows.n_models > 1 else {}
@@ -111,6 +115,16 @@ def choose_blend(rows: BlendRows, judged: Judge, *, method: str, calibration: st
         model_aucs=_values(of_models),
         gains=gains,
     )
+
+
+def _simplest_of_best(estimates: Sequence[tuple[str, Estimate]]) -> str:
+    """The first method whose AUC is as high as the best one but for `STANDARD_ERRORS`."""
+    _, best = max(estimates, key=lambda pair: pair[1].value)
+    for name, one in estimates:
+        lower = difference(best, one)
+        if lower.value <= STANDARD_ERRORS * lower.variance**0.5:
+            return name
+    raise AssertionError("no method is as good as the best one")
 
 
 def _values(estimates: Mapping[str, Estimate | None]) -> dict[str, float | None]:

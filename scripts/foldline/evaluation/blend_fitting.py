@@ -73,6 +73,9 @@ def fit_combination(method: str, rows: BlendRows) -> Combination:
             least 0 and with a sum of 1, whose blend correlates most with the labels (non-negative least squares with an
             intercept); "greedy" adds the model that raises that correlation most, again and again, with replacement,
             and keeps the best of these sums (Caruana et al., Ensemble selection from libraries of models, 2004);
+            "subset" is the mean of some models: the best one, and then whichever raises the correlation most, as long
+            as the Bayesian information criterion pays for one more model (Schwarz, Estimating the dimension of a
+            model, 1978);
             "stacking" a logistic regression on log-odds, of each class by itself for "sigmoid", and for "softmax" on
             log-probabilities with one coefficient per model and an intercept per class.
         rows: the rows to fit.
@@ -94,20 +97,40 @@ def _weights(rows: BlendRows) -> Combination:
     return _shared(found, rows)
 
 
+def _subset(rows: BlendRows) -> Combination:
+    moments, size = _moments(rows), float(rows.weights.sum() ** 2 / (rows.weights @ rows.weights))
+    counts, reached = np.zeros(rows.n_models), -np.inf
+    while not counts.all():
+        chosen = counts + np.eye(rows.n_models)[counts == 0]
+        correlations = _correlations(chosen, *moments)
+        number = int(np.argmax(correlations))
+        unexplained = 1 - min(max(float(correlations[number]), 0.0), 1.0) ** 2
+        evidence = -size * np.log(max(unexplained, RIDGE))
+        if evidence - reached <= np.log(size):
+            break
+        counts, reached = chosen[number], evidence
+    return _shared(counts, rows)
+
+
 def _greedy(rows: BlendRows) -> Combination:
-    covariances, with_labels = _moments(rows)
+    moments = _moments(rows)
     counts, best, found = np.zeros(rows.n_models), -np.inf, np.zeros(rows.n_models)
     for _ in range(GREEDY_ROUNDS):
         chosen = counts + np.eye(rows.n_models)
-        products = chosen @ with_labels.T
-        variances = np.einsum("im,cmk,ik->ic", chosen, covariances, chosen)
-        ratios = np.divide(products, np.sqrt(variances), out=np.zeros_like(products), where=variances > 0)
-        correlations = ratios.mean(axis=1) if ratios.size else np.zeros(rows.n_models)
+        correlations = _correlations(chosen, *moments)
         number = int(np.argmax(correlations))
         counts = chosen[number]
         if correlations[number] > best + GREEDY_RISE:
             best, found = correlations[number], counts
     return _shared(found, rows)
+
+
+def _correlations(weights: FloatArray, covariances: FloatArray, with_labels: FloatArray) -> FloatArray:
+    """Mean over the classes of the correlation of blends with the label, (n_blends,); weights (n_blends, n_models)."""
+    products = weights @ with_labels.T
+    variances = np.einsum("im,cmk,ik->ic", weights, covariances, weights)
+    ratios = np.divide(products, np.sqrt(variances), out=np.zeros_like(products), where=variances > 0)
+    return ratios.mean(axis=1) if ratios.size else np.zeros(len(weights))
 
 
 def _shared(weights: FloatArray, rows: BlendRows) -> Combination:
@@ -165,6 +188,7 @@ METHODS: dict[str, Callable[[BlendRows], Combination]] = {
     "mean": _equal(PROBABILITY),
     "rank_mean": _equal(RANK),
     "geometric": _equal(LOG),
+    "subset": _subset,
     "weights": _weights,
     "greedy": _greedy,
     "stacking": _stacking,

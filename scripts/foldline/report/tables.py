@@ -22,6 +22,7 @@ RULES = {
     "mean": "mean of probabilities",
     "rank_mean": "mean of ranks",
     "geometric": "geometric mean of probabilities",
+    "subset": "mean of some models",
     "weights": "weighted mean of probabilities",
     "greedy": "greedy selection",
     "stacking": "logistic stacking",

@@ -71,6 +71,23 @@ def test_greedy_selection_is_that_of_a_loop() -> None:
     assert fit_combination("greedy", made).weights[:, 0] == pytest.approx(found / found.sum())
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_a_subset_grows_while_the_information_criterion_falls(activation: str) -> None:
+    made = rows(1, signal=(1.5, 1.4, 0.0, 0.1), activation=activation)
+    weights = made.weights
+    size, chosen, best = weights.sum() ** 2 / (weights**2).sum(), np.zeros(4), np.inf
+    while True:
+        larger = [chosen + unit for unit in np.eye(4)[chosen == 0]]
+        criteria = [
+            size * np.log(1 - correlation(made, one / one.sum()) ** 2) + one.sum() * np.log(size) for one in larger
+        ]
+        if min(criteria) >= best:
+            break
+        best, chosen = min(criteria), larger[int(np.argmin(criteria))]
+    assert chosen.tolist() == [1, 1, 0, 0]
+    assert fit_combination("subset", made).weights[:, 0] == pytest.approx(chosen / 2)
+
+
 def test_stacking_is_a_logistic_regression_on_log_odds() -> None:
     made = rows(2, signal=(1.5, 0.5))
     combination = fit_combination("stacking", made)

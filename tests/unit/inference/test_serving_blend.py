@@ -9,7 +9,7 @@ from foldline.evaluation.combination import blend
 from foldline.inference.serving_blend import blended
 from foldline.runtime.tensorflow import tf
 
-METHODS = ("mean", "geometric", "weights", "greedy", "stacking")
+METHODS = ("mean", "geometric", "subset", "weights", "greedy", "stacking")
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "softmax"])

@@ -74,8 +74,8 @@ def test_complete_does_not_change_its_argument() -> None:
         ),
         (
             {"blend__method": "best"},
-            "config: blend.method is 'best'; set it to one of 'auto', 'mean', 'rank_mean', 'geometric', 'weights', "
-            "'greedy', 'stacking'; auto is what best was",
+            "config: blend.method is 'best'; set it to one of 'auto', 'mean', 'rank_mean', 'geometric', 'subset', "
+            "'weights', 'greedy', 'stacking'; auto is what best was",
         ),
         (
             {"calibration__method": "sigmoid"},
@@ -100,7 +100,7 @@ def test_complete_does_not_change_its_argument() -> None:
         ),
         (
             {"evaluation": {"operating_points": ["sensitivity 90"]}},
-            "write sensitivity or specificity and a share, such as sensitivity 0.9",
+            "config: evaluation.operating_points[0] is 'sensitivity 90'; write sensitivity or specificity and a share,",
         ),
         ({"evaluation": {"threshold": 1.5}}, "config: evaluation.threshold is 1.5; set it to at most 1"),
         ({"models": {}}, "config: models is empty; add at least one entry"),

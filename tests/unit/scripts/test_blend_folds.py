@@ -53,7 +53,7 @@ def mean_test_rows(results: Results) -> pd.DataFrame:
     return (sum(tables) / len(tables)).loc[list(results.test_ids)]
 
 
-METHODS = ["mean", "rank_mean", "geometric", "weights", "greedy", "stacking"]
+METHODS = ["mean", "rank_mean", "geometric", "subset", "weights", "greedy", "stacking"]
 
 
 @pytest.mark.parametrize("method", [*METHODS, "auto"])
