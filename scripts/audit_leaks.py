@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from foldline.dataset.dark_images import blank_images, dark_images, is_blank
-from foldline.errors import FoldlineError, counted, listing
+from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.images.perceptual_hash import hash_array
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
@@ -23,7 +23,8 @@ from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
 from foldline.io.thumbnails import read_thumbnails
 from foldline.leaks.copies import near_copies
 from foldline.leaks.views import View, views_of
-from foldline.splits.duplicates import EXACT, REFUSE, IntArray, LeakConfig, Verification, find_duplicates
+from foldline.splits.duplicates import REFUSE, IntArray, LeakConfig, Verification, find_duplicates
+from foldline.splits.leak_policy import EXACT, EXTERNAL, TEST, TRAIN
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -56,10 +57,10 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
         leaks: where the table of pairs is written, Parquet.
         leaks_csv: where the same table is written as CSV.
         split: "train", "test" or the name of an external set.
-        config: how duplicates are found, and whether contradictory labels are an error.
+        config: how duplicates are found, and which of them are an error.
 
     Raises:
-        FoldlineError: duplicates have different labels and that is an error.
+        FoldlineError: there are duplicates of a kind that is an error, or with different labels and that is an error.
     """
     images = read_tables(inputs.inventory, INVENTORY)
     for text in filter(None, (dark_images(images), blank_images(images))):
@@ -72,7 +73,12 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
         near_bits=config.near_duplicate_bits,
         verify=lambda rows: _verification(rows, inputs.thumbnails, split, config),
     )
-    _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
+    problems = Problems()
+    with problems.collected():
+        _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
+    with problems.collected():
+        _check_kinds(pairs, split, config.refused)
+    problems.check()
     for path in (leaks, leaks_csv):
         write_table(pairs, path, LEAKS, key=KEY)
     exact = int((pairs["kind"] == EXACT).sum())
@@ -83,6 +89,8 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
         counted(exact, "pair"),
         len(pairs) - exact,
     )
+    if split == TEST:
+        _log_copies_of_labeled(pairs)
 
 
 def _shown(images: pd.DataFrame) -> pd.DataFrame:
@@ -144,14 +152,50 @@ def _check_labels(pairs: pd.DataFrame, *, refuse: bool) -> None:
     contradictory = pairs[pairs["same_label"] == "no"]
     if not len(contradictory):
         return
-    names = [f"{row.id} and {row.other_id} ({row.kind}, {row.distance} bits)" for row in contradictory.itertuples()]
-    message = f"{counted(len(contradictory), 'pair')} of equal images with different labels: {listing(names)}"
+    count = counted(len(contradictory), "pair")
+    message = f"{count} of equal images with different labels: {listing(_names(contradictory))}"
     if refuse:
         raise FoldlineError(
             f"{message}; correct the labels or remove the rows; if they show different samples, set "
             "leaks.contradictory_labels to report"
         )
     logger.warning("%s", message)
+
+
+def _check_kinds(pairs: pd.DataFrame, split: str, refused: Sequence[str]) -> None:
+    """Refuse duplicates of the kinds that are an error."""
+    problems = Problems()
+    for kind in refused:
+        found = pairs[pairs["kind"] == kind]
+        key = f"leaks.policy.{kind}.{split if split in (TRAIN, TEST) else EXTERNAL}"
+        with problems.collected():
+            if len(found):
+                other = "report" if split == TEST else "group"
+                raise FoldlineError(
+                    f"{split}: {counted(len(found), f'{kind} pair')}, which {key} makes an error: "
+                    f"{listing(_names(found))}; remove rows, or set {key} to {other}, which lists all of them in "
+                    f"results/leaks/{split}.csv"
+                )
+    problems.check()
+
+
+def _names(pairs: pd.DataFrame) -> list[str]:
+    return [f"{row.id} and {row.other_id} ({row.kind}, {row.distance} bits)" for row in pairs.itertuples()]
+
+
+def _log_copies_of_labeled(pairs: pd.DataFrame) -> None:
+    """Count the test images that are copies of images with labels."""
+    across = pairs[pairs["other_split"] != TEST]
+    if len(across):
+        exact = across.loc[across["kind"] == EXACT, "id"].nunique()
+        names = listing(sorted(across["id"].unique()))
+        count = across["id"].nunique()
+        logger.warning(
+            "%s of training or external images (%d of them exact): %s; results/leaks/test.csv lists the pairs",
+            f"{counted(count, 'test image')} {'is a copy' if count == 1 else 'are copies'}",
+            exact,
+            names,
+        )
 
 
 if __name__ == "__main__":

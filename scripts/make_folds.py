@@ -1,13 +1,16 @@
 """Assign a fold to every training row, once for all models.
 
 Inputs: inventory (tables of the train split), leaks (duplicates in it), external_inventory and external_leaks (the same
-    for the external sets, duplicates of the splits before each included; none without such a set).
-Outputs: folds (table id -> fold with group, target, split, weight and the metadata columns).
+    for the external sets, duplicates of the splits before each included; none without such a set), test_leaks (of the
+    test split, if the policy drops rows that are copied there).
+Outputs: folds (table id -> fold with group, target, split, weight and the metadata columns), dropped (rows that the
+    policy drops, and why).
 Parameters: the fields of `FoldsConfig`; weights, see `RowWeights`, and cells, see `FoldCells`: raw tables whose digest
     is in the key of the job, so they are no inputs; none if every row has the weight 1, or folds need no column.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,16 +20,19 @@ import pandas as pd
 from foldline.dataset.fold_cells import FoldCells, RowCells
 from foldline.dataset.label_arrays import is_label_code, label_array, label_names, share_array
 from foldline.dataset.row_weights import RowWeights
+from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
+from foldline.io.tables import DROPPED as DROPPED_COLUMNS
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables, write_table
 from foldline.splits.connected_groups import connected_groups
 from foldline.splits.duplicates import merged_groups
-from foldline.splits.fold_audit import Samples, groups_per_label, oversized_groups
-from foldline.splits.fold_membership import NO_FOLD, NO_OOF, TEST, TRAIN, WITHHELD, external_rows
-from foldline.splits.fold_methods import FOLD_NAME, fold_rows
+from foldline.splits.fold_audit import IntArray, Samples, groups_per_label, oversized_groups
+from foldline.splits.fold_membership import DROPPED, NO_FOLD, NO_OOF, TEST, TRAIN, WITHHELD, external_rows
+from foldline.splits.fold_methods import FOLD_NAME, fold_rows, with_rows
 from foldline.splits.folds_config import METHODS, FoldsConfig
+from foldline.splits.leak_policy import EXTERNAL, GROUP_ALL, Pair, Treatment, treat
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -44,12 +50,14 @@ class Inputs:
         leaks: table of the duplicates in the train split; their groups are merged.
         external_inventory: external set -> tables of its images, with the same columns; may be empty.
         external_leaks: tables of the duplicates of external images; may be empty.
+        test_leaks: tables of the duplicates of test images, if some of them are dropped; may be empty.
     """
 
     inventory: Sequence[str | Path]
     leaks: str | Path
     external_inventory: Mapping[str, Sequence[str | Path]]
     external_leaks: Sequence[str | Path]
+    test_leaks: Sequence[str | Path] = ()
 
 
 def make_folds(
@@ -57,6 +65,7 @@ def make_folds(
     folds: str | Path,
     config: FoldsConfig,
     *,
+    dropped: str | Path | None = None,
     weights: RowWeights | None = None,
     cells: FoldCells | None = None,
 ) -> None:
@@ -69,6 +78,7 @@ def make_folds(
         inputs: tables to read.
         folds: where the fold table is written; its `group` is the group after merging.
         config: how folds are assigned.
+        dropped: where the table of dropped rows is written; None for nowhere.
         weights: weights of the rows, which change no fold; None if each is 1.
         cells: cells that decide folds; None if the method needs none.
 
@@ -88,28 +98,25 @@ def make_folds(
     given = cells.of_rows(list(rows["split"]), list(rows["id"])) if cells else RowCells({}, [""] * len(rows))
     further = [given.columns[name] for name in config.group_columns]
     rows["group"] = connected_groups(list(rows["group"]), further)
-    pairs = _read_pairs(inputs)
-    groups = merged_groups(list(rows["group"]), list(rows["id"]), pairs)
+    treatment = _treat(rows, inputs, config)
+    groups = merged_groups(list(rows["group"]), list(rows["id"]), treatment.links)
     labels = label_array(list(train["target"]), config.class_names)
-    folded = fold_rows(rows.assign(merged=groups), labels, pairs, given, config)
+    folded = _fold_those_that_stay(rows.assign(merged=groups), labels, treatment, given, config)
     rows = rows.assign(label=label_names(list(rows["target"]), config.class_names))
     table = rows[["id", "split", "target", LABEL, *metadata]].assign(
         **{name: folded[name].to_numpy() for name in folded},
         row_weight=weights.of_rows(list(rows["split"]), list(rows["id"])) if weights else 1.0,
     )
-    samples = Samples(list(train["id"]), groups[: len(train)], labels)
-    n_groups = len(set(samples.groups))
-    logger.info(
-        "%s in %s (%s merged into others by %s of duplicates)",
-        counted(len(train), "row"),
-        counted(n_groups, "group"),
-        counted(rows["group"][: len(train)].nunique() - n_groups, "group"),
-        counted(len(pairs), "pair"),
-    )
+    stays = (folded["fold"] != DROPPED).to_numpy()[: len(train)]
+    own = rows.assign(merged=groups)[: len(train)][stays]
+    _log_groups(own, len(treatment.links))
     _log_folds(table, config.class_names)
+    samples = Samples(list(own["id"]), list(own["merged"]), labels[stays])
     _log_rare_classes(samples, config)
     _log_oversized_groups(samples, config)
     write_table(table.sort_values("id"), folds, FOLDS)
+    if dropped is not None:
+        _write_dropped(treatment, dict(zip(rows["id"], rows["split"], strict=True)), dropped)
 
 
 def _read_inventory(paths: Sequence[str | Path], class_names: Sequence[str]) -> pd.DataFrame:
@@ -124,14 +131,45 @@ def _read_inventory(paths: Sequence[str | Path], class_names: Sequence[str]) -> 
     return table
 
 
-def _read_pairs(inputs: Inputs) -> list[tuple[str, str]]:
-    """Read the duplicates among train and external rows, as (id, other id)."""
-    pairs = read_table(inputs.leaks, LEAKS, key=("id", "other_id"))
-    if inputs.external_inventory:
-        external = read_tables(inputs.external_leaks, LEAKS, key=("id", "other_split", "other_id"))
-        pairs = pd.concat([pairs, external])
-    pairs = pairs[pairs["other_split"] != TEST]
-    return list(zip(pairs["id"], pairs["other_id"], strict=True))
+def _treat(rows: pd.DataFrame, inputs: Inputs, config: FoldsConfig) -> Treatment:
+    """Read the duplicates and decide what happens to them."""
+    pairs = []
+    for split, paths in ((TRAIN, [inputs.leaks]), (EXTERNAL, inputs.external_leaks), (TEST, inputs.test_leaks)):
+        for table in (read_table(path, LEAKS, key=("id", "other_split", "other_id")) for path in paths):
+            table = table[table["other_split"] != TEST]
+            pairs += [Pair(*cells, split) for cells in zip(table["id"], table["other_id"], table["kind"], strict=True)]
+    named = {pair.other_id for pair in pairs} | {pair.id for pair in pairs if pair.split != TEST}
+    if foreign := named - set(rows["id"]):
+        raise FoldlineError(
+            f"leaks table: id {listing(sorted(foreign))} is not in the inventory; run the workflow again"
+        )
+    labels = dict(zip(rows["id"], rows["target"].map(hard_code), strict=True))
+    return treat(pairs, labels, rows["id"][rows["split"] == TRAIN], config.leak_policy or GROUP_ALL)
+
+
+def _fold_those_that_stay(
+    rows: pd.DataFrame, labels: IntArray, treatment: Treatment, cells: RowCells, config: FoldsConfig
+) -> pd.DataFrame:
+    """Give each row its fold, as `fold_rows` does, and `DROPPED` to the rows that are dropped."""
+    stays = ~rows["id"].isin({row.id for row in treatment.dropped}).to_numpy()
+    own, of_train = rows[stays].reset_index(drop=True), stays[: len(labels)]
+    folded = fold_rows(own, labels[of_train], treatment.links, cells.of(stays.tolist()), config)
+    if stays.all():
+        return folded
+    reason_of = {row.id: row.reason for row in treatment.dropped}
+    reasons = [reason_of[name] for name in rows["id"][~stays]]
+    return with_rows(folded, stays, list(rows["merged"]), fold=DROPPED, reasons=reasons)
+
+
+def _write_dropped(treatment: Treatment, split_of: Mapping[str, str], path: str | Path) -> None:
+    """Write the dropped rows, and say how many there are."""
+    lines = [
+        (row.id, split_of[row.id], row.kept_id, split_of.get(row.kept_id, row.kept_split), row.kind, row.reason)
+        for row in treatment.dropped
+    ]
+    write_table(pd.DataFrame(lines, columns=list(DROPPED_COLUMNS), dtype=object), path, DROPPED_COLUMNS)
+    for reason, count in sorted(Counter(row.reason for row in treatment.dropped).items()):
+        logger.warning("%s %s; %s lists them", counted(count, "row"), reason, path)
 
 
 def _check_columns(metadata: Sequence[str], stratify_by: Sequence[str]) -> None:
@@ -148,8 +186,19 @@ def _check_columns(metadata: Sequence[str], stratify_by: Sequence[str]) -> None:
         )
 
 
+def _log_groups(train: pd.DataFrame, n_links: int) -> None:
+    n_groups = train["merged"].nunique()
+    logger.info(
+        "%s in %s (%s merged into others by %s of duplicates)",
+        counted(len(train), "row"),
+        counted(n_groups, "group"),
+        counted(train["group"].nunique() - n_groups, "group"),
+        counted(n_links, "pair"),
+    )
+
+
 def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
-    for fold, rows in table[table["split"] == TRAIN].groupby("fold"):
+    for fold, rows in table[(table["split"] == TRAIN) & (table["fold"] != DROPPED)].groupby("fold"):
         positives = label_array(list(rows["target"]), class_names).sum(axis=0)
         counts = ", ".join(f"{name} {number}" for name, number in zip(class_names, positives, strict=True))
         shares = share_array(list(rows["target"]), class_names)
@@ -159,7 +208,7 @@ def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
         size, groups = counted(len(rows), "row"), counted(rows["group"].nunique(), "group")
         logger.info("fold %d: %s in %s; positives: %s", fold, size, groups, counts)
     for name, rows in external_rows(table).groupby("split"):
-        withheld = (rows["fold"] != NO_FOLD).sum()
+        withheld = (~rows["fold"].isin((NO_FOLD, DROPPED))).sum()
         size = counted(len(rows), "external row")
         logger.info("%s: %s, %d of them withheld while a fold is held out", name, size, withheld)
 
@@ -205,9 +254,11 @@ if __name__ == "__main__":
                 leaks=snakemake.input.leaks,
                 external_inventory=by_split(snakemake.input.external_inventory),
                 external_leaks=snakemake.input.external_leaks,
+                test_leaks=snakemake.input.test_leaks,
             ),
             snakemake.output.folds,
             build(FoldsConfig, settings),
+            dropped=snakemake.output.dropped,
             weights=build(RowWeights, weights) if weights else None,
             cells=build(FoldCells, cells) if cells else None,
         )

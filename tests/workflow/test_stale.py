@@ -193,6 +193,11 @@ CONFIG_ROWS = {
         FOLD_TABLE | {"class_weights/fold2"} | training(folds=range(3)),
     ),
     "near duplicates": (set_value("leaks", "near_duplicate_bits", value=8), AUDITS | FOLD_TABLE | training()),
+    "duplicates to drop": (set_value("leaks", "policy", "near", "train", value="drop"), FOLD_TABLE | training()),
+    "duplicates of test images": (
+        set_value("leaks", "policy", "near", "test", value="error"),
+        {"audit_leaks/test"} | REPORT,
+    ),
 }
 CODE_ROWS = {
     "scripts touched": (touch("scripts/**/*.py"), set()),

@@ -52,6 +52,7 @@ try:
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
     from foldline.planning.fold_plan import fold_numbers, has_holdout
     from foldline.planning.job_keys import JobFiles
+    from foldline.planning.leak_plan import fold_audits
     from foldline.planning.pretrained_weights import check_weights
     from foldline.planning.result_owner import OWNER_FILE, ResultOwner
     from foldline.planning.run import Run, RunPaths
@@ -137,6 +138,8 @@ MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])
 HAS_HOLDOUT = has_holdout(config["folds"])
+# Splits whose duplicates decide folds.
+FOLD_AUDITS = fold_audits(config["leaks"], config["dataset"])
 ONE_CLASS_PER_IMAGE = labels_of(config["dataset"]).activation == SOFTMAX
 LABELED_SPLITS = labeled_splits(config["dataset"])
 EXTERNAL_SETS = LABELED_SPLITS[1:]

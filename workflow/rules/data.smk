@@ -158,8 +158,11 @@ rule make_folds:
         leaks="results/leaks/train.parquet",
         external_inventory=inventories(EXTERNAL_SETS),
         external_leaks=expand("results/leaks/{split}.parquet", split=EXTERNAL_SETS),
+        # Only if training rows that are copies of test images are dropped.
+        test_leaks=["results/leaks/test.parquet"] if "test" in FOLD_AUDITS else [],
     output:
         folds="results/folds.csv",
+        dropped="results/leaks/dropped.csv",
         built="results/keys/make_folds.built",
     log:
         "logs/make_folds.log",

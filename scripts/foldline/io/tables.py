@@ -52,6 +52,7 @@ IMAGES = {
     "max_height": INTEGER,
 }
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_split": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}
+DROPPED = {"id": TEXT, "split": TEXT, "kept_id": TEXT, "kept_split": TEXT, "kind": TEXT, "reason": TEXT}
 LABEL_ISSUES = {
     "rank": INTEGER,
     "id": TEXT,

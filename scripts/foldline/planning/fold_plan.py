@@ -109,16 +109,19 @@ def old_table(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> FoldTable
     return FoldTable(folds["table"], (dataset["id_column"], "id"), folds["column"] or FOLD)
 
 
-def fold_settings(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:
+def fold_settings(
+    folds: Mapping[str, Any], dataset: Mapping[str, Any], policy: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
     """Fields of `FoldsConfig`.
 
     Args:
         folds: the section, with what was found.
         dataset: the section `dataset`, with the classes that were found.
+        policy: see `leak_plan.fold_policy`.
     """
     names = {"class_names": class_names_of(dataset), "group_columns": group_columns(dataset)[1:]}
     holdout = {**folds["holdout"], "values": holdout_values(folds)}
-    return {**folds, "method": fold_method(folds), "holdout": holdout, **names}
+    return {**folds, "method": fold_method(folds), "holdout": holdout, "leak_policy": policy, **names}
 
 
 def fold_arguments(

@@ -28,6 +28,7 @@ from foldline.planning.dataset_section import (
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings, has_holdout
 from foldline.planning.found_words import words_of
+from foldline.planning.leak_plan import audit_settings, fold_audits, fold_policy
 from foldline.planning.model_section import model_config, training_config
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import coarser_shards, power_of_two
@@ -147,15 +148,12 @@ class _Stages:
 
     def audit_leaks(self, scans: Mapping[str, Sequence[Job]]) -> dict[str, Job]:
         """Audit jobs by split."""
-        return {
-            split: self._add(
-                "audit_leaks",
-                split=split,
-                settings=self._config["leaks"],
-                needs=[job for other in compared_splits(self._dataset, split) for job in scans[other]],
-            )
-            for split in scans
-        }
+        audits = {}
+        for split in scans:
+            settings = audit_settings(self._config["leaks"], split)
+            needs = [job for other in compared_splits(self._dataset, split) for job in scans[other]]
+            audits[split] = self._add("audit_leaks", split=split, settings=settings, needs=needs)
+        return audits
 
     def make_folds(self, scans: Mapping[str, Sequence[Job]], audits: Mapping[str, Job]) -> Job:
         """The job that writes the fold table."""
@@ -164,8 +162,8 @@ class _Stages:
         cells = self._data_index.found.get(FOLDS, {}).get("digest", "")
         return self._add(
             "make_folds",
-            settings=fold_settings(folds, self._dataset),
-            needs=[*inventory, *(audits[split] for split in self._labeled_splits)],
+            settings=fold_settings(folds, self._dataset, fold_policy(self._config["leaks"])),
+            needs=[*inventory, *(audits[split] for split in fold_audits(self._config["leaks"], self._dataset))],
             raw_digest=digest_of([weights, cells]) if cells else weights or None,
             runtime_arguments={
                 **weight_arguments(self._dataset, tables, weights),

@@ -13,7 +13,7 @@ from foldline.evaluation.results import ClassScores, ColumnScores, Score, Subgro
 from foldline.evaluation.thresholds import BEST_F1, SENSITIVITY, SPECIFICITY
 from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
-from foldline.splits.fold_membership import NO_FOLD, TEST, TRAIN, external_rows
+from foldline.splits.fold_membership import DROPPED, NO_FOLD, TEST, TRAIN, external_rows
 
 SHOWN_ROWS = 20
 # Most comparisons of two score columns that are shown.
@@ -227,7 +227,8 @@ def external_sets(run: Run) -> list[Row]:
             {
                 "name": str(name),
                 "rows": len(rows),
-                "withheld": int((rows["fold"] != NO_FOLD).sum()),
+                "withheld": int((~rows["fold"].isin((NO_FOLD, DROPPED))).sum()),
+                "dropped": int((rows["fold"] == DROPPED).sum()),
                 "left_out": sum(words.values()),
                 "words": listing([f"{word or 'empty'} {count:,}" for word, count in words.items()]),
             }

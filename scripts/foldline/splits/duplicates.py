@@ -13,6 +13,7 @@ from foldline.images.perceptual_hash import hash_array
 from foldline.io.tables import LEAKS
 from foldline.splits.connected_groups import join_groups
 from foldline.splits.hamming_search import near_pairs
+from foldline.splits.leak_policy import EXACT, NEAR
 
 IntArray = npt.NDArray[np.int64]
 # Verifies near duplicates. Arguments: numbers of the images to compare, ascending; number of the first image of the own
@@ -20,8 +21,7 @@ IntArray = npt.NDArray[np.int64]
 # in bits.
 Verification = Callable[[IntArray, int, IntArray], IntArray]
 
-EXACT, NEAR = "exact", "near"
-REFUSE, REPORT = "error", "report"
+REFUSE = "error"
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class LeakConfig:
         near_duplicate_bits: images whose perceptual hashes differ in at most this many of 256 bits are compared,
             besides the nearest ones, in 0..64; None for exact duplicates only.
         full_search_up_to: up to this many images, each one is compared with those that are nearest to it, too.
-        contradictory_labels: what happens to duplicates with different labels: `REFUSE` or `REPORT`.
+        contradictory_labels: what happens to duplicates with different labels: `REFUSE`, or they are reported.
+        refused: kinds of duplicates of which any is an error.
     """
 
     near_duplicate_bits: int | None
     full_search_up_to: int
     contradictory_labels: str
+    refused: tuple[str, ...] = ()
 
 
 def find_duplicates(

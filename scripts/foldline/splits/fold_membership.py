@@ -6,7 +6,7 @@ are scored on that fold. Every other external row has the fold `NO_FOLD`. Rows w
 
 The table may have two more columns. `withheld` lists further folds, with spaces between their numbers, whose models are
 not trained on the row. `no_oof` says why a train row is not held out by any fold, and so has no out-of-fold prediction;
-its fold is `NO_FOLD`, or `HOLDOUT` if no model is trained on it.
+its fold is `NO_FOLD`, `HOLDOUT` if no model is trained on it, or `DROPPED` if it is a copy of another row.
 """
 
 import numpy as np
@@ -18,6 +18,8 @@ TRAIN, TEST = "train", "test"
 NO_FOLD = -1
 # Fold of rows that no model is trained on, and of external rows that are related to them.
 HOLDOUT = -2
+# Fold of rows that are left out, because a copy of them stays (`leaks.policy`).
+DROPPED = -3
 WITHHELD, NO_OOF = "withheld", "no_oof"
 
 
@@ -43,7 +45,7 @@ def withheld_from(table: pd.DataFrame, fold: int) -> npt.NDArray[np.bool_]:
         table: fold table (`tables.FOLDS`).
         fold: the fold that is held out.
     """
-    is_withheld: npt.NDArray[np.bool_] = np.isin(table["fold"].to_numpy(), (fold, HOLDOUT))
+    is_withheld: npt.NDArray[np.bool_] = np.isin(table["fold"].to_numpy(), (fold, HOLDOUT, DROPPED))
     if WITHHELD in table:
         of_text = {text: str(fold) in text.split() for text in table[WITHHELD].unique()}
         is_withheld |= table[WITHHELD].map(of_text).to_numpy(np.bool_)

@@ -59,14 +59,30 @@ def fold_rows(
         return _fold_rows(rows, labels, pairs, cells, config)
     others = np.concatenate([~held_out, np.ones(len(rows) - len(held_out), dtype=np.bool_)])
     table = _fold_rows(rows[others].reset_index(drop=True), labels[~held_out], pairs, cells.of(others.tolist()), config)
-    whole = pd.DataFrame({"group": rows["merged"], "fold": HOLDOUT}, index=rows.index)
+    whole = with_rows(table, others, list(rows["merged"]), fold=HOLDOUT, reasons=["holdout"] * held_out.sum())
+    is_related = ~is_train & rows["merged"].isin(set(rows["merged"][~others])).to_numpy()
+    whole.loc[is_related, "fold"] = HOLDOUT
+    return whole
+
+
+def with_rows(
+    table: pd.DataFrame, own: npt.NDArray[np.bool_], groups: Sequence[str], *, fold: int, reasons: Sequence[str]
+) -> pd.DataFrame:
+    """The folds of all rows, from those of the rows that have any, as `fold_rows` returns them.
+
+    Args:
+        table: folds of some rows.
+        own: whether each row is one of them, (n_rows,).
+        groups: group of each row, (n_rows,).
+        fold: fold of the other rows.
+        reasons: why each of the other rows is not held out.
+    """
+    whole = pd.DataFrame({"group": groups, "fold": fold})
     for name in dict.fromkeys([*table, NO_OOF]):
         if name not in whole:
             whole[name] = ""
-    whole.loc[others, list(table)] = table.to_numpy(dtype=object)
-    whole.loc[~others, NO_OOF] = "holdout"
-    is_related = ~is_train & rows["merged"].isin(set(rows["merged"][~others])).to_numpy()
-    whole.loc[is_related, "fold"] = HOLDOUT
+    whole.loc[own, list(table)] = table.to_numpy(dtype=object)
+    whole.loc[~own, NO_OOF] = list(reasons)
     return whole.astype({"fold": np.int64})
 
 

@@ -1,6 +1,7 @@
 """Settings of the fold assignment."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 GROUPED, FILES = "grouped", "files"
 LEAVE_ONE_GROUP_OUT, COLUMN, TABLE, TIME = "leave_one_group_out", "column", "table", "time"
@@ -49,6 +50,7 @@ class FoldsConfig:
         table: the old fold table; None for other methods.
         gap: time between the rows that a fold is trained on and its period, in units of `column` or days; `TIME` only.
         holdout: rows that no model is trained on.
+        leak_policy: what happens to duplicates, see `leak_policy.Policy`.
         names: of `GIVEN` methods, the folds as the data call them, in the order of `numbers`, (n_folds,).
         numbers: of `GIVEN` methods, the number of each fold, (n_folds,); empty for 0 to count - 1.
     """
@@ -63,5 +65,6 @@ class FoldsConfig:
     table: str | None = None
     gap: float = 0.0
     holdout: HoldoutConfig = HoldoutConfig()
+    leak_policy: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     numbers: tuple[int, ...] = ()

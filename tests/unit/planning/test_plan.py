@@ -19,6 +19,7 @@ from foldline.planning.plan import MOST_SHARDS, make_plan
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Sample, Samples
 from foldline.planning.workflow_plan import Job, WorkflowPlan
+from foldline.splits.leak_policy import GROUP_ALL
 
 SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
 MODEL = {"backbone": "efficientnet-b0", "weights": "none"}
@@ -178,7 +179,8 @@ def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: W
     assert (test["target_column"], test["group_column"], test["labels"]) == (None, None, None)
     holdout = {"share": 0.0, "column": None, "values": ["1"]}
     folds = {**config_with()["folds"], "method": "grouped", "holdout": holdout}
-    assert plan.arguments["make_folds"] == {**folds, "class_names": ["sick"], "group_columns": []}
+    names = {"class_names": ["sick"], "group_columns": [], "leak_policy": GROUP_ALL}
+    assert plan.arguments["make_folds"] == {**folds, **names}
     blend = plan.arguments["blend_folds"]
     assert blend["sample_submission"] == "data/sample_submission.csv"
     assert (blend["activation"], blend["scored_classes"], blend["submission_form"]["columns"]) == (

@@ -63,8 +63,8 @@ def test_external_rows_are_counted_by_set() -> None:
     folds = pd.concat([run.folds, pd.DataFrame([("x", -1, "isic", "x")], columns=run.folds.columns)])
     left_out = {"isic": {"": 2, "other": 1}}
     assert external_sets(replace(run, folds=folds, left_out=left_out)) == [
-        {"name": "external", "rows": 5, "withheld": 3, "left_out": 0, "words": ""},
-        {"name": "isic", "rows": 1, "withheld": 0, "left_out": 3, "words": "empty 2, other 1"},
+        {"name": "external", "rows": 5, "withheld": 3, "dropped": 0, "left_out": 0, "words": ""},
+        {"name": "isic", "rows": 1, "withheld": 0, "dropped": 0, "left_out": 3, "words": "empty 2, other 1"},
     ]
     assert external_sets(report_run(column_scores(0.9))) == []
 

@@ -69,9 +69,10 @@ def audit(
     near_duplicate_bits: int | None = 4,
     full_search_up_to: int = 1000,
     contradictory_labels: str = "report",
+    refused: tuple[str, ...] = (),
 ) -> list[tuple[object, ...]]:
     """Write the table of duplicates and read its rows."""
-    config = LeakConfig(near_duplicate_bits, full_search_up_to, contradictory_labels)
+    config = LeakConfig(near_duplicate_bits, full_search_up_to, contradictory_labels, refused)
     leaks_csv = leaks.with_suffix(".csv")
     compared = others or {}
     inputs = Inputs(
@@ -147,6 +148,28 @@ def test_contradictory_labels_are_refused(train: list[Path], tmp_path: Path) -> 
         audit(train, tmp_path / "leaks.parquet", contradictory_labels="error")
     assert not (tmp_path / "leaks.parquet").exists()
     audit(train, tmp_path / "leaks.parquet", contradictory_labels="error", near_duplicate_bits=None)
+
+
+def test_kinds_that_are_an_error_are_refused_in_one_message(train: list[Path], unlabeled: Path, tmp_path: Path) -> None:
+    exact = r"train: 1 exact pair, which leaks.policy.exact.train makes an error: b and c \(exact, 0 bits\)"
+    near = r"train: 1 near pair, .* a and d \(near, 4 bits\); remove rows, or set leaks.policy.near.train to"
+    audit(train, tmp_path / "leaks.parquet", refused=("near",), near_duplicate_bits=None)
+    with pytest.raises(FoldlineError, match=rf"(?s){exact}.*{near} group"):
+        audit(train, tmp_path / "leaks.parquet", refused=("exact", "near"))
+    for split, word, other in (("test", "test", "report"), ("set2", "external", "group")):
+        with pytest.raises(
+            FoldlineError, match=rf"{split}: 1 exact pair, .* y and d .* set leaks.policy.exact.{word} to {other}"
+        ):
+            audit([unlabeled], tmp_path / "leaks.parquet", others={"train": train}, split=split, refused=("exact",))
+
+
+def test_test_images_that_are_copies_are_counted(
+    train: list[Path], unlabeled: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    audit([unlabeled], tmp_path / "leaks.parquet", others={"train": train}, split="test")
+    assert (
+        "2 test images are copies of training or external images (1 of them exact): y, z; results/leaks" in caplog.text
+    )
 
 
 def test_contradictory_labels_are_reported(train: list[Path], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

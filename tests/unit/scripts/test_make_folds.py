@@ -14,7 +14,9 @@ from foldline.dataset.row_weights import RowWeights, WeightTable
 from foldline.dataset.soft_labels import stored_code
 from foldline.errors import FoldlineError
 from foldline.io.tables import INVENTORY, LEAKS, write_table
+from foldline.splits.fold_membership import held_out_rows, rows_without_oof, training_rows
 from foldline.splits.folds_config import FoldsConfig, HoldoutConfig
+from foldline.splits.leak_policy import GROUP_ALL, Policy
 from make_folds import Inputs, make_folds
 
 ROWS = 60
@@ -75,6 +77,7 @@ def written(
     external: pd.DataFrame | None = None,
     other: pd.DataFrame | None = None,
     external_pairs: list[tuple[str, str, str]] = (),
+    test_pairs: list[tuple[str, str, str]] = (),
     weights: RowWeights | None = None,
     cells: FoldCells | None = None,
     **changes: object,
@@ -92,9 +95,11 @@ def written(
         leaks=write_pairs(folder / "leaks.parquet", pairs),
         external_inventory={name: [folder / f"{name}.parquet"] for name in sets},
         external_leaks=[] if not sets else [write_pairs(folder / "external_leaks.parquet", external_pairs)],
+        test_leaks=[write_pairs(folder / "test_leaks.parquet", test_pairs)] if test_pairs else [],
     )
     config = FoldsConfig(method="grouped", count=3, seed=7, stratify_by=("site",), class_names=("sick",))
-    make_folds(inputs, folder / "folds.csv", replace(config, **changes), weights=weights, cells=cells)
+    outputs = {"folds": folder / "folds.csv", "dropped": folder / "dropped.csv"}
+    make_folds(inputs, **outputs, config=replace(config, **changes), weights=weights, cells=cells)
     return folder / "folds.csv"
 
 
@@ -148,6 +153,65 @@ def test_duplicates_merge_their_groups(inventory: pd.DataFrame, tmp_path: Path, 
 def test_duplicates_of_test_images_merge_no_groups(inventory: pd.DataFrame, tmp_path: Path) -> None:
     path = written(tmp_path, [inventory], [("s00", "s59", "test")])
     assert pd.read_csv(path)["group"].nunique() == 30
+
+
+def policy(kind: str, split: str, action: str) -> Policy:
+    return {**GROUP_ALL, kind: {**GROUP_ALL[kind], split: action}}
+
+
+def test_pairs_that_are_only_reported_merge_no_groups(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    alone = written(tmp_path / "alone", [inventory]).read_bytes()
+    pairs = [("s00", "s59", "train")]
+    assert (
+        written(tmp_path / "r", [inventory], pairs, leak_policy=policy("exact", "train", "report")).read_bytes()
+        == alone
+    )
+    assert (tmp_path / "r" / "dropped.csv").read_text() == "id,split,kept_id,kept_split,kind,reason\n"
+
+
+def test_dropped_copies_have_no_fold_and_are_listed(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others have the folds that they have without them."""
+    inventory.loc[inventory["id"].isin(["s00", "s30", "s59"]), "target"] = ["0", "1", "1"]
+    rest = inventory[~inventory["id"].isin(["s00", "s59"])]
+    external = external_of(("e0", "e0"), ("e1", "e1"))
+    alone = pd.read_csv(written(tmp_path / "alone", [rest], external=external.iloc[1:]), dtype=str).set_index("id")
+    pairs = [("s00", "s30", "train"), ("s30", "s59", "train")]
+    drop = {"exact": dict.fromkeys(("train", "external", "test"), "drop"), "near": GROUP_ALL["near"]}
+    both = {"external": external, "external_pairs": [("e0", "s00", "train")], "leak_policy": drop}
+    table = pd.read_csv(written(tmp_path / "all", [inventory], pairs, **both), dtype=str, keep_default_na=False)
+    table = table.set_index("id")
+    assert table.loc[alone.index, "fold"].equals(alone["fold"])
+    assert list(table.loc[["s00", "s59", "e0"], "fold"]) == ["-3", "-3", "-3"]
+    assert dict(table["no_oof"][table["no_oof"] != ""]) == dict.fromkeys(
+        ("e0", "s00", "s59"), "dropped as exact copy of a training image"
+    )
+    assert (tmp_path / "all" / "dropped.csv").read_text().splitlines()[1:] == [
+        f"{name},{split},s30,train,exact,dropped as exact copy of a training image"
+        for name, split in (("e0", "external"), ("s00", "train"), ("s59", "train"))
+    ]
+    assert "3 rows dropped as exact copy of a training image" in caplog.text
+    folds = table.reset_index().astype({"fold": int, "row_weight": float})
+    for fold in range(3):
+        assert not {"e0", "s00", "s59"} & {*training_rows(folds, fold)["id"], *held_out_rows(folds, fold)["id"]}
+    assert set(rows_without_oof(folds)["id"]) == {"s00", "s59"}
+
+
+def test_dropped_rows_are_in_no_holdout(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    pairs = [(f"s{number:02d}", f"s{number + 30}", "train") for number in range(0, 30, 2)]
+    arguments = {"holdout": HoldoutConfig(share=0.2), "leak_policy": policy("exact", "train", "drop")}
+    table = pd.read_csv(written(tmp_path, [inventory], pairs, **arguments)).set_index("id")
+    copies = [other for _, other, _ in pairs]
+    assert set(table.loc[copies, "fold"]) == {-3}
+    assert set(table.drop(copies)["fold"]) == {-2, 0, 1, 2}
+
+
+def test_copies_of_test_images_are_dropped(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    arguments = {"test_pairs": [("t", "s05", "train"), ("s07", "t", "test")]}
+    table = pd.read_csv(written(tmp_path, [inventory], **arguments, leak_policy=policy("exact", "test", "drop")))
+    assert list(table.loc[table["fold"] == -3, "id"]) == ["s05"]
+    assert "s05,train,t,test,exact,dropped as exact copy of a test image" in (tmp_path / "dropped.csv").read_text()
 
 
 def test_a_missing_column_cannot_stratify(inventory: pd.DataFrame, tmp_path: Path) -> None:

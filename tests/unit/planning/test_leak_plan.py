@@ -1,0 +1,28 @@
+"""What the audits and the folds need of the section `leaks`."""
+
+from typing import Any
+
+import pytest
+from fixtures.settings import dataset_settings
+from foldline.planning.leak_plan import audit_settings, fold_audits, fold_policy
+from foldline.splits.leak_policy import GROUP_ALL
+
+
+def leaks(**changes: str) -> dict[str, Any]:
+    """The section with the actions of exact duplicates by split."""
+    return {"near_duplicate_bits": 8, "policy": {**GROUP_ALL, "exact": {**GROUP_ALL["exact"], **changes}}}
+
+
+@pytest.mark.parametrize(("split", "key"), [("train", "train"), ("test", "test"), ("set2", "external")])
+def test_an_audit_knows_what_it_refuses_and_nothing_else_of_the_policy(split: str, key: str) -> None:
+    others = {name: "drop" for name in ("train", "external", "test") if name != key}
+    assert audit_settings(leaks(**others), split) == {"near_duplicate_bits": 8, "refused": []}
+    assert audit_settings(leaks(**{key: "error"}), split)["refused"] == ["exact"]
+
+
+def test_test_images_decide_folds_only_if_their_copies_are_dropped() -> None:
+    dataset = dataset_settings()
+    assert fold_audits(leaks(test="error"), dataset) == ["train"]
+    assert fold_audits(leaks(test="drop"), dataset) == ["train", "test"]
+    assert fold_policy(leaks(test="error")) == fold_policy(leaks())
+    assert fold_policy(leaks(test="drop"))["exact"]["test"] == "drop"
