@@ -30,6 +30,7 @@ def project_in(folder: Path, change: Mapping[str, Any]) -> Project:
     write_config(path)
     config = yaml.safe_load(path.read_text())
     config["dataset"] |= change
+    config["embeddings"] = {"enabled": False}
     path.write_text(yaml.safe_dump(config))
     return Project(folder)
 

@@ -60,6 +60,7 @@ def small_project(folder: Path) -> Project:
     config = yaml.safe_load(path.read_text())
     config["models"] = {"b": config["models"]["b"] | {"epochs": 300, "ema_decay": 0.9}}
     config |= {"folds": {"count": 3}, "shards": {"megabytes": 1}, "checkpoints": {"seconds": 0, "share": 1}}
+    config["embeddings"] = {"enabled": False}
     del config["dataset"]["external"]
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
     return Project(folder)

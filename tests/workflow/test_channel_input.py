@@ -33,6 +33,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 def configure(project: Project, **changes: object) -> None:
     dataset = dataset_section("data", **changes)
     config = {"dataset": dataset, "folds": {"count": 2}, "leaks": {"near_duplicate_bits": None}, "models": {"a": MODEL}}
+    config["embeddings"] = {"enabled": False}
     (project.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
 
 

@@ -23,6 +23,7 @@ CHEAP = (
     "batch_size: 16, schedule: {warmup_epochs: 0, hold_epochs: 0}}}",
     "leaks={near_duplicate_bits: null}",
     "prediction={views: 1}",
+    "embeddings={image_size: 32}",
 )
 
 

@@ -22,6 +22,7 @@ CHEAP = (
     "models={b3: {inputs: [metadata], backbone: null, image_size: 32, epochs: 1, batch_size: 8, "
     "schedule: {warmup_epochs: 0}}}",
     "prediction={views: 1}",
+    "embeddings={enabled: false}",
     "preset=competition_records",
 )
 SHARD = Path("results", "shards", "32", "train", "00000-of-00001.tfrec")

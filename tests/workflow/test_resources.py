@@ -11,7 +11,7 @@ from fixtures.forked import SERVER
 from fixtures.project import REPOSITORY, Project, with_environment
 
 NAMED = ("threads", "mem_mb", "runtime", "disk_mb")
-ON_CHIPS = {"check", "train_fold", "predict_oof", "predict_test"}
+ON_CHIPS = {"check", "embed_images", "train_fold", "predict_oof", "predict_test"}
 TARGETS = ["all", "check", "measure", "results/export/ensemble/saved_model.pb", "results/export/a/fold0/saved_model.pb"]
 PROFILES = sorted(path.parent.name for path in REPOSITORY.glob("workflow/profiles/*/config.yaml"))
 
@@ -35,7 +35,7 @@ def rules_of(repository: Path) -> dict[str, str]:
 
 def test_every_rule_names_its_resources(repository: Path) -> None:
     rules = rules_of(repository)
-    assert len(rules) == 22
+    assert len(rules) == 24
     for name, text in rules.items():
         assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
         assert re.search(
@@ -51,7 +51,7 @@ def test_every_rule_names_its_resources(repository: Path) -> None:
 def test_resources_follow_the_configuration(new_project: Project) -> None:
     jobs = resources_of_jobs(new_project, "--cores", "4")
     assert set(jobs) == {*rules_of(REPOSITORY), "all"} - {
-        *("example_data", "no_submission", "score_test", "predict_holdout", "score_holdout")
+        *("example_data", "no_submission", "score_test", "predict_holdout", "score_holdout", "import_features")
     }
     assert [name for name, job in jobs.items() if name != "all" and not set(NAMED) <= set(job)] == []
     # Batches of 16 and of 64 images of 32 pixels.

@@ -49,6 +49,7 @@ CONFIG: dict[str, Any] = {
         }
     },
     "prediction": {"views": 1},
+    "embeddings": {"enabled": False},
 }
 TARGETS = ("results/submission.csv", "results/report.html")
 

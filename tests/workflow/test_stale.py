@@ -61,14 +61,16 @@ def shards_of(name: str, split: str) -> set[str]:
 
 
 AUDITS = {f"audit_leaks/{split}" for split in ("train", "external", "test")}
+EMBEDDINGS = {f"embed_images/{split}" for split in ("train", "external", "test")}
 ALL_SHARDS = {f"shard_records/32/{split}/00000-of-00001" for split in ("external", "test")}
 SCANS = {"check_images", *(f"scan_images/{split}/00000-of-00001" for split in ("external", "test"))}
 SCANS |= {f"scan_images/train/{shard_name(index, 4)}" for index in range(4)}
 ALL_SHARDS |= {f"shard_records/32/train/{shard_name(index, 2)}" for index in range(2)}
 # Every fold sees every training row: to train on, or as rows held out.
-TRAIN_ROW = shards_of("s000", "train") | AUDITS | FOLD_TABLE | training()
-EXTERNAL_ROW = shards_of("e000", "external") | (AUDITS - {"audit_leaks/train"}) | FOLD_TABLE | training()
-TEST_ROW = shards_of("s060", "test") | {"audit_leaks/test"} | jobs("predict_test") | AFTER_BLEND
+TRAIN_ROW = shards_of("s000", "train") | {"embed_images/train"} | AUDITS | FOLD_TABLE | training()
+EXTERNAL_ROW = shards_of("e000", "external") | {"embed_images/external"} | FOLD_TABLE | training()
+EXTERNAL_ROW |= AUDITS - {"audit_leaks/train"}
+TEST_ROW = shards_of("s060", "test") | {"embed_images/test", "audit_leaks/test"} | jobs("predict_test") | AFTER_BLEND
 
 
 def edit_config(change: Callable[[dict], None]) -> Edit:
@@ -184,9 +186,21 @@ CONFIG_ROWS = {
     "class weights": (set_value("class_weights", "method", value="balanced"), WEIGHTS | training()),
     "colors of the images": (
         set_value("dataset", "color_profile", value="ignore"),
-        SCANS | ALL_SHARDS | AUDITS | FOLD_TABLE | training(),
+        SCANS | ALL_SHARDS | EMBEDDINGS | AUDITS | FOLD_TABLE | training(),
     ),
-    "quality of the shards": (set_value("shards", "jpeg_quality", value=90), ALL_SHARDS | training()),
+    "quality of the shards": (
+        set_value("shards", "jpeg_quality", value=90),
+        ALL_SHARDS | EMBEDDINGS | AUDITS | FOLD_TABLE | training(),
+    ),
+    "network of the embeddings": (
+        set_value("embeddings", "backbone", value="efficientnet-b0"),
+        EMBEDDINGS | AUDITS | FOLD_TABLE | training(),
+    ),
+    "size of the embedded images": (
+        set_value("embeddings", "image_size", value=48),
+        {name.replace("/32/", "/48/") for name in ALL_SHARDS} | EMBEDDINGS | AUDITS | FOLD_TABLE | training(),
+    ),
+    "no embeddings": (set_value("embeddings", "enabled", value=False), AUDITS | FOLD_TABLE | training()),
     "fold seed": (set_value("folds", "seed", value=4), FOLD_TABLE | training()),
     "number of folds": (
         set_value("folds", "count", value=3),

@@ -143,6 +143,8 @@ FOLD_AUDITS = fold_audits(config["leaks"], config["dataset"])
 ONE_CLASS_PER_IMAGE = labels_of(config["dataset"]).activation == SOFTMAX
 LABELED_SPLITS = labeled_splits(config["dataset"])
 EXTERNAL_SETS = LABELED_SPLITS[1:]
+# The rule that makes the vectors of images, if there are any.
+EMBEDDING_RULE = RUN.plan.embedding_rule()
 LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
 # Chips that a job of training or prediction requests from the scheduler. "auto" requests none and takes what it finds.
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}
@@ -199,6 +201,11 @@ def inventory(split, shard=None):
 def inventories(splits):
     """The shards of the inventories of some splits."""
     return [path for split in splits for path in inventory(split)]
+
+
+def embeddings(splits):
+    """The tables of the vectors of some splits; none if images are not embedded."""
+    return expand("results/embeddings/{split}.parquet", split=splits) if EMBEDDING_RULE else []
 
 
 def thumbnails(splits):

@@ -123,6 +123,7 @@ rule audit_leaks:
         inventory=lambda wildcards: inventory(wildcards.split),
         others=lambda wildcards: inventories(compared_splits(config["dataset"], wildcards.split)[1:]),
         thumbnails=lambda wildcards: thumbnails(compared_splits(config["dataset"], wildcards.split)),
+        embeddings=lambda wildcards: embeddings(compared_splits(config["dataset"], wildcards.split)),
         # It wants images that can be used. `ancient`: another split does not make it stale.
         images=ancient("results/images.csv"),
     output:
@@ -217,6 +218,71 @@ rule shard_records:
         "Write shard {wildcards.shard} of the {wildcards.split} images at {wildcards.size} pixels."
     script:
         "../../scripts/shard_records.py"
+
+
+if EMBEDDING_RULE == "embed_images":
+
+    rule embed_images:
+        input:
+            key=key_file("results/keys/embed_images/{split}.key"),
+            shards=lambda wildcards: image_shards(config["embeddings"]["image_size"], [wildcards.split], "tfrec"),
+            manifests=lambda wildcards: image_shards(config["embeddings"]["image_size"], [wildcards.split], "json"),
+        output:
+            embeddings="results/embeddings/{split}.parquet",
+            built="results/keys/embed_images/{split}.built",
+        log:
+            "logs/embed_images/{split}.log",
+        benchmark:
+            "benchmarks/embed_images/{split}.tsv"
+        # Folds wait for it.
+        priority: 2
+        conda:
+            TRAINING_ENVIRONMENT
+        threads: 1
+        resources:
+            # Batches of 64 images, as in prediction.
+            mem_mb=mem_mb_per_attempt(1500 + ceil(500 * 64 * config["embeddings"]["image_size"] ** 2 / 1e6)),
+            runtime=120,
+            disk_mb=lambda wildcards: RUN.plan.disk_mb(config["embeddings"]["image_size"], [wildcards.split]),
+            gpu=CHIPS["gpu"],
+            tpu=CHIPS["tpu"],
+        params:
+            job=job_facts("embed_images"),
+            settings=job_arguments("embed_images"),
+        message:
+            "Embed the {wildcards.split} images."
+        script:
+            "../../scripts/embed_images.py"
+
+
+if EMBEDDING_RULE == "import_features":
+
+    rule import_features:
+        input:
+            key=key_file("results/keys/import_features/{split}.key"),
+            inventory=lambda wildcards: inventory(wildcards.split),
+        output:
+            embeddings="results/embeddings/{split}.parquet",
+            built="results/keys/import_features/{split}.built",
+        log:
+            "logs/import_features/{split}.log",
+        benchmark:
+            "benchmarks/import_features/{split}.tsv"
+        localrule: True
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=mem_mb_per_attempt(2000),
+            runtime=30,
+            disk_mb=1000,
+        params:
+            job=job_facts("import_features"),
+            settings=job_arguments("import_features"),
+        message:
+            "Take the vectors of the {wildcards.split} images from dataset.features."
+        script:
+            "../../scripts/import_features.py"
 
 
 rule class_weights:

@@ -11,6 +11,7 @@ from foldline.models.backbone_registry import backbone_problems, is_weights_file
 from foldline.planning.blend_section import blend_problems
 from foldline.planning.dataset_checks import dataset_checks, yaml_list
 from foldline.planning.dataset_section import class_names_of
+from foldline.planning.embedding_section import embedding_problems
 from foldline.planning.fold_checks import fold_problems
 from foldline.planning.fold_plan import fold_numbers, follows_data
 from foldline.planning.image_patterns import WORD
@@ -63,6 +64,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
     yield _weight_problems(config)
     yield _checkpoint_problems(config)
     yield blend_problems(config)
+    yield embedding_problems(config)
     with contextlib.suppress(UnusableValueError):
         for name in config["models"]:
             yield _model_problems(name, config)

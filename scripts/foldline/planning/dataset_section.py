@@ -256,6 +256,18 @@ def image_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"aspect": shards["aspect"], "jpeg_quality": shards["jpeg_quality"], "reading": reading}
 
 
+def shard_settings(config: Mapping[str, Any], split: str) -> dict[str, Any]:
+    """What defines the shards of a split beside their rows and size: fields of `shard_config.ShardConfig`."""
+    dataset = config["dataset"]
+    return {
+        **image_settings(config),
+        "reading": reading_of(dataset, split),
+        "metadata_columns": dataset["metadata_columns"],
+        **{name: dataset[name] for name in ("channels", "image_feature")},
+        "soft_labels": labels_of(dataset).is_soft,
+    }
+
+
 def scan_settings(dataset: Mapping[str, Any], split: str) -> dict[str, Any]:
     """What defines the scan of a split beside its rows: fields of `scan_config.ScanConfig`."""
     columns = columns_of(dataset, split)

@@ -20,12 +20,13 @@ from foldline.planning.dataset_section import (
     image_settings,
     labels_of,
     location_arguments,
-    reading_of,
     scan_settings,
     scored_classes_of,
+    shard_settings,
     table_arguments,
 )
 from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
+from foldline.planning.embedding_section import EMBED, add_embeddings, embedding_rule
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings, has_holdout
 from foldline.planning.found_words import words_of
 from foldline.planning.leak_plan import audit_settings, fold_audits, fold_policy
@@ -66,9 +67,10 @@ def make_plan(
     stages.plan.add(scripts / "list_classes.py", settings=words_of(config["dataset"]))
     scans = stages.scan_images(example)
     stages.plan.add(scripts / "check_images.py", settings={}, needs=[job for jobs in scans.values() for job in jobs])
-    audits = stages.audit_leaks(scans)
-    folds = stages.make_folds(scans, audits)
     shards = stages.shard_records(scans)
+    embeddings = add_embeddings(stages.plan, config, scans, shards, rule=stages.embedding_rule, scripts=scripts)
+    audits = stages.audit_leaks(scans, embeddings)
+    folds = stages.make_folds(scans, audits)
     class_weights = stages.class_weights(folds)
     trained = stages.train_fold(shards, folds, class_weights)
     predictions = stages.predict(trained, shards, folds)
@@ -90,12 +92,16 @@ class _Stages:
     Attributes:
         plan: the plan.
         image_sizes: image sizes of the models in pixels, ascending.
+        embedding_rule: see `embedding_section.embedding_rule`.
     """
 
     def __init__(self, config: Mapping[str, Any], data_index: DataIndex, scripts: Path):
         self.plan = WorkflowPlan(tables=data_index.tables, image_mb=data_index.image_mb)
         self.image_sizes = sorted({model["image_size"] for model in config["models"].values()})
         self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
+        self.embedding_rule = embedding_rule(config, sum(len(of.image_bytes) for of in data_index.splits.values()))
+        embedded = {config["embeddings"]["image_size"]} if self.embedding_rule == EMBED else set()
+        self._shard_sizes = sorted({*self.image_sizes, *embedded})
         self._labeled_splits = labeled_splits(self._dataset)
         self._folds = fold_numbers(config["folds"])
         self._models_and_folds = [(model, fold) for model in config["models"] for fold in self._folds]
@@ -146,12 +152,14 @@ class _Stages:
             for shard, digest in digests.items()
         ]
 
-    def audit_leaks(self, scans: Mapping[str, Sequence[Job]]) -> dict[str, Job]:
+    def audit_leaks(self, scans: Mapping[str, list[Job]], embeddings: Mapping[str, Job]) -> dict[str, Job]:
         """Audit jobs by split."""
         audits = {}
         for split in scans:
+            compared = compared_splits(self._dataset, split)
+            needs = [job for other in compared for job in scans[other]]
+            needs += [embeddings[other] for other in compared if embeddings]
             settings = audit_settings(self._config["leaks"], split)
-            needs = [job for other in compared_splits(self._dataset, split) for job in scans[other]]
             audits[split] = self._add("audit_leaks", split=split, settings=settings, needs=needs)
         return audits
 
@@ -175,7 +183,7 @@ class _Stages:
         """Shard jobs by image size and split."""
         return {
             (size, split): self._shard_split(size, split, index, scans[split])
-            for size in self.image_sizes
+            for size in self._shard_sizes
             for split, index in self._data_index.splits.items()
         }
 
@@ -190,13 +198,7 @@ class _Stages:
         self.plan.megabytes[f"{size}/{split}"] = expected_bytes / 1e6
         # Where the images are now. Not in the key: images that moved are the same images.
         runtime_arguments = {"root": dataset["root"], **location_arguments(dataset, split, self._data_index.locations)}
-        settings = {
-            **image_settings(self._config),
-            "reading": reading_of(dataset, split),
-            "metadata_columns": dataset["metadata_columns"],
-            **{name: dataset[name] for name in ("channels", "image_feature")},
-            "soft_labels": labels_of(dataset).is_soft,
-        }
+        settings = shard_settings(self._config, split)
         return [
             self._add(
                 "shard_records",

@@ -152,6 +152,11 @@ class WorkflowPlan:
         names = self.shards.get(f"scan/{split}", [])
         return names if shard is None else shards_within(shard, names)
 
+    def embedding_rule(self) -> str:
+        """The rule that makes embeddings; "" if images are not embedded. See `embedding_section`."""
+        rules = {name.split()[0] for name in self.arguments}
+        return next((rule for rule in ("embed_images", "import_features") if rule in rules), "")
+
     def image_shards(self, size: int, split: str) -> list[str]:
         """Names of the shards of a split with images of `size` pixels."""
         return self.shards[f"shards/{size}/{split}"]

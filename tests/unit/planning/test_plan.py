@@ -90,7 +90,8 @@ def test_there_is_a_job_for_each_file_of_a_run(plan: WorkflowPlan) -> None:
         "check_images": 1,
         "audit_leaks": 3,
         "make_folds": 1,
-        "shard_records": 6,
+        "shard_records": 9,
+        "embed_images": 3,
         "class_weights": 2,
         "train_fold": 4,
         "predict_oof": 4,
@@ -127,13 +128,19 @@ SHARDS_OF = {split: f"shard_records shard={ONE} size=64 split={split}" for split
 FITTED = "train_fold fold=1 model=a"
 
 
+def compared_jobs(*splits: str) -> set[str]:
+    """The jobs that describe the images of some splits."""
+    return {f"{rule} split={split}" for rule in (f"scan_images shard={ONE}", "embed_images") for split in splits}
+
+
 @pytest.mark.parametrize(
     ("name", "needs"),
     [
         ("check_images", {f"scan_images shard={ONE} split={split}" for split in SHARDS_OF}),
-        ("audit_leaks split=train", {f"scan_images shard={ONE} split=train"}),
-        ("audit_leaks split=external", {f"scan_images shard={ONE} split={split}" for split in ("train", "external")}),
-        ("audit_leaks split=test", {f"scan_images shard={ONE} split={split}" for split in SHARDS_OF}),
+        ("embed_images split=test", {f"shard_records shard={ONE} size=160 split=test"}),
+        ("audit_leaks split=train", compared_jobs("train")),
+        ("audit_leaks split=external", compared_jobs("train", "external")),
+        ("audit_leaks split=test", compared_jobs(*SHARDS_OF)),
         (
             "make_folds",
             {
@@ -264,8 +271,9 @@ def test_equal_jobs_of_two_plans_have_equal_keys(plan: WorkflowPlan) -> None:
     same = {name for name, key in without.items() if keys(plan)[name] == key}
     unchanged = {f"{kind} split={split}" for kind in (f"scan_images shard={ONE}",) for split in ("train", "test")}
     unchanged |= {
-        f"shard_records shard={ONE} size={size} split={split}" for size in (32, 64) for split in ("train", "test")
+        f"shard_records shard={ONE} size={size} split={split}" for size in (32, 64, 160) for split in ("train", "test")
     }
+    unchanged |= {"embed_images split=train", "embed_images split=test"}
     assert same == unchanged | {"audit_leaks split=train", "list_classes"}
 
 

@@ -1,0 +1,50 @@
+"""Whether images are embedded, and what their jobs see of the configuration."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fixtures.project import REPOSITORY
+from foldline.planning.configuration import complete, read_schema
+from foldline.planning.embedding_section import embedding_problems, embedding_rule
+
+SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
+
+
+def config_with(features: str | None = None, root: str = "data", **section: Any) -> dict[str, Any]:
+    dataset = {"root": root, "id_column": "id", "target_column": "sick", "train_images": "{id}.png"}
+    model = {"backbone": "efficientnet-lite0", "image_size": 64}
+    return complete(
+        {"dataset": {**dataset, "features": features}, "models": {"a": model}, "embeddings": section}, SCHEMA
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "images", "rule"),
+    [
+        (config_with(), 20_000, "embed_images"),
+        (config_with(), 20_001, ""),
+        (config_with(enabled=True), 20_001, "embed_images"),
+        (config_with(enabled=False), 10, ""),
+        (config_with("vectors.parquet"), 10, "import_features"),
+        (config_with("vectors.parquet", enabled=False), 10, ""),
+    ],
+)
+def test_the_rule_follows_key_and_number_of_images(config: dict[str, Any], images: int, rule: str) -> None:
+    assert embedding_rule(config, images) == rule
+
+
+def test_problems_name_their_keys(tmp_path: Path) -> None:
+    assert list(embedding_problems(config_with())) == []
+    (problem,) = embedding_problems(config_with(weights="none"))
+    assert "embeddings.weights is none" in problem
+    (problem,) = embedding_problems(config_with(backbone="efficientnet-lite9"))
+    assert "no backbone 'efficientnet-lite9'" in problem
+    (problem,) = embedding_problems(config_with(weights=str(tmp_path / "w.pth")))
+    assert "embeddings.weights" in problem
+    assert "there is no such file" in problem
+    (problem,) = embedding_problems(config_with("vectors.parquet", root=str(tmp_path)))
+    assert "vectors.parquet, but there is no such file" in problem
+    (problem,) = embedding_problems(config_with("vectors.parquet", root="gs://bucket"))
+    assert "gs://bucket/vectors.parquet, which is not on a disk" in problem
+    assert list(embedding_problems(config_with("vectors.parquet", root=str(tmp_path), enabled=False))) == []
