@@ -6,15 +6,17 @@ import pandas as pd
 import pytest
 from check_images import check_images
 from foldline.errors import FoldlineError
-from foldline.io.tables import IMAGES, INVENTORY, read_table, write_table
+from foldline.io.tables import IMAGES, INTEGER, INVENTORY, REAL, TEXT, read_table, write_table
 
 
 def inventory(path: Path, problems: dict[str, str], *, width: int = 3) -> list[Path]:
     """Write the inventory of images, by their ids."""
-    table = pd.DataFrame({"id": list(problems), "problem": list(problems.values())})
-    texts = dict.fromkeys(("target", "group", "sha256", "perceptual_hash"), "0")
-    table = table.assign(**texts, path=table["id"] + ".png", bytes=7, width=width, height=2)
-    write_table(table.assign(peak_sample=0.0, white_sample=0.0), path, INVENTORY)
+    fillers = {TEXT: "0", INTEGER: 7, REAL: 0.0}
+    table = pd.DataFrame(
+        {"id": list(problems), **{name: fillers[kind] for name, kind in INVENTORY.items() if name != "id"}}
+    )
+    table = table.assign(problem=list(problems.values()), path=table["id"] + ".png", width=width, height=2)
+    write_table(table, path, INVENTORY)
     return [path]
 
 
