@@ -31,7 +31,7 @@ from foldline.splits.duplicates import merged_groups
 from foldline.splits.fold_audit import IntArray, Samples, groups_per_label, oversized_groups
 from foldline.splits.fold_membership import DROPPED, NO_FOLD, NO_OOF, TEST, TRAIN, WITHHELD, external_rows
 from foldline.splits.fold_methods import FOLD_NAME, fold_rows, with_rows
-from foldline.splits.folds_config import METHODS, FoldsConfig
+from foldline.splits.folds_config import FILES, METHODS, FoldsConfig
 from foldline.splits.leak_policy import EXTERNAL, GROUP_ALL, Pair, Treatment, treat
 from foldline.step import step
 
@@ -87,11 +87,11 @@ def make_folds(
     """
     if config.method not in METHODS:
         raise FoldlineError(f"folds.method is {config.method!r}; allowed: {listing(list(METHODS))}")
-    train = _read_inventory(inputs.inventory, config.class_names)
+    train = _read_inventory(inputs.inventory, config)
     metadata = [name for name in train.columns if name not in INVENTORY]
     _check_columns(metadata, config.stratify_by)
     external = [
-        _read_inventory(paths, config.class_names)[list(train.columns)].assign(split=name)
+        _read_inventory(paths, config)[list(train.columns)].assign(split=name)
         for name, paths in sorted(inputs.external_inventory.items())
     ]
     rows = pd.concat([train.assign(split=TRAIN), *external], ignore_index=True)
@@ -114,16 +114,18 @@ def make_folds(
     samples = Samples(list(own["id"]), list(own["merged"]), labels[stays])
     _log_rare_classes(samples, config)
     _log_oversized_groups(samples, config)
-    write_table(table.sort_values("id"), folds, FOLDS)
+    # Rows of each split are sorted by id already, which a stable sort makes use of.
+    write_table(table.sort_values("id", kind="stable"), folds, FOLDS)
     if dropped is not None:
         _write_dropped(treatment, dict(zip(rows["id"], rows["split"], strict=True)), dropped)
 
 
-def _read_inventory(paths: Sequence[str | Path], class_names: Sequence[str]) -> pd.DataFrame:
-    table = read_tables(paths, INVENTORY)
-    labeled = [is_label_code(target, len(class_names)) for target in table["target"]]
-    unlabeled = [name for name, valid in zip(table["id"], labeled, strict=True) if not valid]
-    if unlabeled:
+def _read_inventory(paths: Sequence[str | Path], config: FoldsConfig) -> pd.DataFrame:
+    used, class_names = {"id", "target", "group"} | ({"path"} if config.method == FILES else set()), config.class_names
+    table = read_tables(paths, INVENTORY, skipped=INVENTORY.keys() - used)
+    wrong = [target for target in table["target"].unique() if not is_label_code(target, len(class_names))]
+    if wrong:
+        unlabeled = list(table.loc[table["target"].isin(wrong), "id"])
         raise FoldlineError(
             f"{Path(paths[0]).parent}: target of id {listing(unlabeled)} is not a 0 or 1, or a share, for each of "
             f"{counted(len(class_names), 'class', 'classes')}; remove the inventory and run the workflow again"

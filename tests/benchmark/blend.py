@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ import pandas as pd
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from foldline.dataset.label_arrays import label_codes  # noqa: E402
 from foldline.evaluation.prediction_files import PredictionFile, write_prediction_file  # noqa: E402
 from foldline.io.tables import FOLDS, write_table  # noqa: E402
 
@@ -120,23 +122,12 @@ def write_inputs(folder: Path, size: Size) -> list[str]:
     random = np.random.default_rng(1)
     names = [f"class{number}" for number in range(size.classes)]
     ids, test_ids = ([f"{kind}_{number:07d}" for number in range(count)] for kind, count in _kinds(size))
-    folds = random.integers(0, size.folds, size.rows)
     labels = random.random((size.rows, size.classes)) < 0.2
-    codes = ["".join("01"[bit] for bit in row) for row in labels.tolist()]
-    table = pd.DataFrame({"id": ids, "group": ids, "target": codes, "fold": folds, "split": "train", "row_weight": 1.0})
+    table = pd.DataFrame({"id": ids, "group": ids, "target": label_codes(labels), "split": "train", "row_weight": 1.0})
+    table["fold"] = random.integers(0, size.folds, size.rows)
     write_table(table, folder / "folds.csv", FOLDS)
-    cells = ",0" * size.classes
-    (folder / "sample.csv").write_text(f"id,{','.join(names)}\n" + "".join(f"{name}{cells}\n" for name in test_ids))
-    for model in range(size.models):
-        for fold in range(size.folds):
-            rows = np.flatnonzero(folds == fold)
-            held_out = [ids[row] for row in rows]
-            for split, some in (("oof", held_out), ("test", test_ids)):
-                values = random.random((len(some), size.classes), np.float32)
-                path = folder / f"m{model:02d}" / f"fold{fold}" / f"{split}.parquet"
-                write_prediction_file(PredictionFile(path, f"m{model:02d}", fold, 4), some, values, class_names=names)
-                if split == "oof" and size.cells:
-                    _write_cells(path.with_suffix(".csv"), some, values, names, model=f"m{model:02d}", fold=fold)
+    write_sample_submission(folder, test_ids, names)
+    write_predictions(folder, table, test_ids, names, models=size.models, cells=size.cells)
     return names
 
 
@@ -144,9 +135,35 @@ def _kinds(size: Size) -> tuple[tuple[str, int], ...]:
     return ("image", size.rows), ("test", size.test_rows)
 
 
-def _write_cells(path: Path, ids: list[str], values: np.ndarray, names: list[str], *, model: str, fold: int) -> None:
+def write_sample_submission(folder: Path, test_ids: Sequence[str], names: Sequence[str]) -> None:
+    """Write the sample submission."""
+    cells = ",0" * len(names)
+    (folder / "sample.csv").write_text(f"id,{','.join(names)}\n" + "".join(f"{name}{cells}\n" for name in test_ids))
+
+
+def write_predictions(
+    folder: Path, table: pd.DataFrame, test_ids: list[str], names: Sequence[str], *, models: int, cells: bool = False
+) -> None:
+    """Write random predictions of all models for the rows of a fold table and for test rows."""
+    random = np.random.default_rng(2)
+    of_fold = {int(fold): list(rows["id"]) for fold, rows in table.groupby("fold")}
+    for model in range(models):
+        for fold, held_out in of_fold.items():
+            for split, some in (("oof", held_out), ("test", test_ids)):
+                values = random.random((len(some), len(names)), np.float32)
+                path = folder / f"m{model:02d}" / f"fold{fold}" / f"{split}.parquet"
+                write_prediction_file(PredictionFile(path, f"m{model:02d}", fold, 4), some, values, class_names=names)
+                if split == "oof" and cells:
+                    _write_cells(path.with_suffix(".csv"), some, values, names, model=f"m{model:02d}", fold=fold)
+
+
+def _write_cells(
+    path: Path, ids: list[str], values: np.ndarray, names: Sequence[str], *, model: str, fold: int
+) -> None:
     """Write the same predictions with a row per id and class."""
-    cells = pd.DataFrame({"id": np.repeat(ids, len(names)), "class": names * len(ids), "probability": values.ravel()})
+    cells = pd.DataFrame(
+        {"id": np.repeat(ids, len(names)), "class": [*names] * len(ids), "probability": values.ravel()}
+    )
     cells.assign(model=model, fold=fold, views=4).to_csv(path, index=False)
 
 

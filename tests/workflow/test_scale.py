@@ -1,4 +1,4 @@
-"""How many jobs a large data set becomes; `tests/benchmark/scale.py` measures the time for a million images."""
+"""How many jobs a large data set becomes; `tests/benchmark/planning.py` measures the time for a million images."""
 
 import re
 from pathlib import Path

@@ -22,11 +22,10 @@ def label_array(codes: Sequence[str], class_names: Sequence[str]) -> npt.NDArray
     Raises:
         FoldlineError: a text is not a code of that many classes.
     """
-    _check_codes(codes, class_names)
-    if any(map(is_soft, codes)):
-        codes = list(map(hard_code, codes))
-    joined = np.frombuffer("".join(codes).encode("ascii"), np.uint8) - ord("0")
-    return joined.reshape(len(codes), len(class_names)).astype(np.int64)
+    distinct, numbers = _distinct(codes)
+    _check_codes(distinct, class_names)
+    joined = np.frombuffer("".join(map(hard_code, distinct)).encode("ascii"), np.uint8) - ord("0")
+    return joined.reshape(len(distinct), len(class_names)).astype(np.int64)[numbers]
 
 
 def share_array(codes: Sequence[str], class_names: Sequence[str]) -> npt.NDArray[np.float32] | None:
@@ -42,11 +41,12 @@ def share_array(codes: Sequence[str], class_names: Sequence[str]) -> npt.NDArray
     Raises:
         FoldlineError: as `label_array`.
     """
-    if not any(map(is_soft, codes)):
+    distinct, numbers = _distinct(codes)
+    if not any(map(is_soft, distinct)):
         return None
-    _check_codes(codes, class_names)
-    shares = [shares_of(code) if is_soft(code) else list(map(float, code)) for code in codes]
-    return np.array(shares, np.float32).reshape(len(codes), len(class_names))
+    _check_codes(distinct, class_names)
+    shares = [shares_of(code) if is_soft(code) else list(map(float, code)) for code in distinct]
+    return np.array(shares, np.float32).reshape(len(distinct), len(class_names))[numbers]
 
 
 def label_names(codes: Sequence[str], class_names: Sequence[str]) -> list[str]:
@@ -58,10 +58,13 @@ def label_names(codes: Sequence[str], class_names: Sequence[str]) -> list[str]:
         codes: see `label_array`.
         class_names: (n_classes,).
     """
-    labels = label_array(codes, class_names).tolist()
+    distinct, numbers = _distinct(codes)
+    labels = label_array(distinct, class_names).tolist()
     if len(class_names) == 1:
-        return [str(label) for (label,) in labels]
-    return ["|".join(name for name, label in zip(class_names, row, strict=True) if label) for row in labels]
+        names = [str(label) for (label,) in labels]
+    else:
+        names = ["|".join(name for name, label in zip(class_names, row, strict=True) if label) for row in labels]
+    return [names[number] for number in numbers]
 
 
 def is_label_code(text: str, n_classes: int) -> bool:
@@ -82,6 +85,12 @@ def hard_labels(labels: npt.NDArray[np.floating], activation: str) -> npt.NDArra
     if activation == SOFTMAX:
         return np.asarray(np.eye(labels.shape[1], dtype=np.int64)[labels.argmax(axis=1)])
     return (labels > 1 / 2).astype(np.int64)
+
+
+def _distinct(codes: Sequence[str]) -> tuple[list[str], npt.NDArray[np.intp]]:
+    """The different codes, and the number of each sample's among them, (n_samples,): there are few of most labels."""
+    number_of = {code: number for number, code in enumerate(dict.fromkeys(codes))}
+    return list(number_of), np.fromiter(map(number_of.__getitem__, codes), np.intp, len(codes))
 
 
 def _check_codes(codes: Sequence[str], class_names: Sequence[str]) -> None:

@@ -6,7 +6,8 @@ give the same bytes.
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -17,11 +18,13 @@ from pyarrow import csv as arrow_csv
 
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import atomic_write, read_file
-from foldline.io.parquet import SUFFIX, read_parquet, write_parquet
+from foldline.io.parquet import SUFFIX, read_parquet, read_parquet_schema, write_parquet
 
 TEXT, INTEGER, REAL, FLOAT32 = "str", "int64", "float64", "float32"
 IN_WORDS = {TEXT: "text", INTEGER: "a whole number", REAL: "a number", FLOAT32: "a 32-bit number"}
 ARROW_TYPES = {TEXT: pa.string(), INTEGER: pa.int64(), REAL: pa.float64(), FLOAT32: pa.float32()}
+
+_NO_QUOTES = arrow_csv.WriteOptions(include_header=False, quoting_style="none")
 
 # Columns of each table and their types. `target` is a label code (see `dataset.labels`), "" in the inventory of the
 # test split. `split` of the fold table is "train" or an external set; see `splits.fold_membership` for the use of its
@@ -88,12 +91,40 @@ def write_table(
         write_arrow_table(arrow, path, columns, key=key)
         return
     _check_rows(arrow, path, columns, key)
+    plain = _without_quotes(arrow)
+    if plain is not None:
+        with suppress(pa.ArrowInvalid), atomic_write(path) as handle:
+            for part in plain:
+                arrow_csv.write_csv(part, handle, _NO_QUOTES)
+            return
     # A carriage return alone would end the row unless its cell is quoted, which the writer does not see to.
     texts = [arrow[name] for name, kind in types.items() if kind == TEXT]
     has_return = any(pc.any(pc.match_substring(text, "\r")).as_py() for text in texts)
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
     with atomic_write(path, mode="w", encoding="utf-8", newline="") as handle:
         table[list(types)].to_csv(handle, index=False, lineterminator="\n", quoting=quoting)
+
+
+def _without_quotes(table: pa.Table) -> tuple[pa.Table, pa.Table] | None:
+    """Header and rows for the fast writer, which gives the bytes of pandas but refuses a cell that needs quotes.
+
+    None for a table that it would write otherwise.
+    """
+    columns = []
+    for column in table.columns:
+        if column.type == pa.float64():
+            # Arrow would leave out the point of a whole number.
+            different = pc.unique(column)
+            texts = pa.array(map(repr, different.to_pylist()), pa.string())
+            columns.append(texts.take(pc.index_in(column, different)))
+        elif column.type in (pa.string(), pa.int64()):
+            columns.append(column)
+        else:
+            return None
+    names = list(map(str, range(len(columns))))
+    header = pa.table([pa.array([name]) for name in table.column_names], names)
+    # A single empty cell is quoted, because a line without any is none.
+    return (header, pa.table(columns, names)) if len(columns) > 1 else None
 
 
 def write_arrow_table(
@@ -116,24 +147,41 @@ def read_table(path: str | Path, columns: Mapping[str, str], *, key: Sequence[st
     return _to_pandas(read_arrow_table(path, columns, key=key))
 
 
-def read_arrow_table(path: str | Path, columns: Mapping[str, str], *, key: Sequence[str] = ("id",)) -> pa.Table:
-    """Read a table as `read_table` does, without pandas."""
+def read_arrow_table(
+    path: str | Path, columns: Mapping[str, str], *, key: Sequence[str] = ("id",), skipped: Collection[str] = ()
+) -> pa.Table:
+    """Read a table as `read_table` does, without pandas and, from a Parquet file, without the columns to skip."""
     path = Path(path)
-    table = read_parquet(path) if path.suffix == SUFFIX else _read_csv(path, columns)
+    if path.suffix == SUFFIX:
+        names = [name for name in read_parquet_schema(path).names if name not in skipped] if skipped else None
+        table = read_parquet(path, names)
+    else:
+        table = _read_csv(path, columns)
     _check_columns(table.schema, path, columns)
     _check_rows(table, path, columns, key)
     return table
 
 
 def read_tables(
-    paths: Sequence[str | Path], columns: Mapping[str, str], *, key: Sequence[str] = ("id",)
+    paths: Sequence[str | Path],
+    columns: Mapping[str, str],
+    *,
+    key: Sequence[str] = ("id",),
+    skipped: Collection[str] = (),
 ) -> pd.DataFrame:
     """Read the shards of one table and join them, sorted by `key`, which must be unique over all shards.
+
+    Args:
+        paths: Parquet files.
+        columns: name and type of each declared column.
+        key: columns that identify a row together.
+        skipped: declared columns that the caller does not use, which are not read: they are most of the memory.
 
     Raises:
         FoldlineError: as `read_table`; also if the shards have different columns.
     """
-    tables = [read_arrow_table(path, columns, key=key) for path in paths]
+    columns = {name: kind for name, kind in columns.items() if name not in skipped}
+    tables = [read_arrow_table(path, columns, key=key, skipped=skipped) for path in paths]
     names = tables[0].column_names
     for path, table in zip(paths, tables, strict=True):
         if sorted(table.column_names) != sorted(names):
@@ -143,7 +191,8 @@ def read_tables(
             )
     joined = pa.concat_tables([table.select(names).replace_schema_metadata(None) for table in tables])
     _check_rows(joined, Path(paths[0]).parent, columns, key)
-    return _to_pandas(joined).sort_values(list(key), kind="stable", ignore_index=True)
+    # Arrow sorts text by bytes of UTF-8, which is the order of Python, and ten times as fast.
+    return _to_pandas(joined.sort_by([(name, "ascending") for name in key]))
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:

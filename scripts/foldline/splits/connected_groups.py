@@ -4,6 +4,7 @@ Standard library only, because the process that builds the DAG imports it.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 
 def join_groups(groups: Iterable[str], links: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -45,6 +46,7 @@ def connected_groups(groups: Sequence[str], columns: Sequence[Sequence[str]]) ->
     links: list[tuple[str, str]] = []
     for column in columns:
         first: dict[str, str] = {}
-        links += [(first.setdefault(value, group), group) for value, group in zip(column, groups, strict=True) if value]
-    joined = join_groups(groups, links)
-    return [joined[group] for group in groups]
+        pairs = [(first.setdefault(value, group), group) for value, group in zip(column, groups, strict=True) if value]
+        links += [pair for pair in pairs if pair[0] != pair[1]]
+    joined = join_groups(chain.from_iterable(links), links)
+    return [joined.get(group, group) for group in groups]

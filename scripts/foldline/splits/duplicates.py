@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -96,7 +97,9 @@ def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tup
     Raises:
         FoldlineError: a pair has an id that is not in `ids`.
     """
-    group_of = dict(zip(ids, groups, strict=True))
+    pairs = list(pairs)
+    in_pairs = set(chain.from_iterable(pairs))
+    group_of = {name: group for name, group in zip(ids, groups, strict=True) if name in in_pairs}
     links = []
     for pair in pairs:
         for name in pair:
@@ -106,8 +109,8 @@ def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tup
                     "workflow again"
                 )
         links.append((group_of[pair[0]], group_of[pair[1]]))
-    joined = join_groups(groups, links)
-    return [joined[group] for group in groups]
+    joined = join_groups(chain.from_iterable(links), links)
+    return [joined.get(group, group) for group in groups]
 
 
 def _first_equal(values: pd.Series) -> IntArray:

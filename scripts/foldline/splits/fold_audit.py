@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from foldline.errors import FoldlineError, counted, listing
 
@@ -39,8 +40,10 @@ def groups_per_label(groups: Sequence[str], labels: IntArray) -> IntArray:
     Returns:
         (n_classes, 2): negatives, positives.
     """
-    names = np.asarray(groups, dtype=object)
-    return np.array([[len(set(names[column == label])) for label in (0, 1)] for column in labels.T], dtype=np.int64)
+    numbers, names = pd.factorize(np.asarray(groups, dtype=object))
+    rows = np.bincount(numbers, minlength=len(names))
+    positives = [np.bincount(numbers, weights=column, minlength=len(names)) for column in labels.T]
+    return np.array([[(rows > of_class).sum(), (of_class > 0).sum()] for of_class in positives], dtype=np.int64)
 
 
 def oversized_groups(groups: Sequence[str], count: int) -> list[tuple[str, int]]:
@@ -98,15 +101,17 @@ def audit_folds(samples: Samples, folds: IntArray, *, count: int) -> None:
         FoldlineError: an id occurs twice, a fold is out of range or empty, a group is in two folds, or a fold has both
             labels of no class.
     """
-    repeated = sorted(name for name, number in Counter(samples.ids).items() if number > 1)
-    if repeated:
+    if len(set(samples.ids)) < len(samples.ids):
+        repeated = sorted(name for name, number in Counter(samples.ids).items() if number > 1)
         raise FoldlineError(f"folds: id {listing(repeated)} more than once; give every row its own id")
-    outside = sorted({str(fold) for fold in folds if not 0 <= fold < count})
+    outside = sorted(map(str, set(folds[(folds < 0) | (folds >= count)].tolist())))
     if outside:
         raise FoldlineError(f"folds: fold {listing(outside)} is not in 0 to {count - 1}; set folds.count to match")
-    fold_of: dict[str, int] = {}
-    pairs = zip(samples.groups, folds.tolist(), strict=True)
-    split_groups = sorted({group for group, fold in pairs if fold_of.setdefault(group, fold) != fold})
+    groups, names = pd.factorize(np.asarray(samples.groups, dtype=object))
+    # A group has the fold of its last row.
+    of_group = np.zeros(len(names), dtype=np.int64)
+    of_group[groups] = folds
+    split_groups = sorted(set(names[groups[of_group[groups] != folds]]))
     if split_groups:
         raise FoldlineError(f"folds: group {listing(split_groups)} is in more than one fold; give each group one fold")
     empty = [str(fold) for fold in range(count) if not (folds == fold).any()]

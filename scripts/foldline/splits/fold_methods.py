@@ -176,9 +176,9 @@ def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntAr
 
 def _strata(train: pd.DataFrame, config: FoldsConfig) -> tuple[list[str], list[list[str]]]:
     """Stratum of each train row, (n_samples,), and columns to spread, (n_columns, n_samples)."""
-    labels = train["target"].map(hard_code)
-    strata = train[["target", *config.stratify_by]].assign(target=labels).agg("\0".join, axis=1)
-    return list(strata), [list(train[name]) for name in config.stratify_by]
+    hard = {code: hard_code(code) for code in train["target"].unique()}
+    columns = [list(train[name]) for name in config.stratify_by]
+    return ["\0".join(cells) for cells in zip(train["target"].map(hard), *columns, strict=True)], columns
 
 
 def _given(

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.sparse import csc_array, csr_array
 
 from foldline.splits.fold_audit import IntArray
@@ -89,7 +90,7 @@ def count_features(
     numbers = [np.zeros((n_samples, 1), np.int64), 1 + 2 * np.arange(n_classes) + labels]
     starts = [n_label_features]
     for column in [*columns, strata]:
-        _, values = np.unique(np.asarray(column, dtype=object), return_inverse=True)
+        values, _ = pd.factorize(np.asarray(column, dtype=object), sort=True)
         numbers.append(starts[-1] + values[:, None])
         starts.append(starts[-1] + int(values.max()) + 1)
     counts = _one_hot(groups[:, None]).T.tocsr() @ _one_hot(np.concatenate(numbers, axis=1))

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from scipy.sparse import csr_array
 
 from foldline.dataset.id_hash import id_hash
 from foldline.splits.fold_audit import IntArray, Samples, audit_folds, check_feasible
@@ -16,6 +18,8 @@ from foldline.splits.group_features import Assignment, FloatArray, GroupFeatures
 EVENNESS = 2.0
 # Orders of the groups that are tried while a fold lacks a label that it could have; needed by a few groups only.
 MAX_ATTEMPTS = 16
+# Groups whose costs are in memory at a time.
+GROUPS_PER_BLOCK = 1 << 16
 
 
 def assign_folds(
@@ -79,11 +83,12 @@ def place_groups(
         Fold of each sample in 0..count-1, (n_samples,).
     """
     order = np.argsort(np.asarray(samples.ids, dtype=object), kind="stable")
-    groups = np.asarray(samples.groups, dtype=object)[order]
-    _, first_rows, group_numbers = np.unique(groups, return_index=True, return_inverse=True)
+    group_numbers, names = pd.factorize(np.asarray(samples.groups, dtype=object)[order])
+    first_rows = np.full(len(names), len(order))
+    np.minimum.at(first_rows, group_numbers, np.arange(len(order)))
     # Names of merged groups depend on other groups; the smallest id of a group depends on its own rows only.
     hashes = np.array([id_hash(f"{seed}/{samples.ids[order[row]]}") for row in first_rows], dtype=np.uint64)
-    in_order = [[column[row] for row in order] for column in (strata, *columns)]
+    in_order = [np.asarray(column, dtype=object)[order].tolist() for column in (strata, *columns)]
     features = count_features(group_numbers, samples.labels[order], in_order[0], in_order[1:])
     folds = np.empty(len(order), dtype=np.int64)
     of_groups = known[order][first_rows]
@@ -158,23 +163,54 @@ def _assign_in_order(
 ) -> Assignment:
     """Assign the groups in the given order, each by balance and preferences (n_groups, n_folds); others are known."""
     count = preferences.shape[1]
-    starts = features.counts.indptr.tolist()
-    indices, rows = features.counts.indices.astype(np.intp), features.counts.data
-    weights = features.shares[indices] * rows
     group_folds = known.copy()
     fold_rows = np.stack([features.counts[np.flatnonzero(known == fold)].sum(axis=0) for fold in range(count)], axis=1)
+    of_fold = list(fold_rows.T)
     left = features.totals - fold_rows.sum(axis=1)
-    for group in order.tolist():
-        entries = slice(starts[group], starts[group + 1])
-        feature, group_rows = indices[entries], rows[entries]
-        # The group counts half: the last one has 0.
-        still_left = left[feature] - group_rows / 2
-        urgency = weights[entries] / still_left
-        # Summed entry by entry, not as a matrix product, whose last bit differs between machines.
-        crowding = ((urgency / still_left)[:, None] * fold_rows[feature]).sum(axis=0)
-        cost = crowding * (EVENNESS * count / urgency.sum()) + preferences[group]
-        fold = int(cost.argmin())
-        group_folds[group] = fold
-        fold_rows[feature, fold] += group_rows
-        left[feature] -= group_rows
+    for start in range(0, len(order), GROUPS_PER_BLOCK):
+        block = order[start : start + GROUPS_PER_BLOCK]
+        counts = features.counts[block]
+        starts, feature, rows = counts.indptr.tolist(), counts.indices.astype(np.intp), counts.data
+        weights, factors = _balance(counts, features.shares, left, count)
+        left -= counts.sum(axis=0)
+        for number, (group, factor, preference) in enumerate(
+            zip(block.tolist(), factors, preferences[block], strict=True)
+        ):
+            entries = slice(starts[number], starts[number + 1])
+            of_group = feature[entries]
+            # Summed entry by entry, not as a matrix product, whose last bit differs between machines.
+            cost = np.add.reduce(weights[entries] * fold_rows.take(of_group, axis=0), axis=0)
+            cost *= factor
+            cost += preference
+            fold = int(cost.argmin())
+            group_folds[group] = fold
+            of_fold[fold][of_group] += rows[entries]
     return Assignment(group_folds, fold_rows)
+
+
+def _balance(counts: csr_array, shares: FloatArray, left: FloatArray, n_folds: int) -> tuple[FloatArray, list[float]]:
+    """What the rows of folds cost groups that are assigned one after the other, whatever their folds become.
+
+    Args:
+        counts: rows of each group and feature, (n_groups, n_features).
+        shares: see `GroupFeatures.shares`.
+        left: rows of each feature without a fold before the first group, (n_features,).
+        n_folds: number of folds.
+
+    Returns:
+        v_f of each entry of the counts, (n_entries, 1), and EVENNESS n_folds / (sum of v_f left_f) of each group.
+    """
+    feature, rows, starts = counts.indices, counts.data, counts.indptr
+    by_feature = np.argsort(feature, kind="stable")
+    of_earlier_features = np.cumsum(np.bincount(feature, weights=rows)) - np.bincount(feature, weights=rows)
+    before = np.empty(len(rows))
+    before[by_feature] = np.cumsum(rows[by_feature]) - rows[by_feature]
+    before -= of_earlier_features[feature]
+    # The group counts half: the last one has 0.
+    still_left = left[feature] - before - rows / 2
+    urgency = shares[feature] * rows / still_left
+    sums, lengths = np.empty(len(starts) - 1), np.diff(starts)
+    for length in np.unique(lengths):
+        groups = np.flatnonzero(lengths == length)
+        sums[groups] = urgency[starts[groups, None] + np.arange(length)].sum(axis=1)
+    return (urgency / still_left)[:, None], (EVENNESS * n_folds / sums).tolist()

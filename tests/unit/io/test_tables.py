@@ -227,3 +227,31 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(FoldlineError, match=r"folds\.csv: the file is empty"):
         read_table(path, FOLDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("x", "plain"),
+        ("x", ""),
+        ("x", " NaN"),
+        ("x", "a,b"),
+        ("x", 'a"b'),
+        ("x", "a\nb"),
+        ("x,y", "plain"),
+        ("\u00e9", "\u4e2d"),
+    ],
+)
+def test_a_csv_file_is_that_of_pandas(name: str, cell: str, tmp_path: Path) -> None:
+    scores = [0.1, 1.0, -0.0, 1e-7, 1e16, 1e22, 123456789.125, float("inf")]
+    table = pd.DataFrame({"id": list("abcdefgh"), "size": range(8), "score": scores, name: [*"1234567", cell]})
+    write_table(table, tmp_path / "table.csv", COLUMNS)
+    assert (tmp_path / "table.csv").read_bytes() == table.to_csv(index=False, lineterminator="\n").encode()
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+def test_columns_that_are_skipped_are_not_read(tmp_path: Path) -> None:
+    table = pd.DataFrame({"id": ["b", "a"], "size": [1, 2], "score": [0.5, 1.0], "x": ["u", "v"]})
+    write_table(table, tmp_path / "table.parquet", COLUMNS)
+    found = read_tables([tmp_path / "table.parquet"], COLUMNS, skipped={"score"})
+    pd.testing.assert_frame_equal(found, table[["id", "size", "x"]][::-1].reset_index(drop=True))
