@@ -117,7 +117,8 @@ def make_folds(
     # Rows of each split are sorted by id already, which a stable sort makes use of.
     write_table(table.sort_values("id", kind="stable"), folds, FOLDS)
     if dropped is not None:
-        _write_dropped(treatment, dict(zip(rows["id"], rows["split"], strict=True)), dropped)
+        paired = rows[rows["id"].isin({name for row in treatment.dropped for name in (row.id, row.kept_id)})]
+        _write_dropped(treatment, dict(zip(paired["id"], paired["split"], strict=True)), dropped)
 
 
 def _read_inventory(paths: Sequence[str | Path], config: FoldsConfig) -> pd.DataFrame:
@@ -145,8 +146,10 @@ def _treat(rows: pd.DataFrame, inputs: Inputs, config: FoldsConfig) -> Treatment
         raise FoldlineError(
             f"leaks table: id {listing(sorted(foreign))} is not in the inventory; run the workflow again"
         )
-    labels = dict(zip(rows["id"], rows["target"].map(hard_code), strict=True))
-    return treat(pairs, labels, rows["id"][rows["split"] == TRAIN], config.leak_policy or GROUP_ALL)
+    # Few of many rows are in a pair.
+    paired = rows[rows["id"].isin(named)]
+    labels = dict(zip(paired["id"], paired["target"].map(hard_code), strict=True))
+    return treat(pairs, labels, paired["id"][paired["split"] == TRAIN], config.leak_policy or GROUP_ALL)
 
 
 def _fold_those_that_stay(
@@ -154,10 +157,10 @@ def _fold_those_that_stay(
 ) -> pd.DataFrame:
     """Give each row its fold, as `fold_rows` does, and `DROPPED` to the rows that are dropped."""
     stays = ~rows["id"].isin({row.id for row in treatment.dropped}).to_numpy()
+    if stays.all():
+        return fold_rows(rows, labels, treatment.links, cells, config)
     own, of_train = rows[stays].reset_index(drop=True), stays[: len(labels)]
     folded = fold_rows(own, labels[of_train], treatment.links, cells.of(stays.tolist()), config)
-    if stays.all():
-        return folded
     reason_of = {row.id: row.reason for row in treatment.dropped}
     reasons = [reason_of[name] for name in rows["id"][~stays]]
     return with_rows(folded, stays, list(rows["merged"]), fold=DROPPED, reasons=reasons)

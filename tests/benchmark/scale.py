@@ -47,7 +47,7 @@ from foldline.splits.folds_config import FoldsConfig
 folder, classes, count = Path(sys.argv[1]), tuple(sys.argv[2].split(",")), int(sys.argv[3])
 make_folds(
     Inputs(sorted((folder / "inventory" / "train").iterdir()), folder / "leaks" / "train.parquet", {{}}, ()),
-    folder / "folds.csv", FoldsConfig("grouped", count, 0, (), classes),
+    folder / "folds.csv", FoldsConfig("grouped", count, 0, (), classes), dropped=folder / "dropped.csv",
 )
 """
 AUDIT_STEP = f"""

@@ -87,11 +87,15 @@ def count_features(
     """
     n_samples, n_classes = labels.shape
     n_label_features = 1 + 2 * n_classes
-    numbers = [np.zeros((n_samples, 1), np.int64), 1 + 2 * np.arange(n_classes) + labels]
+    # Numbers of 32 bits are enough, and half of the memory.
+    numbers = [
+        np.zeros((n_samples, 1), np.int32),
+        1 + 2 * np.arange(n_classes, dtype=np.int32) + labels.astype(np.int32),
+    ]
     starts = [n_label_features]
     for column in [*columns, strata]:
         values, _ = pd.factorize(np.asarray(column, dtype=object), sort=True)
-        numbers.append(starts[-1] + values[:, None])
+        numbers.append(starts[-1] + values[:, None].astype(np.int32))
         starts.append(starts[-1] + int(values.max()) + 1)
     counts = _one_hot(groups[:, None]).T.tocsr() @ _one_hot(np.concatenate(numbers, axis=1))
     counts.sort_indices()
