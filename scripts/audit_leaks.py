@@ -23,8 +23,8 @@ from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
 from foldline.io.thumbnails import read_thumbnails
 from foldline.leaks.copies import near_copies
 from foldline.leaks.views import View, views_of
-from foldline.splits.duplicates import REFUSE, IntArray, LeakConfig, Verification, find_duplicates
-from foldline.splits.leak_policy import EXACT, EXTERNAL, TEST, TRAIN
+from foldline.splits.duplicates import REFUSE, IntArray, LeakConfig, Verification, find_duplicates, with_confirmed
+from foldline.splits.leak_policy import CONFIRMED, EXACT, EXTERNAL, NEAR, TEST, TRAIN
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -65,14 +65,15 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
     images = read_tables(inputs.inventory, INVENTORY)
     for text in filter(None, (dark_images(images), blank_images(images))):
         logger.warning("%s: %s", split, text)
-    compared = {name: _shown(read_tables(paths, INVENTORY)) for name, paths in inputs.others.items()}
+    others = {name: read_tables(paths, INVENTORY) for name, paths in inputs.others.items()}
     pairs = find_duplicates(
         _shown(images),
-        compared,
+        {name: _shown(table) for name, table in others.items()},
         split=split,
         near_bits=config.near_duplicate_bits,
         verify=lambda rows: _verification(rows, inputs.thumbnails, split, config),
     )
+    pairs = with_confirmed(pairs, {**others, split: images}, config.confirmed)
     problems = Problems()
     with problems.collected():
         _check_labels(pairs, refuse=config.contradictory_labels == REFUSE)
@@ -81,13 +82,14 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
     problems.check()
     for path in (leaks, leaks_csv):
         write_table(pairs, path, LEAKS, key=KEY)
-    exact = int((pairs["kind"] == EXACT).sum())
+    exact, near, confirmed = (int((pairs["kind"] == kind).sum()) for kind in (EXACT, NEAR, CONFIRMED))
     logger.info(
-        "%s: %s, %s of exact duplicates, %d of near duplicates",
+        "%s: %s, %s of exact duplicates, %d of near duplicates, %d confirmed",
         split,
         counted(len(images), "image"),
         counted(exact, "pair"),
-        len(pairs) - exact,
+        near,
+        confirmed,
     )
     if split == TEST:
         _log_copies_of_labeled(pairs)

@@ -19,6 +19,7 @@ import yaml
 from fixtures.plans import changed_jobs, plan_of
 from fixtures.project import Project
 from foldline.dataset.id_hash import shard_index, shard_name
+from foldline.errors import FoldlineError
 from foldline.planning.workflow_plan import WorkflowPlan
 from PIL import Image
 
@@ -292,6 +293,57 @@ def test_a_column_of_weights_makes_no_scan_and_no_shard_stale(
     planned: tuple[Path, WorkflowPlan], weighted: tuple[Path, WorkflowPlan]
 ) -> None:
     assert changed_jobs(planned[1], weighted[1]) == WEIGHT
+
+
+def confirm(*pairs: str) -> Edit:
+    """Write a table of confirmed pairs."""
+
+    def edit(folder: Path) -> None:
+        (folder / "config" / "pairs.csv").write_text("\n".join(["id,other_id,verdict", *pairs]) + "\n")
+
+    return edit
+
+
+@pytest.fixture(scope="module")
+def confirmed(
+    planned: tuple[Path, WorkflowPlan], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, WorkflowPlan]:
+    """The planned folder with a table of confirmed pairs."""
+    folder = tmp_path_factory.mktemp("confirmed")
+    for name in ("config", "data", ".foldline"):
+        shutil.copytree(planned[0] / name, folder / name)
+    confirm("s000,s001,same", "s003,s002,no")(folder)
+    set_value("leaks", "confirmed", value="config/pairs.csv")(folder)
+    return folder, plan_of(folder)
+
+
+CONFIRMED_ROWS = {
+    "pairs in another order": (confirm("s003,s002,", "s001,s000,yes"), set()),
+    "a pair of training images": (confirm("s000,s001,yes", "s003,s002,yes"), {"audit_leaks/train"} | WEIGHT),
+    "a pair of a test image": (confirm("s000,s001,yes", "s060,s002,yes"), {"audit_leaks/test"} | REPORT),
+}
+
+
+@pytest.mark.parametrize("row", CONFIRMED_ROWS)
+def test_confirmed_pairs_make_the_audit_of_their_split_stale(
+    row: str, confirmed: tuple[Path, WorkflowPlan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, plan = confirmed
+    edit, expected = CONFIRMED_ROWS[row]
+    for name in ("config", "data", ".foldline"):
+        shutil.copytree(before / name, tmp_path / name)
+    edit(tmp_path)
+    assert changed_jobs(plan, plan_of(tmp_path)) == expected
+
+
+def test_a_wrong_pair_is_reported_before_any_job(confirmed: tuple[Path, WorkflowPlan], tmp_path: Path) -> None:
+    for name in ("config", "data", ".foldline"):
+        shutil.copytree(confirmed[0] / name, tmp_path / name)
+    confirm("s000,s000,yes", "s000,x,yes")(tmp_path)
+    with pytest.raises(
+        FoldlineError, match=r"pairs.csv, line 2: 's000' is paired with itself; line 3: other_id 'x' is no"
+    ):
+        plan_of(tmp_path)
 
 
 def edit_column(column: str, values: Callable[[int, dict[str, str]], object]) -> Edit:

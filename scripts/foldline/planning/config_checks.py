@@ -15,6 +15,7 @@ from foldline.planning.embedding_section import embedding_problems
 from foldline.planning.fold_checks import fold_problems
 from foldline.planning.fold_plan import fold_numbers, follows_data
 from foldline.planning.image_patterns import WORD
+from foldline.planning.leak_plan import leak_problems
 from foldline.planning.requirements import reader_problems
 from foldline.planning.usable_values import UnusableValueError
 
@@ -60,6 +61,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
         yield from dataset_checks(config["dataset"])
         yield reader_problems(config["dataset"])
     yield fold_problems(config)
+    yield leak_problems(config)
     yield _class_weight_problems(config)
     yield _weight_problems(config)
     yield _checkpoint_problems(config)

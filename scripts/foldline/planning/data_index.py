@@ -27,6 +27,7 @@ from foldline.planning.found_words import with_found_words
 from foldline.planning.group_like import group_like
 from foldline.planning.index_table import STATUS, Columns, IndexHeader, IndexTable, ShardDigests
 from foldline.planning.known_labels import find_known_labels
+from foldline.planning.leak_plan import find_confirmed
 from foldline.planning.raw_data import RawData, read_raw_data
 from foldline.planning.raw_files import RawFiles
 from foldline.planning.split_index import RowDigests, SplitIndex
@@ -110,14 +111,16 @@ class DataIndexer:
                 without an index starts; "" if results are on a disk.
             check_rows: raises an error if a run cannot use the numbers of rows of the splits.
         """
-        self._dataset, self._folds = config["dataset"], config["folds"]
+        self._dataset, self._folds, self._leaks = config["dataset"], config["folds"], config["leaks"]
         self._pinned, self._record_tables = pinned, record_tables
         self._path, self._mirror = folder / FILE, storage.join(mirror, FILE) if mirror else ""
         old = old_table(self._folds, self._dataset)
-        self._old_folds = old.path if old else ""
+        others = (old.path if old else None, self._leaks["confirmed"])
+        # Tables of the user that no split has.
+        self._other_tables = [path for path in others if path is not None]
         self._check_rows = check_rows
         self._tables = _local_tables(self._dataset, record_tables) if pinned is None else None
-        if storage.is_url(self._old_folds):
+        if any(map(storage.is_url, self._other_tables)):
             self._tables = None
         self._sources: dict[str, Any] = {}
         self._stored: IndexTable | None = None
@@ -255,8 +258,11 @@ class DataIndexer:
         with problems.collected():
             if data.n_rows.keys() == set(splits_of(dataset)):
                 self._check_rows(data.n_rows)
+        pairs = dict[str, Any]()
+        with problems.collected():
+            pairs = find_confirmed(self._leaks, data, dataset)
         problems.check()
-        return {FOLDS: found} if found else {}
+        return ({FOLDS: found} if found else {}) | pairs
 
     def _store_files(self) -> None:
         """Store the files that were read before the data turned out to be wrong: they need not be read again."""
@@ -299,12 +305,10 @@ class DataIndexer:
         """See `index_table.IndexHeader`."""
         if self._tables is None:
             return {}
-        paths = [Path(table) for table in self._tables]
-        if self._old_folds:
-            paths.append(Path(self._old_folds))
+        paths = [Path(table) for table in (*self._tables, *self._other_tables)]
         return {
             "dataset": digest_of(self._dataset),
-            "folds": digest_of(self._folds),
+            "folds": digest_of([self._folds, self._leaks["confirmed"]]),
             "code": [code_digest(Path(__file__)), code_digest(READER)],
             "tables": [status and list(status) for status in map(status_of, paths)],
         }

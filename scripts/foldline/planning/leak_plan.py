@@ -1,22 +1,73 @@
 """The section `leaks` as planning knows it: what the audit of a split needs, and what the folds need."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from foldline.dataset.confirmed_pairs import confirmed_pairs, read_confirmed
+from foldline.io.storage import is_url
+from foldline.io.system_errors import file_problem
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits
+from foldline.planning.raw_data import RawData
 from foldline.splits.leak_policy import DROP, ERROR, EXTERNAL, REPORT
 
+# Key of the pairs that the user confirmed, see `data_index.DataIndex.found`.
+CONFIRMED = "confirmed_pairs"
+# Folder that the run writes.
+RESULTS = "results"
 
-def audit_settings(leaks: Mapping[str, Any], split: str) -> dict[str, Any]:
+
+def leak_problems(config: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each problem of the section in a completed configuration, before any data are read."""
+    path = config["leaks"]["confirmed"]
+    if path is None or is_url(path):
+        return
+    if Path(RESULTS).resolve() in Path(path).resolve().parents:
+        yield (
+            f"config: leaks.confirmed is {path!r}, but this run writes {RESULTS}/; copy the file, for example to "
+            "config/pairs.csv, and set leaks.confirmed to the copy"
+        )
+    elif problem := file_problem(path):
+        yield (
+            f"config: leaks.confirmed is {path!r}, but the file cannot be read ({problem}); correct the path, relative "
+            "to the working directory"
+        )
+
+
+def find_confirmed(leaks: Mapping[str, Any], data: RawData, dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """The pairs that the user confirmed, under `CONFIRMED`; nothing without any, or if a split could not be read.
+
+    Args:
+        leaks: the section.
+        data: the rows of all splits.
+        dataset: the section `dataset`.
+
+    Raises:
+        FoldlineError: the table of pairs cannot be used.
+    """
+    if leaks["confirmed"] is None:
+        return {}
+    table = read_confirmed(leaks["confirmed"])
+    rows = {**data.unlabeled, **{split: samples.rows for split, samples in data.splits.items()}}
+    splits = [*labeled_splits(dataset), *([TEST] if has_test(dataset) else [])]
+    if not rows.keys() >= set(splits):
+        return {}
+    pairs = confirmed_pairs(table, {split: frozenset(rows[split].id) for split in splits})
+    return {CONFIRMED: [list(pair) for pair in pairs]}
+
+
+def audit_settings(leaks: Mapping[str, Any], split: str, confirmed: Sequence[Sequence[str]] = ()) -> dict[str, Any]:
     """Fields of `LeakConfig` for the audit of a split.
 
     Args:
         leaks: the section.
         split: "train", "test" or the name of an external set.
+        confirmed: what was found under `CONFIRMED`.
     """
     of_policy = split if split in (TRAIN, TEST) else EXTERNAL
     refused = [kind for kind, actions in leaks["policy"].items() if actions[of_policy] == ERROR]
-    return {**{key: value for key, value in leaks.items() if key != "policy"}, "refused": refused}
+    own = [pair for pair in confirmed if pair[2] == split]
+    return {**{key: value for key, value in leaks.items() if key != "policy"}, "refused": refused, "confirmed": own}
 
 
 def fold_policy(leaks: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -29,7 +29,7 @@ from foldline.planning.dataset_splits import compared_splits, has_test, labeled_
 from foldline.planning.embedding_section import EMBED, add_embeddings, embedding_rule
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings, has_holdout
 from foldline.planning.found_words import words_of
-from foldline.planning.leak_plan import audit_settings, fold_audits, fold_policy
+from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy
 from foldline.planning.model_section import model_config, training_config
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import coarser_shards, power_of_two
@@ -159,7 +159,7 @@ class _Stages:
             compared = compared_splits(self._dataset, split)
             needs = [job for other in compared for job in scans[other]]
             needs += [embeddings[other] for other in compared if embeddings]
-            settings = audit_settings(self._config["leaks"], split)
+            settings = audit_settings(self._config["leaks"], split, self._data_index.found.get(CONFIRMED, ()))
             audits[split] = self._add("audit_leaks", split=split, settings=settings, needs=needs)
         return audits
 

@@ -10,11 +10,11 @@ import pandas as pd
 
 from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError
-from foldline.images.perceptual_hash import hash_array
+from foldline.images.perceptual_hash import hash_array, symmetric_hashes
 from foldline.io.tables import LEAKS
 from foldline.splits.connected_groups import join_groups
 from foldline.splits.hamming_search import near_pairs
-from foldline.splits.leak_policy import EXACT, NEAR
+from foldline.splits.leak_policy import CONFIRMED, EXACT, NEAR
 
 IntArray = npt.NDArray[np.int64]
 # Verifies near duplicates. Arguments: numbers of the images to compare, ascending; number of the first image of the own
@@ -35,12 +35,15 @@ class LeakConfig:
         full_search_up_to: up to this many images, each one is compared with those that are nearest to it, too.
         contradictory_labels: what happens to duplicates with different labels: `REFUSE`, or they are reported.
         refused: kinds of duplicates of which any is an error.
+        confirmed: pairs that the user confirmed, of which the later split is the own one: split, id, other split, other
+            id, the later one last.
     """
 
     near_duplicate_bits: int | None
     full_search_up_to: int
     contradictory_labels: str
     refused: tuple[str, ...] = ()
+    confirmed: tuple[tuple[str, str, str, str], ...] = ()
 
 
 def find_duplicates(
@@ -67,9 +70,7 @@ def find_duplicates(
         Table of `tables.LEAKS`, sorted by id, other_split, other_id. `id` is in this split; if both images are, it is
         the smaller id.
     """
-    splits = {**others, split: inventory}
-    images = pd.concat([rows.sort_values("id").assign(split=name) for name, rows in splits.items()], ignore_index=True)
-    own_start = len(images) - len(inventory)
+    images, own_start = _ordered({**others, split: inventory})
     first = _first_equal(images["pixels_sha256"])
     copies = np.flatnonzero(first != np.arange(len(images)))
     pairs = [_pair_table(first[copies], copies, EXACT, 0)]
@@ -80,6 +81,32 @@ def find_duplicates(
         verified = verify(images)(files, own_start, near)
         pairs.append(_pair_table(verified[:, 0], verified[:, 1], NEAR, verified[:, 2]))
     return _leak_table(images, pd.concat(pairs, ignore_index=True), own_start)
+
+
+def with_confirmed(
+    pairs: pd.DataFrame, splits: Mapping[str, pd.DataFrame], confirmed: Iterable[tuple[str, str, str, str]]
+) -> pd.DataFrame:
+    """Add the pairs that the user confirmed: a near one becomes confirmed, and an exact one stays exact.
+
+    Args:
+        pairs: table of `tables.LEAKS`, as `find_duplicates` returns it.
+        splits: split -> all of its rows; the last one is that of the pairs.
+        confirmed: see `LeakConfig.confirmed`.
+    """
+    images, own_start = _ordered(splits)
+    number_of = {image: number for number, image in enumerate(zip(images["split"], images["id"], strict=True))}
+    links = [(number_of[split, name], number_of[other_split, other]) for split, name, other_split, other in confirmed]
+    if not links:
+        return pairs
+    numbers = np.array(links, dtype=np.int64)
+    first, second = (hash_array(list(images["perceptual_hash"].iloc[column])) for column in numbers.T)
+    bits = [np.bitwise_count(oriented ^ second).sum(axis=1, dtype=np.int64) for oriented in symmetric_hashes(first)]
+    added = _leak_table(images, _pair_table(numbers[:, 0], numbers[:, 1], CONFIRMED, np.min(bits, axis=0)), own_start)
+    # Confirmed ones before near ones, and exact ones before both.
+    order = {EXACT: 0, CONFIRMED: 1, NEAR: 2}
+    table = pd.concat([pairs, added]).sort_values("kind", key=lambda kinds: kinds.map(order), kind="stable")
+    table = table.drop_duplicates(["id", "other_split", "other_id"])
+    return table.sort_values(["id", "other_split", "other_id"], ignore_index=True)
 
 
 def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tuple[str, str]]) -> list[str]:
@@ -111,6 +138,12 @@ def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tup
         links.append((group_of[pair[0]], group_of[pair[1]]))
     joined = join_groups(chain.from_iterable(links), links)
     return [joined.get(group, group) for group in groups]
+
+
+def _ordered(splits: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, int]:
+    """The images of all splits, one split after the other and by id, and the number of the first of the last split."""
+    images = pd.concat([rows.sort_values("id").assign(split=name) for name, rows in splits.items()], ignore_index=True)
+    return images, len(images) - len(list(splits.values())[-1])
 
 
 def _first_equal(values: pd.Series) -> IntArray:

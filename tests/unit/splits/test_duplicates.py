@@ -9,7 +9,7 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.images.perceptual_hash import hash_array
 from foldline.leaks.candidates import orientations
-from foldline.splits.duplicates import IntArray, Verification, find_duplicates, merged_groups
+from foldline.splits.duplicates import IntArray, Verification, find_duplicates, merged_groups, with_confirmed
 
 
 def image(name: str, *, sha: str | None = None, bits: Sequence[int] = (), target: str = "0") -> dict[str, str]:
@@ -212,3 +212,28 @@ def test_soft_labels_contradict_each_other_if_their_largest_shares_differ() -> N
         image("d", sha="x", target="0.5 0.5"),
     )
     assert [(pair[1], pair[5]) for pair in leaks_of(train)] == [("b", "yes"), ("c", "no"), ("d", "yes")]
+
+
+def test_confirmed_pairs_are_added() -> None:
+    """A near pair becomes confirmed, and an exact one stays exact; bits are counted in the best orientation."""
+    near, far = image("a2", bits=range(12)), image("b1")
+    train = inventory(image("a1"), near, far, image("b2", sha="file b1"), image("c", target="1"))
+    pairs = find_duplicates(train, {}, split="train", near_bits=12, verify=all_near)
+    splits = {"train": train}
+    confirmed = [("train", name, "train", other) for name, other in (("a1", "a2"), ("b1", "b2"), ("a1", "c"))]
+    table = with_confirmed(pairs, splits, confirmed)
+    assert [tuple(row) for row in table[["id", "other_id", "kind", "same_label"]].to_numpy()] == [
+        ("a1", "a2", "confirmed", "yes"),
+        ("a1", "c", "confirmed", "no"),
+        ("b1", "b2", "exact", "yes"),
+    ]
+    assert table["distance"][0] == 12
+    assert 60 < table["distance"][1] < 128
+    pd.testing.assert_frame_equal(with_confirmed(pairs, splits, []), pairs)
+
+
+def test_confirmed_pairs_of_two_splits_have_the_id_of_the_later_one_first() -> None:
+    train, test = inventory(image("a"), image("b")), inventory(image("a", sha="x", target=""))
+    pairs = find_duplicates(test, {"train": train}, split="test", near_bits=None, verify=all_near)
+    table = with_confirmed(pairs, {"train": train, "test": test}, [("train", "b", "test", "a")])
+    assert [tuple(row)[:4] for row in table.to_numpy()] == [("a", "b", "train", "confirmed")]
