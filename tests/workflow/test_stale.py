@@ -52,7 +52,7 @@ def training(models: str = MODELS, folds: object = FOLDS) -> set[str]:
 def scan_of(name: str, split: str) -> set[str]:
     """The shard of the inventory that has a sample; `fixtures.images` makes 4 of the train split."""
     count = {"train": 4, "external": 1, "test": 1}[split]
-    return {f"scan_images/{split}/{shard_name(shard_index(name, count), count)}", "check_images"}
+    return {f"scan_images/{split}/{shard_name(shard_index(name, count), count)}", "check_images", "show_pairs"}
 
 
 def shards_of(name: str, split: str) -> set[str]:
@@ -61,10 +61,10 @@ def shards_of(name: str, split: str) -> set[str]:
     return scan_of(name, split) | {f"shard_records/32/{split}/{shard_name(shard_index(name, count), count)}"}
 
 
-AUDITS = {f"audit_leaks/{split}" for split in ("train", "external", "test")}
+AUDITS = {"show_pairs", *(f"audit_leaks/{split}" for split in ("train", "external", "test"))}
 EMBEDDINGS = {f"embed_images/{split}" for split in ("train", "external", "test")}
 ALL_SHARDS = {f"shard_records/32/{split}/00000-of-00001" for split in ("external", "test")}
-SCANS = {"check_images", *(f"scan_images/{split}/00000-of-00001" for split in ("external", "test"))}
+SCANS = {"check_images", "show_pairs", *(f"scan_images/{split}/00000-of-00001" for split in ("external", "test"))}
 SCANS |= {f"scan_images/train/{shard_name(index, 4)}" for index in range(4)}
 ALL_SHARDS |= {f"shard_records/32/train/{shard_name(index, 2)}" for index in range(2)}
 # Every fold sees every training row: to train on, or as rows held out.
@@ -211,7 +211,7 @@ CONFIG_ROWS = {
     "duplicates to drop": (set_value("leaks", "policy", "near", "train", value="drop"), FOLD_TABLE | training()),
     "duplicates of test images": (
         set_value("leaks", "policy", "near", "test", value="error"),
-        {"audit_leaks/test"} | REPORT,
+        {"audit_leaks/test", "show_pairs"} | REPORT,
     ),
 }
 CODE_ROWS = {
@@ -319,8 +319,11 @@ def confirmed(
 
 CONFIRMED_ROWS = {
     "pairs in another order": (confirm("s003,s002,", "s001,s000,yes"), set()),
-    "a pair of training images": (confirm("s000,s001,yes", "s003,s002,yes"), {"audit_leaks/train"} | WEIGHT),
-    "a pair of a test image": (confirm("s000,s001,yes", "s060,s002,yes"), {"audit_leaks/test"} | REPORT),
+    "a pair of training images": (
+        confirm("s000,s001,yes", "s003,s002,yes"),
+        {"audit_leaks/train", "show_pairs"} | WEIGHT,
+    ),
+    "a pair of a test image": (confirm("s000,s001,yes", "s060,s002,yes"), {"audit_leaks/test", "show_pairs"} | REPORT),
 }
 
 

@@ -145,6 +145,9 @@ LABELED_SPLITS = labeled_splits(config["dataset"])
 EXTERNAL_SETS = LABELED_SPLITS[1:]
 # The rule that makes the vectors of images, if there are any.
 EMBEDDING_RULE = RUN.plan.embedding_rule()
+AUDITED_SPLITS = [*LABELED_SPLITS, *(["test"] if HAS_TEST else [])]
+# More images are audited by a job of the cluster: 2,000 take about a minute of CPU time.
+MOST_IMAGES_OF_LOCAL_AUDIT = 2_000
 LARGEST_SIZE = max(model["image_size"] for model in config["models"].values())
 # Chips that a job of training or prediction requests from the scheduler. "auto" requests none and takes what it finds.
 CHIPS = {kind: int(config["accelerator"] == kind) for kind in ("gpu", "tpu")}

@@ -134,7 +134,8 @@ rule audit_leaks:
         "logs/audit_leaks/{split}.log",
     benchmark:
         "benchmarks/audit_leaks/{split}.tsv"
-    localrule: True
+    # Up to this size, a submission takes longer than the job.
+    localrule: sum(RUN.plan.rows.values()) <= MOST_IMAGES_OF_LOCAL_AUDIT
     conda:
         "../../envs/data.yaml"
     threads: 1
@@ -150,6 +151,36 @@ rule audit_leaks:
         "Find duplicates of {wildcards.split} images that would leak between folds or splits."
     script:
         "../../scripts/audit_leaks.py"
+
+
+rule show_pairs:
+    input:
+        key=key_file("results/keys/show_pairs.key"),
+        leaks=expand("results/leaks/{split}.parquet", split=AUDITED_SPLITS),
+        inventories=inventories(AUDITED_SPLITS),
+        thumbnails=thumbnails(AUDITED_SPLITS),
+    output:
+        page="results/leaks/pairs.html",
+        built="results/keys/show_pairs.built",
+    log:
+        "logs/show_pairs.log",
+    benchmark:
+        "benchmarks/show_pairs.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb_per_attempt(1000),
+        runtime=30,
+        disk_mb=1000,
+    params:
+        job=job_facts("show_pairs"),
+        settings=job_arguments("show_pairs"),
+    message:
+        "Show the pairs of duplicates side by side."
+    script:
+        "../../scripts/show_pairs.py"
 
 
 rule make_folds:

@@ -66,6 +66,11 @@ class DataIndex:
     unranged: list[str] = field(default_factory=list)
     image_mb: dict[str, float | None] = field(default_factory=dict)
 
+    @property
+    def n_rows(self) -> dict[str, int]:
+        """Number of rows of each split."""
+        return {name: len(split.image_bytes) for name, split in self.splits.items()}
+
     @classmethod
     def from_raw_data(cls, data: RawData) -> "DataIndex":
         """Index of data that were read."""

@@ -7,6 +7,7 @@ from typing import Any
 from foldline.dataset.confirmed_pairs import confirmed_pairs, read_confirmed
 from foldline.io.storage import is_url
 from foldline.io.system_errors import file_problem
+from foldline.planning.dataset_section import class_names_of
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits
 from foldline.planning.raw_data import RawData
 from foldline.splits.leak_policy import DROP, ERROR, EXTERNAL, REPORT
@@ -68,6 +69,11 @@ def audit_settings(leaks: Mapping[str, Any], split: str, confirmed: Sequence[Seq
     refused = [kind for kind, actions in leaks["policy"].items() if actions[of_policy] == ERROR]
     own = [pair for pair in confirmed if pair[2] == split]
     return {**{key: value for key, value in leaks.items() if key != "policy"}, "refused": refused, "confirmed": own}
+
+
+def pair_settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the page that shows the pairs."""
+    return {"class_names": class_names_of(dataset), "channels": dataset["channels"]}
 
 
 def fold_policy(leaks: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -29,10 +29,10 @@ from foldline.planning.dataset_splits import compared_splits, has_test, labeled_
 from foldline.planning.embedding_section import EMBED, add_embeddings, embedding_rule
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings, has_holdout
 from foldline.planning.found_words import words_of
-from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy
+from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy, pair_settings
 from foldline.planning.model_section import model_config, training_config
 from foldline.planning.row_weights import weight_arguments
-from foldline.planning.shard_counts import coarser_shards, power_of_two
+from foldline.planning.shard_counts import JPEG_BYTES_PER_PIXEL, coarser_shards, power_of_two
 from foldline.planning.split_index import SplitIndex
 from foldline.planning.submission_section import form_settings, sample_separator, submission_form
 from foldline.planning.workflow_plan import SCRIPTS, Job, WorkflowPlan
@@ -41,8 +41,6 @@ from foldline.splits.folds_config import FILES
 ROWS_PER_SCAN = 5_000
 # Of one image size and split. Each shard is an input of every fold of every model: about 100 us of Snakemake's time.
 MOST_SHARDS = 32
-# Bytes per pixel of a JPEG of quality 95 (measured: 0.30 on dermoscopy, 0.45 on gray solar cells).
-JPEG_BYTES_PER_PIXEL = 0.4
 
 
 def make_plan(
@@ -66,10 +64,13 @@ def make_plan(
     example = stages.example_data(pinned)
     stages.plan.add(scripts / "list_classes.py", settings=words_of(config["dataset"]))
     scans = stages.scan_images(example)
-    stages.plan.add(scripts / "check_images.py", settings={}, needs=[job for jobs in scans.values() for job in jobs])
+    scanned = [job for jobs in scans.values() for job in jobs]
+    stages.plan.add(scripts / "check_images.py", settings={}, needs=scanned)
     shards = stages.shard_records(scans)
     embeddings = add_embeddings(stages.plan, config, scans, shards, rule=stages.embedding_rule, scripts=scripts)
     audits = stages.audit_leaks(scans, embeddings)
+    shown = [*audits.values(), *scanned]
+    stages.plan.add(scripts / "show_pairs.py", settings=pair_settings(config["dataset"]), needs=shown)
     folds = stages.make_folds(scans, audits)
     class_weights = stages.class_weights(folds)
     trained = stages.train_fold(shards, folds, class_weights)
@@ -79,10 +80,9 @@ def make_plan(
     evaluation = stages.evaluate(blend, folds)
     test_scores = [stages.score_test(known_labels, predictions, [blend, evaluation])] if known_labels else []
     test_scores += stages.score_holdout(predictions, [blend, evaluation, folds])
-    # The report shows training images of the largest size.
-    pictures = shards[stages.image_sizes[-1], "train"]
     tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values(), *class_weights.values()]
-    stages.render_report([*tables, *trained.values(), *pictures])
+    # The report shows training images of the largest size.
+    stages.render_report([*tables, *trained.values(), *shards[stages.image_sizes[-1], "train"]])
     return stages.plan
 
 
@@ -96,7 +96,7 @@ class _Stages:
     """
 
     def __init__(self, config: Mapping[str, Any], data_index: DataIndex, scripts: Path):
-        self.plan = WorkflowPlan(tables=data_index.tables, image_mb=data_index.image_mb)
+        self.plan = WorkflowPlan(rows=data_index.n_rows, tables=data_index.tables, image_mb=data_index.image_mb)
         self.image_sizes = sorted({model["image_size"] for model in config["models"].values()})
         self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
         self.embedding_rule = embedding_rule(config, sum(len(of.image_bytes) for of in data_index.splits.values()))

@@ -160,7 +160,7 @@ class Run:
             logger.warning("dataset.external.%s.labels leaves out %s", name, shown)
         if data_index.found:
             config = _with_found_words(config, data_index.found)
-        check_batches(config, {name: len(split.image_bytes) for name, split in data_index.splits.items()})
+        check_batches(config, data_index.n_rows)
         known_labels = find_known_labels(
             config["dataset"], data_index.tables, labels=data_index.label_cells, record_tables=paths.record_tables()
         )

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from foldline.dataset.id_hash import shard_name, shard_numbers
 
+# Bytes per pixel of a JPEG of quality 95 (measured: 0.30 on dermoscopy, 0.45 on gray solar cells).
+JPEG_BYTES_PER_PIXEL = 0.4
+
 
 def coarser_shards(finer: Sequence[str], count: int) -> list[str]:
     """Names of those of `count` shards that hold one of the finer shards."""

@@ -62,6 +62,7 @@ class WorkflowPlan:
 
     Attributes:
         jobs: the jobs, each after the jobs that it needs; empty in a plan that was loaded from its file.
+        rows: number of rows of each split.
         shards: names of the shards, by what is sharded: "scan/train", "shards/224/test".
         megabytes: expected size of all shards together, by image size and split: "224/test".
         image_mb: see `samples.Samples`, by split.
@@ -73,6 +74,7 @@ class WorkflowPlan:
     """
 
     jobs: list[Job] = field(default_factory=list)
+    rows: dict[str, int] = field(default_factory=dict)
     shards: dict[str, list[str]] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
     image_mb: dict[str, float | None] = field(default_factory=dict)
@@ -179,7 +181,7 @@ class WorkflowPlan:
 
     def save(self, path: str) -> None:
         """Store everything but `jobs` at a path or URL; a file with the same content is left alone."""
-        names = ("shards", "megabytes", "image_mb", "tables", "arguments", "facts", "keys", "config")
+        names = ("rows", "shards", "megabytes", "image_mb", "tables", "arguments", "facts", "keys", "config")
         content = {name: getattr(self, name) for name in names}
         storage.write_if_changed(path, json.dumps(content, sort_keys=True, allow_nan=False).encode())
 
