@@ -1,7 +1,7 @@
 """Find duplicate images, so that no copy of a scored image is trained on and no labels contradict each other.
 
-Inputs: inventory (tables of the split), others (tables of the labeled splits before it); thumbnails (of all these
-    images).
+Inputs: inventory (tables of the split), others (tables of the labeled splits before it); thumbnails and embeddings (of
+    all these images; maybe no embeddings).
 Outputs: leaks, a table of pairs (`tables.LEAKS`), Parquet; leaks_csv, the same for people. Without rows if there are no
     pairs.
 Parameters: split; the fields of `LeakConfig`.
@@ -17,11 +17,13 @@ import pandas as pd
 from foldline.dataset.dark_images import blank_images, dark_images, is_blank
 from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.images.perceptual_hash import hash_array
+from foldline.io.embeddings import embeddings_of
 from foldline.io.result_paths import by_split
 from foldline.io.settings import build
 from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
 from foldline.io.thumbnails import read_thumbnails
 from foldline.leaks.copies import near_copies
+from foldline.leaks.embedding_neighbors import candidate_pairs
 from foldline.leaks.views import View, views_of
 from foldline.splits.duplicates import REFUSE, IntArray, LeakConfig, Verification, find_duplicates, with_confirmed
 from foldline.splits.leak_policy import CONFIRMED, EXACT, EXTERNAL, NEAR, TEST, TRAIN
@@ -31,6 +33,8 @@ logger = logging.getLogger(__name__)
 
 # Images without contrast that a warning names.
 SHOWN_BLANK = 3
+# Nearest images by embedding with which each image is compared, besides those by hash and by local features.
+NEAREST_VECTORS = 2
 KEY = ("id", "other_split", "other_id")
 
 
@@ -42,11 +46,13 @@ class Inputs:
         inventory: inventory tables of this split.
         others: split -> its inventory tables: the splits that this one is compared with, besides itself.
         thumbnails: split -> the thumbnails of its images, for this split and the others.
+        embeddings: split -> the vectors of its images, for the same splits; empty without embeddings.
     """
 
     inventory: Sequence[str | Path]
     others: Mapping[str, Sequence[str | Path]]
     thumbnails: Mapping[str, Sequence[str | Path]]
+    embeddings: Mapping[str, str | Path]
 
 
 def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, split: str, config: LeakConfig) -> None:
@@ -71,7 +77,7 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
         {name: _shown(table) for name, table in others.items()},
         split=split,
         near_bits=config.near_duplicate_bits,
-        verify=lambda rows: _verification(rows, inputs.thumbnails, split, config),
+        verify=lambda rows: _verification(rows, inputs, split, config),
     )
     pairs = with_confirmed(pairs, {**others, split: images}, config.confirmed)
     problems = Problems()
@@ -100,31 +106,35 @@ def _shown(images: pd.DataFrame) -> pd.DataFrame:
     return images[~is_blank(images)]
 
 
-def _verification(
-    images: pd.DataFrame, thumbnails: Mapping[str, Sequence[str | Path]], split: str, config: LeakConfig
-) -> Verification:
+def _verification(images: pd.DataFrame, inputs: Inputs, split: str, config: LeakConfig) -> Verification:
     """Make the function that decides which images are near duplicates.
 
     Args:
         images: rows of all images, with their split.
-        thumbnails: see `Inputs.thumbnails`.
+        inputs: their thumbnails and embeddings.
         split: name of the own split.
         config: how duplicates are found.
     """
 
     def verify(files: IntArray, own_start: int, near: IntArray) -> IntArray:
+        if inputs.embeddings:
+            alike = _near_vectors(
+                images.iloc[files], inputs.embeddings, own_start=int(np.searchsorted(files, own_start))
+            )
+            near = np.unique(np.concatenate([near, files[alike]]), axis=0)
         full = len(files) <= config.full_search_up_to
         if not full:
             logger.warning(
                 "%s: %s, more than leaks.full_search_up_to (%d), so duplicates that are cropped, overlaid or rotated "
-                "by other angles than quarter turns are not searched; raise it if you have the time",
+                "by other angles than quarter turns are searched %s; raise it if you have the time",
                 split,
                 counted(len(files), "image"),
                 config.full_search_up_to,
+                "among the two nearest by embedding alone" if inputs.embeddings else "nowhere",
             )
             files = np.unique(near)
         rows = images.iloc[files]
-        views = _views(rows, thumbnails)
+        views = _views(rows, inputs.thumbnails)
         shown = np.array([not view.blank for view in views], dtype=bool)
         if not shown.all():
             paths = listing(list(rows["path"][~shown]), limit=SHOWN_BLANK)
@@ -140,6 +150,13 @@ def _verification(
         return np.column_stack([numbers[copies.pairs[:, :2]], copies.pairs[:, 2]])
 
     return verify
+
+
+def _near_vectors(rows: pd.DataFrame, embeddings: Mapping[str, str | Path], *, own_start: int) -> IntArray:
+    """Pairs of rows with near embeddings, (n, 2)."""
+    splits = rows.groupby("split", sort=False)["id"]
+    vectors = np.concatenate([embeddings_of(embeddings[str(name)], list(ids)) for name, ids in splits])
+    return candidate_pairs(vectors, count=NEAREST_VECTORS, own_start=own_start)
 
 
 def _views(rows: pd.DataFrame, thumbnails: Mapping[str, Sequence[str | Path]]) -> list[View]:
@@ -207,6 +224,7 @@ if __name__ == "__main__":
                 inventory=snakemake.input.inventory,
                 others=by_split(snakemake.input.others),
                 thumbnails=by_split(snakemake.input.thumbnails),
+                embeddings={Path(path).stem: path for path in snakemake.input.embeddings},
             ),
             snakemake.output.leaks,
             snakemake.output.leaks_csv,

@@ -70,6 +70,28 @@ def build_backbone(name: str, *, weights: str, image_size: int, channels: Sequen
     return model
 
 
+def inner_features(backbone: tf_keras.Model, strides: Sequence[int]) -> tf_keras.Model:
+    """The lower part of a backbone, with features of other sizes than its own.
+
+    Args:
+        backbone: a model of `build_backbone`.
+        strides: factors by which the edge of the image has shrunk, each a power of two below 32.
+
+    Returns:
+        Model from the images of the backbone to the last residual sum at each stride, (batch, s, s, C).
+    """
+    network = _network(backbone)
+    sums = []
+    for stride in strides:
+        edge = math.ceil(backbone.input_shape[1] / stride)
+        layers = (layer for layer in network.layers if isinstance(layer, tf_keras.layers.Add))
+        sums.append([layer.output for layer in layers if layer.output_shape[1] == edge][-1])
+    inner = tf_keras.Model(network.input, sums)
+    if network is backbone:
+        return inner
+    return tf_keras.Model(backbone.input, inner(network.inbound_nodes[-1].input_tensors))
+
+
 def freeze(backbone: tf_keras.Model, *, trainable: str) -> None:
     """Freeze the layers of a backbone that are not trained.
 

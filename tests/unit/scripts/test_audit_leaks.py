@@ -11,6 +11,7 @@ from fixtures.pictures import photograph, png_16_bit, saved
 from foldline.errors import FoldlineError
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Picture
+from foldline.io.embeddings import write_embeddings
 from foldline.io.tables import INVENTORY, LEAKS, read_table, write_table
 from foldline.io.thumbnails import write_thumbnails
 from foldline.splits.duplicates import LeakConfig
@@ -68,6 +69,7 @@ def audit(
     split: str = "train",
     near_duplicate_bits: int | None = 4,
     full_search_up_to: int = 1000,
+    embeddings: Mapping[str, Path] | None = None,
     contradictory_labels: str = "report",
     refused: tuple[str, ...] = (),
 ) -> list[tuple[object, ...]]:
@@ -81,6 +83,7 @@ def audit(
         thumbnails={
             name: [thumbnails_of(path) for path in paths] for name, paths in {**compared, split: inventory}.items()
         },
+        embeddings=embeddings or {},
     )
     audit_leaks(inputs, leaks, leaks_csv, split=split, config=config)
     pd.testing.assert_frame_equal(read_table(leaks_csv, LEAKS, key=KEY), read_table(leaks, LEAKS, key=KEY))
@@ -271,3 +274,22 @@ def test_crops_are_searched_up_to_the_number_of_images(tmp_path: Path, caplog: p
     assert "full_search_up_to" not in caplog.text
     assert audit([train], tmp_path / "leaks.parquet", full_search_up_to=3) == []
     assert "train: 4 images, more than leaks.full_search_up_to (3)" in caplog.text
+    assert "are searched nowhere; raise it" in caplog.text
+
+
+def test_crops_with_near_embeddings_are_always_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pictures = [photograph(120, 160, seed=seed) for seed in range(12)]
+    files = {f"p{number:02}": saved(pixels, "PNG") for number, pixels in enumerate(pictures)}
+    train = scanned(tmp_path / "train", files, ImageOptions())
+    test = scanned(tmp_path / "test", {"q": saved(np.ascontiguousarray(pictures[5][10:, 15:]), "PNG")}, ImageOptions())
+    vectors = np.random.default_rng(3).normal(size=(13, 6))
+    # One of the two nearest, besides an image that looks otherwise.
+    vectors[12] = vectors[5] + 0.1
+    embeddings = {"train": tmp_path / "train.vectors.parquet", "test": tmp_path / "test.vectors.parquet"}
+    write_embeddings(embeddings["train"], list(files), vectors[:12])
+    write_embeddings(embeddings["test"], ["q"], vectors[12:])
+    found = {"others": {"train": [train]}, "split": "test", "full_search_up_to": 3}
+    assert audit([test], tmp_path / "leaks.parquet", **found) == []
+    pairs = audit([test], tmp_path / "leaks.parquet", **found, embeddings=embeddings)
+    assert [row[:4] for row in pairs] == [("q", "p05", "train", "near")]
+    assert "are searched among the two nearest by embedding alone" in caplog.text
