@@ -5,12 +5,22 @@ Source: DICOM PS3.3 C.7.6.3 (image pixel), C.11.1 (modality LUT), C.11.2 (VOI LU
 
 import io
 import logging
-import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
 
 from foldline.errors import file_text
+from foldline.images.dicom_values import (
+    PALETTES,
+    PER_FRAME,
+    SHARED,
+    Table,
+    frame_sources,
+    padding_of,
+    palette_of,
+    rescale_of,
+    window_of,
+)
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.options import ImageOptions
 
@@ -26,24 +36,17 @@ JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
 SYNTAXES = (*LITTLE_ENDIAN, BIG_ENDIAN, RLE, *JPEG, *JPEG_LS, *JPEG_2000)
-PALETTES = ("Red", "Green", "Blue")
-TAGS = [
+# Bit Position of each plane of overlays: not 0 if they are in bits of the samples, as they once were (PS3.5 8.1.2).
+OVERLAYS = [0x60000102 + 0x20000 * plane for plane in range(16)]
+TAGS: list[Any] = [
     *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames"),
     *("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData", "FloatPixelData", "Modality"),
     *("PixelPaddingValue", "PixelPaddingRangeLimit", "PresentationLUTShape"),
     *("RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "VOILUTSequence", "VOILUTFunction", "ICCProfile"),
     *("WindowCenter", "WindowWidth", "DoubleFloatPixelData", "SegmentedRedPaletteColorLookupTableData"),
+    *("PixelPresentation", PER_FRAME, SHARED, *OVERLAYS),
     *(f"{color}PaletteColorLookupTable{part}" for color in PALETTES for part in ("Descriptor", "Data")),
 ]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A look-up table: the input of its first entry, bits of an entry, and its entries."""
-
-    first: int
-    bits: int
-    entries: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class DicomPicture:
         stored: bits of a sample that count.
         shift: bits below them.
         signed: whether samples are numbers in two's complement.
+        has_overlay: whether bits above those that count hold something else.
         frame: number of the picture, from 0.
         frames: number of pictures.
         data: the pixel data element.
@@ -85,6 +89,7 @@ class DicomPicture:
     stored: int
     shift: int
     signed: bool
+    has_overlay: bool
     frame: int
     frames: int
     data: bytes
@@ -138,12 +143,7 @@ def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:
         kind = "float pixels" if {"FloatPixelData", "DoubleFloatPixelData"} & set(dataset.dir()) else "no pixels"
         modality = file_text(dataset.get("Modality") or "unknown")
         raise UnusableImageError(f"a DICOM file with {kind} (modality {modality})")
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    if frames > 1 and options.page is None:
-        raise UnusableImageError(f"{frames} frames; set dataset.page to the number of the frame to read, from 1")
-    frame = (options.page or 1) - 1
-    if frame >= frames:
-        raise UnusableImageError(f"dataset.page is {options.page}, but the DICOM file has {frames} frames")
+    frame, frames = _frames(dataset, options)
     allocated, stored = int(dataset.BitsAllocated), int(dataset.BitsStored)
     shift = int(dataset.get("HighBit", stored - 1)) + 1 - stored
     photometric = str(dataset.PhotometricInterpretation)
@@ -159,6 +159,16 @@ def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:
         )
     if "SegmentedRedPaletteColorLookupTableData" in dataset:
         raise UnusableImageError("a DICOM file with a segmented palette; save it as RGB")
+    if samples == 1 and photometric != PALETTE and dataset.get("PixelPresentation") in ("COLOR", "MIXED"):
+        raise UnusableImageError("a DICOM file with gray and a palette for some of it; save it as RGB")
+    signed, big = bool(dataset.get("PixelRepresentation", 0)), syntax == BIG_ENDIAN
+    rescales, windows = frame_sources(dataset, frame, frames)
+    rescale, table = rescale_of(rescales, signed=signed, big=big)
+    lowest = -(2 ** (stored - 1)) if signed else 0
+    ends = [value * rescale[0] + rescale[1] for value in (lowest, lowest + 2**stored - 1)]
+    voi, window = None, None
+    if options.file_window and options.window is None:
+        voi, window = window_of(windows, signed=table is None and min(ends) < 0, big=big)
     return DicomPicture(
         syntax=syntax,
         width=int(dataset.Columns),
@@ -169,84 +179,30 @@ def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:
         allocated=allocated,
         stored=stored,
         shift=shift,
-        signed=bool(dataset.get("PixelRepresentation", 0)),
+        signed=signed,
+        has_overlay=any(dataset[tag].value for tag in OVERLAYS if tag in dataset),
         frame=frame,
         frames=frames,
         data=dataset.PixelData,
-        swapped=syntax == BIG_ENDIAN and allocated == 8 and dataset["PixelData"].VR == "OW",
-        rescale=(_number(dataset, "RescaleSlope", 1.0), _number(dataset, "RescaleIntercept", 0.0)),
-        modality=_table_of(dataset.get("ModalityLUTSequence"), signed=bool(dataset.get("PixelRepresentation", 0))),
-        voi=_table_of(dataset.get("VOILUTSequence"), signed=False),
-        window=_window(dataset),
+        swapped=big and allocated == 8 and dataset["PixelData"].VR == "OW",
+        rescale=rescale,
+        modality=table,
+        voi=voi,
+        window=window,
         # An image that is MONOCHROME1 has the shape INVERSE too; both say the same (C.8.11.3).
         inverted=photometric == MONOCHROME1 or dataset.get("PresentationLUTShape") == "INVERSE",
-        padding=_padding(dataset),
-        palette=_palette(dataset) if photometric == PALETTE else (),
+        padding=padding_of(dataset),
+        palette=palette_of(dataset, big=big) if photometric == PALETTE else (),
         profile=bytes(dataset.get("ICCProfile") or b""),
     )
 
 
-def _number(dataset: Any, name: str, default: float) -> float:
-    """The first value of an element."""
-    value = dataset.get(name)
-    if value is None or value == "":
-        return default
-    number = float(value if isinstance(value, int | float | str) else value[0])
-    if not math.isfinite(number):
-        raise UnusableImageError(f"damaged: {name} of the DICOM file is no finite number")
-    return number
-
-
-def _padding(dataset: Any) -> tuple[int, int] | None:
-    """The range of values around a picture; PS3.3 C.7.5.1.1.2."""
-    values = [dataset.get(name) for name in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
-    if values[0] in (None, ""):
-        return None
-    signed = bool(dataset.get("PixelRepresentation", 0))
-    # Without a kind of number in the file, the bytes come as they are.
-    numbers = [
-        int.from_bytes(value, "little", signed=signed) if isinstance(value, bytes) else int(value)
-        for value in values
-        if value not in (None, "")
-    ]
-    return min(numbers), max(numbers)
-
-
-def _window(dataset: Any) -> tuple[float, float, str] | None:
-    """The first window of a file."""
-    if dataset.get("WindowCenter") in (None, "") or dataset.get("WindowWidth") in (None, ""):
-        return None
-    function = str(dataset.get("VOILUTFunction") or "LINEAR")
-    center, width = _number(dataset, "WindowCenter", 0), _number(dataset, "WindowWidth", 0)
-    if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID") or width <= 0 or (function == "LINEAR" and width < 1):
-        raise UnusableImageError(
-            f"a DICOM file with the window {center:g}, {width:g} ({file_text(function)}); set dataset.dicom_window to "
-            "full or to {center: 40, width: 80}"
-        )
-    return center, width, function
-
-
-def _table_of(sequence: Any, *, signed: bool) -> Table | None:
-    """The first table of a sequence."""
-    if not sequence:
-        return None
-    return _table(sequence[0].LUTDescriptor, sequence[0].LUTData, signed=signed)
-
-
-def _palette(dataset: Any) -> tuple[Table, ...]:
-    names = [f"{color}PaletteColorLookupTable" for color in PALETTES]
-    return tuple(_table(dataset[f"{name}Descriptor"].value, dataset[f"{name}Data"].value) for name in names)
-
-
-def _table(descriptor: Any, values: Any, *, signed: bool = False) -> Table:
-    count, first, bits = (int(value) for value in descriptor)
-    # A count of 65,536 does not fit into its field.
-    count = (count & 0xFFFF) or 65536
-    first = first if not signed or first < 32768 else first - 65536
-    if isinstance(values, bytes):
-        size = 1 if len(values) in (count, count + count % 2) and bits == 8 else 2
-        values = [int.from_bytes(values[at : at + size], "little") for at in range(0, size * count, size)]
-    entries = tuple(int(value) for value in (values if hasattr(values, "__len__") else [values])[:count])
-    if len(entries) != count or not 1 <= bits <= 16:
-        raise UnusableImageError(f"damaged: a DICOM table with {len(entries)} of {count} entries of {bits} bits")
-    return Table(first, bits, entries)
+def _frames(dataset: Any, options: ImageOptions) -> tuple[int, int]:
+    """The number of the frame to read, from 0, and of all frames."""
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1 and options.page is None:
+        raise UnusableImageError(f"{frames} frames; set dataset.page to the number of the frame to read, from 1")
+    frame = (options.page or 1) - 1
+    if frame >= frames:
+        raise UnusableImageError(f"dataset.page is {options.page}, but the DICOM file has {frames} frames")
+    return frame, frames

@@ -21,8 +21,8 @@ from foldline.images.dicom import (
     YBR_ICT,
     YBR_RCT,
     DicomPicture,
-    Table,
 )
+from foldline.images.dicom_values import Table
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.jpeg import APP0, APP14, JFIF, read_jpeg_header, segments
 from foldline.images.jpeg2000 import read_jpeg2000_header
@@ -40,12 +40,12 @@ def decode_dicom(picture: DicomPicture, options: ImageOptions) -> Picture:
     Raises:
         UnusableImageError: the picture is damaged, or its parts contradict each other.
     """
-    stored = _masked(picture)
+    stored, bits = _samples(picture)
     if picture.samples == 3:
         return Picture.whole(_rgb(stored, picture))
     if picture.photometric == PALETTE:
-        return Picture.whole(_colors(stored[:, :, 0], picture))
-    table, peak = _gray_table(picture, stored, options)
+        return Picture.whole(_colors(stored[:, :, 0], picture, bits))
+    table, peak = _gray_table(picture, stored, bits, options)
     return Picture.whole(table[stored], peak=peak)
 
 
@@ -61,24 +61,36 @@ def rescaled_samples(picture: DicomPicture) -> tuple[Samples, float]:
     Raises:
         UnusableImageError: the picture is damaged, or its parts contradict each other.
     """
-    values = _rescaled(picture)
-    most = float(values.max())
-    values[_is_padding(picture)] = 0
-    return values[_masked(picture)], most
+    stored, bits = _samples(picture)
+    values = _rescaled(picture, bits)
+    values[_is_padding(picture, bits)] = 0
+    return values[stored], float(_rescaled(picture, picture.stored).max())
 
 
-def _masked(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
-    """Samples as stored, of gray ones the bits that count; (height, width, samples)."""
+def _samples(picture: DicomPicture) -> tuple[npt.NDArray[np.unsignedinteger], int]:
+    """Samples as stored, (height, width, samples), and the bits of each that hold its number.
+
+    These are those that the file says, unless some sample needs more: such files exist, pydicom reads what is stored,
+    and to drop its highest bits would turn white into black.
+    """
     try:
         stored = _stored(picture)
     except UnusableImageError:
         raise
     except Exception as error:  # An exception class of its own for each codec.
         raise damaged(error) from error
-    # Bits above and below those that count may hold overlays.
-    if picture.samples == 1 and picture.stored < 8 * stored.dtype.itemsize:
-        stored = (stored >> picture.shift) & (2**picture.stored - 1)
-    return stored
+    bits = 8 * stored.dtype.itemsize
+    if picture.samples > 1 or picture.stored >= bits:
+        return stored, picture.stored
+    half = 2 ** (picture.stored - 1)
+    # Copies of the sign, or bits of overlays.
+    needless = picture.has_overlay or picture.shift or int(stored.max()) < 2 * half
+    if picture.signed and not needless:
+        numbers = stored.view(f"i{stored.dtype.itemsize}")
+        needless = -half <= int(numbers.min()) and int(numbers.max()) < half
+    if needless:
+        return (stored >> picture.shift) & (2 * half - 1), picture.stored
+    return stored, bits
 
 
 def _stored(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
@@ -202,46 +214,46 @@ def _rgb(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture) -> npt.
     return np.asarray(Image.fromarray(pixels, "YCbCr").convert("RGB")) if is_ycbcr else pixels
 
 
-def _colors(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture) -> npt.NDArray[np.uint8]:
+def _colors(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture, bits: int) -> npt.NDArray[np.uint8]:
     """RGB pixels of a palette, of which the entries before the first and behind the last repeat."""
     out = np.empty((*stored.shape, 3), np.uint8)
     for channel, table in enumerate(picture.palette):
         entries = np.array(table.entries, np.uint16)
         # Some programs write values of 8 bits into fields of 16.
         colors = (entries >> 8 if table.bits > 8 and int(entries.max()) > 255 else entries).astype(np.uint8)
-        places = np.clip(np.arange(2**picture.stored) - table.first, 0, len(entries) - 1)
+        places = np.clip(np.arange(2**bits) - table.first, 0, len(entries) - 1)
         out[:, :, channel] = colors[places][stored]
     return out
 
 
-def _rescaled(picture: DicomPicture) -> npt.NDArray[np.float64]:
-    """Values by the stored sample, after rescale slope and intercept, or the table of the modality."""
-    values = _numbers(picture)
+def _rescaled(picture: DicomPicture, bits: int) -> npt.NDArray[np.float64]:
+    """Values by the stored sample of some bits, after rescale slope and intercept, or the table of the modality."""
+    values = _numbers(picture, bits)
     if picture.modality:
         return _looked_up(picture.modality, values)
     return values * picture.rescale[0] + picture.rescale[1]
 
 
-def _numbers(picture: DicomPicture) -> npt.NDArray[np.float64]:
-    """The number that each stored sample is."""
-    numbers = np.arange(2**picture.stored, dtype=np.float64)
+def _numbers(picture: DicomPicture, bits: int) -> npt.NDArray[np.float64]:
+    """The number that each stored sample of some bits is."""
+    numbers = np.arange(2**bits, dtype=np.float64)
     if picture.signed:
-        numbers[2 ** (picture.stored - 1) :] -= 2**picture.stored
+        numbers[2 ** (bits - 1) :] -= 2**bits
     return numbers
 
 
-def _is_padding(picture: DicomPicture) -> npt.NDArray[np.bool_]:
+def _is_padding(picture: DicomPicture, bits: int) -> npt.NDArray[np.bool_]:
     """Whether a stored sample is no part of the picture, but around it."""
     first, last = picture.padding or (1, 0)
-    numbers = _numbers(picture)
+    numbers = _numbers(picture, bits)
     return (numbers >= first) & (numbers <= last)
 
 
 def _gray_table(
-    picture: DicomPicture, stored: npt.NDArray[np.unsignedinteger], options: ImageOptions
+    picture: DicomPicture, stored: npt.NDArray[np.unsignedinteger], bits: int, options: ImageOptions
 ) -> tuple[npt.NDArray[np.uint8], Peak | None]:
     """Gray by the stored sample, and how much of the range the picture uses if it has no window; padding is black."""
-    values, padding = _rescaled(picture), _is_padding(picture)
+    values, padding = _rescaled(picture, bits), _is_padding(picture, bits)
     peak = None
     if options.window is not None:
         gray = _windowed(values, *options.window, "LINEAR")
@@ -253,7 +265,8 @@ def _gray_table(
         present = np.zeros(len(values), bool)
         present[stored] = True
         present &= ~padding
-        low, high = float(values.min()), float(values.max())
+        whole = _rescaled(picture, picture.stored)
+        low, high = float(whole.min()), float(whole.max())
         if picture.stored > 8 and present.any():
             if options.white is not None:
                 low, high = 0.0, options.white
@@ -261,6 +274,12 @@ def _gray_table(
             grid = grid_of(stored)
             inside = values[grid][~padding[grid]]
             peak = Peak(bright_sample(inside[:, None]) - low, high - low) if inside.size else None
+        beyond = values[present & ((values < low) | (values > high))]
+        if beyond.size:
+            raise UnusableImageError(
+                f"a DICOM file with a sample of {beyond[0]:g}, but its {picture.stored} bits (BitsStored) have {low:g} "
+                f"to {high:g}; set dataset.dicom_window to {{center: 40, width: 80}}"
+            )
         gray = ((values - low) / max(high - low, 1e-12)).clip(0, 1)
     gray = 1 - gray if picture.inverted else gray
     # The color of padding elsewhere, whatever is white.

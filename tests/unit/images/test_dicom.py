@@ -21,6 +21,7 @@ from foldline.images.options import ImageOptions
 from foldline.images.picture import Picture
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 COLOR, GRAY = smooth(30, 40), smooth(30, 40, 1, seed=3)[:, :, 0]
 # 12 bits, from black to white.
@@ -167,10 +168,88 @@ def test_tables_replace_rescale_and_window() -> None:
     np.testing.assert_array_equal(found, np.floor(places * 41 / 4095 * 255 + 0.5))
 
 
+def grouped(samples: np.ndarray, **others: Any) -> bytes:
+    """An enhanced file, with a rescaling and a window for all frames, and others for the second of two."""
+
+    def group(slope: float, intercept: float, center: float, width: float) -> Dataset:
+        item, values, shown = Dataset(), Dataset(), Dataset()
+        values.RescaleSlope, values.RescaleIntercept = slope, intercept
+        shown.WindowCenter, shown.WindowWidth = [center, 9], [width, 9]
+        item.PixelValueTransformationSequence, item.FrameVOILUTSequence = [values], [shown]
+        return item
+
+    groups = {
+        "SharedFunctionalGroupsSequence": [group(1, -1024, 40, 80)],
+        "PerFrameFunctionalGroupsSequence": [Dataset(), group(2, -100, 1000, 3000)][: len(samples)],
+    }
+    return dicom_file(samples[..., None], BitsStored=12, **(groups | others))
+
+
+def test_frames_of_enhanced_files_have_their_own_rescaling_and_window() -> None:
+    data = grouped(np.stack([DEEP, DEEP]))
+    np.testing.assert_array_equal(gray_of(data, page=1), window(DEEP - 1024.0, 40, 80))
+    np.testing.assert_array_equal(gray_of(data, page=2), window(DEEP * 2 - 100.0, 1000, 3000))
+    np.testing.assert_array_equal(gray_of(data, page=2, window=(600.0, 900.0)), window(DEEP * 2 - 100.0, 600, 900))
+    alone = grouped(DEEP[None], RescaleIntercept="7", WindowCenter="7", WindowWidth="7")
+    np.testing.assert_array_equal(gray_of(alone), window(DEEP - 1024.0, 40, 80))
+    with pytest.raises(UnusableImageError, match="functional groups of 3 frames, but 1 frames"):
+        read_header(grouped(DEEP[None], PerFrameFunctionalGroupsSequence=[Dataset()] * 3))
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, BIG_ENDIAN])
+def test_tables_of_negative_values_agree_with_pydicom(syntax: str) -> None:
+    """A table of rescaled values that starts at -1000, which files without types store as 64536."""
+    stored = DEEP[:, :30].copy()
+    order = ">" if syntax == BIG_ENDIAN else "<"
+    voi = Dataset()
+    voi.add_new(0x00283002, "SS", [2000, -1000, 10])
+    voi.add_new(0x00283006, "OW", (np.arange(2000) // 2).astype(f"{order}u2").tobytes())
+    pixels = stored.astype(f"{order}u2").view(np.uint16)
+    data = dicom_file(pixels, syntax=syntax, BitsStored=12, RescaleIntercept="-1024", VOILUTSequence=[voi])
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    dataset.VOILUTSequence[0]["LUTDescriptor"].value = [2000, -1000, 10]
+    values = stored.astype(int) - 1024
+    wanted = pydicom.pixels.apply_voi_lut(values, dataset)
+    assert np.ptp(wanted) == 999
+    np.testing.assert_array_equal(gray_of(data), np.floor(wanted / 1023 * 255 + 0.5))
+
+
+def test_samples_above_the_stored_bits_are_as_large_as_they_are() -> None:
+    """As pydicom reads them; the lowest 12 bits alone of 5000 are 904."""
+    high = DEEP.copy()
+    high[0] = 5000
+    data = dicom_file(high, BitsStored=12)
+    with pytest.raises(UnusableImageError, match=r"a sample of 5000, but its 12 bits .* 0 to 4095; set dataset\.dicom"):
+        decoded(data)
+    np.testing.assert_array_equal(gray_of(data, window=(4000.0, 3000.0)), window(high.astype(float), 4000, 3000))
+    np.testing.assert_array_equal(gray_of(data, white=6000.0), np.floor(high / 6000 * 255 + 0.5))
+    around = dicom_file(high, BitsStored=12, PixelPaddingValue=5000)
+    np.testing.assert_array_equal(gray_of(around)[0], 0)
+    signed = SIGNED.copy()
+    signed[0] = -2000
+    np.testing.assert_array_equal(
+        gray_of(dicom_file(signed, BitsStored=11), window=(0.0, 5000.0)), window(signed.astype(float), 0, 5000)
+    )
+
+
 def test_bits_beside_those_that_count_are_ignored() -> None:
     overlay = (DEEP << 2) | 0x8001
-    found = gray_of(dicom_file(overlay, BitsStored=12, HighBit=13))
-    np.testing.assert_array_equal(found, np.floor(DEEP / 4095 * 255 + 0.5))
+    wanted = np.floor(DEEP / 4095 * 255 + 0.5)
+    np.testing.assert_array_equal(gray_of(dicom_file(overlay, BitsStored=12, HighBit=13)), wanted)
+    dataset, stream = pydicom.dcmread(io.BytesIO(dicom_file(DEEP | 0x1000, BitsStored=12))), io.BytesIO()
+    dataset.add_new(0x60000102, "US", 12)  # OverlayBitPosition
+    dataset.save_as(stream)
+    np.testing.assert_array_equal(gray_of(stream.getvalue()), wanted)
+    # Bits above a signed sample repeat its sign, or are 0.
+    wanted = window(SIGNED.astype(float), 0, 2000)
+    for stored in (SIGNED, SIGNED & 0x1FFF):
+        np.testing.assert_array_equal(gray_of(dicom_file(stored, BitsStored=13), window=(0.0, 2000.0)), wanted)
+
+
+def test_a_wrong_window_does_not_matter_where_another_is_set() -> None:
+    data = dicom_file(GRAY, WindowCenter="9", WindowWidth="0")
+    np.testing.assert_array_equal(gray_of(data, file_window=False), GRAY)
+    np.testing.assert_array_equal(gray_of(data, window=(100.0, 90.0)), window(GRAY.astype(float), 100, 90))
 
 
 def test_colors() -> None:
@@ -274,6 +353,7 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "no pixels": ((FILES / "test-SR.dcm").read_bytes(), r"no pixels \(modality SR\)"),
         "lost row": (dicom_file(GRAY, Rows=31), "1200 bytes of pixels, not 1240"),
         "no rows": (dicom_file(GRAY, Rows=0), "0 pixels|x 0"),
+        "palette of some": (dicom_file(GRAY, PixelPresentation="COLOR"), "gray and a palette for some of it"),
         "no bits": (dicom_file(GRAY, BitsAllocated=None), "lacks BitsAllocated"),
         "window": (dicom_file(GRAY, WindowCenter="9", WindowWidth="0"), r"the window 9, 0 \(LINEAR\)"),
         "slope": (dicom_file(DEEP, RescaleSlope="1e999"), "RescaleSlope of the DICOM file is no finite number"),
