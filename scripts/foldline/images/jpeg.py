@@ -14,6 +14,9 @@ from foldline.images.exif import UPRIGHT, exif_orientation, xmp_orientation
 SOI, EOI, SOS, APP0, APP1, APP2, APP14 = 0xD8, 0xD9, 0xDA, 0xE0, 0xE1, 0xE2, 0xEE
 # Markers without a length: TEM and the restarts.
 BARE = (0x01, *range(0xD0, 0xD8))
+# Bytes between two markers that may belong to nothing, if they do not repeat one value: programs that edit a file leave
+# some at the end of a segment. A scan without its marker has more, but for tiny pictures, which lack a scan then.
+MOST_JUNK = 32
 HUFFMAN = (0xC0, 0xC1, 0xC2)
 LOSSLESS = 0xC3
 ARITHMETIC = (0xC9, 0xCA)
@@ -28,6 +31,9 @@ FOREIGN = {
     0xCF: "hierarchical",
     0xF7: "JPEG-LS",
 }
+PROGRESSIVE = (0xC2, 0xCA)
+RESTARTS = range(0xD0, 0xD8)
+COEFFICIENTS = range(64)
 FRAMES = (*HUFFMAN, LOSSLESS, *ARITHMETIC, *FOREIGN)
 EXIF, XMP, ICC, JFIF = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0", b"JFIF\0"
 MULTI_PICTURE = b"MPF\0"
@@ -215,10 +221,11 @@ def without_harmless(data: bytes, complaint: str) -> tuple[bytes, tuple[str, ...
         that is not empty.
 
     Raises:
-        UnusableImageError: the file is truncated.
+        UnusableImageError: the file is truncated, or bytes between its markers are a part of it.
     """
     parts, lacks = [data[:2]], set()
     found = list(segments(data))
+    check_junk(data, found)
     profile = ProfileParts()
     for segment in found:
         if is_profile(data, segment):
@@ -242,6 +249,45 @@ def without_harmless(data: bytes, complaint: str) -> tuple[bytes, tuple[str, ...
                 piece = shorter
         parts.append(piece)
     return b"".join(parts), tuple(sorted(lacks))
+
+
+def check_junk(data: bytes, found: Sequence[Segment]) -> None:
+    """Refuse a file of which bytes between markers may be a segment or a scan that lost its own marker.
+
+    Args:
+        data: the file.
+        found: all its segments.
+
+    Raises:
+        UnusableImageError: these bytes are many or have the form of a segment, or the file lacks a scan.
+    """
+    junk = [data[segment.start - segment.junk : segment.start] for segment in found if segment.junk]
+    for piece in junk:
+        is_segment = len(piece) >= 4 and int.from_bytes(piece[2:4], "big") == len(piece) - 2
+        if is_segment or (len(piece) > MOST_JUNK and len(set(piece)) > 1):
+            raise UnusableImageError(
+                f"damaged: {len(piece)} bytes between the markers of the JPEG file, which may be a part of the picture"
+            )
+    if junk and (any(segment.marker in RESTARTS for segment in found) or not _is_complete(data, found)):
+        raise UnusableImageError("damaged: the JPEG file lacks a scan, and has bytes between its markers")
+
+
+def _is_complete(data: bytes, found: Sequence[Segment]) -> bool:
+    """Whether the scans have all bits of all coefficients of all components, by their headers (G.1.1.1)."""
+    frame = next((segment for segment in found if segment.marker in FRAMES), None)
+    if frame is None:
+        return False
+    missing = {(name, number) for name in data[frame.start + 10 : frame.end : 3] for number in COEFFICIENTS}
+    for segment in found:
+        if segment.marker == SOS:
+            end = segment.start + 5 + 2 * data[segment.start + 4]
+            numbers: Sequence[int] = COEFFICIENTS
+            if frame.marker in PROGRESSIVE:
+                first, last, bits = data[end : end + 3]
+                # Bits that another scan has.
+                numbers = () if bits & 15 else range(first, last + 1)
+            missing -= {(name, number) for name in data[segment.start + 5 : end : 2] for number in numbers}
+    return not missing
 
 
 def is_profile(data: bytes, segment: Segment) -> bool:

@@ -13,7 +13,17 @@ import simplejpeg
 from PIL import Image
 
 from foldline.images.errors import UnusableImageError, damaged
-from foldline.images.jpeg import APP0, APP14, LOSSLESS, SAMPLING, SOS, JpegHeader, segments, without_harmless
+from foldline.images.jpeg import (
+    APP0,
+    APP14,
+    LOSSLESS,
+    SAMPLING,
+    SOS,
+    JpegHeader,
+    check_junk,
+    segments,
+    without_harmless,
+)
 from foldline.images.picture import Picture
 
 # Scales, in eighths, that simplejpeg and TensorFlow both have. 3 takes as long as 4; 5 to 7 up to twice as long as 8.
@@ -91,9 +101,8 @@ def deep_samples(data: bytes, header: JpegHeader) -> npt.NDArray[np.unsignedinte
     Raises:
         UnusableImageError: the file is damaged or truncated.
     """
-    # The decoder does not tell a truncated file.
-    complete = list(segments(data))
-    assert complete
+    # The decoder does not tell a truncated file, nor one that lost a marker.
+    check_junk(data, list(segments(data)))
     try:
         samples = np.asarray(imagecodecs.jpeg8_decode(data))
     except Exception as error:  # An exception class of its own for each codec.

@@ -153,6 +153,51 @@ def test_damage_is_refused_beside_any_oddity(oddity: str, options: dict) -> None
             opened(broken)
 
 
+def lost(data: bytes, marker: int, number: int) -> bytes:
+    """The file without one of its markers, of which the segment stays."""
+    start = [segment.start for segment in segments(data) if segment.marker == marker][number]
+    return data[:start] + bytes(2) + data[start + 2 :]
+
+
+@pytest.mark.parametrize("side", [8, 200])
+@pytest.mark.parametrize("options", [{}, {"restart_marker_rows": 1}, {"quality": 1}, {"mode": "L"}])
+def test_a_scan_without_its_marker_is_damage(side: int, options: dict) -> None:
+    """Libjpeg says of it what it says of harmless bytes: extraneous bytes before a marker."""
+    options = dict(options)
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (side, side, 3), dtype=np.uint8))
+    data = saved(image.convert(options.pop("mode", "RGB")), "JPEG", progressive=True, **options)
+    opened(data)
+    scans = sum(segment.marker == 0xDA for segment in segments(data))
+    assert scans > 5
+    for number in range(scans):
+        with pytest.raises(UnusableImageError, match=r"^damaged: "):
+            opened(lost(data, 0xDA, number))
+
+
+def test_a_segment_without_its_marker_is_damage() -> None:
+    data = saved(smooth(40, 40), "JPEG", optimize=True)
+    for marker in (0xC4, 0xDB):
+        with pytest.raises(UnusableImageError, match="bytes between the markers of the JPEG file"):
+            opened(lost(data, marker, -1))
+    # Pillow, which decodes unusual sampling, says nothing of such bytes.
+    start = data.index(b"\xff\xc0")
+    odd = data[: start + 11] + b"\x31" + data[start + 12 :]
+    with pytest.raises(UnusableImageError, match="bytes between the markers of the JPEG file"):
+        opened(lost(odd, 0xC4, -1))
+
+
+def test_long_padding_between_segments_is_harmless() -> None:
+    data = saved(smooth(40, 40), "JPEG")
+    assert opened(inserted(data, 0xDA, bytes(5000))).oddities == (JUNK,)
+    with pytest.raises(UnusableImageError, match="100 bytes between the markers"):
+        opened(inserted(data, 0xDA, bytes(range(100))))
+    # The decoder of more bits says nothing of bytes between segments.
+    deep = imagecodecs.jpeg8_encode(smooth(40, 40, 1).squeeze().astype(np.uint16), bitspersample=12)
+    opened(inserted(deep, 0xDA, bytes(100)))
+    with pytest.raises(UnusableImageError, match="100 bytes between the markers"):
+        opened(inserted(deep, 0xDA, bytes(range(100))))
+
+
 @pytest.mark.parametrize("factors", [(0x31, 0x11, 0x11), (0x22, 0x21, 0x12), (0x11, 0x22, 0x22)])
 def test_unusual_chroma_sampling_is_accepted(factors: tuple[int, int, int]) -> None:
     data = bytearray(saved(np.full((60, 90, 3), (200, 90, 30), np.uint8), "JPEG", subsampling=0))
