@@ -1,6 +1,6 @@
 """Merge the predictions of all folds and models into one out-of-fold table and one submission.
 
-Inputs: oof_predictions and test_predictions (a file per model and fold), folds (fold table).
+Inputs: oof_predictions and test_predictions (a file per model and fold), folds (fold table of each repeat).
 Outputs: oof (Parquet; a row per train id, none per external id), oof_csv (the same for people, see
     `evaluation.oof`), submission, recipe (JSON: how the models are blended and calibrated,
     and why; see `evaluation.recipe`).
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from foldline.dataset.label_arrays import label_array, share_array
 from foldline.dataset.labels import SIGMOID
 from foldline.dataset.raw_table import AUTO
@@ -30,10 +31,12 @@ from foldline.dataset.submission import (
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.blend_choice import Choice
 from foldline.evaluation.blending import BlendConfig, fit_blend, judgment
-from foldline.evaluation.merging import MergedPredictions, merge_oof, merge_test
+from foldline.evaluation.merging import MergedPredictions, mean_of_repeats, merge_oof, merge_test
 from foldline.evaluation.oof import BLEND, MOST_MODEL_SCORES, Oof, write_oof, write_oof_csv
+from foldline.evaluation.recipe import Recipe
 from foldline.evaluation.thresholds import class_thresholds, predicted_classes
 from foldline.io.files import write_json
+from foldline.io.result_paths import Member, members_of
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
 from foldline.splits.fold_membership import scored_rows
@@ -49,14 +52,14 @@ class Inputs:
     Attributes:
         oof_predictions: held-out predictions of every model and fold; see `evaluation.prediction_files`.
         test_predictions: predictions of the test rows of every model and fold; none if there is no test split.
-        folds: fold table; its external rows are not scored.
+        folds: fold table of each repeat; external rows are not scored.
         sample_submission: table whose header, ids, row order and further columns the submission takes; a path or URL.
         sample_separator: see `raw_table.read_raw_table`.
     """
 
     oof_predictions: Sequence[str | Path]
     test_predictions: Sequence[str | Path]
-    folds: str | Path
+    folds: Sequence[str | Path]
     sample_submission: str | Path
     sample_separator: str = AUTO
 
@@ -70,12 +73,14 @@ class Outputs:
         oof_csv: out-of-fold table for people, CSV.
         submission: submission; not written if there is no test split.
         recipe: description of the blend, JSON.
+        oof_repeats: out-of-fold table of each repeat, Parquet; none if there is one repeat.
     """
 
     oof: str | Path
     oof_csv: str | Path
     submission: str | Path | None
     recipe: str | Path
+    oof_repeats: Sequence[str | Path] = ()
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,10 @@ class TestRows:
 def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     """Merge, blend and write; everything is checked before the first file is written.
 
-    The test prediction of a model is the mean over its folds. Blend and calibration are fitted on out-of-fold rows
-    alone, and each of these rows is blended by what was fitted on other folds.
+    The test prediction of a model is the mean over its folds, and its out-of-fold prediction the mean over the repeats.
+    Blend and calibration are fitted on out-of-fold rows alone, and each of these rows is blended by what was fitted on
+    other folds of the first repeat. That keeps the labels of its group out, because groups are whole in each repeat;
+    fits within each repeat would be of predictions that are averaged less than those of the test rows.
 
     Args:
         inputs: tables to read.
@@ -101,12 +108,13 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     Raises:
         FoldlineError: predictions, fold table and sample submission do not fit together.
     """
-    table = scored_rows(read_table(inputs.folds, FOLDS))
+    table, folds_of_repeats = _read_folds(inputs.folds)
     labels = label_array(list(table["target"]), config.class_names)
     ids, fold_of_row = list(table["id"]), table["fold"].to_numpy()
     folds = np.unique(fold_of_row).tolist()
-    held_out = merge_oof(inputs.oof_predictions, ids=ids, folds=fold_of_row, class_names=config.class_names)
-    test = _read_test(inputs, held_out, folds, config)
+    repeats = merge_oof(inputs.oof_predictions, ids=ids, folds=folds_of_repeats, class_names=config.class_names)
+    held_out = mean_of_repeats(repeats)
+    test = _read_test(inputs, held_out, members_of(folds, len(repeats)), config)
 
     weights = table["row_weight"].to_numpy(np.float64) if config.weighted else None
     models = Oof(
@@ -122,8 +130,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         recipe.apply(test.predictions.by_model()) if test else np.empty((0, len(config.class_names)), np.float32)
     )
     check_values(test.sample.ids if test else [], test_scores)
-    blended = recipe.apply_out_of_fold(models.scores, fold_of_row)
-    oof = replace(models, scores={**models.scores, BLEND: blended})
+    oof = _blended(models, repeats, folds_of_repeats, recipe)
     _write_oof(outputs, oof, config, blend_is_ranks=recipe.blends_ranks)
     thresholds = None
     if test and outputs.submission:
@@ -137,6 +144,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         **recipe.as_json(),
         "views": held_out.views,
         "folds": folds,
+        **({"repeats": len(repeats)} if len(repeats) > 1 else {}),
         "oof_rows": len(labels),
         "test_rows": len(test_scores),
         "submission": test.form.description(test.sample) if test else "",
@@ -146,8 +154,32 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     _log(content, choice, test)
 
 
+def _read_folds(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[npt.NDArray[np.int64]]]:
+    """The rows that are scored, by the first of the fold tables, and the fold of each row in all of them."""
+    tables = [scored_rows(read_table(path, FOLDS)) for path in paths]
+    for path, table in zip(paths, tables, strict=True):
+        if list(table["id"]) != list(tables[0]["id"]):
+            raise FoldlineError(f"{path}: has other rows than {paths[0]}; remove the file and run the workflow again")
+    return tables[0], [table["fold"].to_numpy() for table in tables]
+
+
+def _blended(
+    models: Oof, repeats: Sequence[MergedPredictions], folds: Sequence[npt.NDArray[np.int64]], recipe: Recipe
+) -> Oof:
+    """Add the blend to the table of the models, and to those of several repeats with their `folds`."""
+
+    def table(scores: Mapping[str, npt.NDArray[np.floating]], of_rows: npt.NDArray[np.int64]) -> Oof:
+        blend = recipe.apply_out_of_fold(scores, models.folds)
+        return replace(models, folds=of_rows, scores={**scores, BLEND: blend})
+
+    several = zip(repeats, folds, strict=True) if len(repeats) > 1 else ()
+    of_repeats = [table(repeat.by_model(), of_rows) for repeat, of_rows in several]
+    return replace(table(models.scores, models.folds), repeats=of_repeats)
+
+
 def _write_oof(outputs: Outputs, oof: Oof, config: BlendConfig, *, blend_is_ranks: bool) -> None:
-    write_oof(outputs.oof, oof)
+    for path, table in ((outputs.oof, oof), *zip(outputs.oof_repeats, oof.repeats, strict=True)):
+        write_oof(path, table)
     if not write_oof_csv(outputs.oof_csv, oof, config.activation, blend_is_ranks=blend_is_ranks):
         logger.info(
             "%s has the blend alone, because the models have more than %d scores; %s has all of them",
@@ -178,7 +210,7 @@ def _log(recipe: Mapping[str, Any], choice: Choice, test: TestRows | None) -> No
 
 
 def _read_test(
-    inputs: Inputs, held_out: MergedPredictions, folds: Sequence[int], config: BlendConfig
+    inputs: Inputs, held_out: MergedPredictions, members: Sequence[Member], config: BlendConfig
 ) -> TestRows | None:
     """The test rows; None if there is no test split."""
     form = config.submission_form
@@ -192,7 +224,7 @@ def _read_test(
         separator=separator,
         row_per_class=form.row_per_class,
     )
-    test = merge_test(inputs.test_predictions, ids=sample.ids, folds=folds, class_names=config.class_names)
+    test = merge_test(inputs.test_predictions, ids=sample.ids, members=members, class_names=config.class_names)
     _check_same_models(held_out, test)
     return TestRows(form, sample, test)
 
@@ -290,6 +322,7 @@ if __name__ == "__main__":
                 # An empty list if there is no test split.
                 submission=snakemake.output.submission or None,
                 recipe=snakemake.output.recipe,
+                oof_repeats=snakemake.output.oof_repeats,
             ),
             build(BlendConfig, settings),
         )

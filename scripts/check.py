@@ -213,12 +213,12 @@ def try_group(
     """
     logger.info("trying %s", group.name)
     settings, size = group.settings, group.settings.model_config.image_size
-    folder = sample.folder / "trials" / f"{settings.model}.{settings.fold}"
+    folder = sample.folder / "trials" / f"{settings.model}.{settings.member}"
     settings = replace(settings, checkpoints=replace(settings.checkpoints, folder=str(folder / "checkpoints")))
     folds = trial_folds(
         sample.labeled,
-        fold=settings.fold,
-        other=(settings.fold + 1) % plan.folds.count,
+        fold=settings.member.fold,
+        other=(settings.member.fold + 1) % plan.folds.count,
         class_names=plan.folds.class_names,
     )
     # The few rows of a trial are trained on, even those of weight 0.
@@ -228,11 +228,11 @@ def try_group(
     predicted = sample.files(size, [TEST if TEST in sample.splits else TRAIN])
     try:
         with working_on(f"model {group.name}"):
-            weights = weights_of(plan, data, settings.fold)
+            weights = weights_of(plan, data, settings.member.fold)
             loss = make_loss(
                 settings.training_config.loss, [asdict(row) for row in weights], activation=settings.activation
             )
-            rows = len(training_rows(data.folds, settings.fold))
+            rows = len(training_rows(data.folds, settings.member.fold))
             opened = open_fold(settings, shards=shards, manifests=manifests, folds=folder / "folds.csv")
             checkpoints = Checkpoints(settings.checkpoints, "trial", "0" * 64)
             trial = FoldTrial(settings, opened, device, loss=loss, checkpoints=checkpoints, threads=threads)
@@ -242,7 +242,7 @@ def try_group(
         known = explained(error, remedy=memory_remedy(settings.model))
         if known is None:
             raise
-        return f"models.{settings.model}, fold {settings.fold}: {str(known).removeprefix(f'{group.name}: ')}"
+        return f"models.{settings.model}, {settings.member.title}: {str(known).removeprefix(f'{group.name}: ')}"
 
 
 def weights_of(plan: CheckPlan, data: Data, fold: int) -> list[ClassWeights]:

@@ -13,6 +13,7 @@ import numpy as np
 from foldline.dataset.label_arrays import label_array, share_array
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import write_json
+from foldline.io.result_paths import member_of
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
 from foldline.splits.class_weights import ClassWeightsConfig, label_weights
@@ -62,6 +63,6 @@ if __name__ == "__main__":
         class_weights(
             folds=snakemake.input.folds,
             weights=snakemake.output.weights,
-            fold=int(snakemake.wildcards.fold),
+            fold=member_of(snakemake.wildcards.member).fold,
             config=build(ClassWeightsConfig, snakemake.params.settings),
         )

@@ -1,6 +1,7 @@
 """Score the models and their blend on rows they were not trained on, with confidence intervals.
 
-Inputs: oof (out-of-fold table, Parquet), recipe (of its blend), folds (fold table: groups and metadata columns).
+Inputs: oof (out-of-fold table, Parquet), oof_repeats (that of each repeat, if there are several), recipe (of its
+    blend), folds (fold table: groups and metadata columns).
 Outputs: metrics (JSON; a value that is not defined is null, with the reason), label_issues (CSV; labels that are
     probably wrong).
 Parameters: the fields of `EvaluationConfig`.
@@ -8,7 +9,7 @@ Parameters: the fields of `EvaluationConfig`.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from foldline.errors import FoldlineError, listing
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.calibration_estimates import score_calibration
 from foldline.evaluation.cross_entropy import label_entropy
+from foldline.evaluation.definitions import definitions
 from foldline.evaluation.estimates import Rows
 from foldline.evaluation.label_issues import find_label_issues
 from foldline.evaluation.oof import BLEND, Oof, read_oof
 from foldline.evaluation.recipe import Recipe, check_blend, read_recipe
-from foldline.evaluation.results import ClassCounts, ColumnScores, definitions
+from foldline.evaluation.results import ClassCounts, ColumnScores
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
 from foldline.io.settings import build
@@ -39,6 +41,7 @@ logger = logging.getLogger(__name__)
 def evaluate(
     *,
     oof: str | Path,
+    oof_repeats: Sequence[str | Path] = (),
     recipe: str | Path,
     folds: str | Path,
     metrics: str | Path,
@@ -49,6 +52,7 @@ def evaluate(
 
     Args:
         oof: out-of-fold table; all scores are computed from its rows.
+        oof_repeats: that of each repeat, whose mean `oof` is; none if there is one repeat.
         recipe: how its blend follows from its models.
         folds: fold table, whose train rows must have the same ids, folds and targets.
         metrics: where the JSON file is written.
@@ -59,13 +63,12 @@ def evaluate(
         FoldlineError: the tables have different rows, a metadata column is missing, or the blend does not follow from
             the model columns.
     """
-    table = read_oof(oof, config.class_names)
+    how = read_recipe(recipe)
+    table = _read_oof(oof, oof_repeats, how, config.class_names)
     rows = scored_rows(read_table(folds, FOLDS))
     _check_columns(rows, config.metadata_columns, folds)
     rows = _align_rows(rows, table, oof, folds)
     weights = rows["row_weight"].to_numpy(np.float64) if config.weighted else None
-    how = read_recipe(recipe)
-    check_blend(how, {name: table.scores[name] for name in table.models}, table.scores[BLEND], table.folds, oof)
     found = column_scores(
         table,
         groups=list(rows["group"]),
@@ -75,16 +78,16 @@ def evaluate(
         config=config,
         weights=weights,
     )
-    issues = _label_issues(table, rows, how, config)
+    issues, n_folds = _label_issues(table, rows, how, config), int(rows["fold"].nunique())
     write_table(issues, label_issues, LABEL_ISSUES, key=("rank",))
     _log_scores(found.columns)
-    n_folds = int(rows["fold"].nunique())
     write_json(
         metrics,
         {
             "rows": len(rows),
             "groups": int(rows["group"].nunique()),
             "folds": n_folds,
+            **({"repeats": len(table.repeats)} if table.repeats else {}),
             "blend_rule": read_json(recipe)["rule"],
             **_settings(config),
             **label_entropy(table.shares, config.activation, weights),
@@ -95,6 +98,19 @@ def evaluate(
             "comparisons": [asdict(row) for row in found.comparisons],
         },
     )
+
+
+def _read_oof(path: str | Path, repeats: Sequence[str | Path], how: Recipe, class_names: Sequence[str]) -> Oof:
+    """Read the out-of-fold table and those of its repeats, which must have the same rows; its blend must follow."""
+    table = read_oof(path, class_names)
+    check_blend(how, {name: table.scores[name] for name in table.models}, table.scores[BLEND], table.folds, path)
+    found = [read_oof(repeat, class_names) for repeat in repeats]
+    for repeat, one in zip(repeats, found, strict=True):
+        if one.ids != table.ids or (one.labels != table.labels).any() or one.models != table.models:
+            raise FoldlineError(
+                f"{repeat}: has other rows or models than {path}; remove the file and run the workflow again"
+            )
+    return replace(table, repeats=found)
 
 
 def _before_calibration(
@@ -205,6 +221,7 @@ if __name__ == "__main__":
     with step(snakemake):
         evaluate(
             oof=snakemake.input.oof,
+            oof_repeats=snakemake.input.oof_repeats,
             recipe=snakemake.input.recipe,
             folds=snakemake.input.folds,
             metrics=snakemake.output.metrics,

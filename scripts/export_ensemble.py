@@ -15,9 +15,8 @@ from foldline.evaluation.recipe import read_recipe
 from foldline.inference.saved_model import ServingModule, save
 from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import LoadedNetwork, TrainedModel, load_network
-from foldline.io.result_paths import model_and_fold
+from foldline.io.result_paths import model_and_member
 from foldline.io.settings import build
-from foldline.models.model_config import ModelConfig
 from foldline.runtime.devices import use_device
 from foldline.step import step
 
@@ -78,17 +77,15 @@ def trained_models(
     """Models and folds from the paths of their files.
 
     Args:
-        weights: files FOLDER/{model}/fold{fold}/FILE.
+        weights: files FOLDER/{model}/{member}/FILE.
         metadata: JSON file with the encoding of the metadata of each, in the same order.
         settings: model_configs, class_names and activation, as this step gets them.
     """
-    configs = {name: build(ModelConfig, config) for name, config in settings["model_configs"].items()}
     models = []
     for path, encoding in zip(weights, metadata, strict=True):
-        name, fold = model_and_fold(path)
-        models.append(
-            TrainedModel(name, fold, path, encoding, configs[name], settings["class_names"], settings["activation"])
-        )
+        name, member = model_and_member(path)
+        of_model = {**settings, "model_config": settings["model_configs"][name]}
+        models.append(TrainedModel.of_settings(name, member, path, encoding, of_model))
     return models
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from foldline.inference.saved_model import ServingModule, save
 from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import TrainedModel, load_network
+from foldline.io.result_paths import member_of
 from foldline.io.settings import build
-from foldline.models.model_config import ModelConfig
 from foldline.runtime.devices import use_device
 from foldline.step import step
 
@@ -39,21 +39,19 @@ def export_model(model: TrainedModel, *, graph: str | Path, images: ServingImage
         [[network]], images=images, views=views, activation=model.activation, class_names=model.class_names
     )
     save(module, Path(graph).parent)
-    logger.info("exported model %s of fold %d to %s", model.name, model.fold, Path(graph).parent)
+    logger.info("exported model %s, %s, to %s", model.name, model.member.title, Path(graph).parent)
 
 
 if __name__ == "__main__":
     settings = snakemake.params.settings
     with step(snakemake):
         export_model(
-            TrainedModel(
-                name=snakemake.wildcards.model,
-                fold=int(snakemake.wildcards.fold),
-                weights=snakemake.input.weights,
-                metadata=snakemake.input.metadata,
-                config=build(ModelConfig, settings["model_config"]),
-                class_names=settings["class_names"],
-                activation=settings["activation"],
+            TrainedModel.of_settings(
+                snakemake.wildcards.model,
+                member_of(snakemake.wildcards.member),
+                snakemake.input.weights,
+                snakemake.input.metadata,
+                settings,
             ),
             graph=snakemake.output.graph,
             images=build(ServingImages, settings["images"]),

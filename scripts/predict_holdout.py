@@ -7,66 +7,38 @@ Parameters: model_config (`ModelConfig`), prediction_config (`PredictionConfig`)
 
 from pathlib import Path
 
-from foldline.errors import FoldlineError
-from foldline.inference.prediction_config import PredictionConfig
-from foldline.inference.predictions import RowSelection, ShardFiles, write_predictions
+from foldline.inference.predictions import Prediction, RowSelection, ShardFiles, write_predictions
 from foldline.inference.trained_model import TrainedModel
-from foldline.io.settings import build
-from foldline.io.tables import FOLDS, read_table
-from foldline.models.model_config import ModelConfig
-from foldline.splits.fold_membership import holdout_rows, train_rows
+from foldline.io.result_paths import member_of
+from foldline.splits.fold_membership import holdout_rows
 from foldline.step import step
 
 
-def predict_holdout(
-    model: TrainedModel,
-    shard_files: ShardFiles,
-    *,
-    folds: str | Path,
-    predictions: str | Path,
-    config: PredictionConfig,
-    accelerator: str,
-    threads: int,
-) -> None:
+def predict_holdout(prediction: Prediction, *, folds: str | Path, predictions: str | Path) -> None:
     """Write the probabilities of the rows of the holdout, sorted by id.
 
     Args:
-        model: the model of a fold.
-        shard_files: shards of the training split.
+        prediction: the model of a fold, and shards of the training split.
         folds: fold table.
         predictions: file to write, see `evaluation.prediction_files`.
-        config: views of each image and images per step.
-        accelerator: see `devices.use_device`.
-        threads: CPU threads.
 
     Raises:
         FoldlineError: there is no holdout, a row is missing, repeated or unexpected, or the weights do not fit.
     """
-    table = read_table(folds, FOLDS)
-    ids = list(holdout_rows(table)["id"])
-    if not ids:
-        raise FoldlineError(f"{folds}: no rows in the holdout; remove the file and run the workflow again")
-    rows = RowSelection("the holdout", ids, split_ids=list(train_rows(table)["id"]))
-    write_predictions(model, shard_files, rows, predictions, config=config, accelerator=accelerator, threads=threads)
+    write_predictions(prediction, RowSelection.of_table("the holdout", folds, holdout_rows), predictions)
 
 
 if __name__ == "__main__":
-    settings = snakemake.params.settings
+    files, settings = snakemake.input, snakemake.params.settings
+    member = member_of(snakemake.wildcards.member)
     with step(snakemake):
         predict_holdout(
-            TrainedModel(
-                name=snakemake.wildcards.model,
-                fold=int(snakemake.wildcards.fold),
-                weights=snakemake.input.weights,
-                metadata=snakemake.input.metadata,
-                config=build(ModelConfig, settings["model_config"]),
-                class_names=settings["class_names"],
-                activation=settings["activation"],
+            Prediction.of_settings(
+                TrainedModel.of_settings(snakemake.wildcards.model, member, files.weights, files.metadata, settings),
+                ShardFiles(files.shards, files.manifests),
+                settings,
+                threads=snakemake.threads,
             ),
-            ShardFiles(snakemake.input.shards, snakemake.input.manifests),
-            folds=snakemake.input.folds,
+            folds=files.folds,
             predictions=snakemake.output.predictions,
-            config=build(PredictionConfig, settings["prediction_config"]),
-            accelerator=settings["accelerator"],
-            threads=snakemake.threads,
         )

@@ -7,56 +7,35 @@ Parameters: model_config (`ModelConfig`), prediction_config (`PredictionConfig`)
 
 from pathlib import Path
 
-from foldline.inference.prediction_config import PredictionConfig
-from foldline.inference.predictions import RowSelection, ShardFiles, write_predictions
+from foldline.inference.predictions import Prediction, RowSelection, ShardFiles, write_predictions
 from foldline.inference.trained_model import TrainedModel
-from foldline.io.settings import build
-from foldline.models.model_config import ModelConfig
+from foldline.io.result_paths import member_of
 from foldline.step import step
 
 
-def predict_test(
-    model: TrainedModel,
-    shard_files: ShardFiles,
-    *,
-    predictions: str | Path,
-    config: PredictionConfig,
-    accelerator: str,
-    threads: int,
-) -> None:
+def predict_test(prediction: Prediction, *, predictions: str | Path) -> None:
     """Write the probabilities of all test rows, sorted by id.
 
     Args:
-        model: the model of a fold.
-        shard_files: shards of the test split.
+        prediction: the model of a fold, and shards of the test split.
         predictions: file to write, see `evaluation.prediction_files`.
-        config: views of each image and images per step.
-        accelerator: see `devices.use_device`.
-        threads: CPU threads.
 
     Raises:
         FoldlineError: the shards do not hold the rows of their manifests, or the weights do not fit.
     """
-    rows = RowSelection("test split")
-    write_predictions(model, shard_files, rows, predictions, config=config, accelerator=accelerator, threads=threads)
+    write_predictions(prediction, RowSelection("test split"), predictions)
 
 
 if __name__ == "__main__":
-    settings = snakemake.params.settings
+    files, settings = snakemake.input, snakemake.params.settings
+    member = member_of(snakemake.wildcards.member)
     with step(snakemake):
         predict_test(
-            TrainedModel(
-                name=snakemake.wildcards.model,
-                fold=int(snakemake.wildcards.fold),
-                weights=snakemake.input.weights,
-                metadata=snakemake.input.metadata,
-                config=build(ModelConfig, settings["model_config"]),
-                class_names=settings["class_names"],
-                activation=settings["activation"],
+            Prediction.of_settings(
+                TrainedModel.of_settings(snakemake.wildcards.model, member, files.weights, files.metadata, settings),
+                ShardFiles(files.shards, files.manifests),
+                settings,
+                threads=snakemake.threads,
             ),
-            ShardFiles(snakemake.input.shards, snakemake.input.manifests),
             predictions=snakemake.output.predictions,
-            config=build(PredictionConfig, settings["prediction_config"]),
-            accelerator=settings["accelerator"],
-            threads=snakemake.threads,
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.oof import read_oof
 from foldline.io.files import atomic_write
-from foldline.io.result_paths import fold_of, model_and_fold
+from foldline.io.result_paths import member_of, model_and_member
 from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
 from foldline.report.captions import CAPTIONS, figure_names
 from foldline.report.figures import FigureData, draw_figures
@@ -123,7 +123,7 @@ def render_report(
             f"{listing(sorted(names), limit=len(names))}; give the rule one output for each of these"
         )
     oof = read_oof(inputs.oof, class_names)
-    grids = {model_and_fold(path): decode_pixels(Path(path).read_bytes()) for path in inputs.samples}
+    grids = {model_and_member(path): decode_pixels(Path(path).read_bytes()) for path in inputs.samples}
     check_run(run, oof=oof, class_names=class_names, sample_grids=grids)
     pairs = oof.pairs()
     pairs = pairs[pairs["class"].isin(run.metrics.scored_classes)]
@@ -169,9 +169,9 @@ def read_run(inputs: Inputs) -> Run:
             for split, paths in leaks.items()
             if paths
         },
-        weights={fold_of(path): read_content(FoldWeights, path) for path in inputs.class_weights},
-        histories={model_and_fold(path): read_table(path, HISTORY, key=("epoch",)) for path in inputs.histories},
-        provenances={model_and_fold(path): read_content(Provenance, path) for path in inputs.provenances},
+        weights={member_of(path): read_content(FoldWeights, path) for path in inputs.class_weights},
+        histories={model_and_member(path): read_table(path, HISTORY, key=("epoch",)) for path in inputs.histories},
+        provenances={model_and_member(path): read_content(Provenance, path) for path in inputs.provenances},
     )
 
 

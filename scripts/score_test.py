@@ -23,10 +23,11 @@ from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
+from foldline.evaluation.definitions import definitions
 from foldline.evaluation.merging import merge_test
 from foldline.evaluation.oof import BLEND, Oof
-from foldline.evaluation.recipe import read_recipe
-from foldline.evaluation.results import definitions, split_scores
+from foldline.evaluation.recipe import read_recipe, test_members
+from foldline.evaluation.results import split_scores
 from foldline.evaluation.score_columns import DecidedThresholds
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
@@ -87,9 +88,8 @@ def scores_apart(
         FoldlineError: predictions, labels and out-of-fold scores do not fit together.
     """
     ids, content, recipe = list(codes), read_json(inputs.recipe), read_recipe(inputs.recipe)
-    merged = merge_test(
-        inputs.test_predictions, ids=ids, folds=content["folds"], class_names=config.class_names, split=split
-    )
+    members = test_members(content)
+    merged = merge_test(inputs.test_predictions, ids=ids, members=members, class_names=config.class_names, split=split)
     scores = merged.by_model()
     table = Oof(
         class_names=list(config.class_names),

@@ -8,11 +8,12 @@ Parameters: see `foldline.training.fold_training.FoldSettings`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 from foldline.io.files import atomic_write, read_json, write_json
+from foldline.io.result_paths import Member
 from foldline.io.settings import build
 from foldline.io.tables import write_table
 from foldline.models.weights_file import save_weights
@@ -81,7 +82,7 @@ def train_fold(inputs: Inputs, outputs: Outputs, settings: FoldSettings, *, thre
     data = open_fold(settings, shards=inputs.shards, manifests=inputs.manifests, folds=inputs.folds)
     class_weights = read_json(inputs.class_weights)
     loss = make_loss(settings.training_config.loss, class_weights["classes"], activation=settings.activation)
-    checkpoints = Checkpoints(settings.checkpoints, f"{settings.model}.fold{settings.fold}", job.key)
+    checkpoints = Checkpoints(settings.checkpoints, f"{settings.model}.{settings.member.name}", job.key)
     job.after_success(checkpoints.remove)
 
     training = FoldTraining(settings, data, device, loss=loss, checkpoints=checkpoints, threads=threads)
@@ -99,7 +100,8 @@ def train_fold(inputs: Inputs, outputs: Outputs, settings: FoldSettings, *, thre
 
 
 if __name__ == "__main__":
-    settings = {**snakemake.params.settings, "model": snakemake.wildcards.model, "fold": snakemake.wildcards.fold}
+    member = asdict(Member.parse(snakemake.wildcards.fold))
+    settings = {**snakemake.params.settings, "model": snakemake.wildcards.model, "member": member}
     with step(snakemake, resumable=True) as running:
         train_fold(
             Inputs(

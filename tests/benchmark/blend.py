@@ -28,6 +28,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from foldline.dataset.label_arrays import label_codes  # noqa: E402
 from foldline.evaluation.prediction_files import PredictionFile, write_prediction_file  # noqa: E402
+from foldline.io.result_paths import Member  # noqa: E402
 from foldline.io.tables import FOLDS, write_table  # noqa: E402
 
 BLEND = f"""
@@ -41,7 +42,7 @@ folder, classes = Path(sys.argv[1]), tuple(sys.argv[2].split(","))
 blend_folds(
     Inputs(
         sorted(folder.glob("*/*/oof.parquet")), sorted(folder.glob("*/*/test.parquet")),
-        folder / "folds.csv", folder / "sample.csv",
+        [folder / "folds.csv"], folder / "sample.csv",
     ),
     Outputs(folder / "oof.parquet", folder / "oof.csv", folder / "submission.csv", folder / "blend.json"),
     BlendConfig("auto", None, "platt", classes, classes, "sigmoid", SubmissionForm("id", classes, "columns"), False),
@@ -152,7 +153,8 @@ def write_predictions(
             for split, some in (("oof", held_out), ("test", test_ids)):
                 values = random.random((len(some), len(names)), np.float32)
                 path = folder / f"m{model:02d}" / f"fold{fold}" / f"{split}.parquet"
-                write_prediction_file(PredictionFile(path, f"m{model:02d}", fold, 4), some, values, class_names=names)
+                file = PredictionFile(path, f"m{model:02d}", Member(1, fold), 4)
+                write_prediction_file(file, some, values, class_names=names)
                 if split == "oof" and cells:
                     _write_cells(path.with_suffix(".csv"), some, values, names, model=f"m{model:02d}", fold=fold)
 

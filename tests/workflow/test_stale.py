@@ -26,6 +26,8 @@ from PIL import Image
 Edit = Callable[[Path], None]
 
 FOLDS, MODELS = range(2), "ab"
+# Folds of the second of two repeats.
+REPEATED = [f"{fold}-repeat2" for fold in FOLDS]
 REPORT = {"render_report"}
 # Only on request: no run of the default targets has them.
 EXPORTS = ("export_model", "export_ensemble")
@@ -206,6 +208,10 @@ CONFIG_ROWS = {
     "number of folds": (
         set_value("folds", "count", value=3),
         FOLD_TABLE | {"class_weights/fold2"} | training(folds=range(3)),
+    ),
+    "further repeat": (
+        set_value("folds", "repeats", value=2),
+        {"repeat_folds/2", *(f"class_weights/fold{fold}" for fold in REPEATED)} | training(folds=REPEATED),
     ),
     "near duplicates": (set_value("leaks", "near_duplicate_bits", value=8), AUDITS | FOLD_TABLE | training()),
     "duplicates to drop": (set_value("leaks", "policy", "near", "train", value="drop"), FOLD_TABLE | training()),

@@ -4,12 +4,13 @@
 rule blend_folds:
     input:
         key=key_file("results/keys/blend_folds.key"),
-        oof_predictions=expand("results/predictions/{model}/fold{fold}/oof.parquet", model=MODELS, fold=FOLDS),
+        oof_predictions=expand("results/predictions/{model}/{member}/oof.parquet", model=MODELS, member=MEMBERS),
         test_predictions=test_predictions(),
-        folds="results/folds.csv",
+        folds=FOLD_TABLES,
     output:
         oof="results/oof.parquet",
         oof_csv="results/oof.csv",
+        oof_repeats=OOF_REPEATS,
         submission="results/submission.csv" if HAS_TEST else [],
         recipe="results/blend.json",
         built="results/keys/blend_folds.built",
@@ -56,6 +57,7 @@ rule evaluate:
     input:
         key=key_file("results/keys/evaluate.key"),
         oof="results/oof.parquet",
+        oof_repeats=OOF_REPEATS,
         recipe="results/blend.json",
         folds="results/folds.csv",
     output:
@@ -121,7 +123,7 @@ if HAS_HOLDOUT:
         input:
             key=key_file("results/keys/score_holdout.key"),
             holdout_predictions=expand(
-                "results/predictions/{model}/fold{fold}/holdout.parquet", model=MODELS, fold=FOLDS
+                "results/predictions/{model}/{member}/holdout.parquet", model=MODELS, member=MEMBERS
             ),
             folds="results/folds.csv",
             recipe="results/blend.json",

@@ -43,6 +43,7 @@ try:
     from foldline.dataset.labels import SOFTMAX
     from foldline.errors import FoldlineError, problems_error
     from foldline.images.options import BYTES_PER_PIXEL, memory_mb
+    from foldline.io.result_paths import Member, fold_table, member_of
     from foldline.io.system_errors import explained
     from foldline.planning.all_problems import all_problems
     from foldline.planning.check_settings import check_settings, measure_settings
@@ -50,7 +51,7 @@ try:
     from foldline.planning.config_reader import ConfigError, ConfigSource, read_config
     from foldline.planning.dataset_section import labels_of
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
-    from foldline.planning.fold_plan import fold_numbers, has_holdout
+    from foldline.planning.fold_plan import has_holdout, members
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.leak_plan import fold_audits
     from foldline.planning.pretrained_weights import check_weights
@@ -133,7 +134,12 @@ except USER_ERRORS as error:
 
 EXAMPLE = config["dataset"]["example"]
 PINNED_TABLE = pinned_table(config)
-FOLDS = fold_numbers(RUN.plan.config["folds"])
+REPEATS = range(1, config["folds"]["repeats"] + 1)
+FOLD_TABLES = [fold_table(repeat) for repeat in REPEATS]
+# Out-of-fold tables of the repeats, if there are several.
+OOF_REPEATS = expand("results/oof-repeat{repeat}.parquet", repeat=REPEATS) if len(REPEATS) > 1 else []
+# Names of the trained networks of each model, one for each fold: fold0, fold1, ...
+MEMBERS = [member.name for member in members(RUN.plan.config["folds"])]
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])
@@ -159,7 +165,9 @@ wildcard_constraints:
     split="|".join([*LABELED_SPLITS, "test"]),
     shard=r"\d+-of-\d+",
     size=r"\d+",
-    fold=r"\d+",
+    fold=r"\d+(-repeat\d+)?",
+    member="|".join(MEMBERS),
+    repeat=r"\d+",
     model="|".join(MODELS),
 
 
@@ -236,7 +244,7 @@ def model_shards(splits, suffix):
 
 def test_predictions():
     """The test predictions of all models and folds; none if there is no test split."""
-    files = expand("results/predictions/{model}/fold{fold}/test.parquet", model=MODELS, fold=FOLDS)
+    files = expand("results/predictions/{model}/{member}/test.parquet", model=MODELS, member=MEMBERS)
     return files if HAS_TEST else []
 
 

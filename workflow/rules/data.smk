@@ -217,6 +217,34 @@ rule make_folds:
         "../../scripts/make_folds.py"
 
 
+rule repeat_folds:
+    input:
+        key=key_file("results/keys/repeat_folds/repeat{repeat}.key"),
+        folds="results/folds.csv",
+    output:
+        repeated="results/folds-repeat{repeat}.csv",
+        built="results/keys/repeat_folds/repeat{repeat}.built",
+    log:
+        "logs/repeat_folds/repeat{repeat}.log",
+    benchmark:
+        "benchmarks/repeat_folds/repeat{repeat}.tsv"
+    localrule: True
+    conda:
+        "../../envs/data.yaml"
+    threads: 1
+    resources:
+        mem_mb=mem_mb_per_attempt(1000),
+        runtime=30,
+        disk_mb=1000,
+    params:
+        job=job_facts("repeat_folds"),
+        settings=job_arguments("repeat_folds"),
+    message:
+        "Assign training rows to the folds of repeat {wildcards.repeat}."
+    script:
+        "../../scripts/repeat_folds.py"
+
+
 # Shards do not depend on folds, because readers select the rows of a fold by id: new folds make no shard stale.
 rule shard_records:
     input:
@@ -318,15 +346,15 @@ if EMBEDDING_RULE == "import_features":
 
 rule class_weights:
     input:
-        key=key_file("results/keys/class_weights/fold{fold}.key"),
-        folds="results/folds.csv",
+        key=key_file("results/keys/class_weights/{member}.key"),
+        folds=lambda wildcards: fold_table(member_of(wildcards.member).repeat),
     output:
-        weights="results/class_weights/fold{fold}.json",
-        built="results/keys/class_weights/fold{fold}.built",
+        weights="results/class_weights/{member}.json",
+        built="results/keys/class_weights/{member}.built",
     log:
-        "logs/class_weights/fold{fold}.log",
+        "logs/class_weights/{member}.log",
     benchmark:
-        "benchmarks/class_weights/fold{fold}.tsv"
+        "benchmarks/class_weights/{member}.tsv"
     localrule: True
     conda:
         "../../envs/data.yaml"
@@ -339,6 +367,6 @@ rule class_weights:
         job=job_facts("class_weights"),
         settings=job_arguments("class_weights"),
     message:
-        "Compute class weights from the training rows of fold {wildcards.fold}."
+        "Compute class weights from the training rows ({wildcards.member})."
     script:
         "../../scripts/class_weights.py"

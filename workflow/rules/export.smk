@@ -3,19 +3,19 @@
 
 rule export_model:
     input:
-        key=key_file("results/keys/export_model/{model}/fold{fold}.key"),
-        weights="results/models/{model}/fold{fold}/weights.weights.h5",
-        metadata="results/models/{model}/fold{fold}/metadata.json",
+        key=key_file("results/keys/export_model/{model}/{member}.key"),
+        weights="results/models/{model}/{member}/weights.weights.h5",
+        metadata="results/models/{model}/{member}/metadata.json",
     output:
-        data="results/export/{model}/fold{fold}/variables/variables.data-00000-of-00001",
-        index="results/export/{model}/fold{fold}/variables/variables.index",
-        fingerprint="results/export/{model}/fold{fold}/fingerprint.pb",
-        graph="results/export/{model}/fold{fold}/saved_model.pb",
-        built="results/keys/export_model/{model}/fold{fold}.built",
+        data="results/export/{model}/{member}/variables/variables.data-00000-of-00001",
+        index="results/export/{model}/{member}/variables/variables.index",
+        fingerprint="results/export/{model}/{member}/fingerprint.pb",
+        graph="results/export/{model}/{member}/saved_model.pb",
+        built="results/keys/export_model/{model}/{member}.built",
     log:
-        "logs/export_model/{model}/fold{fold}.log",
+        "logs/export_model/{model}/{member}.log",
     benchmark:
-        "benchmarks/export_model/{model}/fold{fold}.tsv"
+        "benchmarks/export_model/{model}/{member}.tsv"
     conda:
         TRAINING_ENVIRONMENT
     threads: 1
@@ -27,7 +27,7 @@ rule export_model:
         job=job_facts("export_model"),
         settings=job_arguments("export_model"),
     message:
-        "Export model {wildcards.model} of fold {wildcards.fold} as {output.graph}."
+        "Export model {wildcards.model} ({wildcards.member}) as {output.graph}."
     script:
         "../../scripts/export_model.py"
 
@@ -35,8 +35,8 @@ rule export_model:
 rule export_ensemble:
     input:
         key=key_file("results/keys/export_ensemble.key"),
-        weights=expand("results/models/{model}/fold{fold}/weights.weights.h5", model=MODELS, fold=FOLDS),
-        metadata=expand("results/models/{model}/fold{fold}/metadata.json", model=MODELS, fold=FOLDS),
+        weights=expand("results/models/{model}/{member}/weights.weights.h5", model=MODELS, member=MEMBERS),
+        metadata=expand("results/models/{model}/{member}/metadata.json", model=MODELS, member=MEMBERS),
         recipe="results/blend.json",
     output:
         data="results/export/ensemble/variables/variables.data-00000-of-00001",

@@ -7,7 +7,7 @@ rule predict_oof:
         key=key_file("results/keys/predict_oof/{model}/fold{fold}.key"),
         shards=model_shards(["train"], "tfrec"),
         manifests=model_shards(["train"], "json"),
-        folds="results/folds.csv",
+        folds=lambda wildcards: fold_table(Member.parse(wildcards.fold).repeat),
         weights="results/models/{model}/fold{fold}/weights.weights.h5",
         metadata="results/models/{model}/fold{fold}/metadata.json",
     output:
@@ -41,19 +41,19 @@ if HAS_HOLDOUT:
 
     rule predict_holdout:
         input:
-            key=key_file("results/keys/predict_holdout/{model}/fold{fold}.key"),
+            key=key_file("results/keys/predict_holdout/{model}/{member}.key"),
             shards=model_shards(["train"], "tfrec"),
             manifests=model_shards(["train"], "json"),
             folds="results/folds.csv",
-            weights="results/models/{model}/fold{fold}/weights.weights.h5",
-            metadata="results/models/{model}/fold{fold}/metadata.json",
+            weights="results/models/{model}/{member}/weights.weights.h5",
+            metadata="results/models/{model}/{member}/metadata.json",
         output:
-            predictions="results/predictions/{model}/fold{fold}/holdout.parquet",
-            built="results/keys/predict_holdout/{model}/fold{fold}.built",
+            predictions="results/predictions/{model}/{member}/holdout.parquet",
+            built="results/keys/predict_holdout/{model}/{member}.built",
         log:
-            "logs/predict_holdout/{model}/fold{fold}.log",
+            "logs/predict_holdout/{model}/{member}.log",
         benchmark:
-            "benchmarks/predict_holdout/{model}/fold{fold}.tsv"
+            "benchmarks/predict_holdout/{model}/{member}.tsv"
         conda:
             TRAINING_ENVIRONMENT
         threads: 1
@@ -69,7 +69,7 @@ if HAS_HOLDOUT:
             job=job_facts("predict_holdout"),
             settings=job_arguments("predict_holdout"),
         message:
-            "Predict the holdout with model {wildcards.model} of fold {wildcards.fold}."
+            "Predict the holdout with model {wildcards.model} ({wildcards.member})."
         script:
             "../../scripts/predict_holdout.py"
 
@@ -78,18 +78,18 @@ if HAS_TEST:
 
     rule predict_test:
         input:
-            key=key_file("results/keys/predict_test/{model}/fold{fold}.key"),
+            key=key_file("results/keys/predict_test/{model}/{member}.key"),
             shards=model_shards(["test"], "tfrec"),
             manifests=model_shards(["test"], "json"),
-            weights="results/models/{model}/fold{fold}/weights.weights.h5",
-            metadata="results/models/{model}/fold{fold}/metadata.json",
+            weights="results/models/{model}/{member}/weights.weights.h5",
+            metadata="results/models/{model}/{member}/metadata.json",
         output:
-            predictions="results/predictions/{model}/fold{fold}/test.parquet",
-            built="results/keys/predict_test/{model}/fold{fold}.built",
+            predictions="results/predictions/{model}/{member}/test.parquet",
+            built="results/keys/predict_test/{model}/{member}.built",
         log:
-            "logs/predict_test/{model}/fold{fold}.log",
+            "logs/predict_test/{model}/{member}.log",
         benchmark:
-            "benchmarks/predict_test/{model}/fold{fold}.tsv"
+            "benchmarks/predict_test/{model}/{member}.tsv"
         conda:
             TRAINING_ENVIRONMENT
         threads: 1
@@ -105,6 +105,6 @@ if HAS_TEST:
             job=job_facts("predict_test"),
             settings=job_arguments("predict_test"),
         message:
-            "Predict the test split with model {wildcards.model} of fold {wildcards.fold}."
+            "Predict the test split with model {wildcards.model} ({wildcards.member})."
         script:
             "../../scripts/predict_test.py"

@@ -6,7 +6,7 @@ rule train_fold:
         key=key_file("results/keys/train_fold/{model}/fold{fold}.key"),
         shards=model_shards(LABELED_SPLITS, "tfrec"),
         manifests=model_shards(LABELED_SPLITS, "json"),
-        folds="results/folds.csv",
+        folds=lambda wildcards: fold_table(Member.parse(wildcards.fold).repeat),
         class_weights="results/class_weights/fold{fold}.json",
     output:
         weights="results/models/{model}/fold{fold}/weights.weights.h5",

@@ -100,7 +100,7 @@ def group_name(group: FoldGroup, groups: Sequence[FoldGroup]) -> str:
     model = group.settings.model
     if sum(other.settings.model == model for other in groups) == 1:
         return model
-    return f"{model} (fold {', '.join(map(str, group.folds))})"
+    return f"{model} (fold {', '.join(map(str, group.members))})"
 
 
 def model_facts(name: str, group: FoldGroup, work: Work, trial: Trial | None, problem: str) -> ModelFacts:

@@ -6,6 +6,7 @@ from foldline.dataset.fold_cells import FoldCells
 from foldline.dataset.row_weights import RowWeights
 from foldline.dataset.scan_config import ScanConfig
 from foldline.inference.prediction_config import PredictionConfig
+from foldline.io.result_paths import Member
 from foldline.splits.class_weights import ClassWeightsConfig
 from foldline.splits.folds_config import FoldsConfig
 from foldline.tfrecords.shard_config import ShardConfig
@@ -17,17 +18,22 @@ class FoldGroup:
     """Folds of a model that have the same settings, so that one of them is tried for all.
 
     Attributes:
-        folds: the folds.
+        members: the folds, of all repeats.
         settings: settings of the first one.
     """
 
-    folds: tuple[int, ...]
+    members: tuple[Member, ...]
     settings: FoldSettings
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """Numbers of the folds; those of further repeats are taken to be as large as those of the first."""
+        return tuple(member.fold for member in self.members)
 
     @property
     def name(self) -> str:
         """Name of the training that is tried: "b3 fold 0"."""
-        return f"{self.settings.model} fold {self.settings.fold}"
+        return f"{self.settings.model} {self.settings.member.title}"
 
 
 @dataclass(frozen=True)

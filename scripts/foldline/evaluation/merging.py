@@ -6,7 +6,7 @@ Files are read one by one into one array. Ids are an Arrow array; no sample, mod
 import itertools
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.prediction_files import RUN_AGAIN, PredictionFile, open_prediction_file
+from foldline.io.result_paths import Member
 
 IntArray = npt.NDArray[np.int64]
 
@@ -40,18 +41,18 @@ class MergedPredictions:
 
 
 def merge_oof(
-    paths: Sequence[str | Path], *, ids: Sequence[str], folds: IntArray, class_names: Sequence[str]
-) -> MergedPredictions:
-    """Merge the predictions of the held-out rows of all folds, file by file.
+    paths: Sequence[str | Path], *, ids: Sequence[str], folds: Sequence[IntArray], class_names: Sequence[str]
+) -> list[MergedPredictions]:
+    """Merge the predictions of the held-out rows of all folds of each repeat, file by file.
 
     Args:
-        paths: prediction files of every model and fold.
+        paths: prediction files of every model, repeat and fold.
         ids: ids of the samples that are scored, (n_samples,).
-        folds: fold of each of them, (n_samples,).
+        folds: fold of each of them in each repeat, (n_repeats, n_samples).
         class_names: (n_classes,).
 
     Returns:
-        Predictions in the order of `ids`.
+        Predictions of each repeat in the order of `ids`, (n_repeats,).
 
     Raises:
         FoldlineError: an id is missing, foreign, predicted twice or predicted by the model of another fold; a class is
@@ -59,33 +60,44 @@ def merge_oof(
     """
     files = _open_files(paths, class_names)
     title = "out-of-fold predictions"
-    views = _check_files(files, folds=set(folds.tolist()), title=title)
-    expected = _Rows(ids, "the train rows of the fold table", folds)
-    merged = np.empty((len(files), len(ids), len(class_names)), np.float32)
+    expected = [_Rows(ids, "the train rows of the fold table", of_repeat) for of_repeat in folds]
+    members = {Member(repeat, fold) for repeat, rows in enumerate(folds, start=1) for fold in rows.tolist()}
+    views = _check_files(files, members=members, title=title)
+    merged = np.empty((len(folds), len(files), len(ids), len(class_names)), np.float32)
     problems: list[str] = []
     for number, (model, of_model) in enumerate(files.items()):
         for file in of_model:
-            where = f"{title} of model {model}, fold {file.fold}"
-            rows, values = _read_rows(file, expected, class_names, where, problems)
-            merged[number, rows] = values
+            index, where = file.member.repeat - 1, f"{title} of model {model}, {file.member.title}"
+            rows, values = _read_rows(file, expected[index], class_names, where, problems)
+            merged[index, number, rows] = values
     _raise_problems(problems)
-    return MergedPredictions(list(files), merged, views)
+    return [MergedPredictions(list(files), of_repeat, views) for of_repeat in merged]
+
+
+def mean_of_repeats(repeats: Sequence[MergedPredictions]) -> MergedPredictions:
+    """The mean of each prediction over the repeats, computed in float64."""
+    if len(repeats) == 1:
+        return repeats[0]
+    total = np.zeros(repeats[0].probabilities.shape)
+    for repeat in repeats:
+        total += repeat.probabilities
+    return replace(repeats[0], probabilities=(total / len(repeats)).astype(np.float32))
 
 
 def merge_test(
     paths: Sequence[str | Path],
     *,
     ids: Sequence[str],
-    folds: Sequence[int],
+    members: Sequence[Member],
     class_names: Sequence[str],
     split: str = "test",
 ) -> MergedPredictions:
-    """Merge the predictions of the test rows, file by file: the mean over the folds of each model.
+    """Merge the predictions of the test rows, file by file: the mean over the members of each model.
 
     Args:
-        paths: prediction files of every model and fold.
+        paths: prediction files of every model and member.
         ids: ids of the test samples, (n_samples,).
-        folds: the folds that every model must have.
+        members: those that every model must have.
         class_names: (n_classes,).
         split: what the rows are, in messages: "test" or "holdout".
 
@@ -93,18 +105,18 @@ def merge_test(
         Predictions in the order of `ids`.
 
     Raises:
-        FoldlineError: as for `merge_oof`; also if a model lacks a fold or has an additional one.
+        FoldlineError: as for `merge_oof`; also if a model lacks a member or has an additional one.
     """
     files = _open_files(paths, class_names)
     title = f"{split} predictions"
-    views = _check_files(files, folds=set(folds), title=title)
+    views = _check_files(files, members=set(members), title=title)
     expected = _Rows(ids, "the sample submission" if split == "test" else "the fold table")
     merged = np.empty((len(files), len(ids), len(class_names)), np.float32)
     problems: list[str] = []
     for number, (model, of_model) in enumerate(files.items()):
         total = np.zeros(merged.shape[1:])
         for file in of_model:
-            where = f"{title} of model {model}, fold {file.fold}"
+            where = f"{title} of model {model}, {file.member.title}"
             rows, values = _read_rows(file, expected, class_names, where, problems)
             total[rows] += values
         merged[number] = total / len(of_model)
@@ -131,11 +143,11 @@ class _Rows:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def of_fold(self, fold: int) -> IntArray:
-        """Indices of the samples that the file of a fold must have, ascending by id."""
+    def of_member(self, member: Member) -> IntArray:
+        """Indices of the samples that the file of a member must have, ascending by id."""
         if self._folds is None:
             return self._ascending
-        return np.asarray(self._ascending[self._folds[self._ascending] == fold])
+        return np.asarray(self._ascending[self._folds[self._ascending] == member.fold])
 
     def find(self, ids: pa.Array, expected: IntArray) -> IntArray:
         """Index of each id, (n_ids,), -1 where it is unknown; fast if these are the expected samples in order."""
@@ -150,27 +162,27 @@ class _Rows:
 
 
 def _open_files(paths: Sequence[str | Path], class_names: Sequence[str]) -> dict[str, list[PredictionFile]]:
-    """Read what the files say of themselves; gives the files of each model, both sorted, by ascending fold."""
+    """Read what the files say of themselves; gives the files of each model, both sorted, by member."""
     if not paths:
         raise FoldlineError("no predictions to blend; add a model to models in the config")
     files = [open_prediction_file(path, class_names) for path in paths]
-    files.sort(key=lambda file: (file.model, file.fold, str(file.path)))
+    files.sort(key=lambda file: (file.model, file.member, str(file.path)))
     return {model: list(group) for model, group in itertools.groupby(files, lambda file: file.model)}
 
 
-def _check_files(files: Mapping[str, Sequence[PredictionFile]], *, folds: set[int], title: str) -> dict[str, int]:
+def _check_files(files: Mapping[str, Sequence[PredictionFile]], *, members: set[Member], title: str) -> dict[str, int]:
     """Refuse models that lack a fold, have one twice or mix views; gives the view count of each."""
     problems = []
     for model, of_model in files.items():
         where = f"{title} of model {model}"
-        found = Counter(file.fold for file in of_model)
+        found = Counter(file.member for file in of_model)
         for what, numbers in (
-            ("is missing", folds - found.keys()),
-            ("is not in the fold table", found.keys() - folds),
-            ("occurs more than once", {fold for fold, count in found.items() if count > 1}),
+            ("is missing", members - found.keys()),
+            ("is not in the fold table", found.keys() - members),
+            ("occurs more than once", {member for member, count in found.items() if count > 1}),
         ):
             if numbers:
-                problems.append(f"{where}: fold {listing([str(fold) for fold in sorted(numbers)])} {what}")
+                problems.append(f"{where}: fold {listing([str(member) for member in sorted(numbers)])} {what}")
         views = sorted({file.views for file in of_model})
         if len(views) > 1:
             problems.append(f"{where} mix view counts {listing([str(count) for count in views])}")
@@ -195,7 +207,7 @@ def _read_rows(
         are left out.
     """
     ids, values = file.read(class_names)
-    expected = samples.of_fold(file.fold)
+    expected = samples.of_member(file.member)
     rows = samples.find(ids, expected)
     known = rows >= 0
     if rows is not expected:

@@ -40,6 +40,7 @@ class Oof:
         scores: each model in order, then the blend -> scores in [0, 1], (n_samples, n_classes). The table stores them
             as float32; what is read from it is float64 with the same values.
         shares: share of each class in soft labels, float32, (n_samples, n_classes), in [0, 1]; None for other labels.
+        repeats: tables of the repeats of the folds, of which this is the mean; none if there is one.
     """
 
     class_names: list[str]
@@ -48,6 +49,7 @@ class Oof:
     labels: npt.NDArray[np.int64]
     scores: Mapping[str, npt.NDArray[np.floating]]
     shares: npt.NDArray[np.float32] | None = None
+    repeats: Sequence["Oof"] = ()
 
     @property
     def targets(self) -> npt.NDArray[np.number]:

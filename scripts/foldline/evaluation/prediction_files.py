@@ -1,7 +1,8 @@
 """Prediction files: one for each model and fold, with an id and the probability of every class in a row.
 
 A Parquet file with the columns `id` (text) and `probability/CLASS` (float32) for every class, sorted by id. The
-metadata of its schema holds the name of the model, the fold, and the number of views that each probability averages.
+metadata of its schema holds the name of the model, the label of its fold (see `Member`), and the number of views that
+each probability averages.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from foldline.errors import FoldlineError, listing
 from foldline.io.parquet import read_parquet_schema
+from foldline.io.result_paths import Member
 from foldline.io.tables import FLOAT32, TEXT, arrow_schema, read_arrow_table, write_arrow_table
 
 RUN_AGAIN = "run the workflow again"
@@ -28,13 +30,13 @@ class PredictionFile:
     Attributes:
         path: the file.
         model: name of the model.
-        fold: the fold that the model was trained without.
+        member: the network of the model.
         views: number of views that each probability averages.
     """
 
     path: Path
     model: str
-    fold: int
+    member: Member
     views: int
 
     def read(self, class_names: Sequence[str]) -> tuple[pa.Array, npt.NDArray[np.float32]]:
@@ -63,7 +65,7 @@ def write_prediction_file(
     """Write a prediction file, sorted by id.
 
     Args:
-        file: path, model, fold and views.
+        file: path, model, member and views.
         ids: unique, (n_samples,).
         probabilities: (n_samples, n_classes), in [0, 1]; stored as float32.
         class_names: (n_classes,).
@@ -74,7 +76,7 @@ def write_prediction_file(
     order = sorted(range(len(ids)), key=ids.__getitem__)
     rounded = probabilities[order].astype(np.float32)
     columns = _columns(class_names)
-    metadata = {_MODEL: file.model, _FOLD: str(file.fold), _VIEWS: str(file.views)}
+    metadata = {_MODEL: file.model, _FOLD: str(file.member), _VIEWS: str(file.views)}
     arrays = [pa.array([ids[number] for number in order], pa.string()), *map(pa.array, rounded.T)]
     write_arrow_table(pa.table(arrays, schema=arrow_schema(columns, metadata)), file.path, columns)
 
@@ -91,8 +93,12 @@ def open_prediction_file(path: str | Path, class_names: Sequence[str]) -> Predic
     """
     schema = read_parquet_schema(path)
     metadata = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    numbers = [metadata.get(name, "") for name in (_FOLD, _VIEWS)]
-    if "id" not in schema.names or _MODEL not in metadata or not all(number.isdecimal() for number in numbers):
+    try:
+        member, views = Member.parse(metadata[_FOLD]), int(metadata[_VIEWS])
+        is_complete = "id" in schema.names and _MODEL in metadata
+    except (KeyError, ValueError):
+        is_complete = False
+    if not is_complete:
         raise FoldlineError(f"{path}: is not a file of predictions; remove the file and {RUN_AGAIN}")
     found = [name.removeprefix(_PREFIX) for name in schema.names if name != "id"]
     if sorted(found) != sorted(class_names):
@@ -102,8 +108,7 @@ def open_prediction_file(path: str | Path, class_names: Sequence[str]) -> Predic
         if foreign:
             problems.append(f"class {listing(foreign)} is not one of the classes {listing(list(class_names))}")
         raise FoldlineError(f"{path}: {'; '.join(problems) or 'a class occurs more than once'}; {RUN_AGAIN}")
-    fold, views = map(int, numbers)
-    return PredictionFile(Path(path), metadata[_MODEL], fold, views)
+    return PredictionFile(Path(path), metadata[_MODEL], member, views)
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

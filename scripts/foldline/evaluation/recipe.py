@@ -14,6 +14,7 @@ from foldline.evaluation.calibration import NONE
 from foldline.evaluation.calibrators import Calibrator
 from foldline.evaluation.combination import CLIP, RANK, Combination
 from foldline.io.files import read_json
+from foldline.io.result_paths import Member, members_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -113,6 +114,11 @@ def read_recipe(path: str | Path) -> Recipe:
         raise FoldlineError(
             f"{path}: is not a recipe of a blend ({error!r}); remove the file and run the workflow again"
         ) from error
+
+
+def test_members(content: Mapping[str, Any]) -> list[Member]:
+    """The members of each model that predict the test rows and the holdout, from the content of a recipe."""
+    return members_of(content["folds"], content.get("repeats", 1))
 
 
 def check_blend(

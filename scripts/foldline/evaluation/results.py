@@ -1,14 +1,13 @@
 """Results of an evaluation: the content of `metrics.json`, by name."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from foldline.dataset.labels import SOFTMAX
 from foldline.evaluation.calibration import ReliabilityBin
 
-# Scores that only some kinds of labels have.
-OPTIONAL = ("balanced_accuracy", "cohen_kappa", "confusion", "soft_cross_entropy")
+OF_REPEATS = ("repeats", "repeats_mean", "repeats_sd")
+# Scores that only some kinds of labels or folds have.
+OPTIONAL = ("balanced_accuracy", "cohen_kappa", "confusion", "soft_cross_entropy", *OF_REPEATS)
 OPTIONAL_OF_CLASS = ("precision", "recall")
 # Why a value is missing.
 RANKS = "a blend of ranks is no probability"
@@ -74,12 +73,21 @@ class FoldScores(MetricScores):
         rows: its rows.
         positives: positive labels of the scored classes.
         defined_classes: scored classes with an AUC in this fold.
+        repeat: the repeat of the fold, from 1; None if there is one.
     """
 
     fold: int
     rows: int
     positives: int
     defined_classes: int
+    repeat: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatScores(MetricScores):
+    """Scores of the rows of all folds of one repeat, from 1."""
+
+    repeat: int
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,7 @@ class ClassFoldScores:
         positives: its positives.
         auc: ROC AUC.
         average_precision: average precision.
+        repeat: see `FoldScores`.
     """
 
     fold: int
@@ -99,6 +108,7 @@ class ClassFoldScores:
     positives: int
     auc: Score
     average_precision: Score
+    repeat: int | None = None
 
 
 @dataclass(frozen=True)
@@ -243,7 +253,13 @@ class ColumnScores(MetricScores):
         folds: scores of each fold.
         folds_mean: mean of each metric over the folds; None unless all folds have it.
         folds_sd: standard deviation (n - 1) over the folds; likewise.
-        pooled_minus_folds_mean: score over all rows minus mean over the folds; likewise.
+        pooled_minus_folds_mean: score over all rows minus mean over the folds; likewise. With several repeats, the mean
+            over their scores of all rows.
+        repeats: scores of each repeat; None if there is one. The other scores over all rows are then those of the mean
+            of the predictions over the repeats, and those of folds are of each repeat.
+        repeats_mean: mean of each metric over the repeats; None unless all have it.
+        repeats_sd: standard deviation (n - 1) over the repeats, which is not the uncertainty of the score: the rows are
+            the same; likewise.
         reason: why metrics are missing.
         calibration: calibration of the scored classes together.
         subgroups: metadata column -> scores of its values.
@@ -258,6 +274,9 @@ class ColumnScores(MetricScores):
     folds_mean: MetricValues
     folds_sd: MetricValues
     pooled_minus_folds_mean: MetricValues
+    repeats: tuple[RepeatScores, ...] | None = None
+    repeats_mean: MetricValues | None = None
+    repeats_sd: MetricValues | None = None
     reason: str | None
     calibration: Calibration
     subgroups: dict[str, Subgroups]
@@ -266,7 +285,9 @@ class ColumnScores(MetricScores):
     def as_json(self) -> dict[str, Any]:
         """Convert to mappings and lists, without the optional scores that there are none of."""
         content = asdict(self)
-        for part, keys in ((content, OPTIONAL), *((row, OPTIONAL_OF_CLASS) for row in content["classes"])):
+        folds = [*content["folds"], *(row for one in content["classes"] for row in one["folds"])]
+        optional = [(content, OPTIONAL), *((row, OPTIONAL_OF_CLASS) for row in content["classes"])]
+        for part, keys in (*optional, *((row, ("repeat",)) for row in folds)):
             for key in keys:
                 if part[key] is None:
                     del part[key]
@@ -307,31 +328,3 @@ class ClassCounts:
     def as_json(self) -> dict[str, Any]:
         """Convert to a mapping, without the key `share_sum` if labels are not soft."""
         return {key: value for key, value in asdict(self).items() if key != "share_sum" or value is not None}
-
-
-def definitions(activation: str, scored_classes: Sequence[str]) -> dict[str, str]:
-    """Say in words what each metric over all rows is, for a file of metrics.
-
-    Args:
-        activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
-        scored_classes: names of the scored classes.
-    """
-    one_class_per_sample, several = activation == SOFTMAX, len(scored_classes) > 1
-    mean = "mean over the scored classes of the " if several else ""
-    of_class = "a class against all others" if one_class_per_sample or several else "positives against negatives"
-    ranking = {"auc": f"{mean}ROC AUC of {of_class}", "average_precision": f"{mean}average precision of {of_class}"}
-    if not one_class_per_sample:
-        return ranking | {
-            "log_loss": f"{mean}binary log loss",
-            "brier": f"{mean}Brier score",
-            "accuracy": f"{mean}share of correct predictions at the threshold",
-            "f1": f"{mean}F1 at the threshold",
-        }
-    return ranking | {
-        "log_loss": "mean of -log of the probability of the true class, over all classes",
-        "brier": "mean of the squared differences between probabilities and label, summed over all classes (0 to 2)",
-        "accuracy": "share of rows whose class has the highest probability (top-1 accuracy)",
-        "f1": "macro F1: mean over all classes of the F1 of the class with the highest probability",
-        "balanced_accuracy": "mean over all classes of the recall of the class with the highest probability",
-        "cohen_kappa": "Cohen's kappa of the class with the highest probability and the true class",
-    }

@@ -14,7 +14,7 @@ import pandas as pd
 from foldline.evaluation.calibration_estimates import score_calibration
 from foldline.evaluation.comparison import COMPARED, Comparison, compare
 from foldline.evaluation.estimates import Estimate, average, mean_estimate
-from foldline.evaluation.fold_scores import summarize_folds
+from foldline.evaluation.fold_scores import RowScores, ScoredFold, repeat_scores, summarize_folds
 from foldline.evaluation.intervals import LOSS, SHARE, Range
 from foldline.evaluation.metrics import LIMITS, METRICS, RANKING_METRICS, class_estimates
 from foldline.evaluation.multiclass import (
@@ -37,7 +37,6 @@ from foldline.evaluation.results import (
     ClassScores,
     ColumnScores,
     Confusion,
-    FoldScores,
     Score,
     Subgroups,
     SubgroupScores,
@@ -96,7 +95,7 @@ def column_scores(
     """Score every model and the blend, and compare them.
 
     Args:
-        oof: the table.
+        oof: the table; with several repeats, folds are scored in each of them.
         groups: group of each sample, (n_samples,); samples of different groups are independent.
         metadata: metadata column -> value of each sample, (n_samples,).
         rank_columns: the score columns that are ranks instead of probabilities.
@@ -106,42 +105,34 @@ def column_scores(
     """
     scored = [oof.class_names.index(name) for name in config.scored_classes]
     subgroups = {name: find_subgroups(values, oof.labels, scored) for name, values in metadata.items()}
-    columns = score_columns(
-        oof,
-        groups=groups,
-        threshold=config.threshold,
-        rank_columns=rank_columns,
-        activation=config.activation,
-        decided=decided,
-        weights=weights,
-    )
     of_models = replace(config, operating_points=())
-    scorers = {
-        name: _Scorer(column, oof.class_names, scored, config if name == BLEND else of_models)
-        for name, column in columns.items()
-    }
+
+    def scorers_of(table: Oof, config_of_blend: EvaluationConfig) -> dict[str, _Scorer]:
+        columns = score_columns(
+            table,
+            groups=groups,
+            threshold=config.threshold,
+            rank_columns=rank_columns,
+            activation=config.activation,
+            decided=decided,
+            weights=weights,
+        )
+        return {
+            name: _Scorer(column, oof.class_names, scored, config_of_blend if name == BLEND else of_models)
+            for name, column in columns.items()
+        }
+
+    scorers, of_repeats = scorers_of(oof, config), [scorers_of(table, of_models) for table in oof.repeats]
     pooled = {name: scorer.row_scores() for name, scorer in scorers.items()}
     blend_first = sorted(pooled, key=lambda name: name != BLEND)
     comparisons = compare({name: pooled[name].compared for name in blend_first}, confidence=config.confidence)
     return Evaluation(
-        columns={name: scorer.column_scores(pooled[name], subgroups) for name, scorer in scorers.items()},
+        columns={
+            name: scorer.column_scores(pooled[name], subgroups, [of_repeat[name] for of_repeat in of_repeats])
+            for name, scorer in scorers.items()
+        },
         comparisons=comparisons if len(oof.models) > 1 else (),
     )
-
-
-@dataclass(frozen=True)
-class _RowScores:
-    """Scores of some rows.
-
-    Attributes:
-        scores: metric -> score of the scored classes, or of all classes together.
-        classes: metric -> score, of each class.
-        compared: metric of `COMPARED` -> `scores` with their uncertainty, if they are defined.
-    """
-
-    scores: dict[str, Score]
-    classes: list[dict[str, Score]]
-    compared: dict[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -160,40 +151,51 @@ class _Scorer:
     scored: list[int]
     config: EvaluationConfig
 
-    def column_scores(self, pooled: _RowScores, subgroups: Mapping[str, MetadataColumn]) -> ColumnScores:
+    def column_scores(
+        self, pooled: RowScores, subgroups: Mapping[str, MetadataColumn], repeats: Sequence["_Scorer"]
+    ) -> ColumnScores:
         """Compute all scores.
 
         Args:
             pooled: scores of all rows.
             subgroups: subgroups, by metadata column.
+            repeats: scorer of the same column in each repeat; none if there is one.
         """
         column = self.column
-        numbers = sorted(set(column.folds.tolist()))
-        folds = {number: replace(self, column=column[column.folds == number]) for number in numbers}
-        fold_scores = {number: fold.row_scores() for number, fold in folds.items()}
-        summary = summarize_folds([found.scores for found in fold_scores.values()], pooled.scores)
+        numbered = enumerate(repeats, start=1)
+        folds = [fold for number, scorer in numbered for fold in scorer.folds(number)] or self.folds()
+        of_repeats = [scorer.row_scores().scores for scorer in repeats]
+        found, repeats_mean, repeats_sd = repeat_scores(of_repeats)
+        summary = summarize_folds([fold.found.scores for fold in folds], of_repeats or [pooled.scores])
         return ColumnScores(
             **pooled.scores,
             confusion=self._confusion(),
             soft_cross_entropy=self._soft_cross_entropy(),
-            folds=tuple(folds[number]._fold_scores(number, found) for number, found in fold_scores.items()),
+            folds=tuple(fold.scores() for fold in folds),
             folds_mean=summary.mean,
             folds_sd=summary.sd,
             pooled_minus_folds_mean=summary.pooled_minus_mean,
+            repeats=found,
+            repeats_mean=repeats_mean,
+            repeats_sd=repeats_sd,
             reason=RANKS if column.are_ranks else None,
             calibration=self._calibration(),
             subgroups={name: self._subgroups(metadata_column) for name, metadata_column in subgroups.items()},
             classes=tuple(
-                self._class_scores(
-                    number,
-                    scores,
-                    [folds[fold]._class_fold_scores(fold, number, found) for fold, found in fold_scores.items()],
-                )
+                self._class_scores(number, scores, [fold.class_scores(number) for fold in folds])
                 for number, scores in enumerate(pooled.classes)
             ),
         )
 
-    def row_scores(self) -> _RowScores:
+    def folds(self, repeat: int | None = None) -> list[ScoredFold]:
+        """Score the rows of each fold; `repeat` is that of the folds, None if there is one."""
+        found = []
+        for number in sorted(set(self.column.folds.tolist())):
+            scorer = replace(self, column=self.column[self.column.folds == number])
+            found.append(ScoredFold(number, repeat, scorer.column.labels, self.scored, scorer.row_scores()))
+        return found
+
+    def row_scores(self) -> RowScores:
         """Score all rows of the column."""
         column = self.column
         classes = [
@@ -211,7 +213,7 @@ class _Scorer:
             masks = zip((column.labels == 1).T, column.predicted.T, strict=True)
             of_classes = [one | self._hits(*both) for one, both in zip(of_classes, masks, strict=True)]
         comparable = RANKING_METRICS if column.are_ranks else COMPARED
-        return _RowScores(
+        return RowScores(
             scores={name: self._score(name, one, limits=limits[name]) for name, one in found.items()},
             classes=of_classes,
             compared={name: one for name in comparable if (one := found[name]) is not None},
@@ -244,21 +246,6 @@ class _Scorer:
             confidence=self.config.confidence,
             undefined=undefined or self.column.undefined,
         )
-
-    def _fold_scores(self, fold: int, found: _RowScores) -> FoldScores:
-        """Scores of the rows of this column as those of a fold."""
-        return FoldScores(
-            **{name: found.scores[name] for name in METRICS},
-            fold=fold,
-            rows=len(self.column.labels),
-            positives=int(self.column.labels[:, self.scored].sum()),
-            defined_classes=sum(found.classes[number]["auc"].value is not None for number in self.scored),
-        )
-
-    def _class_fold_scores(self, fold: int, number: int, found: _RowScores) -> ClassFoldScores:
-        """Scores of the rows of this column as those of a class in a fold."""
-        labels, scores = self.column.labels[:, number], found.classes[number]
-        return ClassFoldScores(fold, len(labels), int(labels.sum()), scores["auc"], scores["average_precision"])
 
     def _class_scores(self, number: int, scores: Mapping[str, Score], folds: Sequence[ClassFoldScores]) -> ClassScores:
         """Scores of a class, from its number, its scores over all rows and on each fold."""

@@ -1,21 +1,26 @@
 """Predict rows of shards with a trained model, and write the predictions."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from foldline.errors import counted
+from foldline.errors import FoldlineError, counted
 from foldline.evaluation.prediction_files import PredictionFile, write_prediction_file
 from foldline.inference.forward_pass import make_forward
 from foldline.inference.prediction_config import PredictionConfig
 from foldline.inference.trained_model import TrainedModel, load_network
 from foldline.inference.tta import predict
 from foldline.input_pipeline.batches import ordered_batches, reading
+from foldline.io.settings import build
+from foldline.io.tables import FOLDS, read_table
 from foldline.runtime.devices import Device, use_device
+from foldline.splits.fold_membership import train_rows
 from foldline.tfrecords.open_shards import Shards, check_ids, check_read, open_shards
 
 logger = logging.getLogger(__name__)
@@ -43,45 +48,79 @@ class RowSelection:
     ids: Sequence[str] | None = None
     split_ids: Sequence[str] | None = None
 
+    @classmethod
+    def of_table(cls, name: str, folds: str | Path, select: Callable[[pd.DataFrame], pd.DataFrame]) -> "RowSelection":
+        """Some train rows of a fold table.
 
-def write_predictions(
-    model: TrainedModel,
-    shard_files: ShardFiles,
-    rows: RowSelection,
-    predictions: str | Path,
-    *,
-    config: PredictionConfig,
-    accelerator: str,
-    threads: int,
-) -> None:
-    """Predict rows of shards and write a file of predictions.
+        Args:
+            name: see the attribute.
+            folds: fold table.
+            select: selects them, such as `fold_membership.holdout_rows`.
 
-    Args:
+        Raises:
+            FoldlineError: there are none.
+        """
+        table = read_table(folds, FOLDS)
+        ids = list(select(table)["id"])
+        if not ids:
+            raise FoldlineError(f"{folds}: no rows in {name}; remove the file and run the workflow again")
+        return cls(name, ids, split_ids=list(train_rows(table)["id"]))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a model predicts from, and how.
+
+    Attributes:
         model: the model of a fold.
         shard_files: shards that hold the rows.
-        rows: the rows to predict.
-        predictions: file to write; see `evaluation.prediction_files`.
         config: views of each image and images per step.
         accelerator: see `devices.use_device`.
         threads: CPU threads.
+    """
+
+    model: TrainedModel
+    shard_files: ShardFiles
+    config: PredictionConfig
+    accelerator: str
+    threads: int
+
+    @classmethod
+    def of_settings(
+        cls, model: TrainedModel, shard_files: ShardFiles, settings: Mapping[str, Any], *, threads: int
+    ) -> "Prediction":
+        """The prediction whose settings a step gets: `prediction_config` and `accelerator`; see the attributes."""
+        config = build(PredictionConfig, settings["prediction_config"])
+        return cls(model, shard_files, config, settings["accelerator"], threads)
+
+
+def write_predictions(prediction: Prediction, rows: RowSelection, predictions: str | Path) -> None:
+    """Predict rows of shards and write a file of predictions, sorted by id.
+
+    Args:
+        prediction: what the model predicts from, and how.
+        rows: the rows to predict.
+        predictions: file to write; see `evaluation.prediction_files`.
 
     Raises:
         FoldlineError: a row is missing, repeated or unexpected, a shard is damaged, or the weights do not fit.
     """
-    device = use_device(accelerator, threads=threads)
-    shards = open_shards(shard_files.paths, shard_files.manifests, image_size=model.config.image_size)
+    model, config, threads = prediction.model, prediction.config, prediction.threads
+    device = use_device(prediction.accelerator, threads=threads)
+    files = prediction.shard_files
+    shards = open_shards(files.paths, files.manifests, image_size=model.config.image_size)
     if rows.split_ids is not None:
         check_ids(shards, rows.split_ids)
     ids, probabilities = predict_rows(model, shards, rows.ids, config=config, device=device, threads=threads)
     check_read(ids, ids if rows.ids is None else rows.ids, source=rows.name)
     if rows.split_ids is None:
         check_ids(shards, ids)
-    file = PredictionFile(Path(predictions), model.name, model.fold, config.views)
+    file = PredictionFile(Path(predictions), model.name, model.member, config.views)
     write_prediction_file(file, ids, probabilities, class_names=model.class_names)
     logger.info(
-        "model %s of fold %d: predicted %s (%s), %s each",
+        "model %s, %s: predicted %s (%s), %s each",
         model.name,
-        model.fold,
+        model.member.title,
         counted(len(ids), "row"),
         rows.name,
         counted(config.views, "view"),

@@ -1,13 +1,16 @@
-"""The trained model of one fold: its files and settings, and its network."""
+"""A trained network of a model: its files and settings, and its network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from foldline.dataset.input_spec import InputSpec
 from foldline.dataset.metadata import Encoding
 from foldline.inference.folded_norms import fold_batch_norms
 from foldline.io.files import read_json
+from foldline.io.result_paths import Member
+from foldline.io.settings import build
 from foldline.models.backbone_registry import NO_WEIGHTS
 from foldline.models.model_config import ModelConfig
 from foldline.models.networks import build_network, input_spec_of
@@ -18,11 +21,11 @@ from foldline.runtime.tensorflow import tf_keras
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model that was trained without one fold.
+    """A trained network of a model.
 
     Attributes:
         name: name of the model.
-        fold: the fold that it was not trained on.
+        member: the fold that it was not trained on.
         weights: weights file of the network.
         metadata: JSON file with the encoding of the metadata that the network reads.
         config: settings of the network.
@@ -31,12 +34,20 @@ class TrainedModel:
     """
 
     name: str
-    fold: int
+    member: Member
     weights: str | Path
     metadata: str | Path
     config: ModelConfig
     class_names: Sequence[str]
     activation: str
+
+    @classmethod
+    def of_settings(
+        cls, name: str, member: Member, weights: str | Path, metadata: str | Path, settings: Mapping[str, Any]
+    ) -> "TrainedModel":
+        """The model whose settings a step gets: `model_config`, `class_names` and `activation`; see the attributes."""
+        config = build(ModelConfig, settings["model_config"])
+        return cls(name, member, weights, metadata, config, settings["class_names"], settings["activation"])
 
 
 @dataclass(frozen=True)

@@ -1,27 +1,100 @@
-"""Model, fold and split from the path of a result file."""
+"""Model, member and split from the path of a result file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from foldline.errors import FoldlineError
 
+FOLD, REPEAT = "fold", "-repeat"
+# Apart from each other, so that no two members of a model have the seed of one another; there are at most 100 folds.
+SEEDS_OF_REPEAT = 1000
 
-def fold_of(path: str | Path) -> int:
-    """Fold from the name of a file or folder: fold3 or fold3.json is 3.
+
+@dataclass(frozen=True, order=True)
+class Member:
+    """A trained network of a model: the one that was trained without a fold.
+
+    Attributes:
+        repeat: the repeat of the folds, from 1.
+        fold: number of the fold.
+    """
+
+    repeat: int
+    fold: int
+
+    @classmethod
+    def parse(cls, label: str) -> "Member":
+        """The member of a label: 3, or 3-repeat2.
+
+        Raises:
+            ValueError: it is no label.
+        """
+        fold, has_repeat, repeat = label.partition(REPEAT)
+        number = int(repeat) if has_repeat else 1
+        found = cls(number, int(fold))
+        if str(found) != label:
+            raise ValueError(label)
+        return found
+
+    def __str__(self) -> str:
+        """The label: 3 for fold 3, and 3-repeat2 for fold 3 of the second repeat."""
+        return f"{self.fold}{self._of_repeat}"
+
+    @property
+    def name(self) -> str:
+        """Name of its folders and files: fold3, or fold3-repeat2."""
+        return f"{FOLD}{self}"
+
+    @property
+    def title(self) -> str:
+        """What people read: fold 3, or fold 3-repeat2."""
+        return f"{FOLD} {self}"
+
+    @property
+    def seed(self) -> int:
+        """What is added to the seed of the model."""
+        return self.fold + SEEDS_OF_REPEAT * (self.repeat - 1)
+
+    def as_json(self) -> dict[str, int]:
+        """Convert to a mapping; the first repeat is not named."""
+        return {"fold": self.fold} | ({"repeat": self.repeat} if self.repeat > 1 else {})
+
+    @property
+    def _of_repeat(self) -> str:
+        return f"{REPEAT}{self.repeat}" if self.repeat > 1 else ""
+
+
+def members_of(folds: Iterable[int], repeats: int = 1) -> list[Member]:
+    """The members of a model, one for each fold of each repeat, in order."""
+    numbers = sorted(folds)
+    return [Member(repeat, fold) for repeat in range(1, repeats + 1) for fold in numbers]
+
+
+def fold_table(repeat: int) -> str:
+    """Path of the fold table of a repeat, from 1."""
+    return "results/folds.csv" if repeat == 1 else f"results/folds{REPEAT}{repeat}.csv"
+
+
+def member_of(path: str | Path) -> Member:
+    """Member from the name of a file or folder: fold3, fold3-repeat2 or fold3.json.
 
     Raises:
-        FoldlineError: the name is not that of a fold.
+        FoldlineError: the name is not that of a member.
     """
     name = Path(path).stem
-    if not name.startswith("fold") or not name[4:].isdecimal():
-        raise FoldlineError(f"{path}: {name!r} is not the name of a fold; it must look like fold3")
-    return int(name[4:])
+    try:
+        if not name.startswith(FOLD):
+            raise ValueError(name)
+        return Member.parse(name.removeprefix(FOLD))
+    except ValueError:
+        raise FoldlineError(f"{path}: {name!r} is not the name of a fold; it must look like fold3") from None
 
 
-def model_and_fold(path: str | Path) -> tuple[str, int]:
-    """Model and fold from the path of a file: FOLDER/{model}/fold{fold}/FILE."""
+def model_and_member(path: str | Path) -> tuple[str, Member]:
+    """Model and member from the path of a file: FOLDER/{model}/{member}/FILE."""
     folder = Path(path).parent
-    return folder.parent.name, fold_of(folder)
+    return folder.parent.name, member_of(folder)
 
 
 def by_split(paths: Sequence[str | Path]) -> dict[str, list[str | Path]]:

@@ -37,7 +37,7 @@ def check_batches(config: Mapping[str, Any], rows: Mapping[str, int]) -> None:
         }
         # A fold that an override names need not be the largest.
         most = dict.fromkeys(overrides, train - 1 + external)
-        if len(overrides) < count:
+        if len(overrides) < count * folds["repeats"]:
             most |= dict.fromkeys(sizes, train - (-(-train // count) if not overrides else 1) + external)
         problems += [
             f"config: {key} is {size}, but a fold has at most {counted(most[key], 'training row')}; set it to that "

@@ -1,10 +1,12 @@
 """Settings of what runs before a run, on request: those of the jobs whose rows or images it reads, from the plan."""
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from foldline.io.files import digest_of
+from foldline.io.result_paths import Member
 from foldline.planning.workflow_plan import WorkflowPlan
 
 # Rules whose jobs run on request only.
@@ -28,9 +30,10 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
     shards = {f"{of['size']}/{of['split']}": arguments for of, arguments in plan.arguments_of("shard_records")}
     groups: dict[str, dict[str, Any]] = {}
     for of, arguments in plan.arguments_of("train_fold"):
-        settings = {**arguments, "model": of["model"], "fold": int(of["fold"])}
-        group = groups.setdefault(digest_of([of["model"], arguments]), {"folds": [], "settings": settings})
-        group["folds"].append(int(of["fold"]))
+        member = asdict(Member.parse(of["fold"]))
+        settings = {**arguments, "model": of["model"], "member": member}
+        group = groups.setdefault(digest_of([of["model"], arguments]), {"members": [], "settings": settings})
+        group["members"].append(member)
     return {
         "scans": dict(sorted(scans.items(), key=lambda item: ORDER.get(item[0], 1))),
         "folds": folds,

@@ -6,6 +6,7 @@ from typing import Any
 
 from foldline.dataset.labels import SOFT
 from foldline.errors import listing, problems_error
+from foldline.io.result_paths import Member
 from foldline.io.system_errors import file_problem
 from foldline.models.backbone_registry import backbone_problems, is_weights_file
 from foldline.planning.blend_section import blend_problems
@@ -13,7 +14,7 @@ from foldline.planning.dataset_checks import dataset_checks, yaml_list
 from foldline.planning.dataset_section import class_names_of
 from foldline.planning.embedding_section import embedding_problems
 from foldline.planning.fold_checks import fold_problems
-from foldline.planning.fold_plan import fold_numbers, follows_data
+from foldline.planning.fold_plan import fold_numbers, follows_data, members
 from foldline.planning.image_patterns import WORD
 from foldline.planning.leak_plan import leak_problems
 from foldline.planning.requirements import reader_problems
@@ -212,13 +213,21 @@ def _override_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
     if follows_data(folds) and "numbers" not in folds:
         # They are not read yet.
         return
-    numbers = fold_numbers(folds)
-    for fold in filter(str.isdecimal, model["fold_overrides"]):
-        if int(fold) not in numbers:
+    known, numbers = members(folds), fold_numbers(folds)
+    for label in model["fold_overrides"]:
+        with contextlib.suppress(ValueError):
+            member = Member.parse(label)
+            if member in known:
+                continue
             shown = (
                 f"0 to {folds['count'] - 1}"
                 if numbers == list(range(len(numbers)))
                 else listing([str(number) for number in numbers])
             )
-            remedy = "" if follows_data(folds) else f", or set folds.count to {int(fold) + 1} or more"
-            yield f"config: models.{name}.fold_overrides has fold {fold}, but folds are {shown}; remove it{remedy}"
+            key, least = ("repeats", member.repeat) if member.fold in numbers else ("count", member.fold + 1)
+            repeats = f", and folds.repeats is {folds['repeats']}" if member.repeat > 1 else ""
+            remedy = "" if follows_data(folds) else f", or set folds.{key} to {least} or more"
+            yield (
+                f"config: models.{name}.fold_overrides has fold {label}, but folds are {shown}{repeats}; remove it"
+                f"{remedy}"
+            )

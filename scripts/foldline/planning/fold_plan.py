@@ -7,6 +7,7 @@ from typing import Any
 from foldline.dataset.cell_values import canonical
 from foldline.dataset.fold_cells import CellTable, FoldCells
 from foldline.dataset.fold_table import FoldTable
+from foldline.io.result_paths import Member, members_of
 from foldline.planning.dataset_section import (
     class_names_of,
     columns_of,
@@ -46,6 +47,11 @@ def fold_numbers(folds: Mapping[str, Any]) -> list[int]:
         folds: the section, with what was found in the data if the data decide (`with_found_folds`).
     """
     return list(folds.get("numbers") or range(folds["count"]))
+
+
+def members(folds: Mapping[str, Any]) -> list[Member]:
+    """The networks that each model trains, one for each fold of each repeat."""
+    return members_of(fold_numbers(folds), folds["repeats"])
 
 
 def with_found_folds(folds: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +127,14 @@ def fold_settings(
     """
     names = {"class_names": class_names_of(dataset), "group_columns": group_columns(dataset)[1:]}
     holdout = {**folds["holdout"], "values": holdout_values(folds)}
-    return {**folds, "method": fold_method(folds), "holdout": holdout, "leak_policy": policy, **names}
+    # Further repeats are made by jobs of their own, and change nothing in the first.
+    own = {key: value for key, value in folds.items() if key != "repeats"}
+    return {**own, "method": fold_method(folds), "holdout": holdout, "leak_policy": policy, **names}
+
+
+def repeat_settings(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of `RepeatConfig`; the arguments are those of `fold_settings`."""
+    return {**{key: folds[key] for key in ("count", "seed", "stratify_by")}, "class_names": class_names_of(dataset)}
 
 
 def fold_arguments(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from foldline.io.result_paths import Member
 from foldline.models.model_config import ModelConfig
 
 MODEL_KEYS = tuple(field.name for field in fields(ModelConfig))
@@ -21,15 +22,20 @@ def model_config(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     return settings | {"channels": section["channels"] or config["dataset"]["channels"]}
 
 
-def training_config(config: Mapping[str, Any], model: str, fold: int) -> dict[str, Any]:
+def prediction_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """How rows are predicted, the fields of `PredictionConfig`."""
+    return {key: config["prediction"][key] for key in ("views", "batch_size")}
+
+
+def training_config(config: Mapping[str, Any], model: str, member: Member) -> dict[str, Any]:
     """All other settings of a model, the overrides of the fold applied: the fields of `TrainingConfig`.
 
     Args:
         config: the completed configuration.
         model: name of the model.
-        fold: number of the fold.
+        member: the fold, by whose label the overrides are.
     """
     section = config["models"][model]
     settings = {key: value for key, value in section.items() if key not in (*MODEL_KEYS, "fold_overrides")}
-    overrides: dict[str, Any] = section["fold_overrides"].get(str(fold), {})
+    overrides: dict[str, Any] = section["fold_overrides"].get(str(member), {})
     return settings | overrides

@@ -17,7 +17,6 @@ from foldline.planning.data_index import DataIndex
 from foldline.planning.dataset_section import (
     class_names_of,
     group_columns,
-    image_settings,
     labels_of,
     location_arguments,
     scan_settings,
@@ -25,12 +24,12 @@ from foldline.planning.dataset_section import (
     shard_settings,
     table_arguments,
 )
-from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
+from foldline.planning.dataset_splits import compared_splits, labeled_splits
 from foldline.planning.embedding_section import EMBED, add_embeddings, embedding_rule
-from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_numbers, fold_settings, has_holdout
+from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_settings
 from foldline.planning.found_words import words_of
 from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy, pair_settings
-from foldline.planning.model_section import model_config, training_config
+from foldline.planning.model_stages import ModelStages
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import JPEG_BYTES_PER_PIXEL, coarser_shards, power_of_two
 from foldline.planning.split_index import SplitIndex
@@ -72,11 +71,13 @@ def make_plan(
     shown = [*audits.values(), *scanned]
     stages.plan.add(scripts / "show_pairs.py", settings=pair_settings(config["dataset"]), needs=shown)
     folds = stages.make_folds(scans, audits)
-    class_weights = stages.class_weights(folds)
-    trained = stages.train_fold(shards, folds, class_weights)
-    predictions = stages.predict(trained, shards, folds)
-    blend = stages.blend_folds(predictions, folds)
-    stages.export(trained, blend)
+    models = ModelStages(config, stages._add)
+    fold_tables = models.repeat_folds(folds)
+    class_weights = models.class_weights(fold_tables)
+    trained = models.train_fold(shards, fold_tables, class_weights)
+    predictions = models.predict(trained, shards, fold_tables)
+    blend = stages.blend_folds(predictions, list(fold_tables.values()))
+    models.export(trained, blend)
     evaluation = stages.evaluate(blend, folds)
     test_scores = [stages.score_test(known_labels, predictions, [blend, evaluation])] if known_labels else []
     test_scores += stages.score_holdout(predictions, [blend, evaluation, folds])
@@ -103,8 +104,6 @@ class _Stages:
         embedded = {config["embeddings"]["image_size"]} if self.embedding_rule == EMBED else set()
         self._shard_sizes = sorted({*self.image_sizes, *embedded})
         self._labeled_splits = labeled_splits(self._dataset)
-        self._folds = fold_numbers(config["folds"])
-        self._models_and_folds = [(model, fold) for model in config["models"] for fold in self._folds]
         self._shard_bytes = float(config["shards"]["megabytes"]) * 1e6
         self._class_names = class_names_of(self._dataset)
         self._classes = {"class_names": self._class_names, "activation": labels_of(self._dataset).activation}
@@ -212,76 +211,7 @@ class _Stages:
             for shard in names
         ]
 
-    def class_weights(self, folds: Job) -> dict[int, Job]:
-        """Jobs that weigh the classes, by fold."""
-        settings = {**self._config["class_weights"], **self._classes}
-        return {fold: self._add("class_weights", fold=fold, settings=settings, needs=[folds]) for fold in self._folds}
-
-    def train_fold(
-        self, shards: Mapping[tuple[int, str], Sequence[Job]], folds: Job, class_weights: Mapping[int, Job]
-    ) -> dict[tuple[str, int], Job]:
-        """Training jobs by model and fold."""
-        trained = {}
-        for model, fold in self._models_and_folds:
-            network, training = model_config(self._config, model), training_config(self._config, model, fold)
-            size, inputs = network["image_size"], network["inputs"]
-            labeled_shards = [job for split in self._labeled_splits for job in shards[size, split]]
-            weights = training["weights"]
-            raw_files = {weights: sha256_of_file(weights)} if Path(weights).is_file() else {}
-            # In the key, a weights file counts by its content and its format (suffix), not by its path.
-            keyed = training | {"weights": Path(weights).suffix} if raw_files else training
-            trained[model, fold] = self._add(
-                "train_fold",
-                model=model,
-                fold=fold,
-                settings={
-                    "model_config": network,
-                    "training_config": keyed,
-                    "metadata_columns": self._dataset["metadata"] if "metadata" in inputs else {},
-                    **self._classes,
-                },
-                needs=[folds, class_weights[fold], *labeled_shards],
-                raw_files=raw_files,
-                runtime_arguments={
-                    # The script gets the path of the weights file.
-                    "training_config": training,
-                    "accelerator": self._config["accelerator"],
-                    "checkpoints": self._config["checkpoints"],
-                },
-            )
-        return trained
-
-    def predict(
-        self,
-        trained: Mapping[tuple[str, int], Job],
-        shards: Mapping[tuple[int, str], Sequence[Job]],
-        folds: Job,
-    ) -> list[Job]:
-        """Prediction jobs of all models and folds, for the held-out fold and for the test split."""
-        predictions = []
-        for model, fold in self._models_and_folds:
-            network = model_config(self._config, model)
-            size = network["image_size"]
-            settings = {"model_config": network, "prediction_config": self._config["prediction"], **self._classes}
-            needs_of = {"predict_oof": [trained[model, fold], folds, *shards[size, "train"]]}
-            if has_test(self._dataset):
-                needs_of["predict_test"] = [trained[model, fold], *shards[size, "test"]]
-            if has_holdout(self._config["folds"]):
-                needs_of["predict_holdout"] = needs_of["predict_oof"]
-            predictions += [
-                self._add(
-                    rule,
-                    model=model,
-                    fold=fold,
-                    settings=settings,
-                    needs=needs,
-                    runtime_arguments={"accelerator": self._config["accelerator"]},
-                )
-                for rule, needs in needs_of.items()
-            ]
-        return predictions
-
-    def blend_folds(self, predictions: Sequence[Job], folds: Job) -> Job:
+    def blend_folds(self, predictions: Sequence[Job], folds: Sequence[Job]) -> Job:
         """The job that blends the predictions into the OOF table and the submission."""
         index, threshold = self._data_index, self._config["evaluation"]["threshold"]
         form = submission_form(self._dataset, threshold=threshold, class_words=index.class_words)
@@ -294,21 +224,10 @@ class _Stages:
                 "scored_classes": self._scored_classes,
                 "submission_form": form_settings(form),
             },
-            needs=[*(job for job in predictions if job.rule != "predict_holdout"), folds],
+            needs=[*(job for job in predictions if job.rule != "predict_holdout"), *folds],
             raw_digest=index.submission,
             runtime_arguments={"sample_submission": index.sample_submission, "sample_separator": separator},
         )
-
-    def export(self, trained: Mapping[tuple[str, int], Job], blend: Job) -> None:
-        """The jobs that export each model and the ensemble; no other job needs them."""
-        views = self._config["prediction"]["views"]
-        common = {**self._classes, "images": image_settings(self._config), "views": views}
-        for model, fold in self._models_and_folds:
-            settings = {"model_config": model_config(self._config, model), **common}
-            self._add("export_model", model=model, fold=fold, settings=settings, needs=[trained[model, fold]])
-        model_configs = {model: model_config(self._config, model) for model in self._config["models"]}
-        settings = {"model_configs": model_configs, **common}
-        self._add("export_ensemble", settings=settings, needs=[*trained.values(), blend])
 
     def evaluate(self, blend: Job, folds: Job) -> Job:
         """The job that scores the OOF table."""
@@ -347,4 +266,5 @@ class _Stages:
         self._add("render_report", settings=settings, needs=needs)
 
     def _add(self, rule: str, **job: Any) -> Job:
+        """Add a job of a rule, see `WorkflowPlan.add`."""
         return self.plan.add(self._scripts / f"{rule}.py", **job)

@@ -37,7 +37,9 @@ PATTERNS = {
     ),
     r"^[a-z0-9][a-z0-9_-]*$": "use lowercase letters, digits, _ and -, with a letter or digit first, such as b0-big",
     r"^[A-Za-z0-9][A-Za-z0-9_-]*$": "use letters, digits, _ and -, with a letter or digit first, such as red",
-    r"^(0|[1-9][0-9]*)$": "use the number of a fold, counted from 0, such as 2",
+    r"^(0|[1-9][0-9]*)(-repeat([2-9]|[1-9][0-9]+))?$": (
+        "use the number of a fold, counted from 0, such as 2, or 2-repeat3 for a fold of the third repeat"
+    ),
     r"^full$": "set it to full, to the bits of the camera such as {bits: 12}, or to the white sample such as {max: 1}",
     r"^(file|full)$": "set it to file, to full, or to a window such as {center: 40, width: 400}",
     THRESHOLDS: "set it to a number from 0 to 1 such as 0.5, to best_f1, to sensitivity 0.95, or to cost 10",

@@ -63,7 +63,7 @@ def _training_figures(run: Run, data: FigureData) -> dict[str, Figure]:
     return {
         "training_images": training_plots.training_images(examples, data.channels),
         "class_balance": training_plots.class_balance(
-            labels, {fold: weights.classes for fold, weights in run.weights.items()}
+            labels, {member.fold: weights.classes for member, weights in run.weights.items() if member.repeat == 1}
         ),
         "folds": training_plots.folds(run.folds, run.class_names),
         "learning_curves": training_plots.learning_curves(run.histories),

@@ -47,6 +47,7 @@ class Metrics:
         label_issues: number of images with a label that is probably wrong.
         comparisons: of every two of the models and the blend, if there are several models.
         before_calibration: calibration of the blend before it is calibrated; None if it is not.
+        repeats: number of repeats of the folds.
     """
 
     rows: int
@@ -65,6 +66,7 @@ class Metrics:
     label_issues: int = 0
     comparisons: tuple[Comparison, ...] = ()
     before_calibration: Calibration | None = None
+    repeats: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -154,13 +154,14 @@ def _key_figures(run: Run) -> list[KeyFigure]:
         detail = f"balanced accuracy {balanced.value:.3f}"
         predicted = [KeyFigure("Out-of-fold accuracy", f"{accuracy:.3f}", detail)]
     grouped = f"in {counted(metrics.groups, 'group')}" if metrics.groups < metrics.rows else "without groups"
+    folds = f"{metrics.repeats} x {metrics.folds}" if metrics.repeats > 1 else str(metrics.folds)
     names = ", ".join(models[:4]) + (", …" if len(models) > 4 else "")
     return [
         KeyFigure(f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC", f"{auc.value:.3f}", interval),
         *predicted,
         KeyFigure("Training images", f"{metrics.rows:,}", grouped),
         labels,
-        KeyFigure("Folds", str(metrics.folds), "" if spread is None else f"AUC SD {spread:.3f}"),
+        KeyFigure("Folds", folds, "" if spread is None else f"AUC SD {spread:.3f}"),
         KeyFigure("Model", models[0]) if len(models) == 1 else KeyFigure("Models", str(len(models)), names),
         KeyFigure("Trained on", run.devices(models), counted(len(run.histories), "training run")),
     ]

@@ -7,6 +7,7 @@ import pandas as pd
 
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.oof import Oof
+from foldline.io.result_paths import Member, members_of
 from foldline.models.stage import Stage
 from foldline.report.json_inputs import (
     BlendRecipe,
@@ -31,10 +32,10 @@ class Run:
         folds: fold table, external rows included.
         inventory: inventory of the train split.
         leaks: duplicate pairs, by split: "train", each external set, and, where there is one, "test".
-        weights: class weights, by fold.
-        histories: training history, by model and fold: epoch, learning_rate; loss, auc and accuracy of the training
+        weights: class weights, by member.
+        histories: training history, by model and member: epoch, learning_rate; loss, auc and accuracy of the training
             rows; val_loss, val_auc and val_accuracy of the held-out fold.
-        provenances: what each training run was made from, by model and fold.
+        provenances: what each training run was made from, by model and member.
         left_out: of each external set, the number of rows that are left out by each word of their labels.
     """
 
@@ -45,9 +46,9 @@ class Run:
     folds: pd.DataFrame
     inventory: pd.DataFrame
     leaks: Mapping[str, pd.DataFrame]
-    weights: Mapping[int, FoldWeights]
-    histories: Mapping[tuple[str, int], pd.DataFrame]
-    provenances: Mapping[tuple[str, int], Provenance]
+    weights: Mapping[Member, FoldWeights]
+    histories: Mapping[tuple[str, Member], pd.DataFrame]
+    provenances: Mapping[tuple[str, Member], Provenance]
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
@@ -83,14 +84,14 @@ class Run:
         return ", ".join(kind if count == 1 else f"{count} x {kind}" for kind, count in sorted(kinds))
 
 
-def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: Iterable[tuple[str, int]]) -> None:
+def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: Iterable[tuple[str, Member]]) -> None:
     """Check that the inputs of the report belong to one run.
 
     Args:
         run: the run.
         oof: its out-of-fold table.
         class_names: names of the classes in the configuration.
-        sample_grids: models and folds that have a grid of augmented samples.
+        sample_grids: models and members that have a grid of augmented samples.
 
     Raises:
         FoldlineError: they have other classes, models, folds or rows.
@@ -100,7 +101,8 @@ def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: I
             f"the metrics have the classes {listing(run.class_names)}, the configuration has "
             f"{listing(list(class_names))}; run the workflow again"
         )
-    expected = {(model, fold) for model in run.recipe.models for fold in run.scored["fold"].unique()}
+    members = members_of(run.scored["fold"].unique().tolist(), run.metrics.repeats)
+    expected = {(model, member) for model in run.recipe.models for member in members}
     for name, keys in (("histories", set(run.histories)), ("provenances", set(run.provenances))):
         if keys != expected:
             raise FoldlineError(
@@ -134,5 +136,5 @@ def check_run(run: Run, *, oof: Oof, class_names: Sequence[str], sample_grids: I
         )
 
 
-def _names(keys: Iterable[tuple[str, int]]) -> str:
-    return listing(sorted(f"{model}/fold{fold}" for model, fold in keys))
+def _names(keys: Iterable[tuple[str, Member]]) -> str:
+    return listing(sorted(f"{model}/{member.name}" for model, member in keys))

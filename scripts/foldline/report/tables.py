@@ -11,6 +11,7 @@ from foldline.evaluation.comparison import Comparison
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ClassScores, ColumnScores, Score, Subgroups
 from foldline.evaluation.thresholds import BEST_F1, SENSITIVITY, SPECIFICITY
+from foldline.io.result_paths import Member
 from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
 from foldline.splits.fold_membership import DROPPED, NO_FOLD, TEST, TRAIN, external_rows
@@ -132,7 +133,7 @@ def fold_scores(run: Run, columns: Mapping[str, str]) -> Row:
     return {
         "folds": [
             {
-                "fold": rows[0].fold,
+                "name": Member(rows[0].repeat or 1, rows[0].fold).title,
                 "rows": rows[0].rows,
                 "positives": rows[0].positives,
                 "scores": [row.auc for row in rows],
@@ -143,6 +144,11 @@ def fold_scores(run: Run, columns: Mapping[str, str]) -> Row:
         "sd": [scores.folds_sd.auc for scores in shown],
         "pooled": [scores.auc.value for scores in shown],
         "difference": [scores.pooled_minus_folds_mean.auc for scores in shown],
+        "repeats": [
+            [one.auc for one in repeat] for repeat in zip(*(scores.repeats or () for scores in shown), strict=True)
+        ],
+        "repeats_mean": [scores.repeats_mean.auc for scores in shown if scores.repeats_mean],
+        "repeats_sd": [scores.repeats_sd.auc for scores in shown if scores.repeats_sd],
     }
 
 
@@ -168,7 +174,8 @@ def class_rows(run: Run) -> list[Row]:
             "share": scores.positives / run.metrics.rows,
             "rare": counts.rare,
             "share_sum": counts.share_sum,
-            "folds": [fold.auc.value for fold in scores.folds],
+            # One column for each fold would be too many with repeats.
+            "folds": [] if run.metrics.repeats > 1 else [fold.auc.value for fold in scores.folds],
         }
         for scores, line, counts in zip(shown, lines, run.metrics.classes, strict=True)
     ]
@@ -289,7 +296,7 @@ def fold_rows(run: Run) -> list[Row]:
     for fold in sorted(scored["fold"].unique().tolist()):
         rows = scored[scored["fold"] == fold]
         sizes = rows["group"].value_counts()
-        weights = run.weights[fold].classes[0]
+        weights = run.weights[Member(1, fold)].classes[0]
         positives = int(label_array(list(rows["target"]), run.class_names).sum())
         table.append(
             {

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from foldline.dataset.label_arrays import label_array
 from foldline.errors import counted
 from foldline.images.composite import composite
+from foldline.io.result_paths import Member
 from foldline.models.stage import Stage
 from foldline.report.figure_style import INK, NEGATIVE, POSITIVE, QUIET, WIDTH, colored, fold_color, shortened
 from foldline.splits.class_weights import ClassWeights
@@ -157,24 +158,25 @@ def _classes_in_folds(
     return figure
 
 
-def learning_curves(histories: Mapping[tuple[str, int], pd.DataFrame]) -> Figure:
+def learning_curves(histories: Mapping[tuple[str, Member], pd.DataFrame]) -> Figure:
     """Loss, AUC, accuracy and learning rate over the epochs; one row of panels per model, one color per fold.
 
     Args:
-        histories: (model, fold) -> epoch, learning_rate; loss, auc and accuracy of the training rows; val_loss, val_auc
-            and val_accuracy of the held-out fold.
+        histories: (model, member) -> epoch, learning_rate; loss, auc and accuracy of the training rows; val_loss,
+            val_auc and val_accuracy of the held-out fold.
     """
     models = sorted({model for model, _ in histories})
     figure = Figure(figsize=(WIDTH, 0.3 + 2.7 * len(models)), layout="constrained")
     panels = figure.subplots(len(models), 4, squeeze=False, width_ratios=[3, 3, 3, 2])
     for model, (*measured, rate) in zip(models, panels, strict=True):
-        for fold in sorted(fold for name, fold in histories if name == model):
-            history, color = histories[model, fold], fold_color(fold)
+        for member in sorted(member for name, member in histories if name == model):
+            history, color = histories[model, member], fold_color(member.fold)
+            label = member.title if member.repeat == 1 else None
             # A line through a single epoch is invisible.
             dot = "o" if len(history) == 1 else None
             for axes, name in zip(measured, ("loss", "auc", "accuracy"), strict=True):
                 axes.plot(history["epoch"], history[name], color=color, linestyle="--", linewidth=1, marker=dot)
-                axes.plot(history["epoch"], history[f"val_{name}"], color=color, marker=dot, label=f"fold {fold}")
+                axes.plot(history["epoch"], history[f"val_{name}"], color=color, marker=dot, label=label)
             rate.plot(history["epoch"], history["learning_rate"], color=color, marker=dot)
         loss, area, accuracy = measured
         accuracy.plot([], [], color=QUIET, linestyle="--", linewidth=1, label="training rows")

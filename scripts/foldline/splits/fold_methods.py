@@ -108,7 +108,7 @@ def _holdout(train: pd.DataFrame, labels: IntArray, cells: RowCells, config: Fol
     # The share as parts of equal size, some of which are the holdout; the seed differs from that of the folds.
     share = Fraction(holdout.share).limit_denominator(MOST_PARTS)
     samples = Samples(list(train["id"]), list(train["merged"]), labels)
-    strata, columns = _strata(train, config)
+    strata, columns = strata_of(train, config.stratify_by)
     known = np.full(len(train), NO_FOLD)
     parts = place_groups(
         samples, strata, known, count=share.denominator, seed=config.seed + HOLDOUT_SEED, columns=columns
@@ -170,14 +170,22 @@ def _assign(samples: Samples, train: pd.DataFrame, config: FoldsConfig) -> IntAr
             names = listing(list(config.stratify_by))
             logger.warning("folds.method is files, so folds.stratify_by (%s) has no effect", names)
         return assign_folds_by_files(samples, list(train["path"]), count=config.count, seed=config.seed)
-    strata, columns = _strata(train, config)
+    strata, columns = strata_of(train, config.stratify_by)
     return assign_folds(samples, strata, count=config.count, seed=config.seed, columns=columns)
 
 
-def _strata(train: pd.DataFrame, config: FoldsConfig) -> tuple[list[str], list[list[str]]]:
-    """Stratum of each train row, (n_samples,), and columns to spread, (n_columns, n_samples)."""
+def strata_of(train: pd.DataFrame, stratify_by: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """What is spread evenly over folds.
+
+    Args:
+        train: train rows: target and the metadata columns.
+        stratify_by: see `FoldsConfig`.
+
+    Returns:
+        Stratum of each row, (n_samples,), and columns, (n_columns, n_samples).
+    """
     hard = {code: hard_code(code) for code in train["target"].unique()}
-    columns = [list(train[name]) for name in config.stratify_by]
+    columns = [list(train[name]) for name in stratify_by]
     return ["\0".join(cells) for cells in zip(train["target"].map(hard), *columns, strict=True)], columns
 
 
@@ -207,7 +215,7 @@ def _given(
     if is_new.any():
         train = rows[is_train]
         samples = Samples(list(train["id"]), kept.groups[: len(train)], labels)
-        strata, columns = _strata(train, config)
+        strata, columns = strata_of(train, config.stratify_by)
         known = folds[is_train]
         folds[is_train] = place_groups(samples, strata, known, count=config.count, seed=config.seed, columns=columns)
         fold_of_group = dict(zip(samples.groups, folds[is_train].tolist(), strict=True))

@@ -31,6 +31,23 @@ class HoldoutConfig:
 
 
 @dataclass(frozen=True)
+class RepeatConfig:
+    """How the folds of further repeats are assigned; see `FoldsConfig`.
+
+    Attributes:
+        count: number of folds.
+        seed: seed of the first repeat; the second has the next one, and so on.
+        stratify_by: metadata columns that are spread evenly.
+        class_names: (n_classes,).
+    """
+
+    count: int
+    seed: int
+    stratify_by: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class FoldsConfig:
     """How folds are assigned; see `folds` in `config/config.schema.yaml`.
 

@@ -41,7 +41,7 @@ def provenance(
     network, state = trained.network, trained.state
     return {
         "model": settings.model,
-        "fold": settings.fold,
+        **settings.member.as_json(),
         "settings": asdict(settings.model_config) | asdict(settings.training_config),
         "class_names": list(settings.class_names),
         "activation": settings.activation,

@@ -17,6 +17,7 @@ from foldline.errors import FoldlineError, counted
 from foldline.inference.forward_pass import Forward, make_forward
 from foldline.input_pipeline.batches import TrainingStream, ordered_batches, reading, training_batches
 from foldline.input_pipeline.preview import augmented_samples, no_samples
+from foldline.io.result_paths import Member
 from foldline.io.tables import FOLDS, read_table
 from foldline.models.model_config import ModelConfig
 from foldline.models.networks import build_network, input_spec_of, set_norm_momentum
@@ -42,7 +43,7 @@ class FoldSettings:
 
     Attributes:
         model: name of the model.
-        fold: the fold held out.
+        member: the fold held out.
         model_config: settings of the network.
         training_config: settings of the training, the overrides of the fold applied.
         metadata_columns: the metadata columns that the model reads; empty for a model of images alone.
@@ -53,7 +54,7 @@ class FoldSettings:
     """
 
     model: str
-    fold: int
+    member: Member
     model_config: ModelConfig
     training_config: TrainingConfig
     metadata_columns: dict[str, MetadataColumnConfig]
@@ -65,7 +66,7 @@ class FoldSettings:
     @property
     def seed(self) -> int:
         """Seed of the fold's weights, order, dropout and augmentation."""
-        return self.training_config.seed + self.fold
+        return self.training_config.seed + self.member.seed
 
 
 @dataclass(frozen=True)
@@ -114,15 +115,16 @@ def open_fold(
         FoldlineError: shards, table and settings do not fit together, or the fold holds out no row.
     """
     table = read_table(folds, FOLDS)
-    training, held_out = training_rows(table, settings.fold), held_out_rows(table, settings.fold)
+    fold = settings.member.fold
+    training, held_out = training_rows(table, fold), held_out_rows(table, fold)
     if held_out.empty:
-        raise FoldlineError(f"{folds}: no rows in fold {settings.fold}; remove the file and run the workflow again")
+        raise FoldlineError(f"{folds}: no rows in {settings.member.title}; remove the file and run the workflow again")
     labels = label_array(list(held_out["target"]), settings.class_names)
     if not ((labels == 0).any(axis=0) & (labels == 1).any(axis=0)).any():
         logger.warning(
-            "fold %d holds out %s, in which no class has both labels, so there is no AUC: the loss of these rows is "
+            "%s holds out %s, in which no class has both labels, so there is no AUC: the loss of these rows is "
             "monitored instead, and the history has an AUC of 0.5",
-            settings.fold,
+            settings.member.title,
             counted(len(held_out), "row"),
         )
     opened = open_shards(shards, manifests, image_size=settings.model_config.image_size)
@@ -243,7 +245,7 @@ class FoldTraining:
     def _trainer(self, network: tf_keras.Model, precision: Precision) -> Trainer:
         forward = make_forward(network, self._device, batch_size=self._validation_batch)
         task = TrainingTask(
-            name=f"{self._settings.model} fold {self._settings.fold}",
+            name=f"{self._settings.model} {self._settings.member.title}",
             rows=self._rows,
             batches=self._batches,
             loss=self._loss,
@@ -285,5 +287,5 @@ class FoldTraining:
             self._checkpoints.check_stop()
         ids, labels, logits = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
         read = [name.decode() for name in ids]
-        check_read(read, self._data.held_out_ids, source=f"fold {self._settings.fold}")
+        check_read(read, self._data.held_out_ids, source=self._settings.member.title)
         return labels, logits

@@ -165,7 +165,7 @@ class FoldTrial(FoldTraining):
         settings = self._settings
         return TrainedModel(
             name=settings.model,
-            fold=settings.fold,
+            member=settings.member,
             weights=weights,
             metadata=metadata,
             config=settings.model_config,
@@ -185,6 +185,6 @@ class FoldTrial(FoldTraining):
         ids, probabilities = predict_rows(
             model, shards, None, config=config, device=self._device, threads=self._threads
         )
-        file = PredictionFile(path, model.name, model.fold, config.views)
+        file = PredictionFile(path, model.name, model.member, config.views)
         write_prediction_file(file, ids, probabilities, class_names=model.class_names)
         return file.path.stat().st_size / len(ids)

@@ -18,7 +18,7 @@ POOLED = {name: Score(0.6, 0.5, 0.7, None) for name in METRICS}
 
 def test_folds_have_a_mean_a_standard_deviation_and_a_difference() -> None:
     areas: list[float | None] = [0.7, 0.8, 0.95]
-    summary = summarize_folds(folds(auc=areas), POOLED)
+    summary = summarize_folds(folds(auc=areas), [POOLED])
     assert summary.mean.auc == pytest.approx(np.mean(np.array(areas, float)))
     assert summary.sd.auc == pytest.approx(np.std(np.array(areas, float), ddof=1))
     assert summary.pooled_minus_mean.auc == pytest.approx(0.6 - np.mean(np.array(areas, float)))
@@ -26,12 +26,12 @@ def test_folds_have_a_mean_a_standard_deviation_and_a_difference() -> None:
 
 
 def test_a_metric_that_a_fold_or_all_rows_lack_is_not_summarized() -> None:
-    summary = summarize_folds(folds(auc=[0.7, None]), POOLED | {"brier": Score(None, None, None, RANKS)})
+    summary = summarize_folds(folds(auc=[0.7, None]), [POOLED | {"brier": Score(None, None, None, RANKS)}])
     assert (summary.mean.auc, summary.sd.auc, summary.pooled_minus_mean.auc) == (None, None, None)
     assert summary.mean.brier == 0.5
     assert summary.pooled_minus_mean.brier is None
 
 
 def test_one_fold_has_no_standard_deviation() -> None:
-    summary = summarize_folds(folds(auc=[0.7]), POOLED)
+    summary = summarize_folds(folds(auc=[0.7]), [POOLED])
     assert (summary.mean.auc, summary.sd.auc) == (0.7, None)

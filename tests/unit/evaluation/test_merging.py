@@ -10,6 +10,7 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.evaluation.merging import MergedPredictions, merge_oof, merge_test
 from foldline.evaluation.prediction_files import PredictionFile, write_prediction_file
+from foldline.io.result_paths import Member, members_of
 
 IDS, FOLDS = ["i0", "i1", "i2", "i3"], np.array([0, 1, 0, 1])
 TEST_IDS = ["t2", "t0", "t1"]
@@ -28,7 +29,7 @@ class Predictions:
 
     def write(self, path: Path) -> Path:
         values = np.array([[value, *self.more] for value in self.rows.values()]).reshape(-1, len(self.class_names))
-        file = PredictionFile(path, self.model, self.fold, self.views)
+        file = PredictionFile(path, self.model, Member(1, self.fold), self.views)
         write_prediction_file(file, list(self.rows), values, class_names=self.class_names)
         return path
 
@@ -49,11 +50,12 @@ def written(folder: Path, files: list[Predictions]) -> list[Path]:
 
 
 def merged_oof(folder: Path, files: list[Predictions]) -> MergedPredictions:
-    return merge_oof(written(folder, files), ids=IDS, folds=FOLDS, class_names=["mark"])
+    (merged,) = merge_oof(written(folder, files), ids=IDS, folds=[FOLDS], class_names=["mark"])
+    return merged
 
 
 def merged_test(folder: Path, files: list[Predictions]) -> MergedPredictions:
-    return merge_test(written(folder, files), ids=TEST_IDS, folds=[0, 1], class_names=["mark"])
+    return merge_test(written(folder, files), ids=TEST_IDS, members=members_of([0, 1]), class_names=["mark"])
 
 
 def test_out_of_fold_rows_are_in_the_order_of_the_fold_table(tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_out_of_fold_rows_are_in_the_order_of_the_fold_table(tmp_path: Path) -> 
 def test_the_fold_table_can_have_any_order(tmp_path: Path) -> None:
     order = [3, 0, 2, 1]
     paths = written(tmp_path, oof())
-    found = merge_oof(paths, ids=[IDS[number] for number in order], folds=FOLDS[order], class_names=["mark"])
+    (found,) = merge_oof(paths, ids=[IDS[number] for number in order], folds=[FOLDS[order]], class_names=["mark"])
     assert found.probabilities[0, :, 0].tolist() == [np.float32(value) for value in (0.7, 0.1, 0.5, 0.3)]
 
 
@@ -81,7 +83,7 @@ def test_a_test_prediction_is_the_mean_over_the_folds(tmp_path: Path) -> None:
 
 def test_classes_are_in_the_given_order(tmp_path: Path) -> None:
     files = [replace(file, class_names=("mark", "spot"), more=(0.9,)) for file in oof()]
-    found = merge_oof(written(tmp_path, files), ids=IDS, folds=FOLDS, class_names=["spot", "mark"])
+    (found,) = merge_oof(written(tmp_path, files), ids=IDS, folds=[FOLDS], class_names=["spot", "mark"])
     assert found.probabilities[0, :, 0].tolist() == [np.float32(0.9)] * 4
     assert found.probabilities[0, :, 1].tolist() == [np.float32(value) for value in (0.1, 0.3, 0.5, 0.7)]
 
@@ -94,10 +96,11 @@ def test_any_number_of_rows_goes_where_it_belongs(tmp_path: Path) -> None:
     paths = []
     for fold in range(3):
         rows = np.flatnonzero(folds == fold)
-        file = PredictionFile(tmp_path / f"{fold}.parquet", "m", fold, 1)
+        file = PredictionFile(tmp_path / f"{fold}.parquet", "m", Member(1, fold), 1)
         write_prediction_file(file, [ids[row] for row in rows], values[rows], class_names=["x", "y"])
         paths.append(file.path)
-    assert (merge_oof(paths, ids=ids, folds=folds, class_names=["x", "y"]).probabilities[0] == values).all()
+    (merged,) = merge_oof(paths, ids=ids, folds=[folds], class_names=["x", "y"])
+    assert (merged.probabilities[0] == values).all()
 
 
 def test_no_row_model_or_class_takes_a_python_object(tmp_path: Path) -> None:
@@ -108,11 +111,11 @@ def test_no_row_model_or_class_takes_a_python_object(tmp_path: Path) -> None:
     paths = []
     for model in range(models):
         for fold in range(2):
-            file = PredictionFile(tmp_path / f"{model}.{fold}.parquet", f"m{model}", fold, 1)
+            file = PredictionFile(tmp_path / f"{model}.{fold}.parquet", f"m{model}", Member(1, fold), 1)
             write_prediction_file(file, ids[fold::2], random.random((rows // 2, 10), np.float32), class_names=names)
             paths.append(file.path)
     tracemalloc.start()
-    merged = merge_oof(paths, ids=ids, folds=folds, class_names=names)
+    (merged,) = merge_oof(paths, ids=ids, folds=[folds], class_names=names)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert merged.probabilities.nbytes == rows * models * 10 * 4
@@ -192,9 +195,9 @@ def test_test_rows_that_do_not_fit_are_refused(change, words: str, tmp_path: Pat
 
 def test_a_class_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FoldlineError, match=r"parquet: class spot is missing"):
-        merge_oof(written(tmp_path, oof()), ids=IDS, folds=FOLDS, class_names=["mark", "spot"])
+        merge_oof(written(tmp_path, oof()), ids=IDS, folds=[FOLDS], class_names=["mark", "spot"])
 
 
 def test_no_predictions_are_refused() -> None:
     with pytest.raises(FoldlineError, match="no predictions to blend"):
-        merge_oof([], ids=IDS, folds=FOLDS, class_names=["mark"])
+        merge_oof([], ids=IDS, folds=[FOLDS], class_names=["mark"])

@@ -8,20 +8,21 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.evaluation.prediction_files import PredictionFile, open_prediction_file, write_prediction_file
 from foldline.io.parquet import read_parquet, write_parquet
+from foldline.io.result_paths import Member
 
 CLASSES = ["y", "id", "and/or, x"]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    file = PredictionFile(tmp_path / "oof.parquet", "m", 3, 4)
+    file = PredictionFile(tmp_path / "oof.parquet", "m", Member(1, 3), 4)
     write_prediction_file(file, ["b", "ä", "a"], np.arange(9).reshape(3, 3) / 9, class_names=CLASSES)
     return file.path
 
 
 def test_rows_are_sorted_by_id_and_classes_are_found_by_name(path: Path) -> None:
     file = open_prediction_file(path, CLASSES[::-1])
-    assert (file.path, file.model, file.fold, file.views) == (path, "m", 3, 4)
+    assert (file.path, file.model, file.member, file.views) == (path, "m", Member(1, 3), 4)
     ids, values = file.read(CLASSES[::-1])
     assert ids.to_pylist() == ["a", "b", "ä"]
     expected = (np.arange(9).reshape(3, 3) / 9)[[2, 0, 1], ::-1].astype(np.float32)
@@ -48,7 +49,7 @@ def test_predictions_that_cannot_be_merged_are_not_written(
 ) -> None:
     with pytest.raises(FoldlineError, match=words):
         write_prediction_file(
-            PredictionFile(tmp_path / "a.parquet", "m", 0, 1), ids, np.array(values), class_names=["x"]
+            PredictionFile(tmp_path / "a.parquet", "m", Member(1, 0), 1), ids, np.array(values), class_names=["x"]
         )
     assert list(tmp_path.iterdir()) == []
 

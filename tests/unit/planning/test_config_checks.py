@@ -280,6 +280,15 @@ def check(**changes: Any) -> None:
             {"models__lite0__fold_overrides": {5: {"seed": 1}}},
             "models.lite0.fold_overrides has fold 5, but folds are 0 to 4; remove it, or set folds.count to 6 or more",
         ),
+        (
+            {"models__lite0__fold_overrides": {"3-repeat4": {"seed": 1}}, "folds__repeats": 2},
+            "models.lite0.fold_overrides has fold 3-repeat4, but folds are 0 to 4, and folds.repeats is 2; remove it, "
+            "or set folds.repeats to 4 or more",
+        ),
+        (
+            {"folds": {"method": "leave_one_group_out", "repeats": 3}, "dataset__group_column": "type"},
+            "folds.repeats is 3, but folds.method is 'leave_one_group_out', and only grouped folds can be repeated;",
+        ),
     ],
 )
 def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: str) -> None:

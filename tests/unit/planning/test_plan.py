@@ -151,11 +151,11 @@ def compared_jobs(*splits: str) -> set[str]:
             },
         ),
         (SHARDS_OF["test"], {f"scan_images shard={ONE} split=test"}),
-        ("class_weights fold=1", {"make_folds"}),
-        (FITTED, {"make_folds", "class_weights fold=1", SHARDS_OF["train"], SHARDS_OF["external"]}),
+        ("class_weights member=fold1", {"make_folds"}),
+        (FITTED, {"make_folds", "class_weights member=fold1", SHARDS_OF["train"], SHARDS_OF["external"]}),
         ("predict_oof fold=1 model=a", {FITTED, "make_folds", SHARDS_OF["train"]}),
-        ("predict_test fold=1 model=a", {FITTED, SHARDS_OF["test"]}),
-        ("export_model fold=1 model=a", {FITTED}),
+        ("predict_test member=fold1 model=a", {FITTED, SHARDS_OF["test"]}),
+        ("export_model member=fold1 model=a", {FITTED}),
         ("evaluate", {"blend_folds", "make_folds"}),
     ],
 )
@@ -169,7 +169,8 @@ def test_needs_of_jobs_that_join_all_models(plan: WorkflowPlan) -> None:
     assert names(job(plan, "blend_folds").needs) == predicted | {"make_folds"}
     assert names(job(plan, "export_ensemble").needs) == trained | {"blend_folds"}
     report = names(job(plan, "render_report").needs)
-    assert trained | {"blend_folds", "evaluate", "make_folds", "class_weights fold=0", SHARDS_OF["train"]} <= report
+    tables = {"blend_folds", "evaluate", "make_folds", "class_weights member=fold0", SHARDS_OF["train"]}
+    assert trained | tables <= report
     assert "shard_records shard=00000-of-00001 size=32 split=train" not in report
 
 
@@ -187,6 +188,7 @@ def test_a_script_gets_the_settings_and_the_runtime_arguments_of_its_job(plan: W
     assert (test["target_column"], test["group_column"], test["labels"]) == (None, None, None)
     holdout = {"share": 0.0, "column": None, "values": ["1"]}
     folds = {**config_with()["folds"], "method": "grouped", "holdout": holdout}
+    del folds["repeats"]
     names = {"class_names": ["sick"], "group_columns": [], "leak_policy": GROUP_ALL}
     assert plan.arguments["make_folds"] == {**folds, **names}
     blend = plan.arguments["blend_folds"]
@@ -227,8 +229,8 @@ def test_a_model_reads_all_channels_unless_it_names_some() -> None:
     dataset = {"channels": ["red", "green"], **images, "external": None}
     models = {"a": CONFIG["models"]["a"], "b": {**CONFIG["models"]["b"], "channels": ["green"]}}
     plan = make_plan(config_with(dataset=dataset, models=models), data_index(external=False))
-    for rule in ("train_fold", "predict_test"):
-        channels = [plan.arguments[f"{rule} fold=0 model={model}"]["model_config"]["channels"] for model in "ab"]
+    for rule in ("train_fold fold=0", "predict_test member=fold0"):
+        channels = [plan.arguments[f"{rule} model={model}"]["model_config"]["channels"] for model in "ab"]
         assert channels == [["red", "green"], ["green"]]
 
 
@@ -342,3 +344,25 @@ def test_a_holdout_is_predicted_by_every_fold_and_scored_once() -> None:
     assert not names(job(plan, "blend_folds").needs) & predicted
     plain = make_plan(config_with(), data_index())
     assert not {job.rule for job in plain.jobs} & {"predict_holdout", "score_holdout"}
+
+
+def test_each_repeat_needs_its_own_folds() -> None:
+    repeated = make_plan(config_with(folds={"repeats": 3}), data_index())
+    assert names(job(repeated, "repeat_folds repeat=2").needs) == {"make_folds"}
+    tables = {"make_folds", "repeat_folds repeat=2", "repeat_folds repeat=3"}
+    needs = names(job(repeated, "train_fold fold=1-repeat2 model=a").needs)
+    assert {"repeat_folds repeat=2", "class_weights member=fold1-repeat2"} <= needs
+    assert needs & tables == {"repeat_folds repeat=2"}
+    assert tables <= names(job(repeated, "blend_folds").needs)
+
+
+def test_an_override_is_for_the_fold_of_one_repeat() -> None:
+    models = {"a": {**CONFIG["models"]["a"], "fold_overrides": {1: {"seed": 7}, "0-repeat2": {"seed": 8}}}}
+    plan = make_plan(config_with(folds={"repeats": 2}, models=models), data_index())
+    arguments = {values["fold"]: of_job["training_config"] for values, of_job in plan.arguments_of("train_fold")}
+    assert {fold: config["seed"] for fold, config in arguments.items()} == {
+        "0": 333,
+        "1": 7,
+        "0-repeat2": 8,
+        "1-repeat2": 333,
+    }

@@ -8,6 +8,7 @@ import pytest
 from foldline.dataset.label_arrays import label_codes
 from foldline.evaluation.calibration import reliability_bins
 from foldline.evaluation.results import Confusion
+from foldline.io.result_paths import Member
 from foldline.models.stage import Stage
 from foldline.report import score_plots, training_plots
 from foldline.report.figure_style import DPI, WIDTH, png_bytes, shortened, style
@@ -99,7 +100,7 @@ def test_folds_show_their_withheld_external_rows() -> None:
 def test_a_single_epoch_is_drawn_as_points() -> None:
     history = pd.DataFrame({"epoch": [1], **{name: [0.5] for name in HISTORY}})
     with style():
-        *measured, rate = training_plots.learning_curves({("a", 0): history}).axes
+        *measured, rate = training_plots.learning_curves({("a", Member(1, 0)): history}).axes
     lines = [line for axes in measured for line in axes.lines[:2]]
     assert {line.get_marker() for line in (*lines, rate.lines[0])} == {"o"}
 
@@ -109,7 +110,7 @@ def test_learning_curves_show_training_and_held_out_rows_and_the_learning_rate()
     columns = {name: [0.1 * number, 0.1 * number + 0.05] for number, name in enumerate(HISTORY)}
     history = pd.DataFrame({"epoch": [1, 2], **columns})
     with style():
-        panels = training_plots.learning_curves({("a", fold): history for fold in range(3)}).axes
+        panels = training_plots.learning_curves({("a", Member(1, fold)): history for fold in range(3)}).axes
     lines = [[line for line in axes.lines if len(line.get_ydata())] for axes in panels]
     assert [[line.get_ydata().tolist() for line in shown] for shown in lines] == [
         *([columns[name], columns[f"val_{name}"]] * 3 for name in ("loss", "auc", "accuracy")),

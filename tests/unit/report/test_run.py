@@ -10,6 +10,7 @@ from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.evaluation.oof import Oof, read_oof
 from foldline.evaluation.results import Score
+from foldline.io.result_paths import Member
 from foldline.models.stage import Stage
 from foldline.report.json_inputs import BlendRecipe, Metrics, read_content
 from foldline.report.run import check_run
@@ -25,8 +26,8 @@ def test_folds_may_have_any_numbers() -> None:
     """Those of a column of the user, such as 3 and 1."""
     run, stage = report_run(column_scores(0.9)), Stage((3,), 1, 2, metadata=False)
     (model,) = run.recipe.models
-    content = replace(run.provenances[model, 0], stages=(stage,))
-    moved = replace(run, provenances={(model, 3): content, (model, 1): content})
+    content = replace(run.provenances[model, Member(1, 0)], stages=(stage,))
+    moved = replace(run, provenances={(model, Member(1, 3)): content, (model, Member(1, 1)): content})
     assert moved.stages(model) == (stage,)
     assert len(moved.settings(model)) == 2
 
@@ -57,7 +58,7 @@ def test_devices_and_settings_of_a_model(results: Results) -> None:
 def test_a_run_that_belongs_together_passes(results: Results) -> None:
     inputs = results.report_arguments()["inputs"]
     run = read_run(inputs)
-    check_run(run, oof=read_oof(inputs.oof, ["target"]), class_names=["target"], sample_grids=[("a", 0)])
+    check_run(run, oof=read_oof(inputs.oof, ["target"]), class_names=["target"], sample_grids=[("a", Member(1, 0))])
     assert len(run.scored) == 120
 
 
@@ -67,11 +68,16 @@ def test_a_run_that_belongs_together_passes(results: Results) -> None:
         ({}, ["mark"], [], "the metrics have the classes target, the configuration has mark"),
         ({"histories": []}, ["target"], [], "histories and metrics have different models and folds: a/fold0, a/fold1"),
         ({"provenances": []}, ["target"], [], "provenances and metrics have different models and folds: a/fold0"),
-        ({}, ["target"], [("c", 0)], "augmented samples of models and folds that the metrics do not have: c/fold0"),
+        (
+            {},
+            ["target"],
+            [("c", Member(1, 0))],
+            "augmented samples of models and folds that the metrics do not have: c/fold0",
+        ),
     ],
 )
 def test_files_of_different_runs_are_an_error(
-    changes: dict, class_names: list[str], grids: list[tuple[str, int]], message: str, results: Results
+    changes: dict, class_names: list[str], grids: list[tuple[str, Member]], message: str, results: Results
 ) -> None:
     inputs = results.report_arguments(**changes)["inputs"]
     with pytest.raises(FoldlineError, match=message):

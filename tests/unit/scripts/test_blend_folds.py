@@ -18,6 +18,7 @@ from foldline.evaluation.prediction_files import open_prediction_file
 from foldline.evaluation.roc_auc import macro_auc, roc_auc
 from foldline.evaluation.thresholds import class_thresholds
 from foldline.io.parquet import read_parquet
+from foldline.io.result_paths import Member
 from foldline.io.tables import INVENTORY, read_table
 from scipy.stats import rankdata
 
@@ -195,7 +196,7 @@ def test_the_bytes_do_not_depend_on_the_order_of_the_files(made: Results, tmp_pa
 @pytest.mark.parametrize(
     ("name", "change", "words"),
     [
-        ("oof.parquet", {"fold": 2}, "model a: fold 1 is missing"),
+        ("oof.parquet", {"member": Member(1, 2)}, "model a: fold 1 is missing"),
         (
             "test.parquet",
             {"change": lambda table: table.rename({"test_0003": "test_9999"})},

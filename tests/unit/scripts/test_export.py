@@ -171,7 +171,11 @@ def test_plain_tensorflow_serves_a_fold_and_the_ensemble(tmp_path: Path) -> None
 def test_models_and_folds_come_from_the_paths() -> None:
     paths = ["results/models/a/fold0/weights.weights.h5", "results/models/b/fold12/weights.weights.h5"]
     models = trained_models(paths, ["a.json", "b.json"], SETTINGS)
-    assert [(model.name, model.fold, model.metadata) for model in models] == [("a", 0, "a.json"), ("b", 12, "b.json")]
+    found = [(model.name, str(model.member), model.metadata) for model in models]
+    assert found == [
+        ("a", "0", "a.json"),
+        ("b", "12", "b.json"),
+    ]
     assert [model.config.inputs for model in models] == [("image",), ("metadata",)]
 
 

@@ -1,7 +1,6 @@
 """Predictions of a fold and of the test split: every row exactly once, with the weights of the fold, or an error."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from fixtures.settings import model_config
@@ -10,9 +9,10 @@ from foldline.dataset.metadata import Encoding
 from foldline.errors import FoldlineError
 from foldline.evaluation.prediction_files import open_prediction_file
 from foldline.inference.prediction_config import PredictionConfig
-from foldline.inference.predictions import ShardFiles
+from foldline.inference.predictions import Prediction, ShardFiles
 from foldline.inference.trained_model import TrainedModel
 from foldline.io.files import write_json
+from foldline.io.result_paths import Member
 from foldline.io.tables import FOLDS, read_table, write_table
 from foldline.models.networks import build_network, input_spec_of
 from foldline.models.weights_file import save_weights
@@ -23,8 +23,6 @@ from predict_oof import predict_oof
 from predict_test import predict_test
 
 pytestmark = pytest.mark.usefixtures("short_lite0")
-
-COMMON: dict[str, Any] = {"config": PredictionConfig(views=2, batch_size=4), "accelerator": "cpu", "threads": 2}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +35,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     input_spec = input_spec_of(config, Encoding(()))
     save_weights(build_network(config, input_spec, weights="none", n_classes=1, device=device), weights)
     write_json(weights.with_name("metadata.json"), {"columns": []})
-    return TrainedModel("tiny", 2, weights, weights.with_name("metadata.json"), config, ["sick"], "sigmoid")
+    return TrainedModel("tiny", Member(1, 2), weights, weights.with_name("metadata.json"), config, ["sick"], "sigmoid")
 
 
 @pytest.fixture(scope="module")
@@ -51,23 +49,25 @@ def unlabeled(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
     return write_shards(tmp_path_factory.mktemp("test"), rows=10, count=1, labeled=False)
 
 
-def shard_files(data: ShardSet) -> ShardFiles:
-    return ShardFiles(data.paths, data.manifests)
+def prediction(model: TrainedModel, data: ShardSet, *, times: int = 1) -> Prediction:
+    """Predictions from shards, each of them listed so many times."""
+    files = ShardFiles(data.paths * times, data.manifests * times)
+    return Prediction(model, files, PredictionConfig(views=2, batch_size=4), accelerator="cpu", threads=2)
 
 
 def test_a_fold_is_predicted_whole_and_alone(model: TrainedModel, train: ShardSet, tmp_path: Path) -> None:
     for name in ("oof.parquet", "again.parquet"):
-        predict_oof(model, shard_files(train), folds=train.folds, predictions=tmp_path / name, **COMMON)
+        predict_oof(prediction(model, train), folds=train.folds, predictions=tmp_path / name)
     file = open_prediction_file(tmp_path / "oof.parquet", ["sick"])
     ids, values = file.read(["sick"])
     assert ids.to_pylist() == train.ids(2, held_out=True)
     assert ((values > 0) & (values < 1)).all()
-    assert (file.model, file.fold, file.views) == ("tiny", 2, 2)
+    assert (file.model, file.member, file.views) == ("tiny", Member(1, 2), 2)
     assert (tmp_path / "oof.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
 
 
 def test_the_test_split_is_predicted_whole(model: TrainedModel, unlabeled: ShardSet, tmp_path: Path) -> None:
-    predict_test(model, shard_files(unlabeled), predictions=tmp_path / "test.parquet", **COMMON)
+    predict_test(prediction(model, unlabeled), predictions=tmp_path / "test.parquet")
     ids, _ = open_prediction_file(tmp_path / "test.parquet", ["sick"]).read(["sick"])
     assert ids.to_pylist() == sorted(unlabeled.rows["id"])
 
@@ -83,9 +83,7 @@ def test_shards_must_hold_the_rows_of_the_fold_table(
         table = table.iloc[1:].reset_index(drop=True)
     write_table(table, tmp_path / "folds.csv", FOLDS)
     with pytest.raises(FoldlineError, match="run the workflow again"):
-        predict_oof(
-            model, shard_files(train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.parquet", **COMMON
-        )
+        predict_oof(prediction(model, train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.parquet")
     assert not (tmp_path / "oof.parquet").exists()
 
 
@@ -94,15 +92,12 @@ def test_a_fold_without_rows_is_an_error(model: TrainedModel, train: ShardSet, t
     table["fold"] = table["fold"] % 2
     write_table(table, tmp_path / "folds.csv", FOLDS)
     with pytest.raises(FoldlineError, match=r"folds\.csv: no rows in fold 2"):
-        predict_oof(
-            model, shard_files(train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.parquet", **COMMON
-        )
+        predict_oof(prediction(model, train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.parquet")
 
 
 def test_a_repeated_test_row_is_an_error(model: TrainedModel, unlabeled: ShardSet, tmp_path: Path) -> None:
-    twice = ShardFiles(unlabeled.paths * 2, unlabeled.manifests * 2)
     with pytest.raises(FoldlineError, match="test split: 10 repeated ids"):
-        predict_test(model, twice, predictions=tmp_path / "test.parquet", **COMMON)
+        predict_test(prediction(model, unlabeled, times=2), predictions=tmp_path / "test.parquet")
     assert not (tmp_path / "test.parquet").exists()
 
 
@@ -111,12 +106,12 @@ def test_the_holdout_is_predicted_alone(model: TrainedModel, train: ShardSet, tm
     table = read_table(train.folds, FOLDS)
     held_out = table["fold"] == 1
     write_table(table.assign(fold=table["fold"].mask(held_out, -2)), tmp_path / "folds.csv", FOLDS)
-    arguments = {"folds": tmp_path / "folds.csv", "predictions": tmp_path / "p.parquet", **COMMON}
-    predict_holdout(model, shard_files(train), **arguments)
+    arguments = {"folds": tmp_path / "folds.csv", "predictions": tmp_path / "p.parquet"}
+    predict_holdout(prediction(model, train), **arguments)
     ids, _ = open_prediction_file(tmp_path / "p.parquet", ["sick"]).read(["sick"])
     assert ids.to_pylist() == sorted(table.loc[held_out, "id"])
-    predict_oof(model, shard_files(train), **arguments)
+    predict_oof(prediction(model, train), **arguments)
     ids, _ = open_prediction_file(tmp_path / "p.parquet", ["sick"]).read(["sick"])
     assert ids.to_pylist() == sorted(table.loc[table["fold"] == 2, "id"])
     with pytest.raises(FoldlineError, match="no rows in the holdout"):
-        predict_holdout(model, shard_files(train), **{**arguments, "folds": train.folds})
+        predict_holdout(prediction(model, train), **{**arguments, "folds": train.folds})

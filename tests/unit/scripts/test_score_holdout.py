@@ -10,6 +10,7 @@ from fixtures.results import take, write_results, write_scores
 from foldline.errors import FoldlineError
 from foldline.evaluation.prediction_files import PredictionFile, write_prediction_file
 from foldline.evaluation.scores import EvaluationConfig
+from foldline.io.result_paths import Member
 from score_holdout import score_holdout
 from score_test import Inputs
 from sklearn.metrics import roc_auc_score
@@ -23,7 +24,7 @@ def test_the_scores_are_those_of_the_rows_of_the_holdout(tmp_path: Path) -> None
     paths = []
     for (model, fold), values in scores.items():
         paths.append(results.folder / f"holdout_{model}{fold}.parquet")
-        write_prediction_file(PredictionFile(paths[-1], model, fold, 1), ids, values, class_names=["target"])
+        write_prediction_file(PredictionFile(paths[-1], model, Member(1, fold), 1), ids, values, class_names=["target"])
     table = pd.read_csv(results.folder / "folds.csv", dtype=str, keep_default_na=False)
     rows = {"id": ids, "target": labels.astype(str), "group": [f"g{number // 4}" for number in range(40)]}
     rows |= {"fold": "-2", "split": "train", "row_weight": "1.0"}

@@ -16,6 +16,7 @@ from fixtures.shards import ShardSet, cut_last_record, write_shards
 from foldline.dataset.metadata import Encoding, MetadataColumnConfig
 from foldline.errors import FoldlineError
 from foldline.io.files import digest_of, read_json, sha256_of_file, write_json
+from foldline.io.result_paths import Member
 from foldline.io.tables import FOLDS, read_table, write_table
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -69,7 +70,7 @@ def run(
     model_config, training_config = fold_configs(**{**SETTINGS, **changes})
     settings = FoldSettings(
         model="tiny",
-        fold=fold,
+        member=Member(1, fold),
         model_config=model_config,
         training_config=training_config,
         metadata_columns=columns or {},
@@ -203,7 +204,7 @@ def fold_training(
     model_config, training_config = fold_configs(**{**SETTINGS, "seed": seed, "batch_norm_momentum": 0.9})
     settings = FoldSettings(
         model="tiny",
-        fold=fold,
+        member=Member(1, fold),
         model_config=model_config,
         training_config=training_config,
         metadata_columns=columns or {},

@@ -35,7 +35,7 @@ def melanoma_fold(fold: int) -> FoldSettings:
     raw_data = RawData(splits, ["image_name", "target"], True, tables, "sample_submission.csv")
     plan = make_plan(completed, DataIndex.from_raw_data(raw_data))
     arguments = plan.arguments[f"train_fold fold={fold} model=b3"]
-    return build(FoldSettings, {**arguments, "model": "b3", "fold": str(fold)})
+    return build(FoldSettings, {**arguments, "model": "b3", "member": {"repeat": 1, "fold": fold}})
 
 
 def test_the_melanoma_preset_trains_with_the_numbers_of_the_notebook() -> None:

@@ -11,6 +11,7 @@ from fixtures.shards import ShardSet, write_shards
 from foldline.errors import FoldlineError
 from foldline.inference.prediction_config import PredictionConfig
 from foldline.io.files import read_json
+from foldline.io.result_paths import Member
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf
 from foldline.tfrecords.open_shards import open_shards
@@ -47,7 +48,7 @@ def try_out(data: ShardSet, folder: Path, *, loss: Loss | None = None, **changes
     model_config, training_config = fold_configs(**{**MODEL, **changes})
     settings = FoldSettings(
         model="tiny",
-        fold=1,
+        member=Member(1, 1),
         model_config=model_config,
         training_config=training_config,
         metadata_columns={},
