@@ -32,8 +32,8 @@ rule measure:
         "../../envs/data.yaml"
     threads: 2
     resources:
-        # Each of two workers holds one image at a time, and its counted values.
-        mem_mb=mem_mb_for_images(1000, split="train"),
+        # Each of two workers holds one image at a time, whose samples it counts as numbers of 32 or 64 bits.
+        mem_mb=mem_mb_for_images(1000, split="train", times=3),
         runtime=240,
         disk_mb=1000,
     params:

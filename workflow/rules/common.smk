@@ -42,7 +42,7 @@ from foldline.planning import requirements
 try:
     from foldline.dataset.labels import SOFTMAX
     from foldline.errors import FoldlineError, problems_error
-    from foldline.images.options import BYTES_PER_PIXEL, memory_mb
+    from foldline.images.options import BYTES_PER_PIXEL, THUMBNAIL_SIDE, memory_mb
     from foldline.io.result_paths import Member, fold_table, member_of
     from foldline.io.system_errors import explained
     from foldline.planning.all_problems import all_problems
@@ -280,15 +280,27 @@ def mem_mb_per_attempt(mem_mb):
     return lambda wildcards, attempt: mem_mb * attempt
 
 
-def images_mb(*splits):
-    """Memory in MB of a step whose two workers each decode the largest image of some splits."""
+def images_mb(*splits, side=None, times=1):
+    """Memory in MB of a step whose two workers each decode the largest image of some splits.
+
+    `side` is that of the picture that it makes of an image; None if images are decoded at full scale. `times` is how
+    often it holds an image.
+    """
     limit = BYTES_PER_PIXEL * config["dataset"]["max_megapixels"]
-    return memory_mb(RUN.plan.most_image_mb(splits, limit), images=2)
+    return memory_mb(times * RUN.plan.most_image_mb(splits, limit, side=side), images=2)
 
 
-def mem_mb_for_images(mem_mb=0, *, split=None):
-    """Memory in MB for two images at a time, and for what is beside them; it grows with each attempt."""
-    return lambda wildcards, attempt: attempt * (mem_mb + images_mb(split or wildcards.split))
+def mem_mb_for_images(mem_mb=0, *, split=None, times=1):
+    """Memory in MB for two images at a time, and for what is beside them; it grows with each attempt.
+
+    The images of the split of the job are decoded for its size, or for thumbnails; those of `split` at full scale.
+    """
+
+    def memory(wildcards, attempt):
+        side = None if split else int(wildcards.get("size", THUMBNAIL_SIDE))
+        return attempt * (mem_mb + images_mb(split or wildcards.split, side=side, times=times))
+
+    return memory
 
 
 def mem_mb_for_batches(mem_mb, *, mb_per_megapixel, batch_size):

@@ -19,6 +19,7 @@ BARE = (0x01, *range(0xD0, 0xD8))
 MOST_JUNK = 32
 HUFFMAN = (0xC0, 0xC1, 0xC2)
 LOSSLESS = 0xC3
+PROGRESSIVE = (0xC2, 0xCA)
 ARITHMETIC = (0xC9, 0xCA)
 # Frames that no decoder here reads.
 FOREIGN = {
@@ -62,6 +63,7 @@ class JpegHeader:
         sampling: horizontal and vertical factor of each component.
         orientation: EXIF orientation in 1..8.
         profile: the ICC profile; b"" if there is none, and `BROKEN_PROFILE` if a part of it is missing.
+        in_scans: whether it is decoded only when all of it was read: progressive, or a scan for each component.
         more_images: whether previews or depth maps follow the image (Multi-Picture Format).
     """
 
@@ -72,6 +74,7 @@ class JpegHeader:
     sampling: tuple[tuple[int, int], ...]
     orientation: int
     profile: bytes
+    in_scans: bool
     more_images: bool
 
 
@@ -118,7 +121,8 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     precision, width, height, sampling = _frame_facts(body)
     orientation = from_exif or from_xmp or UPRIGHT
     icc = profile.joined() or (BROKEN_PROFILE if profile.exists else b"")
-    return JpegHeader(body[1], precision, width, height, sampling, orientation, icc, more_images)
+    in_scans = body[1] in PROGRESSIVE or data[segment.start + 4 : segment.start + 5] != bytes([len(sampling)])
+    return JpegHeader(body[1], precision, width, height, sampling, orientation, icc, in_scans, more_images)
 
 
 def _frame_facts(frame: bytes) -> tuple[int, int, int, tuple[tuple[int, int], ...]]:

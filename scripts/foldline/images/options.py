@@ -15,11 +15,14 @@ FILE_WINDOW = "file"
 SRGB, IGNORE = "srgb", "ignore"
 # Most bytes of memory for each pixel that is allowed: file, samples, a decompressed strip and the 8-bit picture.
 BYTES_PER_PIXEL = 16
-# The same of formats whose decoders need more, which refuse larger pictures; and copies of a file that is decoded.
-MORE_BYTES_PER_PIXEL = {"AVIF": 18, "HEIC": 24, "JPEG2000": 40, "JXL": 40}
-FILE_COPIES, MORE_FILE_COPIES = 2, {"DICOM": 3}
 # Most bytes of a file for each pixel that is allowed: 16-bit RGBA without compression.
 FILE_BYTES_PER_PIXEL = 8
+# Longest side of a thumbnail in pixels.
+THUMBNAIL_SIDE = 160
+# Sides in pixels of a picture for which the memory of decoders with a reduced scale is known.
+SIDES = (256, 512, 1024, 2048)
+# Most bytes for each pixel of a picture that is made: in color, before and after it is enlarged.
+RESIZED_BYTES = 6
 # Memory in MB of a process without images.
 PROCESS_MB = 150
 
@@ -77,18 +80,6 @@ class ImageOptions:
             # Channels are measurements, not colors.
             "color_profile": IGNORE if dataset["channels"] else dataset["color_profile"],
         }
-
-
-def decoded_mb(name: str, size: int, pixels: int) -> float:
-    """Most memory in MB that an image needs while it is decoded, its file included.
-
-    Args:
-        name: one of `headers.FORMATS`.
-        size: bytes of the file.
-        pixels: width times height; of a file with all channels of a sample, for each four channels.
-    """
-    copies = MORE_FILE_COPIES.get(name, FILE_COPIES)
-    return (copies * size + MORE_BYTES_PER_PIXEL.get(name, BYTES_PER_PIXEL) * pixels) / 1e6
 
 
 def memory_mb(image_mb: float, *, images: int) -> int:

@@ -64,7 +64,7 @@ class DataIndex:
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     weights: str = ""
     unranged: list[str] = field(default_factory=list)
-    image_mb: dict[str, float | None] = field(default_factory=dict)
+    image_mb: dict[str, list[float] | None] = field(default_factory=dict)
 
     @property
     def n_rows(self) -> dict[str, int]:

@@ -27,6 +27,8 @@ class ImageContent(NamedTuple):
         length: size of an image in an HDF5 file in bytes, or None.
         color: whether its pixels are colored, or None if the header does not say so for certain.
         unranged: see `images.headers.Header`, or None.
+        decoding_bytes: see `decoding_memory.DecodingMemory.fixed`, or None.
+        scaled_bytes: see `decoding_memory.DecodingMemory.scaled`, or None.
     """
 
     checksum: str
@@ -38,6 +40,8 @@ class ImageContent(NamedTuple):
     length: int | None = None
     color: bool | None = None
     unranged: str | None = None
+    decoding_bytes: int | None = None
+    scaled_bytes: int | None = None
 
 
 def header_options(options: ImageOptions) -> str:
@@ -66,6 +70,7 @@ def read_entry(file: str, place: Place, options: ImageOptions) -> ImageContent:
 def content_of(data: bytes, options: ImageOptions) -> ImageContent:
     """The content of the bytes of an image."""
     # Imported here: a plan of files that are known already needs no Pillow, and starts faster.
+    from foldline.images.decoding_memory import decoding_memory
     from foldline.images.errors import UnusableImageError
     from foldline.images.headers import read_header
 
@@ -77,10 +82,13 @@ def content_of(data: bytes, options: ImageOptions) -> ImageContent:
         return ImageContent(checksum, header_options(options))
     # Of the other formats, only the decoder knows it for all files. The first letter of a gray mode is 1, L or I.
     color = header.mode[0] not in "1LI" if header.format in ("JPEG", "PNG", "TIFF") else None
+    memory = decoding_memory(header, len(data))
     return ImageContent(
         *(checksum, header_options(options), header.format, header.width, header.height),
         color=color,
         unranged=header.unranged or None,
+        decoding_bytes=memory.fixed,
+        scaled_bytes=memory.scaled,
     )
 
 

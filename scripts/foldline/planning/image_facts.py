@@ -1,5 +1,6 @@
 """What planning knows of image files: checksum, size, times and header."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.images.errors import COLORED_CHANNEL
-from foldline.images.options import ImageOptions, decoded_mb
+from foldline.images.options import SIDES, ImageOptions
 from foldline.io.hdf5_paths import Place
 from foldline.planning.file_digests import Status
 from foldline.planning.image_content import ImageContent
@@ -17,8 +18,9 @@ from foldline.planning.index_table import STATUS, Columns
 # Columns of the data index that hold attributes of `ImageContent`, and all that are known of an image file.
 CONTENT = (
     *("sha256", "header_options", "format", "width", "height", "record_offset", "record_length", "color", "unranged"),
+    *("decoding_bytes", "scaled_bytes"),
 )
-SIDES = {"format": "string", "width": "int64", "height": "int64"}
+MEMORY = ("width", "height", "decoding_bytes", "scaled_bytes")
 KNOWN = ("path", *STATUS, *CONTENT)
 
 
@@ -80,27 +82,34 @@ class ImageFacts:
                 wrong[number] = f"{width} x {height} pixels, but {Path(paths[first]).name} has {size}"
         return wrong
 
-    def image_mb(self, options: ImageOptions, per_row: int) -> float | None:
+    def image_mb(self, options: ImageOptions, per_row: int) -> list[float] | None:
         """Most memory in MB that a row needs while its images are decoded; None if not all headers are known.
 
         Args:
             options: how to read images.
             per_row: images of a row. They are decoded one after the other, beside the files and pictures of the others.
+
+        Returns:
+            For each of `options.SIDES`, if JPEG files are decoded at a scale that leaves such a side; then at full
+            scale.
         """
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        columns = {name: pa.array(self._values(name), kind) for name, kind in SIDES.items()}
-        if not len(self.sizes) or any(column.null_count for column in columns.values()):
+        width, height, fixed, scaled = (pa.array(self._values(name), "int64") for name in MEMORY)
+        if not len(self.sizes) or fixed.null_count:
             return None
-        pixels = pc.multiply(columns["width"], columns["height"])
-        table = pa.table({"format": columns["format"], "size": pa.array(self.sizes, "int64"), "pixels": pixels})
-        largest = table.group_by("format").aggregate([("size", "max"), ("pixels", "max")]).to_pylist()
-        # Four samples of a pixel are counted.
-        parts = -(-max(1, options.planes) // 4)
-        needed = [decoded_mb(row["format"], row["size_max"], row["pixels_max"] * parts) for row in largest]
-        others = max(row["size_max"] + row["pixels_max"] for row in largest) * (per_row - 1) / 1e6
-        return float(min(options.most_mb, max(needed)) + others)
+        pixels, side = pc.multiply(width, height), pc.min_element_wise(width, height)
+        others = pc.max(pc.add(pa.array(self.sizes, "int64"), pixels)).as_py() * (per_row - 1) / 1e6
+        needed = []
+        for wanted in (*SIDES, math.inf):
+            eighths = pa.scalar(8)
+            for scale in (4, 2, 1):
+                eighths = pc.if_else(pc.greater_equal(pc.multiply(side, scale), 8.0 * wanted), scale, eighths)
+            decoded = pc.divide(pc.multiply(pixels, pc.multiply(eighths, eighths)), 64)
+            bytes_needed = pc.max(pc.add(fixed, pc.multiply(scaled, decoded))).as_py()
+            needed.append(min(options.most_mb, bytes_needed / 1e6) + others)
+        return needed
 
     @cached_property
     def places(self) -> Sequence[Place | None]:

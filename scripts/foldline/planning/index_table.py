@@ -48,6 +48,8 @@ SCHEMA = {
     "height": "int32",
     "color": "bool_",
     "unranged": "string",
+    "decoding_bytes": "int64",
+    "scaled_bytes": "int32",
     # `rows_digest.row_digests` of the row.
     "row_digest": "binary",
     # Texts of a record: its id, label, group and metadata, see `record_index.IndexedRecord`.
@@ -109,7 +111,7 @@ class IndexHeader:
     left_out: dict[str, dict[str, int]] = field(default_factory=dict)
     weights: str = ""
     unranged: list[str] = field(default_factory=list)
-    image_mb: dict[str, float | None] = field(default_factory=dict)
+    image_mb: dict[str, list[float] | None] = field(default_factory=dict)
     record_files: dict[str, tuple[int, str, str]] = field(default_factory=dict)
     format: int = FORMAT
 

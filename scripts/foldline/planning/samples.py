@@ -35,7 +35,7 @@ class Samples:
         contents: (n_rows,), see `Sample.content`.
         sizes: (n_rows,), see `Sample.bytes`.
         files: (n_rows,), see `Sample.file`; empty for image files.
-        image_mb: most memory in MB that any of the images needs while it is decoded; None if that is not known.
+        image_mb: see `image_facts.ImageFacts.image_mb`.
         images: columns of the data index for each image of the rows, see `index_table.SCHEMA`.
     """
 
@@ -43,7 +43,7 @@ class Samples:
     contents: Sequence[str]
     sizes: Sequence[int]
     files: Sequence[str] = ()
-    image_mb: float | None = None
+    image_mb: list[float] | None = None
     images: Mapping[str, Sequence[Any]] = field(default_factory=lambda: {"id": [], "path": []})
 
     @classmethod

@@ -6,6 +6,7 @@ whatever the mtimes say. `job_keys.py` turns changed keys into files that Snakem
 """
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from foldline.dataset.id_hash import shards_within
+from foldline.images.options import RESIZED_BYTES, SIDES
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning.code_digest import code_digest
@@ -77,7 +79,7 @@ class WorkflowPlan:
     rows: dict[str, int] = field(default_factory=dict)
     shards: dict[str, list[str]] = field(default_factory=dict)
     megabytes: dict[str, float] = field(default_factory=dict)
-    image_mb: dict[str, float | None] = field(default_factory=dict)
+    image_mb: dict[str, list[float] | None] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -174,10 +176,18 @@ class WorkflowPlan:
         """Disk in MB for a job that writes one shard of a split with images of `size` pixels."""
         return _disk_mb(self.megabytes[f"{size}/{split}"] / len(self.image_shards(size, split)))
 
-    def most_image_mb(self, splits: Sequence[str], limit: float) -> float:
-        """Most memory in MB that an image of some splits needs while it is decoded; `limit` if that is not known."""
+    def most_image_mb(self, splits: Sequence[str], limit: float, *, side: int | None = None) -> float:
+        """Most memory in MB that an image of some splits needs while it is decoded and resized.
+
+        Args:
+            splits: the splits.
+            limit: the memory if that is not known.
+            side: side in pixels of the picture that is made; None to decode at full scale.
+        """
+        place = len(SIDES) if side is None else bisect_left(SIDES, side)
         needed = [self.image_mb.get(split) for split in splits]
-        return max((limit if value is None else value for value in needed), default=limit)
+        decoded = max((limit if value is None else value[place] for value in needed), default=limit)
+        return decoded + RESIZED_BYTES * (side or 0) ** 2 / 1e6
 
     def save(self, path: str) -> None:
         """Store everything but `jobs` at a path or URL; a file with the same content is left alone."""

@@ -19,7 +19,7 @@ from foldline.errors import FoldlineError, Problems
 from foldline.images.decoding import decode
 from foldline.images.errors import COLORED_CHANNEL, UnusableImageError, with_remedy
 from foldline.images.headers import read_header
-from foldline.images.options import DEFAULT, ImageOptions
+from foldline.images.options import DEFAULT, THUMBNAIL_SIDE, ImageOptions
 from foldline.images.perceptual_hash import perceptual_hash
 from foldline.images.picture import Peak, Picture
 from foldline.images.pixel_facts import contrast, pixel_digest
@@ -31,9 +31,9 @@ from foldline.io.storage import is_url, md5_as_listed, read, read_range
 from foldline.io.system_errors import reason
 from foldline.tfrecords.record_location import RecordLocation, read_image
 
-# Longest side of a thumbnail in pixels, and its JPEG quality: what the leak audit compares. A JPEG is decoded at a
-# scale that leaves as many pixels; it has the perceptual hash of the full picture, up to a few bits.
-THUMBNAIL_SIDE, THUMBNAIL_QUALITY = 160, 95
+# JPEG quality of a thumbnail: what the leak audit compares. A JPEG is decoded at a scale that leaves as many pixels; it
+# has the perceptual hash of the full picture, up to a few bits.
+THUMBNAIL_QUALITY = 95
 
 
 @dataclass(frozen=True)

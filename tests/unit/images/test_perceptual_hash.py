@@ -5,9 +5,9 @@ import pytest
 from fixtures.pictures import photograph, saved
 from foldline.images.decoding import decode
 from foldline.images.headers import read_header
+from foldline.images.options import THUMBNAIL_SIDE
 from foldline.images.perceptual_hash import HASH_BITS, hash_array, perceptual_hash, symmetric_hashes
 from foldline.images.picture import Picture
-from foldline.tfrecords.image_sources import THUMBNAIL_SIDE
 from PIL import Image
 from scipy.fft import dctn
 
