@@ -33,6 +33,7 @@ from foldline.images.tiff import (
     read_pages,
 )
 from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
+from foldline.images.tiff_stacks import whole_stack
 from foldline.images.webp import is_webp, read_webp_header
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "HEIC", "NPY", "DICOM")
@@ -192,7 +193,11 @@ def _jpeg_header(data: bytes, options: ImageOptions) -> Header:
 
 
 def _tiff_header(data: bytes, options: ImageOptions) -> Header:
-    pages = read_pages(data)
+    pages, missing = whole_stack(read_pages(data), data)
+    if missing and options.planes:
+        raise UnusableImageError(f"{missing}; save each as a page")
+    if missing and options.page is None:
+        raise UnusableImageError(f"{missing}; save each as a page, or set dataset.page to 1 to read the first")
     if options.planes:
         return _planes_header(data, pages, options)
     number = options.page or 1

@@ -15,12 +15,14 @@ TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 16: "Q", 18: "Q
 SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 254, 256, 257, 258, 259, 262, 266
 STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, PREDICTOR = 273, 274, 277, 278, 279, 284, 317
 COLOR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, EXTRA, FORMAT = 320, 322, 323, 324, 325, 338, 339
-JPEG_TABLES, YCBCR_SAMPLING, PROFILE = 347, 530, 34675
+JPEG_TABLES, YCBCR_SAMPLING, PROFILE, DESCRIPTION, DEPTH, METAMORPH = 347, 530, 34675, 270, 32997, 33629
 WANTED = {
     *(SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES),
     *(ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS),
-    *(EXTRA, FORMAT, JPEG_TABLES, YCBCR_SAMPLING, PROFILE),
+    *(EXTRA, FORMAT, JPEG_TABLES, YCBCR_SAMPLING, PROFILE, DEPTH),
 }
+# Bytes of a value of the tags of which the values are not read, but where they start and how many they are.
+PLACED = {DESCRIPTION: 1, METAMORPH: 8}
 REDUCED, MASK = 1, 4  # bits of `SUBFILE`: thumbnails and transparency masks are no pages
 SEPARATE = 2
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
@@ -182,6 +184,8 @@ def _read_directory(data: bytes, offset: int, layout: _Layout) -> tuple[Tags, in
     tags: Tags = {}
     for place in range(start, end, head + width):
         tag, kind, number = struct.unpack_from(layout.entry, data, place)
+        if number * PLACED.get(tag, 0) > width:
+            tags[tag] = (*struct.unpack_from(layout.offset, data, place + head), number)
         if tag not in WANTED or kind not in TYPES or not number or tag in tags:
             continue
         if tag == PROFILE and number > MOST_VALUES:
