@@ -1,7 +1,7 @@
 """Render the report: one self-contained HTML page that shows a run, and its figures as PNG files.
 
 Inputs: oof, metrics, test_metrics (none where the labels of the test rows are not known), holdout_metrics (none without
-    a holdout), recipe (of the blend), folds,
+    a holdout), drift (between training and test images; none without a test split), recipe (of the blend), folds,
     inventory (shards of the train split), train_leaks, test_leaks, external_leaks (of each external set),
     class_weights (per fold), histories and provenances (per model and fold), samples (of fold 0 of each model that sees
     images), shards and manifests (train split).
@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foldline.errors import FoldlineError, listing
+from foldline.evaluation.drift_results import Drift
 from foldline.evaluation.oof import read_oof
 from foldline.io.files import atomic_write
 from foldline.io.result_paths import member_of, model_and_member
@@ -45,6 +46,7 @@ class Inputs:
         metrics: scores, from `evaluate`.
         test_metrics: scores of the test rows, from `score_test`; none where their labels are not known.
         holdout_metrics: scores of the holdout, from `score_holdout`; none without one.
+        drift: comparison of the training and the test images, from `detect_drift`; none without a test split.
         recipe: description of the blend.
         folds: fold table.
         inventory: tables of the train images.
@@ -64,6 +66,7 @@ class Inputs:
     metrics: str | Path
     test_metrics: Sequence[str | Path]
     holdout_metrics: Sequence[str | Path]
+    drift: Sequence[str | Path]
     recipe: str | Path
     folds: str | Path
     inventory: Sequence[str | Path]
@@ -161,6 +164,7 @@ def read_run(inputs: Inputs) -> Run:
         metrics=read_content(Metrics, inputs.metrics),
         test_metrics=next((read_content(SplitMetrics, path) for path in inputs.test_metrics), None),
         holdout_metrics=next((read_content(SplitMetrics, path) for path in inputs.holdout_metrics), None),
+        drift=next((read_content(Drift, path) for path in inputs.drift), None),
         recipe=read_content(BlendRecipe, inputs.recipe),
         folds=read_table(inputs.folds, FOLDS),
         inventory=read_tables(inputs.inventory, INVENTORY),
@@ -183,6 +187,7 @@ if __name__ == "__main__":
                 metrics=snakemake.input.metrics,
                 test_metrics=snakemake.input.test_metrics,
                 holdout_metrics=snakemake.input.holdout_metrics,
+                drift=snakemake.input.drift,
                 recipe=snakemake.input.recipe,
                 folds=snakemake.input.folds,
                 inventory=snakemake.input.inventory,

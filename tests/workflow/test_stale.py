@@ -63,8 +63,10 @@ def shards_of(name: str, split: str) -> set[str]:
     return scan_of(name, split) | {f"shard_records/32/{split}/{shard_name(shard_index(name, count), count)}"}
 
 
-AUDITS = {"show_pairs", *(f"audit_leaks/{split}" for split in ("train", "external", "test"))}
 EMBEDDINGS = {f"embed_images/{split}" for split in ("train", "external", "test")}
+DRIFT = {"detect_drift"}
+# What is audited again is compared again.
+AUDITS = {"show_pairs", *(f"audit_leaks/{split}" for split in ("train", "external", "test"))} | DRIFT
 ALL_SHARDS = {f"shard_records/32/{split}/00000-of-00001" for split in ("external", "test")}
 SCANS = {"check_images", "show_pairs", *(f"scan_images/{split}/00000-of-00001" for split in ("external", "test"))}
 SCANS |= {f"scan_images/train/{shard_name(index, 4)}" for index in range(4)}
@@ -73,7 +75,9 @@ ALL_SHARDS |= {f"shard_records/32/train/{shard_name(index, 2)}" for index in ran
 TRAIN_ROW = shards_of("s000", "train") | {"embed_images/train"} | AUDITS | FOLD_TABLE | training()
 EXTERNAL_ROW = shards_of("e000", "external") | {"embed_images/external"} | FOLD_TABLE | training()
 EXTERNAL_ROW |= AUDITS - {"audit_leaks/train"}
-TEST_ROW = shards_of("s060", "test") | {"embed_images/test", "audit_leaks/test"} | jobs("predict_test") | AFTER_BLEND
+TEST_ROW = (
+    shards_of("s060", "test") | {"embed_images/test", "audit_leaks/test"} | DRIFT | jobs("predict_test") | AFTER_BLEND
+)
 
 
 def edit_config(change: Callable[[dict], None]) -> Edit:
@@ -171,7 +175,7 @@ CONFIG_ROWS = {
     "accelerator": (set_value("accelerator", value="cpu"), set()),
     "checkpoints": (set_value("checkpoints", "seconds", value=7), set()),
     "title of the report": (set_value("report", "title", value="Skin"), REPORT),
-    "confidence of the intervals": (set_value("evaluation", "confidence", value=0.9), AFTER_OOF),
+    "confidence of the intervals": (set_value("evaluation", "confidence", value=0.9), DRIFT | AFTER_OOF),
     "blend method": (set_value("blend", "method", value="rank_mean"), AFTER_BLEND),
     "calibration": (set_value("calibration", "method", value="platt"), AFTER_BLEND),
     "batches of prediction": (
@@ -217,7 +221,7 @@ CONFIG_ROWS = {
     "duplicates to drop": (set_value("leaks", "policy", "near", "train", value="drop"), FOLD_TABLE | training()),
     "duplicates of test images": (
         set_value("leaks", "policy", "near", "test", value="error"),
-        {"audit_leaks/test", "show_pairs"} | REPORT,
+        {"audit_leaks/test", "show_pairs"} | DRIFT | REPORT,
     ),
 }
 CODE_ROWS = {
@@ -226,6 +230,7 @@ CODE_ROWS = {
     "comment in the library": (append("scripts/foldline/io/files.py", COMMENT), set()),
     "planning code": (append("scripts/foldline/planning/plan.py", CODE), set()),
     "report template": (append("scripts/foldline/report/template.html", "<!-- edited -->"), REPORT),
+    "drift code": (append("scripts/foldline/evaluation/drift.py", CODE), DRIFT | REPORT),
     "figure code": (append("scripts/foldline/report/score_plots.py", CODE), REPORT),
     "blending code": (append("scripts/foldline/evaluation/blending.py", CODE), AFTER_BLEND),
     "loss function": (append("scripts/foldline/training/losses.py", CODE), training()),

@@ -370,3 +370,39 @@ rule class_weights:
         "Compute class weights from the training rows ({wildcards.member})."
     script:
         "../../scripts/class_weights.py"
+
+
+if HAS_TEST:
+
+    rule detect_drift:
+        input:
+            key=key_file("results/keys/detect_drift.key"),
+            train_inventory=inventory("train"),
+            test_inventory=inventory("test"),
+            train_thumbnails=thumbnails(["train"]),
+            test_thumbnails=thumbnails(["test"]),
+            train_leaks="results/leaks/train.parquet",
+            test_leaks="results/leaks/test.parquet",
+            embeddings=embeddings(["train", "test"]),
+        output:
+            drift="results/drift.json",
+            built="results/keys/detect_drift.built",
+        log:
+            "logs/detect_drift.log",
+        benchmark:
+            "benchmarks/detect_drift.tsv"
+        localrule: True
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            mem_mb=mem_mb_per_attempt(2000),
+            runtime=30,
+            disk_mb=1000,
+        params:
+            job=job_facts("detect_drift"),
+            settings=job_arguments("detect_drift"),
+        message:
+            "Compare the training and the test images."
+        script:
+            "../../scripts/detect_drift.py"

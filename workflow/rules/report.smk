@@ -8,6 +8,7 @@ rule render_report:
         metrics="results/metrics.json",
         test_metrics=[] if config["dataset"]["test_labels"] is None else ["results/test_metrics.json"],
         holdout_metrics=["results/holdout_metrics.json"] if HAS_HOLDOUT else [],
+        drift=["results/drift.json"] if HAS_TEST else [],
         recipe="results/blend.json",
         folds="results/folds.csv",
         inventory=inventory("train"),

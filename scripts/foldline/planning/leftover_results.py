@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 
 SUBMISSION = "results/submission.csv"
 TEST_SCORES = ("results/test_metrics.json", "results/keys/score_test.built")
+DRIFT = ("results/drift.json", "results/keys/detect_drift.built")
 HOLDOUT_SCORES = ("results/holdout_metrics.json", "results/keys/score_holdout.built")
 
 
@@ -33,7 +34,7 @@ def remove_leftovers(plan: WorkflowPlan, beside_results: Callable[[str], str]) -
     if all(job.rule != "score_holdout" for job in plan.jobs):
         leftovers |= dict.fromkeys(HOLDOUT_SCORES, "folds.holdout is empty now")
     if TEST not in plan.tables:
-        leftovers[SUBMISSION] = "there is no test split now"
+        leftovers |= dict.fromkeys((SUBMISSION, *DRIFT), "there is no test split now")
     removed = []
     for name, reason in leftovers.items():
         path = beside_results(name)

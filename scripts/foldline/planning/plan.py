@@ -25,6 +25,7 @@ from foldline.planning.dataset_section import (
     table_arguments,
 )
 from foldline.planning.dataset_splits import compared_splits, labeled_splits
+from foldline.planning.drift_section import add_drift
 from foldline.planning.embedding_section import EMBED, add_embeddings, embedding_rule
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_settings
 from foldline.planning.found_words import words_of
@@ -71,6 +72,7 @@ def make_plan(
     shown = [*audits.values(), *scanned]
     stages.plan.add(scripts / "show_pairs.py", settings=pair_settings(config["dataset"]), needs=shown)
     folds = stages.make_folds(scans, audits)
+    drift = add_drift(stages.plan, config, scans, audits, embeddings, scripts=scripts)
     models = ModelStages(config, stages._add)
     fold_tables = models.repeat_folds(folds)
     class_weights = models.class_weights(fold_tables)
@@ -83,7 +85,7 @@ def make_plan(
     test_scores += stages.score_holdout(predictions, [blend, evaluation, folds])
     tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values(), *class_weights.values()]
     # The report shows training images of the largest size.
-    stages.render_report([*tables, *trained.values(), *shards[stages.image_sizes[-1], "train"]])
+    stages.render_report([*tables, *drift, *trained.values(), *shards[stages.image_sizes[-1], "train"]])
     return stages.plan
 
 

@@ -11,6 +11,7 @@ from foldline.errors import counted, listing
 from foldline.evaluation.gains import AUTO, MEAN
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores, Score
+from foldline.report.drift import drift_finding
 from foldline.report.run import Run
 from foldline.report.tables import RULES, external_sets
 from foldline.splits.fold_audit import oversized_groups
@@ -57,6 +58,7 @@ def findings(run: Run) -> list[Finding]:
         _of_training_images(dark_images(run.inventory)),
         _of_training_images(blank_images(run.inventory)),
         *_leaks(run.leaks),
+        _drift(run),
     ]
     return [finding for finding in candidates if finding is not None]
 
@@ -253,6 +255,11 @@ def _external(run: Run) -> Finding | None:
         words = listing([f"{row['name']}: {row['words']}" for row in sets if row["left_out"]])
         text += f" {counted(left_out, 'row')} of external tables {'is' if left_out == 1 else 'are'} left out ({words})."
     return Finding(GOOD, text)
+
+
+def _drift(run: Run) -> Finding | None:
+    found = drift_finding(run.drift)
+    return found and Finding(WARNING if found[0] else NEUTRAL, found[1])
 
 
 def _of_training_images(text: str) -> Finding | None:

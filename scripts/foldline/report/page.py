@@ -8,6 +8,7 @@ from typing import Any
 from foldline.errors import counted
 from foldline.evaluation.oof import BLEND
 from foldline.report.captions import CAPTIONS
+from foldline.report.drift import drift_section
 from foldline.report.findings import findings
 from foldline.report.html import KeyFigure, environment
 from foldline.report.methods import methods
@@ -45,6 +46,7 @@ SECTIONS = (
     ("errors", "Largest errors"),
     ("data", "Data"),
     ("leaks", "Leak audit"),
+    ("drift", "Drift"),
     ("folds-section", "Folds"),
     ("training", "Training"),
     ("methods", "Methods"),
@@ -73,6 +75,7 @@ def page(run: Run, *, title: str, group_column: str | None, figures: Mapping[str
         **_score_values(run),
         data=data_facts(run.inventory),
         leaks=leak_tables(run.leaks),
+        drift=drift_section(run),
         external_sets=external_sets(run),
         merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
         groups=group_sentence(run, group_column),
@@ -93,7 +96,7 @@ def _score_values(run: Run) -> dict[str, Any]:
     reliable = BLEND if blend.calibration.bins else run.recipe.models[0]
     subgroups = subgroup_tables(blend.subgroups)
     tested, holdout = run.test_metrics, run.holdout_metrics
-    absent = {"subgroups"} if not subgroups else set()
+    absent = {name for name, value in (("subgroups", subgroups), ("drift", run.drift)) if not value}
     absent |= {name for name, scores in (("test", tested), ("holdout", holdout)) if scores is None}
     return {
         "sections": [section for section in SECTIONS if section[0] not in absent],

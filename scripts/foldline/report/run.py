@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from foldline.errors import FoldlineError, counted, listing
+from foldline.evaluation.drift_results import Drift
 from foldline.evaluation.oof import Oof
 from foldline.io.result_paths import Member, members_of
 from foldline.models.stage import Stage
@@ -28,6 +29,7 @@ class Run:
         metrics: scores.
         test_metrics: scores of the test rows; None where their labels are not known.
         holdout_metrics: scores of the holdout; None without one.
+        drift: comparison of the training and the test images; None without a test split.
         recipe: how the models were blended.
         folds: fold table, external rows included.
         inventory: inventory of the train split.
@@ -42,6 +44,7 @@ class Run:
     metrics: Metrics
     test_metrics: SplitMetrics | None
     holdout_metrics: SplitMetrics | None
+    drift: Drift | None
     recipe: BlendRecipe
     folds: pd.DataFrame
     inventory: pd.DataFrame

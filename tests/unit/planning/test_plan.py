@@ -93,6 +93,7 @@ def test_there_is_a_job_for_each_file_of_a_run(plan: WorkflowPlan) -> None:
         "make_folds": 1,
         "shard_records": 9,
         "embed_images": 3,
+        "detect_drift": 1,
         "class_weights": 2,
         "train_fold": 4,
         "predict_oof": 4,
@@ -111,7 +112,9 @@ def test_without_a_test_split_no_job_reads_or_makes_test_rows() -> None:
     index = data_index()
     del index.splits["test"]
     made = make_plan(config, index)
-    assert not any(job.rule == "predict_test" or job.wildcards.get("split") == "test" for job in made.jobs)
+    assert not any(
+        job.rule in ("predict_test", "detect_drift") or job.wildcards.get("split") == "test" for job in made.jobs
+    )
     assert job(made, "blend_folds").settings["submission_form"] is None
     trained = {name: key for name, key in keys(make_plan(config_with(), data_index())).items() if "train_fold" in name}
     assert trained == {name: key for name, key in keys(made).items() if "train_fold" in name}
@@ -148,6 +151,14 @@ def compared_jobs(*splits: str) -> set[str]:
                 f"{kind}split={split}"
                 for kind in (f"scan_images shard={ONE} ", "audit_leaks ")
                 for split in ("train", "external")
+            },
+        ),
+        (
+            "detect_drift",
+            {
+                f"{kind}split={split}"
+                for kind in (f"scan_images shard={ONE} ", "audit_leaks ", "embed_images ")
+                for split in ("train", "test")
             },
         ),
         (SHARDS_OF["test"], {f"scan_images shard={ONE} split=test"}),
