@@ -52,25 +52,44 @@ class ImageSearch:
                 self._images.file_names(folder, deep=True)
         problems: dict[int, str] = {}
         found = []
+        # Path of an image that was searched -> what was searched in the first row with it, and its id.
+        searched: dict[str, tuple[list[FilledPattern], str]] = {}
         for number, row in enumerate(rows):
             paths = []
             for channel in channels or [""]:
-                matches, problem = self._image({**row, "channel": channel} if channel else row)
+                filled, problem = self._filled({**row, "channel": channel} if channel else row)
+                matches, problem = ([], problem) if problem else self._image(filled)
+                if matches and not problem and not _is_path(filled):
+                    other, id_ = searched.setdefault(matches[0], (filled, row["id"]))
+                    if other != filled:
+                        problem = (
+                            f"{matches[0]} is the only file that matches {self._shown(filled)}, and it is that of id "
+                            f"{id_!r} too ({self._shown(other)}); add the missing image, or write the path so that "
+                            "only one id matches"
+                        )
                 if problem:
                     problems.setdefault(number, problem)
                 paths += matches[:1]
             found.append(paths)
         return found, problems
 
-    def _image(self, values: Values) -> tuple[list[str], str]:
-        """Paths that the patterns give, and what is wrong unless it is one."""
+    def _filled(self, values: Values) -> tuple[list[FilledPattern], str]:
+        """The patterns with the values of a row, and what is wrong if one is empty."""
         filled = []
         for pattern in self._files.patterns:
             empty = [word for word in pattern.columns if not values[word]]
             if empty:
                 return [], f"column {listing(empty)} is empty, but the path of the image {pattern.text!r} needs it"
             filled.append(_normal(pattern.filled({word: as_path(values[word]) for word in pattern.words})))
-        if len(filled) == 1 and not filled[0].wildcards:
+        return filled, ""
+
+    def _shown(self, filled: Sequence[FilledPattern]) -> str:
+        """The patterns of a row in messages."""
+        return " or ".join(storage.join(self._files.root, str(pattern)) for pattern in filled)
+
+    def _image(self, filled: Sequence[FilledPattern]) -> tuple[list[str], str]:
+        """Paths that the patterns of a row give, and what is wrong unless it is one."""
+        if _is_path(filled):
             return [filled[0].texts[0]], ""
         matches = list(dict.fromkeys(path for pattern in filled for path in self._matches(pattern)))
         if len(matches) > 1:
@@ -79,7 +98,7 @@ class ImageSearch:
             matches = images if len(images) == 1 else matches
         if not all(map(is_utf8, matches)):
             return [], f"the name of the file {matches[0]!r} is no text in UTF-8; rename the file"
-        shown = " or ".join(storage.join(self._files.root, str(pattern)) for pattern in filled)
+        shown = self._shown(filled)
         if not matches:
             return [], f"no image matches {shown}{self._folder_instead(filled)}"
         if len(matches) > 1:
@@ -116,6 +135,11 @@ class ImageSearch:
             kept = [name for name in names if not is_ignored(folder + name, self._ignored)]
             self._folders[folder, deep] = FolderFiles(kept)
         return self._folders[folder, deep]
+
+
+def _is_path(filled: Sequence[FilledPattern]) -> bool:
+    """Whether the patterns of a row are one path, which needs no search."""
+    return len(filled) == 1 and not filled[0].wildcards
 
 
 def is_ignored(path: str, ignored: Sequence[str]) -> bool:

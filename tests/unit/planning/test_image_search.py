@@ -144,3 +144,21 @@ def test_words_and_wildcards_of_a_pattern() -> None:
         False
     ]
     assert str(pattern.filled({"site": "s*", "id": "1", "channel": "red"})) == "a/s*/1_red_*.png"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "ids", "problem"),
+    [
+        (["a/{id}.*"], ["3.jpg", "3.png"], "a/3.jpeg is the only file that matches .*a/3.png.*id '3.jpg' too"),
+        (["a/{id}.*"], ["3", "3.png"], "a/3.jpeg .* id '3' too"),
+        (["*/*{id}*.tif", "e/*{id}*.png"], ["8", "8_blue"], "e/8_blue.png .* id '8' too"),
+    ],
+)
+def test_a_file_is_the_image_of_one_id(root: Path, patterns: list[str], ids: list[str], problem: str) -> None:
+    with pytest.raises(FoldlineError, match=problem):
+        search(root, patterns, [{"id": id_} for id_ in ids])
+
+
+def test_rows_may_name_one_file_by_a_column(root: Path) -> None:
+    rows = [{"id": id_, "path": "a/1"} for id_ in "xy"]
+    assert search(root, ["{path}.*"], rows) == [["a/1.jpg"]] * 2
