@@ -15,6 +15,7 @@ from foldline.dataset.class_columns import check_target, flag_cells
 from foldline.dataset.columns import Columns
 from foldline.dataset.label_reading import remedy, resolve
 from foldline.dataset.labels import SOFT, Labels
+from foldline.dataset.list_cells import cells_without_brackets
 from foldline.dataset.own_labels import left_out_by, own_label_code
 from foldline.dataset.raw_table import AbsentColumnsError, RawTable, read_raw_table
 from foldline.dataset.row_per_class import JoinedColumns, join_rows
@@ -223,6 +224,9 @@ def open_sample_table(path: str | Path, columns: Columns) -> SampleTable:
         raw.columns.pop(columns.target, None)
         with problems.collected():
             raw.columns[columns.target] = flag_cells(raw, ids, in_table, columns.labels)
+    elif target := columns.target if columns.target in raw.columns else None:
+        with problems.collected():
+            raw.columns[target] = cells_without_brackets(raw, target, columns)
     if columns.group and columns.group in raw.columns:
         with problems.collected():
             groups = _groups(raw, ids, columns, columns.group)
@@ -276,11 +280,10 @@ def _without_left_out(raw: RawTable, columns: Columns) -> tuple[RawTable, dict[s
             "remove the set"
         )
     left_out = Counter(word for text in cells if (word := word_of[text]) is not None)
-    lines = [raw.lines[number] for number in kept]
     found: dict[str, Sequence[str]] = {
         name: [values[number] for number in kept] for name, values in raw.columns.items()
     }
-    return replace(raw, lines=lines, columns=found), dict(sorted(left_out.items()))
+    return replace(raw, lines=[raw.lines[number] for number in kept], columns=found), dict(sorted(left_out.items()))
 
 
 def _read_named(path: str | Path, columns: Columns, problems: Problems) -> RawTable:

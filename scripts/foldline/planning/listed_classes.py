@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from foldline.dataset.cell_values import canonical
 from foldline.dataset.labels import MULTILABEL, Labels
+from foldline.dataset.list_cells import listed_words
 from foldline.errors import FoldlineError, listing
 
 # Texts between the classes of a cell that people write, in the order in which they are tried.
 SEPARATORS = ("|", ",", ";", "/", "+", "&", " ")
 # Punctuation around a class that is left where another separator was meant.
-_STRAY = "|,;/&"
+_STRAY = "|,;/&[]{}'\""
 _BETWEEN = re.compile(r"[\s|,;&]+")
 
 
@@ -26,12 +27,19 @@ def check_lists(labels: Labels, first: Mapping[str, str], where: str, *, has_lis
 
     Raises:
         FoldlineError: two classes are the same words in another order; no cell of a multilabel task has the separator,
-            and classes share words; or a class of such a task starts or ends with punctuation, or is a list of others.
+            and classes share words; a class is a list in brackets; or a class of a multilabel task starts or ends with
+            punctuation, or is a list of others.
     """
     if labels.kind == MULTILABEL:
         if not has_lists:
             _check_shared(labels.separator, first, where)
         _check_punctuation(labels.separator, first, where)
+    bracketed = next((word for word in first if len(listed_words(word) or []) > 1), None)
+    if bracketed is not None:
+        raise FoldlineError(
+            f"{first[bracketed]}: label {bracketed!r} in {where} is a list of classes; set dataset.labels.kind to "
+            "multilabel, or name the classes in dataset.labels.classes"
+        )
     of_set: dict[tuple[str, ...], str] = {}
     for word, place in first.items():
         parts = sorted(_BETWEEN.split(word))
