@@ -36,6 +36,8 @@ SHOWN_BLANK = 3
 # Nearest images by embedding with which each image is compared, besides those by hash and by local features.
 NEAREST_VECTORS = 2
 KEY = ("id", "other_split", "other_id")
+# Columns of the inventory that decide nothing here; of a million images they are most of the memory.
+UNUSED = ("group", "bytes", "sha256", "width", "height", "problem")
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,10 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
     Raises:
         FoldlineError: there are duplicates of a kind that is an error, or with different labels and that is an error.
     """
-    images = read_tables(inputs.inventory, INVENTORY)
+    images = read_tables(inputs.inventory, INVENTORY, skipped=UNUSED)
     for text in filter(None, (dark_images(images), blank_images(images))):
         logger.warning("%s: %s", split, text)
-    others = {name: read_tables(paths, INVENTORY) for name, paths in inputs.others.items()}
+    others = {name: read_tables(paths, INVENTORY, skipped=UNUSED) for name, paths in inputs.others.items()}
     pairs = find_duplicates(
         _shown(images),
         {name: _shown(table) for name, table in others.items()},

@@ -22,8 +22,8 @@ from foldline.step import Step, step
 from foldline.training.checkpoints import Checkpoints
 from foldline.training.fold_outputs import provenance, write_events
 from foldline.training.fold_training import FoldSettings, FoldTraining, open_fold
+from foldline.training.history import HISTORY
 from foldline.training.losses import make_loss
-from foldline.training.trainer import HISTORY
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Outputs:
     Attributes:
         weights: weights of the network.
         metadata: encoding of the metadata columns.
-        history: table of the epochs, columns `trainer.HISTORY`.
+        history: table of the epochs, columns `history.HISTORY`.
         provenance: what the weights were made from.
         samples: picture of augmented training images.
         events: the history for TensorBoard.

@@ -27,7 +27,7 @@ sys.path.insert(0, str(SCRIPTS))
 from blend import BLEND, EVALUATE, run, write_predictions, write_sample_submission  # noqa: E402
 from foldline.dataset.id_hash import shard_index, shard_name  # noqa: E402
 from foldline.dataset.label_arrays import label_codes  # noqa: E402
-from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, write_table  # noqa: E402
+from foldline.io.tables import FOLDS, INVENTORY, LEAKS, TEXT, read_table, write_table  # noqa: E402
 from foldline.io.thumbnails import write_thumbnails  # noqa: E402
 from foldline.planning.configuration import read_schema  # noqa: E402
 from foldline.splits.duplicates import LeakConfig  # noqa: E402
@@ -67,7 +67,6 @@ audit_leaks(
         tables["inventory"][split],
         {{name: tables["inventory"][name] for name in others}},
         {{name: tables["thumbnails"][name] for name in [*others, split]}},
-        [path for paths in tables["inventory"].values() for path in paths],
     ),
     folder / "leaks" / f"{{split}}.parquet", folder / "leaks" / f"{{split}}.csv",
     split=split, config=build(LeakConfig, settings),
@@ -107,15 +106,15 @@ def write_inventories(folder: Path, data: Data, random: np.random.Generator) -> 
             "group": [f"patient{number:08d}" for number in random.integers(0, count // ROWS_PER_GROUP, count)],
             "path": [f"images/image{number:08d}.jpg" for number in range(count)],
             "bytes": random.integers(100_000, 200_000, count),
-            "sha256": _hexadecimal(sha256),
             "width": 600,
             "height": 450,
             "perceptual_hash": _hexadecimal(hashes),
-            "peak_sample": 0.0,
-            "white_sample": 0.0,
-            "problem": "",
+            "contrast": 40.0,
         }
     )
+    digests = dict.fromkeys(("sha256", "pixels_sha256"), _hexadecimal(sha256))
+    table = table.assign(**digests)
+    table = table.assign(**{name: "" if INVENTORY[name] == TEXT else 0.0 for name in INVENTORY if name not in table})
     table.loc[data.rows :, "target"] = ""
     jpegs, padding = _jpegs(random), random.bytes(data.thumbnail_bytes + count)
     for split, rows in (("train", table[: data.rows]), ("test", table[data.rows :])):
@@ -164,7 +163,7 @@ def _jpegs(random: np.random.Generator) -> list[bytes]:
 def leak_settings() -> str:
     """The default settings of the audit as JSON, without the search for cropped copies, which large sets do not get."""
     leaks = read_schema(SCHEMA)["properties"]["leaks"]["properties"]
-    defaults = {field.name: leaks[field.name]["default"] for field in fields(LeakConfig)}
+    defaults = {field.name: leaks[field.name]["default"] for field in fields(LeakConfig) if field.name in leaks}
     return json.dumps({**defaults, "full_search_up_to": 0})
 
 

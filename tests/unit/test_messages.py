@@ -23,7 +23,8 @@ ALLOWED = {
     "foldline/report/methods.py": ["{metrics.folds} folds"],
     "foldline/report/training_plots.py": ["{label} rows", "{label} rows"],
     "foldline/splits/hamming_search.py": ["{MAX_PAIRS} pairs"],
-    "foldline/training/trainer.py": ["%d images"],
+    "foldline/training/history.py": ["%d images"],
+    "foldline/training/progress_log.py": ["%d images"],
     "make_folds.py": ["%d folds", "{total} rows", "%d rows"],
 }
 SCRIPTS = REPOSITORY / "scripts"

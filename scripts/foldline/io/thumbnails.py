@@ -44,7 +44,8 @@ def read_thumbnails(paths: Sequence[str | Path], names: Container[str]) -> dict[
         table = read_parquet(path)
         if table.schema.names != _SCHEMA.names:
             raise FoldlineError(f"{path}: is no table of thumbnails; remove the file and run the workflow again")
+        # The few that are read become objects, not the whole table.
+        table = table.filter(pa.array([name in names for name in table["id"].to_pylist()], pa.bool_()))
         for name, images in zip(table["id"].to_pylist(), table["images"].to_pylist(), strict=True):
-            if name in names:
-                found[name] = tuple(images)
+            found[name] = tuple(images)
     return found

@@ -142,7 +142,9 @@ def merged_groups(groups: Sequence[str], ids: Sequence[str], pairs: Iterable[tup
 
 def _ordered(splits: Mapping[str, pd.DataFrame]) -> tuple[pd.DataFrame, int]:
     """The images of all splits, one split after the other and by id, and the number of the first of the last split."""
-    images = pd.concat([rows.sort_values("id").assign(split=name) for name, rows in splits.items()], ignore_index=True)
+    images = pd.concat(
+        [rows.sort_values("id", kind="stable").assign(split=name) for name, rows in splits.items()], ignore_index=True
+    )
     return images, len(images) - len(list(splits.values())[-1])
 
 

@@ -34,7 +34,7 @@ class TrainingState:
         correct: correct predictions of these steps.
         counts: counts of their rows, (n_classes, 2, BINS) of `running_metrics`; no classes before the first of them.
         seconds: time that these steps took.
-        history: one row of `trainer.HISTORY` for each finished epoch.
+        history: one row of `history.HISTORY` for each finished epoch.
         selected_epoch: the epoch, from 1, whose weights are the result.
         best_weights: weights of the best epoch so far; empty if the last epoch is selected.
     """

@@ -11,17 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from foldline.dataset.label_arrays import hard_labels
 from foldline.errors import FoldlineError, StoppedError, counted
-from foldline.evaluation.activations import accuracy, ordering
-from foldline.evaluation.roc_auc import macro_auc
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.checkpoints import Checkpoints
+from foldline.training.history import log_epoch, training_scores, validation_scores
 from foldline.training.loss_checks import check_finite, check_learning
 from foldline.training.losses import Loss
-from foldline.training.running_metrics import accuracy_of_counts, auc_of_counts
+from foldline.training.progress_log import ProgressLog, StepsAhead
 from foldline.training.schedules import AUC, LOSS, Progress, Schedule, make_schedule
 from foldline.training.state import TrainingState, saved_variables
 from foldline.training.training_config import TrainingConfig
@@ -44,21 +42,6 @@ STEPS_BETWEEN_CHECKS = 50
 # compiles them.
 SPEED_CALLS, SPEED_STEPS = 3, 2
 
-# Table of the epochs: of the training rows, "loss", "auc" and "accuracy" are those of the training steps; see
-# `running_metrics`. Weights of rows count in "loss" alone.
-HISTORY = {
-    "epoch": "int64",
-    "learning_rate": "float64",
-    "loss": "float64",
-    "auc": "float64",
-    "accuracy": "float64",
-    "val_loss": "float64",
-    "val_auc": "float64",
-    "val_accuracy": "float64",
-    "images": "int64",
-    "seconds": "float64",
-}
-
 
 @dataclass(frozen=True)
 class TrainingTask:
@@ -72,6 +55,7 @@ class TrainingTask:
         loss: loss of single samples.
         validate: gives labels and logits, both (n_validation, n_classes), of the network as it is.
         activation: how logits become probabilities; see `labels.Labels`.
+        clock: gives seconds, for the lines of `ProgressLog`.
     """
 
     name: str
@@ -80,6 +64,7 @@ class TrainingTask:
     loss: Loss
     validate: Callable[[], tuple[Array, Array]]
     activation: str
+    clock: Callable[[], float] = time.monotonic
 
 
 class Trainer:
@@ -119,7 +104,7 @@ class Trainer:
                 "smaller one"
             )
         self._network, self._task, self._config, self._device = network, task, config, device
-        self._checkpoints = checkpoints
+        self._checkpoints, self._progress = checkpoints, ProgressLog(task.name, config.batch_size, clock=task.clock)
         self._optimizer = make_optimizer(network, config, precision, device)
         self._variables = saved_variables(network, self._optimizer, device)
         schedule = make_schedule(
@@ -161,6 +146,7 @@ class Trainer:
         """
         state, end = self.state, self._end_of_epoch(len(self.state.history))
         pending: list[StepsResult] = []
+        self._progress.start()
         checked, clock = state.step, time.monotonic()
         while state.step < end:
             following = min(state.step + self._device.steps_per_call, end)
@@ -174,9 +160,12 @@ class Trainer:
                 ) from error
             state.step = following
             interrupted = self._checkpoints is not None and self._checkpoints.needs_attention()
-            if state.step - checked >= STEPS_BETWEEN_CHECKS or state.step == end or interrupted:
+            line_is_due = self._progress.is_due(state.step) and state.step < end
+            if state.step - checked >= STEPS_BETWEEN_CHECKS or state.step == end or interrupted or line_is_due:
                 self._add_results(pending)
                 pending, checked = [], state.step
+            if line_is_due:
+                self._progress.write(state.step, float(np.mean(state.losses)), self._steps_ahead())
             now = time.monotonic()
             clock, state.seconds = now, state.seconds + now - clock
             if interrupted:
@@ -201,7 +190,7 @@ class Trainer:
             if self._config.select_epoch != "last" and state.best.waited == 0:
                 state.best_weights, state.selected_epoch = self._network.get_weights(), len(state.history) + 1
         row["seconds"] = round(state.seconds + time.monotonic() - start, 3)
-        self._log_epoch(row)
+        log_epoch(self._task.name, row, epochs=self._config.epochs, seconds=state.seconds)
         state.end_epoch(row)
 
     def images_per_second(self) -> float:
@@ -303,39 +292,16 @@ class Trainer:
         """Row of `HISTORY` for the current epoch, without seconds."""
         task, state, epoch = self._task, self.state, len(self.state.history)
         labels, logits = task.validate()
-        val_losses = task.loss(tf.constant(labels), tf.constant(logits)).numpy()
+        losses = task.loss(tf.constant(labels), tf.constant(logits)).numpy()
         return {
             "epoch": epoch + 1,
             "learning_rate": state.schedule.rate(self._end_of_epoch(epoch) - 1),
-            "loss": float(np.array(state.losses).mean()),
-            "auc": self._training_auc(),
-            "accuracy": accuracy_of_counts(state.correct, state.counts, activation=task.activation),
-            "val_loss": float(val_losses.mean(dtype=np.float64)),
-            "val_auc": macro_auc(hard_labels(labels, task.activation), ordering(logits, task.activation)),
-            "val_accuracy": accuracy(labels, logits, task.activation),
+            **training_scores(task.name, state, task.activation),
+            **validation_scores(labels, logits, losses, task.activation),
             "images": len(state.losses) * self._config.batch_size,
         }
 
-    def _training_auc(self) -> float:
-        """AUC of the training rows of the current epoch; 0.5, with a warning, if no class has both labels in it."""
-        area = auc_of_counts(self.state.counts)
-        if not np.isnan(area):
-            return area
-        logger.warning(
-            "%s  epoch %d: no class has both labels in its %s; its training AUC is recorded as 0.5",
-            self._task.name,
-            len(self.state.history) + 1,
-            counted(len(self.state.losses), "training step"),
-        )
-        return 0.5
-
-    def _log_epoch(self, row: dict[str, float]) -> None:
-        logger.info(
-            "%s  epoch %d/%d  lr %s  loss %s  val loss %s  val AUC %s  %d images/s",
-            self._task.name,
-            row["epoch"],
-            self._config.epochs,
-            f"{row['learning_rate']:.1e}".replace("e-0", "e-"),
-            *(f"{row[key]:.3f}".removeprefix("0") for key in ("loss", "val_loss", "val_auc")),
-            round(row["images"] / self.state.seconds),
-        )
+    def _steps_ahead(self) -> StepsAhead:
+        epoch = len(self.state.history)
+        ends = (self._end_of_epoch(number) for number in (epoch - 1, epoch, self._config.epochs - 1))
+        return StepsAhead(epoch + 1, self._config.epochs, *ends)

@@ -23,7 +23,8 @@ from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.step import Step
 from foldline.training.checkpoints import Checkpoints
 from foldline.training.fold_training import FoldSettings, FoldTraining, open_fold
-from foldline.training.trainer import HISTORY, Trainer
+from foldline.training.history import HISTORY
+from foldline.training.trainer import Trainer
 from foldline.training.training_config import CheckpointConfig
 from PIL import Image
 from tensorflow.core.util import event_pb2

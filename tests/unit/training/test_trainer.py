@@ -1,5 +1,6 @@
 """A training learns, repeats itself, stops when it should, resumes exactly, and reports its errors."""
 
+import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -20,9 +21,10 @@ from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.tfrecords.open_shards import Shards
 from foldline.training.checkpoints import Checkpoints
+from foldline.training.history import HISTORY
 from foldline.training.snapshot_file import parse_snapshot
 from foldline.training.state import TrainingState
-from foldline.training.trainer import HISTORY, Trainer, TrainingTask
+from foldline.training.trainer import Trainer, TrainingTask
 from foldline.training.training_config import CheckpointConfig, TrainingConfig
 from foldline.training.training_step import Step, StepConfig, make_step
 from sklearn.metrics import roc_auc_score
@@ -96,6 +98,19 @@ def test_a_training_learns_and_logs_each_epoch(caplog: pytest.LogCaptureFixture)
     line = next(message for message in caplog.messages if "epoch 8/8" in message)
     assert line.startswith("m fold 0  epoch 8/8  lr 3.0e-2  loss .")
     assert line.endswith("images/s")
+
+
+def test_a_long_epoch_logs_its_progress_and_trains_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    short, long = small_network(), small_network()
+    seconds = itertools.count(step=20.0)
+    with caplog.at_level(logging.INFO):
+        state = trainer(short, replace(task(validation_of(short)), clock=lambda: 0.0), config(epochs=2)).run()
+        assert not [message for message in caplog.messages if " left of the epoch" in message]
+        other = trainer(long, replace(task(validation_of(long)), clock=lambda: next(seconds)), config(epochs=2)).run()
+    lines = [message for message in caplog.messages if " left of the epoch" in message]
+    assert {line.split("  ")[1] for line in lines} == {"epoch 1/2", "epoch 2/2"}
+    check_equal(long, short)
+    assert [row["loss"] for row in other.history] == [row["loss"] for row in state.history]
 
 
 def test_equal_seeds_train_equal_weights() -> None:
