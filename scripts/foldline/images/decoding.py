@@ -1,7 +1,7 @@
 """Decode image files to upright 8-bit pixels with one or three channels; damage is an error.
 
-libjpeg-turbo decodes JPEG, at a reduced scale if that is enough, libwebp WebP, `tiff_decoding` TIFF, libpng most PNG
-files, Pillow BMP and the PNG files with palettes or a single bit, and `raster_decoding` all others.
+libjpeg-turbo decodes JPEG, at a reduced scale if that is enough, libwebp WebP, `tiff_decoding` TIFF, libpng PNG, Pillow
+BMP, and `raster_decoding` all others.
 """
 
 from dataclasses import replace
@@ -22,8 +22,6 @@ from foldline.images.picture import Picture, upright
 from foldline.images.raster_decoding import decode_raster, decoded, picture_of
 from foldline.images.tiff_decoding import decode_page
 
-# Raw modes of PNG files whose samples are the picture; Pillow would need four bytes for a pixel of three.
-DIRECT = ("L", "LA", "RGB", "RGBA")
 GRAY_MODES = ("1", "L", "LA")
 ALPHA_MODES = ("LA", "PA", "RGBA")
 MODES = (*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
@@ -59,11 +57,9 @@ def decode(
         picture = decode_raster(data, header.raster, options)
     elif header.format == "WEBP":
         picture = picture_of(decoded(imagecodecs.webp_decode, data), 8, options)
-    elif ";16" in header.raw_mode:
-        # A transparent color becomes alpha.
-        picture = picture_of(decoded(imagecodecs.png_decode, data), 16, options)
-    elif header.raw_mode in DIRECT:
-        picture = picture_of(decoded(imagecodecs.png_decode, data), 8, options)
+    elif header.format == "PNG":
+        # A transparent color becomes alpha, a palette colors, and 1, 2 or 4 bits become 8.
+        picture = picture_of(decoded(imagecodecs.png_decode, data), 16 if ";16" in header.raw_mode else 8, options)
     else:
         picture = Picture.whole(_decode_8_bit(data, header.format))
     profile = header.profile if options.color_profile == SRGB else b""

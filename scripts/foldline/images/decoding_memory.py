@@ -12,11 +12,10 @@ from foldline.images.headers import Header
 from foldline.images.jpeg import LOSSLESS, JpegHeader
 from foldline.images.tiff import CMYK, NONE, PALETTE, TiffPage
 
-# Bytes for a pixel by the raw mode of a PNG file: samples and picture. Pillow decodes palettes and bits below 8, and
-# has four bytes for a color; a palette may have a transparent color, which is multiplied.
+# Bytes for a pixel by the raw mode of a PNG file: samples and picture. Palettes may have alpha, and so may bits below 8.
 PNG_BYTES = {"L": 1, "LA": 3, "RGB": 3, "RGBA": 7}
 PNG_SAMPLES = {"I": 1, "LA": 2, "RGB": 3, "RGBA": 4}
-PALETTE_BYTES, BITS_BYTES = 15, 4
+PALETTE_BYTES, BITS_BYTES = 7, 3
 # Those of four samples, with alpha.
 WEBP_BYTES = 8
 # By the channels of a JPEG of 8 bits; inks are inverted and converted.

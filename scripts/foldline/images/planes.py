@@ -3,7 +3,7 @@
 import imagecodecs
 import numpy as np
 
-from foldline.images.decoding import DIRECT, decode
+from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import Header
 from foldline.images.options import ImageOptions
@@ -35,7 +35,7 @@ def decode_planes(data: bytes, header: Header, options: ImageOptions) -> list[Pi
             pictures += _pictures(samples, white_of(page, options), page.bits, oddities)
     elif header.raster and header.format == "NPY":
         pictures += _pictures_of_bits(npy_samples(data, header.raster), header.raster.bits, options)
-    elif header.format == "PNG" and (header.raw_mode in DIRECT or ";16" in header.raw_mode):
+    elif header.format == "PNG" and header.mode != "P":
         bits = 16 if ";16" in header.raw_mode else 8
         pictures += _pictures_of_bits(decoded(imagecodecs.png_decode, data), bits, options)
     else:

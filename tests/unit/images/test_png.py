@@ -1,8 +1,10 @@
 """Chunks of PNG files beside the pixels: gamma, chromaticities, and text that grows when it is decompressed."""
 
+import io
 import struct
 import zlib
 
+import imagecodecs
 import numpy as np
 import pytest
 from fixtures.pictures import png_chunk, saved, smooth
@@ -11,6 +13,7 @@ from foldline.images.decoding import decode
 from foldline.images.headers import read_header
 from foldline.images.options import IGNORE, ImageOptions
 from foldline.images.picture import Picture
+from foldline.images.planes import decode_planes
 from foldline.images.png import without_text
 from PIL import Image
 
@@ -78,3 +81,36 @@ def test_a_file_without_its_text() -> None:
     plain = saved(COLOR, "PNG")
     assert without_text(plain) == plain
     assert without_text(with_chunks(plain, *text(100), (b"tEXt", b"a\0b"))) == plain
+
+
+def packed(bits: int, kind: int, *chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG file of some bits and a color type, 16 x 8 pixels of random samples."""
+    lines = np.random.default_rng(bits).integers(0, 256, (8, 2 * bits), dtype=np.uint8)
+    head = struct.pack(">IIBBBBB", 16, 8, bits, kind, 0, 0, 0)
+    body = zlib.compress(b"".join(b"\0" + bytes(line) for line in lines))
+    parts = [(b"IHDR", head), *chunks, (b"IDAT", body), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(name, text) for name, text in parts)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_transparent_gray_is_black_whatever_its_bits(bits: int, number: int) -> None:
+    value = number * (2**bits - 1)
+    data = packed(bits, 0, (b"tRNS", struct.pack(">H", value)))
+    gray = decoded(packed(bits, 0)).pixels
+    assert len(np.unique(gray)) > 1
+    np.testing.assert_array_equal(decoded(data).pixels, np.where(gray == number * 255, 0, gray))
+    samples = imagecodecs.png_decode(data)
+    options = ImageOptions(planes=2)
+    planes = decode_planes(data, read_header(data, options), options)
+    np.testing.assert_array_equal(np.concatenate([plane.pixels for plane in planes], axis=2), samples)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palettes_of_any_bits_equal_those_of_pillow(bits: int) -> None:
+    colors = np.random.default_rng(3).integers(0, 256, 3 * 2**bits, dtype=np.uint8).tobytes()
+    alpha = bytes(range(0, 250, 250 // 2**bits or 1))[: 2**bits]
+    for chunks in ([(b"PLTE", colors)], [(b"PLTE", colors), (b"tRNS", alpha)], [(b"PLTE", colors[:-3])]):
+        data = packed(bits, 3, *chunks)
+        wanted = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA").convert("RGBa"))[:, :, :3]
+        np.testing.assert_array_equal(decoded(data).pixels, wanted)
