@@ -1,6 +1,6 @@
 """Errors for image files that do not exist or cannot be used."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from foldline.errors import FoldlineError, counted, listing, problems_error
@@ -24,11 +24,29 @@ def instead_of(path: str) -> str:
         return ": it is a URL, from which nothing is downloaded; download the images, and write their paths"
     wanted = Path(path)
     if not wanted.parent.is_dir():
-        return f", nor does its folder {wanted.parent}"
+        there = _in_other_case(wanted.parent)
+        return f", nor does its folder {wanted.parent}" + (f", but there is {there} (case counts)" if there else "")
     if wanted.is_symlink():
         return f": it is a link to {wanted.readlink()}, which does not exist"
-    stem = _stem(path)
-    names = sorted(other.name for other in wanted.parent.iterdir())
+    return similar_names(path, _names_beside(path))
+
+
+def _in_other_case(folder: Path) -> Path | None:
+    """The folder whose path differs in case alone; None if there is none."""
+    parts = [] if folder.is_absolute() else [Path()]
+    for part in (folder, *folder.parents):
+        if part.is_dir():
+            parts = [part]
+            break
+    for name in folder.relative_to(parts[0]).parts:
+        entries = [other for part in parts for other in sorted(part.iterdir()) if other.is_dir()]
+        parts = [other for other in entries if other.name.casefold() == name.casefold()]
+    return next(iter(parts), None)
+
+
+def similar_names(path: str, names: Iterable[str]) -> str:
+    """Those of the files in the folder of a missing image that have its name, as the end of a message; "" for none."""
+    stem, names = _stem(path), sorted(names)
     others = [name for name in names if stem.casefold() in (_stem(name).casefold(), name.casefold())]
     case = " (case counts)" if others and not any(name.startswith(stem) for name in others) else ""
     if not others and stem.isascii() and stem.isdecimal():
@@ -40,12 +58,23 @@ def instead_of(path: str) -> str:
     return f", but there is {listing(others)}{case}" if others else ""
 
 
-def other_suffix_exists(path: str) -> bool:
-    """Whether a missing image is there with another suffix, in the same case, or with its last suffix left out."""
-    wanted, stem = Path(path), _stem(path)
+def other_suffix_exists(path: str, names: Iterable[str] | None = None) -> bool:
+    """Whether a missing image is there with another suffix, in the same case, or with its last suffix left out.
+
+    Args:
+        path: path or URL of the image.
+        names: the files in its folder; None to look for them on the disk.
+    """
+    stem = _stem(path)
+    return any(stem in (_stem(name), name) for name in (_names_beside(path) if names is None else names))
+
+
+def _names_beside(path: str) -> list[str]:
+    """Names in the folder of a missing image on a disk."""
+    wanted = Path(path)
     if is_url(path) or wanted.is_symlink() or not wanted.parent.is_dir():
-        return False
-    return any(stem in (_stem(other.name), other.name) for other in wanted.parent.iterdir())
+        return []
+    return [other.name for other in wanted.parent.iterdir()]
 
 
 def _stem(path: str) -> str:

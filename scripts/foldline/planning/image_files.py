@@ -18,7 +18,7 @@ from foldline.io.hdf5_paths import split_entry
 from foldline.planning.file_digests import FileDigests, Status, status_of
 from foldline.planning.hdf5_files import Hdf5Files
 from foldline.planning.image_content import ImageContent, header_options, image_problem, read_content, read_entry
-from foldline.planning.image_errors import SHOWN, instead_of, other_suffix_exists, unusable
+from foldline.planning.image_errors import SHOWN, instead_of, other_suffix_exists, similar_names, unusable
 from foldline.planning.image_facts import CONTENT, KNOWN, ImageFacts
 from foldline.planning.index_table import Columns, IndexTable, paths_of
 
@@ -213,7 +213,11 @@ class BucketListings:
         objects = self._objects(storage.common_parent(paths))
         problems = {number: f"image {url} does not exist" for number, url in enumerate(paths) if url not in objects}
         if problems:
-            raise unusable(problems, row_of)
+            missing = {number: self.file_names(paths[number].rpartition("/")[0]) for number in list(problems)[:SHOWN]}
+            for number, names in missing.items():
+                problems[number] += similar_names(paths[number], names)
+            helps = any_suffix and any(other_suffix_exists(paths[number], names) for number, names in missing.items())
+            raise unusable(problems, row_of, any_suffix if helps else "")
         found = [objects[url] for url in paths]
         contents = [ImageContent(info.checksum) for info in found]
         return ImageFacts.of(paths, contents, [info.bytes for info in found], ())

@@ -14,7 +14,7 @@ from typing import Any
 from foldline.dataset.cell_values import is_utf8
 from foldline.dataset.channels import CHANNEL, PATH_SEPARATOR
 from foldline.dataset.locations import PATH
-from foldline.errors import FoldlineError, Problems, counted, did_you_mean, listing
+from foldline.errors import FoldlineError, Problems, counted, did_you_mean, first_texts, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable, columns_of, has_own_labels, target_of
 from foldline.planning.dataset_splits import TEST, TRAIN
@@ -70,6 +70,8 @@ class ImageLister:
         self._channels, self._ignored = dataset["channels"], dataset["ignore"]
         # Lines by kind, of which a message spells out the first.
         self._wrong: dict[str, list[str]] = {}
+        # Pairs of files with one id, by what to write.
+        self._repeated: dict[str, list[str]] = {}
 
     def write_table(self, path: str, problems: Problems) -> dict[str, list[str]]:
         """Write the table of the split, sorted by id; a file with the same content is left alone.
@@ -92,6 +94,9 @@ class ImageLister:
         for wrong in self._wrong.values():
             rest = len(wrong) - SHOWN
             problems.add([*wrong[:SHOWN], *([f"and {counted(rest, 'more file')} of this kind"] if rest > 0 else [])])
+        for remedy, pairs in self._repeated.items():
+            shown = first_texts(pairs, "pair", limit=SHOWN)
+            problems.add([f"dataset.{self._key}: {shown}; {remedy}, or list one of them in dataset.ignore"])
         if not locations:
             problems.check()
             raise FoldlineError(self._nothing())
@@ -185,11 +190,8 @@ class ImageLister:
             return
         of_sample = listed.paths.setdefault(name, {})
         if channel in of_sample:
-            self._refuse(
-                "repeated",
-                f"dataset.{self._key}: {of_sample[channel]} and {path} are both the image of id {name!r}; "
-                f"{_longer_ids(pattern)}, or list one of them in dataset.ignore",
-            )
+            pair = f"{of_sample[channel]} and {path} are both the image of id {name!r}"
+            self._repeated.setdefault(_longer_ids(pattern), []).append(pair)
             return
         of_sample[channel] = path
         known = listed.values.setdefault(name, values)

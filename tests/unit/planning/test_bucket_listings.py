@@ -1,6 +1,7 @@
 """The images of a bucket are found in one listing of their folder."""
 
 import pytest
+from foldline.errors import FoldlineError
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.image_files import BucketListings
@@ -39,4 +40,15 @@ def test_rows_are_found_with_one_listing(listed: list[str], pattern: str) -> Non
     files = ImageTable("train.csv", "gs://bucket/x", parsed([pattern]))
     found = ImageSearch(files, BucketListings(), ignored=["*.txt"]).paths(rows, [])[0]
     assert [paths[0].removeprefix("gs://bucket/x/") for paths in found] == ["a/2.JPG", "b/4.png"]
+    assert listed == ["gs://bucket/x"]
+
+
+def test_a_missing_object_is_told_with_those_of_its_name(listed: list[str]) -> None:
+    urls = [f"gs://bucket/x/{name}" for name in ("a/1.jpg", "a/1.png", "a/02.JPG", "none/1.png")]
+    with pytest.raises(FoldlineError) as caught:
+        BucketListings().facts(urls, row_of=lambda number: f"row {number}", any_suffix="set the suffix")
+    message = str(caught.value)
+    assert "row 1: image gs://bucket/x/a/1.png does not exist, but there is 1.jpg; row 2" in message
+    assert "row 2: image gs://bucket/x/a/02.JPG does not exist, but there is 2.JPG (leading zeros count" in message
+    assert "row 3: image gs://bucket/x/none/1.png does not exist; set the suffix, add or repair" in message
     assert listed == ["gs://bucket/x"]

@@ -20,3 +20,24 @@ def test_files_of_similar_names_are_named(tmp_path: Path, name: str, end: str) -
     for other in ("0000.jpg", "0012.jpg", "120.jpg", "a2.jpg"):
         (tmp_path / other).touch()
     assert instead_of(str(tmp_path / name)) == end
+
+
+@pytest.mark.parametrize(
+    ("folder", "end"),
+    [
+        ("PICS/a", "pics/A (case counts)"),
+        ("pics/a", "pics/A (case counts)"),
+        ("pics/b", ""),
+        ("picture/a", ""),
+    ],
+)
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_folder_is_named_that_differs_in_case(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, end: str, relative: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pics" / "A").mkdir(parents=True)
+    (tmp_path / "Pics").touch()
+    root = "" if relative else f"{tmp_path}/"
+    ending = f", but there is {root}{end}" if end else ""
+    assert instead_of(f"{root}{folder}/1.jpg") == f", nor does its folder {root}{folder}{ending}"

@@ -53,8 +53,9 @@ def test_ids_are_those_of_the_files(tmp_path: Path, pattern: str, channels: list
     for root, path in ((tmp_path / "data", pattern), (tmp_path, f"{tmp_path}/data/{pattern.removeprefix('./')}")):
         if ids is None:
             remedy = "the path so that every" if pattern == "x/{id}_*" else r"\S*\*/\*_red\.png, so that the ids"
-            with pytest.raises(FoldlineError, match=f"are both the image of id 'x'; write {remedy}"):
+            with pytest.raises(FoldlineError, match=f"are both the image of id 'x'; write {remedy}") as caught:
                 listed(root, test_images=path, channels=channels)
+            assert str(caught.value).count("dataset.ignore") == 1
             continue
         paths, table = listed(root, test_images=path, channels=channels)
         assert list(paths) == ids
