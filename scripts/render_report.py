@@ -2,7 +2,7 @@
 
 Inputs: oof, metrics, test_metrics (none where the labels of the test rows are not known), holdout_metrics (none without
     a holdout), drift (between training and test images; none without a test split), recipe (of the blend), folds,
-    inventory (shards of the train split), train_leaks, test_leaks, external_leaks (of each external set),
+    inventory (shards of the train split), train_leaks, test_leaks, external_leaks (of each external set), look_alikes,
     class_weights (per fold), histories and provenances (per model and fold), samples (of fold 0 of each model that sees
     images), shards and manifests (train split).
 Outputs: report (HTML), and one PNG per figure of `captions.figure_names`.
@@ -19,7 +19,7 @@ from foldline.evaluation.drift_results import Drift
 from foldline.evaluation.oof import read_oof
 from foldline.io.files import atomic_write
 from foldline.io.result_paths import member_of, model_and_member
-from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, REAL, read_table, read_tables
+from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, LOOK_ALIKES, REAL, read_table, read_tables
 from foldline.report.captions import CAPTIONS, figure_names
 from foldline.report.figures import FigureData, draw_figures
 from foldline.report.images import decode_pixels, largest_errors, read_images, rows_of_every_label, worst_predictions
@@ -53,6 +53,7 @@ class Inputs:
         train_leaks: duplicate pairs within the train images.
         test_leaks: tables of duplicate pairs with a test image; none where there is no test split.
         external_leaks: tables of duplicate pairs with an external image, FOLDER/SET.parquet, one for each set.
+        look_alikes: table of images that look alike; none without embeddings.
         class_weights: files FOLDER/fold{fold}.json.
         histories: files FOLDER/{model}/fold{fold}/history.csv.
         provenances: files FOLDER/{model}/fold{fold}/provenance.json.
@@ -73,6 +74,7 @@ class Inputs:
     train_leaks: str | Path
     test_leaks: Sequence[str | Path]
     external_leaks: Sequence[str | Path]
+    look_alikes: Sequence[str | Path]
     class_weights: Sequence[str | Path]
     histories: Sequence[str | Path]
     provenances: Sequence[str | Path]
@@ -146,10 +148,15 @@ def render_report(
     for name, png in figures.items():
         with atomic_write(outputs.figures[name]) as handle:
             handle.write(png)
-    html = page(run, title=title, group_column=group_column, figures=figures)
+    html = page(run, title=title, group_column=group_column, figures=figures, look_alikes=_count(inputs.look_alikes))
     with atomic_write(outputs.report, mode="w", encoding="utf-8", newline="") as handle:
         handle.write(html)
     logger.info("wrote %d figures and a page of %.1f MB", len(figures), len(html) / 1e6)
+
+
+def _count(look_alikes: Sequence[str | Path]) -> int | None:
+    """Number of pairs of images that look alike; None without the table."""
+    return next((len(read_table(path, LOOK_ALIKES, key=("rank",))) for path in look_alikes), None)
 
 
 def read_run(inputs: Inputs) -> Run:
@@ -194,6 +201,7 @@ if __name__ == "__main__":
                 train_leaks=snakemake.input.train_leaks,
                 test_leaks=snakemake.input.test_leaks,
                 external_leaks=snakemake.input.external_leaks,
+                look_alikes=snakemake.input.look_alikes,
                 class_weights=snakemake.input.class_weights,
                 histories=snakemake.input.histories,
                 provenances=snakemake.input.provenances,

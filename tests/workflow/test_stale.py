@@ -35,7 +35,9 @@ ENSEMBLE = {"export_ensemble"}
 AFTER_OOF = {"evaluate"} | REPORT
 AFTER_BLEND = {"blend_folds"} | ENSEMBLE | AFTER_OOF
 WEIGHTS = {f"class_weights/fold{fold}" for fold in FOLDS}
-FOLD_TABLE = {"make_folds"} | WEIGHTS
+# What people look at.
+SHOWN = {"show_pairs", "look_alikes"}
+FOLD_TABLE = {"make_folds", "look_alikes"} | WEIGHTS
 
 
 def jobs(rule: str, models: str = MODELS, folds: object = FOLDS) -> set[str]:
@@ -54,7 +56,12 @@ def training(models: str = MODELS, folds: object = FOLDS) -> set[str]:
 def scan_of(name: str, split: str) -> set[str]:
     """The shard of the inventory that has a sample; `fixtures.images` makes 4 of the train split."""
     count = {"train": 4, "external": 1, "test": 1}[split]
-    return {f"scan_images/{split}/{shard_name(shard_index(name, count), count)}", "check_images", "show_pairs"}
+    return {
+        f"scan_images/{split}/{shard_name(shard_index(name, count), count)}",
+        "check_images",
+        "show_pairs",
+        "look_alikes",
+    }
 
 
 def shards_of(name: str, split: str) -> set[str]:
@@ -66,9 +73,14 @@ def shards_of(name: str, split: str) -> set[str]:
 EMBEDDINGS = {f"embed_images/{split}" for split in ("train", "external", "test")}
 DRIFT = {"detect_drift"}
 # What is audited again is compared again.
-AUDITS = {"show_pairs", *(f"audit_leaks/{split}" for split in ("train", "external", "test"))} | DRIFT
+AUDITS = {*SHOWN, *(f"audit_leaks/{split}" for split in ("train", "external", "test"))} | DRIFT
 ALL_SHARDS = {f"shard_records/32/{split}/00000-of-00001" for split in ("external", "test")}
-SCANS = {"check_images", "show_pairs", *(f"scan_images/{split}/00000-of-00001" for split in ("external", "test"))}
+SCANS = {
+    "check_images",
+    "show_pairs",
+    "look_alikes",
+    *(f"scan_images/{split}/00000-of-00001" for split in ("external", "test")),
+}
 SCANS |= {f"scan_images/train/{shard_name(index, 4)}" for index in range(4)}
 ALL_SHARDS |= {f"shard_records/32/train/{shard_name(index, 2)}" for index in range(2)}
 # Every fold sees every training row: to train on, or as rows held out.
@@ -207,7 +219,10 @@ CONFIG_ROWS = {
         set_value("embeddings", "image_size", value=48),
         {name.replace("/32/", "/48/") for name in ALL_SHARDS} | EMBEDDINGS | AUDITS | FOLD_TABLE | training(),
     ),
-    "no embeddings": (set_value("embeddings", "enabled", value=False), AUDITS | FOLD_TABLE | training()),
+    "no embeddings": (
+        set_value("embeddings", "enabled", value=False),
+        (AUDITS | FOLD_TABLE | training()) - {"look_alikes"},
+    ),
     "fold seed": (set_value("folds", "seed", value=4), FOLD_TABLE | training()),
     "number of folds": (
         set_value("folds", "count", value=3),
@@ -221,7 +236,7 @@ CONFIG_ROWS = {
     "duplicates to drop": (set_value("leaks", "policy", "near", "train", value="drop"), FOLD_TABLE | training()),
     "duplicates of test images": (
         set_value("leaks", "policy", "near", "test", value="error"),
-        {"audit_leaks/test", "show_pairs"} | DRIFT | REPORT,
+        {"audit_leaks/test", *SHOWN} | DRIFT | REPORT,
     ),
 }
 CODE_ROWS = {
@@ -332,9 +347,12 @@ CONFIRMED_ROWS = {
     "pairs in another order": (confirm("s003,s002,", "s001,s000,yes"), set()),
     "a pair of training images": (
         confirm("s000,s001,yes", "s003,s002,yes"),
-        {"audit_leaks/train", "show_pairs"} | WEIGHT,
+        {"audit_leaks/train", *SHOWN} | WEIGHT,
     ),
-    "a pair of a test image": (confirm("s000,s001,yes", "s060,s002,yes"), {"audit_leaks/test", "show_pairs"} | REPORT),
+    "a pair of a test image": (
+        confirm("s000,s001,yes", "s060,s002,yes"),
+        {"audit_leaks/test", *SHOWN} | REPORT,
+    ),
 }
 
 

@@ -344,6 +344,42 @@ if EMBEDDING_RULE == "import_features":
             "../../scripts/import_features.py"
 
 
+if EMBEDDING_RULE:
+
+    # For people alone: no step reads it.
+    rule look_alikes:
+        input:
+            key=key_file("results/keys/look_alikes.key"),
+            inventories=inventories(AUDITED_SPLITS),
+            thumbnails=thumbnails(AUDITED_SPLITS),
+            embeddings=embeddings(AUDITED_SPLITS),
+            leaks=expand("results/leaks/{split}.parquet", split=AUDITED_SPLITS),
+            folds="results/folds.csv",
+        output:
+            look_alikes="results/leaks/look_alikes.csv",
+            built="results/keys/look_alikes.built",
+        log:
+            "logs/look_alikes.log",
+        benchmark:
+            "benchmarks/look_alikes.tsv"
+        localrule: sum(RUN.plan.rows.values()) <= MOST_IMAGES_OF_LOCAL_AUDIT
+        conda:
+            "../../envs/data.yaml"
+        threads: 1
+        resources:
+            # Local features of an image take 0.1 MB.
+            mem_mb=mem_mb_per_attempt(4000),
+            runtime=120,
+            disk_mb=1000,
+        params:
+            job=job_facts("look_alikes"),
+            settings=job_arguments("look_alikes"),
+        message:
+            "Rank images that look alike."
+        script:
+            "../../scripts/look_alikes.py"
+
+
 rule class_weights:
     input:
         key=key_file("results/keys/class_weights/{member}.key"),

@@ -15,6 +15,7 @@ rule render_report:
         train_leaks="results/leaks/train.parquet",
         test_leaks=["results/leaks/test.parquet"] if HAS_TEST else [],
         external_leaks=expand("results/leaks/{split}.parquet", split=EXTERNAL_SETS),
+        look_alikes=["results/leaks/look_alikes.csv"] if EMBEDDING_RULE else [],
         class_weights=expand("results/class_weights/{member}.json", member=MEMBERS),
         histories=expand("results/models/{model}/{member}/history.csv", model=MODELS, member=MEMBERS),
         samples=expand("results/models/{model}/{member}/samples.png", model=MODELS_WITH_IMAGES, member=MEMBERS[0]),

@@ -56,6 +56,14 @@ IMAGES = {
 }
 LEAKS = {"id": TEXT, "other_id": TEXT, "other_split": TEXT, "kind": TEXT, "distance": INTEGER, "same_label": TEXT}
 DROPPED = {"id": TEXT, "split": TEXT, "kept_id": TEXT, "kept_split": TEXT, "kind": TEXT, "reason": TEXT}
+LOOK_ALIKES = {
+    "rank": INTEGER,
+    "id": TEXT,
+    "other_id": TEXT,
+    "split": TEXT,
+    "other_split": TEXT,
+    "score": REAL,
+}
 LABEL_ISSUES = {
     "rank": INTEGER,
     "id": TEXT,

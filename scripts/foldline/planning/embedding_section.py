@@ -1,6 +1,6 @@
 """Whether and how images are embedded: the section `embeddings`, and `dataset.features`."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,11 @@ def embedding_rule(config: Mapping[str, Any], images: int) -> str:
     if enabled is False or (enabled == AUTO and images > MOST_IMAGES):
         return ""
     return EMBED if config["dataset"]["features"] is None else IMPORT
+
+
+def embedded_sizes(config: Mapping[str, Any], rule: str) -> set[int]:
+    """Sizes in pixels of the images that are embedded: one, or none for the rules `IMPORT` and ""."""
+    return {config["embeddings"]["image_size"]} if rule == EMBED else set()
 
 
 def features_path(dataset: Mapping[str, Any]) -> str:
@@ -79,6 +84,11 @@ def add_embeddings(
         )
         for split, jobs in needs.items()
     }
+
+
+def add_look_alikes(plan: WorkflowPlan, needs: Sequence[Job], scripts: Path) -> list[Job]:
+    """Add the job that ranks images that look alike; none if it needs none."""
+    return [plan.add(scripts / "look_alikes.py", settings={}, needs=needs)] if needs else []
 
 
 def embedding_problems(config: Mapping[str, Any]) -> Iterator[str]:

@@ -26,7 +26,7 @@ from foldline.planning.dataset_section import (
 )
 from foldline.planning.dataset_splits import compared_splits, labeled_splits
 from foldline.planning.drift_section import add_drift
-from foldline.planning.embedding_section import EMBED, add_embeddings, embedding_rule
+from foldline.planning.embedding_section import add_embeddings, add_look_alikes, embedded_sizes, embedding_rule
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_settings
 from foldline.planning.found_words import words_of
 from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy, pair_settings
@@ -61,9 +61,8 @@ def make_plan(
         scripts: folder of the scripts of the rules.
     """
     stages = _Stages(config, data_index, scripts)
-    example = stages.example_data(pinned)
+    scans = stages.scan_images(stages.example_data(pinned))
     stages.plan.add(scripts / "list_classes.py", settings=words_of(config["dataset"]))
-    scans = stages.scan_images(example)
     scanned = [job for jobs in scans.values() for job in jobs]
     stages.plan.add(scripts / "check_images.py", settings={}, needs=scanned)
     shards = stages.shard_records(scans)
@@ -73,6 +72,8 @@ def make_plan(
     stages.plan.add(scripts / "show_pairs.py", settings=pair_settings(config["dataset"]), needs=shown)
     folds = stages.make_folds(scans, audits)
     drift = add_drift(stages.plan, config, scans, audits, embeddings, scripts=scripts)
+    compared = [*scanned, *embeddings.values(), *audits.values(), folds]
+    look_alikes = add_look_alikes(stages.plan, compared if embeddings else [], scripts)
     models = ModelStages(config, stages._add)
     fold_tables = models.repeat_folds(folds)
     class_weights = models.class_weights(fold_tables)
@@ -85,7 +86,7 @@ def make_plan(
     test_scores += stages.score_holdout(predictions, [blend, evaluation, folds])
     tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values(), *class_weights.values()]
     # The report shows training images of the largest size.
-    stages.render_report([*tables, *drift, *trained.values(), *shards[stages.image_sizes[-1], "train"]])
+    stages.render_report([*tables, *look_alikes, *drift, *trained.values(), *shards[stages.image_sizes[-1], "train"]])
     return stages.plan
 
 
@@ -103,8 +104,7 @@ class _Stages:
         self.image_sizes = sorted({model["image_size"] for model in config["models"].values()})
         self._config, self._dataset, self._data_index, self._scripts = config, config["dataset"], data_index, scripts
         self.embedding_rule = embedding_rule(config, sum(len(of.image_bytes) for of in data_index.splits.values()))
-        embedded = {config["embeddings"]["image_size"]} if self.embedding_rule == EMBED else set()
-        self._shard_sizes = sorted({*self.image_sizes, *embedded})
+        self._shard_sizes = sorted({*self.image_sizes, *embedded_sizes(config, self.embedding_rule)})
         self._labeled_splits = labeled_splits(self._dataset)
         self._shard_bytes = float(config["shards"]["megabytes"]) * 1e6
         self._class_names = class_names_of(self._dataset)

@@ -53,7 +53,9 @@ SECTIONS = (
 )
 
 
-def page(run: Run, *, title: str, group_column: str | None, figures: Mapping[str, bytes]) -> str:
+def page(
+    run: Run, *, title: str, group_column: str | None, figures: Mapping[str, bytes], look_alikes: int | None = None
+) -> str:
     """Render the page as HTML.
 
     Args:
@@ -61,6 +63,7 @@ def page(run: Run, *, title: str, group_column: str | None, figures: Mapping[str
         title: title of the page.
         group_column: column of the groups in the configuration.
         figures: PNG bytes by the names of `CAPTIONS`.
+        look_alikes: number of pairs in the table of images that look alike; None without the table.
     """
     metrics = run.metrics
     template = environment().get_template(TEMPLATE)
@@ -76,6 +79,7 @@ def page(run: Run, *, title: str, group_column: str | None, figures: Mapping[str
         data=data_facts(run.inventory),
         leaks=leak_tables(run.leaks),
         drift=drift_section(run),
+        look_alikes=look_alikes,
         external_sets=external_sets(run),
         merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
         groups=group_sentence(run, group_column),

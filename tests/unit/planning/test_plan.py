@@ -90,6 +90,7 @@ def test_there_is_a_job_for_each_file_of_a_run(plan: WorkflowPlan) -> None:
         "check_images": 1,
         "audit_leaks": 3,
         "show_pairs": 1,
+        "look_alikes": 1,
         "make_folds": 1,
         "shard_records": 9,
         "embed_images": 3,

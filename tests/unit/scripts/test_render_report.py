@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
+from foldline.io.tables import LOOK_ALIKES, write_table
 from foldline.report.captions import CAPTIONS, figure_names
 from render_report import render_report
 
@@ -288,3 +289,15 @@ def test_several_classes_have_a_table_of_their_own(activation: str, no_drawing: 
     if one_class:
         accuracy = json.loads((tmp_path / "metrics.json").read_text())["models"]["blend"]["accuracy"]["value"]
         assert f"is the true one in {accuracy:.1%} of the images" in page
+
+
+def test_the_table_of_look_alikes_is_linked_and_counted(rendered: Results, tmp_path: Path, page: str) -> None:
+    assert "look_alikes.csv" not in page
+    rows = pd.DataFrame({"rank": [1, 2], "id": ["a", "a"], "other_id": ["b", "c"]})
+    rows = rows.assign(split="train", other_split="test", score=[1.5, 1.0])
+    write_table(rows, tmp_path / "look_alikes.csv", LOOK_ALIKES, key=("rank",))
+    arguments = {"report": tmp_path / "report.html", "look_alikes": [tmp_path / "look_alikes.csv"]}
+    render_report(**rendered.report_arguments(**arguments))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert '<a href="leaks/look_alikes.csv">leaks/look_alikes.csv</a> ranks 2 pairs' in text
+    assert "nobody" in text
