@@ -100,7 +100,7 @@ def test_problems_of_configuration_tables_and_images_are_in_one_report(project: 
         "config: evaluation.confidence is 'much'; set it to a number such as",
         "data/train.csv, line 5: label 'yes' (column target) of id 's003' is not 0 or 1; set dataset.labels.kind",
         "data/train.csv, line 9: id 'nosuch': image data/images/nosuch.png does not exist; add or repair",
-        "data/train.csv, line 13: id 's011': image data/images/s011.png cannot be used: not a readable JPEG, PNG",
+        "data/train.csv, line 13: id 's011': image data/images/s011.png cannot be used: it is a text file, not a JPEG",
         "data/test.csv, line 4: site of id 's062' is 'torso'",
         "data/external.csv, line 4: label '2' (column target) of id 'e002' is not 0 or 1",
         "data/sample_submission.csv",

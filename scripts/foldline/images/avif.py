@@ -29,7 +29,7 @@ def read_avif_header(data: bytes) -> Raster:
     needed = 2 * len(data) + (12 if item.bits == 8 else BYTES_PER_PIXEL) * max(width * height, item.width * item.height)
     size = (item.width, item.height)
     return Raster(
-        *("AVIF", *size, (1, 3, 4), item.bits, needed),
+        *("AVIF", *size, (1, 2, 3, 4), item.bits, needed),
         orientation=item.orientation,
         profile=item.profile,
         colors=item.colors,

@@ -12,7 +12,7 @@ from foldline.images.headers import Header
 from foldline.images.jpeg import LOSSLESS, JpegHeader
 from foldline.images.tiff import CMYK, NONE, PALETTE, TiffPage
 
-# Bytes for a pixel by the raw mode of a PNG file: samples and picture. Palettes may have alpha, and so may bits below 8.
+# Bytes for a pixel by the raw mode of a PNG file: samples and picture. Palettes and bits below 8 may have alpha.
 PNG_BYTES = {"L": 1, "LA": 3, "RGB": 3, "RGBA": 7}
 PNG_SAMPLES = {"I": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 PALETTE_BYTES, BITS_BYTES = 7, 3

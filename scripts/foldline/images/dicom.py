@@ -5,6 +5,7 @@ Source: DICOM PS3.3 C.7.6.3 (image pixel), C.11.1 (modality LUT), C.11.2 (VOI LU
 
 import io
 import logging
+import struct
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,9 @@ JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
 SYNTAXES = (*LITTLE_ENDIAN, BIG_ENDIAN, RLE, *JPEG, *JPEG_LS, *JPEG_2000)
+# Types of elements whose length has 32 bits, and 16 bits, of the groups 2 and 8.
+LONG_KINDS = (b"OB", b"OW", b"UN", b"UT", b"UC", b"UR")
+SHORT_KINDS = (b"UL", b"UI", b"SH", b"LO", b"CS", b"DA", b"TM", b"DT", b"ST", b"PN", b"IS", b"DS", b"US", b"AE", b"AS")
 # Bit Position of each plane of overlays: not 0 if they are in bits of the samples, as they once were (PS3.5 8.1.2).
 OVERLAYS = [0x60000102 + 0x20000 * plane for plane in range(16)]
 TAGS: list[Any] = [
@@ -105,8 +109,31 @@ class DicomPicture:
 
 
 def is_dicom(data: bytes) -> bool:
-    """Whether the file starts like a DICOM file."""
-    return data.startswith(MARK, PREAMBLE)
+    """Whether the file starts like a DICOM file, or like one without preamble, which some scanners wrote."""
+    return data.startswith(MARK, PREAMBLE) or _starts_with_elements(data)
+
+
+def _starts_with_elements(data: bytes) -> bool:
+    """Whether a file starts with three elements of the groups 2 and 8 in the order of their tags, little-endian."""
+    place, last = 0, (0, 0)
+    for _ in range(3):
+        if place + 8 > len(data):
+            return False
+        group, element, kind, length = struct.unpack_from("<HH2sH", data, place)
+        if group not in (2, 8) or (group, element) <= last:
+            return False
+        place, last = place + 8, (group, element)
+        if kind in LONG_KINDS and place + 4 <= len(data):
+            (length,) = struct.unpack_from("<I", data, place)
+            place += 4
+        elif not kind.isalpha():
+            (length,) = struct.unpack_from("<I", data, place - 4)
+        elif kind not in SHORT_KINDS:
+            return False
+        if length % 2 or place + length > len(data):
+            return False
+        place += length
+    return True
 
 
 def read_dicom_header(data: bytes, options: ImageOptions) -> DicomPicture:
@@ -124,8 +151,8 @@ def read_dicom_header(data: bytes, options: ImageOptions) -> DicomPicture:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(io.BytesIO(data), specific_tags=TAGS)
-            syntax = str(dataset.file_meta.TransferSyntaxUID)
+            dataset = pydicom.dcmread(io.BytesIO(data), specific_tags=TAGS, force=True)
+            syntax = _syntax(dataset)
             if syntax not in SYNTAXES:
                 name = file_text(pydicom.uid.UID(syntax).name)
                 raise UnusableImageError(f"a DICOM file with the transfer syntax {name}; save it without compression")
@@ -136,6 +163,15 @@ def read_dicom_header(data: bytes, options: ImageOptions) -> DicomPicture:
         raise UnusableImageError(f"damaged: the DICOM file lacks {error.name}") from error
     except Exception as error:  # What pydicom raises on damage is not documented.
         raise damaged(error) from error
+
+
+def _syntax(dataset: Any) -> str:
+    """UID of the transfer syntax, which follows from the elements if no group 2 names it."""
+    if "TransferSyntaxUID" in dataset.file_meta or len(dataset.file_meta):
+        return str(dataset.file_meta.TransferSyntaxUID)
+    if "PixelData" in dataset and dataset["PixelData"].is_undefined_length:
+        raise UnusableImageError("a DICOM file with compressed pixels that names no transfer syntax; save it without")
+    return LITTLE_ENDIAN[0] if dataset.original_encoding[0] else LITTLE_ENDIAN[1]
 
 
 def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:

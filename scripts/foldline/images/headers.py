@@ -160,7 +160,8 @@ def _raster_header(data: bytes, options: ImageOptions) -> Header:
     raster = read_raster(data, options.planes)
     if raster is None:
         name = name_of_format(data)
-        raise UnusableImageError(f"it is {name}, not a {NAMES} image" if name else f"not a readable {NAMES} image")
+        start = f"a file that starts with the bytes {data[:4].hex(' ')}"
+        raise UnusableImageError(f"it is {name or start}, not a {NAMES} image")
     check_area(raster.width, raster.height, options)
     check_memory(raster.decoded_bytes, options)
     _check_colors(raster.colors, options)

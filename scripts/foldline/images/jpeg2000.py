@@ -33,6 +33,8 @@ def read_jpeg2000_header(data: bytes, *, signed: bool = False) -> Raster:
         header, stream = first(data, (b"jp2h",)), first(data, (b"jp2c",))
         if header is None or stream is None:
             raise UnusableImageError("damaged: the JPEG 2000 file has no picture")
+        if sum(box.kind == b"jp2c" for box in boxes(data)) > 1:
+            raise UnusableImageError("a JPEG 2000 file with several pictures; save each as a file")
         return _raster(data, stream.start, stream.end, header, signed)
     except (struct.error, IndexError) as error:
         raise UnusableImageError("damaged: the JPEG 2000 file is truncated") from error

@@ -58,6 +58,8 @@ def read_pnm_header(data: bytes) -> Raster:
         line = -(-width // 8) if layout == "P4" else width * channels * int(layout[-1])
         if start + line * height > len(data):
             raise UnusableImageError("damaged: the PNM file is truncated")
+        if data[start + line * height :].lstrip().startswith(SIGNATURES):
+            raise UnusableImageError("a PNM file with several images; save each as a file")
     bits = most.bit_length()
     size = 2 if layout in TEXT or bits > 8 else 1
     needed = len(data) + width * height * channels * (size + 1) + (9 * CHUNK if layout in TEXT else 0)

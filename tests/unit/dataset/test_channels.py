@@ -91,7 +91,7 @@ def test_a_channel_of_another_size_or_in_color_is_a_problem(root: Path) -> None:
     problems = scan(root).set_index("id")["problem"]
     assert problems["s001"] == "s001_green.png: 32 x 30 pixels, but s001_red.png has 32 x 32"
     assert problems["s002"].startswith("s002_yellow.png: a color image, but the image of a channel is gray")
-    assert problems["s003"].startswith("s003_blue.png: not a readable")
+    assert problems["s003"].startswith("s003_blue.png: it is a text file")
     assert (problems.drop(["s001", "s002", "s003"]) == "").all()
     with pytest.raises(FoldlineError, match=r"image of id s001 cannot be used: s001_green\.png: 32 x 30 pixels"):
         shard(root)

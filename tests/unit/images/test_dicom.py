@@ -252,6 +252,38 @@ def test_a_wrong_window_does_not_matter_where_another_is_set() -> None:
     np.testing.assert_array_equal(gray_of(data, window=(100.0, 90.0)), window(GRAY.astype(float), 100, 90))
 
 
+def without_group_2(data: bytes, *, implicit: bool = False) -> bytes:
+    """The data set of a file alone."""
+    stream = io.BytesIO()
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    del dataset.file_meta
+    dataset.preamble = None
+    dataset.save_as(stream, implicit_vr=implicit, little_endian=True, enforce_file_format=False)
+    return stream.getvalue()
+
+
+def test_files_without_preamble_are_read() -> None:
+    data = dicom_file(DEEP, BitsStored=12, WindowCenter="2000", WindowWidth="1000", Modality="MR")
+    wanted = window(DEEP.astype(float), 2000, 1000)
+    for file in (data[132:], without_group_2(data), without_group_2(data, implicit=True)):
+        assert file[:2] in (b"\2\0", b"\x08\0")
+        assert read_header(file).format == "DICOM"
+        np.testing.assert_array_equal(gray_of(file), wanted)
+        with pytest.raises(UnusableImageError):
+            decoded(file[: len(file) // 2])
+    packed = dicom_file(GRAY, saved(GRAY, "JPEG"), syntax=BASELINE, Modality="MR")
+    with pytest.raises(UnusableImageError, match="compressed pixels that names no transfer syntax"):
+        read_header(without_group_2(packed))
+
+
+@pytest.mark.parametrize(
+    "start", [b"\x08\0\5\0CS\0\0" * 3, b"\2\0" * 40, b"\x08\0\5\0CS\1\0" + bytes(99), b"\x08\0\5\0"]
+)
+def test_files_that_start_like_an_element_are_no_dicom(start: bytes) -> None:
+    with pytest.raises(UnusableImageError, match="it is a file that starts with the bytes 0"):
+        read_header(start)
+
+
 def test_colors() -> None:
     np.testing.assert_array_equal(decoded(dicom_file(COLOR)).pixels, COLOR)
     planes = np.ascontiguousarray(np.moveaxis(COLOR, 2, 0))

@@ -62,7 +62,7 @@ def test_only_8_bit_upright_gray_and_rgb_files_are_plain() -> None:
     ("data", "reason"),
     [
         (b"", "empty file"),
-        (b"hello" * 9, "not a readable"),
+        (b"hello" * 9, "it is a text file, not a"),
         (b"8BPS" + bytes(30), "it is a Photoshop file, not a"),
     ],
 )

@@ -252,7 +252,7 @@ def compact(file: h5py.File) -> None:
             r"'a\\nb+\.\.\. with",
         ),
         (lambda file: file.create_group("s000"), "a group; save the bytes of each image file as one dataset"),
-        (lambda file: file.create_dataset("s000", data=np.void(b"no image")), "not a readable JPEG"),
+        (lambda file: file.create_dataset("s000", data=np.void(b"no image")), "it is a text file, not a JPEG"),
     ],
     ids=[
         *("chunks", "gzip", "compact", "vlen", "text", "external link", "external file", "no bytes", "null", "pixels"),

@@ -85,7 +85,7 @@ def test_images_that_cannot_be_used_are_named_and_the_others_measured(
     (root / "i4.png").unlink()
     measure(plan(root), threads=1)
     assert "2 images cannot be used and are not measured: " in caplog.text
-    assert "i3.png: not a readable JPEG" in caplog.text
+    assert "i3.png: it is a text file, not a JPEG" in caplog.text
     assert f"gray: {COUNT - 2} images" in caplog.text
     for number in range(COUNT):
         (root / f"i{number}.png").write_bytes(b"")

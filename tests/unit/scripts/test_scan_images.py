@@ -219,7 +219,7 @@ def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:
     problems = table["problem"]
     assert problems["s 1"] == "damaged: the PNG file is truncated"
     assert problems["s 2"] == "empty file"
-    assert problems["s 3"].startswith("not a readable")
+    assert problems["s 3"].startswith("it is a text file, not a JPEG")
     assert problems["s 5"] == "animated: 2 frames"
     assert problems["s 6"].startswith("damaged: ")
     assert (problems[["s 0", "s 4", *(f"s {number}" for number in range(7, 12))]] == "").all()

@@ -179,7 +179,7 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (without("patient_id"), r"no feature 'patient_id' \(dataset\.group_column\)"),
         (without("sex"), r"no feature 'sex' \(dataset\.metadata_columns\)"),
         (with_value(image=3), "id 'ISIC_0001': feature 'image' holds a number, not an image"),
-        (with_value(image=b"text"), "feature 'image' is not an image that can be used: not a readable"),
+        (with_value(image=b"text"), "feature 'image' is not an image that can be used: it is a text file"),
         (with_value(image=None), r"feature 'image' \(dataset\.image_feature\) holds 0 values, but needs one"),
         (with_value(target=None), "'target' .* holds 0 values"),
         (
