@@ -6,12 +6,12 @@ Inputs: oof, metrics, test_metrics (none where the labels of the test rows are n
     class_weights (per fold), histories and provenances (per model and fold), samples (of fold 0 of each model that sees
     images), shards and manifests (train split).
 Outputs: report (HTML), and one PNG per figure of `captions.figure_names`.
-Parameters: title, wrong_images, class_names, group_column, left_out.
+Parameters: the fields of `ReportConfig`.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from foldline.errors import FoldlineError, listing
@@ -19,13 +19,14 @@ from foldline.evaluation.drift_results import Drift
 from foldline.evaluation.oof import read_oof
 from foldline.io.files import atomic_write
 from foldline.io.result_paths import member_of, model_and_member
+from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, LOOK_ALIKES, REAL, read_table, read_tables
 from foldline.report.captions import CAPTIONS, figure_names
 from foldline.report.figures import FigureData, draw_figures
 from foldline.report.images import decode_pixels, largest_errors, read_images, rows_of_every_label, worst_predictions
 from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, SplitMetrics, read_content
 from foldline.report.page import page
-from foldline.report.run import Run, check_run
+from foldline.report.run import AuditFacts, Run, check_run
 from foldline.step import step
 from foldline.tfrecords.manifests import read_manifest
 
@@ -96,44 +97,52 @@ class Outputs:
     figures: Mapping[str, str | Path]
 
 
-def render_report(
-    inputs: Inputs,
-    outputs: Outputs,
-    *,
-    title: str,
-    wrong_images: int,
-    class_names: Sequence[str],
-    group_column: str | None,
-    left_out: Mapping[str, Mapping[str, int]],
-) -> None:
-    """Write the figures and the page.
+@dataclass(frozen=True)
+class ReportConfig:
+    """What the report takes from the configuration and from planning.
 
-    Args:
-        inputs: files to read.
-        outputs: files to write.
+    Attributes:
         title: title of the page.
         wrong_images: maximum number of images in the figure of the largest errors.
         class_names: names of the classes, (n_classes,).
         group_column: column of the groups in the configuration; None if there is none.
         left_out: of each external set, the number of rows that are left out by each word of their labels.
+        audit: how the leak audit searched.
+    """
+
+    title: str
+    wrong_images: int
+    class_names: tuple[str, ...]
+    group_column: str | None
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    audit: AuditFacts = field(default_factory=AuditFacts)
+
+
+def render_report(inputs: Inputs, outputs: Outputs, config: ReportConfig) -> None:
+    """Write the figures and the page.
+
+    Args:
+        inputs: files to read.
+        outputs: files to write.
+        config: titles, names and numbers.
 
     Raises:
         FoldlineError: an input is damaged, or the inputs do not belong to one run.
     """
-    run = replace(read_run(inputs), left_out=left_out)
+    run = replace(read_run(inputs), left_out=config.left_out, audit=config.audit)
     names = figure_names(one_class_per_image=run.metrics.one_class_per_image)
     if set(outputs.figures) != set(names):
         raise FoldlineError(
             f"the rule render_report has the figures {listing(sorted(outputs.figures))}, the report makes "
             f"{listing(sorted(names), limit=len(names))}; give the rule one output for each of these"
         )
-    oof = read_oof(inputs.oof, class_names)
+    oof = read_oof(inputs.oof, config.class_names)
     grids = {model_and_member(path): decode_pixels(Path(path).read_bytes()) for path in inputs.samples}
-    check_run(run, oof=oof, class_names=class_names, sample_grids=grids)
+    check_run(run, oof=oof, class_names=config.class_names, sample_grids=grids)
     pairs = oof.pairs()
     pairs = pairs[pairs["class"].isin(run.metrics.scored_classes)]
     exclusive = run.metrics.one_class_per_image
-    errors = worst_predictions(oof, wrong_images) if exclusive else largest_errors(pairs, wrong_images)
+    errors = worst_predictions(oof, config.wrong_images) if exclusive else largest_errors(pairs, config.wrong_images)
     channels = read_manifest(inputs.manifests[0]).channels
     examples = rows_of_every_label(run.scored, CHANNEL_EXAMPLES if channels else RGB_EXAMPLES)
     data = FigureData(
@@ -148,7 +157,13 @@ def render_report(
     for name, png in figures.items():
         with atomic_write(outputs.figures[name]) as handle:
             handle.write(png)
-    html = page(run, title=title, group_column=group_column, figures=figures, look_alikes=_count(inputs.look_alikes))
+    html = page(
+        run,
+        title=config.title,
+        group_column=config.group_column,
+        figures=figures,
+        look_alikes=_count(inputs.look_alikes),
+    )
     with atomic_write(outputs.report, mode="w", encoding="utf-8", newline="") as handle:
         handle.write(html)
     logger.info("wrote %d figures and a page of %.1f MB", len(figures), len(html) / 1e6)
@@ -210,5 +225,5 @@ if __name__ == "__main__":
                 manifests=snakemake.input.manifests,
             ),
             Outputs(snakemake.output.report, {name: path for name in CAPTIONS if (path := snakemake.output[name])}),
-            **snakemake.params.settings,
+            build(ReportConfig, snakemake.params.settings),
         )

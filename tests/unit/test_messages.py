@@ -19,7 +19,6 @@ ALLOWED = {
     "foldline/dataset/labels.py": ["{len(indices)} classes"],
     "foldline/errors.py": ["{len(self.problems)} problems"],
     "foldline/planning/config_checks.py": ["{classes} classes"],
-    "foldline/report/findings.py": ["{pairs} of duplicates"],
     "foldline/report/methods.py": ["{metrics.folds} folds"],
     "foldline/report/training_plots.py": ["{label} rows", "{label} rows"],
     "foldline/splits/hamming_search.py": ["{MAX_PAIRS} pairs"],

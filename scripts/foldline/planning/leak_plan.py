@@ -76,6 +76,11 @@ def pair_settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return {"class_names": class_names_of(dataset), "channels": dataset["channels"]}
 
 
+def report_facts(leaks: Mapping[str, Any]) -> dict[str, Any]:
+    """What the report says of the search: fields of `AuditFacts`."""
+    return {key: leaks[key] for key in ("near_duplicate_bits", "full_search_up_to")}
+
+
 def fold_policy(leaks: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """What happens to the rows of duplicates, see `leak_policy.Policy`; test images count only for rows to drop."""
     return {

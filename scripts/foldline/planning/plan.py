@@ -29,7 +29,7 @@ from foldline.planning.drift_section import add_drift
 from foldline.planning.embedding_section import add_embeddings, add_look_alikes, embedded_sizes, embedding_rule
 from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_settings
 from foldline.planning.found_words import words_of
-from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy, pair_settings
+from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy, pair_settings, report_facts
 from foldline.planning.model_stages import ModelStages
 from foldline.planning.row_weights import weight_arguments
 from foldline.planning.shard_counts import JPEG_BYTES_PER_PIXEL, coarser_shards, power_of_two
@@ -128,7 +128,6 @@ class _Stages:
         # covers whole inventory shards, and a new model changes neither.
         rows, source_bytes = len(index.image_bytes), sum(index.image_bytes)
         count = power_of_two(max(rows / ROWS_PER_SCAN, min(MOST_SHARDS, source_bytes / self._shard_bytes)), above=True)
-        settings = scan_settings(dataset, split)
         runtime_arguments = {
             "root": dataset["root"],
             "table": self.plan.tables[split],
@@ -145,7 +144,7 @@ class _Stages:
                 "scan_images",
                 split=split,
                 shard=shard,
-                settings=settings,
+                settings=scan_settings(dataset, split),
                 needs=example,
                 raw_digest=digest,
                 runtime_arguments={**runtime_arguments, "digest": planned[shard]},
@@ -264,8 +263,8 @@ class _Stages:
     def render_report(self, needs: Sequence[Job]) -> None:
         """The job that renders the report."""
         names = {"class_names": self._class_names, "group_column": " and ".join(group_columns(self._dataset)) or None}
-        settings = {**self._config["report"], **names, "left_out": self._data_index.left_out}
-        self._add("render_report", settings=settings, needs=needs)
+        facts = {"left_out": self._data_index.left_out, "audit": report_facts(self._config["leaks"])}
+        self._add("render_report", settings={**self._config["report"], **names, **facts}, needs=needs)
 
     def _add(self, rule: str, **job: Any) -> Job:
         """Add a job of a rule, see `WorkflowPlan.add`."""

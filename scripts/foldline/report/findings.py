@@ -1,10 +1,8 @@
 """The summary of the report: what the numbers of a run mean, in plain English."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
-
-import pandas as pd
 
 from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.errors import counted, listing
@@ -12,6 +10,7 @@ from foldline.evaluation.gains import AUTO, MEAN
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores, Score
 from foldline.report.drift import drift_finding
+from foldline.report.leak_findings import labeled_images, pair_sentences
 from foldline.report.run import Run
 from foldline.report.tables import RULES, external_sets
 from foldline.splits.fold_audit import oversized_groups
@@ -57,7 +56,7 @@ def findings(run: Run) -> list[Finding]:
         _external(run),
         _of_training_images(dark_images(run.inventory)),
         _of_training_images(blank_images(run.inventory)),
-        *_leaks(run.leaks),
+        *_leaks(run),
         _drift(run),
     ]
     return [finding for finding in candidates if finding is not None]
@@ -266,34 +265,13 @@ def _of_training_images(text: str) -> Finding | None:
     return Finding(WARNING, f"In the training images, {text}.") if text else None
 
 
-def _leaks(leaks: Mapping[str, pd.DataFrame]) -> Sequence[Finding]:
-    inside = leaks["train"]
-    images, separation = "training images", "both images of a pair are in the same fold"
-    external = [pairs for split, pairs in leaks.items() if split not in ("train", "test")]
-    if external:
-        inside = pd.concat([inside, *external])
-        images, separation = "training and external images", "no pair is divided between training and held-out rows"
-    across = inside.iloc[:0]
-    if "test" in leaks:
-        across = leaks["test"][leaks["test"]["other_split"] != "test"]
-    if inside.empty and across.empty:
-        tested = f" or between test and {images}" if "test" in leaks else ""
-        return [Finding(GOOD, f"The leak audit found no duplicates among the {images}{tested}.")]
-    result = []
-    if len(inside):
-        pairs = counted(len(inside), "pair")
-        result.append(Finding(GOOD, f"The leak audit found {pairs} of duplicates among the {images}; {separation}."))
-    contradictory = int((inside["same_label"] == "no").sum())
-    if contradictory:
-        verb = "has" if contradictory == 1 else "have"
-        text = f"{contradictory:,} of these pairs {verb} contradictory labels; see the leak audit."
-        result.append(Finding(WARNING, text))
-    if len(across):
-        count = across["id"].nunique()
-        duplicates, them = ("is a duplicate", "it") if count == 1 else ("are duplicates", "them")
+def _leaks(run: Run) -> Sequence[Finding]:
+    sentences = pair_sentences(run)
+    if not sentences:
+        tested = " or between test and training images" if "test" in run.leaks else ""
         text = (
-            f"{counted(count, 'test image')} {duplicates} of {images}, so a leaderboard score on {them} rewards "
-            "memorization."
+            f"The leak audit lists no pair of copies among the {labeled_images(run.leaks)}{tested}; its section says "
+            "what it cannot see."
         )
-        result.append(Finding(WARNING, text))
-    return result
+        return [Finding(NEUTRAL, text)]
+    return [Finding(GOOD if is_good else WARNING, text) for is_good, text in sentences]

@@ -22,7 +22,8 @@ def methods(run: Run) -> list[tuple[str, str]]:
         "Out-of-fold rows": (
             f"The training images are split once into {metrics.folds} folds. For each fold, a model is trained on "
             f"{'earlier or unrelated rows' if WITHHELD in run.folds else 'the other folds'} and predicts the fold that "
-            "it has not seen. Rows of a group are never in both, and duplicates are not, unless the folds were given."
+            "it has not seen. Rows of a group are never in both, and copies that the audit lists are not, unless "
+            "leaks.policy or given folds say so."
         ),
         "Test predictions and blend": (
             "The test prediction of a model is the mean over its folds. Every choice is made on out-of-fold rows. What "

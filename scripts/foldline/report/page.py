@@ -11,6 +11,7 @@ from foldline.report.captions import CAPTIONS
 from foldline.report.drift import drift_section
 from foldline.report.findings import findings
 from foldline.report.html import KeyFigure, environment
+from foldline.report.leak_findings import audit_limits
 from foldline.report.methods import methods
 from foldline.report.run import Run
 from foldline.report.tables import (
@@ -23,6 +24,7 @@ from foldline.report.tables import (
     fold_scores,
     group_sentence,
     leak_tables,
+    merged_groups,
     metric_columns,
     model_rows,
     operating_point_rows,
@@ -80,8 +82,9 @@ def page(
         leaks=leak_tables(run.leaks),
         drift=drift_section(run),
         look_alikes=look_alikes,
+        audit_limits=audit_limits(run),
         external_sets=external_sets(run),
-        merged_groups=run.inventory["group"].nunique() - run.scored["group"].nunique(),
+        merged_groups=merged_groups(run),
         groups=group_sentence(run, group_column),
         fold_rows=fold_rows(run),
         weight_method=next(iter(run.weights.values())).method,

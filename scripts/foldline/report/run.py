@@ -22,6 +22,14 @@ from foldline.splits.fold_membership import holdout_rows, scored_rows
 
 
 @dataclass(frozen=True)
+class AuditFacts:
+    """How the leak audit searched: see `leaks` in `config/config.schema.yaml`."""
+
+    near_duplicate_bits: int | None = 12
+    full_search_up_to: int = 20_000
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished run.
 
@@ -39,6 +47,7 @@ class Run:
             rows; val_loss, val_auc and val_accuracy of the held-out fold.
         provenances: what each training run was made from, by model and member.
         left_out: of each external set, the number of rows that are left out by each word of their labels.
+        audit: how the leak audit searched.
     """
 
     metrics: Metrics
@@ -53,6 +62,7 @@ class Run:
     histories: Mapping[tuple[str, Member], pd.DataFrame]
     provenances: Mapping[tuple[str, Member], Provenance]
     left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    audit: AuditFacts = AuditFacts()
 
     @property
     def scored(self) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from foldline.evaluation.thresholds import BEST_F1, SENSITIVITY, SPECIFICITY
 from foldline.io.result_paths import Member
 from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
-from foldline.splits.fold_membership import DROPPED, NO_FOLD, TEST, TRAIN, external_rows
+from foldline.splits.fold_membership import DROPPED, NO_FOLD, TEST, TRAIN, external_rows, train_rows
 
 SHOWN_ROWS = 20
 # Most comparisons of two score columns that are shown.
@@ -225,6 +225,14 @@ def data_facts(inventory: pd.DataFrame) -> Row:
     }
 
 
+def merged_groups(run: Run) -> int:
+    """Number of groups of train rows that were merged with another one, rows that are dropped left out."""
+    rows = train_rows(run.folds)
+    rows = rows[rows["fold"] != DROPPED]
+    own = run.inventory["group"][run.inventory["id"].isin(set(rows["id"]))]
+    return int(own.nunique() - rows["group"].nunique())
+
+
 def external_sets(run: Run) -> list[Row]:
     """Rows of each external set: trained on, withheld while some fold is held out, and left out by their labels."""
     table = []
@@ -255,6 +263,7 @@ def leak_tables(leaks: Mapping[str, pd.DataFrame]) -> Row:
             "name": name,
             "exact": int((table["kind"] == "exact").sum()),
             "near": int((table["kind"] == "near").sum()),
+            "confirmed": int((table["kind"] == "confirmed").sum()),
             "contradictory": None if split == TEST else int((table["same_label"] == "no").sum()),
         }
         for (split, _), (name, table) in pairs.items()

@@ -181,14 +181,15 @@ def test_epochs_that_the_scored_fold_does_not_decide_need_no_warning(settings: d
     assert "epochs" not in summary(report_run(column_scores(0.9), **settings))
 
 
-def test_no_duplicates_are_good() -> None:
+def test_an_audit_without_pairs_is_no_good_news() -> None:
     text = summary(report_run(column_scores(0.9)))
-    assert "[good] The leak audit found no duplicates among the training images or between test and training" in text
+    assert "[] The leak audit lists no pair of copies among the training images or between test and training" in text
+    assert "its section says what it cannot see." in text
 
 
 def test_duplicates_within_the_training_images_are_counted() -> None:
     text = summary(report_run(column_scores(0.9), train_pairs=[("a", "b", "train", "exact", 0, "yes")]))
-    assert "[good] The leak audit found 1 pair of duplicates among the training images; both images" in text
+    assert "[good] The leak audit lists 1 pair of copies among the training images (1 exact). No image of them" in text
     assert "contradictory" not in text
 
 
@@ -199,15 +200,18 @@ def test_duplicates_of_test_images_are_counted_once_per_image() -> None:
         ("u", "a", "train", "near", 3, ""),
     ]
     text = summary(report_run(column_scores(0.9), test_pairs=pairs))
-    assert "[warn] 2 test images are duplicates of training images, so a leaderboard score" in text
+    assert (
+        "[warn] 2 test images are copies of training images as far as the audit can tell (0 with equal pixels): t, u. "
+        "On a leaderboard, their scores may be better than on new images; results/leaks/test.csv lists the pairs."
+    ) in text
     assert "among the training images" not in text
 
 
 def test_without_a_test_split_nothing_is_said_of_it() -> None:
     run = report_run(column_scores(0.9))
-    assert "no duplicates among the training images or between test and training images." in summary(run)
+    assert "no pair of copies among the training images or between test and training images; its" in summary(run)
     alone = replace(run, leaks={"train": run.leaks["train"]})
-    assert "The leak audit found no duplicates among the training images." in summary(alone)
+    assert "The leak audit lists no pair of copies among the training images; its section" in summary(alone)
 
 
 def test_external_images_are_counted() -> None:
@@ -227,9 +231,9 @@ def test_leaks_of_external_images_are_counted() -> None:
             test_pairs=[("t", "e", "external", "near", 1, ""), ("u", "a", "train", "exact", 0, "")],
         )
     )
-    assert "The leak audit found 3 pairs of duplicates among the training and external images; no pair" in text
+    assert "The leak audit lists 3 pairs of copies among the training and external images (2 exact, 1 near). No" in text
     assert "[warn] 1 of these pairs has contradictory labels" in text
-    assert "2 test images are duplicates of training and external images" in text
+    assert "2 test images are copies of training and external images as far as the audit can tell (1 with equal" in text
 
 
 def test_the_methods_give_the_numbers_of_the_run() -> None:
