@@ -77,7 +77,7 @@ def look_alikes(inputs: Inputs, table: str | Path) -> None:
         return (groups[pairs[:, 0]] != groups[pairs[:, 1]]) & ~is_known
 
     pairs, scores = ranked_look_alikes(
-        vectors, lambda numbers: _features(images.iloc[numbers], inputs.thumbnails), is_listed=is_listed
+        vectors, lambda numbers: features_of(images.iloc[numbers], inputs.thumbnails), is_listed=is_listed
     )
     pairs, scores = pairs[:MOST_ROWS], scores[:MOST_ROWS]
     first, second = images.iloc[pairs[:, 0]], images.iloc[pairs[:, 1]]
@@ -115,7 +115,9 @@ def _groups(images: pd.DataFrame, folds: str | Path) -> npt.NDArray[np.int64]:
     return np.array([number_of[name] for name in names], np.int64)
 
 
-def _features(images: pd.DataFrame, thumbnails: Mapping[str, Sequence[str | Path]]) -> list[tuple[LocalFeatures, int]]:
+def features_of(
+    images: pd.DataFrame, thumbnails: Mapping[str, Sequence[str | Path]]
+) -> list[tuple[LocalFeatures, int]]:
     """Local features of images from their thumbnails, and the width of the image that has them."""
     names = {str(split): set(ids) for split, ids in images.groupby("split")["id"]}
     jpegs = {split: read_thumbnails(thumbnails[split], ids) for split, ids in names.items()}
