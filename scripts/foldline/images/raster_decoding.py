@@ -1,7 +1,6 @@
 """Decode files of the formats whose samples one call returns: all but JPEG, PNG, WebP and TIFF."""
 
 import importlib
-import sys
 from collections.abc import Callable
 
 import imagecodecs
@@ -9,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.heic_decoder import PACKAGE, decoder_problem
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
 from foldline.images.raster import Raster
@@ -22,14 +22,10 @@ CODECS = {"GIF": "gif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decod
 
 def heic_samples(data: bytes, raster: Raster) -> Samples:
     """The samples of a HEIC file, (height, width, 1, 3 or 4)."""
-    try:
-        # Optional, because its license (GPL, for the codec x265) is not that of the other packages.
-        pillow_heif = importlib.import_module("pillow_heif")
-    except ImportError as error:
-        raise UnusableImageError(
-            f"a HEIC image, for which {sys.executable} lacks the package pillow-heif; run python -m pip install "
-            "--requirement envs/heic.lock in the folder of Foldline, or save the image as JPEG"
-        ) from error
+    problem = decoder_problem()
+    if problem:
+        raise UnusableImageError(problem)
+    pillow_heif = importlib.import_module(PACKAGE)
     try:
         file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
         mode, count, samples = file.mode, len(file), np.asarray(file)

@@ -13,6 +13,7 @@ from typing import Any
 
 from foldline.dataset.class_words import ClassWords
 from foldline.errors import Problems
+from foldline.images.heic_decoder import decoder_problem
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of, sha256_of_file
 from foldline.io.garbage import garbage_search_paused
@@ -316,6 +317,7 @@ class DataIndexer:
             "folds": digest_of([self._folds, self._leaks["confirmed"]]),
             "code": [code_digest(Path(__file__)), code_digest(READER)],
             "tables": [status and list(status) for status in map(status_of, paths)],
+            "has_heic_decoder": not decoder_problem(),
         }
 
 

@@ -29,6 +29,7 @@ class ImageContent(NamedTuple):
         unranged: see `images.headers.Header`, or None.
         decoding_bytes: see `decoding_memory.DecodingMemory.fixed`, or None.
         scaled_bytes: see `decoding_memory.DecodingMemory.scaled`, or None.
+        problem: why the header cannot be used, which is not stored; "" if it can, or is not known.
     """
 
     checksum: str
@@ -42,6 +43,7 @@ class ImageContent(NamedTuple):
     unranged: str | None = None
     decoding_bytes: int | None = None
     scaled_bytes: int | None = None
+    problem: str = ""
 
 
 def header_options(options: ImageOptions) -> str:
@@ -77,9 +79,8 @@ def content_of(data: bytes, options: ImageOptions) -> ImageContent:
     checksum = hashlib.sha256(data).hexdigest()
     try:
         header = read_header(data, options)
-    except UnusableImageError:
-        # `header_problem` says what is wrong.
-        return ImageContent(checksum, header_options(options))
+    except UnusableImageError as error:
+        return ImageContent(checksum, header_options(options), problem=str(error))
     # Of the other formats, only the decoder knows it for all files. The first letter of a gray mode is 1, L or I.
     color = header.mode[0] not in "1LI" if header.format in ("JPEG", "PNG", "TIFF") else None
     memory = decoding_memory(header, len(data))

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.images.errors import names_a_key, range_problem
+from foldline.images.heic_decoder import decoder_problem
 from foldline.io.storage import is_url
 from foldline.planning.image_patterns import IMAGE_SUFFIXES
 
@@ -111,6 +112,23 @@ def unranged_images(
         row_of: see `image_files.ImageFiles.facts`.
     """
     for samples, numbers in unranged.items():
-        first, rest = numbers[0], len(numbers) - 1
-        more = f" (and {counted(rest, 'more image')})" if rest else ""
-        yield f"{row_of(first)}: image {paths[first]}{more} cannot be used: {range_problem(samples)}"
+        yield _first_of(numbers, paths, row_of, range_problem(samples))
+
+
+def missing_decoder(heic: Sequence[int], paths: Sequence[str], row_of: Callable[[int], str]) -> list[str]:
+    """A problem of the HEIC images if the optional package that decodes them is not installed; none without them.
+
+    Args:
+        heic: numbers of the HEIC images.
+        paths: (n_images,), paths of all images.
+        row_of: see `image_files.ImageFiles.facts`.
+    """
+    problem = decoder_problem() if heic else ""
+    return [_first_of(heic, paths, row_of, problem)] if problem else []
+
+
+def _first_of(numbers: Sequence[int], paths: Sequence[str], row_of: Callable[[int], str], problem: str) -> str:
+    """A line for images with the same problem."""
+    first, rest = numbers[0], len(numbers) - 1
+    more = f" (and {counted(rest, 'more image')})" if rest else ""
+    return f"{row_of(first)}: image {paths[first]}{more} cannot be used: {problem}"

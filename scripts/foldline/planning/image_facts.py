@@ -2,8 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -32,24 +32,28 @@ class ImageFacts:
         checksums: see `ImageContent`.
         sizes: size of each in bytes.
         columns: columns of the data index, see `index_table.SCHEMA`.
+        problems: why headers that were read now cannot be used, by the number of the image.
     """
 
     checksums: Sequence[str]
     sizes: Sequence[int]
     columns: Columns
+    problems: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, paths: Sequence[str], contents: Sequence[ImageContent], sizes: Sequence[int], statuses: Sequence[Status]
     ) -> "ImageFacts":
         """Facts of files; `statuses` is empty for those in a bucket."""
-        values = dict(zip(CONTENT, zip(*contents, strict=True) if contents else [()] * len(CONTENT), strict=True))
+        rows = [content[: len(CONTENT)] for content in contents]
+        values = dict(zip(CONTENT, zip(*rows, strict=True) if rows else [()] * len(CONTENT), strict=True))
         columns: dict[str, Sequence[Any]] = {"path": paths, "size": sizes, **values}
         if statuses:
             columns |= dict(zip(STATUS, zip(*statuses, strict=True), strict=True))
         if any(values["record_length"]):
             sizes = [content.length or size for content, size in zip(contents, sizes, strict=True)]
-        return cls(values["sha256"], sizes, columns)
+        problems = {number: content.problem for number, content in enumerate(contents) if content.problem}
+        return cls(values["sha256"], sizes, columns, problems)
 
     @property
     def without_header(self) -> list[int]:
@@ -57,6 +61,10 @@ class ImageFacts:
         if STATUS[-1] not in self.columns:
             return []
         return [number for number, value in enumerate(self._values("format")) if value is None]
+
+    def of_format(self, name: str) -> list[int]:
+        """Numbers of the images of a format, one of `headers.FORMATS`, of which the header is known."""
+        return [number for number, value in enumerate(self._values("format")) if value == name]
 
     def unranged(self) -> dict[str, list[int]]:
         """Numbers of the images with samples of which none is known to be white, by `Header.unranged`."""

@@ -17,16 +17,13 @@ from foldline.io.hdf5_paths import located
 from foldline.planning.dataset_section import ImageTable, columns_of, reading_of, source_of
 from foldline.planning.dataset_splits import key_of
 from foldline.planning.image_content import header_problem
-from foldline.planning.image_errors import unranged_images, unusable, unusable_headers
+from foldline.planning.image_errors import missing_decoder, unranged_images, unusable, unusable_headers
 from foldline.planning.image_facts import ImageFacts
 from foldline.planning.image_files import ImageFiles
 from foldline.planning.image_search import ImageSearch, Values, has_channel, search_rows
 from foldline.planning.listed_images import ImageLister
 from foldline.planning.samples import Samples
 from foldline.planning.unlisted_channels import check_channel_files
-
-# Images without a known header that are looked at again: there are only a few, or the format is not supported.
-MOST_HEADERS = 1_000
 
 
 class ImageSource:
@@ -262,14 +259,21 @@ class ImageSource:
         if max(facts.sizes, default=0) > self._options.max_bytes:
             large = {number: self._options.size_problem(size) for number, size in enumerate(facts.sizes)}
             wrong = {number: f"image {paths[number]} cannot be used: {text}" for number, text in large.items() if text}
-        numbers = [number for number in facts.without_header[:MOST_HEADERS] if number not in wrong]
+        # Of those that were known before, without a header, nearly all are too large for it.
+        numbers = [number for number in facts.without_header if number not in {*wrong, *facts.problems}]
         places = facts.places if numbers else ()
         problems = {number: header_problem(paths[number], places[number], self._options) for number in numbers}
-        wrong |= {number: text for number, text in problems.items() if text}
+        problems |= {number: f"image {paths[number]} cannot be used: {text}" for number, text in facts.problems.items()}
+        wrong |= {number: text for number, text in sorted(problems.items()) if text and number not in wrong}
         if self._options.white is None:
             self.unranged = list(unranged_images(facts.unranged(), paths, row_of))
-        if wrong:
-            raise unusable_headers(wrong, row_of)
+        problem = missing_decoder(facts.of_format("HEIC"), paths, row_of)
+        errors = Problems()
+        with errors.collected():
+            if wrong:
+                raise unusable_headers(wrong, row_of)
+        errors.add(problem)
+        errors.check()
 
 
 def _check_braces(table: SampleTable) -> None:

@@ -1,32 +1,17 @@
 """HEIC: the header without a decoder, and the pixels if the optional package pillow-heif is installed."""
 
-import base64
 import io
 import sys
 
 import numpy as np
 import pytest
+from fixtures.heic import TURNED
 from fixtures.pictures import smooth
 from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
 from foldline.images.picture import Picture, upright
 from PIL import Image
-
-# `smooth(24, 40)`, to be turned by a quarter, as pillow-heif 1.8 writes it.
-TURNED = base64.b64decode(
-    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAcdtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
-    "ADRpbG9jAAAAAERAAAIAAQAAAAAB6wABAAAAAAAAASgAAgAAAAADEwABAAAAAAAAACQAAAA4aWluZgAAAAAAAgAAABVpbmZlAgAA"
-    "AAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAABBmlwcnAAAADlaXBjbwAAAHVodmNDAQNwAAAA"
-    "kAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQApQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq"
-    "rprm4CGgwIAAAAyAAAADAIRiAAEABkQBwXPBiQAAABNjb2xybmNseAABAA0ABoAAAAAUaXNwZQAAAAAAAABAAAAAQAAAAChjbGFw"
-    "AAAAKAAAAAEAAAAYAAAAAf///+gAAAAC////2AAAAAIAAAAQcGl4aQAAAAADCAgIAAAACWlyb3QDAAAAGWlwbWEAAAAAAAAAAQAB"
-    "BoECAwWEhgAAABppcmVmAAAAAAAAAA5jZHNjAAIAAQABAAABVG1kYXQAAAEkKAGvCcgiIZxiPexEYp/yhRmyHymh6DvDmp4q60PB"
-    "SoBHQPH1SC8mUfzZ+KEpzq8lH6nYGhG77vYEjzXrgMx93GHAymzrtnAvaFT2+QV8/tLhdW+/HvoPJZkc7OWOLLE/c3argGQE7xSK"
-    "T84yYdXL9rFPQ10DJbE47+asWg5Wa4r0HfrKsy7bBxJ5+SEbr3JxGkLMiKXn5UHm4VY+7E1OaZQgq2TKveDw5WZKabTCftKJMxr0"
-    "z5L43+oWRbgLf7fXbkXOF4llbI8UlPst80h4LHsVdKx8LthL+Dwt0ioy9QDPyt/ODLEVVYt2EiHCZFwAHtjvJPIP1ua/oPaWt9mu"
-    "+b/PkIoXDZ8Vr/jEf/PumZN4//Q5M/kf+vSCwvVizG7Z4fOB/AAAAAZFeGlmAABNTQAqAAAACAABARIAAwAAAAEABgAAAAAAAA=="
-)
 
 
 def test_the_header_needs_no_decoder() -> None:

@@ -2,9 +2,12 @@
 
 import hashlib
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -12,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import tifffile
 from fixtures.channels import CHANNELS, write_channels
+from fixtures.heic import TURNED
 from fixtures.images import EXTERNAL, write_dataset
 from fixtures.pictures import photograph, saved
 from fixtures.project import REPOSITORY
@@ -320,6 +324,47 @@ def test_images_whose_range_is_unknown_are_reported_with_all_problems_before_any
     assert reads.count == count
     config["dataset"]["intensity"] = {"max": 1}
     assert index(config, tmp_path)["unranged"] == []
+
+
+def test_all_images_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    names = [f"s{number}" for number in range(1200)]
+    for name in names:
+        (folder / f"{name}.png").write_bytes(b"a text")
+    rows = "".join(f"{name},{number % 2}\n" for number, name in enumerate(names))
+    (folder / "train.csv").write_text(f"id,y\n{rows}")
+    dataset = {"root": str(folder), "train_images": "{id}.png", "id_column": "id", "target_column": "y"}
+    dataset |= {"test_table": None, "test_images": None, "sample_submission": None}
+    config = complete({"dataset": dataset, "folds": {"count": 2}, "models": {"m": {"image_size": 32}}}, SCHEMA)
+    for _ in range(2):
+        with pytest.raises(FoldlineError) as caught:
+            index(config, tmp_path)
+        lines = str(caught.value).splitlines()
+        assert lines[0] == "31 problems"
+        assert "and 1,170 more images with unusable headers" in lines[-1]
+
+
+def test_heic_images_without_their_decoder_are_reported_with_all_problems(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data" / "images"
+    for name in ("s003", "s004"):
+        (folder / f"{name}.png").write_bytes(TURNED)
+    monkeypatch.setitem(sys.modules, "pillow_heif", ModuleType("pillow_heif"))
+    sys.modules["pillow_heif"].__spec__ = ModuleSpec("pillow_heif", None)
+    stored = index(config, tmp_path)
+    # The package may be removed when the images are known.
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(FoldlineError, match="lacks the package pillow-heif"):
+        index(config, tmp_path)
+    (folder / "s006.png").write_bytes(b"")
+    with pytest.raises(FoldlineError) as caught:
+        index(config, tmp_path)
+    first, empty, heic = str(caught.value).splitlines()
+    assert (first, "empty file" in empty, bool(stored)) == ("2 problems", True, True)
+    assert "s003.png (and 1 more image) cannot be used: a HEIC image, for which" in heic
+    assert "lacks the package pillow-heif; run python -m pip install" in heic
 
 
 def test_files_beyond_the_limit_are_reported_before_any_job(config: dict[str, Any], tmp_path: Path) -> None:
