@@ -3,11 +3,10 @@
 Standard library only, because the process that builds the DAG imports it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from foldline.dataset.cell_values import canonical, number
 from foldline.dataset.labels import NUMBERS, Labels
-from foldline.dataset.raw_table import RawTable
 from foldline.errors import FoldlineError, listing
 
 
@@ -49,42 +48,6 @@ def _shares_cell(names: Sequence[str], texts: Sequence[str], separator: str) -> 
     if not any(values):
         raise FoldlineError(f"has 0 in all columns ({listing(names)}), so no class has a share")
     return separator.join(text.strip() for text in texts)
-
-
-def flag_cells(raw: RawTable, ids: Sequence[str], columns: Mapping[str, str], labels: Labels) -> list[str]:
-    """Label cell of each row from the columns of the classes, (n_rows,).
-
-    Args:
-        raw: the table.
-        ids: (n_rows,), for the error message.
-        columns: the columns of the classes in order, with the name of each in the file, for the error message.
-        labels: how the joined cells are read.
-
-    Raises:
-        FoldlineError: cells are not allowed; names all lines, also those whose joined cell is not allowed.
-    """
-    names = list(columns.values())
-    rows = list(zip(*(raw.columns[name] for name in columns), strict=True))
-    cells: dict[tuple[str, ...], str] = {}
-    problems: dict[tuple[str, ...], str] = {}
-    for row in dict.fromkeys(rows):
-        try:
-            cells[row] = flags_cell(names, row, labels.separator, soft=labels.is_soft)
-        except FoldlineError as error:
-            problems[row] = str(error)
-    if problems:
-        for row, cell in cells.items():
-            try:
-                labels.code(cell)
-            except FoldlineError as error:
-                problems[row] = str(error)
-        wrong = [
-            (line, f"the label of id {name!r} {problems[row]}")
-            for line, name, row in zip(raw.lines, ids, rows, strict=True)
-            if row in problems
-        ]
-        raise raw.error(wrong, "correct the table, or dataset.target_columns in the config")
-    return [cells[row] for row in rows]
 
 
 def check_target(path: str, header: Sequence[str], target: str, labels: Labels) -> None:

@@ -22,6 +22,7 @@ KINDS = (BINARY, MULTILABEL, MULTICLASS, SOFT)
 SIGMOID, SOFTMAX = "sigmoid", "softmax"
 # What the cells of several classes hold: names, numbers, a 0 or 1 for each class, or what follows from all of them.
 NAMES, NUMBERS, FLAGS, AUTO = "names", "numbers", "flags", "auto"
+BLANK = "blank"
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Labels:
         exclusive: class that never occurs together with another one; None if there is none.
         cells: `NAMES`, `NUMBERS`, `FLAGS`, or `AUTO` before `label_reading.resolve`.
         first_number: number of the first class, 0 or 1, in cells of numbers; or `AUTO` before `label_reading.resolve`.
+        values: other cells of a column for each class, or `BLANK` for empty ones, and the 0 or 1 that they mean.
     """
 
     kind: str = BINARY
@@ -46,12 +48,15 @@ class Labels:
     exclusive: str | None = None
     cells: str = AUTO
     first_number: int | str = AUTO
+    values: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def from_config(cls, section: Mapping[str, Any]) -> "Labels":
         """Labels from a completed `dataset.labels` section."""
-        values = {field.name: section[field.name] for field in fields(cls)}
-        return cls(**{**values, "classes": tuple(section["classes"])})
+        settings = {field.name: section[field.name] for field in fields(cls)}
+        pairs = section["values"].items() if isinstance(section["values"], Mapping) else section["values"]
+        values = tuple((str(cell), str(flag)) for cell, flag in pairs)
+        return cls(**{**settings, "classes": tuple(section["classes"]), "values": values})
 
     @property
     def activation(self) -> str:

@@ -32,20 +32,20 @@ def listed_words(cell: str) -> list[str] | None:
     return [_unquoted(word) if word[0] in _QUOTES else word for word in words]
 
 
-def cells_without_brackets(raw: RawTable, target: str, columns: Columns) -> Sequence[str]:
+def cells_without_brackets(raw: RawTable, cells: Sequence[str], columns: Columns) -> Sequence[str]:
     """Label cells with the separator between the words, if all of them are lists; else the cells as they are.
 
     If a row has one class, lists of several words are left as they are, unless the words are 0 and 1.
 
     Args:
         raw: the table.
-        target: its column of labels.
+        cells: its label cells, (n_rows,).
         columns: the meaning of its columns.
 
     Raises:
         FoldlineError: a word has the separator.
     """
-    cells, kind, separator = raw.columns[target], columns.labels.kind, columns.labels.separator
+    kind, separator = columns.labels.kind, columns.labels.separator
     if kind == BINARY:
         return cells
     changed = {}
@@ -58,8 +58,9 @@ def cells_without_brackets(raw: RawTable, target: str, columns: Columns) -> Sequ
             return cells
         if any(separator in word for word in words):
             raise FoldlineError(
-                f"{raw.path}, column {columns.in_table(target)}: label {cell!r} is a list, and one of its words "
-                f"contains {separator!r}; set dataset.labels.separator to a text that is in no word, such as ';'"
+                f"{raw.path}, column {columns.in_table(columns.target or '')}: label {cell!r} is a list, and one of "
+                f"its words contains {separator!r}; set dataset.labels.separator to a text that is in no word, such "
+                "as ';'"
             )
         changed[cell] = separator.join(words)
     return [changed[cell] for cell in cells]

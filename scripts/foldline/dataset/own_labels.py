@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from foldline.dataset.cell_values import canonical
+from foldline.dataset.cell_values import canonical, number
 from foldline.dataset.labels import FLAGS, MULTILABEL, Labels
 from foldline.errors import FoldlineError, listing
 
@@ -39,7 +39,7 @@ def own_label_code(text: str, words: Words, labels: Labels) -> str:
         index = index_of.get(canonical(str(words.get(word, word))))
         if index is None:
             close = difflib.get_close_matches(word, [*words, *index_of], n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = _yaml_hint(word, words) or (f"; did you mean {close[0]!r}?" if close else "")
             classes = listing(names, limit=30)
             raise FoldlineError(f"has {word!r}, which is neither in `labels` nor one of the classes {classes}{hint}")
         indices.add(index)
@@ -49,6 +49,18 @@ def own_label_code(text: str, words: Words, labels: Labels) -> str:
         return labels.code(str(indices.pop()))
     flags = ["1" if index in indices else "0" for index in range(len(names))]
     return replace(labels, cells=FLAGS).code(labels.separator.join(flags) if indices else "")
+
+
+def _yaml_hint(word: str, words: Words) -> str:
+    """What to write if YAML has read the key that was meant for a word as another value; "" if it has not."""
+    meant = word.casefold()
+    read = "true" if meant in ("yes", "on", "y") else "false" if meant in ("no", "off", "n") else None
+    if read is not None and canonical(read) in words:
+        return f"; YAML reads the key {word} without quotes as {read}, so write it in quotes, as '{word}'"
+    value = number(word)
+    if value is not None and (same := [key for key in words if number(key) == value]):
+        return f"; YAML reads the key {word} without quotes as {same[0]}, so write it in quotes, as '{word}'"
+    return ""
 
 
 def _words_of(text: str, labels: Labels) -> list[str]:

@@ -1,8 +1,8 @@
 """The one reader of every table of the user: train, test and external rows and the sample submission.
 
 The process that builds the DAG and the steps read tables by it, so both see the same rows. A table is CSV in UTF-8 with
-a header line, separated by comma, semicolon or tab, maybe compressed by gzip; or Parquet, which needs pyarrow. Cells
-are texts without spaces around them; nothing is converted.
+a header line, separated by comma, semicolon, tab or vertical bar, maybe compressed by gzip; or Parquet, which needs
+pyarrow. Cells are texts without spaces around them; nothing is converted.
 
 Standard library only for short CSV on a local disk, because the process that builds the DAG imports it.
 """
@@ -11,6 +11,7 @@ import csv
 import difflib
 import io
 import itertools
+import re
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -27,8 +28,10 @@ from foldline.io import storage
 from foldline.io.system_errors import system_error
 
 AUTO = "auto"
-SEPARATORS = {",": ",", ";": ";", "tab": "\t"}
-NAMES = {",": "comma", ";": "semicolon", "\t": "tab"}
+SEPARATORS = {",": ",", ";": ";", "tab": "\t", "|": "|"}
+NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+# The first line by which Excel is told the separator.
+_EXCEL = re.compile(r"sep=[^\r\n]?\r?(?=\n)", re.IGNORECASE)
 LINE, ROW = "line", "row"
 # More characters than a cell can have; the standard library's limit of 131,072 is less than a mask of a large image.
 MOST_CHARACTERS = 2**31 - 1
@@ -136,9 +139,14 @@ def check_columns(path: str, header: Sequence[str], wanted: Sequence[str]) -> No
     absent = [name for name in wanted if name not in header]
     if absent:
         close = [name for name in header if name.casefold() in {other.casefold() for other in absent}]
-        close = close or [name for other in absent for name in difflib.get_close_matches(other, header, n=1)]
+        # A column that is needed itself is not meant for another one.
+        free = [name for name in header if name not in wanted]
+        close = close or [name for other in absent for name in difflib.get_close_matches(other, free, n=1)]
         hint = f"; did you mean {listing(close)}?" if close else ""
-        message = f"{path}: no column {listing(absent)}; the table has {_shown(header)}{hint}"
+        if len(header) == 1 and len(wanted) > 1:
+            hint = f"; cells are separated by {listing(list(NAMES.values()))}, so write the table with one of these"
+        has = f"the table has {_shown(header)}" if header else "the file is empty"
+        message = f"{path}: no column {listing(absent)}; {has}{hint}"
         raise AbsentColumnsError(message, absent, header)
 
 
@@ -162,6 +170,9 @@ def _shown(header: Sequence[str]) -> str:
 def _read_csv(path: str, text: str, wanted: Sequence[str], separator: str, optional: Sequence[str] | None) -> RawTable:
     """Read the wanted columns, and the optional ones that exist; all columns if `optional` is None."""
     with _long_cells():
+        if excel := _EXCEL.match(text):
+            # Empty lines are passed over, and the numbers of the others stay.
+            text = text[excel.end() :]
         delimiter = _find_separator(path, text, wanted, separator)
         check_quotes(path, text, delimiter)
         rows = _rows(text, delimiter)

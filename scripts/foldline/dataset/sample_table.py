@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from foldline.dataset.cell_values import canonical, is_missing
-from foldline.dataset.class_columns import check_target, flag_cells
+from foldline.dataset.class_columns import check_target
 from foldline.dataset.columns import Columns
 from foldline.dataset.label_reading import remedy, resolve
 from foldline.dataset.labels import SOFT, Labels
-from foldline.dataset.list_cells import cells_without_brackets
 from foldline.dataset.own_labels import left_out_by, own_label_code
 from foldline.dataset.raw_table import AbsentColumnsError, RawTable, read_raw_table
 from foldline.dataset.row_per_class import JoinedColumns, join_rows
 from foldline.dataset.sample_ids import check_ids
 from foldline.dataset.soft_labels import log_soft_labels
+from foldline.dataset.target_cells import fill_target
 from foldline.errors import FoldlineError, Problems, counted
 from foldline.io.garbage import garbage_search_paused
 
@@ -219,14 +219,7 @@ def open_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     groups: Sequence[str] = ids
     with problems.collected():
         check_ids(raw, ids, columns.in_table(columns.id))
-    if columns.target and columns.target_columns and raw.columns.keys() >= set(columns.target_columns):
-        in_table = {name: columns.in_table(name) for name in columns.target_columns}
-        raw.columns.pop(columns.target, None)
-        with problems.collected():
-            raw.columns[columns.target] = flag_cells(raw, ids, in_table, columns.labels)
-    elif target := columns.target if columns.target in raw.columns else None:
-        with problems.collected():
-            raw.columns[target] = cells_without_brackets(raw, target, columns)
+    fill_target(raw, columns, problems)
     if columns.group and columns.group in raw.columns:
         with problems.collected():
             groups = _groups(raw, ids, columns, columns.group)

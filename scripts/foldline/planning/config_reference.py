@@ -23,6 +23,7 @@ PLACEHOLDERS = {
     "models": "MODEL",
     "external": "SET",
     "labels": "WORD",
+    "values": "CELL",
     "fold_overrides": "FOLD",
 }
 TYPES = {"object": "mapping", "string": "text"}

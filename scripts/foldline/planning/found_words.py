@@ -94,10 +94,13 @@ def found_classes(
         _check_frequent(of_words, n_rows, where, of_folders=of_folders)
     _check_case(first, where, of_folders=of_folders)
     if not 2 <= len(first) <= MOST_WORDS:
+        missing = n_rows - sum(rows.values())
+        of_all = f"{missing} of {counted(n_rows, 'row')} count as missing (dataset.missing)"
+        also = f", and {of_all}" if missing and len(first) < 2 else ""
         raise FoldlineError(
             f"config: dataset.labels.classes is empty, so classes are the values in {where}, but it has {len(first)} "
-            f"({listing(list(first)) or 'none'}); there may be 2 to {MOST_WORDS}: correct dataset.target_column, or "
-            f"{remedy}"
+            f"({listing(list(first)) or 'none'}){also}; there may be 2 to {MOST_WORDS}: correct dataset.target_column, "
+            f"or {remedy}"
         )
     return sorted_words(first)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from foldline.dataset.cell_values import composed
 from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.images.errors import names_a_key, range_problem
 from foldline.images.heic_decoder import decoder_problem
@@ -48,8 +49,13 @@ def _in_other_case(folder: Path) -> Path | None:
 def similar_names(path: str, names: Iterable[str]) -> str:
     """Those of the files in the folder of a missing image that have its name, as the end of a message; "" for none."""
     stem, names = _stem(path), sorted(names)
-    others = [name for name in names if stem.casefold() in (_stem(name).casefold(), name.casefold())]
+    folded = composed(stem).casefold()
+    others = [name for name in names if folded in (composed(text).casefold() for text in (_stem(name), name))]
     case = " (case counts)" if others and not any(name.startswith(stem) for name in others) else ""
+    if case and any(composed(name).startswith(composed(stem)) for name in others):
+        case = (
+            " (its accents are characters of their own, as macOS writes them; rename the file, or write the id like it)"
+        )
     if not others and stem.isascii() and stem.isdecimal():
         # A spreadsheet makes 12 of 0012.
         others = [

@@ -138,6 +138,8 @@ def _message(error: ValidationError, key: str) -> str:
             close = close_word(instance, limit)
             meant = f"; did you mean {close!r}?" if close else ""
             return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}{_hint(schema)}{meant}"
+        case "type" if isinstance(schema["type"], list) and schema.get("pattern") in PATTERNS:
+            return f"config: {key} is {value}; {PATTERNS[schema['pattern']]}"
         case "type":
             return f"config: {key or 'the file'} is {value}; set it to {_type_words(schema, instance)}{_hint(schema)}"
         case "pattern" if "propertyNames" in error.absolute_schema_path:
@@ -192,8 +194,8 @@ def _type_words(schema: Mapping[str, Any], value: Any) -> str:
     if isinstance(value, bool) and "string" in types:
         words = "yes, on and true" if value else "no, off and false"
         hint = f"; YAML reads {words} as {_shown(value)}, so write such a text in quotes, as {words.split(',')[0]!r}"
-    elif isinstance(value, int) and "string" in types:
-        hint = f"; write a number that is a name in quotes, as '{value}'"
+    elif isinstance(value, int | float) and "string" in types:
+        hint = f"; write a number that is a name in quotes, as '{value}', with all of its digits"
     return ", or ".join(_with_example(name, schema) for name in types) + hint
 
 

@@ -35,6 +35,11 @@ def target_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             "with a 0 or 1 for each class, such as [MEL, NV]"
         )
     yield from _row_per_class_problems(dataset)
+    if labels["values"] and (columns is None or labels["kind"] == SOFT):
+        yield (
+            "config: dataset.labels.values is set, but only the cells of dataset.target_columns are 0 or 1, and not if "
+            "dataset.labels.kind is soft; remove values"
+        )
     if columns is None:
         return
     shown = listing(columns, limit=20)

@@ -44,7 +44,7 @@ def test_other_forms(cell: str, words: list[str] | None) -> None:
 
 def without(cells: list[str], kind: str = "multilabel") -> list[str]:
     raw = RawTable("a.csv", ("id", "y"), range(len(cells)), {"y": cells})
-    return list(cells_without_brackets(raw, "y", Columns("id", "y", None, labels=Labels(kind))))
+    return list(cells_without_brackets(raw, cells, Columns("id", "y", None, labels=Labels(kind))))
 
 
 def test_all_cells_or_none() -> None:

@@ -51,6 +51,7 @@ def test_a_cell_may_hold_several_words_of_a_class() -> None:
         (CELLS, "", "is empty; set dataset.labels.empty to true"),
         (BINARY_LABELS, "2", "has '2', which is neither in `labels` nor one of the classes 0, 1"),
         (BINARY_LABELS, "", "is empty"),
+        (BINARY_LABELS, "004", "YAML reads the key 004 without quotes as 4, so write it in quotes, as '004'"),
     ],
 )
 def test_other_words_are_refused(labels: Labels, text: str, words: str) -> None:
@@ -63,3 +64,11 @@ def test_a_word_without_a_class_leaves_the_row_out() -> None:
     assert {text: left_out_by(text, WORDS, SKIN) for text in cells} == cells
     assert left_out_by("c| 7.0", {"7": None}, CELLS) == "7"
     assert left_out_by("", {"": None}, SKIN) == ""
+
+
+@pytest.mark.parametrize(("word", "read"), [("yes", "true"), ("No", "false"), ("on", "true")])
+def test_keys_that_yaml_reads_as_booleans_are_explained(word: str, read: str) -> None:
+    words = {"1": "MEL", "0": "NV"}
+    message = f"YAML reads the key {word} without quotes as {read}, so write it in quotes, as '{word}'"
+    with pytest.raises(FoldlineError, match=message):
+        own_label_code(word, words, SKIN)

@@ -54,6 +54,10 @@ PLAIN = "id,target,note\na,1,x\nb,0,y\n"
         PLAIN.replace(",", "\xa0,").encode(),
         PLAIN.replace(",", ";").encode(),
         PLAIN.replace(",", "\t").encode(),
+        PLAIN.replace(",", "|").encode(),
+        b"sep=;\n" + PLAIN.replace(",", ";").encode(),
+        b"sep=,\r\n" + PLAIN.replace("\n", "\r\n").encode(),
+        b"sep=\t\n" + PLAIN.replace(",", "\t").encode(),
         b'"id","target","note"\n"a","1","x"\n"b", "0" ,"y"\n',
         gzip.compress(PLAIN.encode(), mtime=0),
     ],
@@ -102,8 +106,15 @@ def test_short_and_long_lines_are_reported_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "no column id, target; the table has none"),
-        (b"\n\n", "no column id, target; the table has none"),
+        (b"", "no column id, target; the file is empty"),
+        (b"\n\n", "no column id, target; the file is empty"),
+        (
+            b"id:target\na:1\n",
+            "the table has id:target; cells are separated by comma, semicolon, tab, vertical bar, so",
+        ),
+        (b"id,target_x\na,1\n", "no column target; the table has id, target_x; did you mean target_x?"),
+        (b"id,t\na,1\n", "no column target; the table has id, t"),
+        (b"sep=;\nid;target\na\n", "line 3: "),
         (b"id,target\n", "the table has a header and no rows"),
         (b"ID,Target\n", "no column id, target; the table has ID, Target; did you mean ID, Target?"),
         (b"id,targe\xc2\xa0t\na,1\n", "no column target; the table has id, 'targe\\xa0t'"),
@@ -147,7 +158,7 @@ def test_a_table_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         read_raw_table(tmp_path, WANTED)
 
 
-@pytest.mark.parametrize(("separator", "key"), [(",", ","), (";", ";"), ("\t", "tab")])
+@pytest.mark.parametrize(("separator", "key"), [(",", ","), (";", ";"), ("\t", "tab"), ("|", "|")])
 def test_a_separator_is_found_or_set(separator: str, key: str, tmp_path: Path) -> None:
     text = separator.join(["id", "target", '"a,b;c\td"']) + "\n" + separator.join(["a", "1", "0,5"]) + "\n"
     if separator == ",":

@@ -1,7 +1,8 @@
 """The user's table is read, or an error names the line that is wrong."""
 
+import json
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,28 @@ ONE_HOT = Columns(
 )
 
 
+def test_other_cells_of_class_columns_mean_what_the_configuration_says(tmp_path: Path) -> None:
+    """Empty cells, NaN and -1, as a table of findings in reports has them."""
+    text = "name,MEL,NV\na,,1.0\nb,-1.0,NaN\nc,-1,0\n"
+    for values, codes in ({"blank": 0, -1: 1}, ["01", "10", "10"]), ({"blank": 0, "-1": 0}, ["01", "00", "00"]):
+        section = {"kind": "multilabel", "classes": ["MEL", "NV"], "separator": "|", "empty": True, "exclusive": None}
+        labels = Labels.from_config({**section, "cells": "flags", "first_number": "auto", "values": values})
+        # As a step gets them.
+        again = Labels.from_config(json.loads(json.dumps(asdict(labels))))
+        for read in labels, again:
+            assert [row.target for row in rows_of(tmp_path, text, replace(ONE_HOT, labels=read))] == codes
+    with pytest.raises(
+        FoldlineError, match=r"'-1.0' in column MEL.*say what other cells mean in dataset.labels.values"
+    ):
+        rows_of(tmp_path, text, replace(ONE_HOT, labels=replace(labels, values=(("blank", "0"),))))
+
+
+def test_an_absent_class_column_is_the_only_problem(tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError) as caught:
+        rows_of(tmp_path, "MEL,name\n1,a\n0,b\n", ONE_HOT)
+    assert str(caught.value).endswith("no column NV; the table has MEL, name")
+
+
 def test_a_column_for_each_class_gives_the_label(tmp_path: Path) -> None:
     """As floats, Booleans and whole numbers, in any order of the columns."""
     found = rows_of(tmp_path, "NV,name,MEL\n0.0,a,1.0\nTrue,b,False\n1,c,0\n", ONE_HOT)
@@ -69,7 +92,7 @@ def test_columns_of_a_multilabel_task_may_have_no_class(tmp_path: Path) -> None:
     [
         ("a,1,1\n", "line 2: label '1|1' (column MEL, NV) of id 'a' has 2 classes; each sample has one class"),
         ("a,0,0\n", "of id 'a' has 0 classes; each sample has one class"),
-        ("a,1,0\nb,1,\n", "line 3: the label of id 'b' has '' in column NV, not 0 or 1; correct the table, or dataset"),
+        ("a,1,0\nb,1,\n", "line 3: the label of id 'b' has '' in column NV, not 0 or 1; correct the table, say what"),
         (
             "a,1,1\nb,no,0\nc,0,0\n",
             "each sample has one class; line 3: the label of id 'b' has 'no' "
@@ -104,7 +127,7 @@ def test_the_group_may_also_be_metadata(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no column name, mark, patient, sex, age; the table has"),
+        ("", "no column name, mark, patient, sex, age; the file is empty"),
         ("mark,name,age,sex\n1,a,5,f\n", "no column patient; the table has mark, name, age, sex"),
         (
             "mark,name,age,patient,sex,age\n",

@@ -130,12 +130,26 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         (
             {"preset": 2020},
             "preset is 2020; set it to a text such as abc, or a list such as [a, b], or null; write a number that is a "
-            "name in quotes, as '2020'",
+            "name in quotes, as '2020', with all of its digits",
         ),
         (
             {"dataset__labels": {"kind": "multiclass", "classes": [False, "yes"]}},
             "dataset.labels.classes[0] is false; set it to a text such as abc; YAML reads no, off and false as false, "
             "so write such a text in quotes, as 'no'",
+        ),
+        (
+            {"dataset__labels": {"kind": "multiclass", "classes": [1.1, "1.2"]}},
+            "dataset.labels.classes[0] is 1.1; set it to a text such as abc; write a number that is a name in quotes, "
+            "as '1.1', with all of its digits",
+        ),
+        (
+            {"dataset__intensity": 4095},
+            "dataset.intensity is 4095; set it to full, to the bits of the camera such as {bits: 12}, or to the white "
+            "sample such as {max: 1}",
+        ),
+        (
+            {"dataset__dicom_window": 400},
+            "dataset.dicom_window is 400; set it to file, to full, or to a window such as {center: 40, width: 400}",
         ),
         ({"presets": None, "preset": "seed"}, "presets is null; set it to a mapping such as {a: 1}"),
         ({"folds__count": "3"}, "folds.count is '3'; set it to a whole number such as 5; remove the quotes"),
@@ -146,7 +160,7 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         (
             {"dataset__group_column": 3},
             "dataset.group_column is 3; set it to a text such as abc, or a list such as [a, b], or null; write a "
-            "number that is a name in quotes, as '3'",
+            "number that is a name in quotes, as '3', with all of its digits",
         ),
         (
             {"models__lite0__augment__rotation": 15},

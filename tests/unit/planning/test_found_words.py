@@ -34,6 +34,13 @@ def classes_of(kind: str, texts: Sequence[str], rows: Sequence[int]) -> list[str
     return found_classes(settings(kind), cells(*texts), rows=counts, n_rows=sum(rows))
 
 
+def test_rows_that_count_as_missing_are_told() -> None:
+    with pytest.raises(
+        FoldlineError, match=r"it has 1 \(cat\), and 8 of 12 rows count as missing \(dataset.missing\);"
+    ):
+        found_classes(settings("multiclass"), cells("cat"), rows={"cat": 4}, n_rows=12)
+
+
 def cells(*texts: str) -> dict[str, str]:
     """Label cells with the lines where they occur first."""
     return {text: f"train.csv, line {number}" for number, text in enumerate(texts, start=2)}

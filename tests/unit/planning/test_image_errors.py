@@ -14,10 +14,15 @@ from foldline.planning.image_errors import instead_of
         ("00120.jpg", ", but there is 120.jpg (leading zeros count: write the id as the file has it)"),
         ("2.jpg", ""),
         ("A2.png", ", but there is a2.jpg (case counts)"),
+        (
+            "caf\u00e9.png",
+            ", but there is cafe\u0301.png (its accents are characters of their own, as macOS writes them; rename the "
+            "file, or write the id like it)",
+        ),
     ],
 )
 def test_files_of_similar_names_are_named(tmp_path: Path, name: str, end: str) -> None:
-    for other in ("0000.jpg", "0012.jpg", "120.jpg", "a2.jpg"):
+    for other in ("0000.jpg", "0012.jpg", "120.jpg", "a2.jpg", "cafe\u0301.png"):
         (tmp_path / other).touch()
     assert instead_of(str(tmp_path / name)) == end
 
