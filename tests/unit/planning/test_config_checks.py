@@ -62,7 +62,7 @@ def check(**changes: Any) -> None:
         ({"dataset__group_column": "image_name"}, "dataset names column 'image_name' twice;"),
         (
             {"dataset__record_features": {"age": "Age"}},
-            "dataset.record_features has 'age', which is not a column of this config (image_name, target, cell_type)",
+            "dataset.record_features has 'age', which is not a column of this config (image_name, target, cell, cell_type)",
         ),
         (
             {"dataset__train_images": None},
@@ -333,6 +333,10 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
         (
             {"dataset__row_per_class": "{id}_{class}", "dataset__labels": {"kind": "multilabel"}},
             "dataset.row_per_class is '{id}_{class}', so a sample has a row for each class; name the classes in datas",
+        ),
+        (
+            {"dataset__labels": {"values": {"blank": 0}}},
+            "dataset.labels.values is set, but only the cells of dataset.ta",
         ),
         ({"dataset__target_column": None}, "neither of dataset.target_column and dataset.target_columns is set; set"),
         (ONE_HOT | {"dataset__target_column": "x"}, "both of dataset.target_column and dataset.target_columns are set"),
