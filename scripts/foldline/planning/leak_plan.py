@@ -76,9 +76,9 @@ def pair_settings(dataset: Mapping[str, Any]) -> dict[str, Any]:
     return {"class_names": class_names_of(dataset), "channels": dataset["channels"]}
 
 
-def report_facts(leaks: Mapping[str, Any]) -> dict[str, Any]:
+def report_facts(leaks: Mapping[str, Any], *, embedded: bool) -> dict[str, Any]:
     """What the report says of the search: fields of `AuditFacts`."""
-    return {key: leaks[key] for key in ("near_duplicate_bits", "full_search_up_to")}
+    return {**{key: leaks[key] for key in ("near_duplicate_bits", "full_search_up_to")}, "embedded": embedded}
 
 
 def fold_policy(leaks: Mapping[str, Any]) -> dict[str, dict[str, str]]:

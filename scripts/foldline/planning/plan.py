@@ -263,7 +263,8 @@ class _Stages:
     def render_report(self, needs: Sequence[Job]) -> None:
         """The job that renders the report."""
         names = {"class_names": self._class_names, "group_column": " and ".join(group_columns(self._dataset)) or None}
-        facts = {"left_out": self._data_index.left_out, "audit": report_facts(self._config["leaks"])}
+        audit = report_facts(self._config["leaks"], embedded=bool(self.embedding_rule))
+        facts = {"left_out": self._data_index.left_out, "audit": audit}
         self._add("render_report", settings={**self._config["report"], **names, **facts}, needs=needs)
 
     def _add(self, rule: str, **job: Any) -> Job:

@@ -131,13 +131,14 @@ def _searches(run: Run, facts: AuditFacts) -> list[str]:
     texts = []
     if full:
         texts.append(
-            "Near copies were searched among the images that are nearest by perceptual hash and by local features: "
-            f"{listing(full)}."
+            "Near copies were searched among the images that are nearest by perceptual hash or by local features"
+            f"{' or by embedding' if facts.embedded else ''}: {listing(full)}."
         )
     if by_hash:
         texts.append(
-            f"Near copies were searched by perceptual hash alone: {listing(by_hash)}. That is more than "
-            f"leaks.full_search_up_to ({facts.full_search_up_to:,}), so copies that are cropped, overlaid or rotated "
-            "by other angles than quarter turns were not searched."
+            f"Near copies were searched by perceptual hash{' and embedding' if facts.embedded else ''} alone: "
+            f"{listing(by_hash)}. That is more than leaks.full_search_up_to ({facts.full_search_up_to:,}), so copies "
+            "that are cropped, overlaid or rotated by other angles than quarter turns were "
+            f"{'found only if they are among the nearest by embedding' if facts.embedded else 'not searched'}."
         )
     return texts

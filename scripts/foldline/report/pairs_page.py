@@ -16,7 +16,10 @@ MOST_PAIRS, MOST_CHANNELS = 100, 4
 # What a kind means, in words.
 KINDS: Mapping[str, str] = {
     EXACT: "equal decoded pixels",
-    NEAR: "one was made from the other, or both show the same; verified by aligning them",
+    NEAR: (
+        "the images agree in detail when they are aligned. Mostly one was made from the other, or both show the same; "
+        "look whether it is so"
+    ),
     CONFIRMED: "confirmed by you (leaks.confirmed)",
 }
 # Kinds in the order in which it is worth looking at them.

@@ -23,10 +23,17 @@ from foldline.splits.fold_membership import holdout_rows, scored_rows
 
 @dataclass(frozen=True)
 class AuditFacts:
-    """How the leak audit searched: see `leaks` in `config/config.schema.yaml`."""
+    """How the leak audit searched.
+
+    Attributes:
+        near_duplicate_bits: see `leaks` in `config/config.schema.yaml`.
+        full_search_up_to: see there.
+        embedded: whether images have vectors, by which the nearest are compared as well.
+    """
 
     near_duplicate_bits: int | None = 12
     full_search_up_to: int = 20_000
+    embedded: bool = False
 
 
 @dataclass(frozen=True)
