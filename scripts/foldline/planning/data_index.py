@@ -21,6 +21,7 @@ from foldline.planning.code_digest import code_digest
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table, is_made_table
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
+from foldline.planning.embedding_section import check_features, features_in_use
 from foldline.planning.file_digests import status_of
 from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, fold_method, old_table
 from foldline.planning.found_folds import find_folds, read_cells, with_connected_groups, without_holdout
@@ -121,7 +122,8 @@ class DataIndexer:
         self._pinned, self._record_tables = pinned, record_tables
         self._path, self._mirror = folder / FILE, storage.join(mirror, FILE) if mirror else ""
         old = old_table(self._folds, self._dataset)
-        others = (old.path if old else None, self._leaks["confirmed"])
+        self._features = features_in_use(config)
+        others = (old.path if old else None, self._leaks["confirmed"], self._features)
         # Tables of the user that no split has.
         self._other_tables = [path for path in others if path is not None]
         self._check_rows = check_rows
@@ -242,6 +244,8 @@ class DataIndexer:
     def _check(self, data: RawData) -> dict[str, Any]:
         """Check the rows; gives what they say of folds."""
         dataset, found, problems = with_found_words(self._dataset, data.found), dict[str, Any](), Problems()
+        with problems.collected():
+            check_features(self._features, data)
         # Periods need no groups of each label.
         count = self._folds["count"] if fold_method(self._folds) in (GROUPED, FILES) else None
         with problems.collected():

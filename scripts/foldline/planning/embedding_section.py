@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from foldline.errors import problems_error
 from foldline.io import storage
 from foldline.io.files import sha256_of_file
 from foldline.models.backbone_registry import NO_WEIGHTS, backbone_problems, is_weights_file
+from foldline.planning.raw_data import RawData
 from foldline.planning.workflow_plan import Job, WorkflowPlan
 
 AUTO = "auto"
@@ -37,6 +39,35 @@ def embedded_sizes(config: Mapping[str, Any], rule: str) -> set[int]:
 def features_path(dataset: Mapping[str, Any]) -> str:
     """Path or URL of the user's own vectors."""
     return storage.join(dataset["root"], dataset["features"])
+
+
+def features_in_use(config: Mapping[str, Any]) -> str | None:
+    """Path of the user's own vectors; None if there are none, or if they are not used or cannot be."""
+    dataset = config["dataset"]
+    if dataset["features"] is None or config["embeddings"]["enabled"] is False:
+        return None
+    path = features_path(dataset)
+    return path if not storage.is_url(path) and Path(path).is_file() else None
+
+
+def check_features(path: str | None, data: RawData) -> None:
+    """Refuse vectors of the user that cannot be used.
+
+    Args:
+        path: see `features_in_use`.
+        data: the rows; splits that could not be read are left out.
+
+    Raises:
+        FoldlineError: names all problems.
+    """
+    if path is None:
+        return
+    # Not at the top: most runs have no such table.
+    from foldline.io.embeddings import feature_problems
+
+    rows = {**data.unlabeled, **{split: samples.rows for split, samples in data.splits.items()}}
+    if problems := feature_problems(path, {split: of_split.id for split, of_split in rows.items()}):
+        raise problems_error([f"dataset.features: {path}: {problem}" for problem in problems])
 
 
 def add_embeddings(

@@ -3,10 +3,16 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fixtures.project import REPOSITORY
+from foldline.dataset.sample_table import Row
+from foldline.errors import FoldlineError
 from foldline.planning.configuration import complete, read_schema
-from foldline.planning.embedding_section import embedding_problems, embedding_rule
+from foldline.planning.embedding_section import check_features, embedding_problems, embedding_rule, features_in_use
+from foldline.planning.raw_data import RawData
+from foldline.planning.samples import Sample, Samples
 
 SCHEMA = read_schema(REPOSITORY / "config" / "config.schema.yaml")
 
@@ -48,3 +54,19 @@ def test_problems_name_their_keys(tmp_path: Path) -> None:
     (problem,) = embedding_problems(config_with("vectors.parquet", root="gs://bucket"))
     assert "gs://bucket/vectors.parquet, which is not on a disk" in problem
     assert list(embedding_problems(config_with("vectors.parquet", root=str(tmp_path), enabled=False))) == []
+
+
+def test_vectors_are_checked_with_the_data(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.parquet"
+    pq.write_table(pa.table({"id": ["s0", "s1", "s1"], "vector": [[1.0], [2.0], [3.0, 4.0]]}), path)
+    assert features_in_use(config_with("vectors.parquet", root=str(tmp_path))) == str(path)
+    assert features_in_use(config_with("vectors.parquet", root=str(tmp_path), enabled=False)) is None
+    assert features_in_use(config_with()) is None
+    samples = Samples.of(Sample(Row(2, name, "1", name, ()), "sha256", 9) for name in ("s0", "s2"))
+    data = RawData({"train": samples}, ["id", "sick"], True, {"train": "train.csv"}, "")
+    check_features(None, data)
+    with pytest.raises(FoldlineError) as error:
+        check_features(str(path), data)
+    for words in ("1 id more than once: s1", "1 sample without a vector: s2", "than the usual 1: s1 (2)"):
+        assert f"dataset.features: {path}: " in str(error.value)
+        assert words in str(error.value)

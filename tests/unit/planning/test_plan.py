@@ -378,3 +378,27 @@ def test_an_override_is_for_the_fold_of_one_repeat() -> None:
         "0-repeat2": 8,
         "1-repeat2": 333,
     }
+
+
+def test_own_vectors_count_by_their_content(tmp_path: Path) -> None:
+    """Their path counts for nothing, and no shards are made for them."""
+    made = []
+    for name, content in (("one", b"a"), ("moved", b"a"), ("other", b"b")):
+        (tmp_path / name).write_bytes(content)
+        made.append(make_plan(config_with(dataset={"features": str(tmp_path / name)}), data_index()))
+    first, moved, other = made
+    assert names(job(first, "import_features split=test").needs) == {f"scan_images shard={ONE} split=test"}
+    assert {of["size"] for of, _ in first.arguments_of("shard_records")} == {"32", "64"}
+    assert keys(moved) == keys(first)
+    assert keys(other)["audit_leaks split=train"] != keys(first)["audit_leaks split=train"]
+    assert (
+        keys(other)["shard_records shard=00000-of-00001 size=32 split=train"]
+        == keys(first)["shard_records shard=00000-of-00001 size=32 split=train"]
+    )
+
+
+def test_without_embeddings_nothing_is_embedded() -> None:
+    plan = make_plan(config_with(embeddings={"enabled": False}), data_index())
+    assert not {"embed_images", "import_features", "look_alikes"} & {job.rule for job in plan.jobs}
+    assert plan.embedding_rule() == ""
+    assert names(job(plan, "audit_leaks split=train").needs) == {f"scan_images shard={ONE} split=train"}
