@@ -1,6 +1,6 @@
 """Title of every figure of the report, and how to read it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -24,16 +24,13 @@ CAPTIONS = {
     "class_balance": Caption(
         "Labels and class weights",
         "Left: number of images with each label. Right: weight of an image with that label in the loss, for each "
-        "held-out fold. If all weights are 1, class weights are off; if they are far apart, rare labels count more. "
-        "Negatives of a class are shown only if their weight differs from that of its positives. "
-        "Several classes are listed in the order of the configuration.",
+        "held-out fold. If all weights are 1, class weights are off; if they are far apart, rare labels count more.",
     ),
     "folds": Caption(
         "Rows and positives per fold",
-        "In a good split all bars have the same length and the same share of positives; with several classes, the "
-        "counts within a column are similar. Groups are never divided, so small differences remain. External images, "
-        "if there are any, are used for training only and never scored; those that share a group or a duplicate with "
-        "a fold are withheld while that fold is held out.",
+        "In a good split all bars have the same length and the same share of positives. Groups are never divided, so "
+        "small differences remain. External images, if there are any, are used for training only and never scored; "
+        "those that share a group or a duplicate with a fold are withheld while that fold is held out.",
     ),
     "learning_curves": Caption(
         "Learning curves",
@@ -46,9 +43,9 @@ CAPTIONS = {
     "architectures": Caption(
         "Network architectures",
         "From the image on the left to one logit per class on the right. Each box groups the layers whose output has "
-        "the same resolution: its height shows the resolution on a logarithmic scale, its shade the number of channels "
-        "or units. Red boxes process metadata. The text under a box gives its last output shape, its layers and its "
-        "weights.",
+        "the same resolution: its height shows the resolution on a logarithmic scale, its shade the number of "
+        "channels or units. Red boxes process metadata. The text under a box gives its last output shape, its layers "
+        "and its weights.",
     ),
     "augmented_samples": Caption(
         "Augmented training images",
@@ -59,9 +56,7 @@ CAPTIONS = {
         "ROC curves",
         "Share of the positives that are detected (true positive rate) against share of the negatives that raise a "
         "false alarm (false positive rate), over all thresholds. Curves closer to the upper left corner are better; "
-        "the diagonal is chance. With one class, thin lines are single folds and the thick line pools all rows; if it "
-        "runs below most folds, the models of the folds score on different scales. With several classes, thin lines "
-        "are classes and the thick line pools all pairs of row and class.",
+        "the diagonal is chance.",
     ),
     "precision_recall": Caption(
         "Precision-recall curves",
@@ -76,9 +71,9 @@ CAPTIONS = {
     ),
     "calibration": Caption(
         "Calibration",
-        "On the diagonal, scores are probabilities: three in ten images with a score of 0.3 are positive. Points below "
-        "it mean that scores are too high, points above it that they are too low. Vertical bars are 95% intervals; the "
-        "lower panel shows the number of rows in each bin.",
+        "On the diagonal, scores are probabilities: three in ten images with a score of 0.3 are positive. Points "
+        "below it mean that scores are too high, points above it that they are too low. Vertical bars are 95% "
+        "intervals; the lower panel shows the number of rows in each bin.",
     ),
     CONFUSION: Caption(
         "Confusion matrix",
@@ -89,11 +84,88 @@ CAPTIONS = {
     "most_wrong": Caption(
         "Out-of-fold images with the largest errors",
         "Images whose score is furthest from their label, the worst first. A red frame marks a positive with a low "
-        "score, a blue frame a negative with a high score. If each image has exactly one class: images whose true "
-        "class has the lowest probability, each of them once, with that probability and the class with the highest "
-        "one; a red frame marks a wrong prediction, a blue frame a correct one.",
+        "score, a blue frame a negative with a high score.",
     ),
 }
+
+
+# Lines of the figures of curves.
+_FOLD_LINES = (
+    "Thin lines are single folds and the thick line pools all rows; if it runs below most folds, the models of the "
+    "folds score on different scales."
+)
+_CLASS_LINES = "Thin lines are classes, each against all others; the thick line pools all pairs of image and class."
+# What differs where labels are classes instead of positives and negatives.
+OF_CLASSES = {
+    "class_balance": Caption(
+        "Classes and class weights",
+        "Left: number of images of each class. Right: weight of its images in the loss, for each held-out fold. If "
+        "all weights are 1, class weights are off; if they are far apart, rare classes count more. Images without a "
+        "class are shown only if they have another weight. Classes are in the order of the configuration.",
+    ),
+    "folds": Caption(
+        "Images of each class per fold",
+        "In a good split the counts within a column are similar. Groups are never divided, so small differences "
+        "remain. External images, if there are any, are used for training only and never scored; those that share a "
+        "group or a duplicate with a fold are withheld while that fold is held out.",
+    ),
+    "roc": Caption(
+        "ROC curves",
+        "Share of the images of a class that are detected (true positive rate) against share of the other images that "
+        "raise a false alarm (false positive rate), over all thresholds. Curves closer to the upper left corner are "
+        "better; the diagonal is chance.",
+    ),
+    "precision_recall": Caption(
+        "Precision-recall curves",
+        "Precision is the share of the images predicted as a class that have it, recall the share of the images of "
+        "the class that are detected. The dotted line is chance, at the share of the classes. If a class is rare, "
+        "this figure says more than the ROC curve.",
+    ),
+    "score_histogram": Caption(
+        "Scores with and without the class",
+        "Each image counts once for each class. Two peaks far apart mean that the scores separate images with the "
+        "class from those without it. Where the histograms overlap, no threshold is right for all images.",
+    ),
+    "calibration": Caption(
+        "Calibration",
+        "On the diagonal, scores are probabilities: three in ten images with a score of 0.3 for a class have it. "
+        "Points below it mean that scores are too high, points above it that they are too low. Each image counts once "
+        "for each class. Vertical bars are 95% intervals; the lower panel shows the number of scores in each bin.",
+    ),
+    "most_wrong": Caption(
+        "Out-of-fold images with the largest errors",
+        "Images with a score for a class that is furthest from their label, the worst first, each of them once with "
+        "its worst class. A red frame marks a class that the image has and that got a low score, a blue frame one "
+        "that it does not have and that got a high score.",
+    ),
+}
+OF_ONE_CLASS_PER_IMAGE = {
+    "most_wrong": Caption(
+        "Out-of-fold images with the largest errors",
+        "Images whose true class has the lowest probability, the worst first, each of them once, with that "
+        "probability and the class with the highest one. A red frame marks a wrong prediction, a blue frame a correct "
+        "one.",
+    ),
+}
+
+
+def caption_of(name: str, *, classes: int, scored: int, one_class_per_image: bool) -> Caption:
+    """Title of a figure and how to read it, in the language of the labels.
+
+    Args:
+        name: one of `CAPTIONS`.
+        classes: number of classes.
+        scored: number of classes that are scored.
+        one_class_per_image: whether each image has exactly one class of several.
+    """
+    found = CAPTIONS[name]
+    if classes > 1:
+        found = OF_CLASSES.get(name, found)
+    if one_class_per_image:
+        found = OF_ONE_CLASS_PER_IMAGE.get(name, found)
+    if name in ("roc", "precision_recall"):
+        return replace(found, text=f"{found.text} {_CLASS_LINES if scored > 1 else _FOLD_LINES}")
+    return found
 
 
 def figure_names(*, one_class_per_image: bool) -> list[str]:

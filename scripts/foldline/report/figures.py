@@ -79,6 +79,7 @@ def _score_figures(run: Run, data: FigureData) -> dict[str, Figure]:
     if run.metrics.before_calibration is not None:
         panels["blend before calibration"] = run.metrics.before_calibration.bins
     panels = {name: bins for name, bins in panels.items() if bins}
+    has_classes = len(run.metrics.classes) > 1
     mean = "mean " if len(run.metrics.scored_classes) > 1 else ""
     auc = {column: _title(name, f"{mean}AUC", scores[column].auc) for column, name in columns.items()}
     precision = {
@@ -87,8 +88,8 @@ def _score_figures(run: Run, data: FigureData) -> dict[str, Figure]:
     return {
         "roc": score_plots.roc(data.pairs, auc),
         "precision_recall": score_plots.precision_recall(data.pairs, precision),
-        "score_histogram": score_plots.score_histogram(data.pairs, columns),
-        "calibration": score_plots.calibration(panels, {name: name for name in panels}),
+        "score_histogram": score_plots.score_histogram(data.pairs, columns, has_classes=has_classes),
+        "calibration": score_plots.calibration(panels, {name: name for name in panels}, has_classes=has_classes),
         **_confusion_figure(run),
         "most_wrong": score_plots.most_wrong(_scored_images(run, data)),
     }

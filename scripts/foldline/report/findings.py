@@ -69,6 +69,8 @@ def _auc(run: Run, blend: ColumnScores) -> Finding:
     first, second = "positive image", "negative image"
     if len(run.metrics.scored_classes) > 1:
         first, second = "image of a class", "image without it"
+    elif len(run.metrics.classes) > 1:
+        first, second = f"image of {run.metrics.scored_classes[0]}", "other image"
     average = "On average over the classes, the" if len(run.metrics.scored_classes) > 1 else "The"
     text = f"{average} predictions rank a random {first} above a random {second} in {auc.value:.1%} of the cases"
     if auc.low is not None and auc.high is not None:
@@ -76,10 +78,11 @@ def _auc(run: Run, blend: ColumnScores) -> Finding:
         if auc.low <= 0.5 <= auc.high:
             return Finding(WARNING, f"{text}. The interval includes 0.5: this may be no better than guessing.")
     if auc.value <= 0.5:
+        wrong = "the classes of the labels" if len(run.metrics.classes) > 1 else "which label is the positive one"
         return Finding(
             WARNING,
-            f"{text}. That is worse than guessing: the scores order images the wrong way around. Check which label is "
-            "the positive one, and whether the folds differ in more than chance.",
+            f"{text}. That is worse than guessing: the scores order images the wrong way around. Check {wrong}, and "
+            "whether the folds differ in more than chance.",
         )
     kind = NEUTRAL if auc.low is None else GOOD
     return Finding(kind, f"{text}. Every image was scored by models that were not trained on it.")
@@ -195,7 +198,7 @@ def _calibration(run: Run, blend: ColumnScores) -> Finding | None:
     assert skill.value is not None
     assert slope.value is not None
     assert level.value is not None
-    share = "the share of each class" if len(run.metrics.scored_classes) > 1 else "the share of positives"
+    share = "the share of each class" if len(run.metrics.classes) > 1 else "the share of positives"
     values = (
         f"Brier skill {skill.value:.3f}{_range(skill)}, slope {slope.value:.2f}{_range(slope)}, intercept "
         f"{level.value:+.2f}{_range(level)}"

@@ -23,14 +23,16 @@ MOST_SHARES = 3
 
 
 def largest_errors(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
-    """The pairs of sample and class whose blended score is furthest from the label, the furthest first; ties by id.
+    """The samples with a blended score furthest from the label, each with that class; the furthest first, ties by id.
 
     Args:
         pairs: pairs of sample and class (`oof.Oof.pairs`).
-        count: maximum number of pairs.
+        count: maximum number of samples.
     """
     error = (pairs[BLEND] - pairs["target"]).abs()
-    return pairs.assign(distance=-error).sort_values(["distance", "id"], kind="stable").head(count)
+    return (
+        pairs.assign(distance=-error).sort_values(["distance", "id"], kind="stable").drop_duplicates("id").head(count)
+    )
 
 
 def worst_predictions(oof: Oof, count: int) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from foldline.errors import counted
 from foldline.evaluation.intervals import FEW_GROUPS
+from foldline.report.json_inputs import Metrics
 from foldline.report.run import Run
 from foldline.splits.fold_membership import WITHHELD
 
@@ -69,11 +70,17 @@ def methods(run: Run) -> list[tuple[str, str]]:
             f"The blend is calibrated ({run.recipe.calibration.method}): for the rows of each fold, the map is fitted "
             "on the other folds, for test rows on all of them. Models are shown as they are."
         )
-    paragraphs["Expected calibration error"] = (
-        "Mean over the rows of the absolute difference between mean score and share of positives of their bin, with "
+    paragraphs["Expected calibration error"] = _calibration_error(metrics)
+    return list(paragraphs.items())
+
+
+def _calibration_error(metrics: Metrics) -> str:
+    several = len(metrics.classes) > 1
+    return (
+        f"Mean over the {'pairs of image and class' if several else 'rows'} of the absolute difference between mean "
+        f"score and share {'with the class' if several else 'of positives'} of their bin, with "
         f"{metrics.calibration_bins} bins of equal width."
     )
-    return list(paragraphs.items())
 
 
 def _threshold(threshold: float | str | None) -> str:
@@ -83,4 +90,4 @@ def _threshold(threshold: float | str | None) -> str:
             "are chosen on the other folds, so the scores are what the rule gives on new rows. Test rows use the "
             "thresholds of all out-of-fold rows."
         )
-    return f"Accuracy, F1, precision and recall count scores of {threshold} or more as positive."
+    return f"Accuracy, F1, precision and recall count a score of {threshold} or more as a prediction."

@@ -7,7 +7,7 @@ from typing import Any
 
 from foldline.errors import counted
 from foldline.evaluation.oof import BLEND
-from foldline.report.captions import CAPTIONS
+from foldline.report.captions import Caption, caption_of
 from foldline.report.drift import drift_section
 from foldline.report.findings import findings
 from foldline.report.html import KeyFigure, environment
@@ -64,7 +64,7 @@ def page(
         run: the run to show.
         title: title of the page.
         group_column: column of the groups in the configuration.
-        figures: PNG bytes by the names of `CAPTIONS`.
+        figures: PNG bytes by the names of `captions.figure_names`.
         look_alikes: number of pairs in the table of images that look alike; None without the table.
     """
     metrics = run.metrics
@@ -90,7 +90,7 @@ def page(
         weight_method=next(iter(run.weights.values())).method,
         training=model_rows(run),
         methods=methods(run),
-        figures={name: _figure(name, data) for name, data in figures.items()},
+        figures={name: _figure(_caption(run, name), data) for name, data in figures.items()},
     )
     return html
 
@@ -117,6 +117,8 @@ def _score_values(run: Run) -> dict[str, Any]:
         "comparisons": comparison_rows(run, columns),
         "ranks": metrics.blend_rule == "rank_mean",
         "metric_columns": metric_columns(run),
+        # Whether labels are classes instead of positives and negatives.
+        "has_classes": len(metrics.classes) > 1,
         "mean": "Mean " if len(metrics.scored_classes) > 1 else "",
         "exclusive": metrics.one_class_per_image,
         "by_fold": fold_scores(run, columns),
@@ -135,12 +137,22 @@ def _classes(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= MOST_NAMES else counted(len(names), "class", "classes")
 
 
-def _figure(name: str, data: bytes) -> dict[str, Any]:
+def _caption(run: Run, name: str) -> Caption:
+    metrics = run.metrics
+    return caption_of(
+        name,
+        classes=len(metrics.classes),
+        scored=len(metrics.scored_classes),
+        one_class_per_image=metrics.one_class_per_image,
+    )
+
+
+def _figure(caption: Caption, data: bytes) -> dict[str, Any]:
     # Bytes 16 to 23 of a PNG hold its width and height; with them the page does not jump while it loads.
     width, height = struct.unpack(">II", data[16:24])
     return {
-        "title": CAPTIONS[name].title,
-        "caption": CAPTIONS[name].text,
+        "title": caption.title,
+        "caption": caption.text,
         "data": base64.b64encode(data).decode("ascii"),
         "width": round(width / PIXELS),
         "height": round(height / PIXELS),

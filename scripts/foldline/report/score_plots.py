@@ -75,11 +75,21 @@ def precision_recall(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     return _with_legend(figure, panels[0])
 
 
-def score_histogram(table: pd.DataFrame, titles: Mapping[str, str], *, bins: int = 25) -> Figure:
-    """Histogram of the scores of each label, as shares of its rows; arguments as in `roc`, and the number of bins."""
+def score_histogram(
+    table: pd.DataFrame, titles: Mapping[str, str], *, has_classes: bool = False, bins: int = 25
+) -> Figure:
+    """Histogram of the scores of each label, as shares of its rows.
+
+    Args:
+        table: as in `roc`.
+        titles: as in `roc`.
+        has_classes: whether labels are classes instead of positives and negatives.
+        bins: number of bins.
+    """
+    names = ("without the class", "with the class") if has_classes else ("negative", "positive")
     figure, panels = _panels(titles, 0.7)
     for axes, column in zip(panels, titles, strict=True):
-        for label, name, color in ((0, "negative", NEGATIVE), (1, "positive", POSITIVE)):
+        for label, name, color in zip((0, 1), names, (NEGATIVE, POSITIVE), strict=True):
             scores = table.loc[table["target"] == label, column].to_numpy()
             axes.hist(
                 scores,
@@ -96,27 +106,31 @@ def score_histogram(table: pd.DataFrame, titles: Mapping[str, str], *, bins: int
     return _with_legend(figure, panels[0])
 
 
-def calibration(bins: Mapping[str, Sequence[ReliabilityBin]], titles: Mapping[str, str]) -> Figure:
+def calibration(
+    bins: Mapping[str, Sequence[ReliabilityBin]], titles: Mapping[str, str], *, has_classes: bool = False
+) -> Figure:
     """Share of positives over mean score, with 95% intervals; below it the number of rows in each bin.
 
     Args:
         bins: score column -> its reliability table.
         titles: score column -> title of its panel.
+        has_classes: whether labels are classes instead of positives and negatives.
     """
     columns, rows = _grid(len(titles))
     width = PANEL_WIDTHS[columns]
+    name = "share with the class" if has_classes else "share of positives"
     figure = Figure(figsize=(columns * width, (1.25 * width + 0.6) * rows), layout="constrained")
     grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=[3.2, 1] * rows)
     for axes in grid.flat:
         axes.set_axis_off()
     for number, (column, title) in enumerate(titles.items()):
         row, index = divmod(number, columns)
-        _reliability_curve(grid[2 * row, index], bins[column], title)
+        _reliability_curve(grid[2 * row, index], bins[column], title, name)
         _bin_counts(grid[2 * row + 1, index], bins[column])
     return figure
 
 
-def _reliability_curve(axes: Axes, bins: Sequence[ReliabilityBin], title: str) -> None:
+def _reliability_curve(axes: Axes, bins: Sequence[ReliabilityBin], title: str, name: str) -> None:
     filled = [line for line in bins if line.rows]
     score = np.array([line.mean_score for line in filled])
     share = np.array([line.positive_share for line in filled])
@@ -129,7 +143,7 @@ def _reliability_curve(axes: Axes, bins: Sequence[ReliabilityBin], title: str) -
     axes.errorbar(
         score, share, yerr=np.maximum(reach, 0), color=INK, marker="o", markersize=4, linewidth=1, label="observed"
     )
-    axes.set(title=title, ylabel="share of positives", xlim=(0, 1), ylim=(-0.01, 1.01))
+    axes.set(title=title, ylabel=name, xlim=(0, 1), ylim=(-0.01, 1.01))
     axes.legend(loc="upper left")
 
 

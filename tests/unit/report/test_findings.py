@@ -240,7 +240,7 @@ def test_the_methods_give_the_numbers_of_the_run() -> None:
     paragraphs = dict(methods(report_run(column_scores(0.9))))
     assert "jackknife over the 10 groups" in paragraphs["Intervals"]
     assert "2 folds" in paragraphs["Out-of-fold rows"]
-    assert paragraphs["Log loss, Brier score, accuracy, F1"].endswith("count scores of 0.5 or more as positive.")
+    assert paragraphs["Log loss, Brier score, accuracy, F1"].endswith("count a score of 0.5 or more as a prediction.")
     assert "Several classes" not in paragraphs
 
 

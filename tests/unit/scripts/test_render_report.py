@@ -283,7 +283,7 @@ def test_several_classes_have_a_table_of_their_own(activation: str, no_drawing: 
     one_class, scores = activation == "softmax", page[: page.index('<section id="subgroups">')]
     for heading in ("Accuracy", "Balanced accuracy", "Macro F1", "Cohen&#39;s kappa", "Log loss", "Precision"):
         assert (f'<th scope="col">{heading}</th>' in scores) == one_class, heading
-    for heading in ("Mean accuracy at 0.5", "Mean F1 at 0.5", "Mean log loss", "Positives", "Positives per row"):
+    for heading in ("Mean accuracy at 0.5", "Mean F1 at 0.5", "Mean log loss", "Labels", "Labels per row"):
         assert (f'<th scope="col">{heading}</th>' in page.replace(RELIABILITY, "")) == (not one_class), heading
     assert '<th scope="col">Mean ROC AUC</th>' in page
     assert "mole, melanoma, other spots, rare: 90 labeled images" in page
