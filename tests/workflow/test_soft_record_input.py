@@ -78,7 +78,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     made = Project(folder)
     done = made.snakemake(*TARGETS)
-    assert "of 8 rows do not sum to 1 but to 6 to 6, so they are read as votes" in done.stdout + done.stderr
+    assert "of 8 rows do not have the sum 1, but 6, so they are divided" in done.stdout + done.stderr
     return made
 
 

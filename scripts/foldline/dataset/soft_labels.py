@@ -125,12 +125,11 @@ def log_soft_labels(path: str, cells: Sequence[str], codes: Mapping[str, str], s
         scaled = {text: total for text, total in sums.items() if abs(total - 1) > SUM_TOLERANCE}
         if scaled:
             logger.warning(
-                "%s: the soft labels of %s do not sum to 1 but to %g to %g, so they are read as votes and divided by "
-                "their sum",
+                "%s: the soft labels of %s do not have the sum 1, but %s, so they are divided by their sum, as votes "
+                "or rounded probabilities are",
                 path,
                 counted(sum(rows[text] for text in scaled), "row"),
-                min(scaled.values()),
-                max(scaled.values()),
+                " to ".join(dict.fromkeys(f"{total:g}" for total in (min(scaled.values()), max(scaled.values())))),
             )
     tied = sum(count for text, count in rows.items() if is_tied(codes[text]))
     if tied:

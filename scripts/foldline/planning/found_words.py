@@ -85,7 +85,9 @@ def found_classes(
                     "votes of classes set dataset.labels.kind to soft"
                 )
             first.setdefault(word, place)
-    if not of_folders:
+    if of_folders:
+        _check_numbers(cells, where)
+    else:
         check_lists(labels, first, where, has_lists=has_lists)
     if not has_lists:
         of_words = Counter[str]()
@@ -137,6 +139,18 @@ def _have_gaps(words: Iterable[str]) -> bool:
     return min(numbers) not in (0, 1) or max(numbers) + 1 > len(numbers) * MOST_ABSENT + 1
 
 
+def _check_numbers(folders: Iterable[str], where: str) -> None:
+    """Refuse folders that are one class because they are one number."""
+    of_number: dict[str, str] = {}
+    for folder in folders:
+        other = of_number.setdefault(canonical(folder), folder)
+        if other != folder:
+            raise FoldlineError(
+                f"{where}: the folders {other!r} and {folder!r} are one number; {NAME_CLASSES} if they are one class, "
+                "or rename one of them"
+            )
+
+
 def _check_case(first: Mapping[str, str], where: str, *, of_folders: bool) -> None:
     """Refuse classes that differ only in case."""
     of_case: dict[str, str] = {}
@@ -175,8 +189,21 @@ def found_vocabularies(dataset: Mapping[str, Any], labeled: Sequence[Samples]) -
                 f"have {len(words)} different values; there may be 1 to {MOST_WORDS}: set kind to numeric, list the "
                 f"values, or remove {column!r} from dataset.metadata"
             )
+        if same := _same_but_case(words):
+            raise FoldlineError(
+                f"config: dataset.metadata.{column}.vocabulary is empty, so it is read from the labeled rows, but "
+                f"{listing(list(map(repr, same)))} differ only in case; correct the table, or list the values"
+            )
         found[column] = words
     return found
+
+
+def _same_but_case(words: Iterable[str]) -> list[str]:
+    """The first words that differ only in case; none if all differ otherwise."""
+    of_case: dict[str, list[str]] = {}
+    for word in words:
+        of_case.setdefault(word.casefold(), []).append(word)
+    return next((same for same in of_case.values() if len(same) > 1), [])
 
 
 def words_of(dataset: Mapping[str, Any]) -> dict[str, Any]:

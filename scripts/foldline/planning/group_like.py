@@ -28,21 +28,37 @@ MOST_BY_CHANCE = 6.0
 
 
 def group_like(dataset: Mapping[str, Any], data: RawData) -> list[str]:
-    """Say what looks like groups, in words; nothing if there is a group column, or for the example.
+    """Say what looks like groups, in words; with a group column, which groups may be one; nothing for the example.
 
     Args:
         dataset: the section of the completed configuration.
         data: the data; its training rows could be read.
     """
     # The tables of the example need not exist yet.
-    if group_columns(dataset) or dataset["example"]:
+    if dataset["example"]:
         return []
     train = data.splits[TRAIN]
+    if columns := group_columns(dataset):
+        return list(_same_but_case(train.rows.group, listing(columns)))
     remedy = "; rows of one group in several folds make scores too good: if they belong together, set"
     found = [f"{text}{remedy} dataset.group_column to it" for text in _columns(dataset, data.tables.get(TRAIN), train)]
     if not found and (text := _ids(train)):
         found = [f"{text}{remedy} dataset.group_column to a column with this part"]
     return found
+
+
+def _same_but_case(groups: Sequence[str], columns: str) -> Iterator[str]:
+    """Groups whose names differ only in case, and may be one group."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for name in dict.fromkeys(groups):
+        names[name.casefold()].append(name)
+    twice = [same for same in names.values() if len(same) > 1]
+    if twice:
+        yield (
+            f"{counted(len(twice), 'group')} of {columns} (dataset.group_column) in several spellings that differ only "
+            f"in case, such as {listing(list(map(repr, twice[0])))}, which count as different groups; if they are one, "
+            "their rows may be in several folds, which makes scores too good: write them in one way"
+        )
 
 
 def _columns(dataset: Mapping[str, Any], table: str | None, train: Samples) -> Iterator[str]:

@@ -183,7 +183,7 @@ def _as_text(value: bytes | int | float, name: str, key: str, where: str) -> str
         return value.decode()
     except UnicodeDecodeError as error:
         raise RecordError(
-            where, f"feature {name!r} ({key}) is not text in UTF-8 ({error}); name another feature"
+            where, f"feature {name!r} ({key}) is {value[:20]!r}, which is not text in UTF-8; name another feature"
         ) from error
 
 

@@ -293,7 +293,7 @@ def test_columns_of_votes_and_probabilities_are_soft_labels(tmp_path: Path, capl
         rows = rows_of(tmp_path, "id,A,B\na,1,3\nb,0.5,0.5\nc,2,2\nd,0.0,1.0\n", SOFT)
     assert [row.target for row in rows] == ["0.25 0.75", "0.5 0.5", "0.5 0.5", "0.0 1.0"]
     scaled, tied = caplog.messages
-    assert "the soft labels of 2 rows do not sum to 1 but to 4 to 4, so they are read as votes and divided by" in scaled
+    assert "the soft labels of 2 rows do not have the sum 1, but 4, so they are divided by" in scaled
     assert "2 soft labels without a single largest share, which count as the first of the tied classes" in tied
 
 

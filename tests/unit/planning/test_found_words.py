@@ -177,6 +177,12 @@ def test_only_tasks_of_several_classes_without_names_need_them() -> None:
     ]
 
 
+def test_folders_that_are_one_number_are_refused() -> None:
+    dataset = {**settings("multiclass"), "class_folders": "{class}"}
+    with pytest.raises(FoldlineError, match=r"the folders '1' and '1\.0' are one number"):
+        found_classes(dataset, cells("1", "2", "1.0"), rows={"1": 9, "2": 9, "1.0": 9}, n_rows=27)
+
+
 def samples(*sites: str) -> Samples:
     return Samples.of(Sample(Row(2, f"{n}", "1", f"{n}", (site, "x")), "", 1) for n, site in enumerate(sites))
 
@@ -195,6 +201,8 @@ def test_a_vocabulary_has_the_values_of_labeled_rows() -> None:
     }
     with pytest.raises(FoldlineError, match=r"dataset\.metadata\.site\.vocabulary is empty, .* they have 0 different"):
         found_vocabularies(dataset, [samples("", "unknown")])
+    with pytest.raises(FoldlineError, match="labeled rows, but 'Leg', 'leg' differ only in case; correct the table"):
+        found_vocabularies(dataset, [samples("leg", "arm", "Leg")])
     assert sorted_words(["b", "10", "a", "9.5"]) == ["9.5", "10", "a", "b"]
 
 

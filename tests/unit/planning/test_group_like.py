@@ -94,3 +94,12 @@ def test_other_columns(values: Sequence[object], tmp_path: Path) -> None:
 def test_nothing_is_said_of_the_example_whose_tables_need_not_exist_yet() -> None:
     dataset = dataset_settings(example="elpv")
     assert group_like(dataset, RawData({"train": Samples.of([])}, [], True, {"train": "no/such/table.csv"})) == []
+
+
+def test_groups_that_differ_only_in_case_are_named(tmp_path: Path) -> None:
+    ids, who = [str(row) for row in range(ROWS)], [f"{'Pp'[row % 2]}{row // 4}" for row in range(ROWS)]
+    (text,) = found(tmp_path / "t.csv", ids, {"who": who}, group_column="who")
+    assert text.startswith(
+        "100 groups of who (dataset.group_column) in several spellings that differ only in case, such as"
+    )
+    assert "'P0', 'p0', which count as different groups" in text

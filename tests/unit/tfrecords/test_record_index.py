@@ -190,7 +190,10 @@ def with_value(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (with_value(patient_id=b"NA"), r"id 'ISIC_0001': the group \(feature patient_id\) is 'NA'"),
         (with_value(image_name=b""), r"the id \(feature image_name\) is empty"),
         (with_value(image_name=b"../b"), "id '../b' cannot be part of a path"),
-        (with_value(image_name=b"\xff"), r"feature 'image_name' \(dataset\.id_column\) is not text in UTF-8"),
+        (
+            with_value(image_name=b"\xff"),
+            r"feature 'image_name' \(dataset\.id_column\) is b.*, which is not text in UTF-8",
+        ),
     ],
 )
 def test_invalid_records_are_refused(change: Any, words: str, tmp_path: Path) -> None:
