@@ -347,11 +347,11 @@ CONFIRMED_ROWS = {
     "pairs in another order": (confirm("s003,s002,", "s001,s000,yes"), set()),
     "a pair of training images": (
         confirm("s000,s001,yes", "s003,s002,yes"),
-        {"audit_leaks/train", *SHOWN} | WEIGHT,
+        {"audit_leaks/train", *SHOWN} | DRIFT | WEIGHT,
     ),
     "a pair of a test image": (
         confirm("s000,s001,yes", "s060,s002,yes"),
-        {"audit_leaks/test", *SHOWN} | REPORT,
+        {"audit_leaks/test", *SHOWN} | DRIFT | REPORT,
     ),
 }
 
