@@ -62,7 +62,7 @@ def check(**changes: Any) -> None:
         ({"dataset__group_column": "image_name"}, "dataset names column 'image_name' twice;"),
         (
             {"dataset__record_features": {"age": "Age"}},
-            "dataset.record_features has 'age', which is not a column of this config (image_name, target, cell, cell_ty",
+            "dataset.record_features has 'age', which is not a column of this config (image_name, target, cell, cell_t",
         ),
         (
             {"dataset__train_images": None},
