@@ -168,10 +168,11 @@ def _fold_those_that_stay(
 
 def _write_dropped(treatment: Treatment, split_of: Mapping[str, str], path: str | Path) -> None:
     """Write the dropped rows, and say how many there are."""
-    lines = [
-        (row.id, split_of[row.id], row.kept_id, split_of.get(row.kept_id, row.kept_split), row.kind, row.reason)
-        for row in treatment.dropped
-    ]
+    lines = []
+    for row in treatment.dropped:
+        # A test image may have the id of a train image.
+        kept_split = TEST if row.kept_split == TEST else split_of[row.kept_id]
+        lines.append((row.id, split_of[row.id], row.kept_id, kept_split, row.kind, row.reason))
     write_table(pd.DataFrame(lines, columns=list(DROPPED_COLUMNS), dtype=object), path, DROPPED_COLUMNS)
     for reason, count in sorted(Counter(row.reason for row in treatment.dropped).items()):
         logger.warning("%s %s; %s lists them", counted(count, "row"), reason, path)

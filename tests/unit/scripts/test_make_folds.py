@@ -214,6 +214,11 @@ def test_copies_of_test_images_are_dropped(inventory: pd.DataFrame, tmp_path: Pa
     assert "s05,train,t,test,exact,dropped as exact copy of a test image" in (tmp_path / "dropped.csv").read_text()
 
 
+def test_a_test_image_may_have_the_id_of_another_training_image(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    written(tmp_path, [inventory], test_pairs=[("s09", "s05", "train")], leak_policy=policy("exact", "test", "drop"))
+    assert (tmp_path / "dropped.csv").read_text().splitlines()[1].startswith("s05,train,s09,test,exact,")
+
+
 def test_a_missing_column_cannot_stratify(inventory: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(
         FoldlineError, match=r"stratify_by: sex is not one of dataset.metadata_columns \(site\); add it"
