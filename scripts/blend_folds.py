@@ -33,10 +33,10 @@ from foldline.evaluation.blend_choice import Choice
 from foldline.evaluation.blending import BlendConfig, fit_blend, judgment
 from foldline.evaluation.merging import MergedPredictions, mean_of_repeats, merge_oof, merge_test
 from foldline.evaluation.oof import BLEND, MOST_MODEL_SCORES, Oof, write_oof, write_oof_csv
-from foldline.evaluation.recipe import Recipe
+from foldline.evaluation.recipe import Recipe, test_members
 from foldline.evaluation.thresholds import class_thresholds, predicted_classes
 from foldline.io.files import write_json
-from foldline.io.result_paths import Member, members_of
+from foldline.io.result_paths import Member
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, read_table
 from foldline.splits.fold_membership import scored_rows
@@ -114,7 +114,8 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     folds = np.unique(fold_of_row).tolist()
     repeats = merge_oof(inputs.oof_predictions, ids=ids, folds=folds_of_repeats, class_names=config.class_names)
     held_out = mean_of_repeats(repeats)
-    test = _read_test(inputs, held_out, members_of(folds, len(repeats)), config)
+    members = _members(folds, len(repeats), config)
+    test = _read_test(inputs, held_out, test_members(members), config)
 
     weights = table["row_weight"].to_numpy(np.float64) if config.weighted else None
     models = Oof(
@@ -143,8 +144,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         "class_names": config.class_names,
         **recipe.as_json(),
         "views": held_out.views,
-        "folds": folds,
-        **({"repeats": len(repeats)} if len(repeats) > 1 else {}),
+        **members,
         "oof_rows": len(labels),
         "test_rows": len(test_scores),
         "submission": test.form.description(test.sample) if test else "",
@@ -161,6 +161,16 @@ def _read_folds(paths: Sequence[str | Path]) -> tuple[pd.DataFrame, list[npt.NDA
         if list(table["id"]) != list(tables[0]["id"]):
             raise FoldlineError(f"{path}: has other rows than {paths[0]}; remove the file and run the workflow again")
     return tables[0], [table["fold"].to_numpy() for table in tables]
+
+
+def _members(folds: Sequence[int], repeats: int, config: BlendConfig) -> dict[str, Any]:
+    """Which networks of a model predict which rows, as the recipe has it; see `recipe.test_members`."""
+    members: dict[str, Any] = {"folds": folds}
+    if repeats > 1:
+        members["repeats"] = repeats
+    if config.test_models != "folds":
+        members["test_models"] = config.test_models
+    return members
 
 
 def _blended(

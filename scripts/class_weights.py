@@ -23,13 +23,14 @@ from foldline.step import step
 logger = logging.getLogger(__name__)
 
 
-def class_weights(*, folds: str | Path, weights: str | Path, fold: int, config: ClassWeightsConfig) -> None:
+def class_weights(*, folds: str | Path, weights: str | Path, fold: int | None, config: ClassWeightsConfig) -> None:
     """Write the label weights of a fold, from its training rows and their weights, external ones included.
 
     Args:
         folds: fold table.
         weights: where the JSON file is written.
-        fold: the fold that is held out; its rows, and the external rows that it withholds, do not count.
+        fold: the fold that is held out; its rows, and the external rows that it withholds, do not count. None for the
+            final model.
         config: how labels are weighted.
 
     Raises:
@@ -37,7 +38,7 @@ def class_weights(*, folds: str | Path, weights: str | Path, fold: int, config: 
     """
     table = read_table(folds, FOLDS)
     present = sorted(scored_rows(table)["fold"].unique())
-    if fold not in present:
+    if fold is not None and fold not in present:
         numbers = listing([str(number) for number in present])
         raise FoldlineError(f"{folds}: no fold {fold}; the table has {numbers}; run the workflow again")
     rows = training_rows(table, fold)
@@ -47,8 +48,8 @@ def class_weights(*, folds: str | Path, weights: str | Path, fold: int, config: 
     classes = label_weights(labels, config, training_weights(rows))
     for row in classes:
         logger.info(
-            "fold %d, class %s: %g positives with weight %.4f, %g negatives with weight %.4f",
-            fold,
+            "%s, class %s: %g positives with weight %.4f, %g negatives with weight %.4f",
+            "final" if fold is None else f"fold {fold}",
             row.name,
             row.positives,
             row.positive_weight,
@@ -63,6 +64,6 @@ if __name__ == "__main__":
         class_weights(
             folds=snakemake.input.folds,
             weights=snakemake.output.weights,
-            fold=member_of(snakemake.wildcards.member).fold,
+            fold=member_of(snakemake.wildcards.member).held_out,
             config=build(ClassWeightsConfig, snakemake.params.settings),
         )

@@ -22,7 +22,7 @@ from foldline.step import Step, step
 from foldline.training.checkpoints import Checkpoints
 from foldline.training.fold_outputs import provenance, write_events
 from foldline.training.fold_training import FoldSettings, FoldTraining, open_fold
-from foldline.training.history import HISTORY
+from foldline.training.history import HISTORY, HISTORY_OF_FINAL
 from foldline.training.losses import make_loss
 
 
@@ -52,7 +52,7 @@ class Outputs:
         metadata: encoding of the metadata columns.
         history: table of the epochs, columns `history.HISTORY`.
         provenance: what the weights were made from.
-        samples: picture of augmented training images.
+        samples: picture of augmented training images; None for none.
         events: the history for TensorBoard.
     """
 
@@ -60,7 +60,7 @@ class Outputs:
     metadata: str | Path
     history: str | Path
     provenance: str | Path
-    samples: str | Path
+    samples: str | Path | None
     events: str | Path
 
 
@@ -87,13 +87,15 @@ def train_fold(inputs: Inputs, outputs: Outputs, settings: FoldSettings, *, thre
 
     training = FoldTraining(settings, data, device, loss=loss, checkpoints=checkpoints, threads=threads)
     trained = training.run()
-    samples = training.augmented_samples()
+    samples = training.augmented_samples() if outputs.samples else b""
 
     save_weights(trained.network, outputs.weights)
     write_json(outputs.metadata, {"columns": data.encoding.as_json()})
-    with atomic_write(outputs.samples) as handle:
-        handle.write(samples)
-    write_table(pd.DataFrame(trained.state.history), outputs.history, HISTORY, key=("epoch",))
+    if outputs.samples:
+        with atomic_write(outputs.samples) as handle:
+            handle.write(samples)
+    columns = HISTORY_OF_FINAL if settings.member.is_final else HISTORY
+    write_table(pd.DataFrame(trained.state.history), outputs.history, columns, key=("epoch",))
     write_events(outputs.events, trained.state.history)
     content = provenance(settings, data, device, trained, class_weights=class_weights, weights=outputs.weights)
     write_json(outputs.provenance, content)

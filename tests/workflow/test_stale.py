@@ -228,6 +228,10 @@ CONFIG_ROWS = {
         set_value("folds", "count", value=3),
         FOLD_TABLE | {"class_weights/fold2"} | training(folds=range(3)),
     ),
+    "final model": (
+        set_value("models", "a", "final", value=True),
+        {"class_weights/final", "train_final/a", "export_model/a/final"},
+    ),
     "further repeat": (
         set_value("folds", "repeats", value=2),
         {"repeat_folds/2", *(f"class_weights/fold{fold}" for fold in REPEATED)} | training(folds=REPEATED),

@@ -123,7 +123,7 @@ if HAS_HOLDOUT:
         input:
             key=key_file("results/keys/score_holdout.key"),
             holdout_predictions=expand(
-                "results/predictions/{model}/{member}/holdout.parquet", model=MODELS, member=MEMBERS
+                "results/predictions/{model}/{member}/holdout.parquet", model=MODELS, member=PREDICTING
             ),
             folds="results/folds.csv",
             recipe="results/blend.json",

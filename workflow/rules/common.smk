@@ -43,7 +43,7 @@ try:
     from foldline.dataset.labels import SOFTMAX
     from foldline.errors import FoldlineError, problems_error
     from foldline.images.options import BYTES_PER_PIXEL, THUMBNAIL_SIDE, memory_mb
-    from foldline.io.result_paths import Member, fold_table, member_of
+    from foldline.io.result_paths import FINAL, Member, fold_table, member_of
     from foldline.io.system_errors import explained
     from foldline.planning.all_problems import all_problems
     from foldline.planning.check_settings import check_settings, measure_settings
@@ -54,6 +54,7 @@ try:
     from foldline.planning.fold_plan import has_holdout, members
     from foldline.planning.job_keys import JobFiles
     from foldline.planning.leak_plan import fold_audits
+    from foldline.planning.model_section import final_models, predicting_members
     from foldline.planning.pretrained_weights import check_weights
     from foldline.planning.result_owner import OWNER_FILE, ResultOwner
     from foldline.planning.run import Run, RunPaths
@@ -140,6 +141,9 @@ FOLD_TABLES = [fold_table(repeat) for repeat in REPEATS]
 OOF_REPEATS = expand("results/oof-repeat{repeat}.parquet", repeat=REPEATS) if len(REPEATS) > 1 else []
 # Names of the trained networks of each model, one for each fold: fold0, fold1, ...
 MEMBERS = [member.name for member in members(RUN.plan.config["folds"])]
+# Those that predict the test split and the holdout: the same, or those that were trained on all rows.
+PREDICTING = [member.name for member in predicting_members(RUN.plan.config)]
+FINAL_MODELS = final_models(config)
 MODELS = list(config["models"])
 MODELS_WITH_IMAGES = [name for name, model in config["models"].items() if "image" in model["inputs"]]
 HAS_TEST = has_test(config["dataset"])
@@ -166,7 +170,7 @@ wildcard_constraints:
     shard=r"\d+-of-\d+",
     size=r"\d+",
     fold=r"\d+(-repeat\d+)?",
-    member="|".join(MEMBERS),
+    member="|".join([*MEMBERS, FINAL.name]),
     repeat=r"\d+",
     model="|".join(MODELS),
 
@@ -244,7 +248,7 @@ def model_shards(splits, suffix):
 
 def test_predictions():
     """The test predictions of all models and folds; none if there is no test split."""
-    files = expand("results/predictions/{model}/{member}/test.parquet", model=MODELS, member=MEMBERS)
+    files = expand("results/predictions/{model}/{member}/test.parquet", model=MODELS, member=PREDICTING)
     return files if HAS_TEST else []
 
 
@@ -372,8 +376,9 @@ def jobs_use_this_python():
 
 
 def models_to_train():
-    """Names of the models of which this run trains a fold."""
-    return {job.wildcards.model for job in workflow.dag.needrun_jobs() if job.rule is rules.train_fold.rule}
+    """Names of the models that this run trains, on folds or on all rows."""
+    trainings = [getattr(rules, name).rule for name in ("train_fold", "train_final") if hasattr(rules, name)]
+    return {job.wildcards.model for job in workflow.dag.needrun_jobs() if job.rule in trainings}
 
 
 def start_with_main_workflow():

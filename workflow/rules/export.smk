@@ -35,8 +35,8 @@ rule export_model:
 rule export_ensemble:
     input:
         key=key_file("results/keys/export_ensemble.key"),
-        weights=expand("results/models/{model}/{member}/weights.weights.h5", model=MODELS, member=MEMBERS),
-        metadata=expand("results/models/{model}/{member}/metadata.json", model=MODELS, member=MEMBERS),
+        weights=expand("results/models/{model}/{member}/weights.weights.h5", model=MODELS, member=PREDICTING),
+        metadata=expand("results/models/{model}/{member}/metadata.json", model=MODELS, member=PREDICTING),
         recipe="results/blend.json",
     output:
         data="results/export/ensemble/variables/variables.data-00000-of-00001",

@@ -20,10 +20,11 @@ class Work:
     """What a model has to do.
 
     Attributes:
-        folds: the folds that are trained with these settings.
+        folds: the folds that are trained with these settings; the final network is one without held-out rows.
         epochs: passes over the training rows.
         batch_size: rows of a step.
-        test_rows: rows of the test split, which every fold predicts.
+        test_rows: rows of the test split.
+        predicting: number of networks that predict them.
         views: views of each predicted image.
     """
 
@@ -31,6 +32,7 @@ class Work:
     epochs: int
     batch_size: int
     test_rows: int
+    predicting: int
     views: int
 
     def steps(self, fold: FoldRows) -> int:
@@ -102,9 +104,9 @@ def model_costs(name: str, speed: Speed, work: Work, *, overlapping: bool) -> li
     steps = sum(work.steps(fold) for fold in work.folds)
     count = len(work.folds)
     held_out = sum(fold.held_out for fold in work.folds)
-    predicted = held_out + count * work.test_rows
+    predicted = held_out + work.predicting * work.test_rows
     per_step = "the slower of step and batch" if overlapping else "step and batch"
-    jobs = count * (2 if work.test_rows else 1)
+    jobs = sum(fold.held_out > 0 for fold in work.folds) + (work.predicting if work.test_rows else 0)
     return [
         Cost(
             f"train {name}",

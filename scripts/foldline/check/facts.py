@@ -90,9 +90,11 @@ def work_of(group: FoldGroup, plan: CheckPlan, data: Data) -> Work:
     """What the folds of a group have to do."""
     config, folds = group.settings.training_config, data.folds
     rows = [FoldRows(len(training_rows(folds, fold)), len(held_out_rows(folds, fold))) for fold in group.folds]
+    rows += [FoldRows(len(training_rows(folds, None)), 0)] if group.final else []
+    predicting = len(group.folds) if plan.test_models == "folds" else int(group.final)
     # All views of a model without images are the same.
     views = plan.prediction.views if group.settings.model_config.backbone else 1
-    return Work(rows, config.epochs, config.batch_size, len(data.rows.get(TEST, ())), views)
+    return Work(rows, config.epochs, config.batch_size, len(data.rows.get(TEST, ())), predicting, views)
 
 
 def group_name(group: FoldGroup, groups: Sequence[FoldGroup]) -> str:
@@ -118,7 +120,7 @@ def model_facts(name: str, group: FoldGroup, work: Work, trial: Trial | None, pr
     facts = {
         "Inputs": ", ".join(model.inputs),
         "Training": f"{counted(training.epochs, 'epoch')} in batches of {training.batch_size}; "
-        f"{counted(len(steps), 'fold')} of {_span(steps, 'step')}",
+        f"{counted(len(steps), 'training' if group.final else 'fold')} of {_span(steps, 'step')}",
         "Learning rate": f"{training.schedule.name}, at most {training.learning_rate:g}",
         "Loss": training.loss.name,
     }

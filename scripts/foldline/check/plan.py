@@ -20,10 +20,12 @@ class FoldGroup:
     Attributes:
         members: the folds, of all repeats.
         settings: settings of the first one.
+        final: whether the model is trained on all rows too.
     """
 
     members: tuple[Member, ...]
     settings: FoldSettings
+    final: bool = False
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -49,6 +51,7 @@ class CheckPlan:
         shards: of the shards, by image size and split: "224/test".
         groups: of the trainings.
         prediction: of the predictions.
+        test_models: which networks predict the test rows, "folds" or "final".
         jobs: number of jobs of each rule that a run without results has.
         example: name of the example, if that is not on the disk yet; None if the data are there.
         pinned: table of the rows of that example.
@@ -62,6 +65,7 @@ class CheckPlan:
     shards: dict[str, ShardConfig]
     groups: tuple[FoldGroup, ...]
     prediction: PredictionConfig
+    test_models: str
     jobs: dict[str, int]
     example: str | None = None
     pinned: str = ""

@@ -29,6 +29,7 @@ class BlendConfig:
         activation: see `labels.Labels`.
         submission_form: columns of the submission and what their cells hold; None if there is no test split.
         weighted: whether out-of-fold rows count by their weights.
+        test_models: which networks predict the test rows, "folds" or "final".
     """
 
     method: str
@@ -39,6 +40,7 @@ class BlendConfig:
     activation: str
     submission_form: SubmissionForm | None
     weighted: bool
+    test_models: str = "folds"
 
     @property
     def scored(self) -> list[int]:

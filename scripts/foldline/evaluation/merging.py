@@ -182,7 +182,7 @@ def _check_files(files: Mapping[str, Sequence[PredictionFile]], *, members: set[
             ("occurs more than once", {member for member, count in found.items() if count > 1}),
         ):
             if numbers:
-                problems.append(f"{where}: fold {listing([str(member) for member in sorted(numbers)])} {what}")
+                problems.append(f"{where}: {listing([member.title for member in sorted(numbers)])} {what}")
         views = sorted({file.views for file in of_model})
         if len(views) > 1:
             problems.append(f"{where} mix view counts {listing([str(count) for count in views])}")

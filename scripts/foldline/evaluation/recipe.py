@@ -14,7 +14,7 @@ from foldline.evaluation.calibration import NONE
 from foldline.evaluation.calibrators import Calibrator
 from foldline.evaluation.combination import CLIP, RANK, Combination
 from foldline.io.files import read_json
-from foldline.io.result_paths import Member, members_of
+from foldline.io.result_paths import FINAL, Member, members_of
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -118,6 +118,8 @@ def read_recipe(path: str | Path) -> Recipe:
 
 def test_members(content: Mapping[str, Any]) -> list[Member]:
     """The members of each model that predict the test rows and the holdout, from the content of a recipe."""
+    if content.get("test_models") == str(FINAL):
+        return [FINAL]
     return members_of(content["folds"], content.get("repeats", 1))
 
 

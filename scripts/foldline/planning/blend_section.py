@@ -35,4 +35,5 @@ def blend_problems(config: Mapping[str, Any]) -> Iterator[str]:
 def blend_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of `BlendConfig` that these sections decide."""
     calibration, weighted = config["calibration"]["method"], config["evaluation"]["weighted"]
-    return {**config["blend"], "calibration": calibration, "weighted": weighted}
+    test_models = config["prediction"]["test_models"]
+    return {**config["blend"], "calibration": calibration, "weighted": weighted, "test_models": test_models}

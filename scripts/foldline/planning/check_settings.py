@@ -34,6 +34,9 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         settings = {**arguments, "model": of["model"], "member": member}
         group = groups.setdefault(digest_of([of["model"], arguments]), {"members": [], "settings": settings})
         group["members"].append(member)
+    for of, arguments in plan.arguments_of("train_final"):
+        of_model = [group for group in groups.values() if group["settings"]["model"] == of["model"]]
+        groups.get(digest_of([of["model"], arguments]), of_model[0])["final"] = True
     return {
         "scans": dict(sorted(scans.items(), key=lambda item: ORDER.get(item[0], 1))),
         "folds": folds,
@@ -43,6 +46,7 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         "shards": shards,
         "groups": list(groups.values()),
         "prediction": plan.arguments_of("predict_oof")[0][1]["prediction_config"],
+        "test_models": plan.arguments_of("blend_folds")[0][1]["test_models"],
         "jobs": dict(Counter(rule for rule, _ in plan.job_names() if rule not in ON_REQUEST)),
         **({"example": plan.arguments_of("example_data")[0][1]["example"], "pinned": str(pinned)} if pinned else {}),
     }

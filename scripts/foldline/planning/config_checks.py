@@ -75,6 +75,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
             yield _backbone_problems(name, config)
             yield _schedule_problems(name, config)
             yield _override_problems(name, config)
+            yield _final_problems(name, config)
 
 
 def _weight_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -206,6 +207,22 @@ def _schedule_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
                 f"config: models.{name}.{key} is {epochs}, but schedule.warmup_epochs and hold_epochs of the model add "
                 f"up to {needed:g}; lower them, or raise the epochs"
             )
+
+
+def _final_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
+    model = config["models"][name]
+    if config["prediction"]["test_models"] == "final" and not model["final"]:
+        yield (
+            f"config: prediction.test_models is final, but models.{name}.final is false; set it to true, or "
+            "prediction.test_models to folds"
+        )
+    schedule = model["schedule"]
+    follows_scores = schedule["name"] == "plateau" or schedule["reduce_on_plateau"]
+    if model["final"] and follows_scores and schedule["monitor"] == "auc":
+        yield (
+            f"config: models.{name}.final is true, but its learning rate follows the AUC of held-out rows, which there "
+            f"are none of; set models.{name}.schedule.monitor to loss, or models.{name}.final to false"
+        )
 
 
 def _override_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:

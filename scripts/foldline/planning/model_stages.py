@@ -5,11 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from foldline.io.files import sha256_of_file
-from foldline.io.result_paths import Member
+from foldline.io.result_paths import FINAL, Member
 from foldline.planning.dataset_section import class_names_of, image_settings, labels_of
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits
 from foldline.planning.fold_plan import has_holdout, members, repeat_settings
-from foldline.planning.model_section import model_config, prediction_config, training_config
+from foldline.planning.model_section import (
+    final_models,
+    model_config,
+    predicting_members,
+    prediction_config,
+    training_config,
+)
 from foldline.planning.workflow_plan import Job
 
 Shards = Mapping[tuple[int, str], Sequence[Job]]
@@ -27,7 +33,8 @@ class ModelStages:
             add: adds a job of a rule to the plan, see `WorkflowPlan.add`.
         """
         self._config, self._dataset, self._add = config, config["dataset"], add
-        self._members = members(config["folds"])
+        self._members, self._predicting = members(config["folds"]), predicting_members(config)
+        self._final = final_models(config)
         self._classes = {
             "class_names": class_names_of(self._dataset),
             "activation": labels_of(self._dataset).activation,
@@ -46,45 +53,68 @@ class ModelStages:
         """Jobs that weigh the classes, by member."""
         settings = {**self._config["class_weights"], **self._classes}
         return {
-            member: self._add("class_weights", member=member.name, settings=settings, needs=[folds[member.repeat]])
-            for member in self._members
+            member: self._add(
+                "class_weights", member=member.name, settings=settings, needs=[folds[max(1, member.repeat)]]
+            )
+            for member in (*self._members, *([FINAL] if self._final else []))
         }
 
     def train_fold(
         self, shards: Shards, folds: Mapping[int, Job], class_weights: Mapping[Member, Job]
     ) -> dict[tuple[str, Member], Job]:
         """Training jobs by model and member."""
-        trained = {}
-        for model in self._config["models"]:
-            network = model_config(self._config, model)
-            size, inputs = network["image_size"], network["inputs"]
-            labeled_shards = [job for split in labeled_splits(self._dataset) for job in shards[size, split]]
-            for member in self._members:
-                training = training_config(self._config, model, member)
-                weights = training["weights"]
-                raw_files = {weights: sha256_of_file(weights)} if Path(weights).is_file() else {}
-                # In the key, a weights file counts by its content and its format (suffix), not by its path.
-                keyed = training | {"weights": Path(weights).suffix} if raw_files else training
-                trained[model, member] = self._add(
-                    "train_fold",
-                    model=model,
-                    fold=str(member),
-                    settings={
-                        "model_config": network,
-                        "training_config": keyed,
-                        "metadata_columns": self._dataset["metadata"] if "metadata" in inputs else {},
-                        **self._classes,
-                    },
-                    needs=[folds[member.repeat], class_weights[member], *labeled_shards],
-                    raw_files=raw_files,
-                    runtime_arguments={
-                        # The script gets the path of the weights file.
-                        "training_config": training,
-                        "accelerator": self._config["accelerator"],
-                        "checkpoints": self._config["checkpoints"],
-                    },
-                )
-        return trained
+        return {
+            (model, member): self._add(
+                "train_fold",
+                model=model,
+                fold=str(member),
+                **self._training(model, member, shards, [folds[member.repeat], class_weights[member]]),
+            )
+            for model in self._config["models"]
+            for member in self._members
+        }
+
+    def train_final(
+        self, shards: Shards, folds: Job, class_weights: Mapping[Member, Job], trained: Trained
+    ) -> dict[tuple[str, Member], Job]:
+        """Jobs that train on all rows, by model; the folds say for how many epochs."""
+        return {
+            (model, FINAL): self._add(
+                "train_final",
+                model=model,
+                **self._training(
+                    model,
+                    FINAL,
+                    shards,
+                    [folds, class_weights[FINAL], *(trained[model, member] for member in self._members)],
+                ),
+            )
+            for model in self._final
+        }
+
+    def _training(self, model: str, member: Member, shards: Shards, needs: Sequence[Job]) -> dict[str, Any]:
+        """What the job of a training is added with, see `WorkflowPlan.add`; `needs` are its jobs beside the shards."""
+        network, training = model_config(self._config, model), training_config(self._config, model, member)
+        size, weights = network["image_size"], training["weights"]
+        raw_files = {weights: sha256_of_file(weights)} if Path(weights).is_file() else {}
+        # In the key, a weights file counts by its content and its format (suffix), not by its path.
+        keyed = training | {"weights": Path(weights).suffix} if raw_files else training
+        return {
+            "settings": {
+                "model_config": network,
+                "training_config": keyed,
+                "metadata_columns": self._dataset["metadata"] if "metadata" in network["inputs"] else {},
+                **self._classes,
+            },
+            "needs": [*needs, *(job for split in labeled_splits(self._dataset) for job in shards[size, split])],
+            "raw_files": raw_files,
+            "runtime_arguments": {
+                # The script gets the path of the weights file.
+                "training_config": training,
+                "accelerator": self._config["accelerator"],
+                "checkpoints": self._config["checkpoints"],
+            },
+        }
 
     def predict(self, trained: Trained, shards: Shards, folds: Mapping[int, Job]) -> list[Job]:
         """Prediction jobs of all models and members, for the held-out fold, the test split and the holdout."""
@@ -97,23 +127,19 @@ class ModelStages:
                 "prediction_config": prediction_config(self._config),
                 **self._classes,
             }
+            common = {"settings": settings, "runtime_arguments": {"accelerator": self._config["accelerator"]}}
             for member in self._members:
-                network_job = trained[model, member]
-                needs_of = {"predict_oof": [network_job, folds[member.repeat], *shards[size, TRAIN]]}
+                needs = [trained[model, member], folds[member.repeat], *shards[size, TRAIN]]
+                predictions.append(self._add("predict_oof", model=model, fold=str(member), needs=needs, **common))
+            for member in self._predicting:
+                network_job, rules = trained[model, member], {}
                 if has_test(self._dataset):
-                    needs_of["predict_test"] = [network_job, *shards[size, TEST]]
+                    rules["predict_test"] = [network_job, *shards[size, TEST]]
                 if has_holdout(self._config["folds"]):
-                    needs_of["predict_holdout"] = [network_job, folds[1], *shards[size, TRAIN]]
+                    rules["predict_holdout"] = [network_job, folds[1], *shards[size, TRAIN]]
                 predictions += [
-                    self._add(
-                        rule,
-                        model=model,
-                        **({"fold": str(member)} if rule == "predict_oof" else {"member": member.name}),
-                        settings=settings,
-                        needs=needs,
-                        runtime_arguments={"accelerator": self._config["accelerator"]},
-                    )
-                    for rule, needs in needs_of.items()
+                    self._add(rule, model=model, member=member.name, needs=needs, **common)
+                    for rule, needs in rules.items()
                 ]
         return predictions
 
@@ -126,4 +152,5 @@ class ModelStages:
             self._add("export_model", model=model, member=member.name, settings=settings, needs=[job])
         model_configs = {model: model_config(self._config, model) for model in self._config["models"]}
         settings = {"model_configs": model_configs, **common}
-        self._add("export_ensemble", settings=settings, needs=[*trained.values(), blend])
+        networks = [job for (_, member), job in trained.items() if member in self._predicting]
+        self._add("export_ensemble", settings=settings, needs=[*networks, blend])

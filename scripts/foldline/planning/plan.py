@@ -27,7 +27,7 @@ from foldline.planning.dataset_section import (
 from foldline.planning.dataset_splits import compared_splits, labeled_splits
 from foldline.planning.drift_section import add_drift
 from foldline.planning.embedding_section import add_embeddings, add_look_alikes, embedded_sizes, embedding_rule
-from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_settings
+from foldline.planning.fold_plan import FOLDS, fold_arguments, fold_method, fold_settings, members
 from foldline.planning.found_words import words_of
 from foldline.planning.leak_plan import CONFIRMED, audit_settings, fold_audits, fold_policy, pair_settings, report_facts
 from foldline.planning.model_stages import ModelStages
@@ -78,13 +78,15 @@ def make_plan(
     fold_tables = models.repeat_folds(folds)
     class_weights = models.class_weights(fold_tables)
     trained = models.train_fold(shards, fold_tables, class_weights)
-    predictions = models.predict(trained, shards, fold_tables)
+    networks = trained | models.train_final(shards, folds, class_weights, trained)
+    predictions = models.predict(networks, shards, fold_tables)
     blend = stages.blend_folds(predictions, list(fold_tables.values()))
-    models.export(trained, blend)
+    models.export(networks, blend)
     evaluation = stages.evaluate(blend, folds)
     test_scores = [stages.score_test(known_labels, predictions, [blend, evaluation])] if known_labels else []
     test_scores += stages.score_holdout(predictions, [blend, evaluation, folds])
-    tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values(), *class_weights.values()]
+    tables = [blend, evaluation, *test_scores, folds, *scans["train"], *audits.values()]
+    tables += [class_weights[member] for member in members(config["folds"])]
     # The report shows training images of the largest size.
     stages.render_report([*tables, *look_alikes, *drift, *trained.values(), *shards[stages.image_sizes[-1], "train"]])
     return stages.plan

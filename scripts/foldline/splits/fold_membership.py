@@ -23,14 +23,15 @@ DROPPED = -3
 WITHHELD, NO_OOF = "withheld", "no_oof"
 
 
-def training_rows(table: pd.DataFrame, fold: int) -> pd.DataFrame:
+def training_rows(table: pd.DataFrame, fold: int | None) -> pd.DataFrame:
     """Select the rows that the models of a fold are trained on: train and external rows of all other folds.
 
     Rows with the weight 0 are left out, and so are those that are withheld from the fold.
 
     Args:
         table: fold table (`tables.FOLDS`).
-        fold: the fold that is held out.
+        fold: the fold that is held out; None for the final models, which are trained on all rows but those of the
+            holdout and the dropped ones.
 
     Returns:
         The rows, sorted by id.
@@ -38,14 +39,17 @@ def training_rows(table: pd.DataFrame, fold: int) -> pd.DataFrame:
     return _sorted(table[~withheld_from(table, fold) & (table["row_weight"] > 0)])
 
 
-def withheld_from(table: pd.DataFrame, fold: int) -> npt.NDArray[np.bool_]:
+def withheld_from(table: pd.DataFrame, fold: int | None) -> npt.NDArray[np.bool_]:
     """Whether the models of a fold must not be trained on each row, (n_rows,): it holds the row out or a related one.
 
     Args:
         table: fold table (`tables.FOLDS`).
-        fold: the fold that is held out.
+        fold: see `training_rows`.
     """
-    is_withheld: npt.NDArray[np.bool_] = np.isin(table["fold"].to_numpy(), (fold, HOLDOUT, DROPPED))
+    never = (HOLDOUT, DROPPED)
+    if fold is None:
+        return np.isin(table["fold"].to_numpy(), never)
+    is_withheld: npt.NDArray[np.bool_] = np.isin(table["fold"].to_numpy(), (fold, *never))
     if WITHHELD in table:
         of_text = {text: str(fold) in text.split() for text in table[WITHHELD].unique()}
         is_withheld |= table[WITHHELD].map(of_text).to_numpy(np.bool_)

@@ -59,6 +59,7 @@ def provenance(
         "parameters": network.count_params(),
         "stages": [asdict(stage) for stage in network_stages(network)],
         "trained_parameters": int(sum(np.prod(variable.shape) for variable in network.trainable_variables)),
+        **({"epochs_of_folds": settings.epochs_of_folds} if settings.epochs_of_folds else {}),
         "epochs_run": len(state.history),
         "selected_epoch": state.selected_epoch,
         "weights_sha256": sha256_of_file(weights),
@@ -83,7 +84,7 @@ def write_events(path: str | Path, history: Sequence[Mapping[str, float]]) -> No
         writer = tf.summary.create_file_writer(folder)
         with writer.as_default():
             for row in history:
-                for key in SCALARS:
+                for key in filter(row.__contains__, SCALARS):
                     tf.summary.write(key, tf.constant(row[key], tf.float32), step=row["epoch"], metadata=metadata)
         writer.close()
         (events,) = Path(folder).iterdir()

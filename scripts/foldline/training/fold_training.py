@@ -2,8 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -43,7 +45,7 @@ class FoldSettings:
 
     Attributes:
         model: name of the model.
-        member: the fold held out.
+        member: the fold held out, or the final network.
         model_config: settings of the network.
         training_config: settings of the training, the overrides of the fold applied.
         metadata_columns: the metadata columns that the model reads; empty for a model of images alone.
@@ -51,6 +53,7 @@ class FoldSettings:
         activation: how logits become probabilities; see `labels.Labels`.
         accelerator: see `devices.use_device`.
         checkpoints: where and how often the training is saved.
+        epochs_of_folds: of the final network, the selected epoch of each fold by its label; empty for a fold.
     """
 
     model: str
@@ -62,6 +65,15 @@ class FoldSettings:
     activation: str
     accelerator: str
     checkpoints: CheckpointConfig
+    epochs_of_folds: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def last_epoch(self) -> int | None:
+        """The epoch after which the training of the final network ends; None for a fold.
+
+        It is the median of those of the folds, rounded up: there are more rows to learn than in a fold.
+        """
+        return ceil(median(self.epochs_of_folds.values())) if self.epochs_of_folds else None
 
     @property
     def seed(self) -> int:
@@ -77,7 +89,7 @@ class FoldData:
         shards: shards of the training split, and of the external split if there is one.
         training: rows of the fold table to train on.
         row_weights: their weights in the loss, see `fold_membership.training_weights`.
-        held_out: rows of the fold table to validate on.
+        held_out: rows of the fold table to validate on; none for the final network.
         encoding: how metadata become numbers, from the training rows.
         input_spec: what the model reads of a row.
     """
@@ -115,8 +127,20 @@ def open_fold(
         FoldlineError: shards, table and settings do not fit together, or the fold holds out no row.
     """
     table = read_table(folds, FOLDS)
-    fold = settings.member.fold
-    training, held_out = training_rows(table, fold), held_out_rows(table, fold)
+    training = training_rows(table, settings.member.held_out)
+    held_out = table.iloc[:0] if settings.member.is_final else _held_out(table, settings, folds)
+    opened = open_shards(shards, manifests, image_size=settings.model_config.image_size)
+    for split, rows in table.groupby("split"):
+        check_ids(opened.split(str(split)), list(rows["id"]))
+    columns = settings.metadata_columns
+    encoding = fit_encoding(columns, {name: list(training[name]) for name in columns})
+    input_spec = input_spec_of(settings.model_config, encoding)
+    return FoldData(opened, training, training_weights(training), held_out, encoding, input_spec)
+
+
+def _held_out(table: pd.DataFrame, settings: FoldSettings, folds: str | Path) -> pd.DataFrame:
+    """The rows that a fold holds out, of which there must be some."""
+    held_out = held_out_rows(table, settings.member.fold)
     if held_out.empty:
         raise FoldlineError(f"{folds}: no rows in {settings.member.title}; remove the file and run the workflow again")
     labels = label_array(list(held_out["target"]), settings.class_names)
@@ -127,13 +151,7 @@ def open_fold(
             settings.member.title,
             counted(len(held_out), "row"),
         )
-    opened = open_shards(shards, manifests, image_size=settings.model_config.image_size)
-    for split, rows in table.groupby("split"):
-        check_ids(opened.split(str(split)), list(rows["id"]))
-    columns = settings.metadata_columns
-    encoding = fit_encoding(columns, {name: list(training[name]) for name in columns})
-    input_spec = input_spec_of(settings.model_config, encoding)
-    return FoldData(opened, training, training_weights(training), held_out, encoding, input_spec)
+    return held_out
 
 
 @dataclass(frozen=True)
@@ -174,14 +192,15 @@ class FoldTraining:
         # Rows of an epoch, and passes over the rows that the shards hold.
         self._rows, self._passes = len(data.training), settings.training_config.epochs
         self._validation_batch = device.replicas * max(1, VALIDATION_BATCH // device.replicas)
-        self._validation = ordered_batches(
-            data.shards.split(TRAIN),
-            data.held_out_ids,
-            input_spec=data.input_spec,
-            batch_size=self._validation_batch,
-            labeled=True,
-            threads=threads,
-        )
+        if data.held_out_ids:
+            self._validation = ordered_batches(
+                data.shards.split(TRAIN),
+                data.held_out_ids,
+                input_spec=data.input_spec,
+                batch_size=self._validation_batch,
+                labeled=True,
+                threads=threads,
+            )
 
     def run(self) -> TrainedFold:
         """Train to the end, or resume.
@@ -249,8 +268,9 @@ class FoldTraining:
             rows=self._rows,
             batches=self._batches,
             loss=self._loss,
-            validate=lambda: self._validate(forward),
+            validate=(lambda: self._validate(forward)) if self._data.held_out_ids else None,
             activation=self._settings.activation,
+            epochs=self._settings.last_epoch,
         )
         return self.TRAINER(
             network,

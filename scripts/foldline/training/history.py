@@ -31,6 +31,8 @@ HISTORY = {
     "images": "int64",
     "seconds": "float64",
 }
+# Without held-out rows.
+HISTORY_OF_FINAL = {name: kind for name, kind in HISTORY.items() if not name.startswith("val_")}
 
 
 def training_scores(name: str, state: TrainingState, activation: str) -> dict[str, float]:
@@ -78,16 +80,17 @@ def log_epoch(name: str, row: dict[str, float], *, epochs: int, seconds: float) 
 
     Args:
         name: name of the training.
-        row: row of `HISTORY`.
+        row: row of `HISTORY` or `HISTORY_OF_FINAL`.
         epochs: most epochs of the training.
         seconds: time of the training steps.
     """
+    shown = {"loss": "loss", "val_loss": "val loss", "val_auc": "val AUC"}
     logger.info(
-        "%s  epoch %d/%d  lr %s  loss %s  val loss %s  val AUC %s  %d images/s",
+        "%s  epoch %d/%d  lr %s  %s  %d images/s",
         name,
         row["epoch"],
         epochs,
         f"{row['learning_rate']:.1e}".replace("e-0", "e-"),
-        *(f"{row[key]:.3f}".removeprefix("0") for key in ("loss", "val_loss", "val_auc")),
+        "  ".join(f"{word} {row[key]:.3f}".replace(" 0.", " .") for key, word in shown.items() if key in row),
         round(row["images"] / seconds),
     )

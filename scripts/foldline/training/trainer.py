@@ -53,18 +53,22 @@ class TrainingTask:
         batches: function of a step that gives all batches from it to the end of the training; see
             `batches.training_batches`.
         loss: loss of single samples.
-        validate: gives labels and logits, both (n_validation, n_classes), of the network as it is.
+        validate: gives labels and logits, both (n_validation, n_classes), of the network as it is; None without
+            held-out rows.
         activation: how logits become probabilities; see `labels.Labels`.
         clock: gives seconds, for the lines of `ProgressLog`.
+        epochs: the epoch after which the training ends, with the learning rates of all epochs of the settings; None
+            for the last of these.
     """
 
     name: str
     rows: int
     batches: Callable[[int], tf.data.Dataset]
     loss: Loss
-    validate: Callable[[], tuple[Array, Array]]
+    validate: Callable[[], tuple[Array, Array]] | None
     activation: str
     clock: Callable[[], float] = time.monotonic
+    epochs: int | None = None
 
 
 class Trainer:
@@ -105,6 +109,7 @@ class Trainer:
             )
         self._network, self._task, self._config, self._device = network, task, config, device
         self._checkpoints, self._progress = checkpoints, ProgressLog(task.name, config.batch_size, clock=task.clock)
+        self._epochs = task.epochs or config.epochs
         self._optimizer = make_optimizer(network, config, precision, device)
         self._variables = saved_variables(network, self._optimizer, device)
         schedule = make_schedule(
@@ -180,8 +185,8 @@ class Trainer:
         with averaged_weights(self._network, self._optimizer) if averaging else nullcontext():
             row = self._history_row()
             # Higher is better. `monitor: loss` watches the training loss.
-            scores = {AUC: row["val_auc"], LOSS: -row["loss"]}
-            if np.isnan(row["val_auc"]):
+            scores = {AUC: row.get("val_auc", -row["loss"]), LOSS: -row["loss"]}
+            if np.isnan(scores[AUC]):
                 # No class has both labels in the held-out rows.
                 scores[AUC], row["val_auc"] = -row["val_loss"], 0.5
             observers: tuple[Progress | Schedule, ...] = (state.best, state.early_stopping, state.schedule)
@@ -190,7 +195,7 @@ class Trainer:
             if self._config.select_epoch != "last" and state.best.waited == 0:
                 state.best_weights, state.selected_epoch = self._network.get_weights(), len(state.history) + 1
         row["seconds"] = round(state.seconds + time.monotonic() - start, 3)
-        log_epoch(self._task.name, row, epochs=self._config.epochs, seconds=state.seconds)
+        log_epoch(self._task.name, row, epochs=self._epochs, seconds=state.seconds)
         state.end_epoch(row)
 
     def images_per_second(self) -> float:
@@ -256,7 +261,7 @@ class Trainer:
 
     def _is_finished(self) -> bool:
         patience, waited = self._config.early_stopping.patience, self.state.early_stopping.waited
-        if len(self.state.history) >= self._config.epochs:
+        if len(self.state.history) >= self._epochs:
             return True
         if patience is None or waited < patience:
             return False
@@ -291,17 +296,24 @@ class Trainer:
     def _history_row(self) -> dict[str, float]:
         """Row of `HISTORY` for the current epoch, without seconds."""
         task, state, epoch = self._task, self.state, len(self.state.history)
-        labels, logits = task.validate()
-        losses = task.loss(tf.constant(labels), tf.constant(logits)).numpy()
         return {
             "epoch": epoch + 1,
             "learning_rate": state.schedule.rate(self._end_of_epoch(epoch) - 1),
             **training_scores(task.name, state, task.activation),
-            **validation_scores(labels, logits, losses, task.activation),
+            **self._held_out_scores(),
             "images": len(state.losses) * self._config.batch_size,
         }
 
+    def _held_out_scores(self) -> dict[str, float]:
+        """Scores of the held-out rows; none without such rows."""
+        task = self._task
+        if task.validate is None:
+            return {}
+        labels, logits = task.validate()
+        losses = task.loss(tf.constant(labels), tf.constant(logits)).numpy()
+        return validation_scores(labels, logits, losses, task.activation)
+
     def _steps_ahead(self) -> StepsAhead:
         epoch = len(self.state.history)
-        ends = (self._end_of_epoch(number) for number in (epoch - 1, epoch, self._config.epochs - 1))
-        return StepsAhead(epoch + 1, self._config.epochs, *ends)
+        ends = (self._end_of_epoch(number) for number in (epoch - 1, epoch, self._epochs - 1))
+        return StepsAhead(epoch + 1, self._epochs, *ends)

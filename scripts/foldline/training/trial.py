@@ -95,6 +95,7 @@ class TrialTrainer(Trainer):
 
     def validate_once(self) -> None:
         """Predict the held-out rows."""
+        assert self._task.validate is not None
         self._task.validate()
 
     def curve(self) -> list[tuple[float, float]]:

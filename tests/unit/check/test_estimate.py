@@ -9,7 +9,7 @@ from foldline.training.speed import Speed
 SPEED = Speed(
     step=0.2, batch=0.1, predict=0.01, start=20.0, predict_start=5.0, weights=1000, checkpoints=6000, predictions=8.0
 )
-WORK = Work([FoldRows(96, 48), FoldRows(100, 44)], epochs=3, batch_size=10, test_rows=10, views=4)
+WORK = Work([FoldRows(96, 48), FoldRows(100, 44)], epochs=3, batch_size=10, test_rows=10, predicting=2, views=4)
 
 
 def test_images_are_read_once_and_written_in_each_size() -> None:

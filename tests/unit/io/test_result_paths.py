@@ -2,7 +2,7 @@
 
 import pytest
 from foldline.errors import FoldlineError
-from foldline.io.result_paths import Member, fold_table, member_of, members_of, model_and_member
+from foldline.io.result_paths import FINAL, Member, fold_table, member_of, members_of, model_and_member
 
 
 def test_paths_name_model_and_member() -> None:
@@ -36,5 +36,15 @@ def test_members_of_repeats_differ_in_names_and_seeds_and_come_in_order() -> Non
     assert [member.seed for member in members_of([0, 5])] == [0, 5]
 
 
+def test_the_final_member_holds_out_nothing() -> None:
+    assert model_and_member("results/models/b3/final/history.csv") == ("b3", FINAL)
+    assert (FINAL.name, str(FINAL), FINAL.held_out, FINAL.as_json()) == ("final", "final", None, {"fold": None})
+    assert Member.parse("final") == FINAL
+    assert FINAL.seed not in {member.seed for member in members_of(range(100), 100)}
+    with pytest.raises(FoldlineError, match="'foldfinal' is not the name of a fold"):
+        member_of("foldfinal.json")
+
+
 def test_the_first_repeat_has_the_folds_of_a_run_without_repeats() -> None:
     assert (fold_table(1), fold_table(2)) == ("results/folds.csv", "results/folds-repeat2.csv")
+    assert fold_table(FINAL.repeat) == fold_table(1)

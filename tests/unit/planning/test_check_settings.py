@@ -44,6 +44,22 @@ def test_folds_with_the_same_settings_are_tried_once(plan: WorkflowPlan, tmp_pat
         assert made.weights.of_rows(["train", "external"], ["s000", "e000"]) == [1.0, 0.5]
 
 
+def test_the_final_model_is_tried_with_the_folds_that_have_its_settings(plan: WorkflowPlan, tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data")
+    path = tmp_path / "config" / "config.yaml"
+    write_config(path)
+    config = yaml.safe_load(path.read_text())
+    config["models"]["b"] |= {"final": True, "fold_overrides": {0: {"learning_rate": 0.01}}}
+    path.write_text(yaml.safe_dump(config))
+    made = build(CheckPlan, check_settings(plan_of(tmp_path), pinned=None))
+    assert [(group.name, group.final) for group in made.groups] == [
+        ("a fold 0", False),
+        ("b fold 0", False),
+        ("b fold 1", True),
+    ]
+    assert (made.test_models, made.jobs["train_final"]) == ("folds", 1)
+
+
 def test_jobs_on_request_do_not_count(plan: WorkflowPlan) -> None:
     jobs = check_settings(plan, pinned=None)["jobs"]
     assert jobs["train_fold"] == 6

@@ -281,6 +281,14 @@ def check(**changes: Any) -> None:
             "models.lite0.fold_overrides has fold 5, but folds are 0 to 4; remove it, or set folds.count to 6 or more",
         ),
         (
+            {"prediction": {"test_models": "final"}},
+            "prediction.test_models is final, but models.lite0.final is false; set it to true, or prediction.test_mo",
+        ),
+        (
+            {"models__lite0__final": True, "models__lite0__schedule": {"name": "plateau"}},
+            "models.lite0.final is true, but its learning rate follows the AUC of held-out rows, which there are n",
+        ),
+        (
             {"models__lite0__fold_overrides": {"3-repeat4": {"seed": 1}}, "folds__repeats": 2},
             "models.lite0.fold_overrides has fold 3-repeat4, but folds are 0 to 4, and folds.repeats is 2; remove it, "
             "or set folds.repeats to 4 or more",

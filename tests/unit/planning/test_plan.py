@@ -402,3 +402,25 @@ def test_without_embeddings_nothing_is_embedded() -> None:
     assert not {"embed_images", "import_features", "look_alikes"} & {job.rule for job in plan.jobs}
     assert plan.embedding_rule() == ""
     assert names(job(plan, "audit_leaks split=train").needs) == {f"scan_images shard={ONE} split=train"}
+
+
+def test_a_final_model_needs_all_folds_of_its_model_and_predicts_by_key_only(plan: WorkflowPlan) -> None:
+    models = {**CONFIG["models"], "a": {**CONFIG["models"]["a"], "final": True}}
+    beside = make_plan(config_with(models=models), data_index())
+    new = {name for name, key in keys(beside).items() if keys(plan).get(name) != key}
+    assert new == {"class_weights member=final", "train_final model=a", "export_model member=final model=a"}
+    needs = names(job(beside, "train_final model=a").needs)
+    folds = {f"train_fold fold={fold} model=a" for fold in (0, 1)}
+    assert needs == folds | {"make_folds", "class_weights member=final", SHARDS_OF["train"], SHARDS_OF["external"]}
+    # The overrides of a fold are not those of the final model.
+    assert beside.arguments["train_final model=a"]["training_config"]["seed"] == 333
+
+    models["b"] = {**models["b"], "final": True}
+    instead = make_plan(config_with(models=models, prediction={"test_models": "final"}), data_index())
+    predicted = {job.name for job in instead.jobs if job.rule == "predict_test"}
+    assert predicted == {f"predict_test member=final model={model}" for model in "ab"}
+    final = {f"train_final model={model}" for model in "ab"}
+    assert names(job(instead, "export_ensemble").needs) == final | {"blend_folds"}
+    oof = {job.name for job in instead.jobs if job.rule == "predict_oof"}
+    assert names(job(instead, "blend_folds").needs) == oof | predicted | {"make_folds"}
+    assert keys(instead)["train_fold fold=0 model=b"] == keys(plan)["train_fold fold=0 model=b"]

@@ -15,10 +15,11 @@ from foldline.errors import FoldlineError
 from foldline.evaluation.calibrators import CALIBRATIONS
 from foldline.evaluation.oof import read_oof
 from foldline.evaluation.prediction_files import open_prediction_file
+from foldline.evaluation.recipe import read_recipe
 from foldline.evaluation.roc_auc import macro_auc, roc_auc
 from foldline.evaluation.thresholds import class_thresholds
 from foldline.io.parquet import read_parquet
-from foldline.io.result_paths import Member
+from foldline.io.result_paths import FINAL, Member
 from foldline.io.tables import INVENTORY, read_table
 from scipy.stats import rankdata
 
@@ -411,3 +412,25 @@ def test_a_sample_submission_with_other_columns_is_refused(several: Results, tmp
     with pytest.raises(FoldlineError, match="no column mole, melanoma, other, rare; it has image_name, target, but"):
         several.blend(sample_submission=sample_submission(tmp_path, several, "target"), **outputs(tmp_path))
     assert not (tmp_path / "submission.csv").exists()
+
+
+def test_final_models_predict_the_test_rows_by_key(made: Results, tmp_path: Path) -> None:
+    """The blend is still that of the out-of-fold rows."""
+    made.blend(method="stacking", **outputs(tmp_path))
+    folds = json.loads((tmp_path / "blend.json").read_text())
+    paths = [
+        edit_predictions(path, tmp_path / f"{model}.parquet", class_names=["target"], member=FINAL)
+        for model, path in zip("ab", made.predictions("test.parquet")[::3], strict=True)
+    ]
+    final = {"method": "stacking", "test_models": "final", "test_predictions": paths, **outputs(tmp_path)}
+    made.blend(**final)
+    recipe = json.loads((tmp_path / "blend.json").read_text())
+    assert recipe == {**folds, "test_models": "final", "submission_thresholds": recipe["submission_thresholds"]}
+    values = {}
+    for model, path in zip("ab", paths, strict=True):
+        ids, of_model = open_prediction_file(path, ["target"]).read(["target"])
+        values[model] = pd.Series(of_model[:, 0], ids.to_pylist())[list(made.test_ids)].to_numpy()[:, None]
+    submission = pd.read_csv(tmp_path / "submission.csv")["target"].to_numpy()
+    assert submission == pytest.approx(read_recipe(tmp_path / "blend.json").apply(values)[:, 0], abs=1e-7)
+    with pytest.raises(FoldlineError, match="test predictions of model b: final is missing"):
+        made.blend(**final | {"test_predictions": [paths[0], made.predictions("test.parquet")[3]]})

@@ -55,6 +55,15 @@ def test_the_mean_of_the_weights_of_training_rows_is_1(table: pd.DataFrame) -> N
     assert training_weights(training_rows(table, 1)) is None
 
 
+def test_the_final_model_is_trained_on_all_rows_but_those_of_no_model(table: pd.DataFrame) -> None:
+    table = table.assign(withheld=["1"] * len(table))
+    assert list(training_rows(table, None)["id"]) == ["a", "b", "c", "d", "x", "y", "z"]
+    table.loc[table["id"].isin(["a", "z"]), "fold"] = -2
+    table.loc[table["id"] == "c", "fold"] = -3
+    table.loc[table["id"] == "x", "row_weight"] = 0.0
+    assert list(training_rows(table, None)["id"]) == ["b", "d", "y"]
+
+
 def test_a_row_is_withheld_from_further_folds(table: pd.DataFrame) -> None:
     withheld = {"x": "1 10", "d": "1"}
     table = table.assign(withheld=[withheld.get(name, "") for name in table["id"]])
