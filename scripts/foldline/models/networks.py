@@ -105,6 +105,13 @@ def set_norm_momentum(network: tf_keras.Model, momentum: float) -> None:
             layer.momentum = momentum
 
 
+def freeze_norms(network: tf_keras.Model) -> None:
+    """Keep mean, variance, scale and offset of the batch normalization of the backbone as they are, in training too."""
+    for layer in flat_layers(network):
+        if isinstance(layer, tf_keras.layers.BatchNormalization) and section_of(layer) == IMAGE_SECTION:
+            layer.trainable = False
+
+
 @dataclass
 class _StageCounts:
     """A stage that is being counted: layers of one section whose outputs have one resolution."""
@@ -123,8 +130,8 @@ def network_stages(network: tf_keras.Model) -> list[Stage]:
     does. Squeeze-and-excitation branches and padding count for the stage that they are in.
     """
     stages: list[_StageCounts] = []
-    for layer in sorted(flat_layers(network), key=_section):
-        shape, section = tuple(layer.output.shape[1:]), _section(layer)
+    for layer in sorted(flat_layers(network), key=section_of):
+        shape, section = tuple(layer.output.shape[1:]), section_of(layer)
         resolution = shape[:-1] if len(shape) > 1 else shape
         auxiliary = "_se_" in layer.name or isinstance(layer, tf_keras.layers.ZeroPadding2D)
         if not auxiliary and (not stages or (stages[-1].section, stages[-1].resolution) != (section, resolution)):
@@ -149,8 +156,8 @@ def flat_layers(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
             yield layer
 
 
-def _section(layer: tf_keras.layers.Layer) -> int:
-    """Section of a network of `heads.build_model` that a layer belongs to."""
+def section_of(layer: tf_keras.layers.Layer) -> int:
+    """Section of a network of `heads.build_model` that a layer belongs to: the backbone, the metadata or the head."""
     if layer.name.startswith(METADATA):
         return METADATA_SECTION
     of_image = len(layer.output.shape) > 2 or layer.name == "pool" or "_se_" in layer.name

@@ -18,6 +18,7 @@ from foldline.planning.fold_plan import fold_numbers, follows_data, members
 from foldline.planning.image_patterns import WORD
 from foldline.planning.leak_plan import leak_problems
 from foldline.planning.requirements import reader_problems
+from foldline.planning.training_checks import training_problems
 from foldline.planning.usable_values import UnusableValueError
 
 
@@ -74,6 +75,7 @@ def _checks(config: Mapping[str, Any]) -> Iterator[Iterator[str]]:
             yield _loss_problems(name, config)
             yield _backbone_problems(name, config)
             yield _schedule_problems(name, config)
+            yield training_problems(name, config)
             yield _override_problems(name, config)
             yield _final_problems(name, config)
 

@@ -160,14 +160,27 @@ class EarlyStopping:
 
 
 @dataclass(frozen=True)
+class Optimizer:
+    """What is added to Adam; see `training_config.OptimizerConfig`."""
+
+    weight_decay: float = 0.0
+    layer_decay: float = 1.0
+    clip_norm: float | None = None
+
+
+@dataclass(frozen=True)
 class TrainedModelSettings:
-    """Settings of a model that the report shows, as they were in one training run."""
+    """Settings of a model that the report shows, as they were in one training run; see `TrainingConfig`."""
 
     backbone: str | None
     weights: str | None
     image_size: int | None
     select_epoch: str
     early_stopping: EarlyStopping
+    optimizer: Optimizer = Optimizer()
+    normalization: str = "train"
+    ema_decay: float | None = None
+    ema_warmup: bool = False
 
     @property
     def epochs_depend_on_held_out_fold(self) -> bool:

@@ -1,8 +1,10 @@
 """The last section of the report: how the numbers were computed."""
 
+from collections.abc import Iterator
+
 from foldline.errors import counted
 from foldline.evaluation.intervals import FEW_GROUPS
-from foldline.report.json_inputs import Metrics
+from foldline.report.json_inputs import Metrics, TrainedModelSettings
 from foldline.report.run import Run
 from foldline.splits.fold_membership import WITHHELD
 
@@ -26,6 +28,7 @@ def methods(run: Run) -> list[tuple[str, str]]:
             "it has not seen. Rows of a group are never in both, and copies that the audit lists are not, unless "
             "leaks.policy or given folds say so."
         ),
+        "Training": " ".join(_training(run)),
         "Test predictions and blend": (
             "The test prediction of a model is the mean over its folds. Every choice is made on out-of-fold rows. What "
             "is fitted, a blend or a calibration, is fitted on all of them for the test rows. For the scores of this "
@@ -81,6 +84,31 @@ def _calibration_error(metrics: Metrics) -> str:
         f"score and share {'with the class' if several else 'of positives'} of their bin, with "
         f"{metrics.calibration_bins} bins of equal width."
     )
+
+
+def _training(run: Run) -> Iterator[str]:
+    """A sentence for each model, or for the settings of single folds of it."""
+    for model in run.recipe.models:
+        for words in dict.fromkeys(map(training_words, run.settings(model))):
+            yield f"{model}: {words}."
+
+
+def training_words(settings: TrainedModelSettings) -> str:
+    """How a model was optimized, in words, without a full stop."""
+    added = settings.optimizer
+    words = (
+        ["Adam"] if added.weight_decay == 0 else [f"AdamW with a weight decay of {added.weight_decay:g} for kernels"]
+    )
+    if added.layer_decay != 1:
+        words.append(f"a learning rate times {added.layer_decay:g} for each block below the head")
+    if added.clip_norm is not None:
+        words.append(f"gradients shortened to a norm of {added.clip_norm:g}")
+    if settings.ema_decay is not None:
+        warm = ", less in the first steps" if settings.ema_warmup else ""
+        words.append(f"an exponential average of the weights (decay {settings.ema_decay:g} per step{warm})")
+    if settings.normalization != "train":
+        words.append("batch normalization of the backbone as in the initial weights")
+    return ", ".join(words)
 
 
 def _threshold(threshold: float | str | None) -> str:

@@ -22,7 +22,7 @@ from foldline.input_pipeline.preview import augmented_samples, no_samples
 from foldline.io.result_paths import Member
 from foldline.io.tables import FOLDS, read_table
 from foldline.models.model_config import ModelConfig
-from foldline.models.networks import build_network, input_spec_of, set_norm_momentum
+from foldline.models.networks import build_network, freeze_norms, input_spec_of, set_norm_momentum
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import AUTO, FLOAT32, Precision, check_precision, fastest_precision
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -32,7 +32,7 @@ from foldline.training.checkpoints import Checkpoints
 from foldline.training.losses import Loss
 from foldline.training.state import TrainingState, saved_precision
 from foldline.training.trainer import Trainer, TrainingTask
-from foldline.training.training_config import CheckpointConfig, TrainingConfig
+from foldline.training.training_config import FROZEN, CheckpointConfig, TrainingConfig
 
 logger = logging.getLogger(__name__)
 
@@ -259,6 +259,8 @@ class FoldTraining:
             precision=precision,
         )
         set_norm_momentum(network, config.batch_norm_momentum)
+        if config.normalization == FROZEN:
+            freeze_norms(network)
         return network
 
     def _trainer(self, network: tf_keras.Model, precision: Precision) -> Trainer:

@@ -19,6 +19,7 @@ from foldline.training.checkpoints import Checkpoints
 from foldline.training.history import log_epoch, training_scores, validation_scores
 from foldline.training.loss_checks import check_finite, check_learning
 from foldline.training.losses import Loss
+from foldline.training.optimizer import make_optimizer
 from foldline.training.progress_log import ProgressLog, StepsAhead
 from foldline.training.schedules import AUC, LOSS, Progress, Schedule, make_schedule
 from foldline.training.state import TrainingState, saved_variables
@@ -29,7 +30,6 @@ from foldline.training.training_step import (
     StepsResult,
     averaged_weights,
     compile_steps,
-    make_optimizer,
     make_step,
 )
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from foldline.input_pipeline.augment_config import AugmentConfig
 
+# Batch normalization of the backbone that is not trained.
+FROZEN = "frozen"
+
 
 @dataclass(frozen=True)
 class ScheduleConfig:
@@ -62,6 +65,21 @@ class LossConfig:
 
 
 @dataclass(frozen=True)
+class OptimizerConfig:
+    """What is added to Adam; see `optimizer.make_optimizer`.
+
+    Attributes:
+        weight_decay: share of the weights of kernels that a step with the learning rate 1 would remove, at least 0.
+        layer_decay: factor of the learning rate for each block further below the logits, in (0, 1].
+        clip_norm: largest norm of the gradient of all variables together, above 0; None for any.
+    """
+
+    weight_decay: float
+    layer_decay: float
+    clip_norm: float | None
+
+
+@dataclass(frozen=True)
 class EarlyStoppingConfig:
     """When a training ends before its last epoch.
 
@@ -102,12 +120,15 @@ class TrainingConfig:
         batch_size: images per step, over all devices together.
         precision: number format of the backbone, or "auto".
         learning_rate: highest rate of the schedule.
+        optimizer: what is added to Adam.
         schedule: the rate over the steps.
         loss: loss of a sample.
         augment: random augmentation of the images.
         early_stopping: when the training ends early.
         batch_norm_momentum: share of its running mean and variance that batch normalization keeps in a step, in [0, 1).
+        normalization: "train", or "frozen" for batch normalization of the backbone that stays as it is.
         ema_decay: decay of the exponential moving average of the weights per step, in (0, 1); None for no average.
+        ema_warmup: whether the decay is smaller in the first steps.
         select_epoch: the epoch whose weights are the result: "last", "best" by the AUC of the held-out fold, or
             "best_loss" by the loss of the training rows.
         seed: seed of weights, order, dropout and augmentation; the fold's number is added.
@@ -119,11 +140,14 @@ class TrainingConfig:
     batch_size: int
     precision: str
     learning_rate: float
+    optimizer: OptimizerConfig
     schedule: ScheduleConfig
     loss: LossConfig
     augment: AugmentConfig
     early_stopping: EarlyStoppingConfig
     batch_norm_momentum: float
+    normalization: str
     ema_decay: float | None
+    ema_warmup: bool
     select_epoch: str
     seed: int

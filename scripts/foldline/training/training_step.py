@@ -9,11 +9,9 @@ from foldline.dataset.input_spec import COLOR, IMAGE, ROW_WEIGHT
 from foldline.input_pipeline.color_jitter import YIQ, apply_color_jitter
 from foldline.input_pipeline.decode import Inputs
 from foldline.runtime.devices import Device
-from foldline.runtime.precision import MIXED_FLOAT16, Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.losses import Loss
 from foldline.training.running_metrics import StepCounts, count_rows, no_counts
-from foldline.training.training_config import TrainingConfig
 
 Batches = Iterator[tuple[Inputs, tf.Tensor]]
 
@@ -61,20 +59,6 @@ class StepsResult(NamedTuple):
 
 Step = Callable[[Inputs, tf.Tensor], StepSums]
 Steps = Callable[[Batches, tf.Tensor], StepsResult]
-
-
-def make_optimizer(
-    network: tf_keras.Model, config: TrainingConfig, precision: Precision, device: Device
-) -> tf_keras.optimizers.Optimizer:
-    """Adam for the trained variables, with averaged weights if `ema_decay` is set and a loss scale in float16."""
-    with device.strategy.scope():
-        averages = {} if config.ema_decay is None else {"use_ema": True, "ema_momentum": config.ema_decay}
-        optimizer = tf_keras.optimizers.Adam(config.learning_rate, **averages)
-        if precision.name == MIXED_FLOAT16:
-            # Small gradients would become 0 in 16 bits: the loss is multiplied by a factor that follows their size.
-            optimizer = tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
-        optimizer.build(network.trainable_variables)
-    return optimizer
 
 
 def make_step(

@@ -2,11 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fixtures.settings import model_config
 from foldline.dataset.metadata import MetadataColumnConfig, fit_encoding
 from foldline.errors import FoldlineError
-from foldline.models.networks import build_network, input_spec_of, network_stages, set_norm_momentum
+from foldline.models.networks import (
+    build_network,
+    flat_layers,
+    freeze_norms,
+    input_spec_of,
+    network_stages,
+    set_norm_momentum,
+)
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf_keras
 
@@ -62,6 +70,28 @@ def test_the_momentum_is_that_of_every_batch_normalization(backbone: str) -> Non
     assert {layer.momentum for layer in norms} == {0.99}
     set_norm_momentum(network, 0.5)
     assert {layer.momentum for layer in norms} == {0.5}
+
+
+def test_frozen_norms_of_the_backbone_stay_and_those_of_the_head_learn() -> None:
+    config = model_config(
+        backbone="efficientnet-lite0", image_size=32, hidden=[{"units": 5, "dropout": 0}], dropout=0, inputs=["image"]
+    )
+    device = use_device("cpu", threads=1)
+    network = build_network(config, input_spec_of(config, SITE), weights="none", n_classes=1, device=device)
+    norms = [layer for layer in flat_layers(network) if isinstance(layer, tf_keras.layers.BatchNormalization)]
+    freeze_norms(network)
+    assert [layer.name for layer in norms if layer.trainable] == ["hidden_0_norm"]
+    before = {layer.name: layer.get_weights() for layer in norms}
+    images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), dtype=np.uint8)
+    features = tf_keras.Model(network.inputs, network.get_layer("pool").output)
+    np.testing.assert_array_equal(features(images, training=True), features(images, training=False))
+    network({"image": images}, training=True)
+    changed = [
+        layer.name
+        for layer in norms
+        if any((old != new).any() for old, new in zip(before[layer.name], layer.get_weights(), strict=True))
+    ]
+    assert changed == ["hidden_0_norm"]
 
 
 def test_a_model_of_images_without_backbone_is_an_error() -> None:

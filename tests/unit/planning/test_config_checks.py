@@ -277,6 +277,23 @@ def check(**changes: Any) -> None:
             "models.lite0.fold_overrides.1.epochs is 1, but schedule.warmup_epochs and hold_epochs of the model add up",
         ),
         (
+            {"models__lite0__ema_warmup": True},
+            "models.lite0.ema_warmup is true, but ema_decay is null; set ema_decay, such as 0.999, or ema_warmup",
+        ),
+        (
+            {"models__lite0__normalization": "frozen", "models__lite0__weights": "none"},
+            "models.lite0.normalization is frozen, but weights is none, so the means and variances are of no data; set",
+        ),
+        (
+            {
+                "dataset__metadata": {"cell_type": {"kind": "numeric"}},
+                "models__lite0__inputs": ["metadata"],
+                "models__lite0__backbone": None,
+                "models__lite0__optimizer": {"layer_decay": 0.8},
+            },
+            "models.lite0.optimizer.layer_decay is 0.8, but the model has no backbone; set it to 1",
+        ),
+        (
             {"models__lite0__fold_overrides": {5: {"seed": 1}}},
             "models.lite0.fold_overrides has fold 5, but folds are 0 to 4; remove it, or set folds.count to 6 or more",
         ),

@@ -72,6 +72,9 @@ MELANOMA: dict[str, Any] = {
     "fold_overrides": {},
     "precision": "float32",
     "ema_decay": None,
+    "ema_warmup": False,
+    "normalization": "train",
+    "optimizer": {"weight_decay": 0, "layer_decay": 1, "clip_norm": None},
     # Row 11.
     "early_stopping": {"patience": 5, "min_delta": 1e-4, "monitor": "auc"},
     "select_epoch": "best",
@@ -176,6 +179,9 @@ ATLAS = {
     "fold_overrides": {},
     "precision": "float32",
     "ema_decay": None,
+    "ema_warmup": False,
+    "normalization": "train",
+    "optimizer": {"weight_decay": 0, "layer_decay": 1, "clip_norm": None},
     "early_stopping": {"patience": 10, "min_delta": 0, "monitor": "loss"},
     "select_epoch": "best_loss",
     # Row 21, and from row 22 the plateau: Keras's factor and smallest change.

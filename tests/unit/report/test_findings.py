@@ -9,7 +9,8 @@ from fixtures.report_run import column_scores, report_run, with_metrics
 from foldline.evaluation.gains import Gain
 from foldline.evaluation.results import ClassCounts, Score
 from foldline.report.findings import findings
-from foldline.report.methods import methods
+from foldline.report.json_inputs import Optimizer
+from foldline.report.methods import methods, training_words
 from foldline.report.run import Run
 
 
@@ -242,6 +243,19 @@ def test_the_methods_give_the_numbers_of_the_run() -> None:
     assert "2 folds" in paragraphs["Out-of-fold rows"]
     assert paragraphs["Log loss, Brier score, accuracy, F1"].endswith("count a score of 0.5 or more as a prediction.")
     assert "Several classes" not in paragraphs
+
+
+def test_the_methods_say_how_models_were_optimized() -> None:
+    assert dict(methods(report_run(column_scores(0.9))))["Training"] == "a: Adam."
+    settings = next(iter(report_run(column_scores(0.9)).provenances.values())).settings
+    changed = replace(
+        settings, optimizer=Optimizer(0.05, 0.8, 1.0), normalization="frozen", ema_decay=0.999, ema_warmup=True
+    )
+    assert training_words(changed) == (
+        "AdamW with a weight decay of 0.05 for kernels, a learning rate times 0.8 for each block below the head, "
+        "gradients shortened to a norm of 1, an exponential average of the weights (decay 0.999 per step, less in the "
+        "first steps), batch normalization of the backbone as in the initial weights"
+    )
 
 
 def test_the_methods_say_where_thresholds_are_chosen() -> None:

@@ -8,6 +8,7 @@ from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +49,9 @@ SETTINGS: dict[str, Any] = {
         "cutmix": {"probability": 0.3},
     },
     "ema_decay": 0.9,
+    "ema_warmup": True,
+    "normalization": "frozen",
+    "optimizer": {"weight_decay": 0.01, "layer_decay": 0.8, "clip_norm": 1.0},
     "seed": 11,
 }
 
@@ -131,6 +135,16 @@ def test_the_provenance_describes_the_training(trained: Trained) -> None:
     assert provenance["versions"]["tensorflow"] == tf.__version__
     assert provenance["stages"][0]["shape"] == [32, 32, 3]
     assert sum(stage["parameters"] for stage in provenance["stages"]) == provenance["parameters"]
+
+
+def test_frozen_norms_are_those_that_the_training_began_with(trained: Trained) -> None:
+    with h5py.File(trained.folder / "weights.weights.h5") as file:
+        values: dict[str, np.ndarray] = {}
+        file.visititems(lambda name, item: values.update({name: item[()]} if isinstance(item, h5py.Dataset) else {}))
+    # Scale, offset, mean and variance of each.
+    vectors = {name: value for name, value in values.items() if value.ndim == 1 and "batch_normalization" in name}
+    assert len(vectors) > 20
+    assert {name for name, value in vectors.items() if len(set(value.tolist())) > 1} == set()
 
 
 def test_the_samples_are_a_grid(trained: Trained) -> None:

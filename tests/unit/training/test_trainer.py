@@ -176,6 +176,11 @@ def train_with_stops(
         {"select_epoch": "best", "ema_decay": 0.9},
         {"select_epoch": "last", "ema_decay": 0.9},
         {"select_epoch": "best"},
+        {
+            "optimizer": {"weight_decay": 0.1, "layer_decay": 0.5, "clip_norm": 0.3},
+            "ema_decay": 0.9,
+            "ema_warmup": True,
+        },
     ],
 )
 def test_a_stopped_training_ends_like_an_unbroken_one(changes: dict[str, Any], tmp_path: Path) -> None:
