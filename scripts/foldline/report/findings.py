@@ -242,7 +242,8 @@ def _external(run: Run) -> Finding | None:
     sets = external_sets(run)
     if not sets:
         return None
-    external, withheld, left_out = (sum(row[key] for row in sets) for key in ("rows", "withheld", "left_out"))
+    keys = ("rows", "withheld", "dropped", "left_out")
+    external, withheld, dropped, left_out = (sum(row[key] for row in sets) for key in keys)
     of_sets = listing([f"{row['name']}: {row['rows']:,}" for row in sets])
     text = f"{counted(external, 'external image')}{f' ({of_sets})' if len(sets) > 1 else ''} "
     text += f"{'is' if external == 1 else 'are'} used for training only. "
@@ -252,7 +253,11 @@ def _external(run: Run) -> Finding | None:
             f"images and {'is' if withheld == 1 else 'are'} withheld from the models that score those."
         )
     else:
-        text += "None of them shares a group or a duplicate with a training image."
+        text += "None of them shares a group, or a copy that the audit lists, with a training image that is scored."
+    if dropped:
+        text += (
+            f" {dropped:,} of them {'is' if dropped == 1 else 'are'} left out as copies (results/leaks/dropped.csv)."
+        )
     if left_out:
         words = listing([f"{row['name']}: {row['words']}" for row in sets if row["left_out"]])
         text += f" {counted(left_out, 'row')} of external tables {'is' if left_out == 1 else 'are'} left out ({words})."

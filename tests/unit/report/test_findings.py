@@ -219,7 +219,8 @@ def test_external_images_are_counted() -> None:
     text = summary(report_run(column_scores(0.9), external_folds=[-1, 1, 0, -1, 0]))
     assert "[good] 5 external images are used for training only. 3 of them share a group or a duplicate" in text
     alone = summary(report_run(column_scores(0.9), external_folds=[-1]))
-    assert "1 external image is used for training only. None of them shares a group or a duplicate" in alone
+    assert "1 external image is used for training only. None of them shares a group, or a copy that" in alone
+    assert "1 of them is left out as copies" in summary(report_run(column_scores(0.9), external_folds=[-1, -3]))
     assert "external" not in summary(report_run(column_scores(0.9)))
 
 
