@@ -359,7 +359,8 @@ def start_run():
     try:
         if jobs_use_this_python():
             requirements.check_packages(config)
-            check_weights(config["models"], models)
+            embeds = EMBEDDING_RULE == "embed_images" and rules.embed_images.rule in requested
+            check_weights(config["models"], models, embeddings=config["embeddings"] if embeds else None)
         if only_check:
             RUN.start_check(local=workflow.local_exec)
             return

@@ -25,25 +25,31 @@ NOISY_STUDENT, NOISY_STUDENT_URL = "noisy-student", "https://github.com/qubvel/e
 PACKAGE_SUFFIX = "_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
 
 
-def check_weights(models: Mapping[str, Mapping[str, Any]], names: Iterable[str]) -> None:
-    """Check that the pretrained weights of models can be had.
+def check_weights(
+    models: Mapping[str, Mapping[str, Any]], names: Iterable[str], *, embeddings: Mapping[str, Any] | None = None
+) -> None:
+    """Check that the pretrained weights of models, and those of embeddings, can be had.
 
     Args:
         models: the `models` section of the completed configuration.
         names: the models to check, those that will be trained.
+        embeddings: the section `embeddings`; None if no image will be embedded.
 
     Raises:
         FoldlineError: lists the problems of all models.
     """
-    problems = []
-    urls: dict[str, str] = {}
+    used = {"embeddings": (embeddings["backbone"], {embeddings["weights"]})} if embeddings else {}
     for name in sorted(names):
         model = models[name]
         chosen = {model["weights"], *(section.get("weights") for section in model["fold_overrides"].values())}
-        for weights in sorted(chosen - {None, NO_WEIGHTS}) if model["backbone"] else ():
-            problem = weights_problem(BACKBONES[model["backbone"]], weights, urls)
-            if problem:
-                problems.append(f"models.{name}.weights is {weights!r}, but {problem}")
+        if model["backbone"]:
+            used[f"models.{name}"] = model["backbone"], chosen - {None, NO_WEIGHTS}
+    problems = []
+    urls: dict[str, str] = {}
+    for key, (backbone, chosen) in used.items():
+        for weights in sorted(chosen):
+            if problem := weights_problem(BACKBONES[backbone], weights, urls):
+                problems.append(f"{key}.weights is {weights!r}, but {problem}")
     if problems:
         raise FoldlineError(
             f"config: {'; '.join(problems)}; set weights to none or to the path of a file, or run once where they can "

@@ -61,7 +61,9 @@ def check_packages(config: Mapping[str, Any]) -> None:
     modules = imported_modules(SCRIPTS) | _modules_of_data(config["dataset"])
     if config["dataset"]["example"]:
         modules.add("elpv_dataset")
-    families = {BACKBONES[model["backbone"]].family for model in config["models"].values() if model["backbone"]}
+    networks = [model for model in config["models"].values() if model["backbone"]]
+    networks += [config["embeddings"]] if config["embeddings"]["enabled"] is not False else []
+    families = {BACKBONES[network["backbone"]].family for network in networks}
     if PACKAGE in families:
         modules.add("efficientnet")
     if missing := _missing(modules):
