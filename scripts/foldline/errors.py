@@ -16,13 +16,18 @@ class SeveralProblemsError(FoldlineError):
     """Several problems at once.
 
     Attributes:
-        problems: a line for each.
+        problems: a line for each, or "and 12 more ..." for those that have none.
     """
 
     def __init__(self, problems: Sequence[str], *, limit: int) -> None:
         self.problems = list(problems)
         rest = len(self.problems) - limit
-        lines = [f"{len(self.problems)} problems", *self.problems[:limit], *([f"and {rest} more"] if rest > 0 else [])]
+        least = "at least " if any(line.startswith("and ") for line in self.problems) else ""
+        lines = [
+            f"{least}{len(self.problems)} problems",
+            *self.problems[:limit],
+            *([f"and {rest} more"] if rest > 0 else []),
+        ]
         super().__init__("\n".join(lines))
 
 
