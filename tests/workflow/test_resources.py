@@ -33,9 +33,18 @@ def rules_of(repository: Path) -> dict[str, str]:
     return dict(zip(found[::2], found[1::2], strict=True))
 
 
+def test_only_a_small_audit_is_a_local_job(repository: Path) -> None:
+    """Dry runs do not tell which jobs are local. The documentation has the same number."""
+    assert "localrule: sum(RUN.plan.rows.values()) <= MOST_IMAGES_OF_LOCAL_AUDIT" in rules_of(repository)["audit_leaks"]
+    text = (repository / "workflow" / "rules" / "common.smk").read_text(encoding="utf-8")
+    (most,) = re.findall(r"^MOST_IMAGES_OF_LOCAL_AUDIT = ([\d_]+)$", text, re.MULTILINE)
+    documentation = (repository / "workflow" / "documentation.md").read_text(encoding="utf-8")
+    assert f"with more than {int(most):,} images a job of the cluster" in documentation
+
+
 def test_every_rule_names_its_resources(repository: Path) -> None:
     rules = rules_of(repository)
-    assert len(rules) == 28
+    assert len(rules) == 29
     for name, text in rules.items():
         assert re.search(r"^ +threads: \d+$", text, re.MULTILINE), name
         assert re.search(

@@ -343,7 +343,7 @@ def test_a_stored_plan_has_everything_that_single_jobs_need(plan: WorkflowPlan, 
     path = str(tmp_path / "keys" / "plan.json")
     plan.save(path)
     loaded = WorkflowPlan.load(path)
-    for name in ("shards", "megabytes", "tables", "arguments", "keys"):
+    for name in ("rows", "shards", "megabytes", "tables", "arguments", "keys"):
         assert getattr(loaded, name) == getattr(plan, name)
     assert loaded.jobs == []
 

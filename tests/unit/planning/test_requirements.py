@@ -130,9 +130,7 @@ def test_weights_without_a_network_are_reported_for_all_models(tmp_path: Path, m
     assert "Connection refused" in message
     assert "; models.keras_efficientnet_b1.weights is" in message
     assert "b2" not in message
-    with pytest.raises(
-        FoldlineError, match=r"config: embeddings\.weights is 'imagenet', .*b3_notop"
-    ):
+    with pytest.raises(FoldlineError, match=r"config: embeddings\.weights is 'imagenet', .*b3_notop"):
         check_weights(chosen, [], embeddings={"backbone": "keras-efficientnet-b3", "weights": "imagenet"})
     # In Keras' folder they need no network.
     for name in ("b0", "b1"):
