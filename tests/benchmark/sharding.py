@@ -36,7 +36,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from foldline.dataset.channels import CHANNEL, image_features, image_paths, joint_digest  # noqa: E402
 from foldline.io.files import sha256_of_file  # noqa: E402
-from foldline.io.tables import INVENTORY, write_table  # noqa: E402
+from foldline.io.tables import INVENTORY, TEXT, write_table  # noqa: E402
 from foldline.tfrecords.example_proto import decode_example  # noqa: E402
 from foldline.tfrecords.record_files import read_records  # noqa: E402
 
@@ -149,9 +149,11 @@ def write_inventory(folder: Path, work: Path, count: int, channels: Sequence[str
             if not (work / "images" / name_of_link).exists():
                 (work / "images" / name_of_link).symlink_to(file.resolve())
         size = sum(file.stat().st_size for file in files)
-        rows.append((name, "0", name, path, size, digests[files[0]], 0, 0, "", 0.0, 0.0, ""))
+        known = {"id": name, "target": "0", "group": name, "path": path, "bytes": size, "sha256": digests[files[0]]}
+        rows.append({column: known.get(column, "" if kind == TEXT else 0) for column, kind in INVENTORY.items()})
     table = work / f"inventory{count}.csv"
-    write_table(pd.DataFrame(rows, columns=list(INVENTORY)), table, INVENTORY)
+    kinds = {name: kind for name, kind in INVENTORY.items() if kind != TEXT}
+    write_table(pd.DataFrame(rows).astype(kinds), table, INVENTORY)
     return table
 
 

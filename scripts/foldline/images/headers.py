@@ -6,10 +6,10 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from foldline.images.dicom import DicomPicture, is_dicom, read_dicom_header
 from foldline.images.errors import UnusableImageError, damaged
 from foldline.images.exif import ORIENTATION_TAG, UPRIGHT, valid_orientation
 from foldline.images.jpeg import HUFFMAN, JpegHeader, read_jpeg_header
@@ -18,7 +18,6 @@ from foldline.images.other_formats import name_of_format
 from foldline.images.png import SIGNATURE as PNG_SIGNATURE
 from foldline.images.png import read_png_chunks, without_text
 from foldline.images.raster import Raster, check_memory, check_sides
-from foldline.images.raster_headers import read_raster
 from foldline.images.tiff import (
     CMYK,
     COLORS,
@@ -36,9 +35,15 @@ from foldline.images.tiff import SIGNATURES as TIFF_SIGNATURES
 from foldline.images.tiff_stacks import whole_stack
 from foldline.images.webp import is_webp, read_webp_header
 
+if TYPE_CHECKING:
+    from foldline.images.dicom import DicomPicture
+
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PNM", "JPEG2000", "JXL", "AVIF", "HEIC", "NPY", "DICOM")
 NAMES = "JPEG, PNG, WebP, TIFF, BMP, GIF, PNM, JPEG 2000, JPEG XL, AVIF, HEIC, DICOM or npy"
 JPEG_SIGNATURE = b"\xff\xd8"
+DICOM_MARK, DICOM_PREAMBLE = b"DICM", 128
+# With which a DICOM file without preamble starts: numbers of groups of elements.
+DICOM_GROUPS = (b"\x02\0", b"\x08\0")
 # By the number of components.
 JPEG_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 NATIVE_ORDER = ";16L" if sys.byteorder == "little" else ";16B"
@@ -78,7 +83,7 @@ class Header:
     profile: bytes = b""
     has_other_gamma: bool = False
     raster: Raster | None = None
-    dicom: DicomPicture | None = None
+    dicom: "DicomPicture | None" = None
 
     @property
     def unranged(self) -> str:
@@ -101,8 +106,12 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
     if not data:
         raise UnusableImageError("empty file")
     # First, because the bytes before its mark may be the header of a TIFF file.
-    if is_dicom(data):
-        return _dicom_header(data, options)
+    if data.startswith(DICOM_MARK, DICOM_PREAMBLE) or data.startswith(DICOM_GROUPS):
+        # Imported here, as below: most data sets have no such files, and each worker process starts faster without it.
+        from foldline.images.dicom import is_dicom
+
+        if is_dicom(data):
+            return _dicom_header(data, options)
     if data.startswith(JPEG_SIGNATURE):
         return _jpeg_header(data, options)
     if data.startswith(TIFF_SIGNATURES):
@@ -144,6 +153,8 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
 
 
 def _dicom_header(data: bytes, options: ImageOptions) -> Header:
+    from foldline.images.dicom import read_dicom_header
+
     picture = read_dicom_header(data, options)
     check_sides(picture.width, picture.height, "a DICOM picture")
     check_area(picture.width, picture.height, options)
@@ -157,6 +168,8 @@ def _dicom_header(data: bytes, options: ImageOptions) -> Header:
 
 
 def _raster_header(data: bytes, options: ImageOptions) -> Header:
+    from foldline.images.raster_headers import read_raster
+
     raster = read_raster(data, options.planes)
     if raster is None:
         name = name_of_format(data)

@@ -23,7 +23,6 @@ from foldline.images.options import DEFAULT, THUMBNAIL_SIDE, ImageOptions
 from foldline.images.perceptual_hash import perceptual_hash
 from foldline.images.picture import Peak, Picture
 from foldline.images.pixel_facts import contrast, pixel_digest
-from foldline.images.planes import decode_planes
 from foldline.images.resizing import encode_jpeg, record_image, resize_to_square, thumbnail
 from foldline.io.files import sha256_of_file
 from foldline.io.hdf5_paths import Place, read_place, sha256_of_place, split_entry
@@ -174,6 +173,9 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
         header = read_header(data, reading)
         image.width, image.height = header.width, header.height
         if reading.planes:
+            # Imported here, as below: a worker process starts faster without it.
+            from foldline.images.planes import decode_planes
+
             image.pictures = decode_planes(data, header, reading)
             return image
         picture = decode(data, header, reading, min_width=THUMBNAIL_SIDE, min_height=THUMBNAIL_SIDE)
@@ -230,6 +232,8 @@ def record_images(
     for path, data in zip(source.paths, images, strict=True):
         with problems.collected(), _named_errors(path, source.id):
             if reading.planes:
+                from foldline.images.planes import decode_planes
+
                 planes = decode_planes(data, read_header(data, reading), reading)
                 squares = (resize_to_square(plane, size=size, aspect=aspect) for plane in planes)
                 resized += [encode_jpeg(square, quality=jpeg_quality) for square in squares]
