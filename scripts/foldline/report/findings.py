@@ -10,6 +10,7 @@ from foldline.evaluation.gains import AUTO, MEAN
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ColumnScores, Score
 from foldline.report.drift import drift_finding
+from foldline.report.json_inputs import FOLDS
 from foldline.report.leak_findings import labeled_images, pair_sentences
 from foldline.report.run import Run
 from foldline.report.tables import RULES, external_sets
@@ -46,7 +47,7 @@ def findings(run: Run) -> list[Finding]:
     candidates = [
         _auc(run, blend),
         _accuracy(run, blend),
-        _folds(blend),
+        _folds(run, blend),
         _without_oof(run),
         _group_sizes(run),
         _rare_classes(run),
@@ -104,7 +105,7 @@ def _accuracy(run: Run, blend: ColumnScores) -> Finding | None:
     return Finding(GOOD, f"{text}.") if score.value > share else Finding(WARNING, f"{text}, which is no less.")
 
 
-def _folds(blend: ColumnScores) -> Finding:
+def _folds(run: Run, blend: ColumnScores) -> Finding:
     values = [row.auc.value for row in blend.folds if row.auc.value is not None]
     undefined = len(blend.folds) - len(values)
     mean, difference, spread = blend.folds_mean.auc, blend.pooled_minus_folds_mean.auc, blend.folds_sd.auc
@@ -116,8 +117,10 @@ def _folds(blend: ColumnScores) -> Finding:
     if spread is not None and difference < -NOTABLE * spread:
         text += (
             f"The pooled AUC is {-difference:.4f} below that mean, because the models of the folds score on somewhat "
-            "different scales. Test predictions are means over the folds, so the mean describes them better."
+            "different scales."
         )
+        if run.recipe.test_models == FOLDS:
+            text += " Test predictions are means over the folds, so the mean describes them better."
         return Finding(WARNING, text)
     text += f"The pooled AUC differs from that mean by {abs(difference):.4f}: the folds score on the same scale."
     return Finding(GOOD, text)

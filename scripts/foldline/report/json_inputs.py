@@ -21,6 +21,8 @@ from foldline.models.stage import Stage
 from foldline.splits.class_weights import ClassWeights
 
 Content = TypeVar("Content")
+# Value of `BlendRecipe.test_models`.
+FOLDS = "folds"
 _CONVERTER = Converter()
 # `Metrics.threshold` is a number or a name.
 configure_union_passthrough(bool | int | float | str | None, _CONVERTER)
@@ -118,6 +120,8 @@ class BlendRecipe:
         views: number of views per model.
         test_rows: number of test rows.
         submission: what the submission holds and what decided it, in sentences.
+        repeats: number of repeats of the folds.
+        test_models: which networks predict the test rows and the holdout, "folds" or "final".
     """
 
     method: str
@@ -131,6 +135,15 @@ class BlendRecipe:
     views: Mapping[str, int]
     test_rows: int
     submission: str
+    repeats: int = 1
+    test_models: str = FOLDS
+
+    @property
+    def predicted_by(self) -> str:
+        """What a model predicts the test rows and the holdout by."""
+        if self.test_models != FOLDS:
+            return "its final network, which is trained on the rows of all folds"
+        return "the mean over its folds" + (" of all repeats" if self.repeats > 1 else "")
 
     @property
     def is_calibrated(self) -> bool:

@@ -17,20 +17,28 @@ ONE_CLASS = (
     "These scores count all classes."
 )
 
+REPEATS = (
+    " The prediction of an image is the mean over the repeats, and is scored like that of a single split; scores of "
+    "folds and repeats are of their own predictions. Blend, calibration and thresholds are judged by the folds of the "
+    "first."
+)
+
 
 def methods(run: Run) -> list[tuple[str, str]]:
     """Topic and text of each paragraph."""
     metrics = run.metrics
     paragraphs = {
         "Out-of-fold rows": (
-            f"The training images are split once into {metrics.folds} folds. For each fold, a model is trained on "
+            f"The training images are split {counted(metrics.repeats, 'time') if metrics.repeats > 1 else 'once'} into "
+            f"{metrics.folds} folds. For each fold, a model is trained on "
             f"{'earlier or unrelated rows' if WITHHELD in run.folds else 'the other folds'} and predicts the fold that "
             "it has not seen. Rows of a group are never in both, and copies that the audit lists are not, unless "
             "leaks.policy or given folds say so."
+            f"{REPEATS if metrics.repeats > 1 else ''}"
         ),
         "Training": " ".join(_training(run)),
         "Test predictions and blend": (
-            "The test prediction of a model is the mean over its folds. Every choice is made on out-of-fold rows. What "
+            f"A model predicts test rows by {run.recipe.predicted_by}. Every choice is made on out-of-fold rows. What "
             "is fitted, a blend or a calibration, is fitted on all of them for the test rows. For the scores of this "
             "page, the rows of each fold are blended and calibrated by what was fitted on the other folds."
         ),

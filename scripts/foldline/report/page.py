@@ -90,6 +90,7 @@ def page(
         weight_method=next(iter(run.weights.values())).method,
         training=model_rows(run),
         methods=methods(run),
+        predicted_by=run.recipe.predicted_by,
         figures={name: _figure(_caption(run, name), data) for name, data in figures.items()},
     )
     return html

@@ -287,3 +287,20 @@ def test_accuracy_is_compared_with_the_most_frequent_class() -> None:
         "would be right in 70.0%, which is no less."
     )
     assert not any("highest probability" in row.text for row in findings(with_metrics(poor, weighted=True)))
+
+
+def test_the_page_says_which_networks_predict_the_test_rows() -> None:
+    run = report_run(column_scores(0.9))
+    texts = []
+    for changes in ({}, {"repeats": 2}, {"test_models": "final"}):
+        made = replace(run, recipe=replace(run.recipe, **changes))
+        texts.append(dict(methods(made))["Test predictions and blend"].partition(". ")[0])
+    assert texts == [
+        "A model predicts test rows by the mean over its folds",
+        "A model predicts test rows by the mean over its folds of all repeats",
+        "A model predicts test rows by its final network, which is trained on the rows of all folds",
+    ]
+    once, twice = (dict(methods(with_metrics(run, **of)))["Out-of-fold rows"] for of in ({}, {"repeats": 2}))
+    assert "split once into 2 folds" in once
+    assert "split 2 times into 2 folds" in twice
+    assert twice.endswith("judged by the folds of the first.")
