@@ -85,7 +85,7 @@ def _of_shape(text: bytes, first: Tags) -> int:
     try:
         shape = tuple(map(int, json.loads(text)["shape"]))
         page = (first[HEIGHT][0], first[WIDTH][0])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, OverflowError, LookupError, TypeError, RecursionError):
         return 1
     samples = first.get(SAMPLES, (1,))[0]
     for end in [page] if samples == 1 else [(*page, samples), (samples, *page)]:

@@ -2,7 +2,7 @@
 
 Usage: python tests/faults/campaign/images.py [COUNT] [SEED]
 
-COUNT files of each kind (default 260, 10,660 in all) are made from the seed and decoded in another process, so that a
+COUNT files of each kind (default 260, 11,440 in all) are made from the seed and decoded in another process, so that a
 crash of a native decoder is seen. A line for each kind says how many were refused and decoded; a file that breaks a
 rule is printed with its number, and the exit code is 1.
 
@@ -29,6 +29,7 @@ import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image
+from pydicom.dataset import Dataset
 
 if __name__ == "__main__":
     for folder in ("scripts", "tests"):
@@ -58,7 +59,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 def tiff(samples: np.ndarray, **options: Any) -> bytes:
     stream = io.BytesIO()
-    tifffile.imwrite(stream, samples, metadata=None, **options)
+    metadata = {"slices": 1} if options.get("imagej") else None
+    tifffile.imwrite(stream, samples, metadata=metadata, **options)
     return stream.getvalue()
 
 
@@ -85,6 +87,7 @@ def originals() -> dict[str, bytes]:
         "TIFF in planes": tiff(np.moveaxis(color, 2, 0), compression="zstd", **planes),
         "TIFF of 12 bits": tiff(deep[:, :, 0] >> 4, photometric="minisblack", bitspersample=12, rowsperstrip=9),
         "TIFF with JPEG": tiff(color, compression="jpeg", **tile),
+        "TIFF of ImageJ": tiff(color[:, :, 0], imagej=True, compression="zlib"),
         "TIFF with fax": saved(image.convert("1"), "TIFF", compression="group4"),
         "JPEG with a profile": saved(image, "JPEG", icc_profile=imagecodecs.cms_profile("adobergb")),
         **{kind: image_files()[kind].data for kind in OTHERS},
@@ -99,8 +102,14 @@ def dicom_files(color: np.ndarray, gray: np.ndarray) -> dict[str, bytes]:
     frames = {JPEG_2000[0]: imagecodecs.jpeg2k_encode(color, codecformat="j2k")}
     frames[JPEG_LS[0]] = imagecodecs.jpegls_encode(color)
     frames[JPEG[2]] = imagecodecs.jpeg8_encode(color, lossless=True)
+    values, shown, group = Dataset(), Dataset(), Dataset()
+    values.RescaleSlope, values.RescaleIntercept, shown.WindowCenter, shown.WindowWidth = 1, -9, 2000, 4000
+    group.PixelValueTransformationSequence, group.FrameVOILUTSequence = [values], [shown]
+    groups = {"SharedFunctionalGroupsSequence": [group], "PerFrameFunctionalGroupsSequence": [Dataset()]}
     return {
         "DICOM": dicom_file(deep, **window),
+        "DICOM, enhanced": dicom_file(deep, BitsStored=12, **groups),
+        "DICOM without preamble": dicom_file(deep, **window)[132:],
         **{f"DICOM {syntax}": dicom_file(color, frame, syntax=syntax) for syntax, frame in frames.items()},
     }
 

@@ -71,6 +71,7 @@ PICTURES = {
         12,
         4095 * 2 - 1024,
     ),
+    "DICOM of more": (dicom_file(DEEP[:, :, 0], BitsStored=11), GRAY, 11, 2047),
 }
 
 

@@ -97,6 +97,7 @@ def test_pictures_that_are_not_in_the_file_are_missed(program: str, description:
         # A picture that was cropped, and text of other forms.
         '{"shape": [64, 40]}',
         '{"shape": 3}',
+        '{"shape": [Infinity, 32, 40]}',
         '{"shape": ',
         "a slide",
     ],
