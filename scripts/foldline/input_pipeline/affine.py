@@ -14,6 +14,9 @@ from foldline.runtime.tensorflow import tf
 # Zoom is at least this. A deviation of .125 never reaches it; a wide one could reach zero, which has no inverse.
 MIN_ZOOM = 0.1
 
+# Views of an image by flips and quarter turns: the symmetries of the square.
+MOST_VIEWS = 8
+
 # Every module draws from the seed of an image with a number of its own.
 _STREAM = 1
 _QUARTER_TURNS = ([[1, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]])
@@ -43,19 +46,23 @@ class AffineParameters(NamedTuple):
     crop_position: tf.Tensor
 
 
-def random_affine(image: tf.Tensor, seed: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
+def random_affine(image: tf.Tensor, seed: tf.Tensor, config: AugmentConfig, view: tf.Tensor | None = None) -> tf.Tensor:
     """Flip, turn, rotate, shear, zoom, shift and crop an image, in this order.
 
     Args:
         image: (S, S, C), uint8.
         seed: (2,), int64.
         config: the augmentation; color and dropout are ignored.
+        view: number of the flips and quarter turns, (), int64, see `view_parameters`; None to draw them.
 
     Returns:
         (S, S, C), uint8. Pixels outside of the source repeat its edge. Flips and quarter turns alone rearrange the
         pixels exactly.
     """
     parameters = draw_affine(seed, config)
+    if view is not None:
+        flips, quarter_turns = view_parameters(view, config)
+        parameters = parameters._replace(flips=flips, quarter_turns=quarter_turns)
     if config.crop < 1 or config.rotation or config.shear or config.zoom or config.shift:
         return resample(image, inverse_affine(parameters, image.shape[0]))
     shape = image.shape
@@ -82,6 +89,30 @@ def draw_affine(seed: tf.Tensor, config: AugmentConfig) -> AffineParameters:
         crop_size=1 - (1 - config.crop) * uniform[9],
         crop_position=uniform[10:12],
     )
+
+
+def count_views(config: AugmentConfig) -> int:
+    """Number of different views that flips and quarter turns give, 1 to 8."""
+    flips = (config.flip_vertical, config.flip_horizontal)
+    # With quarter turns, both flips give the same views as one.
+    return 4 * (1 + any(flips)) if config.quarter_turns else 2 ** sum(flips)
+
+
+def view_parameters(view: tf.Tensor, config: AugmentConfig) -> tuple[tf.Tensor, tf.Tensor]:
+    """Flips and quarter turns of a view, as in `AffineParameters`.
+
+    Args:
+        view: (), int64, at least 0; numbers that are equal modulo `count_views` are the same view.
+        config: which flips and turns there are.
+    """
+    if config.quarter_turns:
+        flipped = tf.bitwise.bitwise_and(view, 4) > 0
+        vertical = config.flip_vertical
+        flips = tf.stack([flipped & vertical, flipped & (config.flip_horizontal and not vertical)])
+        return flips, tf.cast(tf.bitwise.bitwise_and(view, 3), tf.int32)
+    both = config.flip_vertical and config.flip_horizontal
+    bits = tf.stack([tf.bitwise.bitwise_and(view, 1), tf.bitwise.bitwise_and(view, 2 if both else 1)])
+    return (bits > 0) & [config.flip_vertical, config.flip_horizontal], tf.zeros([], tf.int32)
 
 
 def inverse_affine(parameters: AffineParameters, size: int) -> tf.Tensor:

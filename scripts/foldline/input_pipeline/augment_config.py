@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+# Views that take turns.
+CYCLE = "cycle"
+
 
 @dataclass(frozen=True)
 class CoarseDropoutConfig:
@@ -52,6 +55,7 @@ class AugmentConfig:
         flip_horizontal: mirror left and right with probability one half.
         flip_vertical: mirror top and bottom with probability one half.
         quarter_turns: rotate by 0, 90, 180 or 270 degrees.
+        views: how flips and quarter turns are chosen, "random" or "cycle": another view of an image in each epoch.
         rotation: standard deviations of an angle in degrees; one is picked for each image.
         shear: as `rotation`.
         zoom: standard deviations of a share of the height and of the width, as `rotation`.
@@ -70,6 +74,7 @@ class AugmentConfig:
     flip_horizontal: bool = False
     flip_vertical: bool = False
     quarter_turns: bool = False
+    views: str = "random"
     rotation: tuple[float, ...] = ()
     shear: tuple[float, ...] = ()
     zoom: tuple[float, ...] = ()

@@ -8,18 +8,19 @@ from foldline.runtime.tensorflow import tf
 _STREAM = 2
 
 
-def augment_image(image: tf.Tensor, seed: tf.Tensor, config: AugmentConfig) -> tf.Tensor:
+def augment_image(image: tf.Tensor, seed: tf.Tensor, config: AugmentConfig, view: tf.Tensor | None = None) -> tf.Tensor:
     """Apply the random affine transform, then coarse dropout.
 
     Args:
         image: (S, S, C), uint8.
         seed: (2,), int64; equal seeds give equal images.
         config: the augmentation; color is ignored.
+        view: see `affine.random_affine`.
 
     Returns:
         (S, S, C), uint8.
     """
-    return coarse_dropout(random_affine(image, seed, config), seed, config.coarse_dropout)
+    return coarse_dropout(random_affine(image, seed, config, view), seed, config.coarse_dropout)
 
 
 def coarse_dropout(image: tf.Tensor, seed: tf.Tensor, config: CoarseDropoutConfig) -> tf.Tensor:

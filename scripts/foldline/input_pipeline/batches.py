@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from foldline.dataset.input_spec import COLOR, IMAGE, METADATA, ROW_WEIGHT, InputSpec
 from foldline.errors import FoldlineError, listing, tensorflow_message
-from foldline.input_pipeline.augment_config import AugmentConfig
+from foldline.input_pipeline.affine import MOST_VIEWS
+from foldline.input_pipeline.augment_config import CYCLE, AugmentConfig
 from foldline.input_pipeline.augmentation import augment_image
 from foldline.input_pipeline.color_jitter import draw_color_jitter, has_color_jitter
 from foldline.input_pipeline.decode import Inputs, network_inputs
@@ -52,6 +53,10 @@ class TrainingStream:
         """Seed of a row, batch or epoch by its index in the stream: (2,), int64."""
         return tf.stack([tf.constant(self.seed, tf.int64), index])
 
+    def view_of(self, name: tf.Tensor, epoch: tf.Tensor) -> tf.Tensor:
+        """View of a row in an epoch if views take turns: (), int64; the first one depends on its id and the seed."""
+        return tf.strings.to_hash_bucket_fast(tf.strings.join([f"{self.seed}/", name]), MOST_VIEWS) + epoch
+
 
 def training_batches(
     shards: Shards,
@@ -84,7 +89,7 @@ def training_batches(
     rows = tf.data.Dataset.range(epoch, stream.epochs).flat_map(epoch_rows).skip(start)
     rows = rows.enumerate(first * stream.batch_size)
     weight_of = None if weights is None else _weights_by_id(ids, weights)
-    augmented_row = partial(_augmented_row, stream=stream, weight_of=weight_of)
+    augmented_row = partial(_augmented_row, stream=stream, weight_of=weight_of, n_rows=len(ids))
     augmented = rows.map(augmented_row, num_parallel_calls=stream.threads)
     batches = augmented.batch(stream.batch_size, drop_remainder=True)
     if stream.input_spec.image_size is not None and has_mixing(stream.augment):
@@ -109,13 +114,19 @@ def _epoch_rows(
 
 
 def _augmented_row(
-    index: tf.Tensor, row: Inputs, *, stream: TrainingStream, weight_of: Callable[[Inputs], tf.Tensor] | None
+    index: tf.Tensor,
+    row: Inputs,
+    *,
+    stream: TrainingStream,
+    weight_of: Callable[[Inputs], tf.Tensor] | None,
+    n_rows: int,
 ) -> tuple[Inputs, tf.Tensor]:
     """Inputs and labels of a row, by its index in the stream; its color is left to the device."""
     inputs = network_inputs(row, stream.input_spec)
     seed = stream.seed_of(index)
     if IMAGE in inputs:
-        inputs[IMAGE] = augment_image(inputs[IMAGE], seed, stream.augment)
+        view = stream.view_of(row[ID], index // n_rows) if stream.augment.views == CYCLE else None
+        inputs[IMAGE] = augment_image(inputs[IMAGE], seed, stream.augment, view)
         if has_color_jitter(stream.augment):
             inputs[COLOR] = draw_color_jitter(seed, stream.augment, stream.input_spec.channels)
     if weight_of is not None:

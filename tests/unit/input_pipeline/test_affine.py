@@ -1,5 +1,6 @@
 """The random affine transform against slow, obvious NumPy references; its parameters over many seeds."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,12 @@ import pytest
 from foldline.input_pipeline.affine import (
     MIN_ZOOM,
     AffineParameters,
+    count_views,
     draw_affine,
     inverse_affine,
     random_affine,
     resample,
+    view_parameters,
 )
 from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.runtime.tensorflow import tf
@@ -141,6 +144,41 @@ def test_flips_and_turns_rearrange_the_pixels_exactly(size: int) -> None:
         np.testing.assert_array_equal(mapped, expected)
         np.testing.assert_array_equal(random_affine(tf.constant(image), tf.constant(seed), FLIPS), expected)
         np.testing.assert_array_equal(resample(tf.constant(image), inverse_affine(one, size)), expected)
+
+
+@pytest.mark.parametrize(
+    ("horizontal", "vertical", "turns", "count"),
+    [
+        *[(True, True, True, 8), (False, True, True, 8), (True, False, True, 8), (False, False, True, 4)],
+        *[(True, True, False, 4), (True, False, False, 2), (False, True, False, 2), (False, False, False, 1)],
+    ],
+)
+def test_views_are_all_that_flips_and_turns_give(horizontal: bool, vertical: bool, turns: bool, count: int) -> None:
+    image, config = picture(), AugmentConfig(horizontal, vertical, turns, views="cycle")
+    possible = {
+        np.rot90(image[:: -1 if up else 1, :: -1 if left else 1], number).tobytes()
+        for up, left, number in itertools.product((False, vertical), (False, horizontal), range(4) if turns else (0,))
+    }
+    assert (count_views(config), len(possible)) == (count, count)
+
+    def view_of(view: tf.Tensor) -> tf.Tensor:
+        return random_affine(tf.constant(image), tf.constant(SEEDS[0]), config, view)
+
+    views = list(tf.data.Dataset.range(3 * count).map(view_of).as_numpy_iterator())
+    for start in (0, 1, count):
+        assert {view.tobytes() for view in views[start : start + count]} == possible
+    for number, view in enumerate(views):
+        np.testing.assert_array_equal(view_of(tf.constant(number, tf.int64)), view)
+
+
+def test_a_view_changes_nothing_but_flips_and_turns() -> None:
+    image, config = picture(13), replace(ALL, views="cycle")
+    for number, seed in enumerate(SEEDS):
+        one = draw_affine(tf.constant(seed), config)
+        flips, turned = view_parameters(tf.constant(number, tf.int64), config)
+        expected = resample(tf.constant(image), inverse_affine(one._replace(flips=flips, quarter_turns=turned), 13))
+        found = random_affine(tf.constant(image), tf.constant(seed), config, tf.constant(number, tf.int64))
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("channels", [1, 4])

@@ -174,7 +174,7 @@ def test_every_batch_is_mixed_in_its_own_way(data: ShardSet, monkeypatch: pytest
 def test_an_image_is_augmented_anew_in_every_epoch(data: ShardSet, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row 6: the seed of a row depends on its index in all epochs and on the seed of the training."""
 
-    def with_seed(image: Any, seed: Any, config: AugmentConfig) -> Any:
+    def with_seed(image: Any, seed: Any, config: AugmentConfig, view: None) -> Any:
         return image * 0 + tf.cast(tf.reduce_sum(seed * [100, 1]), tf.uint8)
 
     monkeypatch.setattr("foldline.input_pipeline.batches.augment_image", with_seed)
@@ -182,6 +182,27 @@ def test_an_image_is_augmented_anew_in_every_epoch(data: ShardSet, monkeypatch: 
     # 60 rows in two epochs: 100 times the seed, and the index.
     np.testing.assert_array_equal(first, 100 + np.arange(60))
     np.testing.assert_array_equal(other, (200 + np.arange(60)) % 256)
+
+
+def test_each_image_has_all_views_before_one_returns(data: ShardSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_view(image: Any, seed: Any, config: AugmentConfig, view: Any) -> Any:
+        # The first pixel stays: it is the number of the image.
+        return tf.concat([image[:1], image[1:] * 0 + tf.cast(view % 8, tf.uint8)], axis=0)
+
+    monkeypatch.setattr("foldline.input_pipeline.batches.augment_image", with_view)
+    augment = replace(TURNING, views="cycle")
+    images = stream(data, augment=augment, batch_size=6, epochs=8)[0]
+    views: dict[int, list[int]] = {}
+    for image in images:
+        views.setdefault(int(image[0, 0, 0]), []).append(int(image[1, 0, 0]))
+    assert len(views) == 30
+    assert all(sorted(of_image) == list(range(8)) for of_image in views.values())
+    # Images do not begin with the same view, and another seed begins with others.
+    assert len({of_image[0] for of_image in views.values()}) > 4
+    other = {int(image[0, 0, 0]): int(image[1, 0, 0]) for image in stream(data, augment=augment, epochs=1, seed=2)[0]}
+    assert other != {number: of_image[0] for number, of_image in views.items()}
+    # A resumed stream goes on where it stopped.
+    np.testing.assert_array_equal(stream(data, augment=augment, batch_size=6, epochs=8, first=13)[0], images[13 * 6 :])
 
 
 def test_folds_are_disjoint_and_complete(data: ShardSet) -> None:

@@ -36,6 +36,7 @@ NOTEBOOK_AUGMENT = {
     "flip_horizontal": True,
     "flip_vertical": True,
     "quarter_turns": False,
+    "views": "random",
     "color_space": "hsv",
     "hue": 0.01,
     "saturation": 0.3,
@@ -73,6 +74,7 @@ MELANOMA: dict[str, Any] = {
     "precision": "float32",
     "ema_decay": None,
     "ema_warmup": False,
+    "final": False,
     "normalization": "train",
     "optimizer": {"weight_decay": 0, "layer_decay": 1, "clip_norm": None},
     # Row 11.
@@ -180,6 +182,7 @@ ATLAS = {
     "precision": "float32",
     "ema_decay": None,
     "ema_warmup": False,
+    "final": False,
     "normalization": "train",
     "optimizer": {"weight_decay": 0, "layer_decay": 1, "clip_norm": None},
     "early_stopping": {"patience": 10, "min_delta": 0, "monitor": "loss"},
@@ -217,6 +220,7 @@ ATLAS = {
         "flip_horizontal": True,
         "flip_vertical": True,
         "quarter_turns": True,
+        "views": "random",
         "contrast": 0.1,
         "brightness": 0.075,
         # It would mix the channels.
