@@ -182,6 +182,13 @@ class Optimizer:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """Random changes of training images that the report shows; see `augment_config.AugmentConfig`."""
+
+    views: str = "random"
+
+
+@dataclass(frozen=True)
 class TrainedModelSettings:
     """Settings of a model that the report shows, as they were in one training run; see `TrainingConfig`."""
 
@@ -194,6 +201,7 @@ class TrainedModelSettings:
     normalization: str = "train"
     ema_decay: float | None = None
     ema_warmup: bool = False
+    augment: Augmentation = Augmentation()
 
     @property
     def epochs_depend_on_held_out_fold(self) -> bool:

@@ -9,7 +9,7 @@ from fixtures.report_run import column_scores, report_run, with_metrics
 from foldline.evaluation.gains import Gain
 from foldline.evaluation.results import ClassCounts, Score
 from foldline.report.findings import findings
-from foldline.report.json_inputs import Optimizer
+from foldline.report.json_inputs import Augmentation, Optimizer
 from foldline.report.methods import methods, training_words
 from foldline.report.run import Run
 
@@ -252,10 +252,12 @@ def test_the_methods_say_how_models_were_optimized() -> None:
     changed = replace(
         settings, optimizer=Optimizer(0.05, 0.8, 1.0), normalization="frozen", ema_decay=0.999, ema_warmup=True
     )
+    changed = replace(changed, augment=Augmentation("cycle"))
     assert training_words(changed) == (
         "AdamW with a weight decay of 0.05 for kernels, a learning rate times 0.8 for each block below the head, "
         "gradients shortened to a norm of 1, an exponential average of the weights (decay 0.999 per step, less in the "
-        "first steps), batch normalization of the backbone as in the initial weights"
+        "first steps), batch normalization of the backbone as in the initial weights, another view by flips "
+        "and quarter turns of each image in each epoch"
     )
 
 
