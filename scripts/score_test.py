@@ -24,13 +24,18 @@ from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.definitions import definitions
+from foldline.evaluation.estimates import Rows
+from foldline.evaluation.fold_averaging import FoldAveraging, fold_averaging
+from foldline.evaluation.gains import Judge
 from foldline.evaluation.merging import merge_test
 from foldline.evaluation.oof import BLEND, Oof
-from foldline.evaluation.recipe import read_recipe, test_members
+from foldline.evaluation.prediction_files import open_prediction_file
+from foldline.evaluation.recipe import Recipe, read_recipe, test_members
 from foldline.evaluation.results import split_scores
 from foldline.evaluation.score_columns import DecidedThresholds
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
+from foldline.io.result_paths import Member
 from foldline.io.settings import build
 from foldline.step import step
 
@@ -124,9 +129,30 @@ def scores_apart(
             {"name": name, "positives": count, "negatives": len(ids) - count}
             for name, count in zip(config.class_names, positives, strict=True)
         ],
+        "fold_averaging": asdict(_fold_averaging(inputs, recipe, table, members, groups, config)),
         "models": {column: split_scores(score) for column, score in found.columns.items()},
         "comparisons": [asdict(row) for row in found.comparisons],
     }
+
+
+def _fold_averaging(
+    inputs: Inputs,
+    recipe: Recipe,
+    table: Oof,
+    members: Sequence[Member],
+    groups: Sequence[str],
+    config: EvaluationConfig,
+) -> FoldAveraging:
+    """What the mean over the folds adds to the blend of networks of one fold each."""
+    paths: dict[Member, list[str | Path]] = {member: [] for member in members}
+    for path in inputs.test_predictions:
+        paths[open_prediction_file(path, config.class_names).member].append(path)
+    singles = [
+        recipe.apply(merge_test(own, ids=table.ids, members=[member], class_names=config.class_names).by_model())
+        for member, own in paths.items()
+    ]
+    scored = [config.class_names.index(name) for name in config.scored_classes]
+    return fold_averaging(singles, table.scores[BLEND], Judge(table.labels, Rows.of(groups), scored))
 
 
 def _decided(metrics: str | Path, columns: Sequence[str]) -> dict[str, DecidedThresholds]:

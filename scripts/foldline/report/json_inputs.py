@@ -14,6 +14,7 @@ from cattrs.strategies import configure_union_passthrough
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.calibration import NONE
 from foldline.evaluation.comparison import Comparison
+from foldline.evaluation.fold_averaging import FoldAveraging
 from foldline.evaluation.gains import Gain
 from foldline.evaluation.results import Calibration, ClassCounts, ColumnScores, MetricScores, Score
 from foldline.io.files import read_json
@@ -87,6 +88,7 @@ class SplitMetrics:
 
     rows: int
     models: Mapping[str, SplitColumnScores]
+    fold_averaging: FoldAveraging
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from foldline.errors import counted
 from foldline.evaluation.oof import BLEND
+from foldline.report.averaging import averaging_sentence
 from foldline.report.captions import Caption, caption_of
 from foldline.report.drift import drift_section
 from foldline.report.findings import findings
@@ -124,6 +125,7 @@ def _score_values(run: Run) -> dict[str, Any]:
         "exclusive": metrics.one_class_per_image,
         "by_fold": fold_scores(run, columns),
         "classes": class_rows(run) if len(metrics.classes) > 1 else [],
+        "averaging": averaging_sentence(run),
         "operating_points": operating_point_rows(blend.classes),
         "positives": run.scored_positives,
         "reliability": metrics.models[reliable].calibration,

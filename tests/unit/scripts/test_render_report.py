@@ -19,6 +19,7 @@ from foldline.report.captions import CAPTIONS, figure_names
 from render_report import render_report
 
 FIGURES = figure_names(one_class_per_image=False)
+AVERAGING = {"fold_averaging": {"networks": 3, "single_auc": 0.65, "gain": 0.0289, "low": 0.01, "high": 0.04}}
 # Columns of the table of reliability, which every report has.
 RELIABILITY = '<th scope="col">Scores</th><th scope="col">Rows</th><th scope="col">Positives</th>'
 
@@ -192,16 +193,17 @@ def test_known_labels_of_the_test_rows_have_a_section_of_their_own(
     metrics["models"]["blend"]["auc"] |= {"value": 0.6789, "low": 0.61, "high": 0.72}
     path, paths = tmp_path / "test_metrics.json", {name: tmp_path / f"{name}.png" for name in FIGURES}
     arguments = {"report": tmp_path / "report.html", "figures": paths, "test_metrics": [path]}
-    path.write_text(json.dumps({"rows": 12, "models": metrics["models"]}))
+    path.write_text(json.dumps({"rows": 12, "models": metrics["models"], **AVERAGING}))
     render_report(**rendered.report_arguments(**arguments))
     parser = PageParser()
     parser.feed((tmp_path / "report.html").read_text(encoding="utf-8"))
     text = " ".join(parser.text.split())
     assert "Test rows The labels of the 12 test images are known." in text
     assert "0.67890.610 to 0.720" in text
+    assert "On the test rows, one network of each model has an AUC of 0.6500 on average, and the mean of 3 adds" in text
     assert 'id="test"' not in page
     assert "0.6789" not in page
-    path.write_text(json.dumps({"rows": 11, "models": metrics["models"]}))
+    path.write_text(json.dumps({"rows": 11, "models": metrics["models"], **AVERAGING}))
     with pytest.raises(FoldlineError, match=r"the test scores are of 11 rows and of .*, the predictions of 12 rows"):
         render_report(**rendered.report_arguments(**arguments))
 
@@ -210,7 +212,7 @@ def test_a_holdout_has_a_section_of_its_own(rendered: Results, page: str, no_dra
     metrics = json.loads((rendered.folder / "metrics.json").read_text())
     metrics["models"]["blend"]["auc"] |= {"value": 0.6789, "low": 0.61, "high": 0.72}
     path, paths = tmp_path / "holdout_metrics.json", {name: tmp_path / f"{name}.png" for name in FIGURES}
-    path.write_text(json.dumps({"rows": 2, "models": metrics["models"]}))
+    path.write_text(json.dumps({"rows": 2, "models": metrics["models"], **AVERAGING}))
     table = pd.read_csv(rendered.folder / "folds.csv", dtype=str, keep_default_na=False)
     more = table[table["split"] == "train"].head(2).assign(id=["x1", "x2"], fold="-2", no_oof="holdout")
     pd.concat([table.assign(no_oof=""), more]).to_csv(tmp_path / "folds.csv", index=False)

@@ -74,6 +74,21 @@ def test_scores_are_those_of_the_submission(results: Results) -> None:
     assert not {"folds", "folds_mean", "subgroups"} & blend.keys()
 
 
+def test_the_gain_of_the_mean_over_the_folds_is_that_of_the_files(results: Results) -> None:
+    known, labels = write_labels(results)
+    found = scored(results, known)["fold_averaging"]
+    areas = []
+    for fold in range(results.count):
+        paths = [path for path in results.predictions("test.parquet") if Path(path).parent.name == f"fold{fold}"]
+        tables = [pd.read_parquet(path).set_index("id").sort_index()["probability/target"] for path in paths]
+        areas.append(roc_auc_score(labels[:, 0], sum(tables) / len(tables)))
+    assert (found["networks"], len(paths)) == (results.count, 2)
+    assert found["single_auc"] == pytest.approx(np.mean(areas), abs=1e-6)
+    area = roc_auc_score(labels[:, 0], submitted(results)["target"].to_numpy())
+    assert found["gain"] == pytest.approx(area - np.mean(areas), abs=1e-6)
+    assert found["low"] < found["gain"] < found["high"]
+
+
 def test_scores_of_classes_are_those_of_their_columns(tmp_path: Path) -> None:
     results = write_results(tmp_path / "r", test_rows=60, class_names=CLASSES, activation="softmax")
     write_scores(results)
