@@ -61,7 +61,7 @@ def test_resources_follow_the_configuration(new_project: Project) -> None:
     jobs = resources_of_jobs(new_project, "--cores", "4")
     assert set(jobs) == {*rules_of(REPOSITORY), "all"} - {
         *("example_data", "no_submission", "score_test", "predict_holdout", "score_holdout", "import_features"),
-        "repeat_folds",
+        *("repeat_folds", "train_final"),
     }
     assert [name for name, job in jobs.items() if name != "all" and not set(NAMED) <= set(job)] == []
     # Batches of 16 and of 64 images of 32 pixels.

@@ -303,7 +303,8 @@ def table_arguments(dataset: Mapping[str, Any], split: str, label_cells: Mapping
     if is_made_table(dataset, split):
         columns = columns.of_made_table()
     labels = labels_of(dataset)
-    section = {**asdict(labels), "classes": list(labels.classes), **label_cells}
+    lists = {"classes": list(labels.classes), "values": list(map(list, labels.values))}
+    section = {**asdict(labels), **lists, **label_cells}
     return {
         "labels": section if columns.target else None,
         "missing": list(columns.missing),
