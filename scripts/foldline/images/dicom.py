@@ -107,6 +107,12 @@ class DicomPicture:
     palette: tuple[Table, ...]
     profile: bytes
 
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of a picture without compression."""
+        samples = 2 if self.photometric == YBR_422 else self.samples
+        return self.height * self.width * samples * self.allocated // 8
+
 
 def is_dicom(data: bytes) -> bool:
     """Whether the file starts like a DICOM file, or like one without preamble, which some scanners wrote."""
@@ -242,3 +248,26 @@ def _frames(dataset: Any, options: ImageOptions) -> tuple[int, int]:
     if frame >= frames:
         raise UnusableImageError(f"dataset.page is {options.page}, but the DICOM file has {frames} frames")
     return frame, frames
+
+
+def check_layout(picture: DicomPicture) -> None:
+    """Refuse pixels of which the header says that they cannot be decoded.
+
+    Raises:
+        UnusableImageError: they cannot.
+    """
+    is_plain = picture.syntax in (*LITTLE_ENDIAN, BIG_ENDIAN)
+    if is_plain and len(picture.data) < picture.frame_bytes * picture.frames:
+        raise UnusableImageError(
+            f"damaged: {len(picture.data)} bytes of pixels, not {picture.frame_bytes * picture.frames}"
+        )
+    if is_plain and picture.photometric == YBR_422 and (picture.width % 2 or picture.allocated != 8 or picture.planar):
+        raise UnusableImageError(
+            "a DICOM file with subsampled colors (YBR_FULL_422) without compression that has an odd width, 16 bits or "
+            "planes; save it as RGB"
+        )
+    if picture.photometric in (YBR_ICT, YBR_RCT) and picture.syntax not in JPEG_2000:
+        raise UnusableImageError(f"damaged: the photometric interpretation {picture.photometric} without JPEG 2000")
+    # JPEG data become RGB in their decoder.
+    if picture.photometric in (YBR_FULL, YBR_422) and picture.syntax not in JPEG and picture.stored != 8:
+        raise UnusableImageError(f"a DICOM file with YBR colors of {picture.stored} bits; save it as RGB")

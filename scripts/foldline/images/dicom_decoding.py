@@ -18,8 +18,6 @@ from foldline.images.dicom import (
     RLE,
     YBR_422,
     YBR_FULL,
-    YBR_ICT,
-    YBR_RCT,
     DicomPicture,
 )
 from foldline.images.dicom_values import Table
@@ -96,23 +94,15 @@ def _samples(picture: DicomPicture) -> tuple[npt.NDArray[np.unsignedinteger], in
 def _stored(picture: DicomPicture) -> npt.NDArray[np.unsignedinteger]:
     """Samples as stored, without a sign; (height, width, samples)."""
     shape = (picture.height, picture.width, picture.samples)
-    # Two pixels share their colors: Y, Y, Cb, Cr.
-    subsampled = picture.photometric == YBR_422
-    size = picture.height * picture.width * (2 if subsampled else picture.samples) * picture.allocated // 8
+    size = picture.frame_bytes
     if picture.syntax in (*LITTLE_ENDIAN, BIG_ENDIAN):
-        if len(picture.data) < size * picture.frames:
-            raise UnusableImageError(f"damaged: {len(picture.data)} bytes of pixels, not {size * picture.frames}")
-        if subsampled and (picture.width % 2 or picture.allocated != 8 or picture.planar):
-            raise UnusableImageError(
-                "a DICOM file with subsampled colors (YBR_FULL_422) without compression that has an odd width, 16 bits "
-                "or planes; save it as RGB"
-            )
         order = ">" if picture.syntax == BIG_ENDIAN else "<"
         whole = np.frombuffer(picture.data, np.uint8)
         whole = whole.view(np.uint16).byteswap().view(np.uint8) if picture.swapped else whole
         body = whole[size * picture.frame : size * (picture.frame + 1)]
         values = body.view(f"{order}u{picture.allocated // 8}").astype(f"u{picture.allocated // 8}", copy=False)
-        if subsampled:
+        if picture.photometric == YBR_422:
+            # Two pixels share their colors: Y, Y, Cb, Cr.
             pairs = values.reshape(picture.height, -1, 4)
             colors = np.repeat(pairs[:, :, 2:], 2, axis=1)
             return np.concatenate([pairs[:, :, :2].reshape(*shape[:2], 1), colors], axis=2)
@@ -206,10 +196,6 @@ def _rgb(stored: npt.NDArray[np.unsignedinteger], picture: DicomPicture) -> npt.
     """RGB pixels."""
     # JPEG data become RGB in their decoder, and so do JPEG 2000 data that were transformed.
     is_ycbcr = picture.photometric in (YBR_FULL, YBR_422) and picture.syntax not in JPEG
-    if picture.photometric in (YBR_ICT, YBR_RCT) and picture.syntax not in JPEG_2000:
-        raise UnusableImageError(f"damaged: the photometric interpretation {picture.photometric} without JPEG 2000")
-    if is_ycbcr and picture.stored != 8:
-        raise UnusableImageError(f"a DICOM file with YBR colors of {picture.stored} bits; save it as RGB")
     pixels = scaled_to_8_bit(stored, 2**picture.stored - 1)
     return np.asarray(Image.fromarray(pixels, "YCbCr").convert("RGB")) if is_ycbcr else pixels
 

@@ -153,7 +153,7 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
 
 
 def _dicom_header(data: bytes, options: ImageOptions) -> Header:
-    from foldline.images.dicom import read_dicom_header
+    from foldline.images.dicom import check_layout, read_dicom_header
 
     picture = read_dicom_header(data, options)
     check_sides(picture.width, picture.height, "a DICOM picture")
@@ -162,6 +162,7 @@ def _dicom_header(data: bytes, options: ImageOptions) -> Header:
     check_memory(
         3 * len(data) + picture.width * picture.height * (4 * picture.samples * picture.allocated // 8), options
     )
+    check_layout(picture)
     mode = "RGB" if picture.samples == 3 or picture.palette else "L"
     facts = (picture.width, picture.height, UPRIGHT)
     return Header("DICOM", mode, "", *facts, plain=False, profile=picture.profile, dicom=picture)

@@ -145,6 +145,8 @@ def _frame_facts(frame: bytes) -> tuple[int, int, int, tuple[tuple[int, int], ..
     allowed: Sequence[int] = range(2, 17) if marker == LOSSLESS else (8, 12) if marker in HUFFMAN[1:] else (8,)
     if precision not in allowed:
         raise UnusableImageError(f"a JPEG of {precision} bits per sample; save it as PNG")
+    if precision != 8 and count == 4:
+        raise UnusableImageError(f"a JPEG of {precision} bits with 4 components; save it as RGB")
     return precision, width, height, factors
 
 

@@ -147,9 +147,9 @@ def test_subsampled_colors_without_compression() -> None:
     data, wanted = subsampled()
     np.testing.assert_array_equal(decoded(data).pixels, wanted)
     with pytest.raises(UnusableImageError, match="bytes of pixels"):
-        decoded(subsampled(Rows=31)[0])
+        read_header(subsampled(Rows=31)[0])
     with pytest.raises(UnusableImageError, match=r"YBR_FULL_422\) without compression that has an odd width"):
-        decoded(subsampled(Columns=39)[0])
+        read_header(subsampled(Columns=39)[0])
 
 
 def table(descriptor: list[int], entries: np.ndarray) -> Dataset:
@@ -384,6 +384,11 @@ def refused() -> dict[str, tuple[bytes, str]]:
         "CMYK": (dicom_file(GRAY, PhotometricInterpretation="CMYK"), "interpretation CMYK"),
         "no pixels": ((FILES / "test-SR.dcm").read_bytes(), r"no pixels \(modality SR\)"),
         "lost row": (dicom_file(GRAY, Rows=31), "1200 bytes of pixels, not 1240"),
+        "YBR of 16 bits": (
+            dicom_file(COLOR.astype("u2"), PhotometricInterpretation="YBR_FULL"),
+            "YBR colors of 16 bits",
+        ),
+        "YBR of JPEG 2000": (dicom_file(COLOR, PhotometricInterpretation="YBR_ICT"), "YBR_ICT without JPEG 2000"),
         "no rows": (dicom_file(GRAY, Rows=0), "0 pixels|x 0"),
         "palette of some": (dicom_file(GRAY, PixelPresentation="COLOR"), "gray and a palette for some of it"),
         "no bits": (dicom_file(GRAY, BitsAllocated=None), "lacks BitsAllocated"),
@@ -395,9 +400,10 @@ def refused() -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("name", refused())
 def test_what_is_not_read_is_refused_by_name(name: str) -> None:
+    """By the header, so that it is reported before any job."""
     data, reason = refused()[name]
     with pytest.raises(UnusableImageError, match=reason):
-        decoded(data)
+        read_header(data)
 
 
 # Files of pydicom that its own decoders read here: without compression, JPEG and JPEG 2000 (Pillow), run lengths.

@@ -84,6 +84,10 @@ FRAMES = {
     "sampling factors of zero": (lambda frame: frame[:11] + b"\0" + frame[12:], "sampling"),
     "sampling factors of 15": (lambda frame: frame[:11] + b"\xff" + frame[12:], "sampling"),
     "nine bits": (lambda frame: frame[:4] + b"\x09" + frame[5:], "9 bits"),
+    "twelve bits and inks": (
+        lambda frame: b"\xff\xc1\0\x14\x0c" + frame[5:9] + b"\4" + frame[10:19] + b"\4\x11\0",
+        "12 bits with 4 components",
+    ),
     "lossless and subsampled": (lambda frame: b"\xff\xc3" + frame[2:], "lossless JPEG with chroma subsampling"),
 }
 
