@@ -5,6 +5,7 @@
 TEXT = "a text file"
 # Offset, bytes and name.
 SIGNATURES = (
+    (0, b"\0\x08\0", "a big-endian DICOM file without preamble"),
     (4, b"ftypcrx", "a raw file of a camera"),
     (4, b"ftyp", "a video"),
     (0, b"RIFF", "a video or sound file (RIFF)"),
