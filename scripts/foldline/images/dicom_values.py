@@ -33,10 +33,10 @@ def frame_sources(dataset: Any, frame: int, frames: int) -> tuple[list[Any], lis
     Enhanced files have both in functional groups: of the frame, then of all frames. Other files have no groups.
 
     Raises:
-        UnusableImageError: the number of groups is not that of the frames.
+        UnusableImageError: it is not known which of the groups is that of the frame.
     """
     per_frame, shared = list(dataset.get(PER_FRAME) or []), list(dataset.get(SHARED) or [])
-    if per_frame and len(per_frame) != frames:
+    if len(per_frame) != frames and any(name in group for group in per_frame for name in (RESCALES, WINDOWS)):
         raise UnusableImageError(
             f"damaged: a DICOM file with functional groups of {len(per_frame)} frames, but {frames} frames"
         )

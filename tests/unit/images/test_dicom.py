@@ -168,16 +168,17 @@ def test_tables_replace_rescale_and_window() -> None:
     np.testing.assert_array_equal(found, np.floor(places * 41 / 4095 * 255 + 0.5))
 
 
+def group(slope: float, intercept: float, center: float, width: float) -> Dataset:
+    """A functional group."""
+    item, values, shown = Dataset(), Dataset(), Dataset()
+    values.RescaleSlope, values.RescaleIntercept = slope, intercept
+    shown.WindowCenter, shown.WindowWidth = [center, 9], [width, 9]
+    item.PixelValueTransformationSequence, item.FrameVOILUTSequence = [values], [shown]
+    return item
+
+
 def grouped(samples: np.ndarray, **others: Any) -> bytes:
     """An enhanced file, with a rescaling and a window for all frames, and others for the second of two."""
-
-    def group(slope: float, intercept: float, center: float, width: float) -> Dataset:
-        item, values, shown = Dataset(), Dataset(), Dataset()
-        values.RescaleSlope, values.RescaleIntercept = slope, intercept
-        shown.WindowCenter, shown.WindowWidth = [center, 9], [width, 9]
-        item.PixelValueTransformationSequence, item.FrameVOILUTSequence = [values], [shown]
-        return item
-
     groups = {
         "SharedFunctionalGroupsSequence": [group(1, -1024, 40, 80)],
         "PerFrameFunctionalGroupsSequence": [Dataset(), group(2, -100, 1000, 3000)][: len(samples)],
@@ -193,7 +194,9 @@ def test_frames_of_enhanced_files_have_their_own_rescaling_and_window() -> None:
     alone = grouped(DEEP[None], RescaleIntercept="7", WindowCenter="7", WindowWidth="7")
     np.testing.assert_array_equal(gray_of(alone), window(DEEP - 1024.0, 40, 80))
     with pytest.raises(UnusableImageError, match="functional groups of 3 frames, but 1 frames"):
-        read_header(grouped(DEEP[None], PerFrameFunctionalGroupsSequence=[Dataset()] * 3))
+        read_header(grouped(DEEP[None], PerFrameFunctionalGroupsSequence=[Dataset(), Dataset(), group(1, 0, 9, 9)]))
+    others = grouped(DEEP[None], PerFrameFunctionalGroupsSequence=[Dataset()] * 3)
+    np.testing.assert_array_equal(gray_of(others), window(DEEP - 1024.0, 40, 80))
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, BIG_ENDIAN])
