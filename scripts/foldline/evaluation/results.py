@@ -168,6 +168,8 @@ class SubgroupScores:
         average_precision: mean average precision.
         accuracy: mean accuracy, or the share of rows whose class has the highest probability.
         positive_share: share of positive labels; None if each sample has exactly one class or no row has a weight.
+        score_excess: mean score minus share of positive labels; if each sample has exactly one class, mean of the
+            highest probability minus accuracy (Guo et al., On calibration of modern neural networks, 2017). 0 is best.
         mean_score: mean score, which is that share if scores are right on average; likewise, and None for ranks.
     """
 
@@ -177,6 +179,7 @@ class SubgroupScores:
     auc: Score
     average_precision: Score
     accuracy: Score
+    score_excess: Score
     positive_share: float | None
     mean_score: float | None
 

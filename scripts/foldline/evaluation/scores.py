@@ -296,9 +296,10 @@ class _Scorer:
         labels, scores, rows = column.labels[:, classes], column.scores[:, classes], column.rows
         ranking = [ranking_estimates(*values, rows) for values in zip(labels.T, scores.T, strict=True)]
         areas, precisions = zip(*ranking, strict=True)
-        right = (column.predicted == column.labels)[:, classes]
+        right, excess = (column.predicted == column.labels)[:, classes], (scores - labels).mean(axis=1)
         if column.one_class_per_sample:
             right = (column.predicted == column.labels).all(axis=1)[:, np.newaxis]
+            excess = column.scores.max(axis=1) - right[:, 0]
         calibrated = not column.one_class_per_sample and not column.are_ranks
         return SubgroupScores(
             value=subgroup.value,
@@ -307,6 +308,9 @@ class _Scorer:
             auc=self._score("auc", average(areas)),
             average_precision=self._score("average_precision", average(precisions)),
             accuracy=self._score("accuracy", average([mean_estimate(one, rows.weights, rows) for one in right.T])),
+            score_excess=self._score(
+                "score_excess", mean_estimate(excess, rows.weights, rows), limits=Range(-1.0, 1.0)
+            ),
             positive_share=_mean(labels, rows.weights) if calibrated else None,
             mean_score=_mean(scores, rows.weights) if calibrated else None,
         )

@@ -122,6 +122,8 @@ def test_subgroups_are_scored_with_their_rows(table: pd.DataFrame) -> None:
     assert arm.average_precision.value == pytest.approx(average_precision_score(rows["target"], rows["a"]))
     assert arm.accuracy.value == pytest.approx(((rows["a"] >= 0.5) == rows["target"]).mean())
     assert (arm.mean_score, arm.positive_share) == pytest.approx((rows["a"].mean(), rows["target"].mean()))
+    assert arm.score_excess.value == pytest.approx(arm.mean_score - arm.positive_share)
+    assert arm.score_excess.low < arm.score_excess.value < arm.score_excess.high
     assert min(row.auc.high - row.auc.low for row in (arm, leg)) > found.auc.high - found.auc.low
 
 
@@ -174,13 +176,17 @@ def test_the_accuracy_is_top_1_if_each_sample_has_exactly_one_class(table: pd.Da
     scores = np.stack([1 - table["a"], table["a"]], axis=1)
     config = replace(CONFIG, class_names=("no", "yes"), scored_classes=("yes",), activation="softmax")
     oof = Oof(["no", "yes"], [f"i{n}" for n in table.index], table["fold"].to_numpy(), labels, {"a": scores})
-    arguments = {"groups": list(table["group"]), "metadata": {}, "config": config}
+    arguments = {"groups": list(table["group"]), "metadata": {"site": table["site"]}, "config": config}
     found = column_scores(oof, rank_columns=(), **arguments).columns["a"]
+    arm, own = found.subgroups["site"].values[0], table[table["site"] == "arm"]
+    right = (own["a"] > 0.5) == own["target"]
+    assert arm.score_excess.value == pytest.approx(np.maximum(own["a"], 1 - own["a"]).mean() - right.mean())
     assert found.accuracy.value == pytest.approx(((table["a"] > 0.5) == table["target"]).mean())
     assert found.accuracy.low < found.accuracy.value < found.accuracy.high
     assert found.as_json()["cohen_kappa"]["value"] == found.cohen_kappa.value
     ranks = column_scores(oof, rank_columns=("a",), **arguments).columns["a"]
-    for score in (ranks.accuracy, ranks.log_loss, ranks.f1, ranks.cohen_kappa, ranks.classes[0].precision):
+    excess = ranks.subgroups["site"].values[0].score_excess
+    for score in (ranks.accuracy, ranks.log_loss, ranks.f1, ranks.cohen_kappa, ranks.classes[0].precision, excess):
         assert score == Score(None, None, None, RANKS)
     assert (ranks.confusion.counts, ranks.confusion.reason) == ((), RANKS)
 
