@@ -378,7 +378,7 @@ def jobs_use_this_python():
 
 def models_to_train():
     """Names of the models that this run trains, on folds or on all rows."""
-    trainings = [getattr(rules, name).rule for name in ("train_fold", "train_final") if hasattr(rules, name)]
+    trainings = [rules.train_fold.rule, *([rules.train_final.rule] if FINAL_MODELS else [])]
     return {job.wildcards.model for job in workflow.dag.needrun_jobs() if job.rule in trainings}
 
 
