@@ -222,6 +222,11 @@ def _given(
         related = [fold_of_group.get(group, NO_FOLD) for group in kept.groups]
         folds = np.where(is_train | (folds != NO_FOLD), folds, related)
         logger.info("%s are new beside those of %s", counted(is_new.sum(), "row"), config.table)
+    if empty := [name for index, name in enumerate(config.names) if index not in folds[is_train]]:
+        raise FoldlineError(
+            f"folds: fold {listing(empty)} has no rows, because leaks.policy drops all of them as copies of others; "
+            "set it to group for their kind, or change the folds"
+        )
     numbers = np.array([*config.numbers, NO_FOLD], dtype=np.int64)
     table = pd.DataFrame({"group": kept.groups, "fold": numbers[folds]})
     if list(config.names) != [str(number) for number in config.numbers]:

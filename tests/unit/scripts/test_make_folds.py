@@ -198,6 +198,17 @@ def test_dropped_copies_have_no_fold_and_are_listed(
     assert set(rows_without_oof(folds)["id"]) == {"s00", "s59"}
 
 
+def test_a_given_fold_whose_rows_are_all_dropped_is_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    names = ("one", "other", "third")
+    given = {"method": "leave_one_group_out", "stratify_by": (), "names": names, "numbers": (0, 1, 2), "count": 3}
+    # The copy with the label of most stays.
+    rows = inventory.assign(group=["one", *["other", "third"] * 29, "third"], target=["0", "1"] * 30)
+    pairs = [("s00", "s01", "train"), ("s01", "s03", "train")]
+    reason = "fold one has no rows, because leaks.policy drops all of them as copies of others; set it to group"
+    with pytest.raises(FoldlineError, match=reason):
+        written(tmp_path, [rows], pairs, leak_policy=policy("exact", "train", "drop"), **given)
+
+
 def test_dropped_rows_are_in_no_holdout(inventory: pd.DataFrame, tmp_path: Path) -> None:
     pairs = [(f"s{number:02d}", f"s{number + 30}", "train") for number in range(0, 30, 2)]
     arguments = {"holdout": HoldoutConfig(share=0.2), "leak_policy": policy("exact", "train", "drop")}
