@@ -22,6 +22,7 @@ from foldline.leaks.embedding_neighbors import IntArray
 from foldline.leaks.local_features import LocalFeatures
 from foldline.leaks.look_alikes import ranked_look_alikes
 from foldline.leaks.views import views_of
+from foldline.splits.connected_groups import join_groups
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -69,12 +70,13 @@ def look_alikes(inputs: Inputs, table: str | Path) -> None:
     images = images[~is_blank(images)].reset_index(drop=True)
     splits = images.groupby("split", sort=False)["id"]
     vectors = np.concatenate([embeddings_of(inputs.embeddings[str(split)], list(ids)) for split, ids in splits])
-    known = _known_pairs(images, inputs.leaks)
+    copies = _copies(images, inputs.leaks)
     groups = _groups(images, inputs.folds)
 
     def is_listed(pairs: IntArray) -> npt.NDArray[np.bool_]:
-        is_known = np.array([pair in known for pair in map(tuple, pairs.tolist())], dtype=bool)
-        return (groups[pairs[:, 0]] != groups[pairs[:, 1]]) & ~is_known
+        first, second = pairs.T
+        is_listed: npt.NDArray[np.bool_] = (groups[first] != groups[second]) & (copies[first] != copies[second])
+        return is_listed
 
     pairs, scores = ranked_look_alikes(
         vectors, lambda numbers: features_of(images.iloc[numbers], inputs.thumbnails), is_listed=is_listed
@@ -93,16 +95,16 @@ def look_alikes(inputs: Inputs, table: str | Path) -> None:
     logger.info("%s of %s that look alike", counted(len(pairs), "pair"), counted(len(images), "image"))
 
 
-def _known_pairs(images: pd.DataFrame, leaks: Mapping[str, str | Path]) -> set[tuple[int, int]]:
-    """Numbers of the images of all duplicates, the smaller first."""
-    number_of = {key: number for number, key in enumerate(zip(images["split"], images["id"], strict=True))}
-    known = set()
+def _copies(images: pd.DataFrame, leaks: Mapping[str, str | Path]) -> npt.NDArray[np.int64]:
+    """A number for each image, one for all that duplicates connect: of equal images, not all pairs are listed."""
+    number_of = {key: str(number) for number, key in enumerate(zip(images["split"], images["id"], strict=True))}
+    links = []
     for split, path in leaks.items():
         for row in read_table(path, LEAKS, key=("id", "other_split", "other_id")).itertuples():
-            pair = number_of.get((split, row.id)), number_of.get((row.other_split, row.other_id))
-            if None not in pair:
-                known.add(tuple(sorted(pair)))
-    return known
+            pair = (split, row.id), (row.other_split, row.other_id)
+            if all(key in number_of for key in pair):
+                links.append((number_of[pair[0]], number_of[pair[1]]))
+    return np.array(list(map(int, join_groups(number_of.values(), links).values())), dtype=np.int64)
 
 
 def _groups(images: pd.DataFrame, folds: str | Path) -> npt.NDArray[np.int64]:

@@ -53,3 +53,13 @@ def test_pairs_within_a_group_duplicates_and_blank_images_are_left_out(inputs: I
     # Two pairs for each image of 15, of which 13 may be listed.
     assert len(pairs) == len(set(pairs)) == 12
     assert set(pairs) < every - left_out
+
+
+def test_images_that_are_duplicates_by_way_of_another_one_are_left_out(inputs: Inputs, tmp_path: Path) -> None:
+    """Image d is a duplicate of c, and so is the test image z."""
+    known = pd.DataFrame([("z", "c", "train", "exact", 0, "")], columns=list(LEAKS)).astype({"distance": "int64"})
+    write_table(known, inputs.leaks["test"], LEAKS, key=("id", "other_id"))
+    look_alikes(inputs, tmp_path / "look_alikes.csv")
+    table = read_table(tmp_path / "look_alikes.csv", LOOK_ALIKES, key=("rank",))
+    assert len(table)
+    assert not set(zip(table["id"], table["other_id"], strict=True)) & {("c", "z"), ("d", "z"), ("c", "d")}
