@@ -4,10 +4,10 @@
         [--steps make_folds audit_leaks blend_folds evaluate] [--hashes HASHES.NPY] [--thumbnail-bytes 8000]
 
 The steps run as in the workflow, each in a process of its own that reads and writes all its tables: inventories and
-thumbnails as `scan_images` writes them, and random predictions of the folds that `make_folds` has assigned. A tenth as
-many test rows come on top. Groups have about 4 rows; 1 % of the images are copies of a file, 1 % near copies. Hashes
-are random, as those of dermoscopy images almost are; with --hashes, they are given ones, uint8 (n, 32), a quarter of
-whose bits is drawn again. `planning.py` measures dry runs.
+thumbnails as `scan_images` writes them, and random predictions of the folds that `make_folds` has assigned. The audit
+is that by hashes, without embeddings. A tenth as many test rows come on top. Groups have about 4 rows; 1 % of the
+images are copies of a file, 1 % near copies. Hashes are random, as those of dermoscopy images almost are; with
+--hashes, they are given ones, uint8 (n, 32), a quarter of whose bits is drawn again. `planning.py` measures dry runs.
 """
 
 import argparse
@@ -67,6 +67,7 @@ audit_leaks(
         tables["inventory"][split],
         {{name: tables["inventory"][name] for name in others}},
         {{name: tables["thumbnails"][name] for name in [*others, split]}},
+        {{}},
     ),
     folder / "leaks" / f"{{split}}.parquet", folder / "leaks" / f"{{split}}.csv",
     split=split, config=build(LeakConfig, settings),

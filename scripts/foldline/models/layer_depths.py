@@ -2,7 +2,7 @@
 
 import re
 
-from foldline.models.networks import IMAGE_SECTION, flat_layers, section_of
+from foldline.models.networks import backbone_layers, flat_layers
 from foldline.runtime.tensorflow import tf_keras
 
 # Names of layers in a block: blocks_3_bn1 (Lite), block2a_expand_conv (Keras and the efficientnet package).
@@ -20,7 +20,7 @@ def depths_below_logits(network: tf_keras.Model) -> dict[str, int]:
     """
     heights, height, block = dict[str, int](), 0, ""
     top = None
-    for layer in (layer for layer in flat_layers(network) if section_of(layer) == IMAGE_SECTION):
+    for layer in backbone_layers(network):
         found = BLOCK.search(layer.name)
         name = found[1] if found else ""
         if name != block and (name or block):

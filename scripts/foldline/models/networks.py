@@ -105,10 +105,15 @@ def set_norm_momentum(network: tf_keras.Model, momentum: float) -> None:
             layer.momentum = momentum
 
 
+def backbone_layers(network: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
+    """Layers of a network that read the image, up to its features."""
+    return (layer for layer in flat_layers(network) if section_of(layer) == IMAGE_SECTION)
+
+
 def freeze_norms(network: tf_keras.Model) -> None:
     """Keep mean, variance, scale and offset of the batch normalization of the backbone as they are, in training too."""
-    for layer in flat_layers(network):
-        if isinstance(layer, tf_keras.layers.BatchNormalization) and section_of(layer) == IMAGE_SECTION:
+    for layer in backbone_layers(network):
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
             layer.trainable = False
 
 

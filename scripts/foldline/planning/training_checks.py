@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from foldline.errors import counted
+
 
 def training_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
     """Lines about settings without effect, and those that no training can do well with.
@@ -20,10 +22,18 @@ def training_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
             f"{where}.normalization is frozen, but weights is none, so the means and variances are of no data; set "
             "normalization to train, or weights to imagenet"
         )
+    needed = model["schedule"]["warmup_epochs"] + model["schedule"]["hold_epochs"]
+    epochs = min([model["epochs"], *(each.get("epochs", model["epochs"]) for each in model["fold_overrides"].values())])
+    if model["head_epochs"] and model["head_epochs"] + max(needed, 1) > epochs:
+        yield (
+            f"{where}.head_epochs is {model['head_epochs']}, which leaves too few of {counted(epochs, 'epoch')} for all layers "
+            "and for schedule.warmup_epochs and hold_epochs; lower it, or raise epochs"
+        )
     if model["backbone"] is None:
         for key, value, neutral in (
             ("optimizer.layer_decay", model["optimizer"]["layer_decay"], 1),
             ("normalization", model["normalization"], "train"),
+            ("head_epochs", model["head_epochs"], 0),
         ):
             if value != neutral:
                 yield f"{where}.{key} is {value}, but the model has no backbone; set it to {neutral}"

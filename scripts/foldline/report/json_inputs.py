@@ -204,6 +204,7 @@ class TrainedModelSettings:
     ema_decay: float | None = None
     ema_warmup: bool = False
     augment: Augmentation = Augmentation()
+    head_epochs: int = 0
 
     @property
     def epochs_depend_on_held_out_fold(self) -> bool:

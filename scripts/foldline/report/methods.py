@@ -116,6 +116,8 @@ def training_words(settings: TrainedModelSettings) -> str:
         words.append(f"an exponential average of the weights (decay {settings.ema_decay:g} per step{warm})")
     if settings.normalization != "train":
         words.append("batch normalization of the backbone as in the initial weights")
+    if settings.head_epochs:
+        words.append(f"the head alone in the first {counted(settings.head_epochs, 'epoch')}")
     if settings.augment.views == "cycle":
         words.append("another view by flips and quarter turns of each image in each epoch")
     return ", ".join(words)

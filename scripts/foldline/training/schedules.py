@@ -40,14 +40,14 @@ class Schedule:
     """The learning rate of a training.
 
     Attributes:
-        planned: rate of a step if no plateau lowers it.
+        planned: rate of a step, from 0, if no plateau lowers it.
         factor: factor of the rate at a plateau; 1 if a plateau changes nothing.
         patience: epochs without progress that make a plateau.
         progress: the monitored score.
         scale: product of the factors so far.
     """
 
-    planned: Callable[[int], float]
+    planned: Callable[[float], float]
     factor: float
     patience: int
     progress: Progress
@@ -106,7 +106,7 @@ def make_schedule(config: ScheduleConfig, *, learning_rate: float, epochs: int, 
         )
     fraction = _fraction_function(config, epochs=epochs, step_epochs=1 / steps_per_epoch)
 
-    def planned(step: int) -> float:
+    def planned(step: float) -> float:
         done = step / steps_per_epoch
         return learning_rate * fraction(math.floor(done + 1e-9) if config.stepped else done)
 

@@ -16,6 +16,7 @@ from foldline.runtime.devices import Device
 from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.checkpoints import Checkpoints
+from foldline.training.head_first import TrainingPhases, after_head
 from foldline.training.history import log_epoch, training_scores, validation_scores
 from foldline.training.loss_checks import check_finite, check_learning
 from foldline.training.losses import Loss
@@ -112,12 +113,10 @@ class Trainer:
         self._epochs = task.epochs or config.epochs
         self._optimizer = make_optimizer(network, config, precision, device)
         self._variables = saved_variables(network, self._optimizer, device)
-        schedule = make_schedule(
-            config.schedule,
-            learning_rate=config.learning_rate,
-            epochs=config.epochs,
-            steps_per_epoch=task.rows / config.batch_size,
-        )
+        per_epoch, rate = task.rows / config.batch_size, config.learning_rate
+        epochs = config.epochs - config.head_epochs
+        schedule = make_schedule(config.schedule, learning_rate=rate, epochs=epochs, steps_per_epoch=per_epoch)
+        schedule = after_head(schedule, rate, config.head_epochs * per_epoch)
         stopping, best = config.early_stopping, Progress(0.0, LOSS if config.select_epoch == "best_loss" else AUC)
         self.state = TrainingState(schedule, precision, Progress(stopping.min_delta, stopping.monitor), best)
 
@@ -133,10 +132,13 @@ class Trainer:
         """
         self._resume()
         dataset = self._task.batches(self.state.step)
-        train_steps = partial(self._compile(dataset.element_spec), iter(dataset))
+        batches, compile_all = iter(dataset), partial(self._compile, dataset.element_spec)
+        phases = TrainingPhases(self._network, self._optimizer, compile_all, head_epochs=self._config.head_epochs)
         with self._saved_when_stopped():
             while not self._is_finished():
-                self.run_epoch(train_steps)
+                epoch = len(self.state.history)
+                at_start = self.state.step == self._end_of_epoch(epoch - 1)
+                self.run_epoch(partial(phases.steps(epoch, at_start=at_start), batches))
                 self.validate()
                 self._save_if_due(epoch_ended=True)
                 self._check_stop()

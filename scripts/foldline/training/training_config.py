@@ -117,6 +117,7 @@ class TrainingConfig:
         weights: initial weights of the backbone: a name, a path of a weights file, or "none".
         trainable: layers that are trained: "all", "upper" or "head".
         epochs: passes over the training rows.
+        head_epochs: the first of these, in which the head alone is trained.
         batch_size: images per step, over all devices together.
         precision: number format of the backbone, or "auto".
         learning_rate: highest rate of the schedule.
@@ -137,6 +138,7 @@ class TrainingConfig:
     weights: str
     trainable: str
     epochs: int
+    head_epochs: int
     batch_size: int
     precision: str
     learning_rate: float

@@ -277,6 +277,10 @@ def check(**changes: Any) -> None:
             "models.lite0.fold_overrides.1.epochs is 1, but schedule.warmup_epochs and hold_epochs of the model add up",
         ),
         (
+            {"models__lite0__head_epochs": 2, "models__lite0__epochs": 2},
+            "models.lite0.head_epochs is 2, which leaves too few of 2 epochs for all layers",
+        ),
+        (
             {"models__lite0__ema_warmup": True},
             "models.lite0.ema_warmup is true, but ema_decay is null; set ema_decay, such as 0.999, or ema_warmup",
         ),

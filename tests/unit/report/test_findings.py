@@ -252,12 +252,12 @@ def test_the_methods_say_how_models_were_optimized() -> None:
     changed = replace(
         settings, optimizer=Optimizer(0.05, 0.8, 1.0), normalization="frozen", ema_decay=0.999, ema_warmup=True
     )
-    changed = replace(changed, augment=Augmentation("cycle"))
+    changed = replace(changed, augment=Augmentation("cycle"), head_epochs=1)
     assert training_words(changed) == (
         "AdamW with a weight decay of 0.05 for kernels, a learning rate times 0.8 for each block below the head, "
         "gradients shortened to a norm of 1, an exponential average of the weights (decay 0.999 per step, less in the "
-        "first steps), batch normalization of the backbone as in the initial weights, another view by flips "
-        "and quarter turns of each image in each epoch"
+        "first steps), batch normalization of the backbone as in the initial weights, the head alone in the first "
+        "1 epoch, another view by flips and quarter turns of each image in each epoch"
     )
 
 

@@ -16,6 +16,7 @@ from fixtures.settings import training_config
 from fixtures.small_training import BATCH, BCE, generated, small_network
 from foldline.errors import FoldlineError, StoppedError
 from foldline.input_pipeline.batches import reading
+from foldline.models.networks import backbone_layers
 from foldline.runtime.devices import Device, use_device
 from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -113,6 +114,26 @@ def test_a_long_epoch_logs_its_progress_and_trains_the_same(caplog: pytest.LogCa
     assert [row["loss"] for row in other.history] == [row["loss"] for row in state.history]
 
 
+def test_the_head_is_trained_first_as_if_the_backbone_were_frozen() -> None:
+    """Two trainings, one after the other, are the slow version: of the head, then of all layers."""
+    rows, per_epoch = 48, 48 // BATCH
+    schedule = {"schedule": {"name": "cosine"}, "learning_rate": 0.01}
+    network, reference = small_network(), small_network()
+    trainer(network, task(validation_of(network), rows=rows), config(epochs=5, head_epochs=2, **schedule)).run()
+    image_layers = list(backbone_layers(reference))
+    for layer in image_layers:
+        layer.trainable = False
+    before = [layer.get_weights() for layer in image_layers]
+    constant = {**schedule, "schedule": {"name": "constant"}}
+    trainer(reference, task(validation_of(reference), rows=rows), config(epochs=2, **constant)).run()
+    for layer, weights in zip(image_layers, before, strict=True):
+        assert all((old == new).all() for old, new in zip(weights, layer.get_weights(), strict=True))
+        layer.trainable = True
+    later = task(validation_of(reference), lambda first: training_set().skip(2 * per_epoch + first), rows=rows)
+    trainer(reference, later, config(epochs=3, **schedule)).run()
+    check_equal(network, reference)
+
+
 def test_equal_seeds_train_equal_weights() -> None:
     networks = [small_network(), small_network()]
     for network in networks:
@@ -180,6 +201,7 @@ def train_with_stops(
             "optimizer": {"weight_decay": 0.1, "layer_decay": 0.5, "clip_norm": 0.3},
             "ema_decay": 0.9,
             "ema_warmup": True,
+            "head_epochs": 2,
         },
     ],
 )

@@ -16,7 +16,7 @@ from foldline.runtime.devices import Device, use_device
 from foldline.runtime.precision import FLOAT32, Precision
 from foldline.runtime.tensorflow import tf_keras
 from foldline.training.fold_training import FoldSettings
-from foldline.training.training_step import make_optimizer
+from foldline.training.optimizer import make_optimizer
 
 
 def melanoma_fold(fold: int) -> FoldSettings:
