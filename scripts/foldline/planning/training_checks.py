@@ -26,8 +26,8 @@ def training_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
     epochs = min([model["epochs"], *(each.get("epochs", model["epochs"]) for each in model["fold_overrides"].values())])
     if model["head_epochs"] and model["head_epochs"] + max(needed, 1) > epochs:
         yield (
-            f"{where}.head_epochs is {model['head_epochs']}, which leaves too few of {counted(epochs, 'epoch')} for all layers "
-            "and for schedule.warmup_epochs and hold_epochs; lower it, or raise epochs"
+            f"{where}.head_epochs is {model['head_epochs']}, which leaves too few of {counted(epochs, 'epoch')} for "
+            "all layers and for schedule.warmup_epochs and hold_epochs; lower it, or raise epochs"
         )
     if model["backbone"] is None:
         for key, value, neutral in (
