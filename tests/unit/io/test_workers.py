@@ -4,6 +4,8 @@ import contextlib
 import functools
 import operator
 import os
+import platform
+import resource
 import signal
 import subprocess
 import sys
@@ -62,6 +64,24 @@ def test_a_dying_worker_names_its_item(kind: int) -> None:
     message = str(caught.value)
     assert KINDS[kind] in message
     assert [word for word in message.replace(";", " ").split() if word.isdecimal()] == ["7"]
+
+
+def faults_of_new_buffers(rounds: int) -> int:
+    """Page faults of buffers of 1 MB that are written and freed, after the first ones."""
+    before = 0
+    for number in range(rounds + 3):
+        if number == 3:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        # Two buffers: the end of the heap is freed with them.
+        assert bytes(bytearray(b"x") * 1_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has these limits")
+def test_workers_use_freed_memory_again() -> None:
+    faults = list(ordered_map(faults_of_new_buffers, [100, 100], workers=2, chunk=1))
+    # A buffer has 244 pages.
+    assert max(faults) < 2_000
 
 
 def test_workers_do_not_run_the_main_script_and_exit_with_it(tmp_path: Path) -> None:
