@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -29,8 +29,8 @@ from foldline.dataset.id_hash import shard_index, shard_name  # noqa: E402
 from foldline.dataset.label_arrays import label_codes  # noqa: E402
 from foldline.io.tables import FOLDS, INVENTORY, LEAKS, TEXT, read_table, write_table  # noqa: E402
 from foldline.io.thumbnails import write_thumbnails  # noqa: E402
-from foldline.planning.configuration import read_schema  # noqa: E402
-from foldline.splits.duplicates import LeakConfig  # noqa: E402
+from foldline.planning.configuration import complete, read_schema  # noqa: E402
+from foldline.planning.leak_plan import audit_settings  # noqa: E402
 
 SCHEMA = SCRIPTS.parent / "config" / "config.schema.yaml"
 STEPS = ("make_folds", "audit_leaks", "blend_folds", "evaluate")
@@ -161,11 +161,11 @@ def _jpegs(random: np.random.Generator) -> list[bytes]:
     return [cv2.imencode(".jpg", cv2.resize(pixels, (160, 120)))[1].tobytes() for pixels in coarse]
 
 
-def leak_settings() -> str:
+def leak_settings(split: str) -> str:
     """The default settings of the audit as JSON, without the search for cropped copies, which large sets do not get."""
-    leaks = read_schema(SCHEMA)["properties"]["leaks"]["properties"]
-    defaults = {field.name: leaks[field.name]["default"] for field in fields(LeakConfig) if field.name in leaks}
-    return json.dumps({**defaults, "full_search_up_to": 0})
+    dataset = {"root": "data", "id_column": "id", "target_column": "target"}
+    config = complete({"dataset": dataset, "models": {"m": {"image_size": 32}}}, read_schema(SCHEMA))
+    return json.dumps({**audit_settings(config["leaks"], split), "full_search_up_to": 0})
 
 
 def measure(folder: Path, data: Data, options: argparse.Namespace) -> None:
@@ -182,8 +182,8 @@ def measure(folder: Path, data: Data, options: argparse.Namespace) -> None:
         )
 
     if "audit_leaks" in options.steps:
-        report("audit_leaks train", AUDIT_STEP, "train", leak_settings())
-        report("audit_leaks test", AUDIT_STEP, "test", leak_settings())
+        report("audit_leaks train", AUDIT_STEP, "train", leak_settings("train"))
+        report("audit_leaks test", AUDIT_STEP, "test", leak_settings("test"))
     else:
         write_table(pd.DataFrame({name: [] for name in LEAKS}), folder / "leaks" / "train.parquet", LEAKS)
     report("make_folds", FOLDS_STEP, classes, str(options.folds))
