@@ -10,7 +10,7 @@ import pytest
 from foldline.errors import FoldlineError
 from foldline.models import backbones
 from foldline.models.backbone_registry import BACKBONES
-from foldline.models.backbones import build_backbone, freeze
+from foldline.models.backbones import build_backbone, freeze, inner_features
 from foldline.models.channel_adaptation import IMAGENET_MEAN, IMAGENET_STD
 from foldline.models.weights_file import load_weights, save_weights
 from foldline.runtime.tensorflow import tf_keras
@@ -143,3 +143,13 @@ def test_an_unknown_choice_of_layers_is_an_error() -> None:
     model = build_backbone("efficientnet-lite0", weights="none", image_size=SIZE)
     with pytest.raises(FoldlineError, match="trainable is 'some'; set it to one of all, head, upper"):
         freeze(model, trainable="some")
+
+
+def test_inner_features_are_residual_sums_on_scaled_images(package_b0: tf_keras.Model, images: np.ndarray) -> None:
+    """Of a network that is nested behind its input scaling."""
+    inner = inner_features(package_b0, (8, 16))
+    assert [shape[1:] for shape in inner.output_shape] == [(4, 4, 40), (2, 2, 112)]
+    network = next(layer for layer in package_b0.layers if isinstance(layer, tf_keras.Model))
+    direct = tf_keras.Model(network.input, network.get_layer("block5c_add").output)
+    scaled = next(layer for layer in package_b0.layers if isinstance(layer, tf_keras.layers.Normalization))(images)
+    np.testing.assert_allclose(inner(images)[1], direct(scaled), atol=1e-5)
