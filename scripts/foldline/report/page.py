@@ -169,7 +169,8 @@ def _key_figures(run: Run) -> list[KeyFigure]:
     interval = f"{auc.low:.3f} to {auc.high:.3f} ({metrics.confidence:.0%} interval)" if auc.low else ""
     positives = run.scored_positives
     if scored == 1:
-        labels = KeyFigure("Positives", f"{positives / metrics.rows:.1%}", counted(positives, "image"))
+        name = f"Images of {metrics.scored_classes[0]}" if len(metrics.classes) > 1 else "Positives"
+        labels = KeyFigure(name, f"{positives / metrics.rows:.1%}", counted(positives, "image"))
     else:
         per_image = "one" if metrics.one_class_per_image else f"{positives / metrics.rows:.2f}"
         labels = KeyFigure("Classes", str(scored), f"{per_image} per image")
