@@ -52,10 +52,15 @@ REMOTE = [words for words in COMMANDS if in_bucket(words)]
 def test_a_configuration_is_allowed(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By itself or, where it shows some keys only, laid over the first one."""
     typed = yaml.safe_load(block)
-    if table := typed.get("folds", {}).get("table"):
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / table).parent.mkdir()
-        (tmp_path / table).write_text("id,fold\n")
+    monkeypatch.chdir(tmp_path)
+    # The files that the configuration names exist.
+    dataset = typed.get("dataset", {})
+    if dataset.get("features"):
+        dataset["root"] = str(tmp_path)
+    for name in (typed.get("folds", {}).get("table"), typed.get("leaks", {}).get("confirmed"), dataset.get("features")):
+        if name:
+            Path(name).parent.mkdir(exist_ok=True)
+            Path(name).write_text("id,fold,other_id\n")
     is_complete = "models" in typed and "root" in typed.get("dataset", {})
     base = {} if is_complete else yaml.safe_load(CONFIG_README.blocks("yaml")[0])
     config = with_class_folders(with_preset(base, typed, SCHEMA))
