@@ -52,7 +52,7 @@ def test_a_job_puts_its_results_into_the_bucket(project: Project, bucket: Bucket
         (container,) = pod["containers"]
         assert container["image"] == IMAGE
         assert container["resources"]["requests"]["cpu"] == "1900m"
-        assert container["resources"]["requests"]["memory"] == "5250M"
+        assert container["resources"]["requests"]["memory"] == "5251M"
         assert (pod["restartPolicy"], job["spec"]["backoffLimit"]) == ("Never", 0)
         assert pod["serviceAccountName"] == "foldline"
 

@@ -5,15 +5,16 @@ difference of ROC AUC on these rows, with its interval, is what is claimed for i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.blend_fitting import METHODS, BlendRows, fit_combination
+from foldline.evaluation.blend_fitting import METHODS, BlendRows, fit_combination, fitted_classes
 from foldline.evaluation.calibration import NONE
-from foldline.evaluation.calibrators import Calibrator, calibrate, fit_calibrator
+from foldline.evaluation.calibrators import TEMPERATURE, Calibrator, calibrate, fit_calibrator
 from foldline.evaluation.combination import Combination, blend
 from foldline.evaluation.estimates import Estimate, difference
 from foldline.evaluation.gains import AUTO, MEAN, Gain, Judge
@@ -90,6 +91,7 @@ def choose_blend(rows: BlendRows, judged: Judge, *, method: str, calibration: st
             "the out-of-fold rows are in one fold, so blend and calibration cannot be fitted on other folds; set "
             "blend.method to mean or auto, and calibration.method to none"
         )
+    rows = replace(rows, fitted=fitted_classes(rows) if len(folds) > 1 else None)
     candidates = CANDIDATES if method == AUTO and rows.n_models > 1 and len(folds) > 1 else ()
     names = dict.fromkeys([MEAN, *candidates, *([method] if method != AUTO else [])])
     combinations = {name: _by_fold(name, rows, folds) for name in names}
@@ -165,5 +167,11 @@ def _blended(combinations: Mapping[int, Combination], rows: BlendRows) -> FloatA
 
 def _calibrated(combination: Combination, rows: BlendRows, calibration: str) -> Fit:
     """A blend with the calibration that is fitted on some rows."""
-    values = blend(rows.probabilities, combination, rows.activation)
-    return Fit(combination, fit_calibrator(calibration, values, rows.targets, rows.weights, rows.activation))
+    values, targets = blend(rows.probabilities, combination, rows.activation), rows.targets
+    # A temperature has no offsets.
+    if calibration != TEMPERATURE and rows.fitted is not None and not rows.fitted.all():
+        if rows.activation == SOFTMAX:
+            calibration = NONE
+        # Without positives, nothing is fitted.
+        targets = np.where(rows.fitted, targets, 0.0)
+    return Fit(combination, fit_calibrator(calibration, values, targets, rows.weights, rows.activation))

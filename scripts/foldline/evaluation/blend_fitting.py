@@ -35,6 +35,7 @@ class BlendRows:
         folds: fold of each row, (n_rows,).
         activation: see `labels.Labels`.
         scored: numbers of the classes that the metric counts.
+        fitted: see `fitted_classes`, (n_classes,); None if all rows are fitted together.
     """
 
     probabilities: npt.NDArray[np.floating]
@@ -43,6 +44,7 @@ class BlendRows:
     folds: npt.NDArray[np.int64]
     activation: str
     scored: list[int]
+    fitted: BoolArray | None = None
 
     def __getitem__(self, mask: BoolArray) -> "BlendRows":
         """Some of the rows, by a mask, (n_rows,)."""
@@ -164,18 +166,35 @@ def _moments(rows: BlendRows) -> tuple[FloatArray, FloatArray]:
 
 def _stacking(rows: BlendRows) -> Combination:
     prior = 1 / rows.n_models
-    if rows.activation == SOFTMAX:
+    fitted = np.ones(rows.n_classes, np.bool_) if rows.fitted is None else rows.fitted
+    if rows.activation == SOFTMAX and fitted.all():
         features = scaled(rows.probabilities, LOG, rows.activation)
         found, offsets = fit_multinomial(features, rows.targets, rows.weights, prior=prior, penalty=STACKING_PENALTY)
         return Combination(LOG, rounded(found)[:, None].repeat(rows.n_classes, axis=1), rounded(offsets))
     weights = np.full((rows.n_models, rows.n_classes), 1 / rows.n_models)
     intercepts = np.zeros(rows.n_classes)
     for number, targets in enumerate(rows.targets.T):
-        if has_both_labels(targets, rows.weights):
+        if rows.activation != SOFTMAX and fitted[number] and has_both_labels(targets, rows.weights):
             features = scaled(rows.probabilities[:, :, number], LOG, rows.activation)
             found, intercept = fit_logistic(features, targets, rows.weights, prior=prior, penalty=STACKING_PENALTY)
             weights[:, number], intercepts[number] = rounded(found), rounded(intercept)
     return Combination(LOG, weights, intercepts)
+
+
+def fitted_classes(rows: BlendRows) -> BoolArray:
+    """Whether offsets of a class may be fitted on some folds and applied to others, (n_classes,).
+
+    If all positives (or negatives) of a class are in one fold, what is fitted on the others lowers (or raises) its
+    scores in all folds but that one, and the pooled scores tell the fold instead of the class. Exclusive classes
+    without any positive do not count.
+    """
+    folds = [rows[rows.folds == fold] for fold in np.unique(rows.folds)]
+    positives = np.stack([of_fold.weights @ of_fold.targets for of_fold in folds])
+    negatives = np.stack([of_fold.weights @ (1 - of_fold.targets) for of_fold in folds])
+    fitted: BoolArray = ((positives > 0).sum(axis=0) > 1) & ((negatives > 0).sum(axis=0) > 1)
+    if rows.activation == SOFTMAX:
+        fitted |= positives.sum(axis=0) == 0
+    return fitted
 
 
 def has_both_labels(targets: FloatArray, weights: FloatArray) -> bool:

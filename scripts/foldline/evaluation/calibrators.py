@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from cattrs import structure
-from scipy.special import expit
+from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
 from foldline.dataset.labels import SOFTMAX
@@ -26,7 +26,8 @@ from foldline.evaluation.log_linear import fit_logistic, fit_multinomial, rounde
 FloatArray = npt.NDArray[np.float64]
 Numbers = tuple[float, ...]
 
-CALIBRATIONS = (NONE, "temperature", "platt", "beta", "isotonic")
+TEMPERATURE = "temperature"
+CALIBRATIONS = (NONE, TEMPERATURE, "platt", "beta", "isotonic")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def calibrate(values: FloatArray, calibrator: Calibrator, activation: str) -> Fl
     """
     if calibrator.method == NONE:
         return values
-    if calibrator.method in ("temperature", "platt"):
+    if calibrator.method in (TEMPERATURE, "platt"):
         logs = scaled(values, LOG, activation)
         return activated(logs * np.array(calibrator.slopes) + np.array(calibrator.intercepts), activation)
     if calibrator.method == "beta":
@@ -100,7 +101,7 @@ def fit_calibrator(
         weights: at least 0, (n_rows,).
         activation: see `labels.Labels`.
     """
-    if method in ("temperature", "platt"):
+    if method in (TEMPERATURE, "platt"):
         return _fit_log_scaling(method, values, targets, weights, activation)
     if method == "beta":
         return _fit_beta(values, targets, weights)
@@ -149,8 +150,11 @@ def _fit_beta(values: FloatArray, targets: FloatArray, weights: FloatArray) -> C
         if (found < 0).any():
             used = [int(np.argmax(found))]
             found, intercept = fit_logistic(features[used], smoothed, weights)
+            if found[0] < 0:
+                # The intercept of a line without slope.
+                found, intercept = np.zeros(1), float(logit(np.average(smoothed, weights=weights)))
         slopes[:, number] = 0
-        slopes[used, number], intercepts[number] = np.maximum(found, 0), intercept
+        slopes[used, number], intercepts[number] = found, intercept
     first, second = map(_numbers, slopes)
     return Calibrator("beta", slopes=first, complement_slopes=second, intercepts=_numbers(intercepts))
 

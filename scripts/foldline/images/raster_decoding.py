@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.images.errors import UnusableImageError, damaged
-from foldline.images.heic_decoder import PACKAGE, decoder_problem
+from foldline.images.heic_decoder import decoder_problem
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
 from foldline.images.raster import Raster
@@ -25,7 +25,7 @@ def heic_samples(data: bytes, raster: Raster) -> Samples:
     problem = decoder_problem()
     if problem:
         raise UnusableImageError(problem)
-    pillow_heif = importlib.import_module(PACKAGE)
+    pillow_heif = importlib.import_module("pillow_heif")
     try:
         file = pillow_heif.open_heif(data, convert_hdr_to_8bit=False)
         mode, count, samples = file.mode, len(file), np.asarray(file)

@@ -122,6 +122,12 @@ def _folds(run: Run, blend: ColumnScores) -> Finding:
         if run.recipe.test_models == FOLDS:
             text += " Test predictions are means over the folds, so the mean describes them better."
         return Finding(WARNING, text)
+    if spread is not None and difference > NOTABLE * spread:
+        text += (
+            f"The pooled AUC is {difference:.4f} above that mean: part of it tells folds apart, such as sites with "
+            "different shares of a class, instead of images within a fold. The mean says what to expect within one."
+        )
+        return Finding(WARNING, text)
     text += f"The pooled AUC differs from that mean by {abs(difference):.4f}: the folds score on the same scale."
     return Finding(GOOD, text)
 

@@ -106,13 +106,18 @@ def _holdout(train: pd.DataFrame, labels: IntArray, cells: RowCells, config: Fol
     if holdout.share == 0:
         return np.zeros(len(train), dtype=np.bool_)
     # The share as parts of equal size, some of which are the holdout; the seed differs from that of the folds.
-    share = Fraction(holdout.share).limit_denominator(MOST_PARTS)
+    share = Fraction(holdout.share).limit_denominator(max(MOST_PARTS, round(1 / holdout.share)))
     samples = Samples(list(train["id"]), list(train["merged"]), labels)
     strata, columns = strata_of(train, config.stratify_by)
     known = np.full(len(train), NO_FOLD)
     parts = place_groups(
         samples, strata, known, count=share.denominator, seed=config.seed + HOLDOUT_SEED, columns=columns
     )
+    if not (parts < share.numerator).any():
+        raise FoldlineError(
+            f"folds.holdout.share is {holdout.share:g}, but no group of images is as small; set a larger share, or "
+            "folds.holdout.column to a column that names the holdout"
+        )
     return parts < share.numerator
 
 

@@ -127,3 +127,23 @@ def test_rows_without_a_weight_decide_nothing() -> None:
     first, second = choose(noisy, "stacking", "isotonic"), choose(made[weights > 0], "stacking", "isotonic")
     assert first.fit.combination.weights == pytest.approx(second.fit.combination.weights)
     assert first.aucs == pytest.approx(second.aucs)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+@pytest.mark.parametrize("calibration", ["none", "platt", "beta", "isotonic"])
+@pytest.mark.parametrize("method", ["auto", "stacking"])
+def test_a_class_of_one_fold_is_not_told_by_its_fold(activation: str, calibration: str, method: str) -> None:
+    """Models of noise: what is fitted on the folds without positives must not lower their scores alone."""
+    random = np.random.default_rng(3)
+    n, folds = 1200, np.arange(1200) % 4
+    labels = np.zeros((n, 3))
+    labels[np.arange(n), random.integers(0, 2, n)] = 1
+    labels[np.flatnonzero(folds == 1)[:60]] = [0, 0, 1]
+    values = expit(random.normal(size=(3, n, 3)))
+    if activation == "softmax":
+        values /= values.sum(axis=2, keepdims=True)
+    made = BlendRows(values.astype(np.float32), labels, np.ones(n), folds, activation, [0, 1, 2])
+    choice = choose(made, method, calibration)
+    fitted = apply_by_fold(choice.of_fold, made.probabilities, folds, activation) if choice.of_fold else None
+    scores = blend(made.probabilities, choice.fit.combination, activation) if fitted is None else fitted
+    assert roc_auc_score(labels[:, 2], scores[:, 2]) == pytest.approx(0.5, abs=0.1)

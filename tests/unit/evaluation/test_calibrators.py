@@ -81,6 +81,8 @@ def test_beta_calibration_has_slopes_of_at_least_0() -> None:
     assert calibrate(VALUES, fitted, "sigmoid") == pytest.approx(expit(TRUTH), abs=0.08)
     upside_down = fit_calibrator("beta", 1 - VALUES, LABELS, ONES, "sigmoid")
     assert max(upside_down.slopes + upside_down.complement_slopes) < 0.02
+    # Without slope, every row has the share of positives.
+    assert calibrate(1 - VALUES, upside_down, "sigmoid").mean(axis=0) == pytest.approx(LABELS.mean(axis=0), abs=0.01)
 
 
 def test_temperature_is_one_slope_without_intercept() -> None:

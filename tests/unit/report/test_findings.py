@@ -48,6 +48,12 @@ def test_a_pooled_score_below_the_folds_is_explained() -> None:
     assert "The pooled AUC is 0.0400 below that mean" in text
 
 
+def test_a_pooled_score_above_the_folds_is_explained() -> None:
+    text = summary(report_run(column_scores(0.89, difference=0.04)))
+    assert "The pooled AUC is 0.0400 above that mean: part of it tells folds apart" in text
+    assert "same scale" not in text
+
+
 def test_folds_without_auc_are_counted() -> None:
     text = summary(report_run(column_scores(0.9, folds=(0.8, None, 0.9))))
     assert "[warn] 1 of 3 folds has no AUC, because of rows with only one label." in text

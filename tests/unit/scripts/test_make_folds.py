@@ -557,6 +557,12 @@ def test_a_share_of_the_groups_is_held_out(inventory: pd.DataFrame, tmp_path: Pa
     assert abs((held_out["target"] == "1").mean() - (own["target"] == "1").mean()) < 0.1
 
 
+@pytest.mark.parametrize("share", [0.05, 0.01])
+def test_a_small_share_has_rows(share: float, inventory: pd.DataFrame, tmp_path: Path) -> None:
+    path = written(tmp_path / "x", [inventory], holdout=HoldoutConfig(share=share))
+    assert 0 < (pd.read_csv(path)["fold"] == -2).sum() <= 8
+
+
 def test_the_rows_of_a_column_are_held_out(
     inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
