@@ -169,6 +169,7 @@ def test_a_typo_hides_no_other_problem() -> None:
     metadata = {"a": {"kind": 3}, "b": {"kind": "numeric"}}
     config = example_config(dataset__example=None, dataset__metadata=metadata, **changes)
     config["models"]["lite0"] |= lite0
+    del config["dataset"]["group_column"]
     with pytest.raises(ConfigError) as caught:
         read(config)
     assert caught.value.config is not None
