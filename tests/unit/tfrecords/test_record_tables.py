@@ -156,7 +156,7 @@ def test_labels_of_records_may_have_any_type(
     labels = resolve(labels, label_cells(indexed, names))
     found = with_codes(indexed, names, labels)
     assert [record.target for record in found["train.tfrec"]] == codes
-    assert ("of 1 row do not sum to 1 but to 4 to 4" in caplog.text) == ([1, 2, 1] in values)
+    assert ("of 1 row do not have the sum 1, but 4, so" in caplog.text) == ([1, 2, 1] in values)
     write_split_table(tmp_path / "train.csv", found, replace(names, labels=labels))
     columns = Columns("image_name", "target", None, labels=labels)
     assert [row.target for row in read_rows(tmp_path / "train.csv", columns)] == codes
