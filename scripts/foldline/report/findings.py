@@ -21,7 +21,7 @@ from foldline.splits.fold_membership import NO_OOF, rows_without_oof
 # average within the same factor.
 SLOPE_LIMIT = 1.25
 LEVEL_LIMIT = log(SLOPE_LIMIT)
-_REMEDY = "Use them to rank images, or set calibration.method to platt, which leaves the order within a fold as it is."
+_REMEDY = "Use them to rank images, or set calibration.method to platt."
 # The report warns if the pooled AUC is below the mean of the folds by more than this many of their standard deviations.
 NOTABLE = 0.5
 
