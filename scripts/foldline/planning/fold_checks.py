@@ -9,7 +9,7 @@ from foldline.io.system_errors import file_problem
 from foldline.planning.dataset_checks import yaml_list
 from foldline.planning.dataset_section import group_columns, is_made_table
 from foldline.planning.dataset_splits import TRAIN
-from foldline.planning.fold_plan import fold_columns, fold_method
+from foldline.planning.fold_plan import fold_columns, fold_method, holdout_values
 from foldline.splits.folds_config import COLUMN, FILES, GROUPED, LEAVE_ONE_GROUP_OUT, TABLE, TIME
 
 # The fold table that the run writes.
@@ -31,7 +31,7 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
             "config: folds.method is 'files', which needs dataset.train_records and no dataset.channels; set "
             "folds.method to 'grouped'"
         )
-    if folds["stratify_by"] and method in (COLUMN, LEAVE_ONE_GROUP_OUT, TIME):
+    if folds["stratify_by"] and method in (COLUMN, FILES, LEAVE_ONE_GROUP_OUT, TIME):
         yield (
             f"config: folds.stratify_by is {yaml_list(folds['stratify_by'])}, but folds.method {method!r} spreads "
             "nothing; set folds.stratify_by to []"
@@ -88,6 +88,12 @@ def _time_problems(folds: Mapping[str, Any], method: str) -> Iterator[str]:
 
 def _holdout_problems(folds: Mapping[str, Any], method: str) -> Iterator[str]:
     holdout = folds["holdout"]
+    if holdout["values"] is not None and holdout["column"] is None:
+        yield (
+            f"config: folds.holdout.values is {yaml_list(holdout_values(folds))}, but folds.holdout.column "
+            "is null, so no rows have these values; set column to the column of the training table that has them, or "
+            "remove values"
+        )
     if holdout["share"] and holdout["column"] is not None:
         yield (
             f"config: folds.holdout has a share ({holdout['share']:g}) and a column ({holdout['column']!r}); set share "

@@ -22,6 +22,8 @@ from foldline.splits.folds_config import COLUMN, GIVEN, GROUPED, TABLE, TIME
 FOLDS = "folds"
 # Key in it of what looks like groups that the configuration does not name.
 GROUP_LIKE = "group_like"
+# Values of `folds.holdout.column`, if `folds.holdout.values` names none.
+IN_HOLDOUT = (1,)
 # Column of the folds in a fold table, if `folds.column` names none.
 FOLD = "fold"
 
@@ -73,7 +75,8 @@ def fold_columns(folds: Mapping[str, Any], dataset: Mapping[str, Any]) -> dict[s
 
 def holdout_values(folds: Mapping[str, Any]) -> list[str]:
     """Values of `folds.holdout.column` whose rows are held out, in canonical spelling."""
-    return [canonical(str(value)) for value in folds["holdout"]["values"]]
+    values = folds["holdout"]["values"]
+    return [canonical(str(value)) for value in (IN_HOLDOUT if values is None else values)]
 
 
 def has_holdout(folds: Mapping[str, Any]) -> bool:

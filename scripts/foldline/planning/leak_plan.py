@@ -10,7 +10,7 @@ from foldline.io.system_errors import file_problem
 from foldline.planning.dataset_section import class_names_of
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, labeled_splits
 from foldline.planning.raw_data import RawData
-from foldline.splits.leak_policy import DROP, ERROR, EXTERNAL, REPORT
+from foldline.splits.leak_policy import DROP, ERROR, EXTERNAL, GROUP_ALL, NEAR, REPORT
 
 # Key of the pairs that the user confirmed, see `data_index.DataIndex.found`.
 CONFIRMED = "confirmed_pairs"
@@ -20,7 +20,17 @@ RESULTS = "results"
 
 def leak_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """A line for each problem of the section in a completed configuration, before any data are read."""
-    path = config["leaks"]["confirmed"]
+    yield from _confirmed_problems(config["leaks"]["confirmed"])
+    if config["leaks"]["near_duplicate_bits"] is None:
+        for split, action in config["leaks"]["policy"]["near"].items():
+            if action != GROUP_ALL[NEAR][split]:
+                yield (
+                    f"config: leaks.policy.near.{split} is {action!r}, but leaks.near_duplicate_bits is null, so near "
+                    "duplicates are not searched for; set it to 12, or remove the action"
+                )
+
+
+def _confirmed_problems(path: str | None) -> Iterator[str]:
     if path is None or is_url(path):
         return
     if Path(RESULTS).resolve() in Path(path).resolve().parents:

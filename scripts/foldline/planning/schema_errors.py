@@ -47,6 +47,8 @@ PATTERNS = {
         "write sensitivity or specificity and a share, such as sensitivity 0.9"
     ),
 }
+# Likeness from which a key, or a word, may be a typo of another; the words "group" and "drop" have 0.67.
+LIKE_KEY, LIKE_WORD = 0.6, 0.7
 # Short names of keys that others use.
 ALIASES = {"lr": "learning_rate", "bs": "batch_size", "flip": "flip_horizontal", "hflip": "flip_horizontal"}
 # What to do about an empty value.
@@ -100,17 +102,18 @@ def as_meant(config: Mapping[str, Any], errors: Iterable[ValidationError]) -> di
             places.append(places[-1][name])
         if validator == "additionalProperties":
             _rename_keys(places[-1], schema["properties"])
-        elif validator == "enum" and (word := close_word(instance, allowed)):
+        elif validator == "enum" and (word := close_word(instance, allowed, LIKE_WORD)):
             places[-2][error.absolute_path[-1]] = word
     return meant
 
 
-def close_word(word: object, known: Iterable[object]) -> str | None:
-    """The known word that a word is likely meant for; None if there is none."""
+def close_word(word: object, known: Iterable[object], likeness: float = LIKE_KEY) -> str | None:
+    """The known word that a word is likely meant for; None if none is as like it."""
     words = [each for each in known if isinstance(each, str)]
     if isinstance(word, str) and ALIASES.get(word) in words:
         return ALIASES[word]
-    return next(iter(difflib.get_close_matches(word, words, n=1)), None) if isinstance(word, str) else None
+    close = difflib.get_close_matches(word, words, n=1, cutoff=likeness) if isinstance(word, str) else []
+    return next(iter(close), None)
 
 
 def _rename_keys(section: dict[str, Any], known: Mapping[str, Any]) -> None:
@@ -135,7 +138,7 @@ def _message(error: ValidationError, key: str) -> str:
     value = _shown(instance)
     match validator:
         case "enum":
-            close = close_word(instance, limit)
+            close = close_word(instance, limit, LIKE_WORD)
             meant = f"; did you mean {close!r}?" if close else ""
             return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}{_hint(schema)}{meant}"
         case "type" if isinstance(schema["type"], list) and schema.get("pattern") in PATTERNS:

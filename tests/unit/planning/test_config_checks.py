@@ -155,6 +155,7 @@ def check(**changes: Any) -> None:
             {
                 "folds__holdout": {"share": 0.1},
                 "folds__method": "files",
+                "folds__stratify_by": [],
                 "dataset__train_records": ["t*.tfrec"],
                 "dataset__train_images": None,
                 "dataset__example": None,
@@ -162,7 +163,28 @@ def check(**changes: Any) -> None:
             "folds.holdout.share is 0.1, but folds.method is 'files'; name a column with the rows of the",
         ),
         (
-            {"folds__method": "files"},
+            {"folds__holdout": {"values": ["test", 1]}},
+            "folds.holdout.values is [test, 1], but folds.holdout.column is null, so no rows have these values; set",
+        ),
+        (
+            {"folds__holdout": {"share": 0.2, "values": [True]}},
+            "folds.holdout.values is [1], but folds.holdout.column is null, so no rows have these values; set",
+        ),
+        (
+            {"leaks": {"near_duplicate_bits": None, "policy": {"near": {"train": "drop"}}}},
+            "leaks.policy.near.train is 'drop', but leaks.near_duplicate_bits is null, so near duplicates are not",
+        ),
+        (
+            {
+                "dataset__train_records": ["t*.tfrec"],
+                "dataset__train_images": None,
+                "dataset__example": None,
+                "folds": {"method": "files", "stratify_by": ["cell_type"]},
+            },
+            "folds.stratify_by is [cell_type], but folds.method 'files' spreads nothing; set folds.stratify_by to []",
+        ),
+        (
+            {"folds__method": "files", "folds__stratify_by": []},
             "folds.method is 'files', which needs dataset.train_records and no dataset.channels; set folds.method to",
         ),
         (

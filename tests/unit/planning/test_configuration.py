@@ -81,6 +81,10 @@ def test_complete_does_not_change_its_argument() -> None:
             {"calibration__method": "sigmoid"},
             "config: calibration.method is 'sigmoid'; set it to one of 'none', 'temperature', 'platt', 'beta',",
         ),
+        (
+            {"leaks__policy": {"near": {"test": "grouped"}}},
+            "config: leaks.policy.near.test is 'grouped'; set it to one of 'report', 'drop', 'error'; test images are",
+        ),
         ({"dataset__example": "mnist"}, "config: dataset.example is 'mnist'; set it to one of 'elpv', null"),
         (
             {"dataset__labels": {"kind": "several"}},
@@ -299,3 +303,15 @@ def test_all_problems_are_named_at_once() -> None:
     assert first == "5 problems"
     for key in ("colour is not", "folds.sed is not", "folds.count is 1", "blend.method is", "dataset.id_column is"):
         assert sum(line.startswith(f"config: {key}") for line in lines) == 1
+
+
+def test_a_word_of_another_key_is_no_typo() -> None:
+    """Copies of test images cannot be grouped; to drop them is something else, and leaves out training rows."""
+    with pytest.raises(FoldlineError) as error:
+        complete(example_config(leaks={"policy": {"near": {"test": "group"}}}), SCHEMA)
+    assert str(error.value) == (
+        "config: leaks.policy.near.test is 'group'; set it to one of 'report', 'drop', 'error'; test images are in no "
+        "fold, so there is nothing to group"
+    )
+    with pytest.raises(FoldlineError, match="did you mean 'drop'"):
+        complete(example_config(leaks={"policy": {"near": {"test": "dropp"}}}), SCHEMA)

@@ -32,9 +32,8 @@ def test_the_table_of_confirmed_pairs_is_looked_for_before_data_are_read(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pairs.csv").write_text("id,other_id\n")
-    texts = [
-        list(leak_problems({"leaks": {"confirmed": path}})) for path in (None, "pairs.csv", "p.csv", "results/x.csv")
-    ]
+    paths = (None, "pairs.csv", "p.csv", "results/x.csv")
+    texts = [list(leak_problems({"leaks": {**leaks(), "confirmed": path}})) for path in paths]
     assert texts[:2] == [[], []]
     assert "leaks.confirmed is 'p.csv', but the file cannot be read" in texts[2][0]
     assert "leaks.confirmed is 'results/x.csv', but this run writes results/; copy the file" in texts[3][0]
