@@ -233,6 +233,7 @@ def try_group(
                 settings.training_config.loss, [asdict(row) for row in weights], activation=settings.activation
             )
             rows = len(training_rows(data.folds, settings.member.fold))
+            settings = settings.with_batch_for(rows, device)
             opened = open_fold(settings, shards=shards, manifests=manifests, folds=folder / "folds.csv")
             checkpoints = Checkpoints(settings.checkpoints, "trial", "0" * 64)
             trial = FoldTrial(settings, opened, device, loss=loss, checkpoints=checkpoints, threads=threads)

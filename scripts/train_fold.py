@@ -80,6 +80,7 @@ def train_fold(inputs: Inputs, outputs: Outputs, settings: FoldSettings, *, thre
     """
     device = use_device(settings.accelerator, threads=threads)
     data = open_fold(settings, shards=inputs.shards, manifests=inputs.manifests, folds=inputs.folds)
+    settings = settings.with_batch_for(len(data.training), device)
     class_weights = read_json(inputs.class_weights)
     loss = make_loss(settings.training_config.loss, class_weights["classes"], activation=settings.activation)
     checkpoints = Checkpoints(settings.checkpoints, f"{settings.model}.{settings.member.name}", job.key)

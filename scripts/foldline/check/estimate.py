@@ -37,7 +37,7 @@ class Work:
 
     def steps(self, fold: FoldRows) -> int:
         """Steps of the training of a fold."""
-        return self.epochs * fold.training // self.batch_size
+        return self.epochs * fold.training // min(self.batch_size, fold.training)
 
 
 @dataclass(frozen=True)

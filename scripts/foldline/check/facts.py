@@ -117,9 +117,10 @@ def model_facts(name: str, group: FoldGroup, work: Work, trial: Trial | None, pr
     """
     model, training = group.settings.model_config, group.settings.training_config
     steps = [work.steps(fold) for fold in work.folds]
+    batch = min(training.batch_size, max(fold.training for fold in work.folds))
     facts = {
         "Inputs": ", ".join(model.inputs),
-        "Training": f"{counted(training.epochs, 'epoch')} in batches of {training.batch_size}; "
+        "Training": f"{counted(training.epochs, 'epoch')} in batches of {batch}; "
         f"{counted(len(steps), 'training' if group.final else 'fold')} of {_span(steps, 'step')}",
         "Learning rate": f"{training.schedule.name}, at most {training.learning_rate:g}",
         "Loss": training.loss.name,

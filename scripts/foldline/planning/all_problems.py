@@ -7,7 +7,6 @@ from typing import Any
 
 from foldline.errors import FoldlineError, SeveralProblemsError, counted, problems_error
 from foldline.io.system_errors import system_errors_explained
-from foldline.planning.batch_checks import check_batches
 from foldline.planning.config_reader import ConfigError
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.run import OWN_FOLDER, RunPaths
@@ -60,7 +59,6 @@ def _read_data(config: Mapping[str, Any], paths: RunPaths, pinned: Path | None) 
         pinned=pinned,
         record_tables=paths.record_tables(),
         mirror=paths.index_mirror(),
-        check_rows=lambda rows: check_batches(config, rows),
     )
     data_index = indexer.read()
     indexer.store(data_index)

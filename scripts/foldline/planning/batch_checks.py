@@ -1,16 +1,16 @@
-"""Batches that are larger than the training rows of a fold, found before the first job."""
+"""Batches that are larger than the training rows of a fold, named before the first job."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from foldline.errors import counted, problems_error
+from foldline.errors import counted
 from foldline.planning.dataset_splits import TEST, TRAIN
 from foldline.planning.fold_plan import fold_method
 from foldline.splits.folds_config import FILES, GROUPED
 
 
-def check_batches(config: Mapping[str, Any], rows: Mapping[str, int]) -> None:
-    """Refuse batch sizes with which a fold certainly cannot train.
+def batch_warnings(config: Mapping[str, Any], rows: Mapping[str, int]) -> list[str]:
+    """Warn of batch sizes that no fold of a model can fill; its jobs train with smaller batches.
 
     Folds are not known yet. The largest of `count` folds holds out at least the rows divided by `count`, so at most the
     other rows are left to train on, and all external rows. Where the data decide how many folds there are, or rows are
@@ -20,14 +20,14 @@ def check_batches(config: Mapping[str, Any], rows: Mapping[str, int]) -> None:
         config: the completed configuration, with the folds that were found or without.
         rows: number of rows of each split.
 
-    Raises:
-        FoldlineError: names all keys.
+    Returns:
+        A line for each key.
     """
     folds, train = config["folds"], rows[TRAIN]
     is_known = "numbers" in folds or fold_method(folds) in (GROUPED, FILES)
     count = folds["count"] if is_known else max(train, folds["count"])
     external = sum(number for split, number in rows.items() if split not in (TRAIN, TEST))
-    problems = []
+    warnings = []
     for name, model in sorted(config["models"].items()):
         sizes = {f"models.{name}.batch_size": model["batch_size"]}
         overrides = {
@@ -39,11 +39,10 @@ def check_batches(config: Mapping[str, Any], rows: Mapping[str, int]) -> None:
         most = dict.fromkeys(overrides, train - 1 + external)
         if len(overrides) < count * folds["repeats"]:
             most |= dict.fromkeys(sizes, train - (-(-train // count) if not overrides else 1) + external)
-        problems += [
-            f"config: {key} is {size}, but a fold has at most {counted(most[key], 'training row')}; set it to that "
-            "number or less"
+        warnings += [
+            f"{key} is {size}, but a fold has at most {counted(most[key], 'training row')}: a step trains on all rows "
+            "of the fold; with a smaller number, an epoch has more steps"
             for key, size in {**sizes, **overrides}.items()
             if key in most and size > most[key]
         ]
-    if problems:
-        raise problems_error(problems)
+    return warnings

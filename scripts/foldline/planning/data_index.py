@@ -6,7 +6,7 @@ image files, their configuration and the code that reads them are unchanged; oth
 """
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -105,7 +105,6 @@ class DataIndexer:
         pinned: Path | None,
         record_tables: str,
         mirror: str = "",
-        check_rows: Callable[[Mapping[str, int]], None] = lambda rows: None,
     ):
         """Prepare to read the data.
 
@@ -116,7 +115,6 @@ class DataIndexer:
             record_tables: see `raw_data.read_raw_data`.
             mirror: URL of a folder beside results in a bucket that gets a copy of the index, from which a machine
                 without an index starts; "" if results are on a disk.
-            check_rows: raises an error if a run cannot use the numbers of rows of the splits.
         """
         self._dataset, self._folds, self._leaks = config["dataset"], config["folds"], config["leaks"]
         self._pinned, self._record_tables = pinned, record_tables
@@ -126,7 +124,6 @@ class DataIndexer:
         others = (old.path if old else None, self._leaks["confirmed"], self._features)
         # Tables of the user that no split has.
         self._other_tables = [path for path in others if path is not None]
-        self._check_rows = check_rows
         self._tables = _local_tables(self._dataset, record_tables) if pinned is None else None
         if any(map(storage.is_url, self._other_tables)):
             self._tables = None
@@ -265,9 +262,6 @@ class DataIndexer:
             has_rows = TEST in data.splits or (TEST in data.tables and not is_made_table(dataset, TEST))
             if has_rows and data.labels_are_read:
                 find_known_labels(dataset, data.tables, labels=data.label_cells, record_tables=self._record_tables)
-        with problems.collected():
-            if data.n_rows.keys() == set(splits_of(dataset)):
-                self._check_rows(data.n_rows)
         pairs = dict[str, Any]()
         with problems.collected():
             pairs = find_confirmed(self._leaks, data, dataset)

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.io import storage
 from foldline.io.files import digest_of
 from foldline.planning import job_keys
-from foldline.planning.batch_checks import check_batches
+from foldline.planning.batch_checks import batch_warnings
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.data_index import DataIndexer
 from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, with_found_folds
@@ -152,7 +151,6 @@ class Run:
             pinned=pinned,
             record_tables=paths.record_tables(),
             mirror=paths.index_mirror(),
-            check_rows=partial(check_batches, config),
         )
         data_index = indexer.read()
         for name, words in data_index.left_out.items():
@@ -160,7 +158,8 @@ class Run:
             logger.warning("dataset.external.%s.labels leaves out %s", name, shown)
         if data_index.found:
             config = _with_found_words(config, data_index.found)
-        check_batches(config, data_index.n_rows)
+        for line in batch_warnings(config, data_index.n_rows):
+            logger.warning("%s", line)
         known_labels = find_known_labels(
             config["dataset"], data_index.tables, labels=data_index.label_cells, record_tables=paths.record_tables()
         )

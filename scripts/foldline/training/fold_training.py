@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from statistics import median
@@ -79,6 +79,20 @@ class FoldSettings:
     def seed(self) -> int:
         """Seed of the fold's weights, order, dropout and augmentation."""
         return self.training_config.seed + self.member.seed
+
+    def with_batch_for(self, rows: int, device: Device) -> "FoldSettings":
+        """The settings with a batch of at most the training rows of the fold, in equal shares for all devices."""
+        config, most = self.training_config, rows // device.replicas * device.replicas
+        if config.batch_size <= rows or not most:
+            return self
+        logger.warning(
+            "%s: batch_size is %d, but there are %s: a step trains on %d",
+            self.member.title,
+            config.batch_size,
+            counted(rows, "training row"),
+            most,
+        )
+        return replace(self, training_config=replace(config, batch_size=most))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -534,17 +533,6 @@ def test_a_missing_group_hides_no_lack_of_groups(config: dict[str, Any], tmp_pat
         index({**config, "folds": {**config["folds"], "count": 8}}, tmp_path)
     with pytest.raises(FoldlineError, match=r"^[^\n]*the group .* of id 's002' is [^\n]*$"):
         index({**config, "folds": {**config["folds"], "count": 7}}, tmp_path)
-
-
-def test_a_missing_image_hides_no_batch_that_is_too_large(config: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "data" / "images" / "s003.png").unlink()
-
-    def refuse(rows: Mapping[str, int]) -> None:
-        raise FoldlineError(f"too few of {rows['train']}")
-
-    indexer = DataIndexer(config, folder=tmp_path, pinned=None, record_tables=str(tmp_path / "raw"), check_rows=refuse)
-    with pytest.raises(FoldlineError, match=r"2 problems\n.*s003\.png does not exist.*\ntoo few of \d+$"):
-        indexer.read()
 
 
 def test_an_image_that_changes_during_the_read_is_read_again(

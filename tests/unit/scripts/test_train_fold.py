@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partialmethod
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import h5py
@@ -19,7 +20,7 @@ from foldline.errors import FoldlineError
 from foldline.io.files import digest_of, read_json, sha256_of_file, write_json
 from foldline.io.result_paths import Member
 from foldline.io.tables import FOLDS, read_table, write_table
-from foldline.runtime.devices import use_device
+from foldline.runtime.devices import Device, use_device
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.step import Step
 from foldline.training.checkpoints import Checkpoints
@@ -135,6 +136,35 @@ def test_the_provenance_describes_the_training(trained: Trained) -> None:
     assert provenance["versions"]["tensorflow"] == tf.__version__
     assert provenance["stages"][0]["shape"] == [32, 32, 3]
     assert sum(stage["parameters"] for stage in provenance["stages"]) == provenance["parameters"]
+
+
+def test_a_batch_above_the_training_rows_takes_all_of_them(
+    trained: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(trained.data, tmp_path / "all", batch_size=30)
+    assert "batch_size" not in caplog.text
+    run(trained.data, tmp_path / "more", batch_size=64)
+    assert "fold 1: batch_size is 64, but there are 30 training rows: a step trains on 30" in caplog.text
+    for name in ("weights.weights.h5", "provenance.json"):
+        assert (tmp_path / "more" / name).read_bytes() == (tmp_path / "all" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(("rows", "replicas", "size"), [(31, 4, 28), (64, 4, 64), (3, 4, 64), (70, 1, 64)])
+def test_devices_share_the_batch_of_a_small_fold(rows: int, replicas: int, size: int) -> None:
+    device = Device("gpu", "the test", SimpleNamespace(num_replicas_in_sync=replicas))
+    model_config, training_config = fold_configs(**{**SETTINGS, "batch_size": 64})
+    settings = FoldSettings(
+        model="tiny",
+        member=Member(1, 1),
+        model_config=model_config,
+        training_config=training_config,
+        metadata_columns={},
+        class_names=("sick",),
+        activation="sigmoid",
+        accelerator="cpu",
+        checkpoints=CheckpointConfig("none", 0, 1),
+    )
+    assert settings.with_batch_for(rows, device).training_config == replace(training_config, batch_size=size)
 
 
 def test_frozen_norms_are_those_that_the_training_began_with(trained: Trained) -> None:
