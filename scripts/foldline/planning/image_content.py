@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from foldline.images.options import ImageOptions
 from foldline.io.files import digest_of, read_file, sha256_of_file
 from foldline.io.hdf5_paths import Place, file_of, read_place, sha256_of_place
 from foldline.io.system_errors import reason
+from foldline.planning.code_digest import code_digest
 
 # The header of a larger file stays unknown here: it would be held in memory for it.
 MOST_HEADER_BYTES = 1 << 26
@@ -19,7 +21,7 @@ class ImageContent(NamedTuple):
 
     Attributes:
         checksum: hex SHA-256 of the file, or the checksum that a bucket tells.
-        header_options: `header_options` with which the header was read, or None.
+        header_options: `header_options` when the header was read, or None.
         format: see `images.headers.Header`; None if the header is unknown or cannot be used.
         width: pixels, after EXIF orientation, or None.
         height: pixels, after EXIF orientation, or None.
@@ -47,8 +49,13 @@ class ImageContent(NamedTuple):
 
 
 def header_options(options: ImageOptions) -> str:
-    """Digest of the options on which a header depends; white concerns samples alone."""
-    return digest_of(asdict(replace(options, white=None)))[:16]
+    """Digest of what a header depends on besides its file: options, without white, and the code that reads it."""
+    return digest_of([asdict(replace(options, white=None)), _code()])[:16]
+
+
+@cache
+def _code() -> str:
+    return code_digest(__file__)
 
 
 def read_content(path: str, options: ImageOptions) -> ImageContent:

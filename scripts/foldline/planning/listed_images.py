@@ -124,7 +124,28 @@ class ImageLister:
         # A path with {class} says itself which folders are the classes.
         if self._of_folders and listed.values and CLASS not in folder:
             _check_folders(listed, folder)
+        if self._of_folders and listed.values:
+            self._warn_of_empty_folders(listed)
         return listed
+
+    def _warn_of_empty_folders(self, listed: ListedImages) -> None:
+        """Name the folders on a disk that would be classes if they had images."""
+        if self._files.is_remote:
+            return
+        known = {values["class"] for values in listed.values.values()}
+        empty = sorted(
+            f"{pattern.fixed_folder}{folder.name}"
+            for pattern in self._files.patterns
+            if pattern.text.removeprefix(pattern.fixed_folder).startswith(f"{CLASS}/")
+            for folder in Path(storage.join(self._files.root, pattern.fixed_folder)).iterdir()
+            if folder.is_dir() and folder.name not in known and not _is_hidden(folder.name)
+        )
+        if empty := [folder for folder in empty if not is_ignored(f"{folder}/", self._ignored)]:
+            logger.warning(
+                "dataset.class_folders: no image in %s, so %s no class; if it should be one, add its images",
+                listing(empty),
+                "this folder is" if len(empty) == 1 else "these folders are",
+            )
 
     def _nothing(self) -> str:
         where = listing([storage.join(self._files.root, pattern.text) for pattern in self._files.patterns])

@@ -21,9 +21,10 @@ from fixtures.project import REPOSITORY
 from fixtures.tfrecords import examples, write_tfrecord
 from foldline.dataset.id_hash import shard_index, shard_name
 from foldline.errors import FoldlineError
+from foldline.images.options import ImageOptions
 from foldline.io.storage import ObjectInfo
 from foldline.planning import data_index as module
-from foldline.planning import image_files
+from foldline.planning import image_content, image_files
 from foldline.planning.configuration import complete, read_schema
 from foldline.planning.data_index import FILE, DataIndex, DataIndexer
 from foldline.planning.dataset_section import without_labels
@@ -533,6 +534,30 @@ def test_a_missing_group_hides_no_lack_of_groups(config: dict[str, Any], tmp_pat
         index({**config, "folds": {**config["folds"], "count": 8}}, tmp_path)
     with pytest.raises(FoldlineError, match=r"^[^\n]*the group .* of id 's002' is [^\n]*$"):
         index({**config, "folds": {**config["folds"], "count": 7}}, tmp_path)
+
+
+def test_headers_are_read_again_when_the_code_that_reads_them_changes(
+    config: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = list[str]()
+    read_content = image_files.read_content
+
+    def counted(path: str, options: ImageOptions) -> image_content.ImageContent:
+        read.append(path)
+        return read_content(path, options)
+
+    monkeypatch.setattr(image_files, "read_content", counted)
+    first = index(config, tmp_path)
+    every = sorted(read)
+    assert every
+    read.clear()
+    index(config, tmp_path)
+    assert read == []
+    # The digest of the code of the whole index changes as well.
+    monkeypatch.setattr(image_content, "_code", lambda: "other")
+    monkeypatch.setattr(module, "code_digest", lambda path: f"other {path}")
+    assert index(config, tmp_path) == first
+    assert sorted(read) == every
 
 
 def test_an_image_that_changes_during_the_read_is_read_again(

@@ -78,6 +78,17 @@ def test_folders_are_classes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -
     ]
     assert paths["dog/1.jpg"] == ["train/dog/1.jpg"]
     assert "passed over files that are no images: .db (1), .txt (2)" in caplog.text
+    assert "no image in" not in caplog.text
+
+
+def test_folders_without_images_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, ["train/cat/1.jpg", "train/dog/1.jpg", "train/cow/notes.txt", "train/.cache/x"])
+    (tmp_path / "train" / "bird").mkdir()
+    listed(tmp_path, "train", class_folders="train", target_column=None)
+    assert "dataset.class_folders: no image in train/bird, train/cow, so these folders are no class" in caplog.text
+    caplog.clear()
+    listed(tmp_path, "train", class_folders="train", target_column=None, ignore=["train/cow/*", "train/bird/*"])
+    assert "no image in" not in caplog.text
 
 
 @pytest.mark.parametrize(
