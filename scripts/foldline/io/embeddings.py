@@ -1,6 +1,7 @@
 """Tables of embeddings: one vector per sample of a split, and the same from a table of the user."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,7 @@ def id_problems(ids: Sequence[str]) -> list[str]:
 
 
 def feature_problems(path: str | Path, ids: Mapping[str, Sequence[str]]) -> list[str]:
-    """What is wrong with a table of the user's own vectors: a line for each problem.
+    """What is wrong with a table of the user's own vectors: a line for each problem, with rows from 1.
 
     Args:
         path: a Parquet file with a column `id`, of text, and a column `vector`, of lists of numbers. If it also has a
@@ -105,18 +106,38 @@ def feature_problems(path: str | Path, ids: Mapping[str, Sequence[str]]) -> list
             f"has the columns {listing([f'{name} ({kind})' for name, kind in types.items()])}; write a column id of "
             "text and a column vector of lists of numbers"
         ]
-    names = [None if name is None else str(name) for name in table[ID].to_pylist()]
-    if None in names or table[VECTOR].null_count:
-        return ["a row has no id or no vector"]
+    names = ["" if name is None else str(name) for name in table[ID].to_pylist()]
+    vectors = pc.is_valid(table[VECTOR]).to_pylist()
+    absent = [
+        f"row {row} has no {'id' if not name else f'vector (id {name})'}"
+        for row, (name, has_vector) in enumerate(zip(names, vectors, strict=True), start=1)
+        if not name or not has_vector
+    ]
+    if absent:
+        return [f"{listing(absent)}; write an id and a vector in each row, or remove the row"]
     problems = []
     for split, wanted in ids.items():
-        of_split = _of_split(table, [str(name) for name in names], split)
+        of_split = _of_split(table, names, split)
         where = f"split {split}: "
-        problems += [where + problem for problem in id_problems(of_split)]
-        missing = sorted(set(wanted) - set(of_split))
+        if repeated := _repeated(of_split):
+            problems.append(f"{where}{counted(len(repeated), 'id')} more than once: {listing(repeated)}")
+        missing = sorted(set(wanted) - set(of_split.values()))
         if missing:
-            problems.append(f"{where}{counted(len(missing), 'sample')} without a vector: {listing(missing)}")
-    return problems + _vector_problems(table, [str(name) for name in names])
+            found = f"; the file has {listing(list(dict.fromkeys(of_split.values())), limit=3)}"
+            if not of_split:
+                splits = [str(name) for name in dict.fromkeys(table[SPLIT].to_pylist())] if SPLIT in types else []
+                found = f"; the column {SPLIT} has {listing(splits)}" if splits else ""
+            problems.append(f"{where}{counted(len(missing), 'sample')} without a vector: {listing(missing)}{found}")
+    used = set(chain.from_iterable(ids.values()))
+    return problems + _vector_problems(table, names, [row for row, name in enumerate(names) if name in used])
+
+
+def _repeated(names: Mapping[int, str]) -> list[str]:
+    """The ids that are in several rows, and these rows: "a (rows 1, 6)"."""
+    rows_of: dict[str, list[str]] = {}
+    for row, name in names.items():
+        rows_of.setdefault(name, []).append(str(row))
+    return [f"{name} (rows {listing(rows)})" for name, rows in sorted(rows_of.items()) if len(rows) > 1]
 
 
 def read_features(path: str | Path, split: str, ids: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -125,25 +146,31 @@ def read_features(path: str | Path, split: str, ids: Sequence[str]) -> npt.NDArr
     names = [str(name) for name in table[ID].to_pylist()]
     if SPLIT in table.column_names:
         mask = pc.equal(table[SPLIT], split)
-        names = _of_split(table, names, split)
+        names = list(_of_split(table, names, split).values())
         table = table.filter(mask)
     row_of = {name: row for row, name in enumerate(names)}
     vectors = _values(table[VECTOR].cast(pa.list_(pa.float64())))
     return np.asarray(vectors.reshape(len(names), -1)[[row_of[name] for name in ids]], np.float64)
 
 
-def _of_split(table: pa.Table, names: Sequence[str], split: str) -> list[str]:
-    """The ids of the rows of a split."""
+def _of_split(table: pa.Table, names: Sequence[str], split: str) -> dict[int, str]:
+    """The ids of the rows of a split, by their row, from 1."""
+    rows = dict(enumerate(names, start=1))
     if SPLIT not in table.column_names:
-        return list(names)
-    return [name for name, of in zip(names, table[SPLIT].to_pylist(), strict=True) if of == split]
+        return rows
+    return {row: rows[row] for row, of in enumerate(table[SPLIT].to_pylist(), start=1) if of == split}
 
 
-def _vector_problems(table: pa.Table, names: Sequence[str]) -> list[str]:
+def _vector_problems(table: pa.Table, names: Sequence[str], used: Sequence[int]) -> list[str]:
+    """Problems of all vectors, or else of those in the rows that are used, which are counted from 0."""
     problems = []
     lengths = pc.list_value_length(table[VECTOR]).to_pylist()
     usual = max(set(lengths), key=lengths.count, default=0)
-    odd = [f"{name} ({length})" for name, length in zip(names, lengths, strict=True) if length != usual]
+    odd = [
+        f"{name} (row {row}: {length})"
+        for row, (name, length) in enumerate(zip(names, lengths, strict=True), start=1)
+        if length != usual
+    ]
     if odd:
         problems.append(f"vectors of another length than the usual {usual}: {listing(odd)}")
     if not usual:
@@ -155,9 +182,37 @@ def _vector_problems(table: pa.Table, names: Sequence[str]) -> list[str]:
     if wrong:
         problems.append(
             f"{counted(len(wrong), 'vector')} with values that are missing, infinite or beyond {LARGEST:,.0f}: "
-            f"{listing([names[row] for row in wrong])}"
+            f"{_in_rows(wrong, names)}"
         )
-    return problems
+    if problems:
+        return problems
+    vectors = np.asarray(values, np.float16).reshape(len(names), -1)
+    return _empty_problems(vectors[list(used)], names, used)
+
+
+def _empty_problems(vectors: Vectors, names: Sequence[str], used: Sequence[int]) -> list[str]:
+    """Vectors that tell nothing, in the 16 bits in which they are compared.
+
+    Args:
+        vectors: (n_rows, n_values).
+        names: ids of all rows of the table.
+        used: the rows, counted from 0, (n_rows,).
+    """
+    # A vector of one value may be 0.
+    zeros = [used[row] for row in np.flatnonzero(~vectors.any(axis=1)).tolist()] if vectors.shape[1] > 1 else []
+    if zeros:
+        return [
+            f"{counted(len(zeros), 'vector')} of zeros alone, or of less than 16 bits can hold (6e-08): "
+            f"{_in_rows(zeros, names)}; compute these vectors, or scale all of them"
+        ]
+    if len(vectors) > 1 and (vectors == vectors[0]).all():
+        return [f"all {len(vectors)} vectors are equal, so they tell no images apart; write the vector of each image"]
+    return []
+
+
+def _in_rows(rows: Sequence[int], names: Sequence[str]) -> str:
+    """Ids of rows, which are counted from 0, with these rows, counted from 1: "c (row 3), d (row 4)"."""
+    return listing([f"{names[row]} (row {row + 1})" for row in rows])
 
 
 def _schema(length: int) -> pa.Schema:

@@ -14,7 +14,8 @@ from foldline.planning.workflow_plan import Job, WorkflowPlan
 AUTO = "auto"
 # The rules that make embeddings: of images, or of a table of the user.
 EMBED, IMPORT = "embed_images", "import_features"
-# With `auto`, more images are not embedded: the search for neighbors takes time with the square of their number.
+# With `auto`, more images are not embedded, unless they have vectors of the user: the search for neighbors takes time
+# with the square of their number.
 MOST_IMAGES = 20_000
 
 
@@ -25,10 +26,10 @@ def embedding_rule(config: Mapping[str, Any], images: int) -> str:
         config: the completed configuration.
         images: number of samples of all splits together.
     """
-    enabled = config["embeddings"]["enabled"]
-    if enabled is False or (enabled == AUTO and images > MOST_IMAGES):
+    enabled, features = config["embeddings"]["enabled"], config["dataset"]["features"]
+    if enabled is False or (enabled == AUTO and features is None and images > MOST_IMAGES):
         return ""
-    return EMBED if config["dataset"]["features"] is None else IMPORT
+    return EMBED if features is None else IMPORT
 
 
 def embedded_sizes(config: Mapping[str, Any], rule: str) -> set[int]:
@@ -126,6 +127,11 @@ def embedding_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """A line for each value that cannot be used."""
     section, dataset = config["embeddings"], config["dataset"]
     if section["enabled"] is False:
+        if dataset["features"] is not None:
+            yield (
+                f"config: dataset.features is {dataset['features']!r}, but embeddings.enabled is false, so no vectors "
+                "are used; set embeddings.enabled to true, or dataset.features to null"
+            )
         return
     if dataset["features"] is not None:
         path = features_path(dataset)

@@ -73,17 +73,19 @@ def test_features_of_two_splits_with_one_id(tmp_path: Path) -> None:
     path = features(tmp_path / "f.parquet", ["a", "a"], [[1.0], [2.0]], split=["train", "test"])
     assert feature_problems(path, {"train": ["a"], "test": ["a"]}) == []
     assert read_features(path, "test", ["a"]).tolist() == [[2.0]]
-    assert feature_problems(path, {"old": ["a"]}) == ["split old: 1 sample without a vector: a"]
+    assert feature_problems(path, {"old": ["a"]}) == [
+        "split old: 1 sample without a vector: a; the column split has train, test"
+    ]
 
 
 def test_all_problems_of_features_are_named(tmp_path: Path) -> None:
     vectors = [[1.0, 2.0], [1.0], [float("nan"), 1.0], [1.0, None], [70_000.0, 1.0], [1.0, 3.0]]
     path = features(tmp_path / "f.parquet", ["a", "b", "c", "d", "e", "a"], vectors)
     assert feature_problems(path, {"train": ["a", "z"]}) == [
-        "split train: 1 id more than once: a",
-        "split train: 1 sample without a vector: z",
-        "vectors of another length than the usual 2: b (1)",
-        "3 vectors with values that are missing, infinite or beyond 65,504: c, d, e",
+        "split train: 1 id more than once: a (rows 1, 6)",
+        "split train: 1 sample without a vector: z; the file has a, b, c and 2 more",
+        "vectors of another length than the usual 2: b (row 2: 1)",
+        "3 vectors with values that are missing, infinite or beyond 65,504: c (row 3), d (row 4), e (row 5)",
     ]
 
 
@@ -95,5 +97,26 @@ def test_a_file_without_features_is_a_problem(tmp_path: Path) -> None:
     path = features(tmp_path / "f.parquet", ["a"], ["1 2"])
     (problem,) = feature_problems(path, {})
     assert "the columns id (string), vector (string); write a column id of text" in problem
-    path = features(tmp_path / "f.parquet", ["a", None], [[1.0], [2.0]])
-    assert feature_problems(path, {}) == ["a row has no id or no vector"]
+    path = features(tmp_path / "f.parquet", ["a", None, "c"], [[1.0], [2.0], None])
+    assert feature_problems(path, {}) == [
+        "row 2 has no id, row 3 has no vector (id c); write an id and a vector in each row, or remove the row"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("vectors", "problem"),
+    [
+        (
+            [[1.0, 0.0], [0.0, 0.0], [0.0, 2.0]],
+            "1 vector of zeros alone, or of less than 16 bits can hold (6e-08): b (ro",
+        ),
+        (
+            [[1e-8, 0.0], [0.0, 1e-9], [0.0, 2.0]],
+            "2 vectors of zeros alone, or of less than 16 bits can hold (6e-08): a",
+        ),
+        ([[3, 4], [3, 4], [3, 4]], "all 3 vectors are equal, so they tell no images apart"),
+    ],
+)
+def test_vectors_that_tell_nothing_are_refused(vectors: Any, problem: str, tmp_path: Path) -> None:
+    (found,) = feature_problems(features(tmp_path / "f.parquet", ["a", "b", "c"], vectors), {"train": ["a", "b", "c"]})
+    assert found.startswith(problem)

@@ -33,6 +33,7 @@ def config_with(features: str | None = None, root: str = "data", **section: Any)
         (config_with(enabled=True), 20_001, "embed_images"),
         (config_with(enabled=False), 10, ""),
         (config_with("vectors.parquet"), 10, "import_features"),
+        (config_with("vectors.parquet"), 20_001, "import_features"),
         (config_with("vectors.parquet", enabled=False), 10, ""),
     ],
 )
@@ -53,7 +54,11 @@ def test_problems_name_their_keys(tmp_path: Path) -> None:
     assert "vectors.parquet, but there is no such file" in problem
     (problem,) = embedding_problems(config_with("vectors.parquet", root="gs://bucket"))
     assert "gs://bucket/vectors.parquet, which is not on a disk" in problem
-    assert list(embedding_problems(config_with("vectors.parquet", root=str(tmp_path), enabled=False))) == []
+    (problem,) = embedding_problems(config_with("vectors.parquet", root=str(tmp_path), enabled=False))
+    assert problem == (
+        "config: dataset.features is 'vectors.parquet', but embeddings.enabled is false, so no vectors are used; set "
+        "embeddings.enabled to true, or dataset.features to null"
+    )
 
 
 def test_vectors_are_checked_with_the_data(tmp_path: Path) -> None:
@@ -67,6 +72,6 @@ def test_vectors_are_checked_with_the_data(tmp_path: Path) -> None:
     check_features(None, data)
     with pytest.raises(FoldlineError) as error:
         check_features(str(path), data)
-    for words in ("1 id more than once: s1", "1 sample without a vector: s2", "than the usual 1: s1 (2)"):
+    for words in ("1 id more than once: s1 (rows 2, 3)", "1 sample without a vector: s2", "usual 1: s1 (row 3: 2)"):
         assert f"dataset.features: {path}: " in str(error.value)
         assert words in str(error.value)
