@@ -1,6 +1,5 @@
 """Signs that rows belong together where the configuration names no group, so that scores would be too good."""
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -9,20 +8,10 @@ from foldline.dataset.raw_table import read_raw_table
 from foldline.errors import counted, listing
 from foldline.planning.dataset_section import columns_of, group_columns, is_made_table
 from foldline.planning.dataset_splits import TRAIN
+from foldline.planning.group_ids import FEWEST_GROUPS, FEWEST_NAMED_GROUPS, names_groups, parts_of_groups, repeats
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
 
-# What people call a group, in the names of columns and at the start of ids.
-WORDS = (
-    *("patient", "subject", "lesion", "case", "slide", "study", "series", "specimen", "donor", "animal", "mouse"),
-    *("person", "individual", "participant", "volunteer", "biopsy", "plate", "well"),
-)
-_WORD = re.compile(f"(?<![a-z])(?:{'|'.join(WORDS)})(?![a-z])", re.IGNORECASE)
-_SEPARATORS = re.compile(r"[_\-./ ]+")
-# Fewer groups are more likely classes, sites or years, unless a word says otherwise.
-FEWEST_GROUPS, FEWEST_NAMED_GROUPS = 10, 2
-# Rows per group: with fewer on average, most groups have one row.
-FEWEST_ROWS = 1.5
 # Standard deviations by which more values have one label than in shuffled rows.
 MOST_BY_CHANCE = 6.0
 
@@ -67,44 +56,31 @@ def _columns(dataset: Mapping[str, Any], table: str | None, train: Samples) -> I
     if table and not is_made_table(dataset, TRAIN) and dataset["row_per_class"] is None:
         columns = columns_of(dataset, TRAIN)
         header = read_raw_table(table, [columns.id], separator=columns.separator).header
-        others = [name for name in header if _is_named(name) and name not in columns.required()]
+        others = [name for name in header if names_groups(name) and name not in columns.required()]
         if others:
             raw = read_raw_table(table, others, separator=columns.separator)
             read |= {name: [columns.value(cell) for cell in raw.columns[name]] for name in others}
     for name, values in read.items():
-        named = _is_named(name)
-        if _repeats(values, named=named) and (named or _share_labels(values, train.rows.target)):
+        named = names_groups(name)
+        if repeats(values, FEWEST_NAMED_GROUPS if named else FEWEST_GROUPS) and (
+            named or _share_labels(values, train.rows.target)
+        ):
             different = counted(len(set(values) - {""}), "value")
             yield f"column {name} has {different} in {counted(len(values), 'row')}, and looks like a group"
 
 
-def _is_named(column: str) -> bool:
-    """Whether the name of a column has a word for a group."""
-    return _WORD.search(_SEPARATORS.sub(" ", column)) is not None
-
-
 def _ids(train: Samples) -> str:
     """What the ids say; "" if nothing."""
-    tokens = [_SEPARATORS.split(name) for name in train.rows.id]
-    for cut in (1, -1):
-        starts = [" ".join(words[:cut]) if len(words) > 1 else "" for words in tokens]
-        if not all(starts):
-            continue
-        named = all(_WORD.search(re.sub(r"\d+", " ", start)) for start in set(starts))
-        # Names of folders are often the classes.
-        if _repeats(starts, named=named) and len(set(starts)) > len(set(train.rows.target)):
-            first = next(start for start, count in Counter(starts).items() if count > 1)
-            examples = [name for name, start in zip(train.rows.id, starts, strict=True) if start == first]
-            shown, different = listing(examples, limit=2), counted(len(set(starts)), "start")
-            return f"ids look like parts of groups ({shown}; {different} of {counted(len(starts), 'id')})"
-    return ""
-
-
-def _repeats(values: Sequence[str], *, named: bool) -> bool:
-    """Whether most values are in several rows, and there are enough of them to be groups."""
-    rows = Counter(value for value in values if value)
-    fewest = FEWEST_NAMED_GROUPS if named else FEWEST_GROUPS
-    return len(rows) >= fewest and sum(rows.values()) >= FEWEST_ROWS * len(rows)
+    parts = parts_of_groups(train.rows.id, set(train.rows.target))
+    if not parts:
+        return ""
+    first = next(part for part, count in Counter(filter(None, parts)).items() if count > 1)
+    examples = [name for name, part in zip(train.rows.id, parts, strict=True) if part == first]
+    different = counted(len(set(parts) - {""}), "part")
+    return (
+        f"ids look like parts of groups ({listing(examples, limit=2)}, which share {first!r}; {different} in "
+        f"{counted(len(parts), 'id')})"
+    )
 
 
 def _share_labels(values: Sequence[str], labels: Sequence[str]) -> bool:

@@ -32,17 +32,23 @@ def found(path: Path, ids: Sequence[str], columns: dict[str, Sequence[object]], 
     [
         (
             [f"patient{row // 4}_img{row % 4}" for row in range(ROWS)],
-            "patient0_img0, patient0_img1 and 2 more; 100",
+            "patient0_img0, patient0_img1 and 2 more, which share 'patient0'; 100",
         ),
-        ([f"{row // 2}_{('left', 'right')[row % 2]}" for row in range(ROWS)], "0_left, 0_right; 200"),
-        ([f"TCGA-{row // 40}-{row // 8}-{row}" for row in range(ROWS)], "TCGA-0-0-0, TCGA-0-0-1 and 6 more; 50"),
-        ([f"patient{row % 4}/{row}" for row in range(ROWS)], "patient0/0, patient0/4 and 98 more; 4"),
+        ([f"{row // 2}_{('left', 'right')[row % 2]}" for row in range(ROWS)], "0_left, 0_right, which share '0'; 200"),
+        (
+            [f"TCGA-{row // 40}-{row // 8}-{row}" for row in range(ROWS)],
+            "TCGA-0-0-0, TCGA-0-0-1 and 38 more, which share 'TCGA 0'; 10",
+        ),
+        (
+            [f"patient{row % 4}/{row}" for row in range(ROWS)],
+            "patient0/0, patient0/4 and 98 more, which share 'patient0'; 4",
+        ),
     ],
 )
 def test_ids_of_groups(ids: list[str], example: str, tmp_path: Path) -> None:
     (text,) = found(tmp_path / "t.csv", ids, {})
     assert text.startswith(
-        f"ids look like parts of groups ({example} starts of 400 ids); rows of one group in several folds"
+        f"ids look like parts of groups ({example} parts in 400 ids); rows of one group in several folds"
     )
     assert text.endswith("set dataset.group_column to a column with this part")
     assert found(tmp_path / "t.csv", ids, {"who": range(ROWS)}, group_column="who") == []
@@ -89,6 +95,32 @@ def test_other_columns(values: Sequence[object], tmp_path: Path) -> None:
     assert found(tmp_path / "t.csv", IDS, {"a": values}, metadata_columns=["a"]) == []
     # Not every word with these letters: showcase, unwell.
     assert found(tmp_path / "t.csv", IDS, {"showcase": OF_LABEL}) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("patient", "PatientID", "patientid", "hospital_mrn", "MRN", "subject", "Subject ID", "study_uid", "lesion"),
+        *("StudyInstanceUID", "seriesinstanceuid", "well", "plate", "Plate.Name", "case_id", "slide-number", "PTID"),
+        *("participant_id", "mouse", "DonorId", "wsi", "video_id", "patients", "specimen_no", "pid"),
+    ],
+)
+def test_names_of_columns_of_groups(name: str, tmp_path: Path) -> None:
+    (text,) = found(tmp_path / "t.csv", IDS, {name: [row // 4 for row in range(ROWS)]})
+    assert text.startswith(f"column {name} has 100 values in 400 rows, and looks like a group")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("patient_age", "PatientSex", "lesion_type", "slide_stain", "study_year", "series_description", "sequence"),
+        *("case_control", "well_differentiated", "mouse_strain", "n_slices_per_patient", "lesion_location", "visit"),
+        *("is_patient", "showcase", "site", "scanner", "age", "unwell", "staircase", "comparison", "path", "rate"),
+        *("spatial", "rapid", "separate", "tumor_volume", "session"),
+    ],
+)
+def test_names_of_other_columns(name: str, tmp_path: Path) -> None:
+    assert found(tmp_path / "t.csv", IDS, {name: [row // 4 for row in range(ROWS)]}) == []
 
 
 def test_nothing_is_said_of_the_example_whose_tables_need_not_exist_yet() -> None:
