@@ -139,7 +139,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     content = {
         "method": config.method,
         "metric": f"pooled OOF ROC AUC of {listing(list(config.scored_classes))}",
-        **judgment(choice),
+        **judgment(choice, config),
         "models": held_out.models,
         "class_names": config.class_names,
         **recipe.as_json(),
@@ -205,6 +205,8 @@ def _log(recipe: Mapping[str, Any], choice: Choice, test: TestRows | None) -> No
     for gain in choice.gains:
         if gain.value is not None and gain.low is not None:
             logger.info("%s gains %.4f over %s (%.4f to %.4f)", gain.method, gain.value, gain.over, gain.low, gain.high)
+    for name, reason in recipe.get("uncalibrated", {}).items():
+        logger.warning("class %s is not calibrated: %s", name, reason)
     if test is None:
         logger.info("%s; no test split, so no submission", counted(recipe["oof_rows"], "out-of-fold row"))
         return

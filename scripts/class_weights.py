@@ -46,9 +46,10 @@ def class_weights(*, folds: str | Path, weights: str | Path, fold: int | None, c
     shares = share_array(codes, config.class_names)
     labels = label_array(codes, config.class_names) if shares is None else shares.astype(np.float64)
     classes = label_weights(labels, config, training_weights(rows))
+    words = ("positives", "negatives") if len(classes) == 1 else ("rows with it", "without it")
     for row in classes:
         logger.info(
-            "%s, class %s: %g positives with weight %.4f, %g negatives with weight %.4f",
+            "%s, class %s: %g {} with weight %.4f, %g {} with weight %.4f".format(*words),
             "final" if fold is None else f"fold {fold}",
             row.name,
             row.positives,

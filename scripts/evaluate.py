@@ -23,7 +23,7 @@ from foldline.evaluation.calibration_estimates import score_calibration
 from foldline.evaluation.cross_entropy import label_entropy
 from foldline.evaluation.definitions import definitions
 from foldline.evaluation.estimates import Rows
-from foldline.evaluation.label_issues import find_label_issues
+from foldline.evaluation.label_issues import find_label_issues, unproven_classes
 from foldline.evaluation.oof import BLEND, Oof, read_oof
 from foldline.evaluation.recipe import Recipe, check_blend, read_recipe
 from foldline.evaluation.results import ClassCounts, ColumnScores
@@ -78,7 +78,7 @@ def evaluate(
         config=config,
         weights=weights,
     )
-    issues, n_folds = _label_issues(table, rows, how, config), int(rows["fold"].nunique())
+    (issues, of_issues), n_folds = _label_issues(table, rows, how, config), int(rows["fold"].nunique())
     write_table(issues, label_issues, LABEL_ISSUES, key=("rank",))
     _log_scores(found.columns)
     write_json(
@@ -94,7 +94,7 @@ def evaluate(
             "classes": [counts.as_json() for counts in _class_counts(table, list(rows["group"]), n_folds)],
             "models": {column: score.as_json() for column, score in found.columns.items()},
             **_before_calibration(table, rows, how, config),
-            "label_issues": int(issues["id"].nunique()),
+            **of_issues,
             "comparisons": [asdict(row) for row in found.comparisons],
         },
     )
@@ -121,12 +121,12 @@ def _before_calibration(
         return {}
     scored = [table.class_names.index(name) for name in config.scored_classes]
     blended = recipe.without_calibration().apply_out_of_fold(table.scores, table.folds).astype(np.float64)
-    weights = rows["row_weight"].to_numpy(np.float64) if config.weighted else None
     found = score_calibration(
         table.labels[:, scored],
         blended[:, scored],
-        Rows.of(list(rows["group"]), weights),
+        _rows(rows, config),
         confidence=config.confidence,
+        exclusive=config.activation == SOFTMAX and len(scored) == len(config.class_names),
     )
     return {"before_calibration": asdict(found)}
 
@@ -170,22 +170,38 @@ def _align_rows(rows: pd.DataFrame, table: Oof, oof: str | Path, folds: str | Pa
     return rows
 
 
-def _label_issues(table: Oof, rows: pd.DataFrame, recipe: Recipe, config: EvaluationConfig) -> pd.DataFrame:
-    """Labels that are probably wrong, by the blend; by the mean of the models if the blend is a mean of ranks."""
+def _label_issues(
+    table: Oof, rows: pd.DataFrame, recipe: Recipe, config: EvaluationConfig
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Labels that are probably wrong, by the blend; by the mean of the models if the blend is a mean of ranks.
+
+    Returns the table, and for the file of metrics the number of images and why classes are left out.
+    """
     models = [table.scores[name] for name in recipe.models]
-    scores = np.mean(models, axis=0) if recipe.blends_ranks else table.scores[BLEND]
+    scores = (np.mean(models, axis=0) if recipe.blends_ranks else table.scores[BLEND]).astype(np.float64)
+    unproven = unproven_classes(table.labels, scores, _rows(rows, config), confidence=config.confidence)
     issues = find_label_issues(
         table.labels,
-        scores.astype(np.float64),
+        scores,
         table.class_names,
         one_class_per_sample=config.activation == SOFTMAX,
+        unproven=unproven,
     )
     row = issues.pop("row").to_numpy()
     issues.insert(0, "rank", np.arange(1, len(issues) + 1))
     for place, name in enumerate(("id", "group", "fold"), start=1):
         issues.insert(place, name, rows[name].to_numpy()[row])
     probabilities = ["label_probability", "suggested_probability"]
-    return issues.astype(dict.fromkeys(probabilities, np.float32))
+    facts = {
+        "label_issues": int(issues["id"].nunique()),
+        "label_issues_left_out": {table.class_names[number]: reason for number, reason in unproven.items()},
+    }
+    return issues.astype(dict.fromkeys(probabilities, np.float32)), facts
+
+
+def _rows(rows: pd.DataFrame, config: EvaluationConfig) -> Rows:
+    """Groups of the rows, and their weights if they are weighted."""
+    return Rows.of(list(rows["group"]), rows["row_weight"].to_numpy(np.float64) if config.weighted else None)
 
 
 def _class_counts(table: Oof, groups: Sequence[str], n_folds: int) -> list[ClassCounts]:

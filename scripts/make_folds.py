@@ -212,7 +212,8 @@ def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
             sums = zip(class_names, shares.sum(axis=0, dtype=np.float64), strict=True)
             counts += "; sums of soft labels: " + ", ".join(f"{name} {total:.1f}" for name, total in sums)
         size, groups = counted(len(rows), "row"), counted(rows["group"].nunique(), "group")
-        logger.info("fold %d: %s in %s; positives: %s", fold, size, groups, counts)
+        word = "positives" if len(class_names) == 1 else "images of each class"
+        logger.info("fold %d: %s in %s; %s: %s", fold, size, groups, word, counts)
     for name, rows in external_rows(table).groupby("split"):
         withheld = (~rows["fold"].isin((NO_FOLD, DROPPED))).sum()
         size = counted(len(rows), "external row")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
-from foldline.evaluation.blend_fitting import METHODS, BlendRows, fit_combination, fitted_classes
+from foldline.evaluation.blend_fitting import METHODS, BlendRows, fit_combination, fitted_classes, has_both_labels
 from foldline.evaluation.calibration import NONE
 from foldline.evaluation.calibrators import TEMPERATURE, Calibrator, calibrate, fit_calibrator
 from foldline.evaluation.combination import Combination, blend
@@ -29,6 +29,13 @@ FITTED = ("subset", "weights", "greedy", "stacking")
 # A method with less to fit is preferred if its AUC is lower by at most this many standard errors of the difference: the
 # one-standard-error rule (Breiman et al., Classification and regression trees, 1984).
 STANDARD_ERRORS = 1.0
+# Key of what is fitted on all rows, beside those of folds.
+ALL = -1
+# Why a class is not calibrated.
+IN_ONE_FOLD = "all images with it, or all without it, are in one fold"
+FLAT = "its labels do not rise with its scores, in all rows or without one of the folds"
+ONE_LABEL = "all images have one label"
+BESIDE = "a class beside it cannot be calibrated, and the classes exclude each other"
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,7 @@ class Choice:
             defined.
         model_aucs: model -> ROC AUC over all rows; empty if there is one model.
         gains: of the blend over the mean and over the best model; with "auto" first those of each candidate.
+        uncalibrated: number of each class that the calibration leaves as it is -> why.
     """
 
     method: str
@@ -64,6 +72,7 @@ class Choice:
     aucs: Mapping[str, float | None]
     model_aucs: Mapping[str, float | None]
     gains: Sequence[Gain]
+    uncalibrated: Mapping[int, str]
 
 
 def choose_blend(rows: BlendRows, judged: Judge, *, method: str, calibration: str, models: Sequence[str]) -> Choice:
@@ -106,13 +115,13 @@ def choose_blend(rows: BlendRows, judged: Judge, *, method: str, calibration: st
         best = max(models, key=lambda name: -1.0 if (one := of_models[name]) is None else one.value)
         gains.append(judged.gain(chosen, found[chosen], of_models[best], over_model=best))
     is_fitted = chosen in FITTED or calibration != NONE
+    of_fold = {fold: combinations[chosen][fold] for fold in (folds if is_fitted else ())}
+    fits, uncalibrated = _calibrated(fit_combination(chosen, rows), of_fold, rows, calibration)
     return Choice(
         method=chosen,
-        fit=_calibrated(fit_combination(chosen, rows), rows, calibration),
-        of_fold={
-            fold: _calibrated(combinations[chosen][fold], rows[rows.folds != fold], calibration)
-            for fold in (folds if is_fitted else ())
-        },
+        fit=fits[ALL],
+        of_fold={fold: fits[fold] for fold in of_fold},
+        uncalibrated=uncalibrated,
         aucs=_values(found),
         model_aucs=_values(of_models),
         gains=gains,
@@ -165,13 +174,45 @@ def _blended(combinations: Mapping[int, Combination], rows: BlendRows) -> FloatA
     return apply_by_fold(fits, rows.probabilities, rows.folds, rows.activation)
 
 
-def _calibrated(combination: Combination, rows: BlendRows, calibration: str) -> Fit:
-    """A blend with the calibration that is fitted on some rows."""
-    values, targets = blend(rows.probabilities, combination, rows.activation), rows.targets
-    # A temperature has no offsets.
-    if calibration != TEMPERATURE and rows.fitted is not None and not rows.fitted.all():
-        if rows.activation == SOFTMAX:
-            calibration = NONE
-        # Without positives, nothing is fitted.
-        targets = np.where(rows.fitted, targets, 0.0)
-    return Fit(combination, fit_calibrator(calibration, values, targets, rows.weights, rows.activation))
+def _calibrated(
+    combination: Combination, of_fold: Mapping[int, Combination], rows: BlendRows, calibration: str
+) -> tuple[dict[int, Fit], dict[int, str]]:
+    """Fit the calibration, for all rows (`ALL`) and for each fold on the others.
+
+    A class that one of these fits leaves as it is stays as it is in all of them, because calibrated rows cannot be
+    compared with others. Returns the fits, and why classes are not calibrated.
+    """
+    parts = {ALL: (combination, rows), **{fold: (one, rows[rows.folds != fold]) for fold, one in of_fold.items()}}
+    left_out = _left_out(rows, calibration)
+    # Without positives, nothing is fitted.
+    masked = [number for number, reason in left_out.items() if reason == IN_ONE_FOLD]
+    found = {key: _fitted(*part, calibration, masked) for key, part in parts.items()}
+    flat = {number for one in found.values() for number in one.flat}
+    left_out |= dict.fromkeys(sorted(flat - set(left_out)), FLAT)
+    if len(left_out) == rows.n_classes:
+        found = dict.fromkeys(found, Calibrator(NONE))
+    fits = {key: Fit(parts[key][0], one.without(left_out)) for key, one in found.items()}
+    return fits, dict(sorted(left_out.items()))
+
+
+def _left_out(rows: BlendRows, calibration: str) -> dict[int, str]:
+    """Classes that are not calibrated whatever is fitted, and why; none for a temperature, which has no offsets."""
+    if calibration in (NONE, TEMPERATURE):
+        return {}
+    reasons = {}
+    for number, targets in enumerate(rows.targets.T):
+        if rows.activation != SOFTMAX and not has_both_labels(targets, rows.weights):
+            reasons[number] = ONE_LABEL
+        elif rows.fitted is not None and not rows.fitted[number]:
+            reasons[number] = IN_ONE_FOLD
+    if rows.activation == SOFTMAX and reasons:
+        return {number: reasons.get(number, BESIDE) for number in range(rows.n_classes)}
+    return reasons
+
+
+def _fitted(combination: Combination, rows: BlendRows, calibration: str, masked: Sequence[int]) -> Calibrator:
+    """The calibration of a blend that is fitted on some rows, without some classes."""
+    values, targets = blend(rows.probabilities, combination, rows.activation), rows.targets.copy()
+    if rows.activation != SOFTMAX:
+        targets[:, masked] = 0.0
+    return fit_calibrator(calibration, values, targets, rows.weights, rows.activation)

@@ -81,9 +81,12 @@ def fit_blend(
     return Recipe(models, config.activation, choice.fit, choice.of_fold), choice
 
 
-def judgment(choice: Choice) -> dict[str, Any]:
-    """What is known of a blend, for a file: its rule, the ROC AUC of methods and models, and gains."""
+def judgment(choice: Choice, config: BlendConfig) -> dict[str, Any]:
+    """What is known of a blend, for a file: its rule, the ROC AUC of methods and models, gains, exceptions."""
+    uncalibrated = {config.class_names[number]: reason for number, reason in choice.uncalibrated.items()}
     return {
+        "calibration_method": config.calibration,
+        **({"uncalibrated": uncalibrated} if uncalibrated else {}),
         "rule": choice.method,
         "scores": dict(choice.aucs),
         "model_scores": dict(choice.model_aucs),

@@ -9,7 +9,8 @@ import pandas as pd
 from foldline.evaluation.drift import FEWEST_GROUPS, SplitRows, coded, column_scores, forest_scores, linear_scores
 from foldline.evaluation.drift_results import EMBEDDINGS, Drift, DriftColumn, DriftImage, DriftSet
 from foldline.evaluation.intervals import SHARE
-from foldline.evaluation.results import UNDEFINED, Score
+from foldline.evaluation.reasons import UNDEFINED
+from foldline.evaluation.results import Score
 from foldline.evaluation.score_intervals import with_interval
 
 FloatArray = npt.NDArray[np.float64]

@@ -114,6 +114,22 @@ def estimate(value: float, parts: Sequence[Part], rows: Rows, *, added_variance:
     )
 
 
+def effective_rows(part: Part, rows: Rows) -> float:
+    """Number of independent rows that would give the variance of a part.
+
+    The effective number of rows divided by the design effect, the ratio of the variances with groups and without
+    (Kish, Survey Sampling, 1965); at least the effective number of groups.
+    """
+    sums = rows.sums(part.weights)
+    total = part.weights.sum()
+    most, least = total**2 / (part.weights @ part.weights), total**2 / (sums @ sums)
+    influence = rows.sums(part.influence)
+    clustered = influence @ influence
+    if not clustered > 0:
+        return float(least)
+    return float(np.clip(most * (part.influence @ part.influence) / clustered, least, most))
+
+
 def mean_estimate(values: npt.NDArray[np.generic], masses: FloatArray, rows: Rows) -> Estimate | None:
     """Estimate a weighted mean.
 

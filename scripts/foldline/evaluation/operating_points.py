@@ -5,19 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from foldline.evaluation.estimates import Estimate, Part, Rows, estimate, mean_estimate
-from foldline.evaluation.intervals import SHARE
-from foldline.evaluation.results import NO_THRESHOLD, ONE_FOLD, RANKS, OperatingPoint, Score
+from foldline.evaluation.estimates import mean_estimate
+from foldline.evaluation.intervals import FEW_GROUPS, SHARE
+from foldline.evaluation.reasons import NO_THRESHOLD, ONE_FOLD, ONE_GROUP, ONE_SCORE, RANKS
+from foldline.evaluation.results import OperatingPoint, Score
+from foldline.evaluation.roc_point import RocPoint, roc_point
+from foldline.evaluation.rules import rule_parts
 from foldline.evaluation.score_columns import ScoreColumn
 from foldline.evaluation.score_intervals import with_interval
-from foldline.evaluation.thresholds import ROUNDING, SENSITIVITY, best_threshold, fold_thresholds
+from foldline.evaluation.thresholds import best_threshold, fold_thresholds
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-
-# The slope of the ROC curve is that between this many standard errors on both sides of a point. With 1, the intervals
-# of 100 positives cover .90 instead of .95.
-STANDARD_ERRORS = 2.0
 
 
 def operating_points(
@@ -37,8 +36,7 @@ def operating_points(
     rows = column.rows[order]
     found = []
     for rule in rules:
-        estimated = roc_point(labels, scores, rows, rule)
-        point = with_interval(estimated, SHARE, confidence=confidence, undefined=column.undefined)
+        estimated = roc_point(labels, scores, rows, rule, confidence=confidence)
         threshold: float | None = None
         of_rows: FloatArray | float | None = None
         if column.decided is not None:
@@ -51,11 +49,20 @@ def operating_points(
             masks = ((scores >= of_rows, labels == 1), (scores < of_rows, labels != 1))
             estimates = [mean_estimate(right, rows.weights * of_label, rows) for right, of_label in masks]
             shares = [with_interval(one, SHARE, confidence=confidence, undefined=column.undefined) for one in estimates]
-        found.append(OperatingPoint(rule, point, threshold, *shares))
+        found.append(OperatingPoint(rule, _score(column, estimated, rule), threshold, *shares))
     return tuple(found)
 
 
-def _reason(column: ScoreColumn, estimated: Estimate | None) -> str:
+def _score(column: ScoreColumn, found: RocPoint | None, rule: str) -> Score:
+    """A point as a score, or the reason why there is none or no interval."""
+    if found is None:
+        return Score(None, None, None, column.undefined)
+    if found.low is None:
+        return Score(found.value, None, None, ONE_SCORE if rule_parts(rule)[1] >= 1 else ONE_GROUP)
+    return Score(found.value, found.low, found.high, None, few_groups=found.size < FEW_GROUPS)
+
+
+def _reason(column: ScoreColumn, estimated: RocPoint | None) -> str:
     """Why there is no threshold that was chosen on other rows."""
     if column.are_ranks:
         return RANKS
@@ -71,47 +78,3 @@ def _thresholds_of_rows(
         return None
     found = fold_thresholds(labels[:, None], scores[:, None], folds, rule, weights)
     return np.array([found[fold][0] for fold in numbers.tolist()])[index]
-
-
-def roc_point(labels: IntArray, scores: FloatArray, rows: Rows, rule: str) -> Estimate | None:
-    """Estimate the specificity at a given sensitivity, or the reverse.
-
-    Of all thresholds that reach the given share, the one with the highest other share counts. It is estimated too, from
-    the rows of one label: these move the other share by the slope of the ROC curve, which is taken between the ends of
-    the interval of the given share (Woodruff, Confidence intervals for medians and other position measures, 1952).
-
-    Args:
-        labels: 0 or 1, (n_rows,).
-        scores: any real numbers, (n_rows,).
-        rows: weights and groups.
-        rule: "sensitivity 0.9" or "specificity 0.9".
-
-    Returns:
-        The estimate; None unless both labels have a weight.
-    """
-    name, _, number = rule.partition(" ")
-    # The sensitivity at a specificity is the specificity at a sensitivity, with the labels exchanged.
-    positive, scores = (labels == 1, scores) if name == SENSITIVITY else (labels != 1, -scores)
-    positives, negatives = rows.weights * positive, rows.weights * ~positive
-    if not positives.any() or not negatives.any():
-        return None
-    order = np.argsort(-scores, kind="stable")
-    descending = scores[order]
-    last = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
-    found, wrong = (np.append(0.0, np.cumsum(masses[order])[last] / masses.sum()) for masses in (positives, negatives))
-
-    def first(share: float) -> int:
-        return int(np.argmax(found >= min(share, found[-1]) * (1 - ROUNDING)))
-
-    given = float(number)
-    point = first(given)
-    selected = scores >= descending[last[point - 1]]
-    reached = mean_estimate(selected, positives, rows)
-    assert reached is not None
-    spread = STANDARD_ERRORS * max(reached.variance, given * (1 - given) / reached.size) ** 0.5
-    start, end = first(max(given - spread, 0.0)), first(given + spread)
-    slope = (wrong[end] - wrong[start]) / (found[end] - found[start]) if end > start else 0.0
-    specificity = 1 - wrong[point]
-    of_positives = slope * positives * (selected - found[point]) / positives.sum()
-    of_negatives = negatives * (~selected - specificity) / negatives.sum()
-    return estimate(specificity, [Part(of_positives, positives), Part(of_negatives, negatives)], rows)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foldline.evaluation.estimates import Estimate, Part, Rows, estimate
+from foldline.evaluation.estimates import Estimate, Part, Rows, effective_rows, estimate
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -80,24 +80,8 @@ def _roc_auc(levels: _Levels, positives: FloatArray, negatives: FloatArray, rows
     of_positives = positives * (outranked[levels.level] - area) / true[-1]
     of_negatives = negatives * (outranking[levels.level] - area) / false[-1]
     parts = [Part(of_positives, positives), Part(of_negatives, negatives)]
-    missed = sum(1 / _effective_rows(part, rows) ** 2 for part in parts)
+    missed = sum(1 / effective_rows(part, rows) ** 2 for part in parts)
     return estimate(area, parts, rows, added_variance=ADDED_ROWS * max(0.0, area * (1 - area)) * missed)
-
-
-def _effective_rows(part: Part, rows: Rows) -> float:
-    """Number of independent rows that would give the variance of a part.
-
-    The effective number of rows divided by the design effect, the ratio of the variances with groups and without
-    (Kish, Survey Sampling, 1965); at least the effective number of groups.
-    """
-    sums = rows.sums(part.weights)
-    total = part.weights.sum()
-    most, least = total**2 / (part.weights @ part.weights), total**2 / (sums @ sums)
-    influence = rows.sums(part.influence)
-    clustered = influence @ influence
-    if not clustered > 0:
-        return float(least)
-    return float(np.clip(most * (part.influence @ part.influence) / clustered, least, most))
 
 
 def _average_precision(levels: _Levels, positives: FloatArray, negatives: FloatArray, rows: Rows) -> Estimate:

@@ -7,18 +7,8 @@ from foldline.evaluation.calibration import ReliabilityBin
 
 OF_REPEATS = ("repeats", "repeats_mean", "repeats_sd")
 # Scores that only some kinds of labels or folds have.
-OPTIONAL = ("balanced_accuracy", "cohen_kappa", "confusion", "soft_cross_entropy", *OF_REPEATS)
-OPTIONAL_OF_CLASS = ("precision", "recall")
-# Why a value is missing.
-RANKS = "a blend of ranks is no probability"
-UNDEFINED = "not defined: these rows have one label only"
-UNDEFINED_WEIGHTED = "not defined: the rows with a weight above 0 have one label only"
-NOT_PREDICTED = "not defined: this class is predicted for no row"
-NOT_PRESENT = "not defined: no row has this class"
-ONE_OF_SEVERAL = "accuracy counts the rows of all classes; see precision and recall of the class"
-ONE_FOLD = "the rows are in one fold, so no threshold can be chosen on other folds"
-NO_THRESHOLD = "the out-of-fold rows decide no threshold"
-ONE_GROUP = "no interval: all rows, or all rows with one of the labels, are in one group"
+OPTIONAL = ("balanced_accuracy", "cohen_kappa", "confusion", "most_frequent", "soft_cross_entropy", *OF_REPEATS)
+OPTIONAL_OF_CLASS = ("precision", "recall", "calibration")
 
 
 @dataclass(frozen=True)
@@ -131,6 +121,15 @@ class OperatingPoint:
     specificity: Score
 
 
+@dataclass(frozen=True)
+class ClassCalibration:
+    """Calibration of one class against all others; see `calibration_estimates.calibration_estimates`."""
+
+    slope: Score
+    intercept: Score
+    brier_skill: Score
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClassScores(MetricScores):
     """Scores of one class against all others.
@@ -144,6 +143,7 @@ class ClassScores(MetricScores):
         recall: share of the rows with this class that are predicted as it (its sensitivity).
         operating_points: one for each rule of the configuration; none of single models.
         folds: scores of each fold.
+        calibration: calibration of the class; None of ranks and of single models.
     """
 
     name: str
@@ -154,6 +154,7 @@ class ClassScores(MetricScores):
     recall: Score | None = None
     operating_points: tuple[OperatingPoint, ...] = ()
     folds: tuple[ClassFoldScores, ...]
+    calibration: ClassCalibration | None = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,15 @@ class Confusion:
     reason: str | None
 
 
+@dataclass(frozen=True)
+class MostFrequent:
+    """The most frequent class: its name, its share (the accuracy of predicting it alone), the accuracy minus that."""
+
+    name: str
+    share: float | None
+    gain: Score
+
+
 @dataclass(frozen=True, kw_only=True)
 class ColumnScores(MetricScores):
     """Scores of one model or of the blend; `definitions` says what they are.
@@ -252,6 +262,7 @@ class ColumnScores(MetricScores):
         balanced_accuracy: mean recall of the classes; None unless each sample has exactly one class.
         cohen_kappa: Cohen's kappa; likewise.
         confusion: confusion matrix; likewise.
+        most_frequent: comparison of the accuracy with that of the most frequent class; likewise.
         soft_cross_entropy: mean over the samples of `cross_entropy.cross_entropy`; None without soft labels.
         folds: scores of each fold.
         folds_mean: mean of each metric over the folds; None unless all folds have it.
@@ -272,6 +283,7 @@ class ColumnScores(MetricScores):
     balanced_accuracy: Score | None = None
     cohen_kappa: Score | None = None
     confusion: Confusion | None = None
+    most_frequent: MostFrequent | None = None
     soft_cross_entropy: Score | None = None
     folds: tuple[FoldScores, ...]
     folds_mean: MetricValues

@@ -11,7 +11,7 @@ from foldline.evaluation.cross_entropy import cross_entropy
 from foldline.evaluation.estimates import Rows
 from foldline.evaluation.multiclass import PredictedRows
 from foldline.evaluation.oof import Oof
-from foldline.evaluation.results import UNDEFINED, UNDEFINED_WEIGHTED
+from foldline.evaluation.reasons import UNDEFINED, UNDEFINED_WEIGHTED
 from foldline.evaluation.thresholds import class_thresholds, fold_thresholds
 
 

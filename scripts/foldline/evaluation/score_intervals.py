@@ -2,7 +2,8 @@
 
 from foldline.evaluation.estimates import Estimate
 from foldline.evaluation.intervals import FEW_GROUPS, Range, interval
-from foldline.evaluation.results import ONE_GROUP, UNDEFINED, Score
+from foldline.evaluation.reasons import ONE_GROUP, UNDEFINED
+from foldline.evaluation.results import Score
 
 
 def with_interval(

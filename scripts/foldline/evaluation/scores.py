@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from foldline.evaluation.calibration_estimates import score_calibration
+from foldline.evaluation.calibration_estimates import class_calibration, score_calibration
 from foldline.evaluation.comparison import COMPARED, Comparison, compare
 from foldline.evaluation.estimates import Estimate, average, mean_estimate
 from foldline.evaluation.fold_scores import RowScores, ScoredFold, repeat_scores, summarize_folds
@@ -27,16 +27,15 @@ from foldline.evaluation.multiclass import (
 from foldline.evaluation.oof import BLEND, Oof
 from foldline.evaluation.operating_points import operating_points
 from foldline.evaluation.ranking import ranking_estimates
+from foldline.evaluation.reasons import NOT_PREDICTED, NOT_PRESENT, ONE_OF_SEVERAL, RANKS
 from foldline.evaluation.results import (
-    NOT_PREDICTED,
-    NOT_PRESENT,
-    ONE_OF_SEVERAL,
-    RANKS,
     Calibration,
+    ClassCalibration,
     ClassFoldScores,
     ClassScores,
     ColumnScores,
     Confusion,
+    MostFrequent,
     Score,
     Subgroups,
     SubgroupScores,
@@ -118,7 +117,9 @@ def column_scores(
             weights=weights,
         )
         return {
-            name: _Scorer(column, oof.class_names, scored, config_of_blend if name == BLEND else of_models)
+            name: _Scorer(
+                column, oof.class_names, scored, config_of_blend if name == BLEND else of_models, name == BLEND
+            )
             for name, column in columns.items()
         }
 
@@ -144,12 +145,14 @@ class _Scorer:
         class_names: names of all classes.
         scored: numbers of the scored classes.
         config: what is scored, and how.
+        is_blend: whether the column is the blend, of which more is scored.
     """
 
     column: ScoreColumn
     class_names: Sequence[str]
     scored: list[int]
     config: EvaluationConfig
+    is_blend: bool
 
     def column_scores(
         self, pooled: RowScores, subgroups: Mapping[str, MetadataColumn], repeats: Sequence["_Scorer"]
@@ -170,6 +173,7 @@ class _Scorer:
         return ColumnScores(
             **pooled.scores,
             confusion=self._confusion(),
+            most_frequent=self._most_frequent(),
             soft_cross_entropy=self._soft_cross_entropy(),
             folds=tuple(fold.scores() for fold in folds),
             folds_mean=summary.mean,
@@ -260,7 +264,15 @@ class _Scorer:
                 self.column, number, self.config.operating_points, confidence=self.config.confidence
             ),
             folds=tuple(folds),
+            calibration=self._class_calibration(number),
         )
+
+    def _class_calibration(self, number: int) -> ClassCalibration | None:
+        column, config = self.column, self.config
+        if column.are_ranks or not self.is_blend:
+            return None
+        labels, scores = column.labels[:, number], column.scores[:, number]
+        return class_calibration(labels, scores, column.rows, confidence=config.confidence)
 
     def _confusion(self) -> Confusion | None:
         rows = self.column.predicted_rows
@@ -273,6 +285,17 @@ class _Scorer:
         counts = confusion_counts(rows).astype(int).tolist()
         return Confusion(tuple(map(tuple, counts)), tuple(map(tuple, shares)), None)
 
+    def _most_frequent(self) -> MostFrequent | None:
+        rows, own = self.column.predicted_rows, self.column.rows
+        if rows is None or self.column.are_ranks:
+            return None
+        number = int(np.bincount(rows.true, own.weights, rows.n_classes).argmax())
+        frequent = (rows.true == number).astype(np.int64)
+        share = mean_estimate(frequent, own.weights, own)
+        gain = mean_estimate((rows.true == rows.predicted) - frequent, own.weights, own)
+        score = with_interval(gain, None, confidence=self.config.confidence, undefined=self.column.undefined)
+        return MostFrequent(self.class_names[number], None if share is None else share.value, score)
+
     def _soft_cross_entropy(self) -> Score | None:
         values, rows = self.column.cross_entropy, self.column.rows
         if values is None:
@@ -283,7 +306,10 @@ class _Scorer:
         if self.column.are_ranks:
             return Calibration(None, (), RANKS)
         labels, scores = self.column.labels[:, self.scored], self.column.scores[:, self.scored]
-        return score_calibration(labels, scores, self.column.rows, confidence=self.config.confidence)
+        exclusive = self.column.one_class_per_sample and len(self.scored) == len(self.class_names)
+        return score_calibration(
+            labels, scores, self.column.rows, confidence=self.config.confidence, exclusive=exclusive
+        )
 
     def _subgroups(self, metadata_column: MetadataColumn) -> Subgroups:
         return Subgroups(

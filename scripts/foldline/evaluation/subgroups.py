@@ -73,7 +73,8 @@ def find_subgroups(values: pd.Series, labels: npt.NDArray[np.int64], scored: Seq
         else:
             omitted_values += 1
             omitted_rows += rows
-    reason = f"fewer than {MIN_ROWS_PER_LABEL} positives or negatives"
+    both = "positives or negatives" if labels.shape[1] == 1 else "images with or without a class"
+    reason = f"fewer than {MIN_ROWS_PER_LABEL} {both}"
     return MetadataColumn(subgroups, OmittedValues(omitted_values, omitted_rows, reason))
 
 

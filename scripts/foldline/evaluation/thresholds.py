@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
+from foldline.evaluation.rules import BEST_F1, COST, SENSITIVITY, SPECIFICITY, rule_parts
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-BEST_F1, SENSITIVITY, SPECIFICITY, COST = "best_f1", "sensitivity", "specificity", "cost"
 # Relative rounding error of a sum of weights.
 ROUNDING = 1e-12
 # Threshold of a class without positives: every threshold has the same F1.
@@ -50,7 +50,7 @@ def best_threshold(
     Returns:
         A threshold; 0.5 without positives that have a weight.
     """
-    name, _, number = rule.partition(" ")
+    name, number = rule_parts(rule)
     counts = np.ones(len(labels)) if weights is None else weights
     # Rows without a weight are no candidates.
     labels, scores, counts = labels[counts > 0], scores[counts > 0], counts[counts > 0]
@@ -64,17 +64,17 @@ def best_threshold(
     predicted = np.cumsum(counts[order])[last]
     positives = (counts * positive).sum()
     if name == SENSITIVITY:
-        best = int(np.argmax(true_positives >= float(number) * positives * (1 - ROUNDING)))
+        best = int(np.argmax(true_positives >= number * positives * (1 - ROUNDING)))
     elif name == SPECIFICITY:
         false_positives, negatives = predicted - true_positives, (counts * ~positive).sum()
-        right = false_positives <= (1 - float(number)) * negatives + ROUNDING * predicted[-1]
+        right = false_positives <= (1 - number) * negatives + ROUNDING * predicted[-1]
         best = int(np.count_nonzero(right)) - 1
         if best < 0:
             return _above(descending[0])
     elif name == COST:
-        costs = predicted - true_positives + float(number) * (positives - true_positives)
+        costs = predicted - true_positives + number * (positives - true_positives)
         best = int(np.argmin(costs))
-        if float(number) * positives <= costs[best]:
+        if number * positives <= costs[best]:
             # To predict nothing costs least.
             return _above(descending[0])
     else:

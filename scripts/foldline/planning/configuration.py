@@ -15,7 +15,8 @@ from jsonschema import Draft202012Validator, TypeChecker, ValidationError
 from jsonschema.validators import extend
 
 from foldline.errors import FoldlineError, listing, problems_error
-from foldline.planning.schema_errors import error_messages
+from foldline.evaluation.rules import canonical_rule
+from foldline.planning.schema_errors import RULES, error_messages
 
 
 def _is_finite_number(checker: TypeChecker, value: Any) -> bool:
@@ -85,7 +86,7 @@ def completed_with_errors(
     config: Mapping[str, Any], schema: Mapping[str, Any]
 ) -> tuple[dict[str, Any], list[ValidationError]]:
     """As `complete`, but wrong values stay where they are, and come with their errors."""
-    filled = _with_defaults(plain(config), schema, schema)
+    filled = _converted(_with_defaults(plain(config), schema, schema), schema, schema, _in_own_spelling)
     return _converted(filled, schema, schema, _in_type_of_schema), errors_of(filled, schema)
 
 
@@ -164,6 +165,11 @@ def _in_type_of_schema(value: Any, schema: Mapping[str, Any]) -> Any:
     if "integer" in types and float(value).is_integer():
         return int(value)
     return next((allowed for allowed in schema.get("enum", []) if allowed == value), value)
+
+
+def _in_own_spelling(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Rule of a threshold in its one spelling, so that `sensitivity 0.90` is no other value than `sensitivity 0.9`."""
+    return canonical_rule(value) if isinstance(value, str) and schema.get("pattern") in RULES else value
 
 
 def _with_defaults(value: Any, schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:

@@ -28,6 +28,9 @@ TYPES: dict[str, tuple[str, Any]] = {
 }
 # What the patterns of the schema mean, with an example of each.
 THRESHOLDS = r"^(best_f1|(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)|cost ([1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9]))$"
+OPERATING_POINT = r"^(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)$"
+# Patterns of rules with a number; see `evaluation.rules`.
+RULES = (THRESHOLDS, OPERATING_POINT)
 PATTERNS = {
     r"^[^{}]*(\{id\}[^{}]*\{channel\}|\{channel\}[^{}]*\{id\})[^{}]*$": (
         "write {id} and {channel} once each, such as '{id}_{channel}'"
@@ -43,9 +46,7 @@ PATTERNS = {
     r"^full$": "set it to full, to the bits of the camera such as {bits: 12}, or to the white sample such as {max: 1}",
     r"^(file|full)$": "set it to file, to full, or to a window such as {center: 40, width: 400}",
     THRESHOLDS: "set it to a number from 0 to 1 such as 0.5, to best_f1, to sensitivity 0.95, or to cost 10",
-    r"^(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)$": (
-        "write sensitivity or specificity and a share, such as sensitivity 0.9"
-    ),
+    OPERATING_POINT: "write sensitivity or specificity and a share above 0, such as sensitivity 0.9",
 }
 # Likeness from which a key, or a word, may be a typo of another; the words "group" and "drop" have 0.67.
 LIKE_KEY, LIKE_WORD = 0.6, 0.7
@@ -141,7 +142,7 @@ def _message(error: ValidationError, key: str) -> str:
             close = close_word(instance, limit, LIKE_WORD)
             meant = f"; did you mean {close!r}?" if close else ""
             return f"config: {key} is {value}; set it to one of {', '.join(map(_shown, limit))}{_hint(schema)}{meant}"
-        case "type" if isinstance(schema["type"], list) and schema.get("pattern") in PATTERNS:
+        case "type" if schema.get("pattern") in (PATTERNS if isinstance(schema["type"], list) else RULES):
             return f"config: {key} is {value}; {PATTERNS[schema['pattern']]}"
         case "type":
             return f"config: {key or 'the file'} is {value}; set it to {_type_words(schema, instance)}{_hint(schema)}"

@@ -72,8 +72,8 @@ CAPTIONS = {
     "calibration": Caption(
         "Calibration",
         "On the diagonal, scores are probabilities: three in ten images with a score of 0.3 are positive. Points "
-        "below it mean that scores are too high, points above it that they are too low. Vertical bars are 95% "
-        "intervals; the lower panel shows the number of rows in each bin.",
+        "below it mean that scores are too high, points above it that they are too low. Vertical bars are "
+        "confidence intervals; the lower panel shows the number of rows in each bin.",
     ),
     CONFUSION: Caption(
         "Confusion matrix",
@@ -130,7 +130,8 @@ OF_CLASSES = {
         "Calibration",
         "On the diagonal, scores are probabilities: three in ten images with a score of 0.3 for a class have it. "
         "Points below it mean that scores are too high, points above it that they are too low. Each image counts once "
-        "for each class. Vertical bars are 95% intervals; the lower panel shows the number of scores in each bin.",
+        "for each class. Vertical bars are confidence intervals; the lower panel shows the number of scores in each "
+        "bin.",
     ),
     "most_wrong": Caption(
         "Out-of-fold images with the largest errors",

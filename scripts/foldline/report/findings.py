@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
 
 from foldline.dataset.dark_images import blank_images, dark_images
 from foldline.errors import counted, listing
 from foldline.evaluation.gains import AUTO, MEAN
 from foldline.evaluation.oof import BLEND
-from foldline.evaluation.results import ColumnScores, Score
+from foldline.evaluation.results import ColumnScores
+from foldline.report.calibration import calibration_finding
 from foldline.report.drift import drift_finding
 from foldline.report.json_inputs import FOLDS
 from foldline.report.leak_findings import labeled_images, pair_sentences
@@ -17,11 +17,6 @@ from foldline.report.tables import RULES, external_sets
 from foldline.splits.fold_audit import oversized_groups
 from foldline.splits.fold_membership import NO_OOF, rows_without_oof
 
-# Scores can be read as probabilities if their slope is between this and its inverse, and their odds are right on
-# average within the same factor.
-SLOPE_LIMIT = 1.25
-LEVEL_LIMIT = log(SLOPE_LIMIT)
-_REMEDY = "Use them to rank images, or set calibration.method to platt."
 # The report warns if the pooled AUC is below the mean of the folds by more than this many of their standard deviations.
 NOTABLE = 0.5
 
@@ -41,18 +36,18 @@ class Finding:
     text: str
 
 
-def findings(run: Run) -> list[Finding]:
-    """The statements that apply to a run, in the order of the page."""
+def findings(run: Run, *, group_column: str | None = None) -> list[Finding]:
+    """The statements that apply to a run, in the order of the page; `group_column` is that of the configuration."""
     blend = run.metrics.models[BLEND]
     candidates = [
         _auc(run, blend),
-        _accuracy(run, blend),
+        _accuracy(blend, f"{run.metrics.confidence:.0%}"),
         _folds(run, blend),
         _without_oof(run),
-        _group_sizes(run),
+        _group_sizes(run, group_column),
         _rare_classes(run),
         _blend(run),
-        _calibration(run, blend),
+        _calibration(run),
         _epochs(run),
         _external(run),
         _of_training_images(dark_images(run.inventory)),
@@ -89,20 +84,27 @@ def _auc(run: Run, blend: ColumnScores) -> Finding:
     return Finding(kind, f"{text}. Every image was scored by models that were not trained on it.")
 
 
-def _accuracy(run: Run, blend: ColumnScores) -> Finding | None:
+def _accuracy(blend: ColumnScores, confidence: str) -> Finding | None:
     """Compare the accuracy with that of the most frequent class, if each image has exactly one class."""
-    score, metrics = blend.accuracy, run.metrics
-    # Counts of rows are not weighted, so they give no accuracy to compare with.
-    if not metrics.one_class_per_image or score.value is None or metrics.weighted:
+    score, frequent = blend.accuracy, blend.most_frequent
+    if frequent is None or score.value is None or frequent.share is None or frequent.gain.value is None:
         return None
-    largest = max(metrics.classes, key=lambda row: row.positives)
-    share = largest.positives / metrics.rows
-    interval = f" ({metrics.confidence:.0%} interval {score.low:.1%} to {score.high:.1%})" if score.low else ""
+    interval = ""
+    if score.low is not None and score.high is not None:
+        interval = f" ({confidence} interval {score.low:.1%} to {score.high:.1%})"
+    gain = frequent.gain
     text = (
         f"The class with the highest probability is the true one in {score.value:.1%} of the images{interval}. To "
-        f"predict the most frequent class, {largest.name}, for every image would be right in {share:.1%}"
+        f"predict the most frequent class, {frequent.name}, for every image would be right in {frequent.share:.1%}"
     )
-    return Finding(GOOD, f"{text}.") if score.value > share else Finding(WARNING, f"{text}, which is no less.")
+    if gain.low is None or gain.high is None:
+        return Finding(NEUTRAL, f"{text}; whether the difference is chance is not known ({gain.reason}).")
+    difference = f"interval of the difference {100 * gain.low:+.1f} to {100 * gain.high:+.1f} percentage points"
+    if gain.low > 0:
+        return Finding(GOOD, f"{text} ({difference}).")
+    if gain.high < 0:
+        return Finding(WARNING, f"{text}, which is better ({difference}).")
+    return Finding(WARNING, f"{text}. The predictions are not shown to be better ({difference}).")
 
 
 def _folds(run: Run, blend: ColumnScores) -> Finding:
@@ -147,7 +149,7 @@ def _without_oof(run: Run) -> Finding | None:
     return Finding(NEUTRAL, text)
 
 
-def _group_sizes(run: Run) -> Finding | None:
+def _group_sizes(run: Run, group_column: str | None) -> Finding | None:
     """Warn of groups with more rows than a fold of equal size, which chains of duplicates can make too."""
     large = oversized_groups(list(run.scored["group"]), run.metrics.folds)
     if not large:
@@ -155,8 +157,8 @@ def _group_sizes(run: Run) -> Finding | None:
     shown = [f"{group} ({counted(rows, 'image')})" for group, rows in large]
     text = (
         f"{counted(len(large), 'group')} {'is' if len(large) == 1 else 'are'} larger than a fold of equal size: "
-        f"{listing(shown, limit=5)}. Groups are never divided, so the folds differ in size. Check the group column and "
-        "the duplicates that merged groups."
+        f"{listing(shown, limit=5)}. Groups are never divided, so the folds differ in size. Check "
+        f"{f'the column {group_column} and ' if group_column else ''}the duplicates that merged groups."
     )
     return Finding(WARNING, text)
 
@@ -198,36 +200,9 @@ def _blend(run: Run) -> Finding | None:
     return Finding(NEUTRAL, f"{text}: no gain is shown.")
 
 
-def _calibration(run: Run, blend: ColumnScores) -> Finding | None:
-    """Judge probabilities by what they add to the share of each class, and by their slope and level."""
-    found = blend.calibration
-    skill, slope, level = found.brier_skill, found.slope, found.intercept
-    if skill is None or slope is None or level is None or None in (skill.value, slope.value, level.value):
-        return None
-    assert skill.value is not None
-    assert slope.value is not None
-    assert level.value is not None
-    share = "the share of each class" if len(run.metrics.classes) > 1 else "the share of positives"
-    values = (
-        f"Brier skill {skill.value:.3f}{_range(skill)}, slope {slope.value:.2f}{_range(slope)}, intercept "
-        f"{level.value:+.2f}{_range(level)}"
-    )
-    if skill.value <= 0 or skill.low is None or skill.low <= 0:
-        text = f"As probabilities, the scores are not shown to be better than {share} alone ({values})"
-        return Finding(WARNING, f"{text}. {_REMEDY}")
-    faults = []
-    if not 1 / SLOPE_LIMIT <= slope.value <= SLOPE_LIMIT:
-        faults.append("too extreme" if slope.value < 1 else "not extreme enough")
-    if abs(level.value) > LEVEL_LIMIT:
-        faults.append("too low" if level.value > 0 else "too high")
-    if faults:
-        text = f"As probabilities, the scores are {' and '.join(faults)} ({values})"
-        return Finding(WARNING, f"{text}. {_REMEDY}")
-    return Finding(GOOD, f"The scores can be read as probabilities, and say more than {share} ({values}).")
-
-
-def _range(score: Score) -> str:
-    return "" if score.low is None or score.high is None else f" [{score.low:.2f} to {score.high:.2f}]"
+def _calibration(run: Run) -> Finding | None:
+    found = calibration_finding(run)
+    return found and Finding(GOOD if found[0] else WARNING, found[1])
 
 
 def _epochs(run: Run) -> Finding | None:
@@ -239,10 +214,14 @@ def _epochs(run: Run) -> Finding | None:
     ]
     if not chosen:
         return None
+    every = [settings for model in chosen for settings in run.settings(model)]
+    changes = ["select_epoch to last"] if any(settings.select_epoch == "best" for settings in every) else []
+    if any(settings.stops_by_held_out_fold for settings in every):
+        changes.append("early_stopping.patience to null")
     text = (
         f"The number of epochs of {listing(chosen)} was chosen on the same fold that is scored, so these out-of-fold "
-        "scores are slightly optimistic. For unbiased scores, train a fixed number of epochs: set select_epoch to last "
-        "and early_stopping.patience to null."
+        f"scores are slightly optimistic. For unbiased scores, train a fixed number of epochs: set "
+        f"{' and '.join(changes)}."
     )
     return Finding(WARNING, text)
 

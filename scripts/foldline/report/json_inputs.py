@@ -4,7 +4,7 @@ Each class names the keys that the report uses; the files may hold more.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +37,7 @@ class Metrics:
         rows: number of out-of-fold rows.
         groups: number of their groups.
         folds: number of folds.
-        blend_rule: how the models were blended, "mean" or "rank_mean".
+        blend_rule: how the models were blended, one of `blend_fitting.METHODS`.
         confidence: coverage of the intervals, in (0, 1).
         threshold: lowest score that is predicted positive, or "best_f1"; None if each image has exactly one class.
         calibration_bins: number of bins of the reliability table.
@@ -48,6 +48,7 @@ class Metrics:
         soft_label_entropy: see `cross_entropy.label_entropy`; None if labels are not soft.
         weighted: whether rows count by their weights.
         label_issues: number of images with a label that is probably wrong.
+        label_issues_left_out: name of each class whose scores say nothing about labels -> why.
         comparisons: of every two of the models and the blend, if there are several models.
         before_calibration: calibration of the blend before it is calibrated; None if it is not.
         repeats: number of repeats of the folds.
@@ -67,6 +68,7 @@ class Metrics:
     soft_label_entropy: float | None = None
     weighted: bool = False
     label_issues: int = 0
+    label_issues_left_out: Mapping[str, str] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
     before_calibration: Calibration | None = None
     repeats: int = 1
@@ -124,6 +126,8 @@ class BlendRecipe:
         submission: what the submission holds and what decided it, in sentences.
         repeats: number of repeats of the folds.
         test_models: which networks predict the test rows and the holdout, "folds" or "final".
+        calibration_method: `calibration.method` of the configuration; `calibration` says what it led to.
+        uncalibrated: name of each class that it leaves as it is -> why.
     """
 
     method: str
@@ -139,6 +143,8 @@ class BlendRecipe:
     submission: str
     repeats: int = 1
     test_models: str = FOLDS
+    calibration_method: str = NONE
+    uncalibrated: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def predicted_by(self) -> str:
@@ -209,8 +215,12 @@ class TrainedModelSettings:
     @property
     def epochs_depend_on_held_out_fold(self) -> bool:
         """Whether the score on the held-out fold decided how long the model was trained."""
-        stops = self.early_stopping.patience is not None and self.early_stopping.monitor == "auc"
-        return stops or self.select_epoch == "best"
+        return self.stops_by_held_out_fold or self.select_epoch == "best"
+
+    @property
+    def stops_by_held_out_fold(self) -> bool:
+        """Whether the score on the held-out fold can stop the training early."""
+        return self.early_stopping.patience is not None and self.early_stopping.monitor == "auc"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from foldline.errors import counted
 from foldline.evaluation.intervals import FEW_GROUPS
+from foldline.report.calibration import calibration_method
 from foldline.report.json_inputs import Metrics, TrainedModelSettings
 from foldline.report.run import Run
 from foldline.splits.fold_membership import WITHHELD
@@ -76,11 +77,8 @@ def methods(run: Run) -> list[tuple[str, str]]:
         f"compares two, is below {FEW_GROUPS}: read such an interval as approximate. The intervals cover chance in "
         "the choice of images, not the variation between training runs."
     )
-    if run.recipe.is_calibrated:
-        paragraphs["Calibration"] = (
-            f"The blend is calibrated ({run.recipe.calibration.method}): for the rows of each fold, the map is fitted "
-            "on the other folds, for test rows on all of them. Models are shown as they are."
-        )
+    if calibration := calibration_method(run):
+        paragraphs["Calibration"] = calibration
     paragraphs["Expected calibration error"] = _calibration_error(metrics)
     return list(paragraphs.items())
 

@@ -8,15 +8,16 @@ from typing import Any
 from foldline.errors import counted
 from foldline.evaluation.oof import BLEND
 from foldline.report.averaging import averaging_sentence
+from foldline.report.calibration import calibration_rows, class_calibration_rows
 from foldline.report.captions import Caption, caption_of
 from foldline.report.drift import drift_section
 from foldline.report.findings import findings
 from foldline.report.html import KeyFigure, environment
+from foldline.report.label_issues import label_issue_sentence
 from foldline.report.leak_findings import audit_limits
 from foldline.report.methods import methods
 from foldline.report.run import Run
 from foldline.report.tables import (
-    calibration_rows,
     class_rows,
     comparison_rows,
     data_facts,
@@ -75,7 +76,7 @@ def page(
         subtitle=f"{_classes(metrics.scored_classes)}: {counted(metrics.rows, 'labeled image')}, "
         + (counted(run.recipe.test_rows, "test image") if run.recipe.test_rows else "no test images"),
         key_figures=_key_figures(run),
-        findings=findings(run),
+        findings=findings(run, group_column=group_column),
         confidence=f"{metrics.confidence:.0%}",
         metrics=metrics,
         **_score_values(run),
@@ -131,6 +132,8 @@ def _score_values(run: Run) -> dict[str, Any]:
         "reliability": metrics.models[reliable].calibration,
         "reliability_name": columns.get(reliable, reliable),
         "calibrations": calibration_rows(run, reliable),
+        "class_calibrations": class_calibration_rows(run),
+        "label_issues": label_issue_sentence(run),
         "subgroups": subgroups,
     }
 

@@ -109,7 +109,7 @@ def score_histogram(
 def calibration(
     bins: Mapping[str, Sequence[ReliabilityBin]], titles: Mapping[str, str], *, has_classes: bool = False
 ) -> Figure:
-    """Share of positives over mean score, with 95% intervals; below it the number of rows in each bin.
+    """Share of positives over mean score, with intervals; below it the number of rows in each bin.
 
     Args:
         bins: score column -> its reliability table.
@@ -131,7 +131,7 @@ def calibration(
 
 
 def _reliability_curve(axes: Axes, bins: Sequence[ReliabilityBin], title: str, name: str) -> None:
-    filled = [line for line in bins if line.rows]
+    filled = [line for line in bins if line.share_low is not None]
     score = np.array([line.mean_score for line in filled])
     share = np.array([line.positive_share for line in filled])
     reach = [

@@ -10,7 +10,7 @@ from foldline.errors import counted, listing
 from foldline.evaluation.comparison import Comparison
 from foldline.evaluation.oof import BLEND
 from foldline.evaluation.results import ClassScores, ColumnScores, Score, Subgroups
-from foldline.evaluation.thresholds import BEST_F1, SENSITIVITY, SPECIFICITY
+from foldline.evaluation.rules import BEST_F1, SENSITIVITY, SPECIFICITY, rule_parts
 from foldline.io.result_paths import Member
 from foldline.report.json_inputs import SplitColumnScores
 from foldline.report.run import Run
@@ -152,17 +152,6 @@ def fold_scores(run: Run, columns: Mapping[str, str]) -> Row:
     }
 
 
-def calibration_rows(run: Run, column: str) -> list[Row]:
-    """Calibration of a score column, of a calibrated blend also before it; none where it is not defined."""
-    scores, before = run.metrics.models[column].calibration, run.metrics.before_calibration
-    if scores.slope is None:
-        return []
-    if column != BLEND or before is None:
-        return [{"name": "out of fold", "scores": scores}]
-    method = run.recipe.calibration.method
-    return [{"name": "before", "scores": before}, {"name": f"after ({method})", "scores": scores}]
-
-
 def class_rows(run: Run) -> list[Row]:
     """Scores of the blend per class, in the order of the classes."""
     shown = run.metrics.models[BLEND].classes
@@ -186,9 +175,9 @@ def operating_point_rows(classes: Sequence[ClassScores]) -> list[Row]:
     rows = []
     for scores in classes:
         for point in scores.operating_points:
-            name, _, share = point.rule.partition(" ")
+            name, _ = rule_parts(point.rule)
             wanted = SPECIFICITY if name == SENSITIVITY else SENSITIVITY
-            rows.append({"name": scores.name, "given": f"{name} {share}", "wanted": wanted, "point": point})
+            rows.append({"name": scores.name, "given": point.rule, "wanted": wanted, "point": point})
     return rows
 
 

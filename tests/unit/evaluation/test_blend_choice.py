@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 from foldline.errors import FoldlineError
-from foldline.evaluation.blend_choice import BLEND_METHODS, Choice, apply_by_fold, choose_blend
+from foldline.evaluation.blend_choice import (
+    BESIDE,
+    BLEND_METHODS,
+    FLAT,
+    IN_ONE_FOLD,
+    Choice,
+    apply_by_fold,
+    choose_blend,
+)
 from foldline.evaluation.blend_fitting import BlendRows, fit_combination
 from foldline.evaluation.calibrators import calibrate, fit_calibrator
 from foldline.evaluation.combination import blend
@@ -147,3 +155,41 @@ def test_a_class_of_one_fold_is_not_told_by_its_fold(activation: str, calibratio
     fitted = apply_by_fold(choice.of_fold, made.probabilities, folds, activation) if choice.of_fold else None
     scores = blend(made.probabilities, choice.fit.combination, activation) if fitted is None else fitted
     assert roc_auc_score(labels[:, 2], scores[:, 2]) == pytest.approx(0.5, abs=0.1)
+    # Noise of the other classes may fall with their labels by chance.
+    if activation == "softmax":
+        assert choice.uncalibrated == ({} if calibration == "none" else {0: BESIDE, 1: BESIDE, 2: IN_ONE_FOLD})
+    else:
+        assert choice.uncalibrated.get(2) == (None if calibration == "none" else IN_ONE_FOLD)
+
+
+@pytest.mark.parametrize("calibration", ["temperature", "platt", "beta", "isotonic"])
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_is_calibrated_in_all_folds_or_in_none(calibration: str, seed: int) -> None:
+    """One fold whose fit falls would turn its rows around, or make all of them equal, beside calibrated ones."""
+    made = rows(seed, (0.0,), n=300)
+    choice = choose(made, "mean", calibration)
+    methods = {fit.calibrator.method for fit in (choice.fit, *choice.of_fold.values())}
+    assert methods == ({"none"} if choice.uncalibrated else {calibration})
+    assert choice.uncalibrated in ({}, {0: FLAT})
+    plain = choose(made, "mean", "none")
+    for fold, fit in choice.of_fold.items():
+        values = made.probabilities[:, made.folds == fold]
+        order = np.argsort(plain.fit.apply(values, "sigmoid")[:, 0])
+        assert (np.diff(fit.apply(values, "sigmoid")[order, 0]) >= 0).all()
+
+
+def test_noise_of_a_class_beside_a_good_one_is_left_as_it_is() -> None:
+    good, noise = rows(1, (2.5,)), rows(4, (0.0,))
+    turned = 1 - noise.probabilities if choose(noise, "mean", "platt").uncalibrated == {} else noise.probabilities
+    made = BlendRows(
+        np.concatenate([good.probabilities, turned], axis=2),
+        np.concatenate([good.targets, noise.targets], axis=1),
+        good.weights,
+        good.folds,
+        "sigmoid",
+        [0, 1],
+    )
+    choice = choose(made, "mean", "platt")
+    assert choice.uncalibrated == {1: FLAT}
+    assert choice.fit.calibrator.slopes[1] == 1
+    assert choice.fit.calibrator.slopes[0] != 1

@@ -79,10 +79,40 @@ def test_beta_calibration_has_slopes_of_at_least_0() -> None:
     assert min(fitted.slopes + fitted.complement_slopes) >= 0
     # It undoes log-odds that are twice as large and shifted by 1, as Platt scaling does.
     assert calibrate(VALUES, fitted, "sigmoid") == pytest.approx(expit(TRUTH), abs=0.08)
-    upside_down = fit_calibrator("beta", 1 - VALUES, LABELS, ONES, "sigmoid")
-    assert max(upside_down.slopes + upside_down.complement_slopes) < 0.02
-    # Without slope, every row has the share of positives.
-    assert calibrate(1 - VALUES, upside_down, "sigmoid").mean(axis=0) == pytest.approx(LABELS.mean(axis=0), abs=0.01)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_scores_that_fall_with_the_labels_are_left_as_they_are(method: str, activation: str) -> None:
+    values, labels = (1 - VALUES, LABELS) if activation == "sigmoid" else (SOFTMAX_VALUES[:, ::-1], EXCLUSIVE)
+    fitted = fit_calibrator(method, values, labels, ONES, activation)
+    assert fitted.flat
+    found = calibrate(values, fitted, activation)
+    if activation == "sigmoid":
+        assert fitted.flat == (0, 1)
+        assert found == pytest.approx(values, abs=1e-6)
+    for number in fitted.flat if method in ("temperature", "platt") else ():
+        assert found[:, number] == pytest.approx(values[:, number], abs=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_order_of_rows_never_turns_around(method: str) -> None:
+    """Noise, which half of the time falls with the labels by chance."""
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        values = np.sort(random.random((300, 1)), axis=0)
+        labels = (random.random((300, 1)) < 0.3).astype(float)
+        found = calibrate(values, fit_calibrator(method, values, labels, np.ones(300), "sigmoid"), "sigmoid")
+        assert (np.diff(found[:, 0]) >= -1e-12).all()
+        assert found[0] < found[-1]
+
+
+@pytest.mark.parametrize("method", ["platt", "beta", "isotonic"])
+def test_a_map_without_a_class_leaves_it_as_it_is(method: str) -> None:
+    fitted = fit_calibrator(method, VALUES, LABELS, ONES, "sigmoid")
+    found = calibrate(VALUES, fitted.without({1}), "sigmoid")
+    assert found[:, 0] == pytest.approx(calibrate(VALUES, fitted, "sigmoid")[:, 0])
+    assert found[:, 1] == pytest.approx(VALUES[:, 1], abs=1e-6)
 
 
 def test_temperature_is_one_slope_without_intercept() -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from foldline.evaluation.fold_scores import summarize_folds
 from foldline.evaluation.metrics import METRICS
-from foldline.evaluation.results import RANKS, Score
+from foldline.evaluation.reasons import RANKS
+from foldline.evaluation.results import Score
 
 
 def folds(**values: list[float | None]) -> list[dict[str, Score]]:

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from foldline.evaluation.label_issues import COLUMNS, find_label_issues
+from foldline.evaluation.estimates import Rows
+from foldline.evaluation.label_issues import COLUMNS, find_label_issues, unproven_classes
+from foldline.evaluation.reasons import ONE_GROUP, UNDEFINED
 
 NAMES = ("mole", "melanoma", "other")
 
@@ -60,3 +62,35 @@ def test_classes_of_their_own_have_two_labels_each() -> None:
 def test_a_class_without_rows_is_never_suggested() -> None:
     labels, scores = np.array([[1, 0], [1, 0]]), np.array([[0.1, 0.9], [0.2, 0.8]])
     assert find_label_issues(labels, scores, ("a", "b"), one_class_per_sample=True).empty
+
+
+def test_a_model_at_chance_questions_no_label() -> None:
+    random = np.random.default_rng(0)
+    labels = (random.random((400, 3)) < 0.3).astype(np.int64)
+    labels[:, 2] = 0
+    scores = random.random((400, 3))
+    scores[:, 0] = 0.6 * labels[:, 0] + 0.4 * scores[:, 0]
+    rows = Rows.single(400)
+    unproven = unproven_classes(labels, scores, rows, confidence=0.95)
+    assert set(unproven) == {1, 2}
+    assert unproven[1].endswith(", where 0.5 is chance")
+    assert unproven[2] == f"ROC AUC: {UNDEFINED}"
+    every = find_label_issues(labels, scores, NAMES, one_class_per_sample=False)
+    assert every["suggested"].isin(["melanoma", "not melanoma"]).any()
+    found = find_label_issues(labels, scores, NAMES, one_class_per_sample=False, unproven=unproven)
+    assert set(found["suggested"]) <= {"mole", "not mole"}
+    nothing = find_label_issues(labels, scores, NAMES, one_class_per_sample=False, unproven=range(3))
+    assert nothing.empty
+    assert tuple(nothing.columns) == COLUMNS
+    one_group = unproven_classes(labels[:, :1], scores[:, :1], Rows.of(["g"] * 400), confidence=0.95)
+    assert one_group == {0: f"ROC AUC: {ONE_GROUP}"}
+
+
+def test_a_class_at_chance_is_not_suggested_beside_others() -> None:
+    true, scores = predicted(5, 200)
+    true[:20] = (true[:20] + 1) % 3
+    labels = np.eye(3, dtype=np.int64)[true]
+    every = find_label_issues(labels, scores, NAMES, one_class_per_sample=True)
+    name = every["suggested"].iloc[0]
+    found = find_label_issues(labels, scores, NAMES, one_class_per_sample=True, unproven=[NAMES.index(name)])
+    assert found.to_dict("list") == every[every["suggested"] != name].to_dict("list")

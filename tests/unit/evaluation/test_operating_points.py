@@ -1,11 +1,13 @@
 """Operating points against the ROC curve of scikit-learn, and their intervals against repeated sampling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from foldline.evaluation.estimates import Rows
-from foldline.evaluation.intervals import SHARE, interval
-from foldline.evaluation.operating_points import operating_points, roc_point
-from foldline.evaluation.results import ONE_FOLD, RANKS, UNDEFINED
+from foldline.evaluation.operating_points import operating_points
+from foldline.evaluation.reasons import ONE_FOLD, ONE_GROUP, ONE_SCORE, RANKS, UNDEFINED
+from foldline.evaluation.roc_point import roc_point
 from foldline.evaluation.score_columns import DecidedThresholds, ScoreColumn
 from foldline.evaluation.thresholds import best_threshold
 from scipy.stats import norm
@@ -108,8 +110,46 @@ def test_intervals_cover_the_true_point(shift: float, group_size: int) -> None:
         labels = (random.random(len(groups)) < 0.1).astype(int)[groups]
         shared, own = random.normal(size=(2, len(groups)))
         scores = shift * labels + (shared[groups] + own) / 2**0.5
-        found = roc_point(labels, scores, Rows.of(groups), "sensitivity 0.9")
+        found = roc_point(labels, scores, Rows.of(groups), "sensitivity 0.9", confidence=0.95)
         assert found is not None
-        low, high = interval(found, SHARE, confidence=0.95) or (1.0, 0.0)
-        covered += low <= true <= high
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= true <= found.high
     assert covered >= 0.91 * 200
+
+
+@pytest.mark.parametrize("shift", [1.2, 2.5])
+def test_intervals_of_15_positives_cover_and_are_marked(shift: float) -> None:
+    """No positive is below the true threshold in one table of five, so the distance to it has to be extrapolated."""
+    random, true = np.random.default_rng(1), norm.cdf(norm.ppf(0.1) + shift)
+    labels = (np.arange(300) < 15).astype(int)
+    covered = 0
+    for _ in range(300):
+        scores = random.normal(size=300) + shift * labels
+        found = roc_point(labels, scores, Rows.single(300), "sensitivity 0.9", confidence=0.95)
+        assert found is not None
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= true <= found.high
+    assert covered >= 0.92 * 300
+    (point,) = operating_points(column(labels, norm.cdf(scores), np.arange(300) % 3), 0, RULES[:1], confidence=0.95)
+    assert point.score.few_groups
+
+
+def test_a_point_without_interval_has_a_reason() -> None:
+    labels, scores, folds, _ = draw(1)
+    (whole,) = operating_points(column(labels, scores, folds), 0, ["sensitivity 1"], confidence=0.95)
+    assert whole.score.value == pytest.approx((scores[labels == 0] < scores[labels == 1].min()).mean())
+    assert (whole.score.low, whole.score.high, whole.score.reason) == (None, None, ONE_SCORE)
+    one = replace(column(labels, scores, folds), rows=Rows.of(np.where(labels == 1, "a", np.arange(90).astype(str))))
+    (point,) = operating_points(one, 0, RULES[:1], confidence=0.95)
+    assert (point.score.low, point.score.reason) == (None, ONE_GROUP)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_equal_scores_have_an_interval(rule: str) -> None:
+    labels, _, folds, _ = draw(1)
+    (point,) = operating_points(column(labels, np.full(90, 0.3), folds), 0, [rule], confidence=0.95)
+    assert point.score.value == 0
+    assert point.score.low == 0
+    assert 0 < point.score.high < 0.5

@@ -12,16 +12,8 @@ from foldline.evaluation.estimates import Rows
 from foldline.evaluation.intervals import SHARE, interval
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.ranking import ranking_estimates
-from foldline.evaluation.results import (
-    NOT_PREDICTED,
-    ONE_GROUP,
-    ONE_OF_SEVERAL,
-    RANKS,
-    UNDEFINED,
-    UNDEFINED_WEIGHTED,
-    ColumnScores,
-    Score,
-)
+from foldline.evaluation.reasons import NOT_PREDICTED, ONE_GROUP, ONE_OF_SEVERAL, RANKS, UNDEFINED, UNDEFINED_WEIGHTED
+from foldline.evaluation.results import ColumnScores, Score
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from sklearn.metrics import (
     accuracy_score,
@@ -128,7 +120,8 @@ def test_subgroups_are_scored_with_their_rows(table: pd.DataFrame) -> None:
 
 
 def test_the_calibration_is_that_of_all_rows(table: pd.DataFrame) -> None:
-    bins = reliability_bins(table["target"].to_numpy(), table["a"].to_numpy())
+    rows = Rows.of(list(table["group"]))
+    bins = reliability_bins(table["target"].to_numpy(), table["a"].to_numpy(), rows=rows, confidence=CONFIG.confidence)
     found = scores_of(table)["a"]
     assert (found.calibration.error, found.calibration.bins) == (expected_calibration_error(bins), bins)
     assert found.calibration.error > 0
@@ -346,5 +339,27 @@ def test_soft_labels_and_classes_count_by_weights() -> None:
     assert found.accuracy.value == pytest.approx(np.average(correct, weights=weights))
     entropy = np.average(cross_entropy(shares, shares, "softmax"), weights=weights)
     assert label_entropy(shares, "softmax", weights) == {"soft_label_entropy": pytest.approx(entropy)}
-    bins = reliability_bins(labels.ravel(), scores.ravel(), weights=weights.repeat(3))
+    rows = Rows(weights.repeat(3), np.arange(60).repeat(3), 60)
+    bins = reliability_bins(labels.ravel(), scores.ravel(), rows=rows, confidence=CONFIG.confidence)
     assert (found.calibration.error, found.calibration.bins) == (expected_calibration_error(bins), bins)
+
+
+def test_accuracy_is_compared_with_the_most_frequent_class_on_the_same_rows() -> None:
+    random, names = np.random.default_rng(6), ("a", "b", "c")
+    labels = np.eye(3, dtype=np.int64)[random.choice(3, 200, p=[0.6, 0.3, 0.1])]
+    scores = random.dirichlet([2, 1, 1], 200)
+    weights = random.integers(0, 3, 200).astype(float)
+    oof = Oof(list(names), [f"i{n}" for n in range(200)], np.arange(200) % 2, labels, {"m": scores, "blend": scores})
+    config = replace(CONFIG, class_names=names, scored_classes=names, activation="softmax", metadata_columns=())
+    found = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=[], config=config, weights=weights).columns
+    frequent = found["blend"].most_frequent
+    assert frequent is not None
+    share = np.average(labels[:, 0], weights=weights)
+    assert (frequent.name, frequent.share) == ("a", pytest.approx(share))
+    assert frequent.gain.value == pytest.approx(found["blend"].accuracy.value - share)
+    assert frequent.gain.low < frequent.gain.value < frequent.gain.high
+    # More is said of the blend than of single models.
+    assert [row.calibration is None for row in found["m"].classes] == [True] * 3
+    assert all(row.calibration.slope.value is not None for row in found["blend"].classes)
+    ranks = column_scores(oof, groups=oof.ids, metadata={}, rank_columns=["blend"], config=config).columns["blend"]
+    assert (ranks.most_frequent, ranks.classes[0].calibration) == (None, None)

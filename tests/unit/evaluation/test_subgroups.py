@@ -30,7 +30,9 @@ def test_a_subgroup_has_the_scored_classes_with_enough_rows() -> None:
     labels[:10, 0] = labels[:9, 1] = labels[:10, 2] = labels[40:50, 2] = 1
     found = find_subgroups(values, labels, [0, 1])
     assert [(row.value, row.classes) for row in found.subgroups] == [("arm", [0])]
-    assert found.omitted == OmittedValues(values=1, rows=30, reason=REASON)
+    # Labels are classes here, and no positives.
+    reason = "fewer than 10 images with or without a class"
+    assert found.omitted == OmittedValues(values=1, rows=30, reason=reason)
     assert find_subgroups(values, labels, [2, 0]).subgroups[0].classes == [2, 0]
 
 

@@ -104,7 +104,15 @@ def test_complete_does_not_change_its_argument() -> None:
         ),
         (
             {"evaluation": {"operating_points": ["sensitivity 90"]}},
-            "config: evaluation.operating_points[0] is 'sensitivity 90'; write sensitivity or specificity and a share,",
+            "config: evaluation.operating_points[0] is 'sensitivity 90'; write sensitivity or specificity and a share",
+        ),
+        (
+            {"evaluation": {"operating_points": [{"sensitivity": 0.9}]}},
+            "config: evaluation.operating_points[0] is {'sensitivity': 0.9}; write sensitivity or specificity and",
+        ),
+        (
+            {"evaluation": {"operating_points": ["sensitivity 0.9", "sensitivity 90%"]}},
+            "config: evaluation.operating_points is ['sensitivity 0.9', 'sensitivity 0.9']; list every entry once",
         ),
         ({"evaluation": {"threshold": 1.5}}, "config: evaluation.threshold is 1.5; set it to at most 1"),
         ({"models": {}}, "config: models is empty; add at least one entry"),

@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from fixtures.report_run import column_scores, report_run, with_metrics
+from fixtures.report_run import UNUSED, column_scores, report_run, with_metrics
 from foldline.evaluation.gains import Gain
-from foldline.evaluation.results import ClassCounts, Score
+from foldline.evaluation.metrics import METRICS
+from foldline.evaluation.results import ClassCalibration, ClassCounts, ClassScores, ColumnScores, MostFrequent, Score
 from foldline.report.findings import findings
-from foldline.report.json_inputs import Augmentation, Optimizer
+from foldline.report.json_inputs import Augmentation, CalibrationMethod, Optimizer
+from foldline.report.label_issues import label_issue_sentence
 from foldline.report.methods import methods, training_words
 from foldline.report.run import Run
 
@@ -149,7 +151,7 @@ def test_a_single_model_has_no_gain() -> None:
         (0.2, 1.4, -0.5, "[warn] As probabilities, the scores are not extreme enough and too high (Brier skill"),
         (0.2, 1.0, 0.5, "[warn] As probabilities, the scores are too low (Brier skill"),
         (0.05, 1.0, 0.0, "[warn] As probabilities, the scores are not shown to be better than the share of positives"),
-        (-0.2, 1.0, 0.0, "set calibration.method to platt"),
+        (-0.2, 1.0, 0.0, "They may still rank images, or set calibration.method to platt."),
     ],
 )
 def test_calibration_decides_how_to_read_scores(skill: float, slope: float, level: float, text: str) -> None:
@@ -275,26 +277,131 @@ def test_the_methods_say_where_thresholds_are_chosen() -> None:
     )
 
 
-def test_accuracy_is_compared_with_the_most_frequent_class() -> None:
+@pytest.mark.parametrize(
+    ("low", "high", "kind", "end"),
+    [
+        (0.02, 0.18, "good", " (interval of the difference +2.0 to +18.0 percentage points)."),
+        (
+            -0.02,
+            0.18,
+            "warn",
+            ". The predictions are not shown to be better (interval of the difference -2.0 to +18.0 ",
+        ),
+        (-0.18, -0.02, "warn", ", which is better (interval of the difference -18.0 to -2.0 percentage points)."),
+        (None, None, "", "; whether the difference is chance is not known (one group)."),
+    ],
+)
+def test_accuracy_is_compared_with_the_most_frequent_class(
+    low: float | None, high: float | None, kind: str, end: str
+) -> None:
     blend = replace(column_scores(0.9), accuracy=Score(0.8, 0.7, 0.9, None))
-    run = report_run(blend)
-    assert not any("highest probability" in row.text for row in findings(run))
-    classes = (ClassCounts("nevus", 7, 3, 7, rare=False), ClassCounts("melanoma", 3, 7, 3, rare=False))
-    run = with_metrics(run, one_class_per_image=True, classes=classes)
+    assert not any("highest probability" in row.text for row in findings(report_run(blend)))
+    gain = Score(0.1, low, high, None if low else "one group")
+    run = report_run(replace(blend, most_frequent=MostFrequent("nevus", 0.7, gain)))
     (found,) = [row for row in findings(run) if "highest probability" in row.text]
-    assert found.kind == "good"
-    assert found.text == (
+    assert found.kind == kind
+    start = (
         "The class with the highest probability is the true one in 80.0% of the images (95% interval 70.0% to 90.0%). "
-        "To predict the most frequent class, nevus, for every image would be right in 70.0%."
+        "To predict the most frequent class, nevus, for every image would be right in 70.0%"
     )
-    poor = with_metrics(run, models={"a": blend, "blend": replace(blend, accuracy=Score(0.149, None, None, None))})
-    (found,) = [row for row in findings(poor) if "highest probability" in row.text]
-    assert found.kind == "warn"
-    assert found.text.endswith(
-        "in 14.9% of the images. To predict the most frequent class, nevus, for every image "
-        "would be right in 70.0%, which is no less."
+    assert found.text.startswith(start)
+    assert found.text.removeprefix(start).startswith(end)
+
+
+def calibrated(run: Run, method: str, **recipe: Any) -> Run:
+    return replace(run, recipe=replace(run.recipe, calibration=CalibrationMethod(method), **recipe))
+
+
+def with_calibration(skill: float, slope: float, level: float) -> ColumnScores:
+    values = {"brier_skill": skill, "slope": slope, "intercept": level}
+    scores = {name: Score(value, value - 0.1, value + 0.1, None) for name, value in values.items()}
+    blend = column_scores(0.9)
+    return replace(blend, calibration=replace(blend.calibration, **scores))
+
+
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        ("none", "Use them to rank images, or set calibration.method to platt."),
+        ("temperature", "They are calibrated already (calibration.method is temperature); platt fits more."),
+        ("platt", "They are calibrated already (calibration.method is platt); beta fits more."),
+        ("isotonic", "They are calibrated already, by the most flexible method (calibration.method is isotonic)."),
+    ],
+)
+def test_advice_on_calibration_knows_what_is_set(method: str, text: str) -> None:
+    run = report_run(with_calibration(0.5, 0.6, 0.0))
+    assert text in summary(calibrated(run, method))
+    alone = summary(with_metrics(run, folds=1))
+    assert "with one fold they cannot be calibrated." in alone
+    assert "calibration.method" not in alone
+
+
+def test_classes_that_cannot_be_calibrated_are_named() -> None:
+    reason = {"mark": "its labels do not rise with its scores"}
+    run = report_run(with_calibration(0.0, 0.2, 0.0))
+    left = calibrated(run, "none", calibration_method="platt", uncalibrated=reason)
+    assert "calibration.method is platt, which no class can be calibrated by." in summary(left)
+    assert dict(methods(left))["Calibration"] == (
+        "calibration.method is platt, but scores are left as they are: mark (its labels do not rise with its scores)."
     )
-    assert not any("highest probability" in row.text for row in findings(with_metrics(poor, weighted=True)))
+    some = calibrated(run, "platt", calibration_method="platt", uncalibrated=reason)
+    assert dict(methods(some))["Calibration"].endswith(
+        "Left as they are: mark (its labels do not rise with its scores)."
+    )
+    assert "Calibration" not in dict(methods(run))
+
+
+def test_levels_of_single_classes_are_judged() -> None:
+    """Errors of classes in opposite directions cancel out over all of them."""
+    even = Score(0.0, -0.1, 0.1, None)
+    of_class = [
+        ClassCalibration(even, Score(level, level - 0.1, level + 0.1, None), even) for level in (0.5, -0.6, 0.0)
+    ]
+    names = ("nevus", "melanoma", "other")
+    blend = with_calibration(0.5, 1.0, 0.0)
+    classes = tuple(
+        ClassScores(
+            **dict.fromkeys(METRICS, UNUSED),
+            name=name,
+            positives=1,
+            negatives=1,
+            threshold=None,
+            folds=(),
+            calibration=one,
+        )
+        for name, one in zip(names, of_class, strict=True)
+    )
+    run = with_metrics(report_run(replace(blend, classes=classes)), scored_classes=names)
+    assert "the scores are too low for nevus and too high for melanoma (Brier skill" in summary(run)
+
+
+@pytest.mark.parametrize(
+    ("settings", "changes"),
+    [
+        ({"select_epoch": "best"}, "set select_epoch to last."),
+        ({"patience": 5}, "set early_stopping.patience to null."),
+        ({"patience": 5, "select_epoch": "best"}, "set select_epoch to last and early_stopping.patience to null."),
+    ],
+)
+def test_advice_on_epochs_names_what_is_set(settings: dict[str, Any], changes: str) -> None:
+    assert f"train a fixed number of epochs: {changes}" in summary(report_run(column_scores(0.9), **settings))
+
+
+def test_labels_are_not_questioned_by_a_model_at_chance() -> None:
+    run = report_run(column_scores(0.5))
+    assert label_issue_sentence(run) == ""
+    left_out = {"mark": "ROC AUC 0.500 (0.450 to 0.550), where 0.5 is chance"}
+    assert label_issue_sentence(with_metrics(run, label_issues_left_out=left_out)) == (
+        "No label is questioned, because the predictions are not shown to be better than chance: ROC AUC 0.500 (0.450 "
+        "to 0.550), where 0.5 is chance."
+    )
+    classes = (ClassCounts("mark", 7, 3, 7, rare=False), ClassCounts("spot", 3, 7, 3, rare=False))
+    some = with_metrics(run, label_issues_left_out=left_out, classes=classes, label_issues=2)
+    text = label_issue_sentence(some)
+    assert text.startswith(
+        "The predictions contradict the labels of 2 images with confidence: results/label_issues.csv"
+    )
+    assert "in favor of a class that the predictions are not shown to tell from others: mark (ROC AUC 0.500" in text
 
 
 def test_the_page_says_which_networks_predict_the_test_rows() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from fixtures.results import Results, write_results, write_scores
 from foldline.errors import FoldlineError
-from foldline.evaluation.results import UNDEFINED
+from foldline.evaluation.reasons import UNDEFINED
 from foldline.evaluation.thresholds import best_threshold
 from foldline.io.parquet import read_parquet
 from foldline.io.tables import FLOAT32, FOLDS, INTEGER, TEXT, read_table, write_table
