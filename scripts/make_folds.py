@@ -29,7 +29,7 @@ from foldline.io.tables import FOLDS, INVENTORY, LEAKS, read_table, read_tables,
 from foldline.splits.connected_groups import connected_groups
 from foldline.splits.duplicates import merged_groups
 from foldline.splits.fold_audit import IntArray, Samples, groups_per_label, oversized_groups
-from foldline.splits.fold_membership import DROPPED, NO_FOLD, NO_OOF, TEST, TRAIN, WITHHELD, external_rows
+from foldline.splits.fold_membership import DROPPED, HOLDOUT, NO_FOLD, NO_OOF, TEST, TRAIN, WITHHELD, external_rows
 from foldline.splits.fold_methods import FOLD_NAME, fold_rows, with_rows
 from foldline.splits.folds_config import FILES, METHODS, FoldsConfig
 from foldline.splits.leak_policy import EXTERNAL, GROUP_ALL, Pair, Treatment, treat
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 # Column of the fold table with the names of the classes, for people; steps read the label code in `target`.
 LABEL = "label"
+# What logs call the rows that have no fold.
+WITHOUT_FOLD = {NO_FOLD: "held out by no fold", HOLDOUT: "holdout"}
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,9 @@ def _log_folds(table: pd.DataFrame, class_names: Sequence[str]) -> None:
             counts += "; sums of soft labels: " + ", ".join(f"{name} {total:.1f}" for name, total in sums)
         size, groups = counted(len(rows), "row"), counted(rows["group"].nunique(), "group")
         word = "positives" if len(class_names) == 1 else "images of each class"
-        logger.info("fold %d: %s in %s; %s: %s", fold, size, groups, word, counts)
+        name = f" ({rows[FOLD_NAME].iloc[0]})" if FOLD_NAME in table else ""
+        called = WITHOUT_FOLD.get(fold, f"fold {fold}{name}")
+        logger.info("%s: %s in %s; %s: %s", called, size, groups, word, counts)
     for name, rows in external_rows(table).groupby("split"):
         withheld = (~rows["fold"].isin((NO_FOLD, DROPPED))).sum()
         size = counted(len(rows), "external row")

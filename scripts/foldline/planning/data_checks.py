@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foldline.dataset.labels import BINARY, SOFT, names_of
-from foldline.dataset.metadata import MetadataColumnConfig
+from foldline.dataset.metadata import NUMERIC, MetadataColumnConfig
 from foldline.dataset.sample_table import RowColumns
 from foldline.dataset.soft_labels import hard_code, shares_of
 from foldline.errors import FoldlineError, Problems, counted, listing, problems_error
@@ -55,7 +55,7 @@ def check_data(
             _check_classes(dataset, data)
         if fold_count is not None:
             with problems.collected():
-                _check_groups(dataset, data.splits[TRAIN], fold_count)
+                _check_groups(dataset, data.splits[TRAIN], fold_count, data.links)
             with problems.collected():
                 _check_strata(dataset, data.splits[TRAIN], fold_count, stratify_by)
     elif fold_count is not None and data.most_groups is not None:
@@ -134,8 +134,24 @@ def _check_metadata(dataset: Mapping[str, Any], split: str, table: str, rows: Ro
             told.append(
                 f"{where}{'; '.join(cells)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
             )
+        elif split == TRAIN and config.kind == NUMERIC and (problem := _few_numbers(rows, index, config)):
+            told.append(f"{source_of(dataset, split) if is_made_table(dataset, split) else table}: {column} {problem}")
     if told:
         raise problems_error(told)
+
+
+def _few_numbers(rows: RowColumns, index: int, config: MetadataColumnConfig) -> str:
+    """Why models cannot learn the scale of a numeric column; "" if they can."""
+    with_number = {
+        group for value, group in zip(rows.metadata[index], rows.group, strict=True) if not config.is_missing(value)
+    }
+    if len(with_number) > 1:
+        return ""
+    where = f" but those of {next(iter(with_number))!r}" if with_number else ""
+    return (
+        f"(dataset.metadata) is missing in all training rows{where}, so models cannot learn its scale; correct the "
+        "column or dataset.missing, or remove it from dataset.metadata"
+    )
 
 
 def _check_most_groups(dataset: Mapping[str, Any], most: int, fold_count: int) -> None:
@@ -149,7 +165,7 @@ def _check_most_groups(dataset: Mapping[str, Any], most: int, fold_count: int) -
         )
 
 
-def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int) -> None:
+def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int, links: str) -> None:
     class_names, scored = class_names_of(dataset), scored_classes_of(dataset)
     rows = samples.rows
     groups = {"": set(rows.group)}
@@ -164,6 +180,8 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int)
             kind = ("group" if column else "row") + ("" if len(names) == 1 else "s")
             kind += f" (column {column})" if column else ""
             remedy = f"set folds.count to {len(names)} or less" if len(names) >= 2 else "add training data"
+            if len(groups[""]) < 2 and column and dataset["class_folders"] is None:
+                remedy = "name another column in dataset.group_column, or set it to null if rows are independent"
             if which and dataset["labels"]["kind"] == SOFT:
                 remedy += (
                     ", or correct the soft labels: shares above 0.5, the largest ones of several, count as label 1"
@@ -177,5 +195,5 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int)
                     )
             raise FoldlineError(
                 f"config: folds.count is {fold_count}, but the training data have only {len(names)} {kind}{which}; "
-                f"{remedy}"
+                f"{links or remedy}"
             )

@@ -249,7 +249,7 @@ class DataIndexer:
             if TRAIN in data.splits or (TRAIN in data.tables and not is_made_table(dataset, TRAIN)):
                 cells = read_cells(self._folds, dataset, data.tables)
                 # Nothing of these can be checked with wrong groups.
-                data = without_holdout(with_connected_groups(data, dataset, cells), self._folds, cells)
+                data = without_holdout(with_connected_groups(data, dataset, cells), self._folds, cells, dataset)
                 with problems.collected():
                     check_data(dataset, data, fold_count=count, stratify_by=self._folds["stratify_by"])
                 if TRAIN in data.splits:

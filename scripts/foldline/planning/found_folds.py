@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from foldline.dataset.cell_values import sorted_words
 from foldline.dataset.fold_cells import ReadCells
 from foldline.dataset.sample_table import GROUP_REMEDY
 from foldline.dataset.soft_labels import hard_code
@@ -12,14 +11,18 @@ from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.planning.dataset_section import class_names_of, group_columns, scored_classes_of
 from foldline.planning.dataset_splits import TRAIN
 from foldline.planning.fold_plan import FOLD, fold_cells, fold_method, holdout_values
+from foldline.planning.group_links import links_in_words
+from foldline.planning.holdout_checks import check_classes, check_share, check_values
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Samples
 from foldline.splits.connected_groups import connected_groups
-from foldline.splits.folds_config import COLUMN, LEAVE_ONE_GROUP_OUT, TABLE, TIME
+from foldline.splits.folds_config import COLUMN, GROUPED, LEAVE_ONE_GROUP_OUT, TABLE, TIME
 from foldline.splits.given_folds import number_folds, one_label_problems, split_groups
-from foldline.splits.time_folds import folds_by_time, period_starts, read_times
+from foldline.splits.time_folds import TimeFolds, folds_by_time, period_starts, read_times
 
 MOST_FOLDS = 100
+# With more connected groups, no message says what connects them.
+FEW_GROUPS = 100
 # Problems of one kind that a message spells out.
 MOST_TOLD = 5
 
@@ -61,20 +64,24 @@ def with_connected_groups(data: RawData, dataset: Mapping[str, Any], cells: Read
         return data
     train = data.splits[TRAIN]
     columns = [cells.of_ids(TRAIN, column, train.rows.id) for column in names]
-    rows = replace(train.rows, group=connected_groups(train.rows.group, columns))
-    return replace(data, splits={**data.splits, TRAIN: replace(train, rows=rows)})
+    groups = connected_groups(train.rows.group, columns)
+    own = dict(zip(group_columns(dataset), [train.rows.group, *columns], strict=True))
+    links = links_in_words(own) if len(set(groups)) <= FEW_GROUPS else ""
+    rows = replace(train.rows, group=groups)
+    return replace(data, splits={**data.splits, TRAIN: replace(train, rows=rows)}, links=links)
 
 
-def without_holdout(data: RawData, folds: Mapping[str, Any], cells: ReadCells) -> RawData:
+def without_holdout(data: RawData, folds: Mapping[str, Any], cells: ReadCells, dataset: Mapping[str, Any]) -> RawData:
     """The data without the training rows that `folds.holdout.column` holds out.
 
     Args:
         data: the data, with connected groups.
         folds: the section.
         cells: see `read_cells`.
+        dataset: the section `dataset`, with the classes that were found.
 
     Raises:
-        FoldlineError: the column has none of the values in any row, or one of them in all rows, or a group is divided.
+        FoldlineError: a value is in no row, all rows are held out, a group is divided, or a class is left in no row.
     """
     column, values = folds["holdout"]["column"], holdout_values(folds)
     if column is None or TRAIN not in data.splits or TRAIN not in cells.tables:
@@ -83,19 +90,15 @@ def without_holdout(data: RawData, folds: Mapping[str, Any], cells: ReadCells) -
     of_rows = cells.of_ids(TRAIN, column, train.rows.id)
     chosen = [cell in values for cell in of_rows]
     where = f"{cells.tables[TRAIN].raw.path}: column {column} (folds.holdout.column)"
-    if all(chosen) or not any(chosen):
-        which, found = "all rows" if all(chosen) else "no row", sorted_words(set(of_rows))
-        raise FoldlineError(
-            f"{where} has {listing(values)} (folds.holdout.values) in {which}; its values are "
-            f"{listing([value or 'missing' for value in found], limit=5)}; correct folds.holdout.values"
-        )
+    check_values(where, of_rows, values)
     names = ["the holdout" if is_chosen else "the others" for is_chosen in chosen]
     if broken := split_groups(train.rows.id, train.rows.group, names, word=""):
         raise FoldlineError(
             f"{where} divides {counted(len(broken), 'group')} of dataset.group_column: "
-            f"{listing(broken, limit=MOST_TOLD)}; hold out whole groups"
+            f"{listing(broken, limit=MOST_TOLD)}; {data.links or 'hold out whole groups'}"
         )
     kept = [not is_chosen for is_chosen in chosen]
+    check_classes(where, dataset, train.rows.target, kept)
     return replace(data, splits={**data.splits, TRAIN: train.of_rows(kept)})
 
 
@@ -119,6 +122,8 @@ def find_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawDa
     if cells.tables or cells.old:
         found["digest"] = cells.digest
     train, method = data.splits[TRAIN], fold_method(folds)
+    if folds["holdout"]["share"] and method == GROUPED:
+        check_share(folds, dataset, train)
     if method == COLUMN:
         where = f"{cells.tables[TRAIN].raw.path}: column {folds['column']} (folds.column)"
         names = _names_of_column(folds["column"], cells, train)
@@ -135,11 +140,11 @@ def find_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawDa
                 f"training rows {listing(train.rows.id, limit=3)}; correct folds.table"
             )
     elif method == TIME:
-        _check_times(folds, cells, train)
+        _check_times(folds, cells, train, data.links)
         return found
     else:
         return found
-    return found | _checked(names, where, dataset, train)
+    return found | _checked(names, where, dataset, train, data.links)
 
 
 def _names_of_column(column: str, read: ReadCells, train: Samples) -> list[str]:
@@ -161,7 +166,9 @@ def _names_of_column(column: str, read: ReadCells, train: Samples) -> list[str]:
     return read.of_ids(TRAIN, column, train.rows.id)
 
 
-def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train: Samples) -> dict[str, Any]:
+def _checked(
+    names: Sequence[str], where: str, dataset: Mapping[str, Any], train: Samples, links: str
+) -> dict[str, Any]:
     """Names and numbers of the folds, as `find_folds` gives them.
 
     Args:
@@ -169,6 +176,7 @@ def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train
         where: the start of messages.
         dataset: the section `dataset`.
         train: the training rows, with connected groups.
+        links: what connects groups, see `RawData`.
 
     Raises:
         FoldlineError: there are too few folds or too many, a group is in two, or the rows without a fold all have one
@@ -178,13 +186,14 @@ def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train
     if not 2 <= len(number_of) <= MOST_FOLDS:
         raise FoldlineError(
             f"{where} has {counted(len(number_of), 'value')} ({listing(list(number_of), limit=5)}), but there may be "
-            f"2 to {MOST_FOLDS}: every model is trained once for each; name another column, or set folds.method to "
-            "grouped"
+            f"2 to {MOST_FOLDS}: every model is trained once for each; "
+            + (links or "name another column, or set folds.method to grouped")
         )
     if broken := split_groups(train.rows.id, train.rows.group, names):
         raise FoldlineError(
             f"{where} has {counted(len(broken), 'group')} of dataset.group_column in more than one fold: "
-            f"{listing(broken, limit=MOST_TOLD)}; give all rows of a group one fold, or set folds.method to grouped"
+            f"{listing(broken, limit=MOST_TOLD)}; "
+            + (links or "give all rows of a group one fold, or set folds.method to grouped")
         )
     scored = scored_classes_of(dataset)
     if len(scored) == 1 and all(names):
@@ -198,8 +207,14 @@ def _checked(names: Sequence[str], where: str, dataset: Mapping[str, Any], train
     return {"names": list(number_of), "numbers": list(number_of.values())}
 
 
-def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples) -> None:
+def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, links: str) -> None:
     """Refuse times that cannot be read or give no folds.
+
+    Args:
+        folds: the section.
+        read: the cells.
+        train: the training rows, with connected groups.
+        links: what connects groups, see `RawData`.
 
     Raises:
         FoldlineError: names lines, or the fold.
@@ -222,16 +237,28 @@ def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples) -> N
         starts = period_starts(known, folds["count"])
     except FoldlineError as error:
         raise FoldlineError(f"{where}: {error}") from None
+    first = dict(zip(times, cells, strict=True))
+    alone = folds_by_time(known, train.rows.id, starts, folds["gap"])
     found = folds_by_time(known, train.rows.group, starts, folds["gap"])
-    for fold in range(folds["count"]):
-        used = {
-            code
-            for code, own, withheld in zip(train.rows.target, found.folds, found.withheld, strict=True)
-            if own != fold and fold not in withheld
-        }
-        if len(used) < 2:
-            what = f"only rows with the label {next(iter(used))}" if used else "no row"
-            raise FoldlineError(
-                f"{where}: {what} before fold {fold} to train on; lower folds.gap, which is {folds['gap']:g}, or "
-                "folds.count"
-            )
+    codes = [hard_code(code) for code in train.rows.target]
+    for fold, start in enumerate(starts):
+        used = _labels_before(codes, found, fold)
+        if len(used) >= 2:
+            continue
+        what = f"only rows with the label {next(iter(used))}" if used else "no row"
+        remedy = f"lower folds.gap, which is {folds['gap']:g}, or folds.count"
+        if len(_labels_before(codes, alone, fold)) >= 2:
+            what = f"beside groups with rows in the period, {what}"
+            remedy = links or "name another column in dataset.group_column, whose groups are not in several periods"
+        elif not folds["gap"]:
+            remedy = "lower folds.count, so that periods are longer"
+        raise FoldlineError(f"{where}: {what} before fold {fold} (from {first[start]}) to train on; {remedy}")
+
+
+def _labels_before(codes: Sequence[str], found: TimeFolds, fold: int) -> set[str]:
+    """Labels of the rows that a fold by time is trained on."""
+    return {
+        code
+        for code, own, withheld in zip(codes, found.folds, found.withheld, strict=True)
+        if own != fold and fold not in withheld
+    }

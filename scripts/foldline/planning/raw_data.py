@@ -62,6 +62,7 @@ class RawData:
         most_groups: number of groups of the training rows, at most; None if some could not be read.
         unranged: problems of images of which no sample is known to be white, see `Source`.
         unlabeled: rows of the tables of the user that have no samples because of some problem, without their labels.
+        links: what connects groups of training rows by several columns, in words; "" if there are enough groups.
     """
 
     splits: dict[str, Samples]
@@ -79,6 +80,7 @@ class RawData:
     most_groups: int | None = None
     unlabeled: dict[str, RowColumns] = field(default_factory=dict)
     unranged: list[str] = field(default_factory=list)
+    links: str = ""
 
     @property
     def labels_are_read(self) -> bool:

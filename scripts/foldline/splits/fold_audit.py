@@ -74,19 +74,27 @@ def check_feasible(samples: Samples, count: int) -> None:
     n_groups = len(set(samples.groups))
     if n_groups < count:
         raise FoldlineError(
-            f"folds.count is {count}, but the rows are of {counted(n_groups, 'group')}; lower folds.count to at "
-            f"most {n_groups}"
+            f"folds.count is {count}, but the rows are of {counted(n_groups, 'group')}; {_remedy(n_groups)}"
         )
     if samples.labels.shape[1] > 1:
         return
     for label, word in ((1, "positive"), (0, "negative")):
         n_groups = int(groups_per_label(samples.groups, samples.labels)[0, label])
         if n_groups < count:
-            advice = f"lower folds.count to at most {n_groups}" if n_groups > 1 else "add such rows"
+            found = f"{counted((samples.labels == label).sum(), f'{word} row')} in {counted(n_groups, 'group')}"
             raise FoldlineError(
-                f"folds.count is {count}, and each fold needs a {word} row, but the data have "
-                f"{counted((samples.labels == label).sum(), f'{word} row')} in {counted(n_groups, 'group')}; {advice}"
+                f"folds.count is {count}, and each fold needs a {word} row, but the data have {found}; "
+                f"{_remedy(n_groups)}"
             )
+
+
+def _remedy(n_groups: int) -> str:
+    """What to do about too few groups: the tables have enough, so duplicates, drops or the holdout took the others."""
+    first = f"lower folds.count to at most {n_groups}" if n_groups > 1 else "add such rows"
+    return (
+        f"{first}, or look at results/leaks/pairs.html: duplicates and confirmed pairs merge groups, unless "
+        "leaks.policy is report for their kind; folds.holdout and policies with drop leave rows out"
+    )
 
 
 def audit_folds(samples: Samples, folds: IntArray, *, count: int) -> None:

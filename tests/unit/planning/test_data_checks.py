@@ -152,3 +152,34 @@ def test_a_class_needs_a_share_of_some_soft_label_and_folds_need_its_rows() -> N
         check_classes(soft, ["0.5 0.5 0.0", "0.2 0.8 0.0"])
     with pytest.raises(FoldlineError, match=r"only 1 row with label 1; .*: shares above 0\.5"):
         check(dataset_settings(labels={"kind": "soft"}), ["0.4", "0.1", "0.9", "0.5", "0.2", "0.0"])
+
+
+def test_one_group_is_no_sign_of_too_few_rows() -> None:
+    message = r"only 1 group \(column patient\): a; name another column in dataset\.group_column, or set it to null"
+    with pytest.raises(FoldlineError, match=message):
+        check(dataset_settings(group_column="patient"), "0101", "aaaa")
+
+
+@pytest.mark.parametrize(
+    ("ages", "where"),
+    [
+        (["", "NA", "", "", "", ""], ""),
+        (["30", "31", "", "", "", ""], " but those of 'p0'"),
+        (["30", "", "40"] * 2, None),
+    ],
+)
+def test_a_numeric_column_needs_numbers_to_learn_from(ages: list[str], where: str | None) -> None:
+    """Else its scale is unknown while the only group with numbers is held out."""
+    metadata = {"age": {"kind": "numeric", "missing": ["NA"]}}
+    dataset = dataset_settings(metadata_columns=["age"], metadata=metadata)
+    train = samples("010101", [f"p{number // 2}" for number in range(6)], ages)
+    data = RawData(
+        {"train": train, "test": samples([""], metadata=["30"])}, [], True, {"train": "t.csv", "test": "s.csv"}
+    )
+    if where is None:
+        check_data(dataset, data, fold_count=2)
+        return
+    with pytest.raises(
+        FoldlineError, match=rf"^t\.csv: age .* is missing in all training rows{where}, so models cannot"
+    ):
+        check_data(dataset, data, fold_count=2)

@@ -10,6 +10,7 @@ from fixtures.settings import dataset_settings
 from foldline.dataset.sample_table import read_rows
 from foldline.errors import FoldlineError
 from foldline.planning.configuration import complete
+from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import columns_of
 from foldline.planning.fold_plan import fold_cells, fold_method, fold_numbers, with_found_folds
 from foldline.planning.found_folds import find_folds, read_cells, with_connected_groups, without_holdout
@@ -32,7 +33,7 @@ def data_of(path: Path, header: str, rows: Sequence[str], dataset: dict[str, Any
 def find_all(folds: dict[str, Any], dataset: dict[str, Any], data: RawData) -> dict[str, Any]:
     """What planning finds, as the data index does it."""
     cells = read_cells(folds, dataset, data.tables)
-    data = without_holdout(with_connected_groups(data, dataset, cells), folds, cells)
+    data = without_holdout(with_connected_groups(data, dataset, cells), folds, cells, dataset)
     return find_folds(folds, dataset, data, cells)
 
 
@@ -202,8 +203,21 @@ def test_times_keep_the_number_of_folds(tmp_path: Path) -> None:
             {"count": 3},
             r"year \(folds\.column\): folds\.count is 3, which needs 4 periods, but the times have",
         ),
-        (YEARS, {"count": 2, "gap": 1}, r"no row before fold 0 to train on; lower folds\.gap, which is 1, or folds"),
-        (["a,p,0,1", "b,q,1,2", "c,r,1,3"], {"count": 2}, r"only rows with the label 0 before fold 0 to train on"),
+        (
+            YEARS,
+            {"count": 2, "gap": 1},
+            r"no row before fold 0 \(from 2019\) to train on; lower folds\.gap, which is 1, or folds",
+        ),
+        (
+            ["a,p,0,1", "b,q,1,2", "c,r,1,3"],
+            {"count": 2},
+            r"only rows with the label 0 before fold 0 \(from 2\) to train on; lower folds\.count, so that",
+        ),
+        (
+            ["a,p,0,2018", "b,p,1,2018", "c,p,0,2019", "d,p,1,2020"],
+            {"count": 2},
+            r"beside groups with rows in the period, no row before fold 0 \(from 2019\) to train on; name another",
+        ),
     ],
 )
 def test_times_that_give_no_folds_are_refused(
@@ -230,3 +244,85 @@ def test_rows_of_the_holdout_give_no_folds(tmp_path: Path) -> None:
         with_holdout(tmp_path, rows, True, 0)
     with pytest.raises(FoldlineError, match=r"divides 1 group of .* h \(id y in the holdout, id z in the others\)"):
         with_holdout(tmp_path, [*rows[:4], "y,h,1,1", "z,h,1,0"])
+
+
+def test_a_value_of_the_holdout_in_no_row_is_refused_beside_others(tmp_path: Path) -> None:
+    rows = [f"{name},{name},{number % 2},{'abc'[number % 3]}" for number, name in enumerate("abcdefgh")]
+    with pytest.raises(
+        FoldlineError, match=r"has z \(folds\.holdout\.values\) in no row; its values are a, b, c; correct"
+    ):
+        with_holdout(tmp_path, rows, "a", "z")
+    with pytest.raises(FoldlineError, match=r"has a, b, c \(folds\.holdout\.values\) in all rows"):
+        with_holdout(tmp_path, rows, "a", "b", "c")
+
+
+def test_a_holdout_of_all_rows_of_a_label_is_refused(tmp_path: Path) -> None:
+    rows = [f"{name},{name},{int(number < 4)},{int(number < 5)}" for number, name in enumerate("abcdefgh")]
+    with pytest.raises(
+        FoldlineError, match=r"part \(folds\.holdout\.column\) holds out all rows with label 1, so no model"
+    ):
+        with_holdout(tmp_path, rows)
+    assert with_holdout(tmp_path, [*rows, "i,i,1,0"]) != {}
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        (0.5, r"share is 0\.5, which leaves at most 3 of 4 rows with label 1 for 4 folds; lower folds\.count$"),
+        (0.8, r"share is 0\.8, which leaves at most 3 of 12 rows for 4 folds; lower it to 0\.66 or less$"),
+    ],
+)
+def test_a_holdout_that_leaves_too_few_rows_is_refused(share: float, message: str, tmp_path: Path) -> None:
+    rows = [f"{number},{int(number % 3 == 0)}" for number in range(12)]
+    dataset = dataset_settings()
+    data = data_of(tmp_path / "train.csv", "id,target", rows, dataset)
+    with pytest.raises(FoldlineError, match=rf"config: folds\.holdout\.{message}"):
+        find_all(fold_settings(holdout={"share": share}, count=4), dataset, data)
+    assert find_all(fold_settings(holdout={"share": 0.5}, count=2), dataset, data) == {}
+
+
+def linked(tmp_path: Path, method: str | None = None, **keys: Any) -> tuple[dict[str, Any], RawData]:
+    """Forty patients in three sites, which connect them."""
+    rows = [f"{n},p{n // 2},s{n // 2 % 3},{n // 2 % 2},{2000 + n // 8}" for n in range(80)]
+    rows += [f"{n},p{n - 80},s{(n - 79) % 3},1,2011" for n in range(80, 83)]
+    dataset = dataset_settings(group_column=["who", "site"])
+    data = data_of(tmp_path / "train.csv", "id,who,site,target,when", rows, dataset)
+    folds = fold_settings(method=method, **keys)
+    cells = read_cells(folds, dataset, data.tables)
+    return dataset, with_connected_groups(data, dataset, cells)
+
+
+LINKS = (
+    "who alone has 40 values, site alone has 3 values, but rows that share any of them are one group: site 's0', in 29 "
+    "rows, connects 15 groups of the other columns; without site there are 40; remove it from dataset.group_column, or "
+    "correct its cells"
+)
+
+
+def test_what_connects_all_groups_is_named(tmp_path: Path) -> None:
+    dataset, data = linked(tmp_path)
+    with pytest.raises(FoldlineError) as error:
+        check_data(dataset, data, fold_count=5)
+    assert str(error.value) == (
+        f"config: folds.count is 5, but the training data have only 1 group (column who and site): p0; {LINKS}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        (
+            {"method": "time", "column": "when", "count": 3},
+            "beside groups with rows in the period, no row before fold 0",
+        ),
+        ({"method": "column", "column": "when"}, "1 group of dataset.group_column in more than one fold: group p0"),
+        ({"method": "leave_one_group_out"}, "has 1 value (p0), but there may be 2 to 100"),
+    ],
+)
+def test_what_connects_all_groups_is_named_by_all_methods(keys: dict[str, Any], message: str, tmp_path: Path) -> None:
+    dataset, data = linked(tmp_path, **keys)
+    folds = fold_settings(**keys)
+    with pytest.raises(FoldlineError) as error:
+        find_folds(folds, dataset, data, read_cells(folds, dataset, data.tables))
+    assert message in str(error.value)
+    assert str(error.value).endswith(LINKS)

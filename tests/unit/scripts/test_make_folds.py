@@ -539,7 +539,10 @@ def test_a_new_row_that_duplicates_an_old_one_gets_its_fold(
     assert "1 duplicate in another fold than the image that it shows" in caplog.text
 
 
-def test_a_share_of_the_groups_is_held_out(inventory: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_share_of_the_groups_is_held_out(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     external = external_of(("e0", "p00"), ("e1", "e1"))
     holdout = HoldoutConfig(share=0.2)
     pairs = [("s00", "s59", "train")]
@@ -548,6 +551,8 @@ def test_a_share_of_the_groups_is_held_out(inventory: pd.DataFrame, tmp_path: Pa
     own = table[table["split"] == "train"]
     held_out = own[own["fold"] == "-2"]
     assert set(own["fold"]) == {"-2", "0", "1", "2"}
+    assert "fold -" not in caplog.text
+    assert f" holdout: {len(held_out)} rows in " in caplog.text
     assert 10 <= len(held_out) <= 14
     assert set(held_out["no_oof"]) == {"holdout"}
     assert set(own.loc[own["fold"] != "-2", "no_oof"]) == {""}
@@ -599,3 +604,6 @@ def test_periods_are_held_out(inventory: pd.DataFrame, tmp_path: Path, caplog: p
     withheld = {name: str(table.loc[name, "withheld"]) for name in ("s00", "s03", "s15", "s59", "e0", "e1")}
     assert withheld == {"s00": "0", "s03": "0 4", "s15": "1", "s59": "0 1 2 3", "e0": "1", "e1": ""}
     assert "10 rows before the first period are held out by no fold" in caplog.text
+    assert "held out by no fold: 10 rows in " in caplog.text
+    assert "fold 1 (from 2012): 10 rows in " in caplog.text
+    assert "fold -" not in caplog.text

@@ -22,10 +22,26 @@ def test_samples_that_fill_the_folds_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("groups", "labels", "words"),
     [
-        ("aabb", [1, 0, 1, 0], "count is 3, but the rows are of 2 groups; lower folds.count to at most 2"),
-        ("aabcd", [1, 1, 0, 1, 0], "but the data have 3 positive rows in 2 groups; lower folds.count to at most 2"),
-        ("abcd", [1, 1, 1, 0], "but the data have 1 negative row in 1 group; add such rows"),
-        ("abcd", [0, 0, 0, 0], "but the data have 0 positive rows in 0 groups; add such rows"),
+        (
+            "aabb",
+            [1, 0, 1, 0],
+            "count is 3, but the rows are of 2 groups; lower folds.count to at most 2, or look at results/leaks/",
+        ),
+        (
+            "aabcd",
+            [1, 1, 0, 1, 0],
+            "but the data have 3 positive rows in 2 groups; lower folds.count to at most 2, or look at results/leaks/",
+        ),
+        (
+            "abcd",
+            [1, 1, 1, 0],
+            "but the data have 1 negative row in 1 group; add such rows, or look at results/leaks/pairs.html",
+        ),
+        (
+            "abcd",
+            [0, 0, 0, 0],
+            "but the data have 0 positive rows in 0 groups; add such rows, or look at results/leaks/pairs.html",
+        ),
     ],
 )
 def test_samples_that_cannot_fill_the_folds_are_refused(groups: str, labels: list[int], words: str) -> None:
