@@ -95,6 +95,6 @@ def check_share(folds: Mapping[str, Any], dataset: Mapping[str, Any], train: Sam
             most = int(100 * (1 - count / len(found))) / 100
             raise FoldlineError(
                 f"config: folds.holdout.share is {share:g}, which leaves at most {left} of "
-                f"{counted(len(found), kind)}{which} for {count} folds; "
+                f"{counted(len(found), kind)}{which} for {counted(count, 'fold')}; "
                 + (f"lower it to {most:g} or less" if most > 0 else "lower folds.count")
             )
