@@ -3,11 +3,13 @@
 Run as python tests/benchmark/sharding.py IMAGE_FOLDER [--count 300] [--size 384] [--channels red green blue yellow].
 The images of the folder are repeated until there are `count`, each with its own id; with `--channels`, the folder holds
 samples of gray files ID_CHANNEL.png. The loop decodes full images with OpenCV, averages over areas, encodes JPEG 95 and
-writes with TensorFlow, image by image. Each method runs in its own process, once with `count` images and once with a
-fifth of them, so that start-up time can be subtracted. The output lists images per CPU-second of the process and its
-children, the same without start-up, the largest resident set of a process, and the PSNR in dB against a full decode and
-area averages without JPEG (mean over the images of the folder). With `--before COMMIT`, the sharder of that commit and
-this one run in turns, and the output is the ratio of their CPU times, the median of several pairs.
+writes with TensorFlow, image by image. Of JPEG files, a third method reads them and decodes them at the reduced scale,
+and does no more: no sharder is faster. Each method runs in its own process, once with `count` images and once with a
+fifth of them, so that start-up time can be subtracted, in several turns. The output lists images per CPU-second of the
+process and its children, the same without start-up (of the least CPU times of all turns), the largest resident set of a
+process, and the PSNR in dB against a full decode and area averages without JPEG (mean over the images of the folder).
+With `--before COMMIT`, the sharder of that commit and this one run in turns; the output is the ratio of their CPU
+times, the median of several pairs, and whether both wrote the same bytes.
 """
 
 import argparse
@@ -42,8 +44,8 @@ from foldline.tfrecords.record_files import read_records  # noqa: E402
 
 QUALITY = 95
 THREADS = 2
-# Of runs before and now.
-PAIRS = 5
+# Of runs before and now, and of all methods.
+PAIRS, TURNS = 5, 3
 
 # Its first argument is the folder `scripts`; settings that its code does not know yet are left out.
 OURS = f"""
@@ -81,6 +83,14 @@ with tf.io.TFRecordWriter(records) as writer:
         features = {{**encoded, "image_name": feature(row.id.encode()), "patient_id": feature(row.group.encode()),
                     "target": tf.train.Feature(int64_list=tf.train.Int64List(value=[int(row.target)]))}}
         writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+"""
+DECODE = """
+import sys
+import pandas, simplejpeg
+inventory, images, records, size, *channels = sys.argv[1:]
+for row in pandas.read_csv(inventory, dtype=str).itertuples():
+    with open(images + "/" + row.path, "rb") as file:
+        simplejpeg.decode_jpeg(file.read(), "RGB", min_height=int(size), min_width=int(size))
 """
 
 
@@ -175,29 +185,36 @@ def similarity(records: Path, images: Path, size: int, distinct: int, channels: 
 
 
 def compare(folder: Path, count: int, size: int, channels: Sequence[str]) -> None:
-    """Run both methods and print their costs."""
+    """Run all methods in turns and print their costs."""
     work = Path(tempfile.mkdtemp(prefix="foldline-sharding-"))
+    methods = {"loop": LOOP, "shard_records": OURS}
+    if all(files[0].suffix in (".jpg", ".jpeg") for files in samples_of(folder, channels)):
+        methods["decode alone"] = DECODE
     try:
         few = max(1, count // 5)
-        distinct = min(count, len(samples_of(folder, channels)))
+        tables = {number: write_inventory(folder, work, number, channels) for number in (few, count)}
+        costs: dict[tuple[str, int], list[Cost]] = {}
+        for _ in range(TURNS):
+            for (name, code), number in itertools.product(methods.items(), tables):
+                arguments = [str(tables[number]), str(work / "images"), str(work / name), str(size), *channels]
+                cost = run(code, [str(SCRIPTS), *arguments] if code is OURS else arguments)
+                costs.setdefault((name, number), []).append(cost)
         rates = {}
-        for name, code in (("loop", LOOP), ("shard_records", OURS)):
-            records = work / f"{name}.tfrec"
-            costs = {}
-            for number in (few, count):
-                table = write_inventory(folder, work, number, channels)
-                arguments = [str(table), str(work / "images"), str(records), str(size), *channels]
-                costs[number] = run(code, [str(SCRIPTS), *arguments] if code is OURS else arguments)
-            long, short = costs[count], costs[few]
-            rates[name] = (count / long.cpu, (count - few) / (long.cpu - short.cpu))
-            mean, least = similarity(records, work / "images", size, distinct, channels)
+        for name in methods:
+            short, long = (min(costs[name, number], key=lambda cost: cost.cpu) for number in (few, count))
+            rates[name] = count / long.cpu, (count - few) / (long.cpu - short.cpu)
             print(
                 f"{name:14} {rates[name][0]:6.1f} images per CPU-second, {rates[name][1]:6.1f} without start-up; "
                 f"{long.cpu:.1f} s CPU, {long.wall:.1f} s wall; main process {long.main_mb:.0f} MB, "
-                f"worker {long.worker_mb:.0f} MB; {mean:.2f} dB, at least {least:.2f} dB"
+                f"worker {long.worker_mb:.0f} MB"
             )
-        ratios = [ours / loop for ours, loop in zip(rates["shard_records"], rates["loop"], strict=True)]
-        print(f"ratio          {ratios[0]:.2f} per CPU-second, {ratios[1]:.2f} without start-up")
+        distinct = min(count, len(samples_of(folder, channels)))
+        for name in ("loop", "shard_records"):
+            mean, least = similarity(work / name, work / "images", size, distinct, channels)
+            print(f"{name:14} {mean:.2f} dB, at least {least:.2f} dB")
+        for name in methods.keys() - {"shard_records"}:
+            ratios = [ours / other for ours, other in zip(rates["shard_records"], rates[name], strict=True)]
+            print(f"shard_records / {name}: {ratios[0]:.2f} per CPU-second, {ratios[1]:.2f} without start-up")
     finally:
         shutil.rmtree(work)
 
@@ -213,13 +230,14 @@ def compare_with(commit: str, folder: Path, count: int, size: int, channels: Seq
             files.extractall(work, filter="data")
         few = max(1, count // 5)
         tables = {number: write_inventory(folder, work, number, channels) for number in (few, count)}
-        whole, alone = [], []
+        whole, alone, written = [], [], set()
         for pair in range(PAIRS):
             cpu = {}
             for scripts in (work / "scripts", SCRIPTS)[:: 1 if pair % 2 else -1]:
                 for number, table in tables.items():
                     arguments = [scripts, table, work / "images", work / "records", size, *channels]
                     cpu[scripts, number] = run(OURS, [str(argument) for argument in arguments]).cpu
+                    written.add((number, sha256_of_file(work / "records")))
             before, now = ([cpu[scripts, few], cpu[scripts, count]] for scripts in (work / "scripts", SCRIPTS))
             whole.append(before[1] / now[1])
             alone.append((before[1] - before[0]) / (now[1] - now[0]))
@@ -228,7 +246,8 @@ def compare_with(commit: str, folder: Path, count: int, size: int, channels: Seq
             )
         print(
             f"{folder} at {size}, {count} images, median of {PAIRS} pairs: {statistics.median(whole):.3f} times "
-            f"as fast as {commit}, {statistics.median(alone):.3f} without start-up"
+            f"as fast as {commit}, {statistics.median(alone):.3f} without start-up; "
+            f"{'the same bytes' if len(written) == len(tables) else 'other bytes'}"
         )
     finally:
         shutil.rmtree(work)

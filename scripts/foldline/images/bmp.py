@@ -1,4 +1,4 @@
-"""The header of a BMP file. Pillow decodes it; run-length compression is refused.
+"""The header of a BMP file; run-length compression is refused.
 
 Source: Windows GDI, "Bitmap Header Types".
 """
@@ -44,4 +44,5 @@ def read_bmp_header(data: bytes) -> Raster:
     if start < 14 + length or start + line * height > len(data):
         raise UnusableImageError("damaged: the BMP file is truncated")
     # The file twice, for Pillow reads it from a stream; its palette picture, one of 4 bytes a pixel, and one of 8 bits.
-    return Raster("BMP", width, height, (1, 3, 4), 8, 2 * len(data) + 12 * width * height)
+    needed = 2 * len(data) + 12 * width * height
+    return Raster("BMP", width, height, (1, 3, 4), 8, needed, is_plain=bits == 24 and compression == RGB)

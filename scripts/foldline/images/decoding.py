@@ -16,6 +16,7 @@ from foldline.images.headers import Header, open_image, pillow_errors
 from foldline.images.jpeg_decoding import decode_jpeg, deep_samples
 from foldline.images.options import DEFAULT, SRGB, ImageOptions
 from foldline.images.picture import Picture, upright
+from foldline.images.png_decoding import png_samples
 from foldline.images.raster_decoding import decode_raster, decoded, picture_of
 
 GRAY_MODES = ("1", "L", "LA")
@@ -62,7 +63,7 @@ def _decode_jpeg(data: bytes, header: Header, options: ImageOptions, minimum: tu
 
 def _decode_png(data: bytes, header: Header, options: ImageOptions, minimum: tuple[int, int]) -> Picture:
     # A transparent color becomes alpha, a palette colors, and 1, 2 or 4 bits become 8.
-    return picture_of(decoded(imagecodecs.png_decode, data), 16 if ";16" in header.raw_mode else 8, options)
+    return picture_of(png_samples(data), 16 if ";16" in header.raw_mode else 8, options)
 
 
 def _decode_webp(data: bytes, header: Header, options: ImageOptions, minimum: tuple[int, int]) -> Picture:
@@ -90,7 +91,10 @@ def _decode_raster(data: bytes, header: Header, options: ImageOptions, minimum: 
 
 
 def _decode_bmp(data: bytes, header: Header, options: ImageOptions, minimum: tuple[int, int]) -> Picture:
-    """Decode with Pillow."""
+    """Decode pixels of 24 bits with imagecodecs, and others with Pillow."""
+    assert header.raster
+    if header.raster.is_plain:
+        return Picture.whole(decoded(imagecodecs.bmp_decode, data).astype(np.uint8, copy=False))
     with open_image(data, header.format) as image:
         if image.mode not in MODES:
             raise UnusableImageError(f"pixel format {image.mode} is not supported; save it as RGB or gray of 8 bits")
@@ -115,10 +119,10 @@ def _in_mode(image: Image.Image, mode: str) -> Image.Image:
 # (`tests/benchmark/decoders.py`). OpenCV accepts damaged files.
 DECODERS: dict[str, Callable[[bytes, Header, ImageOptions, tuple[int, int]], Picture]] = {
     "JPEG": _decode_jpeg,  # libjpeg-turbo by simplejpeg; 1.4 and 1.0, at a reduced scale for 384 pixels 2.0 and 1.4
-    "PNG": _decode_png,  # libpng by imagecodecs; RGB 1.4 and 1.2, gray 1.3 and 1.0, 16 bits 1.0 and 0.8
+    "PNG": _decode_png,  # libdeflate and libpng by imagecodecs; RGB 2.1 and 1.9, gray 1.5 and 1.2, 16 bits 1.0 and 1.0
     "WEBP": _decode_webp,  # libwebp by imagecodecs; 1.3 and 1.0, lossless 1.2 and 1.0
-    "TIFF": _decode_tiff,  # own, codecs of imagecodecs; no compression 4 and 4, deflate 1.1 and 1.1, LZW 0.7 and 0.7
+    "TIFF": _decode_tiff,  # own, imagecodecs; no compression 4 and 4, deflate 2.0 and 2.0, LZW (libtiff) 1.1 and 1.2
     "DICOM": _decode_dicom,  # own, codecs of imagecodecs
-    "BMP": _decode_bmp,  # Pillow; 0.9 and 0.3
+    "BMP": _decode_bmp,  # imagecodecs, of other than 24 bits Pillow; 2.6 and 1.0
     # GIF 0.9 and 1.9, PNM 11 and 7, JPEG 2000 1.7 and 1.1, AVIF 1.2 and 2.1
 }

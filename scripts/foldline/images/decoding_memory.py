@@ -10,10 +10,11 @@ from foldline.images.dicom import BIG_ENDIAN, JPEG_2000, LITTLE_ENDIAN, RGB, Dic
 from foldline.images.exif import UPRIGHT
 from foldline.images.headers import Header
 from foldline.images.jpeg import LOSSLESS, JpegHeader
-from foldline.images.tiff import CMYK, NONE, PALETTE, TiffPage
+from foldline.images.tiff import CMYK, LZW, NONE, PALETTE, TiffPage
 
-# Bytes for a pixel by the raw mode of a PNG file: samples and picture. Palettes and bits below 8 may have alpha.
-PNG_BYTES = {"L": 1, "LA": 3, "RGB": 3, "RGBA": 7}
+# Bytes for a pixel by the raw mode of a PNG file: samples and picture, or twice the samples as stored while they are
+# decompressed. Palettes and bits below 8 may have alpha.
+PNG_BYTES = {"L": 2, "LA": 4, "RGB": 6, "RGBA": 8}
 PNG_SAMPLES = {"I": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 PALETTE_BYTES, BITS_BYTES = 7, 3
 # Those of four samples, with alpha.
@@ -64,7 +65,7 @@ def _png_bytes(header: Header) -> int:
     """Bytes for a pixel."""
     name, _, bits = header.raw_mode.partition(";")
     if bits.startswith("16"):
-        return 3 * PNG_SAMPLES[name]
+        return 4 * PNG_SAMPLES[name]
     if header.mode == "P":
         return PALETTE_BYTES
     # A transparent color becomes alpha.
@@ -102,7 +103,10 @@ def _of_strip(page: TiffPage) -> int:
     if page.compression == NONE:
         return 0
     strip = page.tile[0] * page.tile[1] * (1 if page.separate else page.samples) * page.sample_bytes
-    return strip * (3 if page.predictor != 1 else 1) + max(count for _, count in page.segments)
+    counts = [count for _, count in page.segments]
+    needed = strip * (3 if page.predictor != 1 else 1) + max(counts)
+    # All strips of LZW are copied.
+    return max(needed, sum(counts)) if page.compression == LZW else needed
 
 
 def _of_dicom(picture: DicomPicture, size: int) -> int:

@@ -114,8 +114,8 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             more_images = True
     if frame is None:
         raise UnusableImageError("damaged: the JPEG file has no frame")
-    # Data of a scan have no such bytes.
-    if data.find(bytes((0xFF, EOI)), segment.start) < 0:
+    # Data of a scan have no such bytes. From the end, where they are.
+    if data.rfind(bytes((0xFF, EOI)), segment.start) < 0:
         raise UnusableImageError("damaged: the JPEG file is truncated")
     body = data[frame.start : frame.end]
     precision, width, height, sampling = _frame_facts(body)

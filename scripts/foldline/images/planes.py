@@ -1,6 +1,5 @@
 """Files that hold all channels of a sample: the planes of a TIFF, npy or PNG file, in its order, as gray pictures."""
 
-import imagecodecs
 import numpy as np
 
 from foldline.images.decoding import decode
@@ -8,7 +7,7 @@ from foldline.images.errors import UnusableImageError
 from foldline.images.headers import Header
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture, upright
-from foldline.images.raster_decoding import decoded
+from foldline.images.png_decoding import png_samples
 from foldline.images.raster_samples import npy_samples
 from foldline.images.samples import Samples, bright_sample, scaled_to_8_bit
 from foldline.images.tiff_decoding import read_samples, white_of
@@ -37,7 +36,7 @@ def decode_planes(data: bytes, header: Header, options: ImageOptions) -> list[Pi
         pictures += _pictures_of_bits(npy_samples(data, header.raster), header.raster.bits, options)
     elif header.format == "PNG" and header.mode != "P":
         bits = 16 if ";16" in header.raw_mode else 8
-        pictures += _pictures_of_bits(decoded(imagecodecs.png_decode, data), bits, options)
+        pictures += _pictures_of_bits(png_samples(data), bits, options)
     else:
         whole = decode(data, header, options)
         check_count(whole.pixels.shape[2], options)

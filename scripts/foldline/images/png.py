@@ -51,7 +51,7 @@ def read_png_chunks(data: bytes) -> PngChunks:
     view = memoryview(data)
     kinds: set[bytes] = set()
     exif, profile, colors, other_gamma = b"", b"", "", False
-    for kind, start, end in _chunks(data):
+    for kind, start, end in chunks_of(data):
         body = view[start + 8 : end - 4]
         if zlib.crc32(view[start + 4 : end - 4]) != struct.unpack(">I", view[end - 4 : end])[0]:
             raise UnusableImageError(f"damaged: the PNG chunk at byte {start} does not match its checksum")
@@ -72,7 +72,7 @@ def read_png_chunks(data: bytes) -> PngChunks:
 
 def without_text(data: bytes) -> bytes:
     """A PNG file without the chunks that touch no pixel; the file itself if it has none."""
-    texts = [(start, end) for kind, start, end in _chunks(data) if kind in TEXTS]
+    texts = [(start, end) for kind, start, end in chunks_of(data) if kind in TEXTS]
     if not texts:
         return data
     ends = [0, *(end for _, end in texts)]
@@ -80,7 +80,7 @@ def without_text(data: bytes) -> bytes:
     return b"".join(data[end:start] for end, start in zip(ends, starts, strict=True))
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def chunks_of(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Kind, start and end of each complete chunk, up to the end mark."""
     start = len(SIGNATURE)
     while start + 12 <= len(data):

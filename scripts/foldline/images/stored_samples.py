@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-import imagecodecs
-
 from foldline.images.dicom import PALETTE as DICOM_PALETTE
 from foldline.images.dicom_decoding import has_window, rescaled_samples
 from foldline.images.headers import Header
 from foldline.images.jpeg_decoding import deep_samples
 from foldline.images.options import ImageOptions
-from foldline.images.raster_decoding import decoded, raster_samples
+from foldline.images.png_decoding import png_samples
+from foldline.images.raster_decoding import raster_samples
 from foldline.images.samples import Samples
 from foldline.images.tiff import COLORS, PALETTE, UNSIGNED, TiffPage
 from foldline.images.tiff_decoding import read_samples
@@ -83,7 +82,7 @@ def _of_picture(data: bytes, header: Header, options: ImageOptions) -> list[Stor
     elif header.raster:
         samples = raster_samples(data, header.raster)
     else:
-        samples = decoded(imagecodecs.png_decode, data)
+        samples = png_samples(data)
     # Of a file with all channels of a sample, alpha is a channel like any other.
     if samples.shape[2] in (2, 4) and not (options.planes and header.format in ("PNG", "NPY")):
         samples = samples[:, :, :-1]

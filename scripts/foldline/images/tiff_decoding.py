@@ -40,13 +40,14 @@ from foldline.images.tiff import (
     ZSTD,
     TiffPage,
 )
+from foldline.images.tiff_lzw import lzw_samples
 
 # Names of functions of imagecodecs, see `raster_decoding.CODECS`.
 DECOMPRESS = {
     LZW: "lzw_decode",
     PACKBITS: "packbits_decode",
     LZMA: "lzma_decode",
-    **dict.fromkeys(DEFLATE, "zlib_decode"),
+    **dict.fromkeys(DEFLATE, "deflate_decode"),
     **dict.fromkeys(ZSTD, "zstd_decode"),
 }
 LETTERS = {UNSIGNED: "u", SIGNED: "i", FLOAT: "f"}
@@ -111,6 +112,8 @@ def read_samples(data: bytes, page: TiffPage) -> tuple[Samples, tuple[str, ...]]
     Raises:
         UnusableImageError: a strip or tile is damaged or too short.
     """
+    if (whole := lzw_samples(data, page)) is not None:
+        return whole, ()
     out = np.empty((page.height, page.width, page.samples), f"{LETTERS[page.kind]}{page.sample_bytes}")
     of_segment = 1 if page.separate else page.samples
     height, width = page.tile

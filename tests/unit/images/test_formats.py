@@ -1,12 +1,14 @@
 """All formats: files of independent encoders give the pixels that went in, or are refused by name."""
 
+import io
 import re
+import struct
 
 import numpy as np
 import pytest
 from faults.campaign.images import originals
 from fixtures.image_files import COLOR, image_files
-from fixtures.pictures import saved
+from fixtures.pictures import saved, smooth
 from fixtures.project import REPOSITORY
 from foldline.images.decoding import decode
 from foldline.images.errors import UnusableImageError
@@ -29,6 +31,19 @@ def test_a_file_is_decoded_as_it_was_encoded(name: str) -> None:
     assert (header.height, header.width) == found.shape[:2] == (48, 64)
     assert found.shape == file.pixels.shape
     assert np.abs(found.astype(int) - file.pixels).max() <= file.most
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 61])
+@pytest.mark.parametrize("upward", [True, False])
+def test_bmp_files_of_24_bits_equal_those_of_pillow(width: int, upward: bool) -> None:
+    data = bytearray(saved(Image.fromarray(smooth(20, width)), "BMP"))
+    if not upward:
+        struct.pack_into("<i", data, 22, -20)
+    with Image.open(io.BytesIO(data)) as image:
+        wanted = np.asarray(image)
+    found = decode(bytes(data), read_header(bytes(data))).pixels
+    np.testing.assert_array_equal(found, wanted)
+    assert found.flags.c_contiguous
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from collections.abc import Callable
 
 import imagecodecs
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 from fixtures.pictures import png_chunk, saved, smooth
 from foldline.images.color_profiles import GAMMA_IGNORED
 from foldline.images.decoding import decode
+from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
 from foldline.images.options import IGNORE, ImageOptions
 from foldline.images.picture import Picture
 from foldline.images.planes import decode_planes
-from foldline.images.png import without_text
+from foldline.images.png import chunks_of, without_text
+from foldline.images.png_decoding import png_samples
 from PIL import Image
 
 COLOR = smooth(20, 30)
@@ -114,3 +117,75 @@ def test_palettes_of_any_bits_equal_those_of_pillow(bits: int) -> None:
         data = packed(bits, 3, *chunks)
         wanted = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA").convert("RGBa"))[:, :, :3]
         np.testing.assert_array_equal(decoded(data).pixels, wanted)
+
+
+def files_of_all_kinds() -> dict[str, bytes]:
+    random = np.random.default_rng(3)
+    pictures = {mode: Image.fromarray(smooth(70, 33)).convert(mode) for mode in ("1", "L", "LA", "P", "RGB", "RGBA")}
+    deep = {
+        f"16 bits, {channels}": imagecodecs.png_encode(
+            random.integers(0, 65536, (120, 33, channels), np.uint16).squeeze()
+        )
+        for channels in (1, 2, 3, 4)
+    }
+    return {mode: saved(picture, "PNG") for mode, picture in pictures.items()} | deep
+
+
+def with_pixels(data: bytes, *bodies: bytes) -> bytes:
+    """A PNG file with other bytes of pixels, in some chunks."""
+    places = [(start, end) for kind, start, end in chunks_of(data) if kind == b"IDAT"]
+    pixels = b"".join(png_chunk(b"IDAT", body) for body in bodies)
+    return data[: places[0][0]] + pixels + data[places[-1][1] :]
+
+
+def pixels_of(data: bytes) -> bytes:
+    return b"".join(data[start + 8 : end - 4] for kind, start, end in chunks_of(data) if kind == b"IDAT")
+
+
+@pytest.mark.parametrize("name", files_of_all_kinds())
+def test_pixels_are_decompressed_before_libpng_gets_them(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = files_of_all_kinds()[name]
+    wanted = imagecodecs.png_decode(data)
+    seen: list[bytes] = []
+    monkeypatch.setattr(
+        imagecodecs, "png_decode", lambda given, decode=imagecodecs.png_decode: seen.append(given) or decode(given)
+    )
+    body = pixels_of(data)
+    for several in ([body], [body[:1], body[1:50], b"", body[50:]]):
+        found = png_samples(with_pixels(data, *several))
+        np.testing.assert_array_equal(found.reshape(wanted.shape), wanted)
+        assert found.dtype == wanted.dtype
+        # The first block is one of those that are not compressed.
+        assert pixels_of(seen[-1])[2] in (0, 1)
+        assert zlib.decompress(pixels_of(seen[-1])) == zlib.decompress(body)
+
+
+@pytest.mark.parametrize("name", ["L", "RGB", "16 bits, 1"])
+def test_files_of_which_libpng_has_to_judge(name: str) -> None:
+    data = files_of_all_kinds()[name]
+    body, raw = pixels_of(data), zlib.decompress(pixels_of(data))
+    wrong = bytearray(body)
+    wrong[len(body) // 2] ^= 1
+    bodies = {
+        "wrong byte": bytes(wrong),
+        "wrong checksum": body[:-1] + bytes([body[-1] ^ 1]),
+        "truncated": body[:-9],
+        "too few": zlib.compress(raw[:-20]),
+        "too many": zlib.compress(raw + raw),
+        "bytes behind": body + bytes(30),
+    }
+    for fault, changed in bodies.items():
+        found = judged(png_samples, with_pixels(data, changed))
+        wanted = judged(lambda given: np.atleast_3d(imagecodecs.png_decode(given)), with_pixels(data, changed))
+        assert (found is None) == (wanted is None), fault
+        if found is not None:
+            np.testing.assert_array_equal(found, wanted, err_msg=fault)
+    assert judged(png_samples, with_pixels(data, bodies["truncated"])) is None
+
+
+def judged(decoder: Callable[[bytes], np.ndarray], data: bytes) -> np.ndarray | None:
+    """What a decoder returns; None if it refuses the file."""
+    try:
+        return decoder(data)
+    except (UnusableImageError, imagecodecs.PngError):
+        return None

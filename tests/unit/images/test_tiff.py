@@ -3,8 +3,10 @@
 import io
 import itertools
 import struct
+from dataclasses import replace
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -329,6 +331,33 @@ def test_a_short_strip_is_refused_whatever_its_compression() -> None:
         assert opened(data).pixels.shape == (64, 64, 3)
         with pytest.raises(UnusableImageError, match="damaged"):
             opened(edited(data, 279, count // 2)), compression
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_strip_of_lzw_that_lacks_bytes_is_read_right_or_refused(bits: int, layout: dict[str, Any]) -> None:
+    samples = np.random.default_rng(bits).integers(0, 40, (HEIGHT, WIDTH, 3)).astype(f"u{bits // 8}")
+    data = written(samples, photometric="rgb", compression="lzw", **layout)
+    page = parse_page(read_pages(data)[0], data)
+    refused = 0
+    for number, cut in itertools.product(range(len(page.segments)), (1, 2, 3, 5)):
+        places = [(start, count - cut * (place == number)) for place, (start, count) in enumerate(page.segments)]
+        try:
+            found, _ = read_samples(data, replace(page, segments=tuple(places)))
+        except UnusableImageError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(found, samples)
+    assert refused >= 2 * len(page.segments)
+
+
+def test_the_strips_of_lzw_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imagecodecs, "lzw_decode", None)
+    for bits, channels, layout, predictor in itertools.product((8, 16), (1, 3, 4), (0, 1), (False, True)):
+        samples = random_samples("u", bits, channels)
+        options = options_of("u", bits, channels, "contig", "lzw", layout)
+        data = written(samples if channels > 1 else samples[:, :, 0], predictor=predictor, **options)
+        np.testing.assert_array_equal(raw(data), samples)
 
 
 @pytest.mark.parametrize("colors", ["YCBCR", "RGB"])
