@@ -2,11 +2,13 @@
 
     python tests/benchmark/fold_stability.py TRAIN.CSV --id image_name --group patient_id --label target
         [--stratify sex site] [--folds 4 5] [--edits 50] [--seed 0]
+    python tests/benchmark/fold_stability.py --rows 300 [--group-size 1] [--folds 5] [--edits 50] [--seed 0]
 
 Each edit is made to the original table: an id is renamed, the label of a row is corrected, a row is added (to its group
 or as a group of its own), two groups are merged (as by a duplicate), 5 % of rows are added. Printed are the median and
 the largest share of the old rows that move, and the largest deviation of a fold from its share of the rows or of a
-class after any of the edits, in rows. A label with two values is a binary target.
+class after any of the edits, in rows. A label with two values is a binary target. With --rows the table is drawn: its
+label is 1 in 3 of 10 rows by chance.
 """
 
 import argparse
@@ -67,6 +69,13 @@ EDITS: dict[str, Edit] = {
 }
 
 
+def drawn_table(rows: int, group_size: int, seed: int) -> pd.DataFrame:
+    """A table with groups of one size."""
+    labels = np.random.default_rng(seed).choice(["0", "1"], rows, p=[0.7, 0.3])
+    names = [(f"x{row}", f"g{row // group_size}") for row in range(rows)]
+    return pd.DataFrame(names, columns=["id", "group"]).assign(label=labels)
+
+
 def folds_of(table: pd.DataFrame, count: int, seed: int) -> tuple[np.ndarray, float]:
     """Folds, (n_rows,), and the largest deviation of a fold from its share of rows or a class, in rows."""
     names = sorted(set(table["label"]))
@@ -84,17 +93,22 @@ def folds_of(table: pd.DataFrame, count: int, seed: int) -> tuple[np.ndarray, fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", type=Path)
+    parser.add_argument("table", type=Path, nargs="?")
     for name in ("id", "group", "label"):
-        parser.add_argument(f"--{name}", required=True, help=f"column of the {name}")
+        parser.add_argument(f"--{name}", help=f"column of the {name}")
+    parser.add_argument("--rows", type=int, help="rows of a drawn table, instead of a table")
+    parser.add_argument("--group-size", type=int, default=1, help="rows of each of its groups")
     parser.add_argument("--stratify", nargs="+", default=[], help="columns that are spread too, as folds.stratify_by")
     parser.add_argument("--folds", type=int, nargs="+", default=[4, 5])
     parser.add_argument("--edits", type=int, default=50, help="edits of each kind; a tenth of them with 5 %% of rows")
     parser.add_argument("--seed", type=int, default=0, help="seed of the folds and edits")
     options = parser.parse_args()
-    columns = {options.id: "id", options.group: "group", options.label: "label"}
-    table = pd.read_csv(options.table, dtype=str, keep_default_na=False)
-    table = table[[*columns, *options.stratify]].rename(columns=columns)
+    if options.table is None:
+        table = drawn_table(options.rows, options.group_size, options.seed)
+    else:
+        columns = {options.id: "id", options.group: "group", options.label: "label"}
+        table = pd.read_csv(options.table, dtype=str, keep_default_na=False)
+        table = table[[*columns, *options.stratify]].rename(columns=columns)
     for count in options.folds:
         folds, deviation = folds_of(table, count, options.seed)
         print(f"{count} folds of {len(table)} rows, largest deviation {deviation:.2f} rows")

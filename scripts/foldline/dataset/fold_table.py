@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from foldline.dataset.columns import Columns
 from foldline.dataset.raw_table import read_raw_table
 from foldline.dataset.sample_table import read_sample_table
+from foldline.errors import FoldlineError, listing
 
 # Column of a fold table that Foldline wrote; its other rows are external.
 SPLIT, TRAIN = "split", "train"
@@ -34,7 +35,13 @@ class FoldTable:
             FoldlineError: the table cannot be read.
         """
         header = read_raw_table(self.path, [self.column]).header
-        name = next((name for name in self.id_columns if name in header), self.id_columns[0])
+        name = next((name for name in self.id_columns if name in header), "")
+        if not name:
+            names = " or ".join(dict.fromkeys(self.id_columns))
+            raise FoldlineError(
+                f"{self.path}: no column {names}; the table has {listing(header)}; call the column of its ids id, or "
+                "correct folds.table"
+            )
         table = read_sample_table(
             self.path, Columns(id=name, target=None, group=None, metadata=(self.column, SPLIT), optional=(SPLIT,))
         )

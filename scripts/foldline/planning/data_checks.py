@@ -47,9 +47,15 @@ def check_data(
             folds.
     """
     problems = Problems()
-    for split, rows in {**data.unlabeled, **{split: samples.rows for split, samples in data.splits.items()}}.items():
+    checked = [*data.unlabeled.items(), *((split, samples.rows) for split, samples in data.splits.items())]
+    for split, rows in dict(checked).items():
         with problems.collected():
             _check_metadata(dataset, split, data.tables[split], rows)
+            if split == TRAIN:
+                _check_scales(dataset, data.tables[split], rows)
+    if data.held_out is not None:
+        with problems.collected():
+            _check_metadata(dataset, TRAIN, data.tables[TRAIN], data.held_out.rows)
     if TRAIN in data.splits:
         with problems.collected():
             _check_classes(dataset, data)
@@ -134,24 +140,28 @@ def _check_metadata(dataset: Mapping[str, Any], split: str, table: str, rows: Ro
             told.append(
                 f"{where}{'; '.join(cells)}{rest}; correct the rows, or change dataset.metadata.{column} in the config"
             )
-        elif split == TRAIN and config.kind == NUMERIC and (problem := _few_numbers(rows, index, config)):
-            told.append(f"{source_of(dataset, split) if is_made_table(dataset, split) else table}: {column} {problem}")
     if told:
         raise problems_error(told)
 
 
-def _few_numbers(rows: RowColumns, index: int, config: MetadataColumnConfig) -> str:
-    """Why models cannot learn the scale of a numeric column; "" if they can."""
-    with_number = {
-        group for value, group in zip(rows.metadata[index], rows.group, strict=True) if not config.is_missing(value)
-    }
-    if len(with_number) > 1:
-        return ""
-    where = f" but those of {next(iter(with_number))!r}" if with_number else ""
-    return (
-        f"(dataset.metadata) is missing in all training rows{where}, so models cannot learn its scale; correct the "
-        "column or dataset.missing, or remove it from dataset.metadata"
-    )
+def _check_scales(dataset: Mapping[str, Any], table: str, rows: RowColumns) -> None:
+    """Refuse numeric columns whose scale models cannot learn, at least while one group is held out."""
+    told = []
+    for column, section in dataset["metadata"].items():
+        config = MetadataColumnConfig.from_config(section)
+        cells = rows.metadata[dataset["metadata_columns"].index(column)]
+        if config.kind != NUMERIC or any(map(config.problem, set(cells))):
+            continue
+        groups = {group for value, group in zip(cells, rows.group, strict=True) if not config.is_missing(value)}
+        if len(groups) < 2:
+            where = f" but those of {next(iter(groups))!r}" if groups else ""
+            told.append(
+                f"{source_of(dataset, TRAIN) if is_made_table(dataset, TRAIN) else table}: {column} (dataset.metadata) "
+                f"is missing in all training rows{where}, so models cannot learn its scale; correct the column or "
+                "dataset.missing, or remove it from dataset.metadata"
+            )
+    if told:
+        raise problems_error(told)
 
 
 def _check_most_groups(dataset: Mapping[str, Any], most: int, fold_count: int) -> None:

@@ -99,7 +99,7 @@ def without_holdout(data: RawData, folds: Mapping[str, Any], cells: ReadCells, d
         )
     kept = [not is_chosen for is_chosen in chosen]
     check_classes(where, dataset, train.rows.target, kept)
-    return replace(data, splits={**data.splits, TRAIN: train.of_rows(kept)})
+    return replace(data, splits={**data.splits, TRAIN: train.of_rows(kept)}, held_out=train.of_rows(chosen))
 
 
 def find_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawData, cells: ReadCells) -> dict[str, Any]:

@@ -29,10 +29,13 @@ def check_values(where: str, cells: Sequence[str], values: Sequence[str]) -> Non
     if absent or is_all:
         which = "all rows" if is_all else "no row"
         raise FoldlineError(
-            f"{where} has {listing(list(values) if is_all else absent)} (folds.holdout.values) in {which}; its values "
-            f"are {listing([value or 'missing' for value in sorted_words(different)], limit=5)}; correct "
-            "folds.holdout.values"
+            f"{where} has {_shown(values if is_all else absent)} (folds.holdout.values) in {which}; its values "
+            f"are {_shown(sorted_words(different))}; correct folds.holdout.values"
         )
+
+
+def _shown(values: Sequence[str]) -> str:
+    return listing([value or "missing" for value in values], limit=5)
 
 
 def check_classes(where: str, dataset: Mapping[str, Any], targets: Sequence[str], kept: Sequence[bool]) -> None:

@@ -63,7 +63,10 @@ def find_confirmed(leaks: Mapping[str, Any], data: RawData, dataset: Mapping[str
     splits = [*labeled_splits(dataset), *([TEST] if has_test(dataset) else [])]
     if not rows.keys() >= set(splits):
         return {}
-    pairs = confirmed_pairs(table, {split: frozenset(rows[split].id) for split in splits})
+    ids = {split: frozenset(rows[split].id) for split in splits}
+    if data.held_out is not None:
+        ids[TRAIN] |= frozenset(data.held_out.rows.id)
+    pairs = confirmed_pairs(table, ids)
     return {CONFIRMED: [list(pair) for pair in pairs]}
 
 

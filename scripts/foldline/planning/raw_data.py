@@ -63,6 +63,7 @@ class RawData:
         unranged: problems of images of which no sample is known to be white, see `Source`.
         unlabeled: rows of the tables of the user that have no samples because of some problem, without their labels.
         links: what connects groups of training rows by several columns, in words; "" if there are enough groups.
+        held_out: training rows of the holdout, if `splits` has the others alone; None if it has all.
     """
 
     splits: dict[str, Samples]
@@ -81,6 +82,7 @@ class RawData:
     unlabeled: dict[str, RowColumns] = field(default_factory=dict)
     unranged: list[str] = field(default_factory=list)
     links: str = ""
+    held_out: Samples | None = None
 
     @property
     def labels_are_read(self) -> bool:

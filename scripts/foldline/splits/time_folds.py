@@ -39,7 +39,7 @@ def read_times(cells: Sequence[str]) -> list[float | None]:
     """
     dates = {cell: _day(cell) for cell in set(cells)}
     numbers = {cell: number(cell) for cell in set(cells)}
-    n_dates, n_numbers = (sum(value is not None for value in found.values()) for found in (dates, numbers))
+    n_dates, n_numbers = (sum(found[cell] is not None for cell in cells) for found in (dates, numbers))
     found = dates if n_dates >= n_numbers and any(map(_looks_like_date, dates)) else numbers
     return [found[cell] for cell in cells]
 

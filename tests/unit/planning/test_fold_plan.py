@@ -14,6 +14,7 @@ from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import columns_of
 from foldline.planning.fold_plan import fold_cells, fold_method, fold_numbers, with_found_folds
 from foldline.planning.found_folds import find_folds, read_cells, with_connected_groups, without_holdout
+from foldline.planning.leak_plan import find_confirmed
 from foldline.planning.raw_data import RawData
 from foldline.planning.samples import Sample, Samples
 
@@ -169,6 +170,7 @@ def test_an_old_fold_table_decides_the_folds_of_its_ids(tmp_path: Path) -> None:
         ("id,fold\na,0\nc,1\nb,1\n", r"more than one fold: group p \(id a in fold 0, id b in fold 1\)"),
         ("id,fold\n1,0\n2,1\n", r"no training row has a fold in it; its ids with a fold are 1, 2, and those of the"),
         ("id,fold\na,0\nb,0\n", r"has 1 value \(0\), but there may be 2 to 100"),
+        ("who,fold\na,0\n", r"no column image or id; the table has who, fold; call the column of its ids id, or cor"),
         ("id,kfold\na,0\n", r"no column fold; the table has id, kfold; did you mean kfold"),
     ],
 )
@@ -252,8 +254,28 @@ def test_a_value_of_the_holdout_in_no_row_is_refused_beside_others(tmp_path: Pat
         FoldlineError, match=r"has z \(folds\.holdout\.values\) in no row; its values are a, b, c; correct"
     ):
         with_holdout(tmp_path, rows, "a", "z")
+    with pytest.raises(FoldlineError, match=r"has missing \(folds\.holdout\.values\) in no row; its values are a"):
+        with_holdout(tmp_path, rows, "a", "")
     with pytest.raises(FoldlineError, match=r"has a, b, c \(folds\.holdout\.values\) in all rows"):
         with_holdout(tmp_path, rows, "a", "b", "c")
+
+
+def test_rows_of_the_holdout_are_checked_and_may_be_confirmed(tmp_path: Path) -> None:
+    parts = [(0, 3)] * 6 + [(1, "old"), (1, 3)]
+    rows = [
+        f"{name},{name},{number % 2},{parts[number][0]},{parts[number][1]}" for number, name in enumerate("abcdefgh")
+    ]
+    dataset = dataset_settings(group_column="who", metadata_columns=["age"], metadata={"age": {"kind": "numeric"}})
+    data = data_of(tmp_path / "train.csv", "id,who,target,part,age", rows, dataset)
+    folds = fold_settings(holdout={"column": "part"}, count=2)
+    cells = read_cells(folds, dataset, data.tables)
+    data = without_holdout(data, folds, cells, dataset)
+    with pytest.raises(FoldlineError, match="line 8: age of id 'g' is 'old', not a finite number"):
+        check_data(dataset, data, fold_count=2)
+    (tmp_path / "pairs.csv").write_text("id,other_id,verdict\na,g,same\n")
+    without_test = {**dataset, "test_table": None, "test_images": None}
+    found = find_confirmed({"confirmed": str(tmp_path / "pairs.csv")}, data, without_test)
+    assert found == {"confirmed_pairs": [["train", "a", "train", "g"]]}
 
 
 def test_a_holdout_of_all_rows_of_a_label_is_refused(tmp_path: Path) -> None:

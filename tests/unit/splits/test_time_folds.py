@@ -23,6 +23,11 @@ def test_times_are_numbers_or_dates(cells: list[str], times: list[float | None])
     assert read_times(cells) == times
 
 
+def test_the_kind_of_most_rows_is_that_of_the_times() -> None:
+    """One date among years is the odd one, though both are one value."""
+    assert read_times(["2019", "2019", "2019-05-31"]) == [2019, 2019, None]
+
+
 @pytest.mark.parametrize("count", [2, 3, 4, 7])
 def test_periods_have_as_many_rows_as_those_of_scikit_learn(count: int) -> None:
     rows = 8 * (count + 1)
