@@ -143,7 +143,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
         "models": held_out.models,
         "class_names": config.class_names,
         **recipe.as_json(),
-        "views": held_out.views,
+        **_views(held_out, test),
         **members,
         "oof_rows": len(labels),
         "test_rows": len(test_scores),
@@ -171,6 +171,11 @@ def _members(folds: Sequence[int], repeats: int, config: BlendConfig) -> dict[st
     if config.test_models != "folds":
         members["test_models"] = config.test_models
     return members
+
+
+def _views(held_out: MergedPredictions, test: TestRows | None) -> dict[str, Any]:
+    """How many views of an image each model averages, and whether the folds share those of the test rows."""
+    return {"views": held_out.views} | ({"test_views": "split"} if test and test.predictions.shared_views else {})
 
 
 def _blended(

@@ -2,7 +2,8 @@
 
 Inputs: weights and metadata (of every model and fold), recipe (of the blend).
 Outputs: the files of a SavedModel in one folder: data, index, fingerprint, graph.
-Parameters: model_configs (`ModelConfig` by model), images (`ServingImages`), class_names, activation, views.
+Parameters: model_configs (`ModelConfig` by model), images (`ServingImages`), class_names, activation, views, splits (by
+member, see `view_numbers`).
 """
 
 import logging
@@ -12,9 +13,10 @@ from typing import Any
 
 from foldline.errors import FoldlineError, counted
 from foldline.evaluation.recipe import read_recipe
-from foldline.inference.saved_model import ServingModule, save
+from foldline.inference.prediction_config import view_numbers
+from foldline.inference.saved_model import ServedNetwork, ServingModule, save
 from foldline.inference.serving_images import ServingImages
-from foldline.inference.trained_model import LoadedNetwork, TrainedModel, load_network
+from foldline.inference.trained_model import TrainedModel, load_network
 from foldline.io.result_paths import model_and_member
 from foldline.io.settings import build
 from foldline.runtime.devices import use_device
@@ -29,7 +31,7 @@ def export_ensemble(
     recipe: str | Path,
     graph: str | Path,
     images: ServingImages,
-    views: int,
+    views: Sequence[Sequence[int]],
     threads: int,
 ) -> None:
     """Write the SavedModel of all networks that count in the blend; `ServingModule` describes its signature.
@@ -39,7 +41,7 @@ def export_ensemble(
         recipe: description of the blend.
         graph: file of the graph (saved_model.pb) to write; the other files are written to its folder.
         images: how encoded images become those of the shards.
-        views: number of views of each image to average, as in the predictions.
+        views: numbers of the views of each image that each of them averages, as in the test predictions.
         threads: CPU threads.
 
     Raises:
@@ -53,15 +55,14 @@ def export_ensemble(
         )
     blend = blend.without_unused_models()
     device = use_device("cpu", threads=threads)
-    networks: dict[str, list[LoadedNetwork]] = {name: [] for name in blend.models}
-    for model in models:
+    networks: dict[str, list[ServedNetwork]] = {name: [] for name in blend.models}
+    for model, numbers in zip(models, views, strict=True):
         if model.name in networks:
-            networks[model.name].append(load_network(model, device))
+            networks[model.name].append(ServedNetwork(load_network(model, device), numbers))
     first = models[0]
     module = ServingModule(
         list(networks.values()),
         images=images,
-        views=views,
         activation=first.activation,
         class_names=first.class_names,
         blend=blend.fit,
@@ -92,11 +93,12 @@ def trained_models(
 if __name__ == "__main__":
     settings = snakemake.params.settings
     with step(snakemake):
+        models = trained_models(snakemake.input.weights, snakemake.input.metadata, settings)
         export_ensemble(
-            trained_models(snakemake.input.weights, snakemake.input.metadata, settings),
+            models,
             recipe=snakemake.input.recipe,
             graph=snakemake.output.graph,
             images=build(ServingImages, settings["images"]),
-            views=settings["views"],
+            views=[view_numbers(settings["views"], settings["splits"].get(model.member.name)) for model in models],
             threads=snakemake.threads,
         )

@@ -8,7 +8,8 @@ Parameters: model_config (`ModelConfig`), images (`ServingImages`), class_names,
 import logging
 from pathlib import Path
 
-from foldline.inference.saved_model import ServingModule, save
+from foldline.inference.prediction_config import view_numbers
+from foldline.inference.saved_model import ServedNetwork, ServingModule, save
 from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import TrainedModel, load_network
 from foldline.io.result_paths import member_of
@@ -28,16 +29,14 @@ def export_model(model: TrainedModel, *, graph: str | Path, images: ServingImage
         model: the model of a fold.
         graph: file of the graph (saved_model.pb) to write; the other files are written to its folder.
         images: how encoded images become those of the shards.
-        views: number of views of each image to average, as in the predictions.
+        views: number of views of each image to average, as in the out-of-fold predictions.
         threads: CPU threads.
 
     Raises:
         FoldlineError: the weights do not fit.
     """
-    network = load_network(model, use_device("cpu", threads=threads))
-    module = ServingModule(
-        [[network]], images=images, views=views, activation=model.activation, class_names=model.class_names
-    )
+    network = ServedNetwork(load_network(model, use_device("cpu", threads=threads)), view_numbers(views))
+    module = ServingModule([[network]], images=images, activation=model.activation, class_names=model.class_names)
     save(module, Path(graph).parent)
     logger.info("exported model %s, %s, to %s", model.name, model.member.title, Path(graph).parent)
 

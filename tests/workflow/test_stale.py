@@ -195,6 +195,10 @@ CONFIG_ROWS = {
         jobs("predict_oof") | jobs("predict_test") | AFTER_BLEND,
     ),
     "test-time views": (set_value("prediction", "views", value=4), predicting()),
+    "test images in shared views": (
+        set_value("prediction", "test_views", value="split"),
+        jobs("predict_test") | AFTER_BLEND,
+    ),
     "learning rate of one model": (set_value("models", "a", "learning_rate", value=0.01), training("a")),
     "override for one fold": (set_value("models", "a", "fold_overrides", value={1: {"seed": 5}}), training("a", [1])),
     "new model": (edit_config(new_model), training("c")),

@@ -25,7 +25,8 @@ class Work:
         batch_size: rows of a step.
         test_rows: rows of the test split.
         predicting: number of networks that predict them.
-        views: views of each predicted image.
+        views: views of each held-out image.
+        test_views: views of each test image, of all networks together.
     """
 
     folds: Sequence[FoldRows]
@@ -34,6 +35,7 @@ class Work:
     test_rows: int
     predicting: int
     views: int
+    test_views: int
 
     def steps(self, fold: FoldRows) -> int:
         """Steps of the training of a fold."""
@@ -105,6 +107,12 @@ def model_costs(name: str, speed: Speed, work: Work, *, overlapping: bool) -> li
     count = len(work.folds)
     held_out = sum(fold.held_out for fold in work.folds)
     predicted = held_out + work.predicting * work.test_rows
+    passes = work.views * held_out + work.test_views * work.test_rows
+    if work.test_views == work.views * work.predicting:
+        shown = f"{counted(work.views, 'view')} x {counted(predicted, 'row')}"
+    else:
+        held_out_views = f"{counted(work.views, 'view')} x {counted(held_out, 'held-out row')}"
+        shown = f"({held_out_views} + {counted(work.test_views, 'view')} x {counted(work.test_rows, 'test row')})"
     per_step = "the slower of step and batch" if overlapping else "step and batch"
     jobs = sum(fold.held_out > 0 for fold in work.folds) + (work.predicting if work.test_rows else 0)
     return [
@@ -123,9 +131,8 @@ def model_costs(name: str, speed: Speed, work: Work, *, overlapping: bool) -> li
         ),
         Cost(
             f"predict with {name}",
-            f"{counted(work.views, 'view')} x {counted(predicted, 'row')} x {seconds_text(speed.predict)} + "
-            f"{counted(jobs, 'start')} x {seconds_text(speed.predict_start)}",
-            work.views * predicted * speed.predict + jobs * speed.predict_start,
+            f"{shown} x {seconds_text(speed.predict)} + {counted(jobs, 'start')} x {seconds_text(speed.predict_start)}",
+            passes * speed.predict + jobs * speed.predict_start,
             predicted * speed.predictions,
         ),
     ]

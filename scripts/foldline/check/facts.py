@@ -23,6 +23,7 @@ from foldline.dataset.label_arrays import label_array
 from foldline.dataset.raw_table import read_raw_table
 from foldline.dataset.scan_config import ScanConfig
 from foldline.errors import counted, listing
+from foldline.inference.prediction_config import view_numbers
 from foldline.report.check_page import CheckFacts, ColumnFacts, CostFacts, FoldFacts, ModelFacts, TableFacts
 from foldline.report.html import KeyFigure
 from foldline.splits.class_weights import ClassWeights
@@ -94,7 +95,10 @@ def work_of(group: FoldGroup, plan: CheckPlan, data: Data) -> Work:
     predicting = len(group.folds) if plan.test_models == "folds" else int(group.final)
     # All views of a model without images are the same.
     views = plan.prediction.views if group.settings.model_config.backbone else 1
-    return Work(rows, config.epochs, config.batch_size, len(data.rows.get(TEST, ())), predicting, views)
+    by_folds = plan.test_models == "folds"
+    splits = [plan.splits[member.name] for member in group.members] if by_folds else [None] * predicting
+    passes = sum(len(view_numbers(views, split)) for split in splits)
+    return Work(rows, config.epochs, config.batch_size, len(data.rows.get(TEST, ())), predicting, views, passes)
 
 
 def group_name(group: FoldGroup, groups: Sequence[FoldGroup]) -> str:

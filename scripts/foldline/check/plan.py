@@ -52,6 +52,7 @@ class CheckPlan:
         groups: of the trainings.
         prediction: of the predictions.
         test_models: which networks predict the test rows, "folds" or "final".
+        splits: which share of the views of a test row a network averages, by member; see `view_numbers`.
         jobs: number of jobs of each rule that a run without results has.
         example: name of the example, if that is not on the disk yet; None if the data are there.
         pinned: table of the rows of that example.
@@ -66,6 +67,7 @@ class CheckPlan:
     groups: tuple[FoldGroup, ...]
     prediction: PredictionConfig
     test_models: str
+    splits: dict[str, tuple[int, int] | None]
     jobs: dict[str, int]
     example: str | None = None
     pinned: str = ""

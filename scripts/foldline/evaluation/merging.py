@@ -29,11 +29,13 @@ class MergedPredictions:
         models: names of the models, sorted, (n_models,).
         probabilities: float32, (n_models, n_samples, n_classes), in [0, 1].
         views: model -> number of views that its predictions average.
+        shared_views: whether the folds of each model average these views together, each its share of them.
     """
 
     models: list[str]
     probabilities: npt.NDArray[np.float32]
     views: dict[str, int]
+    shared_views: bool = False
 
     def by_model(self) -> dict[str, npt.NDArray[np.float32]]:
         """Probabilities of each model, (n_samples, n_classes)."""
@@ -121,7 +123,8 @@ def merge_test(
             total[rows] += values
         merged[number] = total / len(of_model)
     _raise_problems(problems)
-    return MergedPredictions(list(files), merged, views)
+    shared = any(file.shared_views for of_model in files.values() for file in of_model)
+    return MergedPredictions(list(files), merged, views, shared)
 
 
 class _Rows:
@@ -186,6 +189,8 @@ def _check_files(files: Mapping[str, Sequence[PredictionFile]], *, members: set[
         views = sorted({file.views for file in of_model})
         if len(views) > 1:
             problems.append(f"{where} mix view counts {listing([str(count) for count in views])}")
+        if len({file.shared_views for file in of_model}) > 1:
+            problems.append(f"{where} mix predictions by all views and by a share of them")
     _raise_problems(problems)
     return {model: of_model[0].views for model, of_model in files.items()}
 

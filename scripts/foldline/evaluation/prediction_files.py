@@ -1,8 +1,8 @@
 """Prediction files: one for each model and fold, with an id and the probability of every class in a row.
 
 A Parquet file with the columns `id` (text) and `probability/CLASS` (float32) for every class, sorted by id. The
-metadata of its schema holds the name of the model, the label of its fold (see `Member`), and the number of views that
-each probability averages.
+metadata of its schema holds the name of the model, the label of its fold (see `Member`), the number of views that each
+probability averages, and whether the folds share these views.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from foldline.io.tables import FLOAT32, TEXT, arrow_schema, read_arrow_table, wr
 
 RUN_AGAIN = "run the workflow again"
 _PREFIX = "probability/"
-_MODEL, _FOLD, _VIEWS = "foldline.model", "foldline.fold", "foldline.views"
+_MODEL, _FOLD, _VIEWS, _SHARED = "foldline.model", "foldline.fold", "foldline.views", "foldline.shared_views"
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,14 @@ class PredictionFile:
         model: name of the model.
         member: the network of the model.
         views: number of views that each probability averages.
+        shared_views: whether the folds average these views together, each its share of them.
     """
 
     path: Path
     model: str
     member: Member
     views: int
+    shared_views: bool = False
 
     def read(self, class_names: Sequence[str]) -> tuple[pa.Array, npt.NDArray[np.float32]]:
         """Read the rows.
@@ -77,6 +79,7 @@ def write_prediction_file(
     rounded = probabilities[order].astype(np.float32)
     columns = _columns(class_names)
     metadata = {_MODEL: file.model, _FOLD: str(file.member), _VIEWS: str(file.views)}
+    metadata |= {_SHARED: "true"} if file.shared_views else {}
     arrays = [pa.array([ids[number] for number in order], pa.string()), *map(pa.array, rounded.T)]
     write_arrow_table(pa.table(arrays, schema=arrow_schema(columns, metadata)), file.path, columns)
 
@@ -108,7 +111,7 @@ def open_prediction_file(path: str | Path, class_names: Sequence[str]) -> Predic
         if foreign:
             problems.append(f"class {listing(foreign)} is not one of the classes {listing(list(class_names))}")
         raise FoldlineError(f"{path}: {'; '.join(problems) or 'a class occurs more than once'}; {RUN_AGAIN}")
-    return PredictionFile(Path(path), metadata[_MODEL], member, views)
+    return PredictionFile(Path(path), metadata[_MODEL], member, views, _SHARED in metadata)
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:

@@ -115,7 +115,9 @@ def write_predictions(prediction: Prediction, rows: RowSelection, predictions: s
     check_read(ids, ids if rows.ids is None else rows.ids, source=rows.name)
     if rows.split_ids is None:
         check_ids(shards, ids)
-    file = PredictionFile(Path(predictions), model.name, model.member, config.views)
+    file = PredictionFile(
+        Path(predictions), model.name, model.member, config.views, shared_views=config.split is not None
+    )
     write_prediction_file(file, ids, probabilities, class_names=model.class_names)
     logger.info(
         "model %s, %s: predicted %s (%s), %s each",
@@ -123,7 +125,7 @@ def write_predictions(prediction: Prediction, rows: RowSelection, predictions: s
         model.member.title,
         counted(len(ids), "row"),
         rows.name,
-        counted(config.views, "view"),
+        counted(len(config.view_numbers), "view"),
     )
 
 
@@ -158,7 +160,7 @@ def predict_rows(
         shards, ids, input_spec=loaded.input_spec, batch_size=config.batch_size, labeled=False, threads=threads
     )
     # All views of a model without images have the same logits.
-    views = config.views if loaded.input_spec.image_size is not None else 1
+    views = config.view_numbers if loaded.input_spec.image_size is not None else (0,)
     forward = make_forward(loaded.network, device, batch_size=config.batch_size)
     with reading(shards):
         return predict(forward, batches, views=views, activation=model.activation)

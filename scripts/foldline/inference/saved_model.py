@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from foldline.dataset.channels import image_features
@@ -24,6 +25,16 @@ FILES = (
     "fingerprint.pb",
     "saved_model.pb",
 )
+
+
+@dataclass(frozen=True)
+class ServedNetwork:
+    """A network, and the numbers of the views of each image that it averages; see `tta.VIEWS`."""
+
+    loaded: LoadedNetwork
+    views: Sequence[int]
+
+
 # Images of a batch by their channels and size.
 ImageCache = dict[tuple[tuple[str, ...], int], tf.Tensor]
 
@@ -38,10 +49,9 @@ class ServingModule(tf.Module):
 
     def __init__(
         self,
-        models: Sequence[Sequence[LoadedNetwork]],
+        models: Sequence[Sequence[ServedNetwork]],
         *,
         images: ServingImages,
-        views: int,
         activation: str,
         class_names: Sequence[str],
         blend: Fit | None = None,
@@ -51,13 +61,12 @@ class ServingModule(tf.Module):
         Args:
             models: for each model, its networks of all folds.
             images: how encoded images become those that the networks read.
-            views: number of views of each image to average, as in `tta.predict`.
             activation: how logits become probabilities; see `activations.probabilities`.
             class_names: (n_classes,).
             blend: how models are blended and calibrated; None for a single model.
         """
         super().__init__()
-        networks = [network for folds in models for network in folds]
+        networks = [served.loaded for folds in models for served in folds]
         # The module tracks the variables alone: to save the networks too, it would need Keras where it is loaded.
         self.network_variables = [each.network.weights for each in networks]
         features = sorted({name for each in networks for name in each.input_spec.columns()})
@@ -66,10 +75,9 @@ class ServingModule(tf.Module):
             made: ImageCache = {}
             means = []
             for folds in models:
-                inputs = [_network_inputs(each.input_spec, encoded, images, made) for each in folds]
+                inputs = [_network_inputs(each.loaded.input_spec, encoded, images, made) for each in folds]
                 of_folds = [
-                    _mean_over_views(each, of_fold, views, activation)
-                    for each, of_fold in zip(folds, inputs, strict=True)
+                    _mean_over_views(each, of_fold, activation) for each, of_fold in zip(folds, inputs, strict=True)
                 ]
                 means.append(tf.add_n(of_folds) / len(of_folds))
             # Of each model the mean over folds of the mean over views: float32, (n, n_classes).
@@ -125,10 +133,10 @@ def _images_of_batch(channels: tuple[str, ...], image_size: int, encoded: Inputs
     )
 
 
-def _mean_over_views(loaded: LoadedNetwork, inputs: Inputs, views: int, activation: str) -> tf.Tensor:
+def _mean_over_views(served: ServedNetwork, inputs: Inputs, activation: str) -> tf.Tensor:
     """Mean probabilities of one network over the views of each image: float32, (n, n_classes)."""
     activate = tf.nn.softmax if activation == SOFTMAX else tf.sigmoid
     # All views of a model without images are equal.
-    numbers = range(views if IMAGE in inputs else 1)
-    of_views = [activate(loaded.network(view_of_inputs(inputs, number), training=False)) for number in numbers]
+    numbers = served.views if IMAGE in inputs else (0,)
+    of_views = [activate(served.loaded.network(view_of_inputs(inputs, number), training=False)) for number in numbers]
     return tf.add_n(of_views) / len(of_views)

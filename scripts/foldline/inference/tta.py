@@ -1,7 +1,7 @@
 """Test-time augmentation: probabilities of a network, averaged over views of each image."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,28 +42,26 @@ def view_of_inputs(inputs: Inputs, number: int) -> Inputs:
 
 
 def predict(
-    forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: int, activation: str
+    forward: Forward, batches: Iterable[tuple[Any, ...]], *, views: Sequence[int], activation: str
 ) -> tuple[list[str], npt.NDArray[np.float64]]:
     """Predict every row.
 
     Args:
         forward: function of `make_forward`.
         batches: dataset of `batches.ordered_batches`.
-        views: number of views to average, 1, 2, 4 or 8: the first ones of `VIEWS`.
+        views: numbers of the views to average; see `VIEWS`.
         activation: how logits become probabilities; see `activations.probabilities`.
 
     Returns:
         Ids in the order of the dataset, and probabilities, (n_samples, n_classes), in [0, 1]: means over the views.
 
     Raises:
-        FoldlineError: the number of views is not allowed, or a logit is not finite.
+        FoldlineError: a logit is not finite.
     """
-    if views not in (1, 2, 4, 8):
-        raise FoldlineError(f"views is {views}; set prediction.views to 1, 2, 4 or 8")
     ids: list[str] = []
     means: list[npt.NDArray[np.float64]] = []
     for names, inputs, _ in batches:
-        logits = np.stack([forward(view_of_inputs(inputs, number)) for number in range(views)])
+        logits = np.stack([forward(view_of_inputs(inputs, number)) for number in views])
         ids += [name.decode() for name in names.numpy()]
         means.append(probabilities(logits, activation).mean(axis=0))
         if not np.isfinite(logits).all():

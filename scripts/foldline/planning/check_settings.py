@@ -47,6 +47,7 @@ def check_settings(plan: WorkflowPlan, *, pinned: Path | None) -> dict[str, Any]
         "groups": list(groups.values()),
         "prediction": plan.arguments_of("predict_oof")[0][1]["prediction_config"],
         "test_models": plan.arguments_of("blend_folds")[0][1]["test_models"],
+        "splits": plan.arguments_of("export_ensemble")[0][1]["splits"],
         "jobs": dict(Counter(rule for rule, _ in plan.job_names() if rule not in ON_REQUEST)),
         **({"example": plan.arguments_of("example_data")[0][1]["example"], "pinned": str(pinned)} if pinned else {}),
     }

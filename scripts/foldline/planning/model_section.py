@@ -1,12 +1,12 @@
 """Look-ups in the `models` section of a completed configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
 from foldline.io.result_paths import FINAL, Member
 from foldline.models.model_config import ModelConfig
-from foldline.planning.fold_plan import members
+from foldline.planning.fold_plan import fold_numbers, members
 
 MODEL_KEYS = tuple(field.name for field in fields(ModelConfig))
 
@@ -23,9 +23,22 @@ def model_config(config: Mapping[str, Any], model: str) -> dict[str, Any]:
     return settings | {"channels": section["channels"] or config["dataset"]["channels"]}
 
 
-def prediction_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """How rows are predicted, the fields of `PredictionConfig`."""
-    return {key: config["prediction"][key] for key in ("views", "batch_size")}
+def prediction_config(config: Mapping[str, Any], split: Sequence[int] | None = None) -> dict[str, Any]:
+    """How rows are predicted, the fields of `PredictionConfig`; for `split` see `view_split`."""
+    settings = {key: config["prediction"][key] for key in ("views", "batch_size")}
+    return settings if split is None else {**settings, "split": list(split)}
+
+
+def view_split(config: Mapping[str, Any], member: Member) -> list[int] | None:
+    """Which share of the views of a new image a network averages, as `PredictionConfig.split`; None for all views.
+
+    The folds of each repeat share the views, so that a further repeat changes no prediction of the others.
+    """
+    prediction = config["prediction"]
+    if prediction["test_views"] == "all" or prediction["views"] == 1 or member.is_final:
+        return None
+    folds = fold_numbers(config["folds"])
+    return [folds.index(member.fold), len(folds)]
 
 
 def predicting_members(config: Mapping[str, Any]) -> list[Member]:

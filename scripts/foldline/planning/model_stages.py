@@ -15,6 +15,7 @@ from foldline.planning.model_section import (
     predicting_members,
     prediction_config,
     training_config,
+    view_split,
 )
 from foldline.planning.workflow_plan import Job
 
@@ -122,23 +123,24 @@ class ModelStages:
         for model in self._config["models"]:
             network = model_config(self._config, model)
             size = network["image_size"]
-            settings = {
-                "model_config": network,
-                "prediction_config": prediction_config(self._config),
-                **self._classes,
-            }
-            common = {"settings": settings, "runtime_arguments": {"accelerator": self._config["accelerator"]}}
+            common = {"runtime_arguments": {"accelerator": self._config["accelerator"]}}
+            settings = {"model_config": network, **self._classes}
+            held_out = {**settings, "prediction_config": prediction_config(self._config)}
             for member in self._members:
                 needs = [trained[model, member], folds[member.repeat], *shards[size, TRAIN]]
-                predictions.append(self._add("predict_oof", model=model, fold=str(member), needs=needs, **common))
+                predictions.append(
+                    self._add("predict_oof", model=model, fold=str(member), settings=held_out, needs=needs, **common)
+                )
             for member in self._predicting:
                 network_job, rules = trained[model, member], {}
+                prediction = prediction_config(self._config, view_split(self._config, member))
+                new = {**settings, "prediction_config": prediction}
                 if has_test(self._dataset):
                     rules["predict_test"] = [network_job, *shards[size, TEST]]
                 if has_holdout(self._config["folds"]):
                     rules["predict_holdout"] = [network_job, folds[1], *shards[size, TRAIN]]
                 predictions += [
-                    self._add(rule, model=model, member=member.name, needs=needs, **common)
+                    self._add(rule, model=model, member=member.name, settings=new, needs=needs, **common)
                     for rule, needs in rules.items()
                 ]
         return predictions
@@ -151,6 +153,7 @@ class ModelStages:
             settings = {"model_config": model_config(self._config, model), **common}
             self._add("export_model", model=model, member=member.name, settings=settings, needs=[job])
         model_configs = {model: model_config(self._config, model) for model in self._config["models"]}
-        settings = {"model_configs": model_configs, **common}
+        splits = {member.name: view_split(self._config, member) for member in self._predicting}
+        settings = {"model_configs": model_configs, "splits": splits, **common}
         networks = [job for (_, member), job in trained.items() if member in self._predicting]
         self._add("export_ensemble", settings=settings, needs=[*networks, blend])

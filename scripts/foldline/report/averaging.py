@@ -20,11 +20,12 @@ def averaging_sentence(run: Run) -> str:
         "somewhat higher; out-of-fold rows cannot show by how much."
     )
     apart = {"test rows": run.test_metrics, "holdout": run.holdout_metrics}
-    shown = [_gain(name, scores) for name, scores in apart.items()]
+    share = ", with its share of the views," if run.recipe.test_views == "split" else ""
+    shown = [_gain(name, share, scores) for name, scores in apart.items()]
     return " ".join([text, *filter(None, shown)])
 
 
-def _gain(name: str, scores: SplitMetrics | None) -> str:
+def _gain(name: str, share: str, scores: SplitMetrics | None) -> str:
     found = None if scores is None else scores.fold_averaging
     if found is None or found.gain is None or found.single_auc is None or found.networks < 2:
         return ""
@@ -32,6 +33,6 @@ def _gain(name: str, scores: SplitMetrics | None) -> str:
     if found.low is not None and found.high is not None:
         interval = f" (95% interval {found.low:+.4f} to {found.high:+.4f})"
     return (
-        f"On the {name}, one network of each model has an AUC of {found.single_auc:.4f} on average, and the mean of "
-        f"{found.networks} adds {found.gain:+.4f}{interval}."
+        f"On the {name}, one network of each model{share} has an AUC of {found.single_auc:.4f} on average, and the "
+        f"mean of {found.networks} adds {found.gain:+.4f}{interval}."
     )

@@ -126,6 +126,7 @@ class BlendRecipe:
         submission: what the submission holds and what decided it, in sentences.
         repeats: number of repeats of the folds.
         test_models: which networks predict the test rows and the holdout, "folds" or "final".
+        test_views: "all" if each network averages all views of a test image, "split" if the folds share them.
         calibration_method: `calibration.method` of the configuration; `calibration` says what it led to.
         uncalibrated: name of each class that it leaves as it is -> why.
     """
@@ -143,6 +144,7 @@ class BlendRecipe:
     submission: str
     repeats: int = 1
     test_models: str = FOLDS
+    test_views: str = "all"
     calibration_method: str = NONE
     uncalibrated: Mapping[str, str] = field(default_factory=dict)
 
@@ -151,7 +153,8 @@ class BlendRecipe:
         """What a model predicts the test rows and the holdout by."""
         if self.test_models != FOLDS:
             return "its final network, which is trained on the rows of all folds"
-        return "the mean over its folds" + (" of all repeats" if self.repeats > 1 else "")
+        mean = "the mean over its folds" + (" of all repeats" if self.repeats > 1 else "")
+        return f"{mean}, which share the views of an image" if self.test_views == "split" else mean
 
     @property
     def is_calibrated(self) -> bool:

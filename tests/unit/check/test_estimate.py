@@ -9,7 +9,8 @@ from foldline.training.speed import Speed
 SPEED = Speed(
     step=0.2, batch=0.1, predict=0.01, start=20.0, predict_start=5.0, weights=1000, checkpoints=6000, predictions=8.0
 )
-WORK = Work([FoldRows(96, 48), FoldRows(100, 44)], epochs=3, batch_size=10, test_rows=10, predicting=2, views=4)
+FOLDS = [FoldRows(96, 48), FoldRows(100, 44)]
+WORK = Work(FOLDS, epochs=3, batch_size=10, test_rows=10, predicting=2, views=4, test_views=8)
 
 
 def test_images_are_read_once_and_written_in_each_size() -> None:
@@ -39,6 +40,12 @@ def test_a_model_trains_validates_starts_and_predicts_in_every_fold() -> None:
     assert predict.seconds == pytest.approx(4 * (48 + 44 + 2 * 10) * 0.01 + 4 * 5.0)
     assert predict.how == "4 views x 112 rows x 10 ms + 4 starts x 5.0 s"
     assert predict.bytes == pytest.approx((48 + 44 + 2 * 10) * 8.0)
+
+
+def test_folds_that_share_the_views_predict_test_rows_faster() -> None:
+    predict = model_costs("b3", SPEED, replace(WORK, test_views=4), overlapping=False)[-1]
+    assert predict.seconds == pytest.approx((4 * (48 + 44) + 4 * 10) * 0.01 + 4 * 5.0)
+    assert predict.how == "(4 views x 92 held-out rows + 4 views x 10 test rows) x 10 ms + 4 starts x 5.0 s"
 
 
 def test_every_job_imports_its_libraries() -> None:

@@ -24,12 +24,13 @@ class Predictions:
     rows: dict[str, float]
     model: str = "a"
     views: int = 4
+    shared_views: bool = False
     class_names: tuple[str, ...] = ("mark",)
     more: tuple[float, ...] = field(default=())
 
     def write(self, path: Path) -> Path:
         values = np.array([[value, *self.more] for value in self.rows.values()]).reshape(-1, len(self.class_names))
-        file = PredictionFile(path, self.model, Member(1, self.fold), self.views)
+        file = PredictionFile(path, self.model, Member(1, self.fold), self.views, self.shared_views)
         write_prediction_file(file, list(self.rows), values, class_names=self.class_names)
         return path
 
@@ -56,6 +57,15 @@ def merged_oof(folder: Path, files: list[Predictions]) -> MergedPredictions:
 
 def merged_test(folder: Path, files: list[Predictions]) -> MergedPredictions:
     return merge_test(written(folder, files), ids=TEST_IDS, members=members_of([0, 1]), class_names=["mark"])
+
+
+def test_folds_share_the_views_of_test_rows_or_do_not(tmp_path: Path) -> None:
+    shared = [replace(file, shared_views=True) for file in predicted()]
+    whole, split = merged_test(tmp_path, predicted()), merged_test(tmp_path, shared)
+    assert (whole.shared_views, split.shared_views, split.views) == (False, True, {"a": 4})
+    np.testing.assert_array_equal(whole.probabilities, split.probabilities)
+    with pytest.raises(FoldlineError, match="model a mix predictions by all views and by a share of them"):
+        merged_test(tmp_path, [predicted()[0], shared[1]])
 
 
 def test_out_of_fold_rows_are_in_the_order_of_the_fold_table(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from foldline.evaluation.calibration import NONE
 from foldline.evaluation.calibrators import Calibrator
 from foldline.evaluation.combination import PROBABILITY, Combination
 from foldline.images.resizing import record_image
-from foldline.inference.saved_model import ServingModule
+from foldline.inference.saved_model import ServedNetwork, ServingModule
 from foldline.inference.serving_images import ServingImages
 from foldline.inference.trained_model import LoadedNetwork
 from foldline.input_pipeline.decode import decode_image
@@ -36,9 +36,8 @@ def mean_of_two(classes: int) -> Fit:
 
 def test_models_may_read_different_channels() -> None:
     module = ServingModule(
-        [[channel_means(("red", "yellow"))], [channel_means(("yellow", "blue"))]],
+        [[ServedNetwork(channel_means(channels), [0])] for channels in (("red", "yellow"), ("yellow", "blue"))],
         images=ServingImages("stretch", 95),
-        views=1,
         activation="sigmoid",
         class_names=CLASSES,
         blend=mean_of_two(len(CLASSES)),
@@ -55,9 +54,8 @@ def test_models_may_read_different_channels() -> None:
 
 def test_models_of_different_sizes_read_one_image_of_any_size() -> None:
     module = ServingModule(
-        [[channel_means(())], [channel_means((), size=48)]],
+        [[ServedNetwork(channel_means((), size=size), range(4))] for size in (SIZE, 48)],
         images=ServingImages("crop", 95),
-        views=4,
         activation="softmax",
         class_names=["r", "g", "b"],
         blend=mean_of_two(3),
@@ -73,3 +71,26 @@ def test_models_of_different_sizes_read_one_image_of_any_size() -> None:
     assert [name.decode() for name in answer["classes"].numpy()] == ["r", "g", "b"]
     with pytest.raises(tf.errors.InvalidArgumentError, match="image: image 1 of the batch: not a JPEG or PNG"):
         module.serve(image=tf.constant([files[0], b"no image"]))
+
+
+def test_each_network_of_an_ensemble_has_its_own_views() -> None:
+    """A network that sees one corner alone tells the views apart."""
+    image = tf_keras.Input((SIZE, SIZE, 3))
+    corner = tf_keras.layers.Cropping2D(((0, SIZE - 8), (0, SIZE - 8)))(image)
+    pooled = tf_keras.layers.GlobalAveragePooling2D()(tf_keras.layers.Rescaling(1 / 255)(corner))
+    network = tf_keras.Model({"image": image}, pooled)
+    loaded = LoadedNetwork(network, InputSpec(SIZE, Encoding(()), ()))
+    module = ServingModule(
+        [[ServedNetwork(loaded, [0, 3]), ServedNetwork(loaded, [2])]],
+        images=ServingImages("stretch", 95),
+        activation="sigmoid",
+        class_names=["r", "g", "b"],
+    )
+    data = saved(photograph(SIZE, SIZE), "PNG")
+    record = record_image(data, size=SIZE, aspect="stretch", jpeg_quality=95)
+    pixels = decode_image([tf.constant(record)], SIZE, channels=3).numpy()
+    seen = {0: pixels[:8, :8], 3: pixels[-8:, -8:], 2: pixels[-8:, :8]}
+    means = {number: probabilities(part.mean(axis=(0, 1)) / 255, "sigmoid") for number, part in seen.items()}
+    expected = ((means[0] + means[3]) / 2 + means[2]) / 2
+    np.testing.assert_allclose(module.serve(image=tf.constant([data]))["probabilities"], [expected], atol=1e-5)
+    assert np.abs(means[0] - means[2]).max() > 1e-3

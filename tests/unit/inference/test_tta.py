@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from foldline.errors import FoldlineError
 from foldline.inference.forward_pass import make_forward
+from foldline.inference.prediction_config import PredictionConfig
 from foldline.inference.tta import VIEWS, predict, view
 from foldline.runtime.devices import use_device
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -40,7 +41,7 @@ def test_the_views_are_the_eight_symmetries_of_a_square() -> None:
 def test_probabilities_are_means_over_the_views(views: int) -> None:
     model = network()
     forward = make_forward(model, use_device("cpu", threads=2), batch_size=3)
-    names, probabilities = predict(forward, batches(images(), 3), views=views, activation="sigmoid")
+    names, probabilities = predict(forward, batches(images(), 3), views=range(views), activation="sigmoid")
     logits = [model({"image": view(tf.constant(images()), number)}).numpy().astype(float) for number in range(views)]
     assert names == [f"row{number}" for number in range(5)]
     np.testing.assert_allclose(probabilities, np.mean(1 / (1 + np.exp(-np.array(logits))), axis=0), rtol=1e-5)
@@ -50,23 +51,51 @@ def test_eight_views_give_the_same_mean_for_a_rotated_image() -> None:
     forward = make_forward(network(), use_device("cpu", threads=2), batch_size=5)
     turned = np.ascontiguousarray(np.rot90(images(), 1, (1, 2)))
     first, second = (
-        predict(forward, batches(values, 5), views=8, activation="sigmoid")[1] for values in (images(), turned)
+        predict(forward, batches(values, 5), views=range(8), activation="sigmoid")[1] for values in (images(), turned)
     )
     np.testing.assert_allclose(first, second, rtol=1e-5)
-    assert not np.allclose(first, predict(forward, batches(turned, 5), views=4, activation="sigmoid")[1], rtol=1e-3)
+    assert not np.allclose(
+        first, predict(forward, batches(turned, 5), views=range(4), activation="sigmoid")[1], rtol=1e-3
+    )
 
 
 def test_the_batch_size_does_not_change_the_predictions() -> None:
     forward = make_forward(network(), use_device("cpu", threads=2), batch_size=5)
-    results = [predict(forward, batches(images(), size), views=2, activation="sigmoid")[1] for size in (1, 2, 5)]
+    results = [predict(forward, batches(images(), size), views=range(2), activation="sigmoid")[1] for size in (1, 2, 5)]
     np.testing.assert_allclose(results[0], results[1], rtol=1e-5)
     np.testing.assert_allclose(results[0], results[2], rtol=1e-5)
 
 
 def test_another_number_of_views_is_an_error() -> None:
-    forward = make_forward(network(), use_device("cpu", threads=2), batch_size=5)
     with pytest.raises(FoldlineError, match=r"views is 3; set prediction\.views to 1, 2, 4 or 8"):
-        predict(forward, batches(images(), 5), views=3, activation="sigmoid")
+        PredictionConfig(views=3, batch_size=5).view_numbers  # noqa: B018  (a property that checks)
+
+
+def symmetry(values: np.ndarray, number: int) -> np.ndarray:
+    """View `number` of images, pixel by pixel."""
+    transpose, flip_rows, flip_columns = number // 4 % 2, number // 2 % 2, number % 2
+    last, made = values.shape[1] - 1, np.empty_like(values)
+    for image, row, column in np.ndindex(*values.shape[:3]):
+        from_row = last - row if flip_rows else row
+        from_column = last - column if flip_columns else column
+        place = (from_column, from_row) if transpose else (from_row, from_column)
+        made[image, row, column] = values[(image, *place)]
+    return made
+
+
+@pytest.mark.parametrize("views", [1, 2, 4, 8])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 10])
+def test_networks_that_share_the_views_have_each_view_of_an_image(views: int, count: int) -> None:
+    model, shares = network(), [PredictionConfig(views, 5, (number, count)).view_numbers for number in range(count)]
+    forward = make_forward(model, use_device("cpu", threads=2), batch_size=5)
+    assert {view for share in shares for view in share} == set(range(views))
+    # No view is computed twice, unless there are more networks than views.
+    assert sum(map(len, shares)) == max(views, count)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+    for share in shares:
+        logits = [model({"image": tf.constant(symmetry(images(), number))}).numpy() for number in share]
+        _, found = predict(forward, batches(images(), 3), views=share, activation="sigmoid")
+        np.testing.assert_allclose(found, np.mean(1 / (1 + np.exp(-np.array(logits, float))), axis=0), rtol=1e-5)
 
 
 def test_logits_that_are_not_finite_are_an_error() -> None:
@@ -74,4 +103,4 @@ def test_logits_that_are_not_finite_are_an_error() -> None:
         return np.full((len(inputs["image"]), 2), np.nan)
 
     with pytest.raises(FoldlineError, match="logits that are not finite for rows near row4"):
-        predict(forward, batches(images(), 5), views=1, activation="sigmoid")
+        predict(forward, batches(images(), 5), views=[0], activation="sigmoid")

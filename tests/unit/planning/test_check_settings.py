@@ -58,6 +58,7 @@ def test_the_final_model_is_tried_with_the_folds_that_have_its_settings(plan: Wo
         ("b fold 1", True),
     ]
     assert (made.test_models, made.jobs["train_final"]) == ("folds", 1)
+    assert set(made.splits.values()) == {None}
 
 
 def test_jobs_on_request_do_not_count(plan: WorkflowPlan) -> None:

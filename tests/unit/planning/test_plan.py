@@ -380,6 +380,32 @@ def test_an_override_is_for_the_fold_of_one_repeat() -> None:
     }
 
 
+def test_the_folds_of_each_repeat_share_the_views_of_new_images() -> None:
+    split = {"prediction": {"test_views": "split", "views": 4}, "folds": {"holdout": {"share": 0.2}, "count": 3}}
+    plan = make_plan(config_with(**split), data_index())
+    whole = make_plan(config_with(**{**split, "prediction": {"views": 4}}), data_index())
+    for rule in ("predict_test", "predict_holdout"):
+        shares = {of["member"]: made["prediction_config"]["split"] for of, made in plan.arguments_of(rule)}
+        assert shares == {f"fold{fold}": [fold, 3] for fold in range(3)}
+        assert all("split" not in made["prediction_config"] for _, made in whole.arguments_of(rule))
+    assert plan.arguments["export_ensemble"]["splits"] == {f"fold{fold}": [fold, 3] for fold in range(3)}
+    twice = make_plan(config_with(**{**split, "folds": {**split["folds"], "repeats": 2}}), data_index())
+    assert twice.arguments["export_ensemble"]["splits"]["fold1-repeat2"] == [1, 3]
+    unchanged = {name for name, key in keys(plan).items() if name.startswith("predict_") and keys(twice)[name] == key}
+    assert unchanged == {name for name in keys(plan) if name.startswith("predict_")}
+
+
+def test_one_view_or_one_network_cannot_be_shared(plan: WorkflowPlan) -> None:
+    one = make_plan(config_with(prediction={"test_views": "split", "views": 1}), data_index())
+    assert keys(one) == keys(make_plan(config_with(prediction={"views": 1}), data_index()))
+    models = {name: {**model, "final": True} for name, model in CONFIG["models"].items()}
+    final = make_plan(
+        config_with(models=models, prediction={"test_views": "split", "test_models": "final"}), data_index()
+    )
+    assert final.arguments["export_ensemble"]["splits"] == {"final": None}
+    assert keys(plan).keys() >= {"predict_test member=fold0 model=a"}
+
+
 def test_own_vectors_count_by_their_content(tmp_path: Path) -> None:
     """Their path counts for nothing, and no shards are made for them."""
     made = []

@@ -22,6 +22,9 @@ def test_with_labels_the_gain_has_an_interval() -> None:
         "On the holdout, one network of each model has an AUC of 0.9000 on average, and the mean of 2 adds +0.0123 "
         "(95% interval -0.0010 to +0.0200)."
     )
+    run = replace(report_run(column_scores(0.9)), holdout_metrics=scores)
+    text = averaging_sentence(replace(run, recipe=replace(run.recipe, test_views="split")))
+    assert "one network of each model, with its share of the views, has an AUC of 0.9000" in text
     undefined = SplitMetrics(3, {}, FoldAveraging(2, None, None, None, None))
     text = averaging_sentence(replace(report_run(column_scores(0.9)), test_metrics=undefined))
     assert "On the" not in text

@@ -407,13 +407,14 @@ def test_labels_are_not_questioned_by_a_model_at_chance() -> None:
 def test_the_page_says_which_networks_predict_the_test_rows() -> None:
     run = report_run(column_scores(0.9))
     texts = []
-    for changes in ({}, {"repeats": 2}, {"test_models": "final"}):
+    for changes in ({}, {"repeats": 2}, {"test_models": "final"}, {"test_views": "split"}):
         made = replace(run, recipe=replace(run.recipe, **changes))
         texts.append(dict(methods(made))["Test predictions and blend"].partition(". ")[0])
     assert texts == [
         "A model predicts test rows by the mean over its folds",
         "A model predicts test rows by the mean over its folds of all repeats",
         "A model predicts test rows by its final network, which is trained on the rows of all folds",
+        "A model predicts test rows by the mean over its folds, which share the views of an image",
     ]
     once, twice = (dict(methods(with_metrics(run, **of)))["Out-of-fold rows"] for of in ({}, {"repeats": 2}))
     assert "split once into 2 folds" in once

@@ -222,6 +222,17 @@ def test_a_model_without_test_predictions_is_refused(made: Results, tmp_path: Pa
         made.blend(test_predictions=made.predictions("test.parquet")[:3], **outputs(tmp_path / "new"))
 
 
+def test_the_recipe_says_that_the_folds_share_the_views(made: Results, tmp_path: Path) -> None:
+    paths = [
+        edit_predictions(path, tmp_path / f"{number}.parquet", class_names=made.class_names, shared_views=True)
+        for number, path in enumerate(made.predictions("test.parquet"))
+    ]
+    made.blend(test_predictions=paths, **outputs(tmp_path / "new"))
+    made.blend(**outputs(tmp_path / "whole"))
+    shared, whole = (json.loads((tmp_path / name / "blend.json").read_text()) for name in ("new", "whole"))
+    assert shared == {**whole, "test_views": "split"}
+
+
 def test_other_views_on_the_test_rows_are_refused(made: Results, tmp_path: Path) -> None:
     paths = [
         edit_predictions(path, tmp_path / f"{number}.parquet", class_names=made.class_names, views=8)

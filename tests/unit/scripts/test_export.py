@@ -154,7 +154,12 @@ def test_plain_tensorflow_serves_a_fold_and_the_ensemble(tmp_path: Path) -> None
     recipe = {"blended": ["a", "b", "c"], "activation": SETTINGS["activation"], "blend": blend}
     write_json(tmp_path / "blend.json", {**recipe, "calibration": calibration, "cross_fitted": {}})
     export_ensemble(
-        models, recipe=tmp_path / "blend.json", graph=ensemble / FILES[-1], images=IMAGES, views=VIEWS, threads=1
+        models,
+        recipe=tmp_path / "blend.json",
+        graph=ensemble / FILES[-1],
+        images=IMAGES,
+        views=[range(VIEWS)] * len(models),
+        threads=1,
     )
     assert sorted(path.relative_to(single).as_posix() for path in single.rglob("*") if path.is_file()) == sorted(FILES)
     fold_answer, ensemble_answer = serve(tmp_path, [single, ensemble], {**files(), "site": [b"leg"] * ROWS})
@@ -186,6 +191,6 @@ def test_a_blend_of_ranks_is_an_error(tmp_path: Path) -> None:
     models: list[TrainedModel] = []
     with pytest.raises(FoldlineError, match="the blend rule is rank_mean, but a single image has no rank"):
         export_ensemble(
-            models, recipe=tmp_path / "blend.json", graph=tmp_path / FILES[-1], images=IMAGES, views=1, threads=1
+            models, recipe=tmp_path / "blend.json", graph=tmp_path / FILES[-1], images=IMAGES, views=[], threads=1
         )
     assert not (tmp_path / FILES[-1]).exists()

@@ -1,7 +1,9 @@
 """Predictions of a fold and of the test split: every row exactly once, with the weights of the fold, or an error."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fixtures.settings import model_config
 from fixtures.shards import ShardSet, write_shards
@@ -93,6 +95,19 @@ def test_a_fold_without_rows_is_an_error(model: TrainedModel, train: ShardSet, t
     write_table(table, tmp_path / "folds.csv", FOLDS)
     with pytest.raises(FoldlineError, match=r"folds\.csv: no rows in fold 2"):
         predict_oof(prediction(model, train), folds=tmp_path / "folds.csv", predictions=tmp_path / "oof.parquet")
+
+
+def test_a_fold_may_predict_a_share_of_the_views(model: TrainedModel, unlabeled: ShardSet, tmp_path: Path) -> None:
+    """Rows that two folds predict by one of two views each, averaged, are those that both views give."""
+    values = []
+    for split in (None, (0, 2), (1, 2)):
+        config = PredictionConfig(2, batch_size=4, split=split)
+        predict_test(replace(prediction(model, unlabeled), config=config), predictions=tmp_path / "test.parquet")
+        file = open_prediction_file(tmp_path / "test.parquet", ["sick"])
+        assert (file.views, file.shared_views) == (2, split is not None)
+        values.append(file.read(["sick"])[1])
+    np.testing.assert_allclose(values[0], (values[1] + values[2]) / 2, atol=1e-6)
+    assert np.abs(values[1] - values[2]).max() > 1e-6
 
 
 def test_a_repeated_test_row_is_an_error(model: TrainedModel, unlabeled: ShardSet, tmp_path: Path) -> None:
