@@ -1,4 +1,9 @@
 # Probabilities from the model of every fold, for the held-out fold and for the test split.
+# The rows of a fold and the test split are two jobs of one network, so that each is stale by itself: a new test set
+# predicts no held-out row again. A job for both would save a start (`tests/benchmark/prediction.py`), but would have to
+# keep the outputs that are still right. Snakemake deletes the outputs of a job before it starts; those with `update()` it
+# keeps, but not in a bucket. If the plan chose between a rule for both and a rule for each, the next run would find other
+# rules for the same files, and run them again wherever the default profile is not used.
 # Memory measured with batches of 64: 0.9 GB for lite0 at 112 pixels, 1.7 GB for b0 at 224, 4.7 GB for b3 at 384.
 
 

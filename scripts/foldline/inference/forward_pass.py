@@ -30,16 +30,25 @@ def make_forward(model: tf_keras.Model, device: Device, *, batch_size: int) -> F
     def replica_logits(inputs: Inputs) -> tf.Tensor:
         return device.strategy.run(model, args=(device.spread(inputs),), kwargs={"training": False})
 
-    compiled = tf.function(replica_logits, reduce_retracing=True)
+    compiled = tf.function(replica_logits)
 
     def forward(inputs: Inputs) -> npt.NDArray[np.float32]:
         count = len(next(iter(inputs.values())))
         if device.wants_full_batches:
             inputs = {name: _padded(values, batch_size - count) for name, values in inputs.items()}
-        logits: npt.NDArray[np.float32] = device.gather(compiled(inputs))[:count]
+            found = compiled(inputs)
+        else:
+            # Traced once for batches of any size: a trace of a small network costs as much as a batch.
+            found = compiled.get_concrete_function(_of_any_size(inputs))(inputs)
+        logits: npt.NDArray[np.float32] = device.gather(found)[:count]
         return logits
 
     return forward
+
+
+def _of_any_size(inputs: Inputs) -> dict[str, tf.TensorSpec]:
+    """What inputs look like, without the number of their rows."""
+    return {name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in inputs.items()}
 
 
 def _padded(values: tf.Tensor, rows: int) -> tf.Tensor:
