@@ -29,6 +29,7 @@ from foldline.io.thumbnails import write_thumbnails
 from foldline.io.workers import ordered_map
 from foldline.step import step
 from foldline.tfrecords.compressed_files import readable_records
+from foldline.tfrecords.image_reading import read_sample
 from foldline.tfrecords.image_sources import ScannedSample, scan_sample
 from foldline.tfrecords.record_location import RecordLocation
 
@@ -93,8 +94,9 @@ def scan(images: Sequence[Sequence[str]], config: ScanConfig, *, threads: int) -
     scan_one = functools.partial(
         scan_sample, image_feature=config.image_feature, gray=bool(config.channels), reading=config.reading
     )
+    load = functools.partial(read_sample, image_feature=config.image_feature, reading=config.reading)
     with readable_records(images) as readable:
-        return list(ordered_map(scan_one, readable, workers=threads, chunk=16, name=listing))
+        return list(ordered_map(scan_one, readable, workers=threads, chunk=16, name=listing, load=load))
 
 
 def inventory_table(

@@ -20,13 +20,15 @@ from foldline.dataset.soft_labels import class_count
 from foldline.errors import counted, listing, problems_error
 from foldline.images.errors import with_remedy
 from foldline.io.files import digest_of
+from foldline.io.read_ahead import READERS
 from foldline.io.settings import build
 from foldline.io.storage import join
 from foldline.io.tables import INVENTORY, read_table
 from foldline.io.workers import ordered_map
 from foldline.step import step
 from foldline.tfrecords.compressed_files import readable_records
-from foldline.tfrecords.image_sources import SampleImages, images_and_problems
+from foldline.tfrecords.image_reading import SampleImages, read_source
+from foldline.tfrecords.image_sources import images_and_problems
 from foldline.tfrecords.manifests import Manifest, write_manifest
 from foldline.tfrecords.record_files import write_records
 from foldline.tfrecords.records import Record, encode_record, feature_kinds
@@ -131,10 +133,15 @@ def _encoded_records(rows: pd.DataFrame, size: int, config: ShardConfig, threads
         jpeg_quality=config.jpeg_quality,
         reading=config.reading,
     )
+    load = functools.partial(read_source, image_feature=config.image_feature, reading=config.reading)
     features = image_features(config.channels)
     with readable_records([source.paths for source in sources]) as paths:
         readable = [replace(source, paths=of_source) for source, of_source in zip(sources, paths, strict=True)]
-        made = ordered_map(resize, readable, workers=threads, name=lambda source: listing(source.paths))
+        # As many as are read at a time, but each process gets several.
+        chunk = max(1, min(READERS, len(readable) // (4 * threads)))
+        made = ordered_map(
+            resize, readable, workers=threads, chunk=chunk, name=lambda source: listing(source.paths), load=load
+        )
         found: list[str] = []
         for row, (resized, problems) in zip(rows.to_dict("records"), made, strict=True):
             found += problems

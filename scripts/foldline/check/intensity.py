@@ -15,7 +15,7 @@ from foldline.images.options import ImageOptions
 from foldline.images.samples import BRIGHT_PERCENT, DARK, Samples
 from foldline.images.stored_samples import stored_samples
 from foldline.io.system_errors import reason
-from foldline.tfrecords.image_sources import read_image_bytes, too_large
+from foldline.tfrecords.image_reading import read_image_bytes, too_large
 
 PERCENTILES = (50, 99, BRIGHT_PERCENT)
 # By the number of channels of a picture.

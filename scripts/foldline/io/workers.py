@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
 from foldline.errors import FoldlineError, listing
+from foldline.io.read_ahead import ReadAhead, Sized
 from foldline.io.watchdog import working_on
 
 Item = TypeVar("Item")
@@ -63,14 +64,18 @@ class _Context(multiprocessing.context.SpawnContext):
 
 
 def ordered_map(
-    function: Callable[[Item], Result],
+    function: Callable[..., Result],
     items: Iterable[Item],
     *,
     workers: int,
     chunk: int = 4,
     name: Callable[[Item], str] = str,
+    load: Callable[[Item], Sized] | None = None,
 ) -> Iterator[Result]:
     """Yield `function(item)` for every item, in the order of the items.
+
+    With `load`, it is `function(item, load(item))`, and the next items of a process are loaded in a few threads if that
+    makes wait, see `ReadAhead`.
 
     Args:
         function: a function that other processes can import; not one of the main script.
@@ -78,14 +83,15 @@ def ordered_map(
         workers: number of processes; 1 runs in the calling process.
         chunk: items sent to a process at a time.
         name: what to call an item in messages, such as the path of its file.
+        load: reads the files of an item; a function that other processes can import and that works in a thread.
 
     Raises:
         FoldlineError: a worker process was killed or crashed; the message names the item that it had.
     """
     if workers == 1:
-        for item in items:
-            with working_on(name(item)):
-                result = function(item)
+        for arguments in _arguments(items, load, ReadAhead()):
+            with working_on(name(arguments[0])):
+                result = function(*arguments)
             yield result
         return
     source = iter(items)
@@ -99,7 +105,7 @@ def ordered_map(
     try:
         for some in chunks:
             with _main_script_hidden():
-                pending.append(_Chunk(submitted, some, pool.submit(_map_chunk, function, some, submitted)))
+                pending.append(_Chunk(submitted, some, pool.submit(_map_chunk, function, some, submitted, load)))
             submitted += len(some)
             if len(pending) >= workers * CHUNKS_AHEAD:
                 yield from pending[0].future.result()
@@ -138,14 +144,27 @@ def _last_words(context: _Context, pending: Iterable[_Chunk[Item, Any]], name: C
 _places: list[tuple[Any, int]] = []
 
 
-def _map_chunk(function: Callable[[Item], Result], items: list[Item], start: int) -> list[Result]:
+# Of a worker process.
+_read_ahead: ReadAhead[Any, Any] = ReadAhead()
+
+
+def _map_chunk(
+    function: Callable[..., Result], items: list[Item], start: int, load: Callable[[Item], Sized] | None
+) -> list[Result]:
     array, place = _places[-1]
     results = []
-    for number, item in enumerate(items, start=start + 1):
+    for number, arguments in enumerate(_arguments(items, load, _read_ahead), start=start + 1):
         array[2 * place + 1] = number
-        results.append(function(item))
+        results.append(function(*arguments))
     array[2 * place + 1] = 0
     return results
+
+
+def _arguments(
+    items: Iterable[Item], load: Callable[[Item], Sized] | None, read_ahead: ReadAhead[Item, Any]
+) -> Iterable[tuple[Any, ...]]:
+    """Positional arguments of the function for each item."""
+    return ((item,) for item in items) if load is None else read_ahead.over(items, load)
 
 
 def keep_freed_memory() -> None:

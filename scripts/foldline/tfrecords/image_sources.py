@@ -1,14 +1,9 @@
-"""The images of one sample, as worker processes read them: scanned for the inventory, or resized for a record.
-
-The path of an image is the path or URL of its file, FILE#OFFSET+LENGTH for a ready-made record, or
-FILE::KEY#OFFSET+LENGTH for an image in an HDF5 file.
-"""
+"""The images of one sample, as worker processes see them: scanned for the inventory, or resized for a record."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,30 +19,22 @@ from foldline.images.perceptual_hash import perceptual_hash
 from foldline.images.picture import Peak, Picture
 from foldline.images.pixel_facts import contrast, pixel_digest
 from foldline.images.resizing import encode_jpeg, record_image, resize_to_square, thumbnail
-from foldline.io.files import sha256_of_file
-from foldline.io.hdf5_paths import Place, read_place, sha256_of_place, split_entry
-from foldline.io.storage import is_url, md5_as_listed, read, read_range
+from foldline.io.storage import is_url, md5_as_listed
 from foldline.io.system_errors import reason
-from foldline.tfrecords.record_location import RecordLocation, read_image
+from foldline.tfrecords.image_reading import (
+    ReadImage,
+    ReadSample,
+    SampleImages,
+    TooLargeError,
+    read_sample,
+    read_source,
+    size_and_sha256,
+)
+from foldline.tfrecords.record_location import RecordLocation
 
 # JPEG quality of a thumbnail: what the leak audit compares. A JPEG is decoded at a scale that leaves as many pixels; it
 # has the perceptual hash of the full picture, up to a few bits.
 THUMBNAIL_QUALITY = 95
-
-
-@dataclass(frozen=True)
-class SampleImages:
-    """The images of a sample, from its row of the inventory.
-
-    Attributes:
-        id: id of the sample.
-        paths: path of each image, joined to the root of the dataset.
-        sha256: `channels.joint_digest` of their bytes.
-    """
-
-    id: str
-    paths: tuple[str, ...]
-    sha256: str
 
 
 @dataclass
@@ -102,17 +89,24 @@ class ScannedSample:
 
 
 def scan_sample(
-    paths: Sequence[str], *, image_feature: str, gray: bool, reading: ImageOptions = DEFAULT
+    paths: Sequence[str],
+    read: ReadSample | None = None,
+    *,
+    image_feature: str,
+    gray: bool,
+    reading: ImageOptions = DEFAULT,
 ) -> ScannedSample:
     """Read and decode the images of a sample.
 
     Args:
         paths: path of each image, joined to the root of the dataset.
+        read: what `read_sample` gave of them; None to read them now.
         image_feature: feature of the image in ready-made records.
         gray: whether each image is one channel; then a color image is a problem, and so is an image of another size.
         reading: how to read images.
     """
-    scanned = [_scan(path, image_feature, gray, reading) for path in paths]
+    read = read or read_sample(paths, image_feature=image_feature, reading=reading)
+    scanned = [_scan(path, image, gray, reading) for path, image in zip(paths, read.images, strict=True)]
     first = scanned[0]
     problem = ""
     for path, image in zip(paths, scanned, strict=True):
@@ -159,15 +153,15 @@ def thumbnail_jpeg(pixels: npt.NDArray[np.uint8]) -> bytes:
     return encode_jpeg(pixels, quality=THUMBNAIL_QUALITY)
 
 
-def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _ScannedImage:
+def _scan(path: str, read: ReadImage, gray: bool, reading: ImageOptions) -> _ScannedImage:
     image = _ScannedImage()
     location = RecordLocation.parse(path)
     try:
-        if problem := too_large(path, reading):
-            image.bytes, image.sha256 = _size_and_sha256(path)
-            image.listed, image.problem = image.sha256, problem
+        if isinstance(read.error, TooLargeError):
+            image.bytes, image.sha256 = size_and_sha256(path)
+            image.listed, image.problem = image.sha256, str(read.error)
             return image
-        data = read_image_bytes(path, image_feature, reading)
+        data = read.content()
         image.bytes, image.sha256 = len(data), hashlib.sha256(data).hexdigest()
         image.listed = md5_as_listed(data) if location is None and is_url(path) else image.sha256
         header = read_header(data, reading)
@@ -193,6 +187,7 @@ def _scan(path: str, image_feature: str, gray: bool, reading: ImageOptions) -> _
 
 def record_images(
     source: SampleImages,
+    read: ReadSample | None = None,
     *,
     image_feature: str,
     size: int,
@@ -204,6 +199,7 @@ def record_images(
 
     Args:
         source: the images.
+        read: what `read_source` gave of them; None to read them now.
         image_feature: feature of the image in ready-made records.
         size: side of the square images in pixels.
         aspect: see `resizing.record_image`.
@@ -219,9 +215,10 @@ def record_images(
     images: list[bytes] = []
     resized: list[bytes] = []
     problems = Problems()
-    for path in source.paths:
+    read = read or read_source(source, image_feature=image_feature, reading=reading)
+    for path, image in zip(source.paths, read.images, strict=True):
         with problems.collected(), _named_errors(path, source.id):
-            images.append(read_image_bytes(path, image_feature, reading))
+            images.append(image.content())
     problems.check()
     digest = joint_digest([hashlib.sha256(data).hexdigest() for data in images])
     if digest != source.sha256:
@@ -243,12 +240,14 @@ def record_images(
     return resized
 
 
-def images_and_problems(source: SampleImages, **arguments: Any) -> tuple[list[bytes], list[str]]:
+def images_and_problems(
+    source: SampleImages, read: ReadSample | None = None, **arguments: Any
+) -> tuple[list[bytes], list[str]]:
     """What `record_images` returns, and the problems that it raises: one of both is empty."""
     problems = Problems()
     images: list[bytes] = []
     with problems.collected():
-        images = record_images(source, **arguments)
+        images = record_images(source, read, **arguments)
     return images, problems.lines
 
 
@@ -266,42 +265,3 @@ def _named_errors(path: str, name: str) -> Iterator[None]:
 
 def _name(path: str) -> str:
     return path.rsplit("/", 1)[-1]
-
-
-def too_large(path: str, reading: ImageOptions) -> str:
-    """What to say of a file or a record on a disk that is too large to be read; planning says it of one in a bucket."""
-    if location := RecordLocation.parse(path):
-        return reading.size_problem(location.length)
-    return "" if is_url(path) else reading.size_problem(Path(path).stat().st_size)
-
-
-def _size_and_sha256(path: str) -> tuple[int, str]:
-    """Size of an image that is too large to be held, and hex SHA-256 of its bytes; "" of a ready-made record."""
-    location = RecordLocation.parse(path)
-    if location is None:
-        return Path(path).stat().st_size, sha256_of_file(path)
-    entry = split_entry(location.file)
-    return location.length, sha256_of_place(entry.file, Place(location.offset, location.length)) if entry else ""
-
-
-def read_image_bytes(path: str, image_feature: str, reading: ImageOptions) -> bytes:
-    """The bytes of an image file, or of the image of a ready-made record.
-
-    Raises:
-        OSError: it cannot be read.
-        UnusableImageError: it is too large, such as an object of a bucket that grew after the run was planned.
-    """
-    location = RecordLocation.parse(path)
-    if location is None:
-        # One byte more than what is allowed tells.
-        data = read_range(path, 0, int(reading.max_bytes) + 1) if is_url(path) else read(path)
-        if len(data) > reading.max_bytes:
-            raise UnusableImageError(
-                f"a file of more than the {reading.max_bytes / 1e6:,.0f} MB that dataset.max_megapixels allows"
-            )
-        return data
-    if problem := too_large(path, reading):
-        raise UnusableImageError(problem)
-    if entry := split_entry(location.file):
-        return read_place(entry.file, Place(location.offset, location.length))
-    return read_image(location, image_feature)

@@ -13,7 +13,8 @@ from foldline.images.errors import UnusableImageError
 from foldline.images.headers import read_header
 from foldline.images.options import ImageOptions
 from foldline.images.planes import decode_planes
-from foldline.tfrecords.image_sources import SampleImages, record_images, scan_sample
+from foldline.tfrecords.image_reading import SampleImages
+from foldline.tfrecords.image_sources import record_images, scan_sample
 from PIL import Image
 
 FIVE = smooth(30, 44, 5)

@@ -25,7 +25,7 @@ from foldline.images.perceptual_hash import hash_array, perceptual_hash
 from foldline.images.picture import Picture
 from foldline.images.pixel_facts import contrast, pixel_digest
 from foldline.io.tables import INVENTORY, read_table
-from foldline.tfrecords import image_sources
+from foldline.tfrecords import image_reading
 from foldline.tfrecords.record_features import RecordNames
 from foldline.tfrecords.record_index import index_file
 from foldline.tfrecords.record_tables import write_split_table
@@ -176,7 +176,7 @@ def test_a_file_beyond_the_limit_is_a_problem_and_not_read_whole(root: Path, mon
     planned = replace(CONFIG, root=str(root), table=str(root / "train.csv"), reading=options)
     digest = planned_digest(planned, ONE)
     reads: list[str] = []
-    monkeypatch.setattr(image_sources, "read", lambda path: reads.append(path) or Path(path).read_bytes())
+    monkeypatch.setattr(image_reading, "read", lambda path: reads.append(path) or Path(path).read_bytes())
     row = scan(root, reading=options, digest=digest).set_index("id").loc["s 3"]
     assert row["problem"] == "a file of 0 MB; dataset.max_megapixels allows 0 MB"
     assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

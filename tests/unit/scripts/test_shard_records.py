@@ -1,6 +1,8 @@
 """Shards: their records and order, equal bytes every time, and refused images."""
 
 import shutil
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from foldline.images.headers import read_header
 from foldline.images.resizing import record_image
 from foldline.io.files import digest_of, sha256_of_file
 from foldline.io.tables import INVENTORY, read_table, write_table
+from foldline.tfrecords import image_reading
 from foldline.tfrecords.manifests import Manifest, read_manifest
 from foldline.tfrecords.open_shards import check_shards
 from foldline.tfrecords.record_features import RecordNames
@@ -149,6 +152,37 @@ def test_the_number_of_processes_does_not_change_the_bytes(root: Path) -> None:
     paths = [shard(root, "one"), shard(root, "again"), shard(root, "two", threads=2), shard(root, "five", threads=5)]
     for suffix in (".tfrec", ".json"):
         assert len({path.with_suffix(suffix).read_bytes() for path in paths}) == 1
+
+
+def slow_read(path: str) -> bytes:
+    """Read a file as a network disk does."""
+    time.sleep(0.02 * (1 + len(path) % 2))
+    return Path(path).read_bytes()
+
+
+def test_images_that_are_read_in_parallel_give_the_same_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = shard(root).read_bytes()
+    threads: set[str] = set()
+
+    def read(path: str) -> bytes:
+        threads.add(threading.current_thread().name)
+        return slow_read(path)
+
+    monkeypatch.setattr(image_reading, "read", read)
+    assert shard(root, "slow").read_bytes() == wanted
+    assert len(threads) > 3
+
+
+def test_all_bad_images_are_in_one_message_if_they_are_read_in_parallel(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image_reading, "read", slow_read)
+    (root / "s7.jpg").unlink()
+    (root / "s12.jpg").write_bytes((root / "s12.jpg").read_bytes()[:-20])
+    with pytest.raises(FoldlineError) as caught:
+        shard(root)
+    assert "s7.jpg: image of id s7 cannot be read: " in str(caught.value)
+    assert "s12.jpg: image of id s12 has changed since it was scanned" in str(caught.value)
 
 
 def test_other_settings_give_other_bytes(root: Path) -> None:

@@ -11,7 +11,8 @@ from foldline.images.options import ImageOptions
 from foldline.io import storage
 from foldline.io.hdf5_paths import BLOCK_BYTES, Place, located, sha256_of_place
 from foldline.planning.image_content import MOST_HEADER_BYTES, header_problem, read_entry
-from foldline.tfrecords.image_sources import read_image_bytes, scan_sample
+from foldline.tfrecords.image_reading import read_image_bytes
+from foldline.tfrecords.image_sources import scan_sample
 
 DATA = saved(smooth(), "PNG")
 # Allows files of half the size.
@@ -29,7 +30,7 @@ def test_an_object_that_grew_is_read_no_further_than_it_may_be(monkeypatch: pyte
         ranges.append((start, end))
         return original(path, start, end)
 
-    monkeypatch.setattr("foldline.tfrecords.image_sources.read_range", read_range)
+    monkeypatch.setattr("foldline.tfrecords.image_reading.read_range", read_range)
     with pytest.raises(UnusableImageError, match=r"a file of more than the 0 MB that dataset\.max_megapixels allows"):
         read_image_bytes(url, "image", SMALL)
     assert ranges == [(0, len(DATA) // 2 + 1)]
