@@ -118,7 +118,16 @@ def _holdout(train: pd.DataFrame, labels: IntArray, cells: RowCells, config: Fol
             f"folds.holdout.share is {holdout.share:g}, but no group of images is as small; set a larger share, or "
             "folds.holdout.column to a column that names the holdout"
         )
-    return parts < share.numerator
+    held_out: npt.NDArray[np.bool_] = parts < share.numerator
+    lost: npt.NDArray[np.bool_] = (labels.sum(axis=0) > 0) & (labels[~held_out].sum(axis=0) == 0)
+    if lost.any():
+        names = [name for name, is_lost in zip(config.class_names, lost, strict=True) if is_lost]
+        logger.warning(
+            "all rows of %s are in the holdout, so no model learns them; lower folds.holdout.share, or set another "
+            "folds.seed",
+            listing(names),
+        )
+    return held_out
 
 
 def _fold_rows(

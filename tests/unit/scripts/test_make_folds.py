@@ -562,6 +562,18 @@ def test_a_share_of_the_groups_is_held_out(
     assert abs((held_out["target"] == "1").mean() - (own["target"] == "1").mean()) < 0.1
 
 
+def test_a_class_whose_rows_are_all_in_the_holdout_is_a_warning(
+    inventory: pd.DataFrame, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    inventory["target"] = ["001" if number == 7 else f"{number % 2}{(number + 1) % 2}0" for number in range(ROWS)]
+    changes = {"class_names": ("a", "b", "rare"), "stratify_by": ()}
+    written(tmp_path, [inventory], holdout=HoldoutConfig(share=0.1), **changes)
+    assert "no model learns" not in caplog.text
+    table = pd.read_csv(written(tmp_path, [inventory], holdout=HoldoutConfig(share=0.85), **changes), dtype=str)
+    assert table.set_index("id").loc["s07", "fold"] == "-2"
+    assert "all rows of rare are in the holdout, so no model learns them; lower folds.holdout.share" in caplog.text
+
+
 @pytest.mark.parametrize("share", [0.05, 0.01])
 def test_a_small_share_has_rows(share: float, inventory: pd.DataFrame, tmp_path: Path) -> None:
     path = written(tmp_path / "x", [inventory], holdout=HoldoutConfig(share=share))
