@@ -7,21 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import imagecodecs
-import numpy as np
-from PIL import Image
 
 from foldline.images.color_profiles import GAMMA_IGNORED, to_srgb
-from foldline.images.errors import UnusableImageError
-from foldline.images.headers import Header, open_image, pillow_errors
+from foldline.images.headers import Header
 from foldline.images.jpeg_decoding import decode_jpeg, deep_samples
 from foldline.images.options import DEFAULT, SRGB, ImageOptions
 from foldline.images.picture import Picture, upright
 from foldline.images.png_decoding import png_samples
 from foldline.images.raster_decoding import decode_raster, decoded, picture_of
-
-GRAY_MODES = ("1", "L", "LA")
-ALPHA_MODES = ("LA", "PA", "RGBA")
-MODES = (*GRAY_MODES, "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
 
 def decode(
@@ -91,27 +84,9 @@ def _decode_raster(data: bytes, header: Header, options: ImageOptions, minimum: 
 
 
 def _decode_bmp(data: bytes, header: Header, options: ImageOptions, minimum: tuple[int, int]) -> Picture:
-    """Decode pixels of 24 bits with imagecodecs, and others with Pillow."""
-    assert header.raster
-    if header.raster.is_plain:
-        return Picture.whole(decoded(imagecodecs.bmp_decode, data).astype(np.uint8, copy=False))
-    with open_image(data, header.format) as image:
-        if image.mode not in MODES:
-            raise UnusableImageError(f"pixel format {image.mode} is not supported; save it as RGB or gray of 8 bits")
-        gray = image.mode in GRAY_MODES
-        with pillow_errors():
-            image.load()
-            if image.mode in ALPHA_MODES or "transparency" in image.info:
-                straight = _in_mode(image, "LA" if gray else "RGBA")
-                # Premultiplied samples equal the picture composited on black.
-                pixels = np.asarray(straight.convert("La" if gray else "RGBa"))[:, :, : 1 if gray else 3]
-                return Picture.whole(pixels)
-            pixels = np.asarray(_in_mode(image, "L" if gray else "RGB"))
-    return Picture.whole(pixels[:, :, None] if gray else pixels)
+    from foldline.images.bmp_decoding import bmp_pixels
 
-
-def _in_mode(image: Image.Image, mode: str) -> Image.Image:
-    return image if image.mode == mode else image.convert(mode)
+    return Picture.whole(bmp_pixels(data))
 
 
 # The decoder of each format; `raster_decoding` has the others. Behind it its library, and how many times as fast as
@@ -123,6 +98,6 @@ DECODERS: dict[str, Callable[[bytes, Header, ImageOptions, tuple[int, int]], Pic
     "WEBP": _decode_webp,  # libwebp by imagecodecs; 1.3 and 1.0, lossless 1.2 and 1.0
     "TIFF": _decode_tiff,  # own, imagecodecs; no compression 4 and 4, deflate 2.0 and 2.0, LZW (libtiff) 1.1 and 1.2
     "DICOM": _decode_dicom,  # own, codecs of imagecodecs
-    "BMP": _decode_bmp,  # imagecodecs, of other than 24 bits Pillow; 2.6 and 1.0
+    "BMP": _decode_bmp,  # imagecodecs, of other than 24 bits own; 2.6 and 1.0
     # GIF 0.9 and 1.9, PNM 11 and 7, JPEG 2000 1.7 and 1.1, AVIF 1.2 and 2.1
 }

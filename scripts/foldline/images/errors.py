@@ -61,6 +61,11 @@ def with_remedy(problem: str) -> str:
     return f"{problem}; repair or replace the file, or remove its row from the table"
 
 
+def beyond_palette(number: int, colors: int) -> UnusableImageError:
+    """The `UnusableImageError` for a pixel that has no color: standards call it an error, decoders make it black."""
+    return UnusableImageError(f"damaged: a pixel has color {number} of a palette, which ends at {colors - 1}")
+
+
 def damaged(error: Exception) -> UnusableImageError:
     """The `UnusableImageError` for a file on which a decoder raised `error`, in words that name no library."""
     said = " ".join(str(error).split()) or type(error).__name__

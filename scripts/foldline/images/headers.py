@@ -127,7 +127,7 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
         return _raster_header(data, options)
     chunks = read_png_chunks(data)
     _check_colors(chunks.colors, options)
-    with open_image(data) as image:
+    with open_png(data) as image:
         check_area(*image.size, options)
         with pillow_errors():
             frames = getattr(image, "n_frames", 1)
@@ -295,10 +295,10 @@ def pillow_errors() -> Iterator[None]:
         Image.MAX_IMAGE_PIXELS = limit
 
 
-def open_image(data: bytes, name: str = "PNG") -> ImageFile.ImageFile:
-    """Open an image of a format with Pillow, which reads its header only."""
+def open_png(data: bytes) -> ImageFile.ImageFile:
+    """Open a PNG file with Pillow, which reads its header only."""
     with pillow_errors():
-        return Image.open(io.BytesIO(without_text(data) if name == "PNG" else data), formats=[name])
+        return Image.open(io.BytesIO(without_text(data)), formats=["PNG"])
 
 
 def _orientation(image: ImageFile.ImageFile) -> int:

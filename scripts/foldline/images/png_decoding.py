@@ -1,17 +1,20 @@
 """Decode PNG files: libdeflate decompresses the pixels, which takes half as long as in libpng, and libpng the rest."""
 
 import struct
+import zlib
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import imagecodecs
 
+from foldline.images.errors import beyond_palette
 from foldline.images.png import SIGNATURE, chunks_of
 from foldline.images.raster_decoding import decoded
 from foldline.images.samples import Samples
 
 # Samples of a pixel by the color type.
+GRAY, PALETTE = 0, 3
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Header of a zlib stream, and most bytes of a block of it that is not compressed (RFC 1950, RFC 1951).
 ZLIB_HEADER, BLOCK_BYTES = b"\x78\x01", 65535
@@ -25,7 +28,31 @@ def png_samples(data: bytes) -> Samples:
     Raises:
         UnusableImageError: the file is damaged.
     """
-    return decoded(imagecodecs.png_decode, _without_compression(data) or data)
+    file = _without_compression(data) or data
+    _check_palette(file)
+    return decoded(imagecodecs.png_decode, file)
+
+
+def _check_palette(data: bytes) -> None:
+    """Refuse a pixel with a number that has no color, which libpng makes black (PNG Specification, 11.2.2: an error).
+
+    Raises:
+        UnusableImageError: there is such a pixel, or the file is damaged.
+    """
+    bits, color = data[len(SIGNATURE) + 16 : len(SIGNATURE) + 18]
+    chunks = {kind: (start, end) for kind, start, end in chunks_of(data) if kind in (b"PLTE", b"IHDR")}
+    start, end = chunks.get(b"PLTE", (0, 12))
+    colors = (end - start - 12) // 3
+    if color != PALETTE or not colors or colors >= 1 << bits:
+        return
+    # Gray pixels of the same bits have the same bytes.
+    header = bytearray(data[chunks[b"IHDR"][0] + 4 : chunks[b"IHDR"][1] - 4])
+    header[13] = GRAY
+    first = struct.pack(">I", len(header) - 4) + header + struct.pack(">I", zlib.crc32(header))
+    rest = (data[start:end] for kind, start, end in chunks_of(data) if kind in (b"IDAT", b"IEND"))
+    most = int(decoded(imagecodecs.png_decode, b"".join([SIGNATURE, first, *rest])).max()) * ((1 << bits) - 1) // 255
+    if most >= colors:
+        raise beyond_palette(most, colors)
 
 
 def _without_compression(data: bytes) -> bytes:

@@ -24,7 +24,6 @@ class Raster:
         colors: see `color_codes.other_colors`.
         start: where the samples of a file without compression start.
         layout: of these samples: a name of NumPy such as ">u2", and "F" behind it for columns first; or "P1" to "P4".
-        is_plain: whether it is a BMP file of 24 bits without compression and masks.
     """
 
     format: str
@@ -39,7 +38,6 @@ class Raster:
     colors: str = ""
     start: int = 0
     layout: str = ""
-    is_plain: bool = False
 
 
 def check_memory(needed: int, options: ImageOptions) -> None:

@@ -7,7 +7,8 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 
-from foldline.images.errors import UnusableImageError, damaged
+from foldline.images.errors import UnusableImageError, beyond_palette, damaged
+from foldline.images.gif import numbers_of_colors
 from foldline.images.heic_decoder import decoder_problem
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Peak, Picture
@@ -17,7 +18,7 @@ from foldline.images.samples import Samples, bright_sample, on_black, scaled_to_
 
 # Names of functions of imagecodecs, which loads the library of a codec with its first use: each costs start-up time and
 # memory in every process.
-CODECS = {"GIF": "gif_decode", "JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode", "AVIF": "avif_decode"}
+CODECS = {"JPEG2000": "jpeg2k_decode", "JXL": "jpegxl_decode", "AVIF": "avif_decode"}
 
 
 def heic_samples(data: bytes, raster: Raster) -> Samples:
@@ -38,7 +39,23 @@ def heic_samples(data: bytes, raster: Raster) -> Samples:
     return samples >> (16 - raster.bits) if raster.bits > 8 else samples
 
 
-OWN: dict[str, Callable[[bytes, Raster], Samples]] = {"PNM": pnm_samples, "NPY": npy_samples, "HEIC": heic_samples}
+def gif_samples(data: bytes, raster: Raster) -> Samples:
+    """The samples of a GIF file, (height, width, 3 or 4); giflib makes pixels without a color black."""
+    numbered, colors, transparent = numbers_of_colors(data)
+    if numbered:
+        numbers = decoded(imagecodecs.gif_decode, numbered)[:, :, 0]
+        most = int(np.where(numbers == transparent, 0, numbers).max())
+        if most >= colors:
+            raise beyond_palette(most, colors)
+    return decoded(imagecodecs.gif_decode, data)
+
+
+OWN: dict[str, Callable[[bytes, Raster], Samples]] = {
+    "GIF": gif_samples,
+    "PNM": pnm_samples,
+    "NPY": npy_samples,
+    "HEIC": heic_samples,
+}
 
 
 def decode_raster(data: bytes, raster: Raster, options: ImageOptions) -> Picture:

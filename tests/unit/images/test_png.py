@@ -16,12 +16,14 @@ from foldline.images.headers import read_header
 from foldline.images.options import IGNORE, ImageOptions
 from foldline.images.picture import Picture
 from foldline.images.planes import decode_planes
-from foldline.images.png import chunks_of, without_text
+from foldline.images.png import SIGNATURE, chunks_of, without_text
 from foldline.images.png_decoding import png_samples
 from PIL import Image
 
 COLOR = smooth(20, 30)
 SRGB = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+# Top, left, and steps down and across of each pass.
+ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 ADOBE = (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
 
 
@@ -113,7 +115,7 @@ def test_a_transparent_gray_is_black_whatever_its_bits(bits: int, number: int) -
 def test_palettes_of_any_bits_equal_those_of_pillow(bits: int) -> None:
     colors = np.random.default_rng(3).integers(0, 256, 3 * 2**bits, dtype=np.uint8).tobytes()
     alpha = bytes(range(0, 250, 250 // 2**bits or 1))[: 2**bits]
-    for chunks in ([(b"PLTE", colors)], [(b"PLTE", colors), (b"tRNS", alpha)], [(b"PLTE", colors[:-3])]):
+    for chunks in ([(b"PLTE", colors)], [(b"PLTE", colors), (b"tRNS", alpha)]):
         data = packed(bits, 3, *chunks)
         wanted = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA").convert("RGBa"))[:, :, :3]
         np.testing.assert_array_equal(decoded(data).pixels, wanted)
@@ -189,3 +191,35 @@ def judged(decoder: Callable[[bytes], np.ndarray], data: bytes) -> np.ndarray | 
         return decoder(data)
     except (UnusableImageError, imagecodecs.PngError):
         return None
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_pixel_beyond_the_palette_is_refused(bits: int, interlaced: bool) -> None:
+    numbers = np.zeros((20, 37), np.uint8)
+    numbers[7, 36] = 1
+    image = Image.fromarray(numbers, "P")
+    image.putpalette([1, 2, 3] * 2**bits)
+    data = saved(image, "PNG", bits=bits)
+    if interlaced:
+        data = interlaced_png(numbers, bits)
+    whole, first = png_chunk(b"PLTE", bytes([1, 2, 3] * 2**bits)), png_chunk(b"PLTE", bytes([1, 2, 3]))
+    assert whole in data
+    for transparency in (b"", png_chunk(b"tRNS", b"\0")):
+        cut = data.replace(whole, first + transparency)
+        with pytest.raises(UnusableImageError, match="damaged: a pixel has color 1 of a palette, which ends at 0"):
+            decoded(cut)
+    enough = data.replace(whole, png_chunk(b"PLTE", bytes([1, 2, 3] * 2)))
+    np.testing.assert_array_equal(decoded(enough).pixels, np.broadcast_to([1, 2, 3], (20, 37, 3)))
+
+
+def interlaced_png(numbers: np.ndarray, bits: int) -> bytes:
+    """A PNG file with a palette of all colors in the seven passes of Adam7."""
+    lines = b""
+    for top, left, down, across in ADAM7:
+        part = numbers[top::down, left::across]
+        packed = np.packbits(np.unpackbits(part[:, :, None], axis=2)[:, :, 8 - bits :].reshape(len(part), -1), axis=1)
+        lines += b"".join(b"\0" + row.tobytes() for row in packed)
+    header = struct.pack(">IIBBBBB", *numbers.shape[::-1], bits, 3, 0, 0, 1)
+    chunks = [(b"IHDR", header), (b"PLTE", bytes([1, 2, 3] * 2**bits)), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    return SIGNATURE + b"".join(png_chunk(*chunk) for chunk in chunks)
