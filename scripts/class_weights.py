@@ -42,6 +42,11 @@ def class_weights(*, folds: str | Path, weights: str | Path, fold: int | None, c
         numbers = listing([str(number) for number in present])
         raise FoldlineError(f"{folds}: no fold {fold}; the table has {numbers}; run the workflow again")
     rows = training_rows(table, fold)
+    if rows.empty:
+        raise FoldlineError(
+            f"{folds}: no row with a weight above 0 is left to train on while fold {fold} is held out; correct the "
+            "weights in the training table (dataset.weight_column), or the folds if they are given"
+        )
     codes = list(rows["target"])
     shares = share_array(codes, config.class_names)
     labels = label_array(codes, config.class_names) if shares is None else shares.astype(np.float64)

@@ -119,11 +119,20 @@ def fit_calibrator(
         weights: at least 0, (n_rows,).
         activation: see `labels.Labels`.
     """
+    if method != NONE and not _varies(values, weights).any():
+        # Whatever is fitted to equal rows is an intercept.
+        return unchanged(values.shape[1])
     if method in (TEMPERATURE, "platt"):
         return _fit_log_scaling(method, values, targets, weights, activation)
     if method == "beta":
         return _fit_beta(values, targets, weights)
     return _fit_isotonic(values, targets, weights) if method == "isotonic" else Calibrator(NONE)
+
+
+def _varies(values: FloatArray, weights: FloatArray) -> npt.NDArray[np.bool_]:
+    """Whether the rows with a weight have several values of each class, (n_classes,)."""
+    counted = values[weights > 0]
+    return np.asarray((counted != counted[:1]).any(axis=0))
 
 
 def unchanged(n_classes: int) -> Calibrator:
@@ -136,6 +145,7 @@ def _fit_log_scaling(
 ) -> Calibrator:
     logs, n_classes, platt = scaled(values, LOG, activation), values.shape[1], method == "platt"
     slopes, intercepts, flat = np.ones(n_classes), np.zeros(n_classes), list[int]()
+    varies = _varies(values, weights)
     if activation == SOFTMAX:
         # As one more row that has an equal share of all classes.
         share = 1 / (weights.sum() + 1)
@@ -149,7 +159,7 @@ def _fit_log_scaling(
             if has_both_labels(column, weights):
                 smoothed = smoothed_targets(column, weights)
                 slope, intercept = fit_logistic(logs[None, :, number], smoothed, weights)
-                if slope[0] > 0:
+                if slope[0] > 0 and varies[number]:
                     slopes[number], intercepts[number] = slope[0], intercept
                 else:
                     flat.append(number)
@@ -171,6 +181,7 @@ def _beta_features(values: FloatArray) -> FloatArray:
 def _fit_beta(values: FloatArray, targets: FloatArray, weights: FloatArray) -> Calibrator:
     """Slopes below 0 are 0, and the rest is fitted again, as its authors do."""
     slopes, intercepts, flat = np.ones((2, values.shape[1])), np.zeros(values.shape[1]), list[int]()
+    varies = _varies(values, weights)
     for number, column in enumerate(targets.T):
         if not has_both_labels(column, weights):
             continue
@@ -180,7 +191,7 @@ def _fit_beta(values: FloatArray, targets: FloatArray, weights: FloatArray) -> C
         if (found < 0).any():
             used = [int(np.argmax(found))]
             found, intercept = fit_logistic(features[used], smoothed, weights)
-        if not found.max() > 0:
+        if not found.max() > 0 or not varies[number]:
             flat.append(number)
             continue
         slopes[:, number] = 0

@@ -64,6 +64,7 @@ class Estimate:
         degrees: degrees of freedom of the variance.
         size: effective number of groups behind the score, (sum of weights)^2 / sum of squared weights (Kish, Survey
             Sampling, 1965); of the rarer label if it compares two.
+        averaged: the scores that this one is the mean of, if it is one.
     """
 
     value: float
@@ -71,6 +72,7 @@ class Estimate:
     degrees: float
     size: float
     added_variance: float = 0.0
+    averaged: tuple["Estimate", ...] = ()
 
     @property
     def variance(self) -> float:
@@ -161,6 +163,7 @@ def average(estimates: Sequence[Estimate | None]) -> Estimate | None:
         degrees=_degrees([one.variance for one in defined], [one.degrees for one in defined]),
         size=min(one.size for one in defined),
         added_variance=sum(one.added_variance for one in defined) / count**2,
+        averaged=tuple(defined),
     )
 
 

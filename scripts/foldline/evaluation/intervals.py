@@ -31,7 +31,9 @@ def interval(score: Estimate, limits: Range | None, *, confidence: float) -> tup
 
     It is symmetric on a scale without limits (logit between two limits, logarithm above 0, the score itself without
     limits), with the quantile of Student's t distribution. A score at one of two limits, such as an AUC of 1, has the
-    Wilson interval for as many rows as there are effective groups.
+    Wilson interval for as many rows as there are effective groups. A mean, for example over classes, is at least the
+    mean of the lower limits of its parts, and at most that of their upper ones: one class of two images does not make
+    nothing known of ten others.
 
     Args:
         score: the score, with its variance.
@@ -43,6 +45,16 @@ def interval(score: Estimate, limits: Range | None, *, confidence: float) -> tup
     """
     if score.size <= 1 + ROUNDING:
         return None
+    if len(score.averaged) < 2:
+        return _own_interval(score, limits, confidence)
+    low, high = _own_interval(score, limits, confidence)
+    parts = [_own_interval(part, limits, confidence) for part in score.averaged]
+    lowest, highest = (sum(ends) / len(parts) for ends in zip(*parts, strict=True))
+    return min(max(low, lowest), score.value), max(min(high, highest), score.value)
+
+
+def _own_interval(score: Estimate, limits: Range | None, confidence: float) -> tuple[float, float]:
+    """The interval of a score without regard to what it is the mean of."""
     if limits is not None and limits.high < inf:
         width = limits.high - limits.low
         share = (score.value - limits.low) / width

@@ -226,7 +226,7 @@ def _read_tables(
         written = {
             split: path for split, path in tables.items() if split in splits or not is_made_table(dataset, split)
         }
-        data = replace(data, weights=digest_of_weights(dataset, written))
+        data = replace(data, weights=digest_of_weights(dataset, written, splits))
     if has_test(dataset) and reads_labels(dataset):
         with problems.collected():
             source = sources.get(TEST)

@@ -7,7 +7,8 @@ from typing import Any
 from foldline.dataset.row_weights import RowWeights, WeightTable
 from foldline.errors import FoldlineError
 from foldline.planning.dataset_section import columns_of, is_made_table, source_of
-from foldline.planning.dataset_splits import TRAIN, external_sets, labeled_splits
+from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, labeled_splits
+from foldline.planning.samples import Samples
 
 
 def row_weights_of(dataset: Mapping[str, Any], tables: Mapping[str, str], *, digest: str = "") -> RowWeights | None:
@@ -33,11 +34,18 @@ def row_weights_of(dataset: Mapping[str, Any], tables: Mapping[str, str], *, dig
     return RowWeights(found, factors, digest)
 
 
-def digest_of_weights(dataset: Mapping[str, Any], tables: Mapping[str, str]) -> str:
+def digest_of_weights(
+    dataset: Mapping[str, Any], tables: Mapping[str, str], splits: Mapping[str, Samples] | None = None
+) -> str:
     """Read and check the weights; their digest, or "" if every row has the weight 1.
 
+    Args:
+        dataset: the section of the completed configuration.
+        tables: table of each split that can be read.
+        splits: the samples of the splits without a problem.
+
     Raises:
-        FoldlineError: weights are wrong, or all training rows have the weight 0; names all problems.
+        FoldlineError: weights are wrong, or too few training rows have a weight above 0; names all problems.
     """
     found = row_weights_of(dataset, tables)
     if found is None:
@@ -48,7 +56,41 @@ def digest_of_weights(dataset: Mapping[str, Any], tables: Mapping[str, str]) -> 
             f"{tables[TRAIN]}: all rows have the weight 0 (column {dataset['weight_column']}), so there is nothing to "
             "train on; correct the table, or set dataset.weight_column to null"
         )
+    if splits and TRAIN in splits and TRAIN in weights:
+        _check_groups(tables[TRAIN], splits, found, weights, dataset["weight_column"])
     return found.digest_of(weights)
+
+
+def _check_groups(
+    table: str,
+    splits: Mapping[str, Samples],
+    found: RowWeights,
+    weights: Mapping[str, Mapping[str, float]],
+    column: str,
+) -> None:
+    """Refuse rows of which nothing is left to train on while one group is held out, of a single class also by label."""
+    groups, elsewhere = dict[str, set[str]](), set[str]()
+    for split, samples in splits.items():
+        if split == TEST:
+            continue
+        rows, factor = samples.rows, found.factors.get(split, 1.0)
+        for name, code, group in zip(rows.id, rows.target, rows.group, strict=True):
+            # Longer codes have several classes or shares, some of which may be absent from a fold.
+            labels = ("", f" and the label {code}") if code in ("0", "1") else ("",)
+            counts = factor > 0 and (split not in weights or weights[split][name] > 0)
+            for label in labels:
+                of_label = groups.setdefault(label, set())
+                if counts and split == TRAIN:
+                    of_label.add(group)
+                elif counts:
+                    elsewhere.add(label)
+    for label, names in sorted(groups.items()):
+        if len(names) < 2 and label not in elsewhere:
+            where = "one group, so nothing is left to train on while it is held out" if names else "no group"
+            raise FoldlineError(
+                f"{table}: the training rows with a weight above 0 (column {column}){label} are in {where}; correct "
+                "the table, or set dataset.weight_column to null"
+            )
 
 
 def weight_arguments(dataset: Mapping[str, Any], tables: Mapping[str, str], digest: str) -> dict[str, Any]:

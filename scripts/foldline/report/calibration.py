@@ -40,9 +40,10 @@ def calibration_finding(run: Run) -> tuple[bool, str] | None:
     faults = []
     if not 1 / SLOPE_LIMIT <= slope.value <= SLOPE_LIMIT:
         faults.append("too extreme" if slope.value < 1 else "not extreme enough")
-    if level is not None and level.value is not None and abs(level.value) > LEVEL_LIMIT:
+    of_classes = _class_faults(run) if len(run.metrics.scored_classes) > 1 else []
+    if not of_classes and level is not None and level.value is not None and abs(level.value) > LEVEL_LIMIT:
         faults.append("too low" if level.value > 0 else "too high")
-    faults += _class_faults(run) if len(run.metrics.scored_classes) > 1 else []
+    faults += of_classes
     if faults:
         text = f"As probabilities, the scores are {' and '.join(faults)} ({values})"
         return False, f"{text}. {_remedy(run, 'Use them to rank images')}"

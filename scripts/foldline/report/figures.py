@@ -106,7 +106,7 @@ def _confusion_figure(run: Run) -> dict[str, Figure]:
 
 
 def _title(name: str, metric: str, score: Score) -> str:
-    return f"{shortened(name)}\n{metric} {score.value:.4f}"
+    return f"{shortened(name)}\n" + (f"no {metric}" if score.value is None else f"{metric} {score.value:.4f}")
 
 
 def _scored_images(run: Run, data: FigureData) -> list[score_plots.ScoredImage]:

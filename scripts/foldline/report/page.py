@@ -186,7 +186,11 @@ def _key_figures(run: Run) -> list[KeyFigure]:
     folds = f"{metrics.repeats} x {metrics.folds}" if metrics.repeats > 1 else str(metrics.folds)
     names = ", ".join(models[:4]) + (", …" if len(models) > 4 else "")
     return [
-        KeyFigure(f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC", f"{auc.value:.3f}", interval),
+        KeyFigure(
+            f"Out-of-fold {'mean ' if scored > 1 else ''}ROC AUC",
+            "none" if auc.value is None else f"{auc.value:.3f}",
+            interval,
+        ),
         *predicted,
         KeyFigure("Training images", f"{metrics.rows:,}", grouped),
         labels,

@@ -96,6 +96,18 @@ def test_scores_that_fall_with_the_labels_are_left_as_they_are(method: str, acti
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_equal_scores_are_left_as_they_are(method: str) -> None:
+    """A slope of equal rows is an intercept by another name, and would tell folds apart."""
+    for value in (0.3, 0.5, 0.7):
+        fitted = fit_calibrator(method, np.full((90, 1), value), LABELS[:90, :1], np.ones(90), "sigmoid")
+        assert fitted.flat == (0,)
+        assert calibrate(np.full((90, 1), value), fitted, "sigmoid")[:, 0] == pytest.approx(np.full(90, value))
+    beside = np.stack([VALUES[:, 0], np.full(len(VALUES), 0.7)], axis=1)
+    if method != "temperature":
+        assert fit_calibrator(method, beside, LABELS, ONES, "sigmoid").flat == (1,)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_the_order_of_rows_never_turns_around(method: str) -> None:
     """Noise, which half of the time falls with the labels by chance."""
     for seed in range(20):

@@ -4,7 +4,7 @@ from math import exp, inf, log
 
 import numpy as np
 import pytest
-from foldline.evaluation.estimates import Estimate, Rows
+from foldline.evaluation.estimates import Estimate, Rows, average
 from foldline.evaluation.intervals import LOSS, SHARE, Range, interval, wilson_interval
 from foldline.evaluation.ranking import ranking_estimates
 from scipy.stats import binomtest, norm, t
@@ -86,3 +86,26 @@ def test_the_wilson_interval_is_that_of_the_literature() -> None:
     # Newcombe, Statistics in Medicine 1998, table I: 81 of 263 and 0 of 20.
     assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
     assert wilson_interval(0, 20) == pytest.approx((0, 0.1611), abs=5e-5)
+
+
+def test_a_class_of_two_images_does_not_hide_what_is_known_of_others() -> None:
+    """Its t distribution has one degree of freedom, which alone would widen the interval of the mean to .03 to 1."""
+    known = [score(0.92, variance=1e-4, degrees=50, size=60) for _ in range(9)]
+    unknown = score(0.88, variance=0.04, degrees=1, size=2)
+    mean = average([*known, unknown])
+    assert mean is not None
+    low, high = interval(mean, SHARE, confidence=0.95) or (0, 0)
+    lows, highs = zip(*(interval(one, SHARE, confidence=0.95) or (0, 0) for one in (*known, unknown)), strict=True)
+    assert (low, high) == pytest.approx((np.mean(lows), np.mean(highs)))
+    assert low > 0.75
+    perfect = average([score(1.0, variance=0, size=60), score(1.0, variance=0, size=2)])
+    assert perfect is not None
+    low, high = interval(perfect, SHARE, confidence=0.95) or (0, 0)
+    assert low == pytest.approx((wilson_interval(60, 60)[0] + wilson_interval(2, 2)[0]) / 2)
+    assert high == 1
+    even = average([score(0.8, variance=0.001, degrees=30), score(0.9, variance=0.001, degrees=30)])
+    assert even is not None
+    # Independent classes of equal size: the interval of their mean is the narrower one.
+    apart = Estimate(even.value, np.array([0.02, 0.0]), 40, 20.0, averaged=even.averaged)
+    alone = Estimate(even.value, np.array([0.02, 0.0]), 40, 20.0)
+    assert interval(apart, SHARE, confidence=0.95) == interval(alone, SHARE, confidence=0.95)

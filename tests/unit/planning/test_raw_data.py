@@ -936,6 +936,26 @@ def test_wrong_weights_are_reported_beside_other_problems(with_external: dict[st
         read(dataset)
 
 
+@pytest.mark.parametrize(("label", "kept", "words"), [("1", 1, "one group, so nothing"), ("0", 0, "no group;")])
+def test_a_label_without_weight_is_refused(with_external: dict[str, Any], label: str, kept: int, words: str) -> None:
+    """Before any job: the fold that holds its group out would have nothing to learn it from."""
+    dataset = {**with_weights(with_external), "external": {}}
+    path = Path(dataset["root"]) / "train.csv"
+    samples = read(dataset).splits["train"].rows
+    of_label = [name for name, code in zip(samples.id, samples.target, strict=True) if code == label]
+    group_of = dict(zip(samples.id, samples.group, strict=True))
+    groups = sorted({group_of[name] for name in of_label})[:kept]
+    light = {name for name in of_label if group_of[name] not in groups}
+
+    def lighter(rows: list[list[str]]) -> list[list[str]]:
+        place = rows[0].index(dataset["id_column"])
+        return [rows[0], *([*row[:-1], "0" if row[place] in light else "1"] for row in rows[1:])]
+
+    rewrite(path, lighter)
+    with pytest.raises(FoldlineError, match=rf"train\.csv: .* \(column w\) and the label {label} are in {words}"):
+        read(dataset)
+
+
 def test_a_table_without_the_weights_is_refused(with_external: dict[str, Any]) -> None:
     with pytest.raises(FoldlineError, match=r"train\.csv: no column w; the table has"):
         read({**with_external, "weight_column": "w"})

@@ -79,3 +79,10 @@ def test_a_row_of_weight_2_is_as_good_as_two_rows(tmp_path: Path) -> None:
         for key in ("positive_weight", "negative_weight"):
             assert found[key] == pytest.approx(expected[key])
     assert (found["positives"], found["negatives"]) == (1, 3)
+
+
+def test_a_fold_without_rows_to_train_on_is_refused(tmp_path: Path) -> None:
+    folds = written(tmp_path / "f.csv", [1, 0, 1, 0], [0, 0, 1, 1], ["train"] * 4, [1.0, 1.0, 0.0, 0.0])
+    assert weights(folds, 1)["classes"][0]["positives"] == 1
+    with pytest.raises(FoldlineError, match=r"no row with a weight above 0 is left to train on while fold 0 is held"):
+        weights(folds, 0)

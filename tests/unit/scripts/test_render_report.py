@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 from fixtures.results import Results, write_results, write_scores
@@ -309,3 +310,17 @@ def test_the_table_of_look_alikes_is_linked_and_counted(rendered: Results, tmp_p
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '<a href="leaks/look_alikes.csv">leaks/look_alikes.csv</a> ranks 2 pairs' in text
     assert "nobody" in text
+
+
+def test_rows_without_an_auc_have_a_report(tmp_path: Path) -> None:
+    """All positives have the weight 0: nothing is scored, and nothing fails."""
+    results = write_results(tmp_path, models=("lite0",), rows=60)
+    table = pd.read_csv(tmp_path / "folds.csv", dtype=str, keep_default_na=False)
+    table["row_weight"] = np.where(table["target"] == "1", "0", "1")
+    table.to_csv(tmp_path / "folds.csv", index=False)
+    results.blend(weighted=True, calibration="platt")
+    results.evaluate(weighted=True)
+    render_report(**results.report_arguments())
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "There is no ROC AUC (not defined: the rows with a weight above 0 have one label only)." in page
+    assert "No label is questioned, because the predictions are not shown to be better than chance" in page
