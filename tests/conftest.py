@@ -49,10 +49,10 @@ def fork_servers() -> Iterator[None]:
 def short_lite0() -> Iterator[None]:
     """Make EfficientNet-Lite0 a short network, see `fixtures.short_lite0`."""
     from fixtures.short_lite0 import SHORT
-    from foldline.models import lite0
+    from foldline.models import lite
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lite0, "BLOCK_GROUPS", SHORT)
+        patch.setattr(lite, "BLOCK_GROUPS", SHORT)
         yield
 
 

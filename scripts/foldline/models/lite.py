@@ -1,9 +1,10 @@
-"""EfficientNet-Lite0, and its ImageNet weights from a PyTorch file.
+"""EfficientNet-Lite0, -Lite1 and -Lite2, and their ImageNet weights from PyTorch files.
 
-It is B0 without squeeze-and-excitation, with ReLU6, and with stem and top of fixed size
-(github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
+They are B0, B1 and B2 without squeeze-and-excitation, with ReLU6, and with stem, top, first and last blocks of fixed
+size (github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite).
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,10 @@ from foldline.runtime.tensorflow import tf, tf_keras
 
 PIXEL_MEAN, PIXEL_STD = 127.0, 128.0
 STEM_CHANNELS, TOP_CHANNELS = 32, 1280
+# Factors of channels and of blocks (efficientnet_lite_builder.py of the reference).
+SCALES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+# Channels are multiples of this.
+DIVISOR = 8
 
 
 class BlockGroup(NamedTuple):
@@ -46,10 +51,33 @@ BLOCK_GROUPS = (
 )
 
 
-def build_lite0(image_size: int, channels: Sequence[str]) -> tf_keras.Model:
-    """Build the network with random weights.
+def block_groups(variant: str) -> list[BlockGroup]:
+    """Groups of blocks of a network, by a name of `SCALES`; the first and the last one have as many as in B0."""
+    width, depth = SCALES[variant]
+    last = len(BLOCK_GROUPS) - 1
+    return [
+        group._replace(
+            channels=scaled_channels(group.channels, width),
+            blocks=group.blocks if number in (0, last) else math.ceil(depth * group.blocks),
+        )
+        for number, group in enumerate(BLOCK_GROUPS)
+    ]
+
+
+def scaled_channels(channels: int, width: float) -> int:
+    """Channels times a factor, rounded to a multiple of `DIVISOR` that is at least 90 % of the product."""
+    if width == 1:
+        return channels
+    product = channels * width
+    rounded = max(DIVISOR, int(product + DIVISOR / 2) // DIVISOR * DIVISOR)
+    return rounded + DIVISOR if rounded < 0.9 * product else rounded
+
+
+def build_lite(variant: str, image_size: int, channels: Sequence[str]) -> tf_keras.Model:
+    """Build a network with random weights.
 
     Args:
+        variant: a name of `SCALES`.
         image_size: edge S of the square images in pixels.
         channels: names of the C channels of an image.
 
@@ -60,12 +88,12 @@ def build_lite0(image_size: int, channels: Sequence[str]) -> tf_keras.Model:
     scale = tf_keras.layers.Rescaling(1 / PIXEL_STD, offset=-PIXEL_MEAN / PIXEL_STD, name="scale")
     features = _convolution(scale(images), "conv_stem", "bn0", STEM_CHANNELS, kernel=3, stride=2)
     number = 0
-    for group in BLOCK_GROUPS:
+    for group in block_groups(variant):
         for stride in [group.stride] + [1] * (group.blocks - 1):
             features = _block(features, f"blocks_{number}", group, stride)
             number += 1
     top = _convolution(features, "conv_head", "bn1", TOP_CHANNELS, kernel=1, stride=1)
-    return tf_keras.Model(images, top, name="lite0")
+    return tf_keras.Model(images, top, name=variant)
 
 
 def _convolution(
@@ -108,14 +136,15 @@ def _block(block_input: tf.Tensor, name: str, group: BlockGroup, stride: int) ->
     return features
 
 
-def load_lite0_tensors(model: tf_keras.Model, path: str | Path) -> None:
-    """Load the PyTorch file of Lite0 into a network of `build_lite0` for RGB images.
+def load_lite_tensors(model: tf_keras.Model, path: str | Path) -> None:
+    """Load the PyTorch file of a network into one of `build_lite` for RGB images.
 
     Every layer gets its tensors, and no tensor of the file remains unused.
 
     Raises:
         FoldlineError: the file lacks a tensor, has an unknown one, or one of another shape.
     """
+    title = f"EfficientNet-{model.name.capitalize()}"
     # The head replaces the classifier; the counters serve a variant of batch normalization that Keras does not have.
     tensors = {
         name: tensor
@@ -127,11 +156,11 @@ def load_lite0_tensors(model: tf_keras.Model, path: str | Path) -> None:
             layer.set_weights([tensors.pop(name).transpose(axes) for name, axes in _tensor_names(layer)])
     except (KeyError, ValueError) as error:
         raise FoldlineError(
-            f"{path}: not the weights of EfficientNet-Lite0 ({error}); set weights to imagenet or to another file"
+            f"{path}: not the weights of {title} ({error}); set weights to imagenet or to another file"
         ) from error
     if tensors:
         raise FoldlineError(
-            f"{path}: EfficientNet-Lite0 has no layers for the tensors {listing(sorted(tensors))}; set weights to "
+            f"{path}: {title} has no layers for the tensors {listing(sorted(tensors))}; set weights to "
             "imagenet or to another file"
         )
 
