@@ -200,6 +200,16 @@ CONFIG_ROWS = {
         jobs("predict_test") | AFTER_BLEND,
     ),
     "learning rate of one model": (set_value("models", "a", "learning_rate", value=0.01), training("a")),
+    "rows of an epoch": (set_value("models", "a", "sampling", value={"share": 0.5}), training("a")),
+    "sizes in training": (
+        set_value("models", "a", "size_schedule", value=[{"epochs": 1, "image_size": 32}]),
+        training("a"),
+    ),
+    "size in predictions": (set_value("models", "a", "prediction_size", value=32), training("a")),
+    "override of a recipe": (
+        set_value("models", "a", "fold_overrides", value={1: {"sampling": {"share": 0.5}}}),
+        training("a", [1]),
+    ),
     "override for one fold": (set_value("models", "a", "fold_overrides", value={1: {"seed": 5}}), training("a", [1])),
     "new model": (edit_config(new_model), training("c")),
     "vocabulary of a metadata column": (

@@ -20,13 +20,15 @@ class Work:
     """What a model has to do.
 
     Attributes:
-        folds: the folds that are trained with these settings; the final network is one without held-out rows.
+        folds: the folds that are trained with these settings, with the rows of an epoch; the final network is one
+            without held-out rows.
         epochs: passes over the training rows.
         batch_size: rows of a step.
         test_rows: rows of the test split.
         predicting: number of networks that predict them.
         views: views of each held-out image.
         test_views: views of each test image, of all networks together.
+        area: mean area of the training images, as a share of those of the shards; the time of a step goes by it.
     """
 
     folds: Sequence[FoldRows]
@@ -36,6 +38,7 @@ class Work:
     predicting: int
     views: int
     test_views: int
+    area: float = 1.0
 
     def steps(self, fold: FoldRows) -> int:
         """Steps of the training of a fold."""
@@ -102,7 +105,8 @@ def model_costs(name: str, speed: Speed, work: Work, *, overlapping: bool) -> li
         work: what it has to do.
         overlapping: whether batches are made while the device computes; on a CPU both share the cores.
     """
-    step = max(speed.step, speed.batch) if overlapping else speed.step + speed.batch
+    computed = speed.step * work.area
+    step = max(computed, speed.batch) if overlapping else computed + speed.batch
     steps = sum(work.steps(fold) for fold in work.folds)
     count = len(work.folds)
     held_out = sum(fold.held_out for fold in work.folds)

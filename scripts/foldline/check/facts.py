@@ -28,6 +28,8 @@ from foldline.report.check_page import CheckFacts, ColumnFacts, CostFacts, FoldF
 from foldline.report.html import KeyFigure
 from foldline.splits.class_weights import ClassWeights
 from foldline.splits.fold_membership import TEST, TRAIN, held_out_rows, scored_rows, training_rows
+from foldline.training.sampling import make_sampler
+from foldline.training.schedules import mean_area
 from foldline.training.trial import Trial
 
 FIRST_ROWS = 5
@@ -90,15 +92,24 @@ def fold_facts(folds: pd.DataFrame, class_names: Sequence[str]) -> list[FoldFact
 def work_of(group: FoldGroup, plan: CheckPlan, data: Data) -> Work:
     """What the folds of a group have to do."""
     config, folds = group.settings.training_config, data.folds
-    rows = [FoldRows(len(training_rows(folds, fold)), len(held_out_rows(folds, fold))) for fold in group.folds]
-    rows += [FoldRows(len(training_rows(folds, None)), 0)] if group.final else []
+    rows = [FoldRows(rows_per_epoch(group, folds, fold), len(held_out_rows(folds, fold))) for fold in group.folds]
+    rows += [FoldRows(rows_per_epoch(group, folds, None), 0)] if group.final else []
     predicting = len(group.folds) if plan.test_models == "folds" else int(group.final)
     # All views of a model without images are the same.
     views = plan.prediction.views if group.settings.model_config.backbone else 1
+    area = mean_area(config.size_schedule, config.epochs, group.settings.model_config.image_size)
     by_folds = plan.test_models == "folds"
     splits = [plan.splits[member.name] for member in group.members] if by_folds else [None] * predicting
     passes = sum(len(view_numbers(views, split)) for split in splits)
-    return Work(rows, config.epochs, config.batch_size, len(data.rows.get(TEST, ())), predicting, views, passes)
+    return Work(rows, config.epochs, config.batch_size, len(data.rows.get(TEST, ())), predicting, views, passes, area)
+
+
+def rows_per_epoch(group: FoldGroup, folds: pd.DataFrame, fold: int | None) -> int:
+    """Training rows of an epoch of a fold, or of the final network (None)."""
+    settings, rows = group.settings, training_rows(folds, fold)
+    targets, config = list(rows["target"]), settings.training_config
+    sampler = make_sampler(targets, settings.class_names, config, settings.activation, settings.seed)
+    return len(rows) if sampler is None else sampler.rows_per_epoch
 
 
 def group_name(group: FoldGroup, groups: Sequence[FoldGroup]) -> str:

@@ -11,6 +11,8 @@ IMAGE, METADATA = "image", "metadata"
 COLOR = "color"
 # Weights of the rows of a batch in the loss, which no model reads.
 ROW_WEIGHT = "row_weight"
+# Their numbers among all training rows, which no model reads either.
+ROW = "row"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from foldline.input_pipeline.augment_config import AugmentConfig
+from foldline.input_pipeline.operations import draw_operations
 from foldline.runtime.tensorflow import tf
 
 # Zoom is at least this. A deviation of .125 never reaches it; a wide one could reach zero, which has no inverse.
@@ -79,13 +80,14 @@ def draw_affine(seed: tf.Tensor, config: AugmentConfig) -> AffineParameters:
     seeds = tf.random.split(tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64)), 2)
     uniform = tf.random.stateless_uniform([12], seeds[0])
     normal = tf.random.stateless_normal([6], seeds[1])
+    drawn = draw_operations(seed, config)
     return AffineParameters(
         flips=(uniform[:2] < 0.5) & [config.flip_vertical, config.flip_horizontal],
         quarter_turns=tf.cast(4 * uniform[2], tf.int32) * config.quarter_turns,
-        rotation=_pick(config.rotation, uniform[3]) * normal[0] * (math.pi / 180),
-        shear=_pick(config.shear, uniform[4]) * normal[1] * (math.pi / 180),
-        zoom=tf.maximum(1 + _pick(config.zoom, uniform[5:7]) * normal[2:4], MIN_ZOOM),
-        shift=_pick(config.shift, uniform[7:9]) * normal[4:6],
+        rotation=_pick(config.rotation, uniform[3]) * normal[0] * (math.pi / 180) * drawn["rotation"],
+        shear=_pick(config.shear, uniform[4]) * normal[1] * (math.pi / 180) * drawn["shear"],
+        zoom=tf.maximum(1 + _pick(config.zoom, uniform[5:7]) * normal[2:4] * drawn["zoom"], MIN_ZOOM),
+        shift=_pick(config.shift, uniform[7:9]) * normal[4:6] * drawn["shift"],
         crop_size=1 - (1 - config.crop) * uniform[9],
         crop_position=uniform[10:12],
     )

@@ -56,6 +56,8 @@ class AugmentConfig:
         flip_vertical: mirror top and bottom with probability one half.
         quarter_turns: rotate by 0, 90, 180 or 270 degrees.
         views: how flips and quarter turns are chosen, "random" or "cycle": another view of an image in each epoch.
+        operations: number of the operations from `rotation` to `shift` and from `hue` to `brightness` that an image
+            gets, drawn anew each time; None for all. See `operations`.
         rotation: standard deviations of an angle in degrees; one is picked for each image.
         shear: as `rotation`.
         zoom: standard deviations of a share of the height and of the width, as `rotation`.
@@ -75,6 +77,7 @@ class AugmentConfig:
     flip_vertical: bool = False
     quarter_turns: bool = False
     views: str = "random"
+    operations: int | None = None
     rotation: tuple[float, ...] = ()
     shear: tuple[float, ...] = ()
     zoom: tuple[float, ...] = ()

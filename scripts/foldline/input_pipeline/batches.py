@@ -1,6 +1,6 @@
 """Shards as streams of batches: rows are selected by id before their images are decoded; a seed fixes their order."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from foldline.dataset.input_spec import COLOR, IMAGE, METADATA, ROW_WEIGHT, InputSpec
+from foldline.dataset.input_spec import COLOR, IMAGE, METADATA, ROW, ROW_WEIGHT, InputSpec
 from foldline.errors import FoldlineError, listing, tensorflow_message
 from foldline.input_pipeline.affine import MOST_VIEWS
 from foldline.input_pipeline.augment_config import CYCLE, AugmentConfig
@@ -27,6 +27,7 @@ OPEN_FILES, BLOCK_RECORDS = 8, 16
 # Added to the seed of a batch, so that it differs from the seeds of rows.
 BATCH_STREAM = 1
 Weights = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def training_batches(
     stream: TrainingStream,
     *,
     weights: Weights | None = None,
+    numbers: Numbers | None = None,
     first: int = 0,
 ) -> tf.data.Dataset:
     """All epochs of a training as one stream of full batches; a batch may contain rows of two epochs.
@@ -76,20 +78,26 @@ def training_batches(
         ids: the training rows; shards may hold others.
         stream: the batches.
         weights: weights of these rows in the loss, (n_rows,); None if all are 1.
+        numbers: numbers of these rows that batches hold, (n_rows,); None for none.
         first: index of the first batch. Batches before it are not decoded, and whole epochs before it not read.
 
     Returns:
         Dataset of inputs and labels, float32 (batch_size, n_classes). Inputs are "image", uint8 (batch_size, S, S, C),
         "metadata", float32 (batch_size, W), and "color", float32 parameters of `color_jitter.draw_color_jitter`, which
         `color_jitter.apply_color_jitter` applies on the device; each only if the model needs it. With `weights` also
-        "row_weight", float32 (batch_size,); a mixed row has the mixed weight.
+        "row_weight", float32 (batch_size,); a mixed row has the mixed weight. With `numbers` also "row", int32
+        (batch_size,).
     """
     epoch, start = divmod(first * stream.batch_size, len(ids))
     epoch_rows = partial(_epoch_rows, shards=shards, stream=stream, selected=_id_filter(ids), n_rows=len(ids))
     rows = tf.data.Dataset.range(epoch, stream.epochs).flat_map(epoch_rows).skip(start)
     rows = rows.enumerate(first * stream.batch_size)
-    weight_of = None if weights is None else _weights_by_id(ids, weights)
-    augmented_row = partial(_augmented_row, stream=stream, weight_of=weight_of, n_rows=len(ids))
+    values: dict[str, Callable[[Inputs], tf.Tensor]] = {}
+    if weights is not None:
+        values[ROW_WEIGHT] = _values_by_id(ids, tf.constant(list(weights), tf.float32), missing=float("nan"))
+    if numbers is not None:
+        values[ROW] = _values_by_id(ids, tf.constant(numbers, tf.int32), missing=-1)
+    augmented_row = partial(_augmented_row, stream=stream, values_of=values, n_rows=len(ids))
     augmented = rows.map(augmented_row, num_parallel_calls=stream.threads)
     batches = augmented.batch(stream.batch_size, drop_remainder=True)
     if stream.input_spec.image_size is not None and has_mixing(stream.augment):
@@ -118,7 +126,7 @@ def _augmented_row(
     row: Inputs,
     *,
     stream: TrainingStream,
-    weight_of: Callable[[Inputs], tf.Tensor] | None,
+    values_of: Mapping[str, Callable[[Inputs], tf.Tensor]],
     n_rows: int,
 ) -> tuple[Inputs, tf.Tensor]:
     """Inputs and labels of a row, by its index in the stream; its color is left to the device."""
@@ -129,8 +137,7 @@ def _augmented_row(
         inputs[IMAGE] = augment_image(inputs[IMAGE], seed, stream.augment, view)
         if has_color_jitter(stream.augment):
             inputs[COLOR] = draw_color_jitter(seed, stream.augment, stream.input_spec.channels)
-    if weight_of is not None:
-        inputs[ROW_WEIGHT] = weight_of(row)
+    inputs |= {name: value_of(row) for name, value_of in values_of.items()}
     return inputs, tf.cast(row[TARGET], tf.float32)
 
 
@@ -217,11 +224,10 @@ def _id_filter(ids: Sequence[str]) -> Callable[[Inputs], tf.Tensor]:
     return lambda row: table.lookup(row[ID]) > 0
 
 
-def _weights_by_id(ids: Sequence[str], weights: Weights) -> Callable[[Inputs], tf.Tensor]:
-    """Function that gives the weight of a row with one of these ids, float32."""
-    values = tf.constant(list(weights), tf.float32)
+def _values_by_id(ids: Sequence[str], values: tf.Tensor, *, missing: float) -> Callable[[Inputs], tf.Tensor]:
+    """Function that gives the value of a row with one of these ids, in the order of the ids."""
     initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(list(ids), tf.string), values)
-    table = tf.lookup.StaticHashTable(initializer, default_value=float("nan"))
+    table = tf.lookup.StaticHashTable(initializer, default_value=missing)
     return lambda row: table.lookup(row[ID])
 
 

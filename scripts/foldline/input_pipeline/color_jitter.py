@@ -12,6 +12,7 @@ import numpy as np
 
 from foldline.input_pipeline.augment_config import AugmentConfig
 from foldline.input_pipeline.hsv import adjust_hue_and_saturation
+from foldline.input_pipeline.operations import draw_operations
 from foldline.runtime.tensorflow import tf
 
 # Color spaces of hue and saturation.
@@ -53,10 +54,14 @@ def draw_color_jitter(seed: tf.Tensor, config: AugmentConfig, channels: Sequence
         and brightness to add in levels of 0..255. For channels (2, C): contrast and brightness of each.
     """
     widths = [2 * math.pi * config.hue, config.saturation, config.contrast, 255 * config.brightness]
+    if config.operations is not None:
+        drawn = draw_operations(seed, config)
+        names = ("hue", "saturation", "contrast", "brightness")
+        widths = tf.stack([width * drawn[name] for width, name in zip(widths, names, strict=True)])
     stream = tf.random.fold_in(tf.cast(seed, tf.int64), tf.constant(_STREAM, tf.int64))
     if channels:
         uniform = tf.random.stateless_uniform([2, len(channels)], stream, -1.0, 1.0)
-        return tf.constant([[1.0], [0.0]]) + tf.constant(widths[2:])[:, tf.newaxis] * uniform
+        return tf.constant([[1.0], [0.0]]) + tf.convert_to_tensor(widths[2:])[:, tf.newaxis] * uniform
     return tf.constant([0.0, 1.0, 1.0, 0.0]) + widths * tf.random.stateless_uniform([4], stream, -1.0, 1.0)
 
 

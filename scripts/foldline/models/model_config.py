@@ -24,6 +24,7 @@ class ModelConfig:
         inputs: what the model reads, "image", "metadata" or both.
         backbone: name in `backbone_registry.BACKBONES`; None for a model without images.
         image_size: edge S of the square images in pixels.
+        prediction_size: edge of the images in predictions, at most S, to which the network shrinks them; None for S.
         channels: names of the channels that the model reads, in its order; empty for RGB images.
         metadata_units: units of the dense layers of the metadata.
         hidden: dense layers of the joined features.
@@ -33,6 +34,7 @@ class ModelConfig:
     inputs: tuple[str, ...]
     backbone: str | None
     image_size: int
+    prediction_size: int | None
     channels: tuple[str, ...]
     metadata_units: tuple[int, ...]
     hidden: tuple[HiddenLayer, ...]

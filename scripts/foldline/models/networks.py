@@ -10,6 +10,7 @@ from foldline.models.backbones import build_backbone, freeze
 from foldline.models.channel_adaptation import RGB
 from foldline.models.heads import build_model
 from foldline.models.model_config import ModelConfig
+from foldline.models.shrinking import shrunk_for_predictions
 from foldline.models.stage import Stage
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import FLOAT32, computing_in
@@ -70,10 +71,12 @@ def build_network(
                 backbone = build_backbone(
                     config.backbone,
                     weights=weights,
-                    image_size=input_spec.image_size,
+                    image_size=config.prediction_size or input_spec.image_size,
                     channels=input_spec.channels or RGB,
                 )
             freeze(backbone, trainable=trainable)
+            if config.prediction_size is not None:
+                backbone = shrunk_for_predictions(backbone, input_spec.image_size)
         network = build_model(
             backbone,
             metadata_width=input_spec.encoding.width,

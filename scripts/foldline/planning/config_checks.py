@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from foldline.dataset.augment_operations import OPERATIONS
 from foldline.dataset.labels import SOFT
 from foldline.errors import listing, problems_error
 from foldline.io.result_paths import Member
@@ -134,6 +135,12 @@ def _model_problems(name: str, config: Mapping[str, Any]) -> Iterator[str]:
                 f"{where}.augment.{key} is {model['augment'][key]:g}, but dataset.channels are not the colors of RGB "
                 f"images; set {key} to 0, and use contrast and brightness, which change each channel separately"
             )
+    count, used = model["augment"]["operations"], sum(bool(model["augment"][name]) for name in OPERATIONS)
+    if count is not None and count > used:
+        yield (
+            f"{where}.augment.operations is {count}, but only {used} of {listing(OPERATIONS, limit=8)} "
+            f"{'has' if used == 1 else 'have'} a value; give more of them one, or set operations to null"
+        )
     mixed = sum(model["augment"][key]["probability"] for key in ("cutmix", "mixup"))
     if mixed > 1:
         yield (

@@ -197,6 +197,23 @@ class Augmentation:
     """Random changes of training images that the report shows; see `augment_config.AugmentConfig`."""
 
     views: str = "random"
+    operations: int | None = None
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which rows an epoch has; see `training_config.SamplingConfig`."""
+
+    share: float = 1.0
+    hardest: float = 0.0
+
+
+@dataclass(frozen=True)
+class SizeStage:
+    """First epochs with smaller images; see `training_config.SizeStage`."""
+
+    epochs: int
+    image_size: int
 
 
 @dataclass(frozen=True)
@@ -214,6 +231,11 @@ class TrainedModelSettings:
     ema_warmup: bool = False
     augment: Augmentation = Augmentation()
     head_epochs: int = 0
+    accumulate: int = 1
+    swa_epochs: int = 0
+    sampling: Sampling = Sampling()
+    size_schedule: tuple[SizeStage, ...] = ()
+    prediction_size: int | None = None
 
     @property
     def epochs_depend_on_held_out_fold(self) -> bool:

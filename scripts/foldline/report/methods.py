@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from foldline.errors import counted
 from foldline.evaluation.intervals import FEW_GROUPS
 from foldline.report.calibration import calibration_method
-from foldline.report.json_inputs import Metrics, TrainedModelSettings
+from foldline.report.json_inputs import Metrics, Sampling, TrainedModelSettings
 from foldline.report.run import Run
 from foldline.splits.fold_membership import WITHHELD
 
@@ -112,13 +112,35 @@ def training_words(settings: TrainedModelSettings) -> str:
     if settings.ema_decay is not None:
         warm = ", less in the first steps" if settings.ema_warmup else ""
         words.append(f"an exponential average of the weights (decay {settings.ema_decay:g} per step{warm})")
-    if settings.normalization != "train":
+    if settings.swa_epochs:
+        words.append(f"the average of the weights at the ends of the last {counted(settings.swa_epochs, 'epoch')}")
+    if settings.accumulate != 1:
+        words.append(f"gradients of {settings.accumulate} parts of a batch added")
+    if settings.normalization == "frozen":
         words.append("batch normalization of the backbone as in the initial weights")
+    elif settings.normalization == "none":
+        words.append("batch normalization of the backbone folded into its convolutions before the training")
     if settings.head_epochs:
         words.append(f"the head alone in the first {counted(settings.head_epochs, 'epoch')}")
+    if settings.sampling.share != 1:
+        words.append(_sampling_words(settings.sampling))
+    for stage in settings.size_schedule:
+        words.append(f"images of {stage.image_size} pixels in {counted(stage.epochs, 'epoch')}")
+    if settings.prediction_size is not None:
+        words.append(f"predictions with images of {settings.prediction_size} pixels")
     if settings.augment.views == "cycle":
         words.append("another view by flips and quarter turns of each image in each epoch")
+    if settings.augment.operations is not None:
+        words.append(f"{counted(settings.augment.operations, 'operation')} of the augmentation for each image")
     return ", ".join(words)
+
+
+def _sampling_words(sampling: Sampling) -> str:
+    hard = f", {sampling.hardest:.0%} of them those with the highest loss" if sampling.hardest else ""
+    return (
+        f"in each epoch at most so many rows of a class as {sampling.share:.3g} of the most frequent one{hard}, with "
+        "the change of the prior added to the logits in the loss"
+    )
 
 
 def _threshold(threshold: float | str | None) -> str:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 from statistics import median
@@ -29,10 +30,13 @@ from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.splits.fold_membership import TRAIN, held_out_rows, training_rows, training_weights
 from foldline.tfrecords.open_shards import Shards, check_ids, check_read, open_shards
 from foldline.training.checkpoints import Checkpoints
+from foldline.training.folded_training import fold_before_training, reset_scales
 from foldline.training.losses import Loss
+from foldline.training.sampling import Rows, RowSampler, make_sampler
 from foldline.training.state import TrainingState, saved_precision
-from foldline.training.trainer import Trainer, TrainingTask
-from foldline.training.training_config import FROZEN, CheckpointConfig, TrainingConfig
+from foldline.training.trainer import Trainer
+from foldline.training.training_config import FROZEN, NO_NORMS, CheckpointConfig, TrainingConfig
+from foldline.training.training_task import TrainingTask
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +85,10 @@ class FoldSettings:
         return self.training_config.seed + self.member.seed
 
     def with_batch_for(self, rows: int, device: Device) -> "FoldSettings":
-        """The settings with a batch of at most the training rows of the fold, in equal shares for all devices."""
-        config, most = self.training_config, rows // device.replicas * device.replicas
+        """The settings with a batch of at most the training rows of the fold, in equal parts for all devices."""
+        config = self.training_config
+        parts = device.replicas * config.accumulate
+        most = rows // parts * parts
         if config.batch_size <= rows or not most:
             return self
         logger.warning(
@@ -227,7 +233,10 @@ class FoldTraining:
             precision = self._choose_precision()
         network = self._build_network(precision.name)
         with reading(self._data.shards):
-            return TrainedFold(network, self._trainer(network, precision).run())
+            state = self._trainer(network, precision).run()
+        if self._settings.training_config.normalization == NO_NORMS:
+            reset_scales(network)
+        return TrainedFold(network, state)
 
     def augmented_samples(self) -> bytes:
         """PNG of some training images with random augmentations; one white pixel for a model without images."""
@@ -275,17 +284,21 @@ class FoldTraining:
         set_norm_momentum(network, config.batch_norm_momentum)
         if config.normalization == FROZEN:
             freeze_norms(network)
+        elif config.normalization == NO_NORMS:
+            fold_before_training(network, self._device)
         return network
 
     def _trainer(self, network: tf_keras.Model, precision: Precision) -> Trainer:
         forward = make_forward(network, self._device, batch_size=self._validation_batch)
+        sampler = self._sampler
         task = TrainingTask(
             name=f"{self._settings.model} {self._settings.member.title}",
-            rows=self._rows,
+            rows=self._rows if sampler is None else sampler.rows_per_epoch,
             batches=self._batches,
             loss=self._loss,
             validate=(lambda: self._validate(forward)) if self._data.held_out_ids else None,
             activation=self._settings.activation,
+            sampler=sampler,
             epochs=self._settings.last_epoch,
         )
         return self.TRAINER(
@@ -297,18 +310,28 @@ class FoldTraining:
             checkpoints=self._checkpoints,
         )
 
-    def _batches(self, first: int) -> tf.data.Dataset:
-        config = self._settings.training_config
+    @cached_property
+    def _sampler(self) -> RowSampler | None:
+        settings, targets = self._settings, list(self._data.training["target"])
+        return make_sampler(targets, settings.class_names, settings.training_config, settings.activation, settings.seed)
+
+    def _batches(self, first: int, drawn: Rows | None = None) -> tf.data.Dataset:
+        """Batches from the first one on; if rows are drawn, of these rows and to the end of their epoch."""
+        config, epochs = self._settings.training_config, self._passes
+        ids, weights, numbers = self._data.training_ids, self._data.row_weights, None
+        if drawn is not None:
+            ids, epochs = [ids[row] for row in drawn], first * config.batch_size // len(drawn) + 1
+            weights = None if weights is None else weights[drawn]
+            numbers = drawn if self._sampler is not None and self._sampler.prefers_hard else None
         stream = TrainingStream(
             input_spec=self._data.input_spec,
             batch_size=config.batch_size,
-            epochs=self._passes,
+            epochs=epochs,
             seed=self._settings.seed,
             augment=config.augment,
             threads=self._threads,
         )
-        ids, weights = self._data.training_ids, self._data.row_weights
-        return training_batches(self._data.shards, ids, stream, weights=weights, first=first)
+        return training_batches(self._data.shards, ids, stream, weights=weights, numbers=numbers, first=first)
 
     def _validate(self, forward: Forward) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """Labels and logits of the held-out rows, both (n_validation, n_classes).

@@ -1,17 +1,18 @@
-"""A training that begins with the head alone, on the features of the initial weights, and goes on with all layers.
+"""The steps of each epoch: of the head alone, on the features of the initial weights, or of all layers, in each size.
 
 A random head would send large, useless gradients through pretrained layers (Kumar et al. 2022, Fine-tuning can distort
 pretrained features, arXiv 2202.10054), and a step of the head needs no backward pass through the backbone.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 from foldline.models.networks import backbone_layers
 from foldline.runtime.tensorflow import tf, tf_keras
-from foldline.training.schedules import Schedule
+from foldline.training.schedules import Schedule, size_of_epoch
+from foldline.training.training_config import TrainingConfig
 
 
 def after_head(schedule: Schedule, learning_rate: float, first: float) -> Schedule:
@@ -34,48 +35,48 @@ def after_head(schedule: Schedule, learning_rate: float, first: float) -> Schedu
 
 
 class TrainingPhases:
-    """Gives each epoch its compiled steps: those of the head, then those of all layers."""
+    """Gives each epoch its compiled steps: those of the head, then those of all layers, for images of its size."""
 
     def __init__(
         self,
         network: tf_keras.Model,
         optimizer: tf_keras.optimizers.Optimizer,
-        compile_all: Callable[[], Any],
-        *,
-        head_epochs: int,
+        compile_steps: Callable[[Any, int | None], Any],
+        config: TrainingConfig,
     ) -> None:
         """Prepare the phases.
 
         Args:
             network: the network.
             optimizer: its optimizer.
-            compile_all: gives the `tf.function` of steps that train what is trainable when it is called and traced.
-            head_epochs: epochs of the head alone.
+            compile_steps: gives the `tf.function` of steps for batches of this specification, whose images are shrunk
+                to this size, if any. They train what is trainable when it is called and traced.
+            config: settings of the training: the epochs of the head alone, and the sizes of images.
         """
-        self._network, self._optimizer, self._compile, self._head_epochs = network, optimizer, compile_all, head_epochs
-        self._head: Any = None
-        self._whole: Any = None
+        self._network, self._optimizer, self._compile = network, optimizer, compile_steps
+        self._head_epochs, self._sizes = config.head_epochs, config.size_schedule
+        self._compiled: dict[tuple[bool, int | None], Any] = {}
 
-    def steps(self, epoch: int, *, at_start: bool) -> Any:
+    def steps(self, epoch: int, batch_spec: Any, *, at_start: bool) -> Any:
         """Steps of an epoch.
 
         Args:
             epoch: number of the epoch, from 0.
+            batch_spec: shapes and types of a batch, the same in all epochs.
             at_start: whether no step of it is done yet. The optimizer then forgets the steps of the head, because its
                 moments of the other layers are of no step.
         """
-        if epoch < self._head_epochs:
-            if self._head is None:
-                with frozen_backbone(self._network):
-                    self._head = self._compile()
-                    # Traced here, or the backbone would no longer be frozen.
-                    self._head.get_concrete_function()
-            return self._head
+        head, size = epoch < self._head_epochs, size_of_epoch(self._sizes, epoch)
         if epoch == self._head_epochs > 0 and at_start:
             restart(self._optimizer)
-        if self._whole is None:
-            self._whole = self._compile()
-        return self._whole
+        if (head, size) not in self._compiled:
+            with frozen_backbone(self._network) if head else nullcontext():
+                compiled = self._compile(batch_spec, size)
+                if head:
+                    # Traced here, or the backbone would no longer be frozen.
+                    compiled.get_concrete_function()
+            self._compiled[head, size] = compiled
+        return self._compiled[head, size]
 
 
 @contextmanager

@@ -1,11 +1,11 @@
-"""The learning rate as a function of the training step and of the scores so far."""
+"""The learning rate as a function of the training step and of the scores so far, and the image size of an epoch."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from foldline.errors import FoldlineError, counted, listing
-from foldline.training.training_config import ScheduleConfig
+from foldline.training.training_config import ScheduleConfig, SizeStage
 
 SCHEDULES = ("constant", "cosine", "exponential", "plateau")
 # Scores to monitor: the AUC on the held-out fold, or the negative loss of the training rows.
@@ -137,3 +137,18 @@ def _fraction_function(config: ScheduleConfig, *, epochs: int, step_epochs: floa
         return end + (1 - end) * (1 + math.cos(math.pi * fallen)) / 2
 
     return fraction
+
+
+def size_of_epoch(stages: Sequence[SizeStage], epoch: int) -> int | None:
+    """Side of the images of an epoch (from 0) in pixels; None for that of the shards, after all stages."""
+    for stage in stages:
+        if epoch < stage.epochs:
+            return stage.image_size
+        epoch -= stage.epochs
+    return None
+
+
+def mean_area(stages: Sequence[SizeStage], epochs: int, image_size: int) -> float:
+    """Mean area of the images over all epochs, as a share of that of the shards, in (0, 1]."""
+    sizes = [size_of_epoch(stages, epoch) or image_size for epoch in range(epochs)]
+    return sum(size**2 for size in sizes) / (epochs * image_size**2)

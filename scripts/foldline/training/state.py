@@ -13,6 +13,7 @@ from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
 from foldline.training.checkpoints import Checkpoints
 from foldline.training.running_metrics import Counts
+from foldline.training.sampling import DrawnRows
 from foldline.training.schedules import Progress, Schedule
 from foldline.training.snapshot_file import Snapshot
 
@@ -37,6 +38,8 @@ class TrainingState:
         history: one row of `history.HISTORY` for each finished epoch.
         selected_epoch: the epoch, from 1, whose weights are the result.
         best_weights: weights of the best epoch so far; empty if the last epoch is selected.
+        averages: average of the trained variables at the ends of the last epochs; see `weight_average`.
+        drawn: rows of the current epoch and what the next draw depends on; empty if every epoch has all rows.
     """
 
     schedule: Schedule
@@ -51,6 +54,8 @@ class TrainingState:
     history: list[dict[str, float]] = field(default_factory=list)
     selected_epoch: int = 0
     best_weights: list[npt.NDArray[Any]] = field(default_factory=list)
+    averages: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    drawn: DrawnRows = field(default_factory=lambda: DrawnRows.before_training(0))
 
     def to_snapshot(self, variables: Variables) -> Snapshot:
         """Copy this state and the values of variables."""
@@ -62,7 +67,9 @@ class TrainingState:
             "precision": asdict(self.precision),
         }
         arrays = {name: [variable.numpy() for variable in group] for name, group in variables.items()}
-        return Snapshot(facts, arrays | {"best_weights": self.best_weights, "counts": [self.counts]})
+        drawn = [self.drawn.losses, self.drawn.draws, self.drawn.rows]
+        own = {"best_weights": self.best_weights, "averages": self.averages, "counts": [self.counts], "drawn": drawn}
+        return Snapshot(facts, arrays | own)
 
     def add(self, losses: npt.NDArray[Any], correct: int, counts: Counts) -> None:
         """Add losses, correct predictions and counts of finished steps to those of the current epoch."""
@@ -96,7 +103,9 @@ class TrainingState:
         self.schedule.progress, self.schedule.scale = Progress(**snapshot.facts["plateau"]), snapshot.facts["scale"]
         # Copies, because the arrays of a snapshot are views that hold its whole file in memory.
         self.best_weights = [array.copy() for array in snapshot.arrays["best_weights"]]
+        self.averages = [array.copy() for array in snapshot.arrays["averages"]]
         self.counts = snapshot.arrays["counts"][0].copy()
+        self.drawn = DrawnRows(*(array.copy() for array in snapshot.arrays["drawn"]))
 
 
 def saved_precision(checkpoints: Checkpoints) -> Precision | None:

@@ -4,14 +4,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from foldline.errors import FoldlineError, StoppedError, counted
+from foldline.models.shrinking import accept_other_sizes
 from foldline.runtime.devices import Device
 from foldline.runtime.precision import Precision
 from foldline.runtime.tensorflow import tf, tf_keras
@@ -19,10 +18,10 @@ from foldline.training.checkpoints import Checkpoints
 from foldline.training.head_first import TrainingPhases, after_head
 from foldline.training.history import log_epoch, training_scores, validation_scores
 from foldline.training.loss_checks import check_finite, check_learning
-from foldline.training.losses import Loss
 from foldline.training.optimizer import make_optimizer
 from foldline.training.progress_log import ProgressLog, StepsAhead
-from foldline.training.schedules import AUC, LOSS, Progress, Schedule, make_schedule
+from foldline.training.sampling import DrawnRows, RowSampler
+from foldline.training.schedules import AUC, LOSS, Progress, Schedule, make_schedule, size_of_epoch
 from foldline.training.state import TrainingState, saved_variables
 from foldline.training.training_config import TrainingConfig
 from foldline.training.training_step import (
@@ -33,43 +32,16 @@ from foldline.training.training_step import (
     compile_steps,
     make_step,
 )
+from foldline.training.training_task import TrainingTask
+from foldline.training.weight_average import set_averages, with_epoch
 
 logger = logging.getLogger(__name__)
 
-Array = npt.NDArray[Any]
 # Losses are checked after this many steps: each check waits for the device, and a diverged training should end soon.
 STEPS_BETWEEN_CHECKS = 50
 # The speed is that of the fastest of these timed calls, of so many times `steps_per_call` steps each; an earlier call
 # compiles them.
 SPEED_CALLS, SPEED_STEPS = 3, 2
-
-
-@dataclass(frozen=True)
-class TrainingTask:
-    """What a network learns, and how it is validated.
-
-    Attributes:
-        name: name of the training in the log, such as "b3 fold 0".
-        rows: number of training rows.
-        batches: function of a step that gives all batches from it to the end of the training; see
-            `batches.training_batches`.
-        loss: loss of single samples.
-        validate: gives labels and logits, both (n_validation, n_classes), of the network as it is; None without
-            held-out rows.
-        activation: how logits become probabilities; see `labels.Labels`.
-        clock: gives seconds, for the lines of `ProgressLog`.
-        epochs: the epoch after which the training ends, with the learning rates of all epochs of the settings; None
-            for the last of these.
-    """
-
-    name: str
-    rows: int
-    batches: Callable[[int], tf.data.Dataset]
-    loss: Loss
-    validate: Callable[[], tuple[Array, Array]] | None
-    activation: str
-    clock: Callable[[], float] = time.monotonic
-    epochs: int | None = None
 
 
 class Trainer:
@@ -103,6 +75,12 @@ class Trainer:
             FoldlineError: the batch is larger than an epoch, or the devices cannot share it.
         """
         device.check_batch_size(config.batch_size)
+        if config.batch_size % (device.replicas * config.accumulate):
+            raise FoldlineError(
+                f"batch_size {config.batch_size} cannot be computed in {counted(config.accumulate, 'equal part')} on "
+                f"each of {counted(device.replicas, 'device')}; set accumulate to 1, or batch_size to a multiple of "
+                f"{device.replicas * config.accumulate}"
+            )
         if config.batch_size > task.rows:
             raise FoldlineError(
                 f"batch_size is {config.batch_size}, but the fold has {counted(task.rows, 'training row')}; set a "
@@ -113,12 +91,15 @@ class Trainer:
         self._epochs = task.epochs or config.epochs
         self._optimizer = make_optimizer(network, config, precision, device)
         self._variables = saved_variables(network, self._optimizer, device)
+        accept_other_sizes(network, config.size_schedule)
         per_epoch, rate = task.rows / config.batch_size, config.learning_rate
         epochs = config.epochs - config.head_epochs
         schedule = make_schedule(config.schedule, learning_rate=rate, epochs=epochs, steps_per_epoch=per_epoch)
         schedule = after_head(schedule, rate, config.head_epochs * per_epoch)
         stopping, best = config.early_stopping, Progress(0.0, LOSS if config.select_epoch == "best_loss" else AUC)
         self.state = TrainingState(schedule, precision, Progress(stopping.min_delta, stopping.monitor), best)
+        if task.sampler is not None:
+            self.state.drawn = DrawnRows.before_training(task.sampler.rows)
 
     def run(self) -> TrainingState:
         """Train to the end, from the newest checkpoint if there is one, and select the weights.
@@ -131,19 +112,26 @@ class Trainer:
             StoppedError: a stop request came; the state is saved.
         """
         self._resume()
-        dataset = self._task.batches(self.state.step)
-        batches, compile_all = iter(dataset), partial(self._compile, dataset.element_spec)
-        phases = TrainingPhases(self._network, self._optimizer, compile_all, head_epochs=self._config.head_epochs)
+        phases = TrainingPhases(self._network, self._optimizer, self._compile, self._config)
+        batches: Any = None if self._task.sampler else iter(self._task.batches(self.state.step))
         with self._saved_when_stopped():
             while not self._is_finished():
                 epoch = len(self.state.history)
                 at_start = self.state.step == self._end_of_epoch(epoch - 1)
-                self.run_epoch(partial(phases.steps(epoch, at_start=at_start), batches))
+                if self._task.sampler:
+                    batches = self._drawn_batches(self._task.sampler, at_start=at_start)
+                self.run_epoch(partial(phases.steps(epoch, batches.element_spec, at_start=at_start), batches))
                 self.validate()
                 self._save_if_due(epoch_ended=True)
                 self._check_stop()
         self._select_weights()
         return self.state
+
+    def _drawn_batches(self, sampler: RowSampler, *, at_start: bool) -> Any:
+        """Batches of the rows that are drawn for the current epoch."""
+        if at_start:
+            sampler.start_epoch(self.state.drawn, len(self.state.history))
+        return iter(self._task.batches(self.state.step, self.state.drawn.rows))
 
     def run_epoch(self, train_steps: Callable[[tf.Tensor], StepsResult]) -> None:
         """Run the remaining steps of the current epoch.
@@ -196,6 +184,9 @@ class Trainer:
                 observer.observe(scores[observer.monitor])
             if self._config.select_epoch != "last" and state.best.waited == 0:
                 state.best_weights, state.selected_epoch = self._network.get_weights(), len(state.history) + 1
+        averaged = len(state.history) + 1 - (self._epochs - self._config.swa_epochs)
+        if self._config.swa_epochs and averaged > 0:
+            state.averages = with_epoch(state.averages, self._network, averaged)
         row["seconds"] = round(state.seconds + time.monotonic() - start, 3)
         log_epoch(self._task.name, row, epochs=self._epochs, seconds=state.seconds)
         state.end_epoch(row)
@@ -213,15 +204,22 @@ class Trainer:
             seconds.append(time.monotonic() - start)
         return step_count * self._config.batch_size / min(seconds[1:])
 
-    def _compile(self, batch_spec: tuple[dict[str, tf.TensorSpec], tf.TensorSpec]) -> Steps:
-        step_config = StepConfig(
+    def _compile(
+        self, batch_spec: tuple[dict[str, tf.TensorSpec], tf.TensorSpec], image_size: int | None = None
+    ) -> Steps:
+        step = make_step(self._network, self._optimizer, self._task.loss, self._step_config(image_size))
+        return compile_steps(step, self._optimizer, self._device, batch_spec)
+
+    def _step_config(self, image_size: int | None) -> StepConfig:
+        return StepConfig(
             batch_size=self._config.batch_size,
             activation=self._task.activation,
             reduction=self._config.loss.reduction,
             color_space=self._config.augment.color_space,
+            image_size=image_size,
+            parts=self._config.accumulate,
+            offsets=tuple(map(float, self._task.sampler.offsets)) if self._task.sampler else (),
         )
-        step = make_step(self._network, self._optimizer, self._task.loss, step_config)
-        return compile_steps(step, self._optimizer, self._device, batch_spec)
 
     def _resume(self) -> None:
         """Restore the newest usable checkpoint, if there is one."""
@@ -277,8 +275,24 @@ class Trainer:
             self._network.set_weights(self.state.best_weights)
             return
         self.state.selected_epoch = len(self.state.history)
-        if self._config.ema_decay is not None:
+        if self._config.swa_epochs:
+            self._average_weights()
+        elif self._config.ema_decay is not None:
             self._optimizer.finalize_variable_values(self._network.trainable_variables)
+
+    def _average_weights(self) -> None:
+        """Give the network the average of the last epochs, with the statistics of the rows of the last one."""
+        state, task, last = self.state, self._task, len(self.state.history) - 1
+        if self._checkpoints is not None:
+            # What follows listens to no stop request, and resumes from here.
+            self._checkpoints.save(state.to_snapshot(self._variables), step=state.step)
+        first = self._end_of_epoch(last - 1)
+        rows = task.batches(first, state.drawn.rows) if task.sampler else task.batches(first)
+        config = self._step_config(size_of_epoch(self._config.size_schedule, last))
+        batches = rows.take(self._end_of_epoch(last) - first)
+        set_averages(self._network, state.averages, batches, self._device, config)
+        shown = "  ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in self._held_out_scores().items())
+        logger.info("%s  average of the last %s  %s", task.name, counted(self._config.swa_epochs, "epoch"), shown)
 
     def _end_of_epoch(self, epoch: int) -> int:
         """The step after the last full batch of an epoch (from 0); batches run across the borders of epochs."""
@@ -291,8 +305,10 @@ class Trainer:
             FoldlineError: a loss is not finite.
         """
         state = self.state
-        for losses, counts in results:
+        for losses, counts, of_rows in results:
             state.add(losses.numpy(), int(counts.correct), counts.bins.numpy())
+            if of_rows is not None:
+                state.drawn.losses[of_rows.rows.numpy()] = of_rows.losses.numpy()
         check_finite(self._task.name, state.losses, self._end_of_epoch(len(state.history) - 1), state.schedule.rate)
 
     def _history_row(self) -> dict[str, float]:

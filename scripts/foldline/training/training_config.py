@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from foldline.input_pipeline.augment_config import AugmentConfig
 
-# Batch normalization of the backbone that is not trained.
-FROZEN = "frozen"
+# Batch normalization of the backbone that is not trained, and one that is folded into convolutions before training.
+FROZEN, NO_NORMS = "frozen", "none"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,32 @@ class ScheduleConfig:
     patience: int
     min_delta: float
     monitor: str
+
+
+@dataclass(frozen=True)
+class SizeStage:
+    """Epochs with images of one size, one after the other.
+
+    Attributes:
+        epochs: number of epochs, at least 1.
+        image_size: side of the images in pixels, at most that of the shards.
+    """
+
+    epochs: int
+    image_size: int
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """Which rows an epoch has; see `sampling.RowSampler`.
+
+    Attributes:
+        share: rows of a class in an epoch, at most, as a share of the most frequent class, in (0, 1]; 1 for all rows.
+        hardest: share of the drawn rows that are those with the highest loss, in [0, 1]; the others are random.
+    """
+
+    share: float
+    hardest: float
 
 
 @dataclass(frozen=True)
@@ -118,7 +144,10 @@ class TrainingConfig:
         trainable: layers that are trained: "all", "upper" or "head".
         epochs: passes over the training rows.
         head_epochs: the first of these, in which the head alone is trained.
+        sampling: which rows an epoch has.
+        size_schedule: sizes of the images in the first epochs; the others have that of the shards.
         batch_size: images per step, over all devices together.
+        accumulate: parts of a batch on each device that are computed one after the other, at least 1.
         precision: number format of the backbone, or "auto".
         learning_rate: highest rate of the schedule.
         optimizer: what is added to Adam.
@@ -127,9 +156,11 @@ class TrainingConfig:
         augment: random augmentation of the images.
         early_stopping: when the training ends early.
         batch_norm_momentum: share of its running mean and variance that batch normalization keeps in a step, in [0, 1).
-        normalization: "train", or "frozen" for batch normalization of the backbone that stays as it is.
+        normalization: "train", "frozen" for batch normalization of the backbone that stays as it is, or "none" to fold
+            it into the convolutions.
         ema_decay: decay of the exponential moving average of the weights per step, in (0, 1); None for no average.
         ema_warmup: whether the decay is smaller in the first steps.
+        swa_epochs: number of last epochs at whose ends weights are averaged; 0 for none.
         select_epoch: the epoch whose weights are the result: "last", "best" by the AUC of the held-out fold, or
             "best_loss" by the loss of the training rows.
         seed: seed of weights, order, dropout and augmentation; the fold's number is added.
@@ -139,7 +170,10 @@ class TrainingConfig:
     trainable: str
     epochs: int
     head_epochs: int
+    sampling: SamplingConfig
+    size_schedule: tuple[SizeStage, ...]
     batch_size: int
+    accumulate: int
     precision: str
     learning_rate: float
     optimizer: OptimizerConfig
@@ -151,5 +185,6 @@ class TrainingConfig:
     normalization: str
     ema_decay: float | None
     ema_warmup: bool
+    swa_epochs: int
     select_epoch: str
     seed: int

@@ -111,6 +111,8 @@ class FoldTrial(FoldTraining):
     """A few steps of the training of one fold."""
 
     TRAINER: type[TrialTrainer] = TrialTrainer
+    # The few rows are all of each epoch.
+    _sampler = None
 
     def try_out(self, predicted: Shards, config: PredictionConfig, *, rows: int, folder: Path) -> Trial:
         """Train for a few steps, validate, save, and predict.

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 from foldline.check.estimate import FoldRows, Work, bytes_text, image_costs, model_costs, seconds_text
+from foldline.training.schedules import mean_area
 from foldline.training.speed import Speed
+from foldline.training.training_config import SizeStage
 
 SPEED = Speed(
     step=0.2, batch=0.1, predict=0.01, start=20.0, predict_start=5.0, weights=1000, checkpoints=6000, predictions=8.0
@@ -46,6 +48,13 @@ def test_folds_that_share_the_views_predict_test_rows_faster() -> None:
     predict = model_costs("b3", SPEED, replace(WORK, test_views=4), overlapping=False)[-1]
     assert predict.seconds == pytest.approx((4 * (48 + 44) + 4 * 10) * 0.01 + 4 * 5.0)
     assert predict.how == "(4 views x 92 held-out rows + 4 views x 10 test rows) x 10 ms + 4 starts x 5.0 s"
+
+
+def test_smaller_images_take_less_time() -> None:
+    train, _, predict = model_costs("b3", SPEED, replace(WORK, area=0.5), overlapping=False)
+    assert train.seconds == pytest.approx(58 * (0.5 * 0.2 + 0.1) + 3 * (48 + 44) * 0.01 + 2 * 20.0)
+    assert predict == model_costs("b3", SPEED, WORK, overlapping=False)[2]
+    assert mean_area([SizeStage(1, 50), SizeStage(1, 100)], 4, 100) == pytest.approx((0.25 + 3) / 4)
 
 
 def test_every_job_imports_its_libraries() -> None:

@@ -266,6 +266,22 @@ def test_every_row_has_its_weight(data: ShardSet) -> None:
     np.testing.assert_array_equal(labels, plain)
 
 
+def test_every_row_has_its_number(data: ShardSet) -> None:
+    training = data.rows[data.rows["fold"] != 0].sort_values("id")
+    shards = open_shards(data.paths, data.manifests, image_size=SIZE)
+    some = np.array([3, 4, 11, 17, 20, 28], np.int32)
+    settings = replace(STREAM, batch_size=3)
+    batches = training_batches(shards, list(training["id"].iloc[some]), settings, numbers=some)
+    found = [
+        (int(number), int(image[0, 0, 0]))
+        for inputs, _ in batches.as_numpy_iterator()
+        for number, image in zip(inputs["row"], inputs["image"], strict=True)
+    ]
+    assert len(found) == 12
+    assert {number for number, _ in found} == set(some.tolist())
+    assert all(image == training["number"].iloc[number] for number, image in found)
+
+
 def test_a_mixed_row_has_the_mixed_weight(data: ShardSet) -> None:
     """Here the weight is the label plus 1, so that both are mixed by one share."""
     training = data.rows[data.rows["fold"] != 0].sort_values("id")

@@ -320,6 +320,51 @@ def check(**changes: Any) -> None:
             "models.lite0.optimizer.layer_decay is 0.8, but the model has no backbone; set it to 1",
         ),
         (
+            {"models__lite0__sampling": {"hardest": 0.5}},
+            "models.lite0.sampling.hardest is 0.5, but sampling.share is 1, so every epoch has all rows; set share",
+        ),
+        (
+            {"models__lite0__size_schedule": [{"epochs": 1, "image_size": 512}]},
+            "models.lite0.size_schedule has images of 512 pixels, but those of the shards have",
+        ),
+        (
+            {"models__lite0__prediction_size": 512},
+            "models.lite0.prediction_size has images of 512 pixels, but those of the shards have",
+        ),
+        (
+            {"models__lite0__size_schedule": [{"epochs": 3, "image_size": 32}], "models__lite0__epochs": 2},
+            "models.lite0.size_schedule has 3 epochs, but epochs is 2; lower those of size_schedule, or raise epochs",
+        ),
+        (
+            {"models__lite0__size_schedule": [{"epochs": 3, "image_size": 32}], "models__lite0__epochs": 3}
+            | {"models__lite0__fold_overrides": {1: {"epochs": 2}}},
+            "models.lite0.size_schedule has 3 epochs, but epochs is 2; lower those of size_schedule, or raise epochs",
+        ),
+        (
+            {"models__lite0__fold_overrides": {1: {"accumulate": 5}}, "models__lite0__batch_size": 32},
+            "models.lite0.fold_overrides.1.accumulate is 5, but batch_size is 32, which has no such number of",
+        ),
+        (
+            {"models__lite0__swa_epochs": 2, "models__lite0__ema_decay": 0.9},
+            "models.lite0.swa_epochs is 2, so the weights are the average of the last epochs, but ema_decay is 0.9",
+        ),
+        (
+            {"models__lite0__swa_epochs": 2, "models__lite0__select_epoch": "best"},
+            "models.lite0.swa_epochs is 2, so the weights are the average of the last epochs, but select_epoch is best",
+        ),
+        (
+            {"models__lite0__swa_epochs": 9, "models__lite0__epochs": 3},
+            "models.lite0.swa_epochs is 9, but epochs is 3; set it to that number or less",
+        ),
+        (
+            {"models__lite0__normalization": "none", "models__lite0__weights": "none"},
+            "models.lite0.normalization is none, but weights is none, so the means and variances are of no data; set",
+        ),
+        (
+            {"models__lite0__augment": {"operations": 2, "hue": 0.1}},
+            "models.lite0.augment.operations is 2, but only 1 of rotation, shear, zoom, shift, hue",
+        ),
+        (
             {"models__lite0__fold_overrides": {5: {"seed": 1}}},
             "models.lite0.fold_overrides has fold 5, but folds are 0 to 4; remove it, or set folds.count to 6 or more",
         ),

@@ -10,7 +10,7 @@ from foldline.evaluation.gains import Gain
 from foldline.evaluation.metrics import METRICS
 from foldline.evaluation.results import ClassCalibration, ClassCounts, ClassScores, ColumnScores, MostFrequent, Score
 from foldline.report.findings import findings
-from foldline.report.json_inputs import Augmentation, CalibrationMethod, Optimizer
+from foldline.report.json_inputs import Augmentation, CalibrationMethod, Optimizer, Sampling, SizeStage
 from foldline.report.label_issues import label_issue_sentence
 from foldline.report.methods import methods, training_words
 from foldline.report.run import Run
@@ -266,6 +266,27 @@ def test_the_methods_say_how_models_were_optimized() -> None:
         "gradients shortened to a norm of 1, an exponential average of the weights (decay 0.999 per step, less in the "
         "first steps), batch normalization of the backbone as in the initial weights, the head alone in the first "
         "1 epoch, another view by flips and quarter turns of each image in each epoch"
+    )
+
+
+def test_the_methods_say_which_rows_and_sizes_an_epoch_has() -> None:
+    settings = next(iter(report_run(column_scores(0.9)).provenances.values())).settings
+    changed = replace(
+        settings,
+        sampling=Sampling(0.3, 0.5),
+        size_schedule=(SizeStage(2, 96),),
+        prediction_size=128,
+        accumulate=2,
+        swa_epochs=3,
+        normalization="none",
+        augment=Augmentation(operations=1),
+    )
+    assert training_words(changed) == (
+        "Adam, the average of the weights at the ends of the last 3 epochs, gradients of 2 parts of a batch added, "
+        "batch normalization of the backbone folded into its convolutions before the training, in each epoch at most "
+        "so many rows of a class as 0.3 of the most frequent one, 50% of them those with the highest loss, with the "
+        "change of the prior added to the logits in the loss, images of 96 pixels in 2 epochs, predictions with "
+        "images of 128 pixels, 1 operation of the augmentation for each image"
     )
 
 

@@ -221,6 +221,29 @@ def test_equal_settings_give_equal_bytes_and_another_seed_does_not(trained: Trai
     assert (tmp_path / "other" / "weights.weights.h5").read_bytes() != weights
 
 
+def test_a_fold_with_all_recipe_keys_is_trained(tmp_path: Path) -> None:
+    data = write_shards(tmp_path / "shards", size=64)
+    recipe: dict[str, Any] = {
+        "image_size": 64,
+        "sampling": {"share": 0.5, "hardest": 0.5},
+        "size_schedule": [{"epochs": 1, "image_size": 48}],
+        "prediction_size": 32,
+        "accumulate": 2,
+        "normalization": "none",
+        "swa_epochs": 1,
+        "ema_decay": None,
+        "ema_warmup": False,
+        "augment": {"operations": 1, "rotation": [30], "shift": [0.1], "contrast": 0.3},
+    }
+    run(data, tmp_path, **recipe)
+    history = read_table(tmp_path / "history.csv", HISTORY, key=("epoch",))
+    # 10 of 30 rows are positive; 10 and 4 of the others fill three batches of 8.
+    assert list(history["images"]) == [24, 24]
+    provenance = read_json(tmp_path / "provenance.json")
+    assert provenance["settings"]["sampling"] == recipe["sampling"]
+    assert provenance["stages"][1]["shape"] == [32, 32, 3]
+
+
 def losses_with(data: ShardSet, folder: Path, positive: float, negative: float) -> tuple[float, float]:
     """Loss of the training rows and of the held-out rows with class weights, by weights that do not change."""
     folder.mkdir()
