@@ -7,7 +7,7 @@ import numpy.typing as npt
 from foldline.images.bmp import PALETTE_BITS, Bitmap, parse_bmp
 from foldline.images.errors import beyond_palette
 from foldline.images.raster_decoding import decoded
-from foldline.images.samples import Samples, bands, on_black
+from foldline.images.samples import bands, on_black
 
 
 def bmp_pixels(data: bytes) -> npt.NDArray[np.uint8]:
@@ -30,7 +30,7 @@ def bmp_pixels(data: bytes) -> npt.NDArray[np.uint8]:
     return _masked(rows, bitmap)
 
 
-def _colors(rows: Samples, bitmap: Bitmap) -> npt.NDArray[np.uint8]:
+def _colors(rows: npt.NDArray[np.uint8], bitmap: Bitmap) -> npt.NDArray[np.uint8]:
     """The colors of a palette."""
     palette = np.frombuffer(b"".join(bitmap.palette), np.uint8).reshape(-1, 3)[:, ::-1]
     if (palette == palette[:, :1]).all():
@@ -46,7 +46,7 @@ def _colors(rows: Samples, bitmap: Bitmap) -> npt.NDArray[np.uint8]:
     return out
 
 
-def _masked(rows: Samples, bitmap: Bitmap) -> npt.NDArray[np.uint8]:
+def _masked(rows: npt.NDArray[np.uint8], bitmap: Bitmap) -> npt.NDArray[np.uint8]:
     """Samples of which each is in some bits of a pixel, composited on black."""
     values = rows.view(f"<u{bitmap.bits // 8}")[:, : bitmap.width]
     out = np.empty((*values.shape, len(bitmap.masks)), np.uint8)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foldline.errors import file_text
+from foldline.images.dicom_frames import stored_frames
 from foldline.images.dicom_values import (
     PALETTES,
     PER_FRAME,
@@ -37,8 +38,9 @@ JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 JPEG_LS = ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.81")
 JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 202, 203))
 SYNTAXES = (*LITTLE_ENDIAN, BIG_ENDIAN, RLE, *JPEG, *JPEG_LS, *JPEG_2000)
-# Types of elements whose length has 32 bits, and 16 bits, of the groups 2 and 8.
-LONG_KINDS = (b"OB", b"OW", b"UN", b"UT", b"UC", b"UR")
+# Types of elements whose length has 32 bits, and 16 bits, of the groups 2 and 8; and the length of a sequence of any.
+LONG_KINDS = (b"SQ", b"OB", b"OW", b"UN", b"UT", b"UC", b"UR")
+UNDEFINED = 2**32 - 1
 SHORT_KINDS = (b"UL", b"UI", b"SH", b"LO", b"CS", b"DA", b"TM", b"DT", b"ST", b"PN", b"IS", b"DS", b"US", b"AE", b"AS")
 # Bit Position of each plane of overlays: not 0 if they are in bits of the samples, as they once were (PS3.5 8.1.2).
 OVERLAYS = [0x60000102 + 0x20000 * plane for plane in range(16)]
@@ -120,13 +122,13 @@ def is_dicom(data: bytes) -> bool:
 
 
 def _starts_with_elements(data: bytes) -> bool:
-    """Whether a file starts with three elements of the groups 2 and 8 in the order of their tags, little-endian."""
+    """Whether a file starts with three little-endian elements in the order of tags, the first of group 2 or 8."""
     place, last = 0, (0, 0)
-    for _ in range(3):
+    for number in range(3):
         if place + 8 > len(data):
             return False
         group, element, kind, length = struct.unpack_from("<HH2sH", data, place)
-        if group not in (2, 8) or (group, element) <= last:
+        if (not number and group not in (2, 8)) or (group, element) <= last:
             return False
         place, last = place + 8, (group, element)
         if kind in LONG_KINDS and place + 4 <= len(data):
@@ -136,6 +138,8 @@ def _starts_with_elements(data: bytes) -> bool:
             (length,) = struct.unpack_from("<I", data, place - 4)
         elif kind not in SHORT_KINDS:
             return False
+        if length == UNDEFINED:
+            return number > 0
         if length % 2 or place + length > len(data):
             return False
         place += length
@@ -257,9 +261,20 @@ def check_layout(picture: DicomPicture) -> None:
         UnusableImageError: they cannot.
     """
     is_plain = picture.syntax in (*LITTLE_ENDIAN, BIG_ENDIAN)
-    if is_plain and len(picture.data) < picture.frame_bytes * picture.frames:
+    wanted = picture.frame_bytes * picture.frames
+    if is_plain and len(picture.data) < wanted:
+        raise UnusableImageError(f"damaged: {len(picture.data)} bytes of pixels, not {wanted}")
+    # A byte makes the length even; some programs append a few more.
+    if is_plain and len(picture.data) - wanted >= max(2, picture.frame_bytes):
         raise UnusableImageError(
-            f"damaged: {len(picture.data)} bytes of pixels, not {picture.frame_bytes * picture.frames}"
+            f"a DICOM file with {len(picture.data)} bytes of pixels, but NumberOfFrames is {picture.frames}, and a "
+            f"frame has {picture.frame_bytes}; save each frame as a file"
+        )
+    stored = 0 if is_plain else stored_frames(picture.data, one_each=picture.syntax == RLE)
+    if stored > picture.frames:
+        raise UnusableImageError(
+            f"a DICOM file with {stored} compressed pictures, but NumberOfFrames is {picture.frames}; save each as a "
+            "file"
         )
     if is_plain and picture.photometric == YBR_422 and (picture.width % 2 or picture.allocated != 8 or picture.planar):
         raise UnusableImageError(

@@ -79,7 +79,7 @@ def _raster(data: bytes, start: int, end: int, header: Box | None, signed: bool)
 
 def _colors(data: bytes, header: Box, count: int) -> tuple[bytes, bool]:
     """ICC profile of a file, b"" if it has none, and whether its last component is alpha."""
-    profile, has_alpha, known = b"", False, False
+    profile, has_alpha, known, space = b"", False, False, 0
     for box in boxes(data, header.start, header.end):
         body = data[box.start : box.end]
         if box.kind == b"pclr":
@@ -103,4 +103,9 @@ def _colors(data: bytes, header: Box, count: int) -> tuple[bytes, bool]:
             if space not in COLORS:
                 name = NAMES.get(space, f"number {space}")
                 raise UnusableImageError(f"a JPEG 2000 image with colors of the kind {name}; save it as RGB or gray")
+    if space and COLORS[space] != count - has_alpha and count - has_alpha in (1, 3):
+        raise UnusableImageError(
+            f"damaged: a JPEG 2000 image with {count - has_alpha} components of color, of which its color space "
+            f"{'gray' if space == GRAY else 'sRGB'} has {COLORS[space]}"
+        )
     return profile, has_alpha

@@ -60,8 +60,8 @@ def read_png_chunks(data: bytes) -> PngChunks:
             exif = bytes(body)
         elif kind == b"iCCP":
             profile = _profile(bytes(body))
-        elif kind == b"cICP" and len(body) >= 2:
-            colors = other_colors(body[0], body[1])
+        elif kind == b"cICP" and len(body) == 4:
+            colors = other_colors(body[0], body[1], full_range=bool(body[3]))
         elif (kind == b"gAMA" and len(body) == 4) or (kind == b"cHRM" and len(body) == 32):
             other_gamma |= _is_other(struct.unpack(f">{len(body) // 4}I", body))
         elif kind == b"IEND":

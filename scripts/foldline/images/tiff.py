@@ -16,10 +16,11 @@ SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = 254, 256, 2
 STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, PREDICTOR = 273, 274, 277, 278, 279, 284, 317
 COLOR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, EXTRA, FORMAT = 320, 322, 323, 324, 325, 338, 339
 JPEG_TABLES, YCBCR_SAMPLING, PROFILE, DESCRIPTION, DEPTH, METAMORPH = 347, 530, 34675, 270, 32997, 33629
+INK_SET, DOT_RANGE = 332, 336
 WANTED = {
     *(SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER, STRIP_OFFSETS, ORIENTATION, SAMPLES),
     *(ROWS_PER_STRIP, STRIP_COUNTS, PLANAR, PREDICTOR, COLOR_MAP, TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS),
-    *(EXTRA, FORMAT, JPEG_TABLES, YCBCR_SAMPLING, PROFILE, DEPTH),
+    *(EXTRA, FORMAT, JPEG_TABLES, YCBCR_SAMPLING, PROFILE, DEPTH, INK_SET, DOT_RANGE),
 }
 # Bytes of a value of the tags of which the values are not read, but where they start and how many they are.
 PLACED = {DESCRIPTION: 1, METAMORPH: 8}
@@ -259,7 +260,24 @@ def parse_page(tags: Tags, data: bytes) -> TiffPage:
         profile=bytes(tags.get(PROFILE, ())),
     )
     _check(page, data)
+    if photometric == CMYK:
+        _check_inks(tags, page)
     return page
+
+
+def _check_inks(tags: Tags, page: TiffPage) -> None:
+    """Refuse inks other than cyan, magenta, yellow and black, and samples that are not from no ink to full ink."""
+    ink_set, ranges, full = tags.get(INK_SET, (1,))[0], tags.get(DOT_RANGE, ()), (0, 2**page.bits - 1)
+    if ink_set != 1:
+        raise UnusableImageError(
+            f"a TIFF of inks other than cyan, magenta, yellow and black (InkSet {ink_set}); save it as RGB"
+        )
+    other = next((pair for pair in zip(ranges[::2], ranges[1::2], strict=False) if pair != full), None)
+    if other:
+        raise UnusableImageError(
+            f"a CMYK TIFF whose samples are from {other[0]} (no ink) to {other[1]} (DotRange), not from 0 to "
+            f"{full[1]}; save it as RGB"
+        )
 
 
 def _check(page: TiffPage, data: bytes) -> None:

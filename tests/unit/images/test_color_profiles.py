@@ -134,6 +134,31 @@ def test_other_colors_without_a_profile_are_refused(code: tuple[int, int], name:
     assert decoded(usual).pixels.shape == PIXELS.shape
 
 
+def test_a_narrow_range_is_refused() -> None:
+    for pixels in (PIXELS, PIXELS[:, :, :1]):
+        png = saved(pixels, "PNG")
+        data = png[:33] + png_chunk(b"cICP", bytes([1, 13, 0, 0])) + png[33:]
+        with pytest.raises(
+            UnusableImageError, match=r"colors are in a narrow range \(of 0 to 255, black is 16 and white"
+        ):
+            read_header(data)
+        assert decoded(data, color_profile="ignore").pixels.shape == pixels.shape
+
+
+@pytest.mark.parametrize(("channels", "space", "name"), [(3, 17, "gray has 1"), (1, 16, "sRGB has 3")])
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_a_color_space_of_other_components_is_refused(channels: int, space: int, name: str, alpha: int) -> None:
+    pixels = np.concatenate([PIXELS[:, :, :channels], PIXELS[:, :, :alpha]], axis=2)
+    data = bytearray(saved(pixels, "JPEG2000"))
+    place = data.index(b"colr") + 7
+    assert decoded(bytes(data)).pixels.shape[2] == channels
+    data[place : place + 4] = space.to_bytes(4, "big")
+    with pytest.raises(
+        UnusableImageError, match=f"with {channels} components of color, of which its color space {name}"
+    ):
+        read_header(bytes(data))
+
+
 def test_cmyk_is_converted_by_its_profile() -> None:
     image = Image.fromarray(PIXELS).convert("CMYK")
     data = saved(image, "TIFF", icc_profile=cmyk_profile())

@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import logging
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from foldline.images.options import ImageOptions
 from foldline.images.picture import Picture
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 COLOR, GRAY = smooth(30, 40), smooth(30, 40, 1, seed=3)[:, :, 0]
@@ -285,6 +287,71 @@ def test_files_without_preamble_are_read() -> None:
 def test_files_that_start_like_an_element_are_no_dicom(start: bytes) -> None:
     with pytest.raises(UnusableImageError, match="it is a file that starts with the bytes 0"):
         read_header(start)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_bare_data_set_is_read(syntax: str) -> None:
+    whole = dicom_file(GRAY, syntax=syntax)
+    bare = whole[whole.index(b"\x08\0\x16\0", 140) :]
+    np.testing.assert_array_equal(gray_of(bare), GRAY)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_bare_data_set_with_a_sequence_is_read(syntax: str) -> None:
+    sequence = Dataset()
+    sequence.CodeValue = "1"
+    for undefined in (True, False):
+        dataset = pydicom.dcmread(io.BytesIO(dicom_file(GRAY, syntax=syntax)))
+        del dataset.SOPInstanceUID
+        dataset.AnatomicRegionSequence = [sequence]
+        dataset["AnatomicRegionSequence"].is_undefined_length = undefined
+        stream = io.BytesIO()
+        dataset.save_as(stream)
+        whole = stream.getvalue()
+        np.testing.assert_array_equal(gray_of(whole[whole.index(b"\x08\0\x16\0", 140) :]), GRAY)
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_more_pixels_than_frames_are_refused(frames: int) -> None:
+    samples = np.stack([GRAY[:, :, None]] * 3)
+    data = dicom_file(samples, NumberOfFrames=frames if frames > 1 else None)
+    reason = f"3600 bytes of pixels, but NumberOfFrames is {frames}, and a frame has 1200"
+    with pytest.raises(UnusableImageError, match=reason):
+        read_header(data, ImageOptions(page=1))
+    # Some programs append a few bytes.
+    np.testing.assert_array_equal(gray_of(dicom_file(np.append(GRAY, GRAY[:20], axis=0), Rows=30)), GRAY)
+    np.testing.assert_array_equal(gray_of(dicom_file(GRAY[:1, :1])), GRAY[:1, :1])
+
+
+def fragments(frames: list[bytes], *, pieces: int = 1, offsets: bool = False) -> bytes:
+    """Compressed pixel data of frames, each in some fragments."""
+    return encapsulate(frames, fragments_per_frame=pieces, has_bot=offsets)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "JPEG-LS", "JPEG 2000", "RLE"])
+@pytest.mark.parametrize("offsets", [False, True])
+def test_more_compressed_pictures_than_frames_are_refused(name: str, offsets: bool) -> None:
+    frame, syntax = {
+        "JPEG": (saved(GRAY, "JPEG"), BASELINE),
+        "JPEG-LS": (imagecodecs.jpegls_encode(GRAY), JPEG_LS[0]),
+        "JPEG 2000": (imagecodecs.jpeg2k_encode(GRAY, codecformat="j2k", reversible=True), JPEG_2000[0]),
+        "RLE": (struct.pack("<16I", 1, 64, *[0] * 14) + imagecodecs.packbits_encode(GRAY.tobytes()), RLE),
+    }[name]
+    one = dicom_file(GRAY, frame, syntax=syntax)
+    for pieces in (1,) if name == "RLE" else (1, 2):
+        with pytest.raises(UnusableImageError, match="2 compressed pictures, but NumberOfFrames is 1; save each as"):
+            read_header(with_data(one, fragments([frame, frame], pieces=pieces, offsets=offsets)))
+        whole = with_data(one, fragments([frame], pieces=pieces, offsets=offsets))
+        np.testing.assert_array_equal(gray_of(whole), gray_of(one))
+
+
+def with_data(data: bytes, pixels: bytes) -> bytes:
+    """A file with other compressed pixel data."""
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    dataset.PixelData = pixels
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    return stream.getvalue()
 
 
 def test_colors() -> None:

@@ -367,3 +367,24 @@ def test_lossless_jpeg_of_colors(colors: str) -> None:
     data = written(samples, photometric="rgb", **layout)
     assert b"\xff\xc3" in data
     np.testing.assert_array_equal(opened(data).pixels, samples)
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [
+        ((332, 3, 1, 2), r"a TIFF of inks other than cyan, magenta, yellow and black \(InkSet 2\); save it as RGB"),
+        ((336, 3, 2, (255, 0)), r"from 255 \(no ink\) to 0 \(DotRange\), not from 0 to 255; save it as RGB"),
+        ((336, 1, 8, (0, 255) * 3 + (16, 235)), "from 16 "),
+        ((332, 3, 1, 1), ""),
+        ((336, 3, 2, (0, 255)), ""),
+        ((336, 1, 8, (0, 255) * 4), ""),
+    ],
+)
+def test_other_inks_than_cmyk_are_refused(tag: tuple[Any, ...], reason: str) -> None:
+    samples = random_samples("u", 8, 4)
+    data = written(samples, photometric="separated", extratags=[(*tag, False)])
+    if reason:
+        with pytest.raises(UnusableImageError, match=reason):
+            read_header(data)
+        return
+    np.testing.assert_array_equal(opened(data).pixels, np.asarray(Image.fromarray(samples, "CMYK").convert("RGB")))
