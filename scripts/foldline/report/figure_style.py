@@ -5,9 +5,11 @@ Draw inside `style()`: it overrides the matplotlib settings of the machine.
 
 import contextlib
 import io
+import warnings
 from collections.abc import Iterator
 
 import matplotlib
+import matplotlib.font_manager
 import matplotlib.style
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,19 @@ INK, QUIET, GRID = "#1d2b3a", "#6b7785", "#e3e8ed"
 POSITIVE, NEGATIVE = "#c8553d", "#4f7cac"
 # Distinguishable with any kind of color vision (Okabe and Ito, 2008); with more folds the colors repeat.
 FOLD_COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1", "#7f7f7f")
+# Fonts for characters that DejaVu Sans, which comes with matplotlib, does not have; those that are installed are used.
+FURTHER_FONTS = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Noto Sans SC",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Droid Sans Fallback",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Unifont",
+)
 WIDTH = 10.0  # inches
 DPI = 135
 STYLE = {
@@ -45,8 +60,14 @@ STYLE = {
 
 @contextlib.contextmanager
 def style() -> Iterator[None]:
-    """Apply matplotlib's defaults and `STYLE`, whatever is configured on the machine."""
-    with matplotlib.style.context(["default", STYLE]):
+    """Apply matplotlib's defaults and `STYLE`, whatever is configured on the machine.
+
+    A character of a name that no installed font has becomes a box, as in the browser, and no line of the log.
+    """
+    installed = set(matplotlib.font_manager.get_font_names())
+    fonts = [STYLE["font.family"], *(name for name in FURTHER_FONTS if name in installed)]
+    with matplotlib.style.context(["default", STYLE, {"font.family": fonts}]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         yield
 
 

@@ -67,8 +67,9 @@ def precision_recall(table: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
     for axes, column in zip(panels, titles, strict=True):
         for name, rows, line in _curves(table):
             true, false = cumulative_counts(rows["target"].to_numpy(), rows[column].to_numpy())
-            # Steps, because average precision does not interpolate between thresholds.
-            axes.step(true[1:] / true[-1], true[1:] / (true + false)[1:], where="pre", label=name, **line)
+            # Steps, because average precision does not interpolate between thresholds; the first one starts at 0.
+            precision = true[1:] / (true + false)[1:]
+            axes.step(true / true[-1], np.append(precision[:1], precision), where="pre", label=name, **line)
         axes.axhline(share, color=QUIET, linewidth=0.8, linestyle=":", label="chance")
         axes.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         axes.set_aspect("equal")

@@ -55,6 +55,10 @@ def test_curves_end_where_they_must(table: pd.DataFrame) -> None:
         precision = score_plots.precision_recall(table, {"a": "a"}).axes[0].lines[3]
     assert [pooled.get_xydata()[index].tolist() for index in (0, -1)] == [[0, 0], [1, 1]]
     assert precision.get_xydata()[-1].tolist() == [1, table["target"].mean()]
+    # Scores that separate the labels have a precision of 1 up to the recall 1, not from there on.
+    with style():
+        perfect = score_plots.precision_recall(table.assign(a=table["target"]), {"a": "a"}).axes[0].lines[3]
+    assert perfect.get_xydata()[:2].tolist() == [[0, 1], [1, 1]]
 
 
 def test_calibration_has_a_point_per_filled_bin(table: pd.DataFrame) -> None:
@@ -242,6 +246,12 @@ def test_each_class_with_both_labels_has_a_line(table: pd.DataFrame) -> None:
         for draw in (score_plots.roc, score_plots.precision_recall):
             lines = draw(pairs, {"a": "a"}).axes[0].lines
             assert [line.get_label() for line in lines] == ["x", "y", "all rows and classes", "chance"]
+
+
+def test_names_in_any_script_are_drawn(table: pd.DataFrame) -> None:
+    """Also where no installed font has their characters; a warning would be an error here."""
+    with style():
+        assert drawn(score_plots.roc(table, {"a": "中文类别 \N{CAT}"})).size[0] > 300
 
 
 def assert_nothing_is_cut(figure: Figure) -> None:
