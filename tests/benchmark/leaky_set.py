@@ -5,8 +5,8 @@
 No image says anything about the label but the mark (the colors and the grain of the patient's pictures). A model can
 only know the label of a patient whom it has seen. The workflow runs twice, from the images to the scores, with a small
 network: without `dataset.group_column` and with it. The table has the pooled out-of-fold AUC of both with its interval;
-the warnings of planning that name groups are printed above it. It takes 6 CPU-minutes. The exit status is 1 if the first
-AUC is below 0.95, the second interval excludes 0.5, or a warning is missing or wrong.
+the warnings of planning that name groups are printed above it. It takes 6 CPU-minutes. The exit status is 1 if the
+first AUC is below 0.95, the second interval excludes 0.5, or a warning is missing or wrong.
 """
 
 import argparse
