@@ -33,6 +33,7 @@ from foldline.splits.fold_membership import DROPPED, HOLDOUT, NO_FOLD, NO_OOF, T
 from foldline.splits.fold_methods import FOLD_NAME, fold_rows, with_rows
 from foldline.splits.folds_config import FILES, METHODS, FoldsConfig
 from foldline.splits.leak_policy import EXTERNAL, GROUP_ALL, Pair, Treatment, treat
+from foldline.splits.weight_checks import check_weighted_labels
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -109,6 +110,7 @@ def make_folds(
         **{name: folded[name].to_numpy() for name in folded},
         row_weight=weights.of_rows(list(rows["split"]), list(rows["id"])) if weights else 1.0,
     )
+    check_weighted_labels(table, config.class_names)
     stays = (folded["fold"] != DROPPED).to_numpy()[: len(train)]
     own = rows.assign(merged=groups)[: len(train)][stays]
     _log_groups(own, len(treatment.links))

@@ -6,12 +6,13 @@ a changed weight makes no image stale.
 Standard library only for a table on a local disk, because the process that builds the DAG imports it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from foldline.dataset.cell_values import number
 from foldline.dataset.columns import Columns
 from foldline.dataset.sample_table import read_sample_table
+from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, Problems, listing
 from foldline.io import files
 
@@ -103,3 +104,25 @@ class RowWeights:
             (weights[split][name] if split in weights else 1.0) * self.factors.get(split, 1.0)
             for split, name in zip(splits, ids, strict=True)
         ]
+
+
+def unweighted_labels(every: Iterable[str], weighted: Iterable[str], class_names: Sequence[str]) -> str:
+    """Labels that some rows have, but none with a weight above 0, in words; "" if there is none.
+
+    A soft label counts as the class with the largest share.
+
+    Args:
+        every: codes of the labels of all rows, see `labels.Labels`.
+        weighted: codes of those with a weight above 0.
+        class_names: (n_classes,).
+    """
+    is_binary = len(class_names) == 1
+
+    def labels_of(codes: Iterable[str]) -> set[tuple[int, str]]:
+        bits = (pair for code in codes for pair in enumerate(hard_code(code)))
+        return {(number, bit) for number, bit in bits if is_binary or bit == "1"}
+
+    lost = sorted(labels_of(every) - labels_of(weighted))
+    if is_binary:
+        return listing([f"the label {bit} of {class_names[number]}" for number, bit in lost])
+    return f"the class {listing([class_names[number] for number, _ in lost])}" if lost else ""

@@ -39,21 +39,25 @@ class Source:
     words: set[str] = field(default_factory=set)
 
 
-def code_digest(script: str | Path, named: dict[Path, set[Path]] | None = None) -> str:
-    """Hex SHA-256 of a script and of the modules in its folder that it imports, directly or not.
+def code_digest(
+    script: str | Path, named: dict[Path, set[Path]] | None = None, *, root: str | Path | None = None
+) -> str:
+    """Hex SHA-256 of a script or module and of the modules below a folder that it imports, directly or not.
 
     A data file beside a module (`template.html`) counts byte by byte if a string of the module is its name. If any of
     the code reads docstrings or annotations, then those of all of it count.
 
     Args:
-        script: path of the script; imports are looked up in its folder, as Python does.
+        script: path of the script.
         named: see `reachable`.
+        root: see `reachable`.
 
     Raises:
         SyntaxError: a module cannot be parsed.
     """
     script = Path(script).resolve()
-    contents = {path.relative_to(script.parent).as_posix(): path.read_bytes() for path in reachable(script, named)}
+    root = Path(root).resolve() if root else script.parent
+    contents = {path.relative_to(root).as_posix(): path.read_bytes() for path in reachable(script, named, root=root)}
     modules = {name: content for name, content in contents.items() if name.endswith(".py")}
     introspective = any(reduced(content, introspective=False).words & INTROSPECTION for content in modules.values())
     for name, content in modules.items():
@@ -64,14 +68,25 @@ def code_digest(script: str | Path, named: dict[Path, set[Path]] | None = None) 
     return digest.hexdigest()
 
 
-def reachable(script: Path, named: dict[Path, set[Path]] | None = None) -> set[Path]:
-    """A script, the modules in its folder that it imports, directly or not, and the data files beside them.
+def digest_of_packages(names: Sequence[str]) -> str:
+    """Hex SHA-256 of the modules of some packages of the library, byte by byte, which is 100 times as fast."""
+    library, digest = Path(__file__).parents[1], hashlib.sha256()
+    for path in sorted(path for name in names for path in (library / name).glob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(library).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def reachable(script: Path, named: dict[Path, set[Path]] | None = None, *, root: Path | None = None) -> set[Path]:
+    """A script or module, the modules that it imports, directly or not, and the data files beside them.
 
     Args:
-        script: path of the script.
+        script: path of the script or module.
         named: the files that each module names; grows. For scripts of one folder whose files do not change meanwhile.
+        root: the folder in which imports are looked up; None for that of the script, as Python does.
     """
     named = {} if named is None else named
+    root = root or script.parent
     seen: set[Path] = set()
     queue = [script]
     while queue:
@@ -81,7 +96,7 @@ def reachable(script: Path, named: dict[Path, set[Path]] | None = None) -> set[P
         seen.add(path)
         if path.suffix == ".py":
             if path not in named:
-                named[path] = set(_files_named_in(path, script.parent))
+                named[path] = set(_files_named_in(path, root))
             queue.extend(named[path])
     return seen
 

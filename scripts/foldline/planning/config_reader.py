@@ -91,9 +91,12 @@ def read_config(config: Mapping[str, Any], *, schema_path: Path, source: ConfigS
     completed, errors = completed_with_errors(with_class_folders(given), schema)
     lines = error_messages(errors)
     if errors:
-        # The other checks look at what was meant.
+        # The other checks look at what was meant. A key that is missing only because another has a typo is not needed.
+        first = errors
         completed, errors = completed_with_errors(with_class_folders(as_meant(given, errors)), schema)
-        lines = list(dict.fromkeys([*lines, *error_messages(errors)]))
+        left = error_messages(errors)
+        needless = set(error_messages(error for error in first if error.validator == "required")).difference(left)
+        lines = [line for line in dict.fromkeys([*lines, *left]) if line not in needless]
     _compose_class_names(completed)
     problems += presets + [line for line in lines if line not in known]
     problems += combination_problems(UsableValues(completed, map(wrong_key, errors)) if errors else completed)

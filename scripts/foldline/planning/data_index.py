@@ -17,7 +17,7 @@ from foldline.images.heic_decoder import decoder_problem
 from foldline.io import storage
 from foldline.io.files import atomic_write, digest_of, sha256_of_file
 from foldline.io.garbage import garbage_search_paused
-from foldline.planning.code_digest import code_digest
+from foldline.planning.code_digest import code_digest, digest_of_packages
 from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table, is_made_table
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
@@ -35,7 +35,8 @@ from foldline.planning.raw_files import RawFiles
 from foldline.planning.split_index import RowDigests, SplitIndex
 from foldline.splits.folds_config import FILES, GROUPED
 
-# The step that reads the same tables with the same library.
+# Packages with the code that reads and checks the data, and the step that reads the same tables.
+PACKAGES = ("dataset", "images", "io", "models", "planning", "splits", "tfrecords")
 READER = Path(__file__).resolve().parents[2] / "scan_images.py"
 FILE = "data_index.parquet"
 
@@ -313,7 +314,7 @@ class DataIndexer:
         return {
             "dataset": digest_of(self._dataset),
             "folds": digest_of([self._folds, self._leaks["confirmed"]]),
-            "code": [code_digest(Path(__file__)), code_digest(READER)],
+            "code": [digest_of_packages(PACKAGES), code_digest(READER)],
             "tables": [status and list(status) for status in map(status_of, paths)],
             "has_heic_decoder": not decoder_problem(),
         }

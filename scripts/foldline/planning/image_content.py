@@ -55,7 +55,7 @@ def header_options(options: ImageOptions) -> str:
 
 @cache
 def _code() -> str:
-    return code_digest(__file__)
+    return code_digest(__file__, root=Path(__file__).parents[2])
 
 
 def read_content(path: str, options: ImageOptions) -> ImageContent:

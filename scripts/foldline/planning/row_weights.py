@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from foldline.dataset.row_weights import RowWeights, WeightTable
+from foldline.dataset.row_weights import RowWeights, WeightTable, unweighted_labels
 from foldline.errors import FoldlineError
-from foldline.planning.dataset_section import columns_of, is_made_table, source_of
+from foldline.planning.dataset_section import class_names_of, columns_of, is_made_table, reads_labels, source_of
 from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, labeled_splits
 from foldline.planning.samples import Samples
 
@@ -58,6 +58,8 @@ def digest_of_weights(
         )
     if splits and TRAIN in splits and TRAIN in weights:
         _check_groups(tables[TRAIN], splits, found, weights, dataset["weight_column"])
+        if reads_labels(dataset):
+            _check_classes(tables[TRAIN], splits, weights, dataset)
     return found.digest_of(weights)
 
 
@@ -91,6 +93,25 @@ def _check_groups(
                 f"{table}: the training rows with a weight above 0 (column {column}){label} are in {where}; correct "
                 "the table, or set dataset.weight_column to null"
             )
+
+
+def _check_classes(
+    table: str, splits: Mapping[str, Samples], weights: Mapping[str, Mapping[str, float]], dataset: Mapping[str, Any]
+) -> None:
+    """Refuse a class of which all rows have the weight 0."""
+    labeled = {split: samples.rows for split, samples in splits.items() if split != TEST}
+    every = {code for rows in labeled.values() for code in rows.target}
+    weighted = {
+        code
+        for split, rows in labeled.items()
+        for name, code in zip(rows.id, rows.target, strict=True)
+        if split not in weights or weights[split][name] > 0
+    }
+    if lost := unweighted_labels(every, weighted, class_names_of(dataset)):
+        raise FoldlineError(
+            f"{table}: all rows with {lost} have the weight 0 (column {dataset['weight_column']}), so no model learns "
+            "it; give some of them a weight, or set dataset.weight_column to null"
+        )
 
 
 def weight_arguments(dataset: Mapping[str, Any], tables: Mapping[str, str], digest: str) -> dict[str, Any]:

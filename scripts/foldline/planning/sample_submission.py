@@ -2,7 +2,9 @@
 
 import csv
 import io
+import logging
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any
 
 from foldline.dataset.class_words import AUTO, CONFIG, NAMES, NUMBERS, ClassWords, SampleCells, decide_words
@@ -12,6 +14,7 @@ from foldline.dataset.submission import LABELS, SampleSubmission, read_sample
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import class_names_of, row_per_class_of, scored_classes_of
+from foldline.planning.image_patterns import ID
 from foldline.planning.submission_fit import fitting_settings
 from foldline.planning.submission_section import (
     sample_separator,
@@ -20,9 +23,17 @@ from foldline.planning.submission_section import (
     submission_separator,
 )
 
+logger = logging.getLogger(__name__)
+
+# The default of `dataset.sample_submission` where there are tables.
+USUAL_NAME = "sample_submission.csv"
+
 
 def write_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequence[str]) -> None:
     """Write a sample submission with the test ids in their order; a file with the same content is left alone."""
+    unused = storage.join(dataset["root"], USUAL_NAME)
+    if dataset["class_folders"] and storage.exists(unused):
+        logger.warning("%s is not used: set dataset.sample_submission to %s to submit in its form", unused, USUAL_NAME)
     columns = submission_columns(dataset)
     handle = io.StringIO()
     writer = csv.writer(handle, lineterminator="\n")
@@ -57,7 +68,7 @@ def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequ
     except AbsentColumnsError as error:
         raise FoldlineError(f"{error}; {fitting_settings(dataset, error.header)}") from error
     if test_ids:
-        _check_ids(path, set(sample.ids), set(test_ids))
+        _check_ids(path, set(sample.ids), set(test_ids), dataset)
     return sample
 
 
@@ -86,15 +97,20 @@ def class_words_of(sample: SampleSubmission, dataset: Mapping[str, Any], labels:
     return decide_words(chosen, class_names_of(dataset), sample=cells, training=training)
 
 
-def _check_ids(path: str, ids: set[str], test_ids: set[str]) -> None:
+def _check_ids(path: str, ids: set[str], test_ids: set[str], dataset: Mapping[str, Any]) -> None:
     missing, foreign = sorted(test_ids - ids), sorted(ids - test_ids)
+    if not missing and not foreign:
+        return
+    has_table = dataset["test_table"] is not None
+    has, others = ("test table has", "the test table") if has_table else ("test images have", "the test images")
     problems = [
         f"{counted(len(names), 'id')} {which} ({listing(names, limit=3)})"
-        for names, which in ((missing, "missing that the test table has"), (foreign, "too many for the test table"))
+        for names, which in ((missing, f"missing that the {has}"), (foreign, f"too many for {others}"))
         if names
     ]
-    if problems:
-        raise FoldlineError(
-            f"{path}: {'; '.join(problems)}; correct dataset.test_table or dataset.sample_submission so that both have "
-            "the same ids"
-        )
+    key = "test_table" if has_table else "test_images" if dataset["test_images"] is not None else "test_records"
+    remedy = f"correct dataset.{key} or dataset.sample_submission so that both have the same ids"
+    folder, dot, _ = (dataset["test_images"] or "").rpartition(f"{ID}.")
+    if not has_table and dot and {str(PurePosixPath(name).with_suffix("")) for name in foreign} == set(missing):
+        remedy = f"set dataset.test_images to {folder}{ID}, so that the ids are file names with their suffix"
+    raise FoldlineError(f"{path}: {'; '.join(problems)}; {remedy}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from foldline.dataset.columns import Columns
-from foldline.dataset.row_weights import RowWeights, WeightTable
+from foldline.dataset.row_weights import RowWeights, WeightTable, unweighted_labels
 from foldline.errors import FoldlineError, SeveralProblemsError
 
 COLUMNS = Columns(id="name", target="dx", group=None, metadata=("w",))
@@ -59,3 +59,21 @@ def test_problems_of_all_tables_are_reported(tmp_path: Path) -> None:
     with pytest.raises(SeveralProblemsError) as error:
         RowWeights(tables, {}).read()
     assert len(error.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    ("every", "weighted", "names", "lost"),
+    [
+        (["0", "1"], ["0", "1"], ["y"], ""),
+        (["0", "1"], ["1"], ["y"], "the label 0 of y"),
+        (["0", "1"], ["0"], ["y"], "the label 1 of y"),
+        (["1"], ["1"], ["y"], ""),
+        (["100", "010", "001"], ["010"], ["a", "b", "c"], "the class a, c"),
+        (["100", "010"], ["010", "100"], ["a", "b", "c"], ""),
+        (["110", "000"], ["000"], ["a", "b", "c"], "the class a, b"),
+    ],
+)
+def test_labels_of_which_no_row_has_a_weight(
+    every: list[str], weighted: list[str], names: list[str], lost: str
+) -> None:
+    assert unweighted_labels(every, weighted, names) == lost

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fixtures.project import REPOSITORY
+from foldline.planning import data_index, image_content
 from foldline.planning.code_digest import INTROSPECTION, code_digest, reachable, reduced
 
 SCRIPTS = REPOSITORY / "scripts"
@@ -459,6 +460,22 @@ def test_annotations_count_where_code_reads_them(scripts: Path) -> None:
     before = code_digest(scripts / "step.py")
     (scripts / "step.py").write_text("def f() -> int:\n    'Words.'\n    import library.near\n    return 1\n")
     assert code_digest(scripts / "step.py") != before
+
+
+def test_the_data_index_depends_on_all_code_that_reads_the_data() -> None:
+    """A module's own imports are looked up beside the scripts: its folder holds none of them."""
+    packages = {path.parent.name for path in reachable(Path(data_index.__file__), root=SCRIPTS)}
+    assert packages - {"foldline"} == set(data_index.PACKAGES)
+    of_headers = reachable(Path(image_content.__file__), root=SCRIPTS)
+    assert {"headers.py", "jpeg.py", "image_content.py", "decoding_memory.py"} <= {path.name for path in of_headers}
+
+
+def test_imports_are_looked_up_in_the_root(scripts: Path) -> None:
+    module = scripts / "library" / "near.py"
+    before = code_digest(module, root=scripts), code_digest(module)
+    (scripts / "library" / "far.py").write_text("X = 'another value'\n")
+    assert code_digest(module, root=scripts) != before[0]
+    assert code_digest(module) == before[1]
 
 
 def test_no_step_reads_docstrings_or_annotations() -> None:

@@ -150,6 +150,18 @@ def test_a_missing_value_is_completed_or_named(path: tuple[str, ...]) -> None:
         assert completed.keys() == COMPLETED.keys()
 
 
+def test_a_typo_asks_for_no_key_that_the_right_word_makes_needless() -> None:
+    config = {
+        "dataset": {"root": "data", "class_folder": "train"},
+        "models": {"a": {"backbone": "efficientnet-lite0", "image_size": 64}},
+    }
+    with pytest.raises(ConfigError) as error:
+        read(config)
+    problems = "\n".join(error.value.problems)
+    assert "config: dataset.class_folder is not a known key. Did you mean dataset.class_folders?" in problems
+    assert "is missing" not in problems
+
+
 def test_a_typo_hides_no_other_problem() -> None:
     changes = {"dataset__labels__kind": "multiclas", "dataset__group_colum": "image_name", "models__lite0__lr": 1}
     lite0 = {"backbone": "resnet", "image_size": 1, "batch_sise": 0}

@@ -956,6 +956,18 @@ def test_a_label_without_weight_is_refused(with_external: dict[str, Any], label:
         read(dataset)
 
 
+@pytest.mark.parametrize("label", ["0", "1"])
+def test_a_class_without_weight_is_refused(with_external: dict[str, Any], label: str) -> None:
+    dataset = {**with_weights(with_external), "external": {}}
+    dataset["labels"] = {**dataset["labels"], "kind": "multiclass", "classes": ["0", "1"]}
+    table = Path(dataset["root"]) / "train.csv"
+    place = table.read_text().splitlines()[0].split(",").index("target")
+    rewrite(table, lambda rows: [rows[0], *([*row[:-1], str(int(row[place] != label))] for row in rows[1:])])
+    message = rf"train\.csv: all rows with the class {label} have the weight 0 \(column w\)"
+    with pytest.raises(FoldlineError, match=message):
+        read(dataset)
+
+
 def test_a_table_without_the_weights_is_refused(with_external: dict[str, Any]) -> None:
     with pytest.raises(FoldlineError, match=r"train\.csv: no column w; the table has"):
         read({**with_external, "weight_column": "w"})

@@ -7,7 +7,9 @@ import pytest
 import yaml
 from fixtures.images import write_dataset
 from fixtures.plans import changed_jobs, path_of, plan_of
+from fixtures.settings import dataset_settings
 from foldline.errors import FoldlineError
+from foldline.planning.sample_submission import read_sample_submission, write_sample_submission
 from foldline.planning.workflow_plan import WorkflowPlan
 
 COLORS = ["red", "green", "blue"]
@@ -97,6 +99,33 @@ def test_a_cell_of_a_multilabel_submission_is_split_and_any_other_is_not(folder:
     label_rows(folder, names)
     fill(folder, ["red|green", "blue"])
     assert words_of(plan(folder, classes=names))["source"] == "as in the sample submission"
+
+
+def test_ids_with_the_suffix_of_the_test_images(tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("id,target\na.jpg,0\nb.png,0\n")
+    own = {"id_column": "id", "target_column": "target", "test_table": None, "test_images": "test/{id}.*"}
+    message = (
+        r"2 ids missing that the test images have \(a, b\).* for the test images.*"
+        r"set dataset\.test_images to test/\{id\}, so"
+    )
+    with pytest.raises(FoldlineError, match=message):
+        read_sample_submission(str(path), dataset_settings(**own), ["a", "b"])
+    with pytest.raises(FoldlineError, match=r"correct dataset\.test_images or dataset\.sample_submission so"):
+        read_sample_submission(str(path), dataset_settings(**own), ["a", "b", "c"])
+    with pytest.raises(FoldlineError, match=r"that the test table has .* correct dataset\.test_table or"):
+        read_sample_submission(str(path), dataset_settings(**own | {"test_table": "test.csv"}), ["a", "b"])
+
+
+def test_class_folders_name_a_sample_submission_that_they_do_not_use(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    dataset = dataset_settings(root=str(tmp_path), class_folders="train", target_column=None, sample_submission=None)
+    write_sample_submission(str(tmp_path / "made.csv"), dataset, ["a"])
+    assert "is not used" not in caplog.text
+    (tmp_path / "sample_submission.csv").touch()
+    write_sample_submission(str(tmp_path / "made.csv"), dataset, ["a"])
+    assert "sample_submission.csv is not used: set dataset.sample_submission to sample_submission.csv" in caplog.text
 
 
 def test_what_stays_open_names_the_key_and_is_settled_by_it(folder: Path) -> None:

@@ -397,6 +397,20 @@ def test_weights_are_beside_the_folds_and_change_none(inventory: pd.DataFrame, t
         written(tmp_path / "c", [inventory], weights=replace(weights, digest="other"))
 
 
+def test_weights_that_hide_a_label_from_a_fold_are_refused(inventory: pd.DataFrame, tmp_path: Path) -> None:
+    folds = pd.read_csv(written(tmp_path / "p", [inventory]), dtype=str).set_index("id")
+    # Positives of the folds 0 and 2 count, so only fold 1 keeps one of them.
+    light = folds.index[(folds["target"] == "1") & (folds["fold"] != "1")]
+    path = tmp_path / "weights.csv"
+    path.write_text("id,w\n" + "".join(f"{name},{0 if name in light else 1}\n" for name in inventory["id"]))
+    columns = Columns(id="id", target=None, group=None, metadata=("w",))
+    weights = RowWeights({"train": WeightTable(str(path), columns)}, {})
+    weights = replace(weights, digest=weights.digest_of(weights.read()))
+    message = r"folds: fold 1 trains on no row with the label 1 of sick: all such rows have the weight 0"
+    with pytest.raises(FoldlineError, match=message):
+        written(tmp_path / "w", [inventory], weights=weights)
+
+
 def cells_of(path: Path, column: str, values: dict[str, str]) -> FoldCells:
     """A table of the user with a column, whose digest is known."""
     path.write_text(f"id,{column}\n" + "".join(f"{name},{value}\n" for name, value in values.items()))
