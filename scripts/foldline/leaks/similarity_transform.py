@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foldline.leaks.local_features import FloatArray, LocalFeatures
+from foldline.leaks.local_features import FloatArray, LocalFeatures, mirrored
 
 ComplexArray = npt.NDArray[np.complex128]
 
@@ -48,25 +48,28 @@ def fit_transform(first: LocalFeatures, second: LocalFeatures, *, width: int) ->
     Returns:
         None if fewer than `MIN_INLIERS` matches agree.
     """
-    straight = _fit(first.points, first.descriptors, second)
+    descriptors, others = first.descriptors(), second.descriptors()
+    straight = _fit(first.points, descriptors, second.points, others)
     mirrored_points = first.points.copy()
     mirrored_points[:, 0] = width - 1 - mirrored_points[:, 0]
     mirrored_points[:, 3] = np.pi - mirrored_points[:, 3]
-    mirrored = _fit(mirrored_points, first.mirrored(), second)
-    if mirrored is None or (straight is not None and straight.inliers >= mirrored.inliers):
+    turned = _fit(mirrored_points, mirrored(descriptors), second.points, others)
+    if turned is None or (straight is not None and straight.inliers >= turned.inliers):
         return straight
     flip = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    return Transform(mirrored.matrix @ flip, mirrored.inliers)
+    return Transform(turned.matrix @ flip, turned.inliers)
 
 
-def _fit(points: FloatArray, descriptors: FloatArray, second: LocalFeatures) -> Transform | None:
-    """Fit a transform without mirroring."""
-    left, right = _matches(descriptors, second.descriptors)
+def _fit(
+    points: FloatArray, descriptors: FloatArray, others: FloatArray, other_descriptors: FloatArray
+) -> Transform | None:
+    """Fit a transform without mirroring, from points and descriptors of one image to those of another."""
+    left, right = _matches(descriptors, other_descriptors)
     if len(left) < MIN_INLIERS:
         return None
-    source, target = _places(points[left]), _places(second.points[right])
-    turns = second.points[right, 3].astype(np.float64) - points[left, 3]
-    factors = second.points[right, 2].astype(np.float64) / points[left, 2] * np.exp(1j * turns)
+    source, target = _places(points[left]), _places(others[right])
+    turns = others[right, 3].astype(np.float64) - points[left, 3]
+    factors = others[right, 2].astype(np.float64) / points[left, 2] * np.exp(1j * turns)
     agree = _agreement(source, target, factors)
     inside = agree[agree.sum(axis=1).argmax()]
     factor = shift = 0j
