@@ -44,8 +44,17 @@ def listing(items: Sequence[str], *, limit: int = 10) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The known word that a wrong one resembles, as a part of a message: " (did you mean 'train'?)"; else ""."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    close = closest(word, known)
+    return "" if close is None else f" (did you mean {close!r}?)"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that a wrong one resembles, whatever their case; None if it resembles none."""
+    of_case: dict[str, list[str]] = {}
+    for other in known:
+        of_case.setdefault(other.casefold(), []).append(other)
+    close = difflib.get_close_matches(word.casefold(), list(of_case), n=1)
+    return difflib.get_close_matches(word, of_case[close[0]], n=1, cutoff=0)[0] if close else None
 
 
 def file_text(value: object, *, limit: int = 60) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from foldline.dataset.cell_values import canonical, whole_number
 from foldline.dataset.soft_labels import BETWEEN, soft_code
-from foldline.errors import FoldlineError, listing
+from foldline.errors import FoldlineError, did_you_mean, listing
 
 BINARY, MULTILABEL, MULTICLASS, SOFT = "binary", "multilabel", "multiclass", "soft"
 KINDS = (BINARY, MULTILABEL, MULTICLASS, SOFT)
@@ -233,7 +233,8 @@ def check_labels(labels: Labels) -> None:
         raise FoldlineError(f"{where}.kind is multiclass: each sample has one class; remove empty and exclusive")
     if labels.exclusive is not None and labels.exclusive not in labels.classes:
         names = listing(labels.classes, limit=30)
-        raise FoldlineError(f"{where}.exclusive is {labels.exclusive!r}, not one of the classes {names}")
+        hint = did_you_mean(labels.exclusive, labels.classes)
+        raise FoldlineError(f"{where}.exclusive is {labels.exclusive!r}, not one of the classes {names}{hint}")
 
 
 def _check_soft(labels: Labels, where: str) -> None:

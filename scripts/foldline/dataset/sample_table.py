@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from foldline.dataset.cell_values import canonical, is_missing
+from foldline.dataset.cell_codes import cell_codes, label_remedy
+from foldline.dataset.cell_values import is_missing
 from foldline.dataset.class_columns import check_target
 from foldline.dataset.columns import Columns
-from foldline.dataset.label_reading import remedy, resolve
+from foldline.dataset.label_reading import resolve
 from foldline.dataset.labels import SOFT, Labels
-from foldline.dataset.own_labels import left_out_by, own_label_code
+from foldline.dataset.own_labels import left_out_by
 from foldline.dataset.raw_table import AbsentColumnsError, RawTable, read_raw_table
 from foldline.dataset.row_per_class import JoinedColumns, join_rows
 from foldline.dataset.sample_ids import check_ids
@@ -142,12 +143,8 @@ class SampleTable:
         return RowColumns(self.raw.lines, self.ids, [""] * len(self.ids), self.groups, self.metadata)
 
     def _codes(self, column: str, labels: Labels) -> list[str]:
-        cells, codes, problems = self.raw.columns[column], {}, {}
-        for text in dict.fromkeys(cells):
-            try:
-                codes[text] = label_code(text, self.columns, labels)
-            except FoldlineError as error:
-                problems[text] = str(error)
+        cells = self.raw.columns[column]
+        codes, problems = cell_codes(cells, self.columns, labels)
         if problems:
             rows, first = Counter(cells), dict[str, tuple[int, str]]()
             for line, name, text in zip(self.raw.lines, self.ids, cells, strict=True):
@@ -249,16 +246,6 @@ def own_group(columns: Columns, name: str) -> str:
     return f"{columns.external}/{name}"
 
 
-def label_remedy(columns: Columns, labels: Labels, wrong: Sequence[str], *, source: str = "the table") -> str:
-    """What to do about label cells that are not allowed, see `label_reading.remedy`."""
-    if columns.own_labels is None:
-        return remedy(labels, wrong, source=source)
-    return (
-        f"correct {source}, or add the word to dataset.external.{columns.external}.labels, with its class or with null "
-        "to leave its rows out"
-    )
-
-
 def _without_left_out(raw: RawTable, columns: Columns) -> tuple[RawTable, dict[str, int]]:
     """The table without the rows whose labels leave them out, and how many there are of each word."""
     words = columns.own_labels
@@ -324,20 +311,3 @@ def _mapped(cells: Sequence[str], change: Callable[[str], str]) -> list[str]:
     """`change` of each cell, called once for equal cells."""
     changed = {cell: change(cell) for cell in set(cells)}
     return [changed[cell] for cell in cells]
-
-
-def label_code(text: str, columns: Columns, labels: Labels) -> str:
-    """Label code of a cell, which may be missing.
-
-    Raises:
-        FoldlineError: as `Labels.code` or `own_label_code`.
-    """
-    if columns.own_labels is not None:
-        known = canonical(text) in columns.own_labels or not is_missing(text, columns.missing)
-        return own_label_code(text if known else "", columns.own_labels, labels)
-    if not is_missing(text, columns.missing):
-        return labels.code(text)
-    try:
-        return labels.code("")
-    except FoldlineError as error:
-        raise FoldlineError(f"counts as missing (dataset.missing) and {error}" if text else str(error)) from None

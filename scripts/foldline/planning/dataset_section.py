@@ -218,9 +218,14 @@ def _of_external_set(columns: Columns, name: str, section: Mapping[str, Any]) ->
     columns = replace(columns, external=name, absent=absent)
     if section["labels"] is None or columns.target is None:
         return columns
-    words = {canonical(word): None if label is None else str(label) for word, label in section["labels"].items()}
+    words = own_words(section["labels"])
     target = section["target_column"] or columns.target
     return replace(columns, target=target, target_columns=(), row_per_class=None, own_labels=words)
+
+
+def own_words(labels: Mapping[str, Any]) -> dict[str, str | None]:
+    """The words of `dataset.external.SET.labels` as cells are compared with them, see `own_labels.Words`."""
+    return {canonical(word): None if label is None else str(label) for word, label in labels.items()}
 
 
 def path_columns(dataset: Mapping[str, Any], split: str) -> tuple[str, ...]:

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from foldline.dataset.cell_values import canonical
+from foldline.dataset.own_labels import class_problem
 from foldline.errors import listing
-from foldline.planning.dataset_section import labels_of
+from foldline.planning.dataset_section import labels_of, own_words
 from foldline.planning.dataset_splits import TEST, TRAIN, external_sets, key_of
 
 
@@ -47,13 +48,8 @@ def _label_problems(dataset: Mapping[str, Any], name: str, section: Mapping[str,
             f"config: {key} is set, but the training table has a column or a row for each class; set "
             f"{key_of(name, 'target_column')} to the column with the labels of this table"
         )
-    labels = labels_of(dataset)
-    # Classes that are read from the training rows are not known yet.
-    names = tuple(map(canonical, labels.classes)) if labels.lists_classes else labels.classes or ("0", "1")
-    unknown = [word for word, label in words.items() if label is not None and canonical(str(label)) not in names]
-    if names and unknown:
-        shown = listing([f"{word}: {words[word]}" for word in unknown])
-        yield f"config: {key} has {shown}, but the classes are {listing(names, limit=30)}; use one of them, or null"
+    if problem := class_problem(own_words(words), labels_of(dataset), key):
+        yield problem
     values = [canonical(word) for word in words]
     repeated = [word for word, value in zip(words, values, strict=True) if values.count(value) > 1]
     if repeated:

@@ -9,7 +9,8 @@ from foldline.dataset.cell_values import canonical, is_missing, number, sorted_w
 from foldline.dataset.labels import MULTICLASS, Labels
 from foldline.dataset.metadata import CATEGORICAL, MetadataColumnConfig
 from foldline.errors import FoldlineError, counted, listing
-from foldline.planning.dataset_section import class_names_of, labels_of, target_of
+from foldline.planning.dataset_section import class_folder_pattern, class_names_of, labels_of, target_of
+from foldline.planning.image_patterns import CLASS
 from foldline.planning.listed_classes import check_lists, check_one_hot
 from foldline.planning.samples import Samples
 
@@ -64,7 +65,6 @@ def found_classes(
     of_folders = dataset["class_folders"] is not None
     labels, where = labels_of(dataset), f"column {target_of(dataset)} (dataset.target_column)"
     where = "dataset.class_folders" if of_folders else where
-    remedy = NAME_CLASSES
     first: dict[str, str] = {}
     has_lists = False
     for text, place in cells.items():
@@ -74,16 +74,12 @@ def found_classes(
             check_one_hot(text, labels.separator, f"{place}: label {text!r} in {where}")
         if len(set(words)) < len(words):
             raise FoldlineError(
-                f"{place}: label {text!r} in {where} repeats a class, or is a list of 0 and 1; {remedy}"
+                f"{place}: label {text!r} in {where} repeats a class, or is a list of 0 and 1; {NAME_CLASSES}"
             )
         for word in words:
             # A number with leading zeros is a name, such as the folder 00012.
             if not word.isdigit() and whole_number(word) is None and number(word) is not None:
-                raise FoldlineError(
-                    f"{place}: label {text!r} in {where} is a measurement, not a class, and regression is not "
-                    f"supported; set dataset.target_column to a column of classes, or {remedy}; for probabilities or "
-                    "votes of classes set dataset.labels.kind to soft"
-                )
+                raise _measurement(place, text, where, of_folders=of_folders)
             first.setdefault(word, place)
     if of_folders:
         _check_numbers(cells, where)
@@ -99,12 +95,31 @@ def found_classes(
         missing = n_rows - sum(rows.values())
         of_all = f"{missing} of {counted(n_rows, 'row')} count as missing (dataset.missing)"
         also = f", and {of_all}" if missing and len(first) < 2 else ""
+        change = _folder_remedy(dataset["class_folders"], len(first)) if of_folders else "correct dataset.target_column"
         raise FoldlineError(
             f"config: dataset.labels.classes is empty, so classes are the values in {where}, but it has {len(first)} "
-            f"({listing(list(first)) or 'none'}){also}; there may be 2 to {MOST_WORDS}: correct dataset.target_column, "
-            f"or {remedy}"
+            f"({listing(list(first)) or 'none'}){also}; there may be 2 to {MOST_WORDS}: {change}, or {NAME_CLASSES}"
         )
     return sorted_words(first)
+
+
+def _measurement(place: str, text: str, where: str, *, of_folders: bool) -> FoldlineError:
+    remedy = (
+        f"correct dataset.class_folders, or {NAME_CLASSES}"
+        if of_folders
+        else f"set dataset.target_column to a column of classes, or {NAME_CLASSES}; for probabilities or votes of "
+        "classes set dataset.labels.kind to soft"
+    )
+    return FoldlineError(
+        f"{place}: label {text!r} in {where} is a measurement, not a class, and regression is not supported; {remedy}"
+    )
+
+
+def _folder_remedy(pattern: str, count: int) -> str:
+    """What to do if so many folders are not those of classes."""
+    deeper = class_folder_pattern(pattern).replace(CLASS, f"*/{CLASS}", 1)
+    example = f", such as {deeper!r}" if count < 2 else ""
+    return f"correct dataset.class_folders {pattern!r} so that {CLASS} is the folder of a class{example}"
 
 
 def _check_frequent(rows: Mapping[str, int], n_rows: int, where: str, *, of_folders: bool) -> None:

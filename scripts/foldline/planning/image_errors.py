@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from foldline.dataset.cell_values import composed
+from foldline.dataset.cell_values import composed, whole_number
 from foldline.errors import FoldlineError, counted, listing, problems_error
 from foldline.images.errors import names_a_key, range_problem
 from foldline.images.heic_decoder import decoder_problem
@@ -26,11 +26,16 @@ def instead_of(path: str) -> str:
         return ": it is a URL, from which nothing is downloaded; download the images, and write their paths"
     wanted = Path(path)
     if not wanted.parent.is_dir():
-        there = _in_other_case(wanted.parent)
-        return f", nor does its folder {wanted.parent}" + (f", but there is {there} (case counts)" if there else "")
+        return f", nor does its folder {wanted.parent}{other_case(wanted.parent)}"
     if wanted.is_symlink():
         return f": it is a link to {wanted.readlink()}, which does not exist"
     return similar_names(path, _names_beside(path))
+
+
+def other_case(folder: Path) -> str:
+    """The folder whose path differs in case alone, as the end of a message; "" if there is none."""
+    there = _in_other_case(folder)
+    return f", but there is {there} (case counts)" if there else ""
 
 
 def _in_other_case(folder: Path) -> Path | None:
@@ -47,21 +52,26 @@ def _in_other_case(folder: Path) -> Path | None:
 
 
 def similar_names(path: str, names: Iterable[str]) -> str:
-    """Those of the files in the folder of a missing image that have its name, as the end of a message; "" for none."""
+    """Those of the files in the folder of a missing image that have its name, as the end of a message; "" for none.
+
+    Args:
+        path: path of the image.
+        names: the files, by their names or by paths that end in them.
+    """
     stem, names = _stem(path), sorted(names)
     folded = composed(stem).casefold()
-    others = [name for name in names if folded in (composed(text).casefold() for text in (_stem(name), name))]
-    case = " (case counts)" if others and not any(name.startswith(stem) for name in others) else ""
-    if case and any(composed(name).startswith(composed(stem)) for name in others):
+    others = [name for name in names if folded in (composed(text).casefold() for text in (_stem(name), _name(name)))]
+    case = " (case counts)" if others and not any(_name(name).startswith(stem) for name in others) else ""
+    if case and any(composed(_name(name)).startswith(composed(stem)) for name in others):
         case = (
             " (its accents are characters of their own, as macOS writes them; rename the file, or write the id like it)"
         )
-    if not others and stem.isascii() and stem.isdecimal():
-        # A spreadsheet makes 12 of 0012.
-        others = [
-            name for name in names if (other := _stem(name)).isdecimal() and other.lstrip("0") == stem.lstrip("0")
-        ]
-        case = " (leading zeros count: write the id as the file has it)"
+    number = _number(stem)
+    if not others and number is not None:
+        # A spreadsheet makes 12 of 0012, and pandas 12.0 if a cell of the column is empty.
+        others = [name for name in names if _stem(name).isdecimal() and _number(_stem(name)) == number]
+        point = "" if stem.isdecimal() else ", and so does .0"
+        case = f" (leading zeros count{point}: write the id as the file has it)"
     return f", but there is {listing(others)}{case}" if others else ""
 
 
@@ -82,6 +92,15 @@ def _names_beside(path: str) -> list[str]:
     if is_url(path) or wanted.is_symlink() or not wanted.parent.is_dir():
         return []
     return [other.name for other in wanted.parent.iterdir()]
+
+
+def _number(stem: str) -> int | None:
+    """Value of a whole number, with leading zeros or with `.0`; None for another name."""
+    return int(stem) if stem.isascii() and stem.isdecimal() else whole_number(stem)
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _stem(path: str) -> str:

@@ -46,6 +46,26 @@ class FilledPattern:
         parts = map(lambda wildcard, text: WILDCARDS[wildcard] + re.escape(text), self.wildcards, self.texts[1:])
         return re.escape(self.texts[0]) + "".join(parts)
 
+    @property
+    def name(self) -> str | None:
+        """The name of the file without the open suffix; None if another part of it is open."""
+        number = self._number_of_name
+        return self.texts[number].rpartition("/")[2] if self.wildcards[number:] in ((), (SUFFIX,)) else None
+
+    @property
+    def with_any_name(self) -> "FilledPattern":
+        """The pattern for all files in the folders where a file that matches may be."""
+        number = self._number_of_name
+        folder, slash, _ = self.texts[number].rpartition("/")
+        return FilledPattern((*self.texts[:number], folder + slash, ""), (*self.wildcards[:number], NAME))
+
+    @property
+    def _number_of_name(self) -> int:
+        """Number of the text in which the name of the file starts."""
+        count = len(self.wildcards)
+        starts = (n for n in range(count, 0, -1) if "/" in self.texts[n] or self.wildcards[n - 1] == FOLDERS)
+        return next(starts, 0)
+
 
 @dataclass(frozen=True)
 class ImagePattern:

@@ -13,6 +13,7 @@ from foldline.errors import counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import ImageTable
 from foldline.planning.folder_files import FolderFiles
+from foldline.planning.image_errors import SHOWN, other_case, similar_names
 from foldline.planning.image_files import ImageFiles
 from foldline.planning.image_patterns import IMAGE_SUFFIXES, SUFFIX, FilledPattern, ImagePattern
 
@@ -33,6 +34,7 @@ class ImageSearch:
         """
         self._files, self._images, self._ignored = files, images, ignored
         self._folders: dict[tuple[str, bool], FolderFiles] = {}
+        self._n_missing = 0
 
     def paths(self, rows: Sequence[Values], channels: Sequence[str]) -> tuple[list[list[str]], dict[int, str]]:
         """Paths of the images of each row, relative to the root unless a pattern is absolute or a URL.
@@ -100,13 +102,26 @@ class ImageSearch:
             return [], f"the name of the file {matches[0]!r} is no text in UTF-8; rename the file"
         shown = self._shown(filled)
         if not matches:
-            return [], f"no image matches {shown}{self._folder_instead(filled)}"
+            self._n_missing += 1
+            instead = self._instead(filled) if self._n_missing <= SHOWN else ""
+            return [], f"no image matches {shown}{instead}"
         if len(matches) > 1:
             return [], (
                 f"{counted(len(matches), 'file')} match {shown} ({listing(matches, limit=3)}), but a row has one "
                 "image; write the path so that one matches, or list the others in dataset.ignore"
             )
         return matches, ""
+
+    def _instead(self, filled: Sequence[FilledPattern]) -> str:
+        """What there is instead of an image, as the end of a message; "" if there is nothing."""
+        folders = [storage.join(self._files.root, _folder_of(pattern)) for pattern in filled]
+        if not self._files.is_remote and not any(Path(folder).is_dir() for folder in folders):
+            return f", and there is no folder {Path(folders[0])}{other_case(Path(folders[0]))}"
+        for pattern in filled:
+            rest, listed = self._around(pattern)
+            if rest.name and (similar := similar_names(rest.name, listed.matches(rest.with_any_name))):
+                return similar
+        return self._folder_instead(filled)
 
     def _folder_instead(self, filled: Sequence[FilledPattern]) -> str:
         """A folder that has the name of an image, as the end of a message; "" if there is none."""
@@ -123,11 +138,15 @@ class ImageSearch:
         return ""
 
     def _matches(self, pattern: FilledPattern) -> list[str]:
-        folder, slash, start = pattern.texts[0].rpartition("/")
-        rest = FilledPattern((start, *pattern.texts[1:]), pattern.wildcards)
+        rest, listed = self._around(pattern)
+        return [f"{_folder_of(pattern)}{name}" for name in listed.matches(rest) or _with_other_suffix(rest, listed)]
+
+    def _around(self, pattern: FilledPattern) -> tuple[FilledPattern, FolderFiles]:
+        """The pattern from the folder on that its first text names, and the files there."""
+        folder = _folder_of(pattern)
+        rest = FilledPattern((pattern.texts[0].removeprefix(folder), *pattern.texts[1:]), pattern.wildcards)
         deep = any("/" in text for text in rest.texts) or any("**" in wildcard for wildcard in rest.wildcards)
-        listed = self._listed(folder + slash, deep=deep)
-        return [f"{folder}{slash}{name}" for name in listed.matches(rest) or _with_other_suffix(rest, listed)]
+        return rest, self._listed(folder, deep=deep)
 
     def _listed(self, folder: str, *, deep: bool) -> FolderFiles:
         if (folder, deep) not in self._folders:
@@ -135,6 +154,12 @@ class ImageSearch:
             kept = [name for name in names if not is_ignored(folder + name, self._ignored)]
             self._folders[folder, deep] = FolderFiles(kept)
         return self._folders[folder, deep]
+
+
+def _folder_of(pattern: FilledPattern) -> str:
+    """The folder that the first text of a pattern names, with a slash at its end; "" if it is the root."""
+    folder, slash, _ = pattern.texts[0].rpartition("/")
+    return folder + slash
 
 
 def _is_path(filled: Sequence[FilledPattern]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from foldline.dataset.cell_values import canonical, is_missing, missing_words
-from foldline.errors import listing
+from foldline.errors import did_you_mean, listing
 from foldline.planning.dataset_section import labels_of
 
 
@@ -30,7 +30,8 @@ def word_problems(dataset: Mapping[str, Any]) -> Iterator[str]:
             yield f"config: {where}.vocabulary has {listing(repeated)}, which are one value; keep one of them"
     unknown = [name for name in dataset["labels"]["absent"] if name not in classes]
     if unknown:
-        yield f"config: dataset.labels.absent has {listing(unknown)}, not one of dataset.labels.classes; remove it"
+        shown = listing([f"{name}{did_you_mean(name, classes)}" for name in unknown])
+        yield f"config: dataset.labels.absent has {shown}, not one of dataset.labels.classes; correct or remove it"
 
 
 def _missing_problems(where: str, words: Sequence[str], missing: tuple[str, ...], key: str) -> Iterator[str]:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from foldline.dataset.cell_codes import cell_codes, label_remedy
 from foldline.dataset.cell_values import composed, is_missing
 from foldline.dataset.labels import Labels
 from foldline.dataset.locations import PATH
 from foldline.dataset.own_labels import left_out_by
 from foldline.dataset.sample_ids import other_spelling
-from foldline.dataset.sample_table import label_code, label_remedy
 from foldline.dataset.soft_labels import log_soft_labels
 from foldline.errors import FoldlineError, first_place, first_texts, listing
 from foldline.io import storage
@@ -104,13 +104,8 @@ def with_codes(
     """
     if not names.target:
         return {file: list(records) for file, records in files.items()}
-    codes: dict[str, str] = {}
-    problems: dict[str, str] = {}
-    for text in dict.fromkeys(record.target for records in files.values() for record in records):
-        try:
-            codes[text] = label_code(text, names, labels)
-        except FoldlineError as error:
-            problems[text] = str(error)
+    texts = (record.target for records in files.values() for record in records)
+    codes, problems = cell_codes(texts, names, labels)
     if problems:
         feature = names.feature(names.target)
         of_text: dict[str, list[tuple[str, str]]] = {text: [] for text in problems}

@@ -176,6 +176,7 @@ def test_label_arrays_and_codes_are_inverse() -> None:
         (Labels("multiclass", ("a", "c"), empty=True), "remove empty and exclusive"),
         (Labels("multiclass", ("1", "2", "1.0")), "classes has 1, 1.0, which are one value"),
         (Labels("multilabel", ("a", "c"), exclusive="d"), "exclusive is 'd', not one of the classes a, c"),
+        (Labels("multilabel", ("None", "c"), exclusive="none"), r"the classes None, c \(did you mean 'None'\?\)"),
     ],
 )
 def test_contradictory_sections_are_refused(labels: Labels, words: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 from foldline.dataset.labels import BINARY_LABELS, MULTICLASS, MULTILABEL, SOFT, Labels
-from foldline.dataset.own_labels import left_out_by, own_label_code
+from foldline.dataset.own_labels import NoClassError, class_problem, left_out_by, own_label_code
 from foldline.errors import FoldlineError
 
 SKIN = Labels(kind=MULTICLASS, classes=("MEL", "NV", "3"))
@@ -64,6 +64,14 @@ def test_a_word_without_a_class_leaves_the_row_out() -> None:
     assert {text: left_out_by(text, WORDS, SKIN) for text in cells} == cells
     assert left_out_by("c| 7.0", {"7": None}, CELLS) == "7"
     assert left_out_by("", {"": None}, SKIN) == ""
+
+
+def test_a_word_that_stands_for_no_class_is_not_called_unknown() -> None:
+    with pytest.raises(NoClassError, match="has 'melanoma', which `labels` gives none of the classes MEL, NV"):
+        own_label_code("melanoma", {"melanoma": "mel"}, SKIN)
+    assert class_problem({"melanoma": "MEL", "scar": None}, SKIN, "labels") == ""
+    problem = class_problem({"melanoma": "mel", "scar": "basal"}, SKIN, "labels")
+    assert problem.startswith("config: labels has melanoma: mel (did you mean 'MEL'?), scar: basal, but the classes")
 
 
 @pytest.mark.parametrize(("word", "read"), [("yes", "true"), ("No", "false"), ("on", "true")])

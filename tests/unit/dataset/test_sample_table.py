@@ -285,6 +285,35 @@ def test_regression_targets_are_refused_by_name(tmp_path: Path, cells: str, word
         rows_of(tmp_path, f"id,y\n{lines}", Columns("id", "y", None))
 
 
+@pytest.mark.parametrize(
+    ("labels", "cell", "words"),
+    [
+        (
+            Labels(),
+            "NA",
+            "give every sample a label, or remove it from the table; if 'NA' is a class, set dataset.missing to a list "
+            "without it, such as ['', NaN], and dataset.labels.kind to multiclass",
+        ),
+        (Labels(), "", "is not 0 or 1; give every sample a label, or remove it from the table"),
+        (
+            Labels("multiclass", ("0", "1")),
+            "NA",
+            "give every sample a label, or remove it from the table; if 'NA' is a class, set dataset.missing to a list "
+            "without it, such as ['', NaN]",
+        ),
+        (Labels("soft"), "NA", "give every sample a label, or remove it from the table"),
+    ],
+)
+def test_a_missing_label_is_no_word_of_a_class(tmp_path: Path, labels: Labels, cell: str, words: str) -> None:
+    with pytest.raises(FoldlineError, match=f"line 3: .*{re.escape(words)}$"):
+        rows_of(tmp_path, f"id,y\na,0\nb,{cell}\nc,1\n", Columns("id", "y", None, labels=labels))
+
+
+def test_missing_labels_hide_no_remedy_of_others(tmp_path: Path) -> None:
+    with pytest.raises(FoldlineError, match=r"multiclass; set dataset\.labels\.kind to multiclass if the words are"):
+        rows_of(tmp_path, "id,y\na,0\nb,NA\nc,yes\n", Columns("id", "y", None))
+
+
 SOFT = Columns("id", "A, B", None, labels=Labels("soft", ("A", "B"), cells="flags"), target_columns=("A", "B"))
 
 

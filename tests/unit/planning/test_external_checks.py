@@ -35,7 +35,11 @@ def config_of(sets: dict[str, Any], **dataset: Any) -> dict[str, Any]:
         ({**OLD, "columns": {"ill": "dx"}}, {}, [f"{KEY}.columns has 'ill', which is not a column"]),
         ({**OLD, "labels": {"yes": 1, "no": "0", "scar": None}}, {}, []),
         ({**OLD, "labels": {"yes": 2}}, {}, ["labels has yes: 2, but the classes are 0, 1; use one of them, or null"]),
-        ({**OLD, "labels": {"MM": "Mole"}}, MOLES, ["labels has MM: Mole, but the classes are mole, melanoma; use"]),
+        (
+            {**OLD, "labels": {"MM": "Mole"}},
+            MOLES,
+            ["labels has MM: Mole (did you mean 'mole'?), but the classes are mole, melanoma; use"],
+        ),
         ({**OLD, "labels": {"3": "mole", "3.0": "mole"}}, MOLES, ["labels has 3, 3.0, which are one value"]),
         ({**OLD, "labels": {}, "target_column": "dx"}, ONE_HOT, []),
         ({**OLD, "labels": {}}, ONE_HOT, [f"set {KEY}.target_column to the column with the labels"]),

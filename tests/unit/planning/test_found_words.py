@@ -177,6 +177,30 @@ def test_only_tasks_of_several_classes_without_names_need_them() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "folders", "words"),
+    [
+        (
+            "{class}/**/*",
+            ("train",),
+            "has 1 (train); there may be 2 to 1000: correct dataset.class_folders '{class}/**/*' so that {class} is "
+            "the folder of a class, such as '*/{class}/**/*', or name the classes in dataset.labels.classes",
+        ),
+        (
+            "data",
+            ("train",),
+            "dataset.class_folders 'data' so that {class} is the folder of a class, such as 'data/*",
+        ),
+        ("data", ("cat", "0.5"), "in dataset.class_folders is a measurement, not a class, and regression is not su"),
+    ],
+)
+def test_folders_that_are_no_classes_name_their_key(pattern: str, folders: tuple[str, ...], words: str) -> None:
+    dataset = {**settings("multiclass"), "class_folders": pattern}
+    with pytest.raises(FoldlineError, match=re.escape(words)) as error:
+        found_classes(dataset, cells(*folders), rows=dict.fromkeys(folders, 9), n_rows=9 * len(folders))
+    assert "target_column" not in str(error.value)
+
+
 def test_folders_that_are_one_number_are_refused() -> None:
     dataset = {**settings("multiclass"), "class_folders": "{class}"}
     with pytest.raises(FoldlineError, match=r"the folders '1' and '1\.0' are one number"):

@@ -12,6 +12,7 @@ from foldline.planning.image_errors import instead_of
         ("12.jpg", ", but there is 0012.jpg (leading zeros count: write the id as the file has it)"),
         ("0.jpg", ", but there is 0000.jpg (leading zeros count: write the id as the file has it)"),
         ("00120.jpg", ", but there is 120.jpg (leading zeros count: write the id as the file has it)"),
+        ("12.0.jpg", ", but there is 0012.jpg (leading zeros count, and so does .0: write the id as the file has it)"),
         ("2.jpg", ""),
         ("A2.png", ", but there is a2.jpg (case counts)"),
         (

@@ -1,6 +1,7 @@
 """The image of a row is the one file that its paths give, and rows without one are named."""
 
 import random
+import re
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -99,6 +100,31 @@ def test_each_channel_is_searched(root: Path) -> None:
 def test_a_row_without_one_image_is_named(root: Path, patterns: list[str], row: dict[str, str], words: str) -> None:
     with pytest.raises(FoldlineError, match=words):
         search(root, patterns, [row])
+
+
+@pytest.mark.parametrize(
+    ("patterns", "name", "words"),
+    [
+        (["z/{id}.*"], "12", ", but there is 0012.png (leading zeros count: write the id as the file has it)"),
+        (["z/{id}.*"], "12.0", ", but there is 0012.png (leading zeros count, and so does .0: write the id"),
+        (["z/{id}.*"], "caf\u00e9", ", but there is cafe\u0301.png (its accents are characters of their own, as macOS"),
+        (["z/{id}.*"], "A3.PNG", ", but there is a3.png (case counts)"),
+        (["*/{id}.*"], "12", ", but there is z/0012.png (leading zeros count"),
+        (["**/{id}.jpg"], "A3", ", but there is z/a3.png (case counts)"),
+        (["**/{id}.jpg"], "a3", ", but there is z/a3.png; add"),
+        (["*/x/{id}.*"], "12", "; add or repair"),
+        (["z/{id}_*.png"], "12", "; add or repair"),
+        (["Z/{id}.*"], "12", "{root}/Z, but there is {root}/z (case counts)"),
+        (["no/{id}.*", "nor/{id}.*"], "12", ", and there is no folder {root}/no; add"),
+        (["no/{id}.*", "z/{id}.*"], "12", ", but there is 0012.png (leading"),
+    ],
+)
+def test_files_that_may_be_meant_are_named(root: Path, patterns: list[str], name: str, words: str) -> None:
+    (root / "z").mkdir()
+    for file in ("0012.png", "cafe\u0301.png", "a3.png"):
+        (root / "z" / file).touch()
+    with pytest.raises(FoldlineError, match=f"no image matches .*{re.escape(words.format(root=root))}"):
+        search(root, patterns, [{"id": name}])
 
 
 def test_a_folder_with_the_name_of_an_image_is_named(root: Path) -> None:

@@ -679,6 +679,19 @@ def test_classes_that_no_row_has_hide_no_unknown_word_of_a_set(with_external: di
     lines = lines_of({**dataset, "labels": labels, "external": external, "sample_submission": None})
     assert any("has ill: emu, but the classes are cat, dog" in line for line in lines)
     assert any("new.csv" in line and "label 'well'" in line for line in lines)
+    assert not any("label 'ill'" in line for line in lines)
+
+
+def test_a_word_that_stands_for_no_class_is_reported_once(with_external: dict[str, Any]) -> None:
+    root = Path(with_external["root"])
+    words = {"0": "NEV", "1": "MEL"}
+    rewrite(root / "train.csv", lambda rows: [rows[0], *([*row[:-1], words[row[-1]]] for row in rows[1:])])
+    dataset = with_sets(with_external, labels={"ill": "mel", "well": "NEV", "1": "MEL", "scar": None})
+    labels = {**dataset["labels"], "kind": "multiclass"}
+    external = {"new": dataset["external"]["new"]}
+    problem = r"labels has ill: mel \(did you mean 'MEL'\?\), but the classes are MEL, NEV; use one of them, or null"
+    with pytest.raises(FoldlineError, match=rf"^config: dataset\.external\.new\.{problem}$"):
+        read_raw_data({**dataset, "labels": labels, "external": external, "sample_submission": None})
 
 
 def test_labels_that_cannot_be_told_hide_no_other_problem(dataset: dict[str, Any]) -> None:

@@ -41,6 +41,12 @@ def test_a_word_that_counts_as_missing_is_refused(word: str) -> None:
             {"labels": {"kind": "multiclass", "classes": ["a", "b"], "absent": ["c"]}},
             r"dataset\.labels\.absent has c, not one of dataset\.labels\.classes",
         ),
+        (
+            ["EU"],
+            None,
+            {"labels": {"kind": "multiclass", "classes": ["MEL", "NV"], "absent": ["mel"]}},
+            r"dataset\.labels\.absent has mel \(did you mean 'MEL'\?\), not one of dataset\.labels\.classes",
+        ),
     ],
 )
 def test_words_that_contradict_each_other_are_refused(
