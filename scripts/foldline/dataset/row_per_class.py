@@ -94,7 +94,8 @@ def join_rows(raw: RawTable, form: RowPerClass, columns: JoinedColumns, problems
     """A table with one row per sample, and label cells of a 0 or 1 for each class.
 
     A row that is there twice with the same label counts once. A table without labels may also have one row per sample:
-    if no id has the form, it is returned as it is.
+    if no id has the form, it is returned as it is. It may lack all rows of a class too, as those of a competition that
+    scores only some classes do.
 
     Args:
         raw: the table.
@@ -171,11 +172,15 @@ def _check_repeated(raw: RawTable, rows: _Rows, form: RowPerClass, columns: Join
 
 
 def _check_complete(raw: RawTable, rows: _Rows, form: RowPerClass, columns: JoinedColumns) -> None:
-    """Refuse samples without a row of some class."""
+    """Refuse samples without a row of some class; without labels, of one that another sample has."""
+    classes = form.classes
+    if columns.target is None:
+        present = {name for of_class in rows.values() for name in of_class}
+        classes = tuple(name for name in classes if name in present)
     wrong = [
         (raw.lines[_first(of_class)], f"id {sample!r} has no row of the class {listing(absent)}")
         for sample, of_class in rows.items()
-        if (absent := [name for name in form.classes if name not in of_class])
+        if (absent := [name for name in classes if name not in of_class])
     ]
     if wrong:
         raise raw.error(

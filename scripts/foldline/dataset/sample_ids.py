@@ -12,6 +12,8 @@ from foldline.errors import Problems
 
 # What an id cannot have: a backslash, or a control character or line separator, which breaks the lines of logs.
 _NOT_IN_ID = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Paths that are files, but no ids.
+_PATH = re.compile(r"\./|/|[A-Za-z]:\\|[^/\\]+\\[^/]*$")
 # What no part of a path can be.
 _NO_PARTS = frozenset(("", ".", ".."))
 
@@ -35,10 +37,21 @@ def check_ids(raw: RawTable, ids: Sequence[str], column: str) -> None:
         found = [(line, id_problem(name, column)) for line, name in zip(raw.lines, ids, strict=True)]
         wrong = [(line, problem) for line, problem in found if problem]
         with problems.collected():
-            raise raw.error(wrong, "give every sample an id that can be part of a path")
+            raise raw.error(wrong, _remedy(ids, column))
     with problems.collected():
         _check_repeated(raw, ids, distinct if joined.isascii() else set(map(composed, distinct)))
     problems.check()
+
+
+def _remedy(ids: Sequence[str], column: str) -> str:
+    """What to do about ids that cannot be part of a path."""
+    if not all(_PATH.match(name) for name in ids):
+        return "give every sample an id that can be part of a path"
+    return (
+        "ids that are paths have / between folders, and neither ./ nor / at the start; set dataset.id_column to "
+        f"another column with unique values, and dataset.image_column to {column}, where paths may have all of these; "
+        f"or write the paths of {column} without them"
+    )
 
 
 def _check_repeated(raw: RawTable, ids: Sequence[str], distinct: Set[str]) -> None:

@@ -52,6 +52,17 @@ def test_a_test_table_may_have_one_row_per_class_or_per_sample(tmp_path: Path) -
         read_rows(written(tmp_path, "ID\na_any\nb\n"), test)
 
 
+def test_a_test_table_may_lack_all_rows_of_a_class(tmp_path: Path) -> None:
+    test = replace(COLUMNS, target=None, group=None)
+    assert [row.id for row in read_rows(written(tmp_path, "ID\na_any\nID_b_any\n"), test)] == ["a", "ID_b"]
+    table = written(tmp_path, "ID\na_any\nID_b_any\nID_b_epidural\n")
+    with pytest.raises(FoldlineError, match="line 2: id 'a' has no row of the class epidural; every sample needs"):
+        read_rows(table, test)
+    labeled = written(tmp_path, "ID,Label,patient\na_any,1,p\nID_b_any,0,q\n")
+    with pytest.raises(FoldlineError, match="line 2: id 'a' has no row of the class epidural; line 3"):
+        read_rows(labeled, COLUMNS)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

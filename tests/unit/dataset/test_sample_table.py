@@ -285,6 +285,14 @@ def test_regression_targets_are_refused_by_name(tmp_path: Path, cells: str, word
         rows_of(tmp_path, f"id,y\n{lines}", Columns("id", "y", None))
 
 
+@pytest.mark.parametrize("paths", [("./x/a.png", "./x/b.png"), ("x\\a.png", "x\\b.png"), ("/x/a.png", "/x/b.png")])
+def test_ids_that_are_paths_have_a_way_out_of_their_own(tmp_path: Path, paths: tuple[str, str]) -> None:
+    table = "path,y\n" + "".join(f"{path},{number}\n" for number, path in enumerate(paths))
+    remedy = "set dataset.id_column to another column with unique values, and dataset.image_column to path, where paths"
+    with pytest.raises(FoldlineError, match=f"line 2: id .* cannot be part of a path.*; line 3.*{remedy}"):
+        rows_of(tmp_path, table, Columns("path", "y", None))
+
+
 @pytest.mark.parametrize(
     ("labels", "cell", "words"),
     [
