@@ -22,6 +22,7 @@ from foldline.planning.data_checks import check_data
 from foldline.planning.dataset_section import image_table, is_made_table
 from foldline.planning.dataset_splits import TEST, TRAIN, has_test, splits_of
 from foldline.planning.embedding_section import check_features, features_in_use
+from foldline.planning.equal_files import find_contradictions
 from foldline.planning.file_digests import status_of
 from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, fold_method, old_table
 from foldline.planning.found_folds import find_folds, read_cells, with_connected_groups, without_holdout
@@ -242,8 +243,12 @@ class DataIndexer:
     def _check(self, data: RawData) -> dict[str, Any]:
         """Check the rows; gives what they say of folds."""
         dataset, found, problems = with_found_words(self._dataset, data.found), dict[str, Any](), Problems()
+        pairs = dict[str, Any]()
         with problems.collected():
             check_features(self._features, data)
+        with problems.collected():
+            # Before rows of the holdout are left out.
+            pairs = find_contradictions(self._leaks, data, dataset)
         # Periods need no groups of each label.
         count = self._folds["count"] if fold_method(self._folds) in (GROUPED, FILES) else None
         with problems.collected():
@@ -263,9 +268,8 @@ class DataIndexer:
             has_rows = TEST in data.splits or (TEST in data.tables and not is_made_table(dataset, TEST))
             if has_rows and data.labels_are_read:
                 find_known_labels(dataset, data.tables, labels=data.label_cells, record_tables=self._record_tables)
-        pairs = dict[str, Any]()
         with problems.collected():
-            pairs = find_confirmed(self._leaks, data, dataset)
+            pairs |= find_confirmed(self._leaks, data, dataset)
         problems.check()
         return ({FOLDS: found} if found else {}) | pairs
 
@@ -313,7 +317,7 @@ class DataIndexer:
         paths = [Path(table) for table in (*self._tables, *self._other_tables)]
         return {
             "dataset": digest_of(self._dataset),
-            "folds": digest_of([self._folds, self._leaks["confirmed"]]),
+            "folds": digest_of([self._folds, self._leaks["confirmed"], self._leaks["contradictory_labels"]]),
             "code": [digest_of_packages(PACKAGES), code_digest(READER)],
             "tables": [status and list(status) for status in map(status_of, paths)],
             "has_heic_decoder": not decoder_problem(),

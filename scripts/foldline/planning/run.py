@@ -22,6 +22,7 @@ from foldline.planning import job_keys
 from foldline.planning.batch_checks import batch_warnings
 from foldline.planning.config_checks import combination_problems
 from foldline.planning.data_index import DataIndexer
+from foldline.planning.equal_files import CONTRADICTIONS
 from foldline.planning.fold_plan import FOLDS, GROUP_LIKE, with_found_folds
 from foldline.planning.found_words import CLASSES, VOCABULARIES, with_found_words
 from foldline.planning.job_keys import JobFiles
@@ -240,7 +241,7 @@ def _with_found_words(config: Mapping[str, Any], found: Mapping[str, Any]) -> di
         shown = listing(values, limit=20)
         logger.warning("%s is read from the data: %s; set it to fix the words and their order", key, shown)
     folds = found.get(FOLDS, {})
-    for text in folds.get(GROUP_LIKE, []):
+    for text in [*found.get(CONTRADICTIONS, []), *folds.get(GROUP_LIKE, [])]:
         logger.warning("%s", text)
     if "names" in folds:
         count, shown = counted(len(folds["names"]), "fold"), listing(folds["names"], limit=20)

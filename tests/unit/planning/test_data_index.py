@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
@@ -28,6 +29,7 @@ from foldline.planning import image_content, image_files
 from foldline.planning.configuration import complete, read_schema
 from foldline.planning.data_index import FILE, DataIndex, DataIndexer
 from foldline.planning.dataset_section import without_labels
+from foldline.planning.equal_files import CONTRADICTIONS
 from foldline.planning.index_table import SCHEMA as SCHEMA_OF_TABLE
 from foldline.planning.raw_data import RawData
 from foldline.tfrecords import record_index
@@ -502,6 +504,25 @@ def test_the_reading_of_the_labels_is_stored(tmp_path: Path, reads: Reads) -> No
     assert first["label_cells"] == {"cells": "numbers", "first_number": 0}
     assert index(config, tmp_path) == first
     assert reads.count == 1
+
+
+def test_one_file_with_two_labels_is_known_from_the_stored_index(
+    config: dict[str, Any], tmp_path: Path, reads: Reads
+) -> None:
+    assert CONTRADICTIONS not in index(config, tmp_path)["found"]
+    table, images = tmp_path / "data" / "train.csv", tmp_path / "data" / "images"
+    labels = {line.split(",")[0]: line.split(",")[-1] for line in table.read_text().splitlines()[1:]}
+    other = next(name for name in labels if labels[name] != labels["s000"])
+    shutil.copyfile(images / "s000.png", images / f"{other}.png")
+    (text,) = index(config, tmp_path)["found"][CONTRADICTIONS]
+    assert text.startswith("1 image has rows with different labels: ")
+    assert index(config, tmp_path)["found"][CONTRADICTIONS] == [text]
+    assert reads.count == 2
+    config["leaks"]["contradictory_labels"] = "error"
+    with pytest.raises(
+        FoldlineError, match=r"1 image has rows with different labels: .*; correct the labels or remove"
+    ):
+        index(config, tmp_path)
 
 
 def test_a_missing_image_is_named(config: dict[str, Any], tmp_path: Path) -> None:
