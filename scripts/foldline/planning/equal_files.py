@@ -52,8 +52,8 @@ def find_contradictions(leaks: Mapping[str, Any], data: RawData, dataset: Mappin
         return {}
     shown = "; ".join(_text(same, data, dataset) for same in found[:MOST_FILES])
     rest = f"; and {len(found) - MOST_FILES} more" if len(found) > MOST_FILES else ""
-    has = "has" if len(found) == 1 else "have"
-    text = f"{counted(len(found), 'image')} {has} rows with different labels: {shown}{rest}; correct the labels or remove the rows"
+    images = counted(len(found), "image")
+    text = f"{images} with different labels in several rows: {shown}{rest}; correct the labels or remove the rows"
     if leaks["contradictory_labels"] == ERROR:
         raise FoldlineError(f"{text}, or set leaks.contradictory_labels to report")
     return {CONTRADICTIONS: [f"{text}; to refuse such rows, set leaks.contradictory_labels to error"]}

@@ -515,12 +515,12 @@ def test_one_file_with_two_labels_is_known_from_the_stored_index(
     other = next(name for name in labels if labels[name] != labels["s000"])
     shutil.copyfile(images / "s000.png", images / f"{other}.png")
     (text,) = index(config, tmp_path)["found"][CONTRADICTIONS]
-    assert text.startswith("1 image has rows with different labels: ")
+    assert text.startswith("1 image with different labels in several rows: ")
     assert index(config, tmp_path)["found"][CONTRADICTIONS] == [text]
     assert reads.count == 2
     config["leaks"]["contradictory_labels"] = "error"
     with pytest.raises(
-        FoldlineError, match=r"1 image has rows with different labels: .*; correct the labels or remove"
+        FoldlineError, match=r"1 image with different labels in several rows: .*; correct the labels or remove"
     ):
         index(config, tmp_path)
 

@@ -37,8 +37,8 @@ def test_one_file_of_two_labels_is_named_with_its_rows() -> None:
     train = samples(("x", "100", "im/1.png"), ("y", "010", "im/2.png"), ("x", "010", "im/1.png"))
     (text,) = found(train=train)
     assert text == (
-        "1 image has rows with different labels: im/1.png, train.csv: line 2, id 'id2' (a), line 4, id 'id4' (b); "
-        "correct the labels or remove the rows; to refuse such rows, set leaks.contradictory_labels to error"
+        "1 image with different labels in several rows: im/1.png, train.csv: line 2, id 'id2' (a), line 4, id 'id4' (b)"
+        "; correct the labels or remove the rows; to refuse such rows, set leaks.contradictory_labels to error"
     )
     with pytest.raises(FoldlineError, match=r"id 'id4' \(b\); correct the labels or remove the rows, or set leaks.con"):
         found(REFUSE, train=train)
