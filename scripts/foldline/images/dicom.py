@@ -229,7 +229,7 @@ def _picture(dataset: Any, syntax: str, options: ImageOptions) -> DicomPicture:
         has_overlay=any(dataset[tag].value for tag in OVERLAYS if tag in dataset),
         frame=frame,
         frames=frames,
-        data=dataset.PixelData,
+        data=dataset.PixelData or b"",
         swapped=big and allocated == 8 and dataset["PixelData"].VR == "OW",
         rescale=rescale,
         modality=table,

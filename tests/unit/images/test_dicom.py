@@ -345,6 +345,11 @@ def test_more_compressed_pictures_than_frames_are_refused(name: str, offsets: bo
         np.testing.assert_array_equal(gray_of(whole), gray_of(one))
 
 
+def test_no_bytes_of_pixels_are_damage() -> None:
+    with pytest.raises(UnusableImageError, match="damaged: 0 bytes of pixels, not 1200"):
+        read_header(with_data(dicom_file(GRAY), b""))
+
+
 def with_data(data: bytes, pixels: bytes) -> bytes:
     """A file with other compressed pixel data."""
     dataset = pydicom.dcmread(io.BytesIO(data))
