@@ -13,7 +13,7 @@ from foldline.leaks.patterns import PARTS, SHRINKAGE, Patterns, symmetric_patter
 IntArray = npt.NDArray[np.int64]
 
 # By patterns, by patterns of parts, and by features, which tell images less well.
-NEAREST, NEAREST_BY_FEATURES = 5, 8
+NEAREST, NEAREST_BY_FEATURES = 5, 5
 # Smallest products of patterns, and of the pattern of a part with that of another image, of a candidate.
 LEAST_ALIKE, LEAST_OF_PARTS = 0.25, 0.4
 ROWS_PER_BLOCK = 512

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import tee
 
 import cv2
 import numpy as np
@@ -39,6 +40,8 @@ WORTH_REFINING, WORTH_REFINING_PARTS = 0.5, 0.4
 # Copies of images that look alike correlate so much in half of the image and disagree in so little, in all details or
 # where frames are blurred by so many pixels more.
 LEAST_CORRELATION, MOST_DISAGREEMENT, MOST_BLURRED, MORE_BLUR = 0.95, 0.026, 0.0195, 1.2
+# Frames that disagree more are not blurred: it does not bring them so close.
+WORTH_BLURRING = 0.08
 # That is enough for images whose details agree no more than usual, if so many blocks do.
 CLOSE_PRODUCT, CLOSE_BLOCKS, CLOSE_UNCOVERED = 0.3, 28, 0.8
 
@@ -130,16 +133,17 @@ def near_copies(
         first, second = candidates[number]
         return _alignments(views[first], views[second], alike, number, int(bits[number]), shared)
 
-    found = np.flatnonzero(
-        [
-            any(_agree_in_detail(views[first], views[second], one, background) for one in alignments(number))
-            for number, (first, second) in enumerate(candidates)
-        ]
-    )
+    # The alignments of each pair that was found, computed once.
+    tried = dict[int, Iterator[_Alignment]]()
+    for number, (first, second) in enumerate(candidates):
+        of_pair, again = tee(alignments(number))
+        if any(_agree_in_detail(views[first], views[second], one, background) for one in of_pair):
+            tried[number] = again
+    found = np.array(list(tried), np.int64)
 
     def agree_closely(row: int) -> bool:
         first, second = candidates[found[row]]
-        return any(_agree_closely(views[first], views[second], one.matrix) for one in alignments(found[row]))
+        return any(_agree_closely(views[first], views[second], one.matrix) for one in tried[int(found[row])])
 
     kept, similar = strict_pairs(candidates[found], agree_closely, count=len(views))
     return Copies(np.column_stack([candidates, bits])[found[kept]], similar, len(found) - int(kept.sum()))
@@ -234,8 +238,8 @@ def _agree_closely(left: View, right: View, matrix: Matrix) -> bool:
         return False
     shown = _shown(left, right)
     sharp = [disagreement(left.frames[one], right.frames[one], matrix, enough=MOST_DISAGREEMENT) for one in shown]
-    if max(sharp) <= MOST_DISAGREEMENT:
-        return True
+    if max(sharp) <= MOST_DISAGREEMENT or max(sharp) > WORTH_BLURRING:
+        return max(sharp) <= MOST_DISAGREEMENT
     blurred = [
         [np.asarray(cv2.GaussianBlur(view.frames[one], (0, 0), MORE_BLUR), np.float32) for view in (left, right)]
         for one in shown
