@@ -22,11 +22,11 @@ from foldline.io.result_paths import by_split
 from foldline.io.settings import build
 from foldline.io.tables import INVENTORY, LEAKS, read_tables, write_table
 from foldline.io.thumbnails import read_thumbnails
-from foldline.leaks.copies import Copies, near_copies
+from foldline.leaks.copies import near_copies
 from foldline.leaks.embedding_neighbors import candidate_pairs
 from foldline.leaks.views import View, views_of
 from foldline.splits.duplicates import REFUSE, IntArray, LeakConfig, Verification, find_duplicates, with_confirmed
-from foldline.splits.leak_policy import CONFIRMED, EXACT, EXTERNAL, NEAR, STRICT_IMAGES, TEST, TRAIN
+from foldline.splits.leak_policy import CONFIRMED, EXACT, EXTERNAL, NEAR, TEST, TRAIN
 from foldline.step import step
 
 logger = logging.getLogger(__name__)
@@ -74,13 +74,12 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
     for text in filter(None, (dark_images(images), blank_images(images))):
         logger.warning("%s: %s", split, text)
     others = {name: read_tables(paths, INVENTORY, skipped=UNUSED) for name, paths in inputs.others.items()}
-    similar: list[Copies] = []
     pairs = find_duplicates(
         _shown(images),
         {name: _shown(table) for name, table in others.items()},
         split=split,
         near_bits=config.near_duplicate_bits,
-        verify=lambda rows: _verification(rows, inputs, split, config, similar),
+        verify=lambda rows: _verification(rows, inputs, split, config),
     )
     pairs = with_confirmed(pairs, {**others, split: images}, config.confirmed)
     problems = Problems()
@@ -89,9 +88,8 @@ def audit_leaks(inputs: Inputs, leaks: str | Path, leaks_csv: str | Path, *, spl
     with problems.collected():
         _check_kinds(pairs, split, config.refused)
     problems.check()
-    strict = sum(copies.similar for copies in similar)
     for path in (leaks, leaks_csv):
-        write_table(pairs, path, LEAKS, key=KEY, facts={STRICT_IMAGES: str(strict)} if strict else None)
+        write_table(pairs, path, LEAKS, key=KEY)
     exact, near, confirmed = (int((pairs["kind"] == kind).sum()) for kind in (EXACT, NEAR, CONFIRMED))
     logger.info(
         "%s: %s, %s of exact duplicates, %d of near duplicates, %d confirmed",
@@ -110,9 +108,7 @@ def _shown(images: pd.DataFrame) -> pd.DataFrame:
     return images[~is_blank(images)]
 
 
-def _verification(
-    images: pd.DataFrame, inputs: Inputs, split: str, config: LeakConfig, found: list[Copies]
-) -> Verification:
+def _verification(images: pd.DataFrame, inputs: Inputs, split: str, config: LeakConfig) -> Verification:
     """Make the function that decides which images are near duplicates.
 
     Args:
@@ -120,7 +116,6 @@ def _verification(
         inputs: their thumbnails and embeddings.
         split: name of the own split.
         config: how duplicates are found.
-        found: gets what is found.
     """
 
     def verify(files: IntArray, own_start: int, near: IntArray) -> IntArray:
@@ -154,15 +149,6 @@ def _verification(
             further=np.searchsorted(numbers, near[np.isin(near, numbers).all(axis=1)]),
             full=full,
         )
-        found.append(copies)
-        if copies.similar:
-            logger.warning(
-                "%s: %s look like many others, so their pairs are duplicates only if they agree very closely; %s out "
-                "by that; look at results/leaks/pairs.html and look_alikes.csv",
-                split,
-                counted(copies.similar, "image"),
-                f"{counted(copies.left_out, 'pair')} {'is' if copies.left_out == 1 else 'are'} left",
-            )
         return np.column_stack([numbers[copies.pairs[:, :2]], copies.pairs[:, 2]])
 
     return verify

@@ -18,7 +18,6 @@ from foldline.errors import FoldlineError, listing
 from foldline.evaluation.drift_results import Drift
 from foldline.evaluation.oof import read_oof
 from foldline.io.files import atomic_write
-from foldline.io.parquet import read_parquet_schema
 from foldline.io.result_paths import member_of, model_and_member
 from foldline.io.settings import build
 from foldline.io.tables import FOLDS, INTEGER, INVENTORY, LEAKS, LOOK_ALIKES, REAL, read_table, read_tables
@@ -28,7 +27,6 @@ from foldline.report.images import decode_pixels, largest_errors, read_images, r
 from foldline.report.json_inputs import BlendRecipe, FoldWeights, Metrics, Provenance, SplitMetrics, read_content
 from foldline.report.page import page
 from foldline.report.run import AuditFacts, Run, check_run
-from foldline.splits.leak_policy import STRICT_IMAGES
 from foldline.step import step
 from foldline.tfrecords.manifests import read_manifest
 
@@ -131,8 +129,7 @@ def render_report(inputs: Inputs, outputs: Outputs, config: ReportConfig) -> Non
     Raises:
         FoldlineError: an input is damaged, or the inputs do not belong to one run.
     """
-    audit = replace(config.audit, strict_images=_strict_images(inputs))
-    run = replace(read_run(inputs), left_out=config.left_out, audit=audit)
+    run = replace(read_run(inputs), left_out=config.left_out, audit=config.audit)
     names = figure_names(one_class_per_image=run.metrics.one_class_per_image)
     if set(outputs.figures) != set(names):
         raise FoldlineError(
@@ -177,27 +174,14 @@ def _count(look_alikes: Sequence[str | Path]) -> int | None:
     return next((len(read_table(path, LOOK_ALIKES, key=("rank",))) for path in look_alikes), None)
 
 
-def _leaks(inputs: Inputs) -> dict[str, Sequence[str | Path]]:
-    """Split -> its table of duplicate pairs; none for a split that does not exist."""
-    of_sets = {Path(path).stem: [path] for path in inputs.external_leaks}
-    return {"train": [inputs.train_leaks], **of_sets, "test": inputs.test_leaks}
-
-
-def _strict_images(inputs: Inputs) -> dict[str, int]:
-    """See `AuditFacts.strict_images`."""
-    facts = {
-        split: read_parquet_schema(path).metadata or {} for split, paths in _leaks(inputs).items() for path in paths
-    }
-    counts = {split: int(of_split.get(STRICT_IMAGES.encode(), 0)) for split, of_split in facts.items()}
-    return {split: count for split, count in counts.items() if count}
-
-
 def read_run(inputs: Inputs) -> Run:
     """Read the files that describe the run, all but its images and out-of-fold rows.
 
     Raises:
         FoldlineError: a file is damaged.
     """
+    of_sets = {Path(path).stem: [path] for path in inputs.external_leaks}
+    leaks = {"train": [inputs.train_leaks], **of_sets, "test": inputs.test_leaks}
     return Run(
         metrics=read_content(Metrics, inputs.metrics),
         test_metrics=next((read_content(SplitMetrics, path) for path in inputs.test_metrics), None),
@@ -208,7 +192,7 @@ def read_run(inputs: Inputs) -> Run:
         inventory=read_tables(inputs.inventory, INVENTORY),
         leaks={
             split: read_tables(paths, LEAKS, key=("id", "other_split", "other_id"))
-            for split, paths in _leaks(inputs).items()
+            for split, paths in leaks.items()
             if paths
         },
         weights={member_of(path): read_content(FoldWeights, path) for path in inputs.class_weights},

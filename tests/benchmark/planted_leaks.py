@@ -1,7 +1,7 @@
 """How many planted copies the leak audit finds, by kind, and how many pairs it reports that are no copies.
 
     python tests/benchmark/planted_leaks.py FOLDER [--pattern '*.jpg'] [--per-kind 100] [--limit N] [--seed 0]
-        [--groups TABLE.CSV ... --id image_name --group patient_id] [--tiles 128] [--no-vectors]
+        [--groups TABLE.CSV ... --id image_name --group patient_id] [--tiles 128]
 
 Copies of images of the folder are made, of each kind of a random sample, and all images are scanned and compared as in
 the workflow. A false pair is one of two images that do not come from one image, nor from images of one group (such as a
@@ -25,10 +25,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from audit_leaks import NEAREST_VECTORS
 from foldline.images.perceptual_hash import hash_array
 from foldline.leaks.copies import near_copies
-from foldline.leaks.embedding_neighbors import candidate_pairs
 from foldline.leaks.views import views_of
 from foldline.splits.duplicates import merged_groups
 from foldline.tfrecords.image_sources import scan_sample
@@ -36,8 +34,6 @@ from foldline.tfrecords.image_sources import scan_sample
 Pixels = np.ndarray
 Random = np.random.Generator
 MIN_TILE_CONTRAST = 4
-# Side of the images of vectors, the default of `embeddings.image_size`.
-EMBEDDED_SIDE = 160
 
 
 def clipped(values: Pixels) -> Pixels:
@@ -194,40 +190,19 @@ def plant(files: list[Path], folder: Path, options: argparse.Namespace) -> list[
     return planted
 
 
-def near_by_vector(paths: list[Path]) -> np.ndarray:
-    """Pairs of images with near embeddings, (n, 2), as the workflow makes them."""
-    from foldline.inference.embedding_config import EmbeddingConfig
-    from foldline.inference.embeddings import embed_images
-    from foldline.runtime.devices import use_device
-
-    images = [np.asarray(Image.open(path).convert("RGB").resize((EMBEDDED_SIDE,) * 2)) for path in paths]
-    config = EmbeddingConfig(EMBEDDED_SIDE, "efficientnet-lite0", "imagenet", ())
-    vectors = embed_images(np.stack(images), config, device=use_device("cpu", threads=1))
-    return candidate_pairs(vectors.astype(np.float16), count=NEAREST_VECTORS)
-
-
-def audit(paths: list[Path], *, embedded: bool) -> np.ndarray:
+def audit(paths: list[Path]) -> np.ndarray:
     """Pairs that the audit finds, (n, 2)."""
     scanned = [scan_sample([str(path)], image_feature="image", gray=False) for path in paths]
     assert not any(one.cells["problem"] for one in scanned), [one.cells["problem"] for one in scanned]
-    hashes = hash_array([str(one.cells["perceptual_hash"]) for one in scanned])
     start = time.process_time()
-    further = near_by_vector(paths) if embedded else np.empty((0, 2), np.int64)
-    middle = time.process_time()
-    views = views_of([one.thumbnails for one in scanned])
-    shown = np.array([number for number, view in enumerate(views) if not view.blank])
+    hashes = hash_array([str(one.cells["perceptual_hash"]) for one in scanned])
     found = near_copies(
-        [views[number] for number in shown],
-        hashes[shown],
-        own_start=0,
-        further=np.searchsorted(shown, further[np.isin(further, shown).all(axis=1)]),
+        views_of([one.thumbnails for one in scanned]), hashes, own_start=0, further=np.empty((0, 2), np.int64)
     )
     print(
-        f"{len(paths)} images: {middle - start:.0f} CPU-s for vectors, {time.process_time() - middle:.0f} for the audit"
+        f"audit of {len(paths)} images: {time.process_time() - start:.0f} CPU-s, required correlation {found.least:.4f}"
     )
-    if found.similar:
-        print(f"  {found.similar} images look alike and were judged strictly: {found.left_out} pairs left out")
-    return shown[found.pairs[:, :2]]
+    return found.pairs[:, :2]
 
 
 def main() -> None:
@@ -235,25 +210,21 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--pattern", default="*.jpg")
     parser.add_argument("--per-kind", type=int, default=100)
-    parser.add_argument("--limit", type=int, help="use so many images, chosen with the seed")
+    parser.add_argument("--limit", type=int, help="use this many images only")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--groups", type=Path, nargs="*", default=[], help="tables of the groups")
     parser.add_argument("--id", help="column of the file name without suffix")
     parser.add_argument("--group", help="column of the group")
     parser.add_argument("--tiles", type=int)
-    parser.add_argument("--no-vectors", action="store_true", help="without the candidates of embeddings")
     options = parser.parse_args()
-    files = sorted(options.folder.rglob(options.pattern))
+    files = sorted(options.folder.rglob(options.pattern))[: options.limit]
     tables = [pd.read_csv(path, dtype=str).set_index(options.id)[options.group] for path in options.groups]
     groups = pd.concat(tables).to_dict() if tables else {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = tiles_of(files, options.tiles, folder) if options.tiles else files
-        if options.limit and options.limit < len(files):
-            chosen = np.random.default_rng(options.seed).choice(len(files), options.limit, replace=False)
-            files = [files[number] for number in sorted(chosen)]
         planted = plant(files, folder, options)
-        pairs = audit([*files, *(path for path, _, _ in planted)], embedded=not options.no_vectors)
+        pairs = audit([*files, *(path for path, _, _ in planted)])
     sources = [*range(len(files)), *(source for _, source, _ in planted)]
     found = {(int(first), int(second)) for first, second in pairs}
     # A copy is found if it is in one group with its source, directly or by way of another copy.

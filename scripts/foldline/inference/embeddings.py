@@ -55,18 +55,6 @@ def embed_shards(shards: Shards, config: EmbeddingConfig, *, device: Device, thr
     return ids, np.concatenate(vectors)
 
 
-def embed_images(images: npt.NDArray[np.uint8], config: EmbeddingConfig, *, device: Device) -> Vectors:
-    """Embed images, uint8, (n, S, S, C), as `embed_shards` does."""
-    network = _network(config, device)
-    forward = make_forward(network, device, batch_size=BATCH_SIZE)
-    vectors = [np.empty((0, network.output_shape[-1]), np.float32)]
-    for start in range(0, len(images), BATCH_SIZE):
-        batch = images[start : start + BATCH_SIZE]
-        full = np.pad(batch, [(0, BATCH_SIZE - len(batch)), (0, 0), (0, 0), (0, 0)])
-        vectors.append(forward({IMAGE: tf.constant(full)})[: len(batch)])
-    return np.concatenate(vectors)
-
-
 def _batches(shards: Shards, config: EmbeddingConfig, threads: int) -> Iterator[tuple[list[str], tf.Tensor]]:
     """Ids and images, uint8, (batch, S, S, C)."""
     spec = InputSpec(config.image_size, Encoding(()), config.channels)

@@ -78,12 +78,7 @@ FOLDS = {"id": TEXT, "group": TEXT, "target": TEXT, "fold": INTEGER, "split": TE
 
 
 def write_table(
-    table: pd.DataFrame,
-    path: str | Path,
-    columns: Mapping[str, str],
-    *,
-    key: Sequence[str] = ("id",),
-    facts: Mapping[str, str] | None = None,
+    table: pd.DataFrame, path: str | Path, columns: Mapping[str, str], *, key: Sequence[str] = ("id",)
 ) -> None:
     """Check a table and write it: the declared columns in their order, then all others.
 
@@ -92,7 +87,6 @@ def write_table(
         path: a `.parquet` file, else a CSV file.
         columns: name and type of each declared column.
         key: columns that identify a row together.
-        facts: texts by name that a `.parquet` file holds beside the table.
 
     Raises:
         FoldlineError: a column is missing or has another type, a value is missing, or `key` is not unique.
@@ -102,7 +96,7 @@ def write_table(
     types = {**columns, **{name: TEXT for name in table.columns if name not in columns}}
     arrow = _from_pandas(table, path, types)
     if path.suffix == SUFFIX:
-        write_arrow_table(arrow.replace_schema_metadata(dict(facts or {}) or None), path, columns, key=key)
+        write_arrow_table(arrow, path, columns, key=key)
         return
     _check_rows(arrow, path, columns, key)
     plain = _without_quotes(arrow)

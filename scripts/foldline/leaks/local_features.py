@@ -15,8 +15,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 
 MAX_FEATURES = 200
-# Of an image with normalized contrast.
-CONTRAST = 0.02
+# Low: images of tissue and skin have little contrast.
+CONTRAST = 0.01
 WIDTH = 128
 CENTERS = 32
 # Descriptors from which the centers are computed, and steps of k-means.
@@ -31,21 +31,15 @@ class LocalFeatures:
 
     Attributes:
         points: x and y in pixels, diameter in pixels, direction in radians; float32, (n, 4).
-        histograms: of directions, uint8, (n, `WIDTH`): a quarter of the memory of the descriptors.
+        descriptors: of length 1, not negative; float32, (n, `WIDTH`).
     """
 
     points: FloatArray
-    histograms: npt.NDArray[np.uint8]
+    descriptors: FloatArray
 
-    def descriptors(self) -> FloatArray:
-        """Descriptors of length 1, not negative, (n, `WIDTH`): the square roots of the shares of the directions."""
-        counts = self.histograms.astype(np.float32)
-        return np.asarray(np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)))
-
-
-def mirrored(descriptors: FloatArray) -> FloatArray:
-    """Descriptors of an image mirrored left to right, (n, `WIDTH`)."""
-    return descriptors[:, MIRRORED]
+    def mirrored(self) -> FloatArray:
+        """Descriptors of the image mirrored left to right, (n, `WIDTH`)."""
+        return self.descriptors[:, MIRRORED]
 
 
 def local_features(gray: npt.NDArray[np.uint8], *, detector: Any) -> LocalFeatures:
@@ -57,9 +51,10 @@ def local_features(gray: npt.NDArray[np.uint8], *, detector: Any) -> LocalFeatur
     """
     keypoints, descriptors = detector.detectAndCompute(gray, None)
     if not keypoints:
-        return LocalFeatures(np.empty((0, 4), np.float32), np.empty((0, WIDTH), np.uint8))
+        return LocalFeatures(np.empty((0, 4), np.float32), np.empty((0, WIDTH), np.float32))
     points = [(*point.pt, point.size, np.deg2rad(point.angle)) for point in keypoints[:MAX_FEATURES]]
-    return LocalFeatures(np.array(points, np.float32), descriptors[:MAX_FEATURES].astype(np.uint8))
+    roots = np.sqrt(descriptors[:MAX_FEATURES] / np.maximum(descriptors[:MAX_FEATURES].sum(axis=1, keepdims=True), 1))
+    return LocalFeatures(np.array(points, np.float32), roots.astype(np.float32))
 
 
 def new_detector() -> Any:
@@ -76,15 +71,15 @@ def summaries(features: Sequence[LocalFeatures]) -> tuple[FloatArray, FloatArray
         Vectors of the images and of the mirrored images, float32, (n_images, `CENTERS` * `WIDTH`) each. Their product
         is large for images that share features. Without any feature in the data, all are 0.
     """
-    sample = np.concatenate([of_image.descriptors()[::8] for of_image in features])
+    sample = np.concatenate([of_image.descriptors[::8] for of_image in features])
     if not len(sample):
         empty = np.zeros((len(features), CENTERS * WIDTH), np.float32)
         return empty, empty
     centers = _centers(sample[np.linspace(0, len(sample) - 1, min(len(sample), SAMPLE)).astype(np.int64)])
-    straight = np.stack([_residual_sums(of_image.descriptors(), centers) for of_image in features])
-    turned = np.stack([_residual_sums(mirrored(of_image.descriptors()), centers) for of_image in features])
+    straight = np.stack([_residual_sums(of_image.descriptors, centers) for of_image in features])
+    mirrored = np.stack([_residual_sums(of_image.mirrored(), centers) for of_image in features])
     mean = straight.mean(axis=0)
-    return straight - mean, turned - mean
+    return straight - mean, mirrored - mean
 
 
 def _centers(sample: FloatArray) -> FloatArray:

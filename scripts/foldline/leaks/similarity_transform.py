@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from foldline.leaks.local_features import FloatArray, LocalFeatures, mirrored
+from foldline.leaks.local_features import FloatArray, LocalFeatures
 
 ComplexArray = npt.NDArray[np.complex128]
-# Indices of points of one image and of another, (n_matches,) each.
-Matches = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 # Least product of two descriptors of a match; that of equal ones is 1.
 MIN_MATCH = 0.8
@@ -50,35 +48,25 @@ def fit_transform(first: LocalFeatures, second: LocalFeatures, *, width: int) ->
     Returns:
         None if fewer than `MIN_INLIERS` matches agree.
     """
-    descriptors, others = first.descriptors(), second.descriptors()
-    matches, mirrored_matches = _matches(descriptors, others), _matches(mirrored(descriptors), others)
+    straight = _fit(first.points, first.descriptors, second)
     mirrored_points = first.points.copy()
     mirrored_points[:, 0] = width - 1 - mirrored_points[:, 0]
     mirrored_points[:, 3] = np.pi - mirrored_points[:, 3]
-    straight = turned = None
-    # No more matches can agree than there are: most often one of the two need not be fitted.
-    if len(matches[0]) >= len(mirrored_matches[0]):
-        straight = _fit(first.points, second.points, matches)
-        if straight is None or len(mirrored_matches[0]) > straight.inliers:
-            turned = _fit(mirrored_points, second.points, mirrored_matches)
-    else:
-        turned = _fit(mirrored_points, second.points, mirrored_matches)
-        if turned is None or len(matches[0]) >= turned.inliers:
-            straight = _fit(first.points, second.points, matches)
-    if turned is None or (straight is not None and straight.inliers >= turned.inliers):
+    mirrored = _fit(mirrored_points, first.mirrored(), second)
+    if mirrored is None or (straight is not None and straight.inliers >= mirrored.inliers):
         return straight
     flip = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    return Transform(turned.matrix @ flip, turned.inliers)
+    return Transform(mirrored.matrix @ flip, mirrored.inliers)
 
 
-def _fit(points: FloatArray, others: FloatArray, matches: Matches) -> Transform | None:
-    """Fit a transform without mirroring, from points of one image to those of another."""
-    left, right = matches
+def _fit(points: FloatArray, descriptors: FloatArray, second: LocalFeatures) -> Transform | None:
+    """Fit a transform without mirroring."""
+    left, right = _matches(descriptors, second.descriptors)
     if len(left) < MIN_INLIERS:
         return None
-    source, target = _places(points[left]), _places(others[right])
-    turns = others[right, 3].astype(np.float64) - points[left, 3]
-    factors = others[right, 2].astype(np.float64) / points[left, 2] * np.exp(1j * turns)
+    source, target = _places(points[left]), _places(second.points[right])
+    turns = second.points[right, 3].astype(np.float64) - points[left, 3]
+    factors = second.points[right, 2].astype(np.float64) / points[left, 2] * np.exp(1j * turns)
     agree = _agreement(source, target, factors)
     inside = agree[agree.sum(axis=1).argmax()]
     factor = shift = 0j
@@ -94,7 +82,7 @@ def _fit(points: FloatArray, others: FloatArray, matches: Matches) -> Transform 
     return Transform(np.array(matrix), len(cells))
 
 
-def _matches(first: FloatArray, second: FloatArray) -> Matches:
+def _matches(first: FloatArray, second: FloatArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Pairs of descriptors each of which is the nearest to the other: their indices, (n_matches,) each."""
     if not len(first) or not len(second):
         empty = np.empty(0, np.int64)
@@ -113,13 +101,13 @@ def _places(points: FloatArray) -> ComplexArray:
 
 def _agreement(source: ComplexArray, target: ComplexArray, factors: ComplexArray) -> npt.NDArray[np.bool_]:
     """Whether each match (column) agrees with the transform of each match (row), (n_matches, n_matches)."""
+    shifts = target - factors * source
     size = np.abs(factors)
-    away = factors[:, None] * source + (target - factors * source)[:, None] - target
-    near = away.real**2 + away.imag**2 < (TOLERANCE * np.maximum(size, 1))[:, None] ** 2
-    scales, directions = np.log(size), factors / size
-    near &= np.abs(scales[:, None] - scales) < MAX_DIFFERENCE
-    turns = np.outer(directions.real, directions.real) + np.outer(directions.imag, directions.imag)
-    return np.asarray(near & (turns > np.cos(MAX_DIFFERENCE)))
+    distance = np.abs(factors[:, None] * source + shifts[:, None] - target)
+    scale = np.abs(np.log(size[:, None] / size))
+    turn = np.abs(np.angle(factors[:, None] / factors))
+    near = distance < TOLERANCE * np.maximum(size, 1)[:, None]
+    return np.asarray(near & (scale < MAX_DIFFERENCE) & (turn < MAX_DIFFERENCE))
 
 
 def _least_squares(source: ComplexArray, target: ComplexArray) -> tuple[complex, complex]:

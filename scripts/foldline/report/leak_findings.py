@@ -107,16 +107,10 @@ def audit_limits(run: Run) -> list[str]:
         texts.append("Near copies were not searched (leaks.near_duplicate_bits is null).")
     else:
         texts += _searches(run, facts)
-        if facts.strict_images:
-            counts = [f"{split}: {count:,}" for split, count in facts.strict_images.items()]
-            texts.append(
-                f"Many images look alike without being copies ({listing(counts)}): their pairs count as near copies "
-                "only if they agree very closely, so changed copies among them may be missed."
-            )
         texts.append(
             "A near copy was made from the other image, or shows the same from the same side, and both agree when they "
-            "are aligned. The audit cannot see two photographs that do not agree in detail, negatives, changes that "
-            "leave less than two thirds of an image, and weaker copies where all images look alike to begin with."
+            "are aligned. The audit cannot see two photographs that do not agree in detail, changes that leave less "
+            "than two thirds of an image, and weaker copies where all images look alike to begin with."
         )
     texts.append(
         "Images without contrast are not compared. Images that are in no table of this run, such as those on which "

@@ -29,14 +29,11 @@ class AuditFacts:
         near_duplicate_bits: see `leaks` in `config/config.schema.yaml`.
         full_search_up_to: see there.
         embedded: whether images have vectors, by which the nearest are compared as well.
-        strict_images: split -> number of images that look like many others, so that their pairs had to agree closely;
-            splits without such images are left out.
     """
 
     near_duplicate_bits: int | None = 12
     full_search_up_to: int = 20_000
     embedded: bool = False
-    strict_images: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

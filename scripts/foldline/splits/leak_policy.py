@@ -11,8 +11,6 @@ from foldline.splits.connected_groups import join_groups
 
 # Kinds of pairs. Those that the user confirmed are grouped, whatever the policy.
 EXACT, NEAR, CONFIRMED = "exact", "near", "confirmed"
-# What a table of pairs holds beside its rows: the number of images that were judged more strictly.
-STRICT_IMAGES = "strict_images"
 GROUP, ERROR, REPORT, DROP = "group", "error", "report", "drop"
 # Splits of a policy, which knows all external sets as one.
 TRAIN, EXTERNAL, TEST = "train", "external", "test"

@@ -9,7 +9,7 @@ from fixtures.pictures import photograph
 from foldline.images.perceptual_hash import hash_array, perceptual_hash
 from foldline.images.picture import Picture
 from foldline.leaks.aligned_correlation import SIDE, correlation
-from foldline.leaks.copies import SYMMETRIES, near_copies
+from foldline.leaks.copies import LEAST, LEAST_OF_LOOK_ALIKES, SYMMETRIES, near_copies, required_correlation
 from foldline.leaks.similarity_transform import fit_transform
 from foldline.leaks.views import View, views_of
 from foldline.tfrecords.image_sources import thumbnail_jpeg, thumbnail_of
@@ -110,7 +110,7 @@ def test_symmetries_map_the_pixels_as_the_hashes_do() -> None:
         changed = pixels.T if number & 4 else pixels
         changed = changed[::-1] if number & 2 else changed
         changed = np.ascontiguousarray(changed[:, ::-1] if number & 1 else changed)
-        assert correlation(pixels, changed, matrix) == pytest.approx(1, abs=1e-3)
+        assert correlation(pixels, changed, matrix) == pytest.approx(1)
 
 
 def test_the_transform_between_two_images_is_found() -> None:
@@ -120,3 +120,12 @@ def test_the_transform_between_two_images_is_found() -> None:
     assert transform is not None
     # The middle four fifths, both at 128 pixels.
     np.testing.assert_allclose(transform.matrix, [[1.25, 0, -16], [0, 1.25, -12]], atol=0.5)
+
+
+def test_more_is_required_where_images_look_alike() -> None:
+    count = 40
+    pairs = np.array([(first, second) for first in range(count) for second in range(first + 1, count)])
+    few = np.where((pairs[:, 0] == 0) & (pairs[:, 1] < 5), 0.99, 0.5)
+    assert required_correlation(pairs, few) == LEAST
+    assert required_correlation(pairs, np.full(len(pairs), 0.97)) == LEAST_OF_LOOK_ALIKES
+    assert required_correlation(pairs[:3], np.ones(3)) == LEAST

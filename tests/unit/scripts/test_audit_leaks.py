@@ -12,10 +12,8 @@ from foldline.errors import FoldlineError
 from foldline.images.options import ImageOptions
 from foldline.images.picture import Picture
 from foldline.io.embeddings import write_embeddings
-from foldline.io.parquet import read_parquet_schema
 from foldline.io.tables import INVENTORY, LEAKS, read_table, write_table
 from foldline.io.thumbnails import write_thumbnails
-from foldline.leaks.copies import Copies
 from foldline.splits.duplicates import LeakConfig
 from foldline.tfrecords.image_sources import scan_sample, thumbnail_jpeg, thumbnail_of
 
@@ -295,17 +293,3 @@ def test_crops_with_near_embeddings_are_always_found(tmp_path: Path, caplog: pyt
     pairs = audit([test], tmp_path / "leaks.parquet", **found, embeddings=embeddings)
     assert [row[:4] for row in pairs] == [("q", "p05", "train", "near")]
     assert "are searched among the two nearest by embedding alone" in caplog.text
-
-
-def test_images_that_were_judged_strictly_are_counted(
-    train: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    leaks = tmp_path / "leaks.parquet"
-    audit(train, leaks)
-    assert not read_parquet_schema(leaks).metadata
-    pairs = np.array([[0, 1, 7]])
-    monkeypatch.setattr("audit_leaks.near_copies", lambda *arguments, **named: Copies(pairs, similar=3, left_out=2))
-    audit(train, leaks)
-    assert read_parquet_schema(leaks).metadata == {b"strict_images": b"3"}
-    expected = "train: 3 images look like many others, so their pairs are duplicates only if they agree very closely; "
-    assert expected + "2 pairs are left out by that;" in caplog.text
