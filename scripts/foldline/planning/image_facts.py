@@ -74,17 +74,18 @@ class ImageFacts:
                 found[samples].append(number)
         return found
 
-    def wrong_channels(self, paths: Sequence[str], per_row: int) -> dict[int, str]:
+    def wrong_channels(self, paths: Sequence[str], rows: Sequence[int]) -> dict[int, str]:
         """What is wrong with images of channels, by number: color, or another size than the first of their row.
 
         Args:
             paths: (n_images,), their paths.
-            per_row: images of a row.
+            rows: (n_images,), number of the row of each.
         """
         wrong = {number: COLORED_CHANNEL for number, color in enumerate(self._values("color")) if color}
         sides = list(zip(self._values("width"), self._values("height"), strict=True))
-        for number, (width, height) in enumerate(sides):
-            first = number - number % per_row
+        firsts = dict[int, int]()
+        for number, (row, (width, height)) in enumerate(zip(rows, sides, strict=True)):
+            first = firsts.setdefault(row, number)
             if sides[first] != (width, height) and None not in (*sides[first], width):
                 size = f"{sides[first][0]} x {sides[first][1]}; channels of a sample have one size"
                 wrong[number] = f"{width} x {height} pixels, but {Path(paths[first]).name} has {size}"

@@ -177,17 +177,30 @@ class ImageSource:
             facts = self._facts(paths, row_of)
         except FoldlineError as error:
             raise problems_error([str(error), *self._problems_of_readable(paths, row_of)]) from error
+        self._check_facts(facts, paths, row_of, range(len(paths)))
+        return facts
+
+    def _check_facts(
+        self, facts: ImageFacts, paths: Sequence[str], row_of: Callable[[int], str], numbers: Sequence[int]
+    ) -> None:
+        """Check the headers of some images, and those of the channels of a row together.
+
+        Args:
+            facts: of these images.
+            paths: (n_images,), theirs.
+            row_of: see `image_files.ImageFiles.facts`, of these images.
+            numbers: (n_images,), their numbers among all images.
+        """
         problems = Problems()
         with problems.collected():
             self._check_headers(facts, paths, row_of)
         if self._channels:
-            wrong = facts.wrong_channels(paths, len(self._channels))
+            wrong = facts.wrong_channels(paths, [number // len(self._channels) for number in numbers])
             texts = {number: f"image {paths[number]} cannot be used: {text}" for number, text in sorted(wrong.items())}
             with problems.collected():
                 if texts:
                     raise unusable_headers(texts, row_of)
         problems.check()
-        return facts
 
     def _problems_of_readable(self, paths: Sequence[str], row_of: Callable[[int], str]) -> list[str]:
         """Problems of the headers of those images on a disk that can be read."""
@@ -202,7 +215,7 @@ class ImageSource:
             # Reported already.
             return []
         try:
-            self._check_headers(facts, readable, lambda number: row_of(numbers[number]))
+            self._check_facts(facts, readable, lambda number: row_of(numbers[number]), numbers)
         except SeveralProblemsError as error:
             return error.problems
         except FoldlineError as error:

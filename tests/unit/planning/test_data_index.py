@@ -612,6 +612,23 @@ def test_channels_of_a_row_count_together(tmp_path: Path, reads: Reads) -> None:
         index(config, tmp_path)
 
 
+def test_a_missing_channel_hides_no_problem_of_the_others(tmp_path: Path) -> None:
+    write_channels(tmp_path / "data", train=8, test=4)
+    folder = tmp_path / "data" / "train"
+    first, second = CHANNELS[:2]
+    (folder / f"s000_{second}.png").unlink()
+    Image.new("L", (20, 24)).save(folder / f"s001_{second}.png")
+    Image.new("RGB", (32, 32), "red").save(folder / f"s002_{first}.png")
+    images = {f"{split}_images": f"{split}/{{id}}_{{channel}}.png" for split in ("train", "test")}
+    config = configuration(tmp_path / "data", id_column="id", group_column=None, channels=list(CHANNELS), **images)
+    with pytest.raises(FoldlineError) as error:
+        index(config, tmp_path)
+    text = str(error.value)
+    assert f"s000_{second}.png does not exist" in text
+    assert f"s001_{second}.png cannot be used: 20 x 24 pixels, but s001_{first}.png has 32 x 32" in text
+    assert f"s002_{first}.png cannot be used: a color image" in text
+
+
 def test_data_without_a_sample_submission_are_read_again_if_the_one_that_was_made_is_gone(
     config: dict[str, Any], tmp_path: Path, reads: Reads
 ) -> None:

@@ -62,8 +62,10 @@ def test_the_plan_has_a_limit_for_unknown_images() -> None:
 
 def test_an_image_of_another_size_than_the_first_of_its_row_is_told() -> None:
     small, large, unknown = (1, 20, 30, 1, 0), (1, 40, 30, 1, 0), (1, None, None, None, 0)
-    assert facts(small, small, large, large).wrong_channels("abcdef", 2) == {}
-    assert facts(small, large, large).wrong_channels("abcdef", 1) == {}
-    assert facts(small, unknown, unknown, large).wrong_channels("abcdef", 2) == {}
-    found = facts(small, small, small, small, small, large).wrong_channels("abcdef", 3)
+    assert facts(small, small, large, large).wrong_channels("abcdef", [0, 0, 1, 1]) == {}
+    assert facts(small, large, large).wrong_channels("abcdef", [0, 1, 2]) == {}
+    assert facts(small, unknown, unknown, large).wrong_channels("abcdef", [0, 0, 1, 1]) == {}
+    found = facts(small, small, small, small, small, large).wrong_channels("abcdef", [0, 0, 0, 1, 1, 1])
     assert found == {5: "40 x 30 pixels, but d has 20 x 30; channels of a sample have one size"}
+    # Of the rows 0 and 1, one channel is missing.
+    assert list(facts(large, small, small, large).wrong_channels("abcdef", [0, 1, 1, 2])) == []
