@@ -259,7 +259,7 @@ def test_the_index_holds_what_was_found(tmp_path: Path) -> None:
     (tmp_path / "sample_submission.csv").write_text("id,cat,dog\n4,0,0\n5,0,0\n")
     site = {"metadata_columns": ["site"], "metadata": {"site": {"kind": "categorical"}}}
     dataset = settings(root=str(tmp_path), train_images="{id}.jpg", test_images="{id}.jpg", **site)
-    config = {"dataset": dataset, "folds": FOLDS, "leaks": {"confirmed": None}}
+    config = {"dataset": dataset, "folds": FOLDS, "leaks": {"confirmed": None, "contradictory_labels": "report"}}
     words = {"classes": ["cat", "dog"], "vocabularies": {"site": ["arm", "leg"]}}
     for _ in range(2):
         indexer = DataIndexer(config, folder=tmp_path / "index", pinned=None, record_tables=str(tmp_path / "raw"))
