@@ -98,6 +98,6 @@ DECODERS: dict[str, Callable[[bytes, Header, ImageOptions, tuple[int, int]], Pic
     "WEBP": _decode_webp,  # libwebp by imagecodecs; 1.3 and 1.0, lossless 1.2 and 1.0
     "TIFF": _decode_tiff,  # own, imagecodecs; no compression 4 and 4, deflate 2.0 and 2.0, LZW (libtiff) 1.1 and 1.2
     "DICOM": _decode_dicom,  # own, codecs of imagecodecs
-    "BMP": _decode_bmp,  # imagecodecs, of other than 24 bits own; 2.6 and 1.0
+    "BMP": _decode_bmp,  # own
     # GIF 0.9 and 1.9, PNM 11 and 7, JPEG 2000 1.7 and 1.1, AVIF 1.2 and 2.1
 }

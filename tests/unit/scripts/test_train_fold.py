@@ -65,16 +65,15 @@ class Trained:
     folder: Path
 
 
-def run(
-    data: ShardSet,
-    folder: Path,
-    *,
+def settings_of(
     fold: int = 1,
     columns: dict[str, MetadataColumnConfig] | None = None,
+    checkpoints: str = "none",
     **changes: Any,
-) -> None:
+) -> FoldSettings:
+    """Settings of a fold that saves a checkpoint after each epoch."""
     model_config, training_config = fold_configs(**{**SETTINGS, **changes})
-    settings = FoldSettings(
+    return FoldSettings(
         model="tiny",
         member=Member(1, fold),
         model_config=model_config,
@@ -83,8 +82,19 @@ def run(
         class_names=("sick",),
         activation="sigmoid",
         accelerator="cpu",
-        checkpoints=CheckpointConfig(str(folder / "checkpoints"), seconds=0, share=1),
+        checkpoints=CheckpointConfig(checkpoints, seconds=0, share=1),
     )
+
+
+def run(
+    data: ShardSet,
+    folder: Path,
+    *,
+    fold: int = 1,
+    columns: dict[str, MetadataColumnConfig] | None = None,
+    **changes: Any,
+) -> None:
+    settings = settings_of(fold, columns, str(folder / "checkpoints"), **changes)
     outputs = Outputs(
         weights=folder / "weights.weights.h5",
         metadata=folder / "metadata.json",
@@ -152,19 +162,8 @@ def test_a_batch_above_the_training_rows_takes_all_of_them(
 @pytest.mark.parametrize(("rows", "replicas", "size"), [(31, 4, 28), (64, 4, 64), (3, 4, 64), (70, 1, 64)])
 def test_devices_share_the_batch_of_a_small_fold(rows: int, replicas: int, size: int) -> None:
     device = Device("gpu", "the test", SimpleNamespace(num_replicas_in_sync=replicas))
-    model_config, training_config = fold_configs(**{**SETTINGS, "batch_size": 64})
-    settings = FoldSettings(
-        model="tiny",
-        member=Member(1, 1),
-        model_config=model_config,
-        training_config=training_config,
-        metadata_columns={},
-        class_names=("sick",),
-        activation="sigmoid",
-        accelerator="cpu",
-        checkpoints=CheckpointConfig("none", 0, 1),
-    )
-    assert settings.with_batch_for(rows, device).training_config == replace(training_config, batch_size=size)
+    settings = settings_of(batch_size=64)
+    assert settings.with_batch_for(rows, device).training_config == replace(settings.training_config, batch_size=size)
 
 
 def test_frozen_norms_are_those_that_the_training_began_with(trained: Trained) -> None:
@@ -269,18 +268,7 @@ def fold_training(
     data: ShardSet, fold: int, seed: int, *, columns: dict[str, MetadataColumnConfig] | None = None
 ) -> FoldTraining:
     """The training of a fold, whose batches and network can be looked at."""
-    model_config, training_config = fold_configs(**{**SETTINGS, "seed": seed, "batch_norm_momentum": 0.9})
-    settings = FoldSettings(
-        model="tiny",
-        member=Member(1, fold),
-        model_config=model_config,
-        training_config=training_config,
-        metadata_columns=columns or {},
-        class_names=("sick",),
-        activation="sigmoid",
-        accelerator="cpu",
-        checkpoints=CheckpointConfig("none", 0, 1),
-    )
+    settings = settings_of(fold, columns, seed=seed, batch_norm_momentum=0.9)
     opened = open_fold(settings, shards=data.paths, manifests=data.manifests, folds=data.folds)
     return FoldTraining(settings, opened, use_device("cpu", threads=1), loss=None, checkpoints=None, threads=1)
 
