@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 from foldline.dataset.fold_cells import ReadCells
@@ -14,6 +15,7 @@ from foldline.planning.fold_plan import FOLD, fold_cells, fold_method, holdout_v
 from foldline.planning.group_links import links_in_words
 from foldline.planning.holdout_checks import check_classes, check_share, check_values
 from foldline.planning.raw_data import RawData
+from foldline.planning.row_weights import lost_label_finder
 from foldline.planning.samples import Samples
 from foldline.splits.connected_groups import connected_groups
 from foldline.splits.folds_config import COLUMN, GROUPED, LEAVE_ONE_GROUP_OUT, TABLE, TIME
@@ -140,11 +142,38 @@ def find_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawDa
                 f"training rows {listing(train.rows.id, limit=3)}; correct folds.table"
             )
     elif method == TIME:
-        _check_times(folds, cells, train, data.links)
+        trained_on = _check_times(folds, cells, train, data.links)
+        _check_weights(f"{cells.tables[TRAIN].raw.path}: column {folds['column']}", trained_on, dataset, data)
         return found
     else:
         return found
-    return found | _checked(names, where, dataset, train, data.links)
+    found |= _checked(names, where, dataset, train, data.links)
+    if all(names):
+        trained_on = {fold: [name != fold for name in names] for fold in found["names"]}
+        _check_weights(where, trained_on, dataset, data)
+    return found
+
+
+def _check_weights(
+    where: str, trained_on: Mapping[str, Sequence[bool]], dataset: Mapping[str, Any], data: RawData
+) -> None:
+    """Refuse folds of which all training rows with some label have the weight 0.
+
+    Args:
+        where: the start of messages.
+        trained_on: name of each fold -> whether it is trained on each training row, (n_rows,).
+        dataset: the section `dataset`, with the classes that were found.
+        data: the data, without the holdout.
+    """
+    lost = lost_label_finder(dataset, data.tables, data.splits)
+    if lost is None:
+        return
+    labels = {fold: lost(rows) for fold, rows in trained_on.items()}
+    if problems := [f"fold {fold} is trained on no row with {words}" for fold, words in labels.items() if words]:
+        raise FoldlineError(
+            f"{where}: {listing(problems, limit=MOST_TOLD)}: all such rows have the weight 0 (dataset.weight_column); "
+            "give some of them a weight, or set folds.method to grouped"
+        )
 
 
 def _names_of_column(column: str, read: ReadCells, train: Samples) -> list[str]:
@@ -207,7 +236,7 @@ def _checked(
     return {"names": list(number_of), "numbers": list(number_of.values())}
 
 
-def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, links: str) -> None:
+def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, links: str) -> dict[str, list[bool]]:
     """Refuse times that cannot be read or give no folds.
 
     Args:
@@ -215,6 +244,9 @@ def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, link
         read: the cells.
         train: the training rows, with connected groups.
         links: what connects groups, see `RawData`.
+
+    Returns:
+        Number of each fold -> whether it is trained on each training row, (n_rows,).
 
     Raises:
         FoldlineError: names lines, or the fold.
@@ -242,23 +274,21 @@ def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, link
     found = folds_by_time(known, train.rows.group, starts, folds["gap"])
     codes = [hard_code(code) for code in train.rows.target]
     for fold, start in enumerate(starts):
-        used = _labels_before(codes, found, fold)
+        used = set(compress(codes, _rows_before(found, fold)))
         if len(used) >= 2:
             continue
         what = f"only rows with the label {next(iter(used))}" if used else "no row"
         remedy = f"lower folds.gap, which is {folds['gap']:g}, or folds.count"
-        if len(_labels_before(codes, alone, fold)) >= 2:
+        if len(set(compress(codes, _rows_before(alone, fold)))) >= 2:
             what = f"beside groups with rows in the period, {what}"
             remedy = links or "name another column in dataset.group_column, whose groups are not in several periods"
         elif not folds["gap"]:
             remedy = "lower folds.count, so that periods are longer"
         raise FoldlineError(f"{where}: {what} before fold {fold} (from {first[start]}) to train on; {remedy}")
+    return {str(fold): _rows_before(found, fold) for fold in range(len(starts))}
 
 
-def _labels_before(codes: Sequence[str], found: TimeFolds, fold: int) -> set[str]:
-    """Labels of the rows that a fold by time is trained on."""
-    return {
-        code
-        for code, own, withheld in zip(codes, found.folds, found.withheld, strict=True)
-        if own != fold and fold not in withheld
-    }
+def _rows_before(found: TimeFolds, fold: int) -> list[bool]:
+    """Whether a fold by time is trained on each row, (n_rows,)."""
+    rows = zip(found.folds, found.withheld, strict=True)
+    return [own != fold and fold not in withheld for own, withheld in rows]

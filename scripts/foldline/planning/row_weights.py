@@ -1,7 +1,8 @@
 """Find the weights of the labeled rows, if the configuration names them, before any job starts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import compress
 from typing import Any
 
 from foldline.dataset.row_weights import RowWeights, WeightTable, unweighted_labels
@@ -112,6 +113,48 @@ def _check_classes(
             f"{table}: all rows with {lost} have the weight 0 (column {dataset['weight_column']}), so no model learns "
             "it; give some of them a weight, or set dataset.weight_column to null"
         )
+
+
+def lost_label_finder(
+    dataset: Mapping[str, Any], tables: Mapping[str, str], splits: Mapping[str, Samples]
+) -> Callable[[Sequence[bool]], str] | None:
+    """What finds the labels that a fold loses because all rows that it is trained on and that have them weigh nothing.
+
+    Args:
+        dataset: the section of the completed configuration, with the classes that were found.
+        tables: table of each split that can be read.
+        splits: the samples of the splits, TRAIN among them.
+
+    Returns:
+        A function of whether a fold is trained on each row of TRAIN, (n_rows,), that gives the labels in words, "" for
+        none; None if no row has the weight 0, or the weights are wrong, which `digest_of_weights` reports.
+    """
+    found = row_weights_of(dataset, tables)
+    if found is None or not reads_labels(dataset):
+        return None
+    try:
+        weights = found.read()
+    except FoldlineError:
+        return None
+    names = class_names_of(dataset)
+
+    def counts(split: str) -> list[bool]:
+        ids, factor = splits[split].rows.id, found.factors.get(split, 1.0)
+        return [factor > 0 and (split not in weights or weights[split][name] > 0) for name in ids]
+
+    counted_rows = {split: counts(split) for split in splits if split != TEST}
+    if all(map(all, counted_rows.values())):
+        return None
+    external = [(splits[split].rows.target, rows) for split, rows in counted_rows.items() if split != TRAIN]
+    every = {code for codes, _ in external for code in codes}
+    weighted = {code for codes, rows in external for code in compress(codes, rows)}
+    train, rows = splits[TRAIN].rows.target, counted_rows[TRAIN]
+
+    def lost(trained_on: Sequence[bool]) -> str:
+        both = map(all, zip(rows, trained_on, strict=True))
+        return unweighted_labels(every | {*compress(train, trained_on)}, weighted | {*compress(train, both)}, names)
+
+    return lost
 
 
 def weight_arguments(dataset: Mapping[str, Any], tables: Mapping[str, str], digest: str) -> dict[str, Any]:

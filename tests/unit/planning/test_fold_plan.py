@@ -348,3 +348,36 @@ def test_what_connects_all_groups_is_named_by_all_methods(keys: dict[str, Any], 
         find_folds(folds, dataset, data, read_cells(folds, dataset, data.tables))
     assert message in str(error.value)
     assert str(error.value).endswith(LINKS)
+
+
+WEIGHTED = [f"{row},p{row},{row % 2},{row // 4},{2001 + row // 4}" for row in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("light", "keys", "message"),
+    [
+        # Only the rows of fold 1 weigh something.
+        ({0, 1, 2, 3, 8, 9, 10, 11}, {"column": "fold"}, "fold 1 is trained on no row with the label 0 of target, the"),
+        ({1, 3, 9, 11}, {"column": "fold"}, "fold 1 is trained on no row with the label 1 of target"),
+        ({1, 3, 9, 10, 11}, {"method": "leave_one_group_out"}, None),
+        (set(range(12)) - {0, 1, 4}, {"method": "leave_one_group_out"}, "fold p1 is trained on no row with the label"),
+        ({1, 3, 9, 11}, {"method": "table"}, "fold 1 is trained on no row with the label 1 of target"),
+        ({1, 3}, {"method": "time", "column": "when", "count": 2}, "fold 0 is trained on no row with the label 1 of ta"),
+        ({1, 3, 9}, {"column": "fold"}, None),
+        (set(), {"column": "fold"}, None),
+    ],
+)
+def test_folds_whose_rows_with_a_label_weigh_nothing_are_refused(
+    light: set[int], keys: dict[str, Any], message: str | None, tmp_path: Path
+) -> None:
+    rows = [f"{row},{int(number not in light)}" for number, row in enumerate(WEIGHTED)]
+    dataset = dataset_settings(group_column="who", weight_column="w")
+    data = data_of(tmp_path / "train.csv", "id,who,target,fold,when,w", rows, dataset)
+    if keys.get("method") == "table":
+        (tmp_path / "old.csv").write_text("id,fold\n" + "".join(f"{row},{row // 4}\n" for row in range(12)))
+        keys = {**keys, "table": str(tmp_path / "old.csv")}
+    if message is None:
+        assert find_all(fold_settings(**keys), dataset, data)
+        return
+    with pytest.raises(FoldlineError, match=rf"{message}.*all such rows have the weight 0 \(dataset\.weight_column\)"):
+        find_all(fold_settings(**keys), dataset, data)
