@@ -3,19 +3,58 @@
 Standard library only, because the process that builds the DAG imports it.
 """
 
+import logging
 import re
 from collections.abc import Sequence, Set
 
 from foldline.dataset.cell_values import composed
 from foldline.dataset.raw_table import RawTable
-from foldline.errors import Problems
+from foldline.errors import Problems, counted
+
+logger = logging.getLogger(__name__)
 
 # What an id cannot have: a backslash, or a control character or line separator, which breaks the lines of logs.
 _NOT_IN_ID = re.compile("[\\\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# Paths that are files, but no ids.
-_PATH = re.compile(r"\./|/|[A-Za-z]:\\|[^/\\]+\\[^/]*$")
 # What no part of a path can be.
 _NO_PARTS = frozenset(("", ".", ".."))
+
+
+def id_of(cell: str) -> str:
+    r"""The id that a cell names: a path has / between folders, and neither ./ nor / before the first one.
+
+    So `./cat/a.png`, `/cat/a.png` and `cat\a.png` are `cat/a.png`. A cell without a name is left as it is.
+    """
+    parts = cell.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part not in ("", ".")) or cell
+
+
+def ids_of(raw: RawTable, cells: Sequence[str], column: str) -> Sequence[str]:
+    """The ids of a table, see `id_of`; logs how many cells are spelled differently.
+
+    Args:
+        raw: the table.
+        cells: of its id column, (n_rows,).
+        column: its name in the table.
+
+    Returns:
+        (n_rows,).
+    """
+    joined = "/".join(("", *cells, ""))
+    if "\\" not in joined and "//" not in joined and "/./" not in joined:
+        return cells
+    ids = list(map(id_of, cells))
+    changed = [(cell, name) for cell, name in zip(cells, ids, strict=True) if cell != name]
+    if changed:
+        cell, name = changed[0]
+        logger.warning(
+            "%s: %s in column %s has another spelling as an id: %r is %r in all results but the submission",
+            raw.path,
+            counted(len(changed), "path"),
+            column,
+            cell,
+            name,
+        )
+    return ids
 
 
 def check_ids(raw: RawTable, ids: Sequence[str], column: str) -> None:
@@ -37,21 +76,10 @@ def check_ids(raw: RawTable, ids: Sequence[str], column: str) -> None:
         found = [(line, id_problem(name, column)) for line, name in zip(raw.lines, ids, strict=True)]
         wrong = [(line, problem) for line, problem in found if problem]
         with problems.collected():
-            raise raw.error(wrong, _remedy(ids, column))
+            raise raw.error(wrong, "give every sample an id that can be part of a path")
     with problems.collected():
         _check_repeated(raw, ids, distinct if joined.isascii() else set(map(composed, distinct)))
     problems.check()
-
-
-def _remedy(ids: Sequence[str], column: str) -> str:
-    """What to do about ids that cannot be part of a path."""
-    if not all(_PATH.match(name) for name in ids):
-        return "give every sample an id that can be part of a path"
-    return (
-        "ids that are paths have / between folders, and neither ./ nor / at the start; set dataset.id_column to "
-        f"another column with unique values, and dataset.image_column to {column}, where paths may have all of these; "
-        f"or write the paths of {column} without them"
-    )
 
 
 def _check_repeated(raw: RawTable, ids: Sequence[str], distinct: Set[str]) -> None:

@@ -19,7 +19,7 @@ from foldline.dataset.labels import SOFT, Labels
 from foldline.dataset.own_labels import left_out_by
 from foldline.dataset.raw_table import AbsentColumnsError, RawTable, read_raw_table
 from foldline.dataset.row_per_class import JoinedColumns, join_rows
-from foldline.dataset.sample_ids import check_ids
+from foldline.dataset.sample_ids import check_ids, ids_of
 from foldline.dataset.soft_labels import log_soft_labels
 from foldline.dataset.target_cells import fill_target
 from foldline.errors import FoldlineError, Problems, counted
@@ -95,6 +95,12 @@ class SampleTable:
         """Where the user finds a row: table and line, or the id if Foldline wrote the table."""
         made = self.columns.made_of
         return f"{made}: id {self.ids[row]!r}" if made else f"{self.raw.path}, {self.raw.unit} {self.raw.lines[row]}"
+
+    @property
+    def spellings(self) -> dict[str, str]:
+        """Ids that the table spells differently -> their cells, see `sample_ids.id_of`."""
+        cells = self.raw.columns[self.columns.id]
+        return dict(zip(self.ids, cells, strict=True)) if cells is not self.ids else {}
 
     @property
     def most_groups(self) -> int:
@@ -212,7 +218,7 @@ def open_sample_table(path: str | Path, columns: Columns) -> SampleTable:
     """
     problems = Problems()
     raw, left_out = _without_left_out(_read_named(path, columns, problems), columns)
-    ids = raw.columns[columns.id]
+    ids = ids_of(raw, raw.columns[columns.id], columns.in_table(columns.id))
     groups: Sequence[str] = ids
     with problems.collected():
         check_ids(raw, ids, columns.in_table(columns.id))

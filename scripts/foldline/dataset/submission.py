@@ -11,6 +11,7 @@ from pathlib import Path
 from foldline.dataset.class_words import BY_NAME, ClassWords
 from foldline.dataset.raw_table import AUTO, AbsentColumnsError, RawTable, read_raw_table
 from foldline.dataset.row_per_class import RowPerClass
+from foldline.dataset.sample_ids import id_of
 from foldline.errors import FoldlineError, counted, listing
 from foldline.io.files import atomic_write
 
@@ -101,12 +102,13 @@ class SampleSubmission:
     def rows(self) -> list[tuple[str, str]]:
         """Sample and class of each row that has such an id, (n_rows,)."""
         form = self.row_per_class
-        return [found for name in self.names if form and (found := form.split(name))]
+        found = [form.split(name) for name in self.names] if form else []
+        return [(id_of(row[0]), row[1]) for row in found if row]
 
     @property
     def ids(self) -> list[str]:
         """Ids of the samples in the order of the file, (n_samples,)."""
-        return list(dict.fromkeys(name for name, _ in self.rows)) if self.row_per_class else self.names
+        return list(dict.fromkeys(name for name, _ in self.rows) if self.row_per_class else map(id_of, self.names))
 
     @property
     def copied(self) -> list[str]:
@@ -157,7 +159,7 @@ def read_sample(
         raise AbsentColumnsError(message, absent, table.header)
     if len(table.columns) < len(table.header):
         raise FoldlineError(f"{path}: several columns of the sample submission have no name; name or remove them")
-    _check_ids(table, table.columns[id_column])
+    _check_ids(table, list(map(id_of, table.columns[id_column])))
     sample = SampleSubmission(str(path), id_column, tuple(columns), table.columns, row_per_class)
     if row_per_class:
         names = zip(table.lines, sample.names, strict=True)

@@ -72,6 +72,7 @@ class ImageSource:
         self._read: SampleTable = open_sample_table(self.table, columns)
         self.left_out: Mapping[str, int] = self._read.left_out
         self.ids, self.n_rows = self._read.ids, len(self._read.ids)
+        self.spellings: Mapping[str, str] = self._read.spellings
         # Files without a class are not listed.
         self.most_groups = None if self._problems and self._listed is not None else self._read.most_groups
         with self._problems.collected():

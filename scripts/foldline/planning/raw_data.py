@@ -103,7 +103,7 @@ class Source(Protocol):
 
     Attributes:
         table: the table that the steps read.
-        left_out: see `sample_table.SampleTable`.
+        left_out, spellings: see `sample_table.SampleTable`.
         locations: see `RawData`.
         n_rows: number of rows.
         most_groups: number of groups, at most; some may still be missing. None if rows may still be missing.
@@ -113,6 +113,7 @@ class Source(Protocol):
 
     table: str
     left_out: Mapping[str, int]
+    spellings: Mapping[str, str]
     locations: str | None
     n_rows: int
     most_groups: int | None
@@ -229,8 +230,7 @@ def _read_tables(
         data = replace(data, weights=digest_of_weights(dataset, written, splits))
     if has_test(dataset) and reads_labels(dataset):
         with problems.collected():
-            source = sources.get(TEST)
-            data = _with_submission(data, dataset, record_tables, source.ids if source else [], is_read=bool(labels))
+            data = _with_submission(data, dataset, record_tables, sources.get(TEST), is_read=bool(labels))
     unranged = [problem for source in sources.values() for problem in source.unranged]
     if problems:
         problems.add(unranged)
@@ -314,7 +314,7 @@ def _with_reading(dataset: Mapping[str, Any], sources: Mapping[str, Source]) -> 
 
 
 def _with_submission(
-    data: RawData, dataset: Mapping[str, Any], record_tables: str, test_ids: Sequence[str], *, is_read: bool
+    data: RawData, dataset: Mapping[str, Any], record_tables: str, test: Source | None, *, is_read: bool
 ) -> RawData:
     """The data with what the sample submission says, which is written if the user has none.
 
@@ -322,17 +322,18 @@ def _with_submission(
         data: the data.
         dataset: the section of the configuration.
         record_tables: folder or URL of the tables that Foldline makes.
-        test_ids: ids of the test rows, also if these have other problems; none if they are unknown.
+        test: the test rows, also if they have other problems; None if they are unknown.
         is_read: whether the reading of the labels is known.
     """
     if dataset["sample_submission"] is None:
         if TEST not in data.splits:
             return data
         path = storage.join(record_tables, "sample_submission.csv")
-        write_sample_submission(path, dataset, data.splits[TEST].rows.id)
+        spellings = test.spellings if test else {}
+        write_sample_submission(path, dataset, [spellings.get(name, name) for name in data.splits[TEST].rows.id])
     else:
         path = storage.join(dataset["root"], dataset["sample_submission"])
-    sample = read_sample_submission(path, dataset, test_ids)
+    sample = read_sample_submission(path, dataset, test.ids if test else [])
     words = class_words_of(sample, dataset, data.labels) if is_read else None
     return replace(data, submission=sample.facts(), sample_submission=path, class_words=words)
 

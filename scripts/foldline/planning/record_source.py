@@ -74,6 +74,7 @@ class RecordSource:
         self._records: Mapping[str, Sequence[IndexedRecord]]
         self._records = {path: file.records for path, file in indexed.files.items()}
         self.left_out: Mapping[str, int] = {}
+        self.spellings: Mapping[str, str] = {}
         with self._problems.collected():
             self._records, self.left_out = without_left_out(self._records, names)
         with self._problems.collected():

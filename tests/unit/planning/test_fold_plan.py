@@ -362,7 +362,7 @@ WEIGHTED = [f"{row},p{row},{row % 2},{row // 4},{2001 + row // 4}" for row in ra
         ({1, 3, 9, 10, 11}, {"method": "leave_one_group_out"}, None),
         (set(range(12)) - {0, 1, 4}, {"method": "leave_one_group_out"}, "fold p1 is trained on no row with the label"),
         ({1, 3, 9, 11}, {"method": "table"}, "fold 1 is trained on no row with the label 1 of target"),
-        ({1, 3}, {"method": "time", "column": "when", "count": 2}, "fold 0 is trained on no row with the label 1 of ta"),
+        ({1, 3}, {"method": "time", "column": "when", "count": 2}, "fold 0 is trained on no row with the label 1"),
         ({1, 3, 9}, {"column": "fold"}, None),
         (set(), {"column": "fold"}, None),
     ],

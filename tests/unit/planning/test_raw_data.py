@@ -327,6 +327,22 @@ def test_a_sample_submission_is_written_from_the_test_rows_if_there_is_none(data
     assert Path(data.sample_submission).stat().st_mtime_ns == 1
 
 
+def test_ids_that_are_paths_are_submitted_as_the_tables_spell_them(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    for name in ("train.csv", "test.csv"):
+        rewrite(root / name, lambda rows: [rows[0], *([f"./images/{row[0]}.png", *row[1:]] for row in rows[1:])])
+    by_path = {**dataset, "train_images": None, "test_images": None, "image_column": "image_name"}
+    data = read({**by_path, "sample_submission": None})
+    assert next(iter(data.splits["test"].rows.id)) == "images/s008.png"
+    assert data.submission[:3] == ["image_name", "target", "./images/s008.png"]
+    # Paths in another spelling than those of the test table.
+    rewrite(
+        root / "sample_submission.csv", lambda rows: [rows[0], *([f"images\\{row[0]}.png", "0"] for row in rows[1:])]
+    )
+    assert read(by_path).submission[2] == "images\\s008.png"
+    assert read({**dataset, "train_images": "{id}", "test_images": "{id}"}).submission[2] == "images\\s008.png"
+
+
 def test_braces_in_the_folder_of_the_data_mean_nothing(dataset: dict[str, Any]) -> None:
     root = Path(dataset["root"])
     moved = root.with_name("{id} {channel}")
