@@ -30,10 +30,11 @@ from foldline.dataset.submission import (
 )
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.blend_choice import Choice
-from foldline.evaluation.blending import BlendConfig, fit_blend, judgment
+from foldline.evaluation.blending import BlendConfig, fit_blend, judgment, predicted_classes_of
 from foldline.evaluation.merging import MergedPredictions, mean_of_repeats, merge_oof, merge_test
 from foldline.evaluation.oof import BLEND, MOST_MODEL_SCORES, Oof, write_oof, write_oof_csv
 from foldline.evaluation.recipe import Recipe, test_members
+from foldline.evaluation.rules import uses_thresholds
 from foldline.evaluation.thresholds import class_thresholds, predicted_classes
 from foldline.io.files import write_json
 from foldline.io.result_paths import Member
@@ -132,7 +133,7 @@ def blend_folds(inputs: Inputs, outputs: Outputs, config: BlendConfig) -> None:
     )
     check_values(test.sample.ids if test else [], test_scores)
     oof = _blended(models, repeats, folds_of_repeats, recipe)
-    _write_oof(outputs, oof, config, blend_is_ranks=recipe.blends_ranks)
+    _write_oof(outputs, oof, config, predicted_classes_of(oof, recipe, weights, config))
     thresholds = None
     if test and outputs.submission:
         thresholds = _write_submission(outputs.submission, test, test_scores, oof, config, weights)
@@ -192,10 +193,10 @@ def _blended(
     return replace(table(models.scores, models.folds), repeats=of_repeats)
 
 
-def _write_oof(outputs: Outputs, oof: Oof, config: BlendConfig, *, blend_is_ranks: bool) -> None:
+def _write_oof(outputs: Outputs, oof: Oof, config: BlendConfig, predicted: npt.NDArray[np.int64] | None) -> None:
     for path, table in ((outputs.oof, oof), *zip(outputs.oof_repeats, oof.repeats, strict=True)):
         write_oof(path, table)
-    if not write_oof_csv(outputs.oof_csv, oof, config.activation, blend_is_ranks=blend_is_ranks):
+    if not write_oof_csv(outputs.oof_csv, oof, config.activation, predicted):
         logger.info(
             "%s has the blend alone, because the models have more than %d scores; %s has all of them",
             outputs.oof_csv,
@@ -280,7 +281,7 @@ def _write_submission(
         weights: weights of the out-of-fold rows, (n_samples,); None if each counts the same.
 
     Returns:
-        Thresholds of the predicted classes, (n_classes,); None for a submission of scores.
+        Thresholds of the predicted classes, (n_classes,); None for a submission of scores, or without thresholds.
     """
     form, sample = test.form, test.sample
     if form.has_probabilities:
@@ -289,19 +290,21 @@ def _write_submission(
         write_submission(path, sample=sample, columns=form.columns, cells=cells)
         return None
     # In float64, as `evaluate` computes them.
-    thresholds = class_thresholds(oof.labels, oof.scores[BLEND].astype(np.float64), form.threshold, weights)
+    thresholds = None
+    if uses_thresholds(form.threshold, config.activation):
+        thresholds = class_thresholds(oof.labels, oof.scores[BLEND].astype(np.float64), form.threshold, weights)
     predicted = _predicted_cells(scores.astype(np.float64), thresholds, form, config)
     write_submission(path, sample=sample, columns=form.columns, cells=predicted)
     return thresholds
 
 
 def _predicted_cells(
-    scores: npt.NDArray[np.float64], thresholds: Sequence[float], form: SubmissionForm, config: BlendConfig
+    scores: npt.NDArray[np.float64], thresholds: Sequence[float] | None, form: SubmissionForm, config: BlendConfig
 ) -> list[list[str | int]]:
     """Cells of predicted classes, (n_samples, n_columns): their words in one cell, or 0 and 1 for each class."""
     # The only class of a binary task may be absent.
     empty = form.empty or len(config.class_names) == 1
-    if config.activation == SIGMOID and not empty:
+    if thresholds is not None and config.activation == SIGMOID and not empty:
         unreached = int((scores < np.array(thresholds)).all(axis=1).sum())
         if unreached:
             logger.warning(

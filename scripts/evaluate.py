@@ -27,6 +27,7 @@ from foldline.evaluation.label_issues import find_label_issues, unproven_classes
 from foldline.evaluation.oof import BLEND, Oof, read_oof
 from foldline.evaluation.recipe import Recipe, check_blend, read_recipe
 from foldline.evaluation.results import ClassCounts, ColumnScores
+from foldline.evaluation.rules import uses_thresholds
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
 from foldline.io.settings import build
@@ -135,12 +136,12 @@ def _settings(config: EvaluationConfig) -> dict[str, Any]:
     """What is scored, and how, for the file of metrics."""
     return {
         "confidence": config.confidence,
-        "threshold": None if config.activation == SOFTMAX else config.threshold,
+        "threshold": config.threshold if uses_thresholds(config.threshold, config.activation) else None,
         "weighted": config.weighted,
         "calibration_bins": CALIBRATION_BINS,
         "scored_classes": config.scored_classes,
         "one_class_per_image": config.activation == SOFTMAX,
-        "definitions": definitions(config.activation, config.scored_classes),
+        "definitions": definitions(config.activation, config.scored_classes, config.threshold),
     }
 
 

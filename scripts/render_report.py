@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from foldline.errors import FoldlineError, listing
 from foldline.evaluation.drift_results import Drift
 from foldline.evaluation.oof import read_oof
+from foldline.evaluation.score_columns import one_class_of
 from foldline.io.files import atomic_write
 from foldline.io.result_paths import member_of, model_and_member
 from foldline.io.settings import build
@@ -142,7 +144,12 @@ def render_report(inputs: Inputs, outputs: Outputs, config: ReportConfig) -> Non
     pairs = oof.pairs()
     pairs = pairs[pairs["class"].isin(run.metrics.scored_classes)]
     exclusive = run.metrics.one_class_per_image
-    errors = worst_predictions(oof, config.wrong_images) if exclusive else largest_errors(pairs, config.wrong_images)
+    if exclusive:
+        weights = run.scored["row_weight"].to_numpy(np.float64) if run.metrics.weighted else None
+        predicted = one_class_of(oof, run.metrics.threshold, weights)
+        errors = worst_predictions(oof, predicted, config.wrong_images)
+    else:
+        errors = largest_errors(pairs, config.wrong_images)
     channels = read_manifest(inputs.manifests[0]).channels
     examples = rows_of_every_label(run.scored, CHANNEL_EXAMPLES if channels else RGB_EXAMPLES)
     data = FigureData(

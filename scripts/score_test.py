@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from foldline.dataset.known_labels import KnownLabels
 from foldline.dataset.label_arrays import label_array, share_array
-from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, counted, listing
 from foldline.evaluation.calibration import CALIBRATION_BINS
 from foldline.evaluation.cross_entropy import label_entropy
@@ -32,6 +31,7 @@ from foldline.evaluation.oof import BLEND, Oof
 from foldline.evaluation.prediction_files import open_prediction_file
 from foldline.evaluation.recipe import Recipe, read_recipe, test_members
 from foldline.evaluation.results import split_scores
+from foldline.evaluation.rules import uses_thresholds
 from foldline.evaluation.score_columns import DecidedThresholds
 from foldline.evaluation.scores import EvaluationConfig, column_scores
 from foldline.io.files import read_json, write_json
@@ -119,11 +119,11 @@ def scores_apart(
         "rows": len(ids),
         "blend_rule": content["rule"],
         "confidence": config.confidence,
-        "threshold": None if config.activation == SOFTMAX else config.threshold,
+        "threshold": config.threshold if uses_thresholds(config.threshold, config.activation) else None,
         "weighted": False,
         "calibration_bins": CALIBRATION_BINS,
         "scored_classes": config.scored_classes,
-        "definitions": definitions(config.activation, config.scored_classes),
+        "definitions": definitions(config.activation, config.scored_classes, config.threshold),
         **label_entropy(table.shares, config.activation),
         "classes": [
             {"name": name, "positives": count, "negatives": len(ids) - count}
@@ -167,7 +167,7 @@ def _decided(metrics: str | Path, columns: Sequence[str]) -> dict[str, DecidedTh
         of_points = zip(*(row["operating_points"] for row in classes), strict=True)
         points = {points[0]["rule"]: [point["threshold"] for point in points] for points in of_points}
         of_classes = [row["threshold"] for row in classes if row["threshold"] is not None]
-        found[column] = DecidedThresholds(of_classes, points)
+        found[column] = DecidedThresholds(of_classes or None, points)
     return found
 
 

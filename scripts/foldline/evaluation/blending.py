@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from foldline.dataset.labels import SOFTMAX
 from foldline.dataset.submission import SubmissionForm
 from foldline.evaluation.blend_choice import Choice, choose_blend
 from foldline.evaluation.blend_fitting import BlendRows
@@ -14,6 +15,7 @@ from foldline.evaluation.estimates import Rows
 from foldline.evaluation.gains import Judge
 from foldline.evaluation.oof import Oof
 from foldline.evaluation.recipe import Recipe
+from foldline.evaluation.score_columns import one_class_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class BlendConfig:
         activation: see `labels.Labels`.
         submission_form: columns of the submission and what their cells hold; None if there is no test split.
         weighted: whether out-of-fold rows count by their weights.
+        threshold: decides the class of out-of-fold rows that have exactly one, see `score_columns.one_class_of`.
         test_models: which networks predict the test rows, "folds" or "final".
     """
 
@@ -40,6 +43,7 @@ class BlendConfig:
     activation: str
     submission_form: SubmissionForm | None
     weighted: bool
+    threshold: float | str
     test_models: str = "folds"
 
     @property
@@ -92,3 +96,22 @@ def judgment(choice: Choice, config: BlendConfig) -> dict[str, Any]:
         "model_scores": dict(choice.model_aucs),
         "gains": [asdict(gain) | {"is_shown": gain.is_shown} for gain in choice.gains],
     }
+
+
+def predicted_classes_of(
+    oof: Oof, recipe: Recipe, weights: npt.NDArray[np.float64] | None, config: BlendConfig
+) -> npt.NDArray[np.int64] | None:
+    """Number of the class that the blend predicts for each out-of-fold row, (n_rows,).
+
+    Args:
+        oof: out-of-fold table with the blend.
+        recipe: the blend.
+        weights: weight of each row, (n_rows,); None if each counts the same.
+        config: how predictions are blended and submitted.
+
+    Returns:
+        None if a row may have several classes, or if the scores are ranks.
+    """
+    if config.activation != SOFTMAX or recipe.blends_ranks:
+        return None
+    return one_class_of(oof, config.threshold, weights)

@@ -1,4 +1,4 @@
-"""Metrics of samples that have exactly one class each, from class probabilities and the class with the highest one."""
+"""Metrics of samples that have exactly one class each, from class probabilities and the predicted class."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class PredictedRows:
 
     Attributes:
         true: class of each row, (n_rows,).
-        predicted: class with the highest probability, the first of equal ones, (n_rows,).
+        predicted: class that is predicted, see `thresholds.highest`, (n_rows,).
         log_loss: minus the logarithm of the probability of the true class, in nats, (n_rows,).
         squared_error: squared differences between probabilities and label, summed over the classes, (n_rows,).
         n_classes: number of classes.
@@ -43,19 +43,20 @@ class PredictedRows:
     n_classes: int
 
     @classmethod
-    def of(cls, labels: IntArray, scores: FloatArray) -> "PredictedRows":
+    def of(cls, labels: IntArray, scores: FloatArray, predicted: IntArray) -> "PredictedRows":
         """Prepare rows.
 
         Args:
             labels: 0 or 1, with one 1 in each row, (n_rows, n_classes).
             scores: probabilities that sum to 1 in each row, (n_rows, n_classes).
+            predicted: class that is predicted, (n_rows,).
         """
         true = labels.argmax(axis=1)
         epsilon = np.finfo(np.float64).eps
         of_true_class = np.take_along_axis(scores, true[:, None], axis=1)[:, 0]
         return cls(
             true=true,
-            predicted=scores.argmax(axis=1),
+            predicted=predicted,
             log_loss=-np.log(np.clip(of_true_class, epsilon, 1 - epsilon)),
             squared_error=((scores - labels) ** 2).sum(axis=1),
             n_classes=labels.shape[1],

@@ -95,17 +95,17 @@ def write_oof(path: str | Path, oof: Oof) -> None:
     write_arrow_table(pa.table(columns, schema=arrow_schema(types)), path, types)
 
 
-def write_oof_csv(path: str | Path, oof: Oof, activation: str, *, blend_is_ranks: bool = False) -> bool:
+def write_oof_csv(path: str | Path, oof: Oof, activation: str, predicted: npt.NDArray[np.int64] | None = None) -> bool:
     """Write the CSV file; scores are the shortest text that gives the same float32.
 
-    If each sample has exactly one of several classes, the file also names it (`label`) and the class with the highest
-    score of the blend (`predicted`), unless the blend is a mean of ranks: these compare images, not classes.
+    If each sample has exactly one of several classes, the file also names it (`label`) and the class that the blend
+    predicts (`predicted`), unless the blend is a mean of ranks: these compare images, not classes.
 
     Args:
         path: the file.
         oof: the table.
         activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
-        blend_is_ranks: whether the scores of the blend are ranks.
+        predicted: number of the class that the blend predicts, (n_samples,); None if it predicts none.
 
     Returns:
         Whether it has the models, which it has up to `MOST_MODEL_SCORES` scores; if not, it has the blend alone.
@@ -118,8 +118,8 @@ def write_oof_csv(path: str | Path, oof: Oof, activation: str, *, blend_is_ranks
     if activation == SOFTMAX:
         names = np.array(oof.class_names, dtype=object)
         words = {LABEL: names[oof.labels.argmax(axis=1)]}
-        if not blend_is_ranks:
-            words[PREDICTED] = names[oof.scores[BLEND].argmax(axis=1)]
+        if predicted is not None:
+            words[PREDICTED] = names[predicted]
         columns |= words
         types = {**KEYS, **dict.fromkeys(words, TEXT), **types}
     for name, values in scores.items():

@@ -138,7 +138,8 @@ class ClassScores(MetricScores):
         name: name of the class.
         positives: rows with the class (its support).
         negatives: rows without it.
-        threshold: lowest score that predicts the class; None if the class with the highest score is predicted.
+        threshold: lowest score that predicts the class, or what its score is divided by where one class is predicted;
+            None if the class with the highest score is predicted.
         precision: share of the rows that are predicted as this class that have it.
         recall: share of the rows with this class that are predicted as it (its sensitivity).
         operating_points: one for each rule of the configuration; none of single models.
@@ -167,7 +168,7 @@ class SubgroupScores:
         positives: positive labels of the classes that the means are over.
         auc: mean ROC AUC over the classes.
         average_precision: mean average precision.
-        accuracy: mean accuracy, or the share of rows whose class has the highest probability.
+        accuracy: mean accuracy, or the share of rows whose class is predicted.
         positive_share: share of positive labels; None if each sample has exactly one class or no row has a weight.
         score_excess: mean score minus share of positive labels; if each sample has exactly one class, mean of the
             highest probability minus accuracy (Guo et al., On calibration of modern neural networks, 2017). 0 is best.

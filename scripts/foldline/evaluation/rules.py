@@ -1,4 +1,4 @@
-"""Rules that choose a threshold, such as "sensitivity 0.9": how they are written and read.
+"""Rules that choose thresholds, such as "sensitivity 0.9": how they are written and read.
 
 Standard library only, because the process that builds the DAG imports it.
 """
@@ -6,7 +6,10 @@ Standard library only, because the process that builds the DAG imports it.
 import re
 from decimal import Decimal
 
+from foldline.dataset.labels import SOFTMAX
+
 BEST_F1, SENSITIVITY, SPECIFICITY, COST = "best_f1", "sensitivity", "specificity", "cost"
+PREVALENCE = "prevalence"
 _SPELLING = re.compile(rf"\s*({SENSITIVITY}|{SPECIFICITY}|{COST})\s+([0-9]+\.?[0-9]*|\.[0-9]+)\s*(%?)\s*", re.ASCII)
 
 
@@ -27,6 +30,16 @@ def canonical_rule(text: str) -> str:
 
 
 def rule_parts(rule: str) -> tuple[str, float]:
-    """Name and number of a rule; the number of "best_f1", which has none, is 0."""
+    """Name and number of a rule; the number of "best_f1" and "prevalence", which have none, is 0."""
     name, _, number = rule.partition(" ")
     return name, float(number or 0)
+
+
+def uses_thresholds(threshold: float | str, activation: str) -> bool:
+    """Whether predicted classes depend on thresholds: not if each sample has the one class with the highest score.
+
+    Args:
+        threshold: a number or a rule.
+        activation: see `labels.Labels`; with "softmax" each sample has exactly one class.
+    """
+    return activation != SOFTMAX or threshold == PREVALENCE

@@ -10,9 +10,10 @@ from foldline.dataset.labels import SOFTMAX
 from foldline.evaluation.cross_entropy import cross_entropy
 from foldline.evaluation.estimates import Rows
 from foldline.evaluation.multiclass import PredictedRows
-from foldline.evaluation.oof import Oof
+from foldline.evaluation.oof import BLEND, Oof
 from foldline.evaluation.reasons import UNDEFINED, UNDEFINED_WEIGHTED
-from foldline.evaluation.thresholds import class_thresholds, fold_thresholds
+from foldline.evaluation.rules import uses_thresholds
+from foldline.evaluation.thresholds import class_thresholds, fold_thresholds, highest
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,11 @@ class DecidedThresholds:
     """Lowest scores that predict each class, decided on other rows than those that are scored.
 
     Attributes:
-        classes: those of predicted classes, (n_classes,); none if each sample has exactly one class.
+        classes: those of predicted classes, (n_classes,); None as in `ScoreColumn`.
         points: rule of an operating point -> those of the point, (n_classes,); None for ranks.
     """
 
-    classes: list[float]
+    classes: list[float] | None
     points: Mapping[str, list[float | None]]
 
 
@@ -36,8 +37,8 @@ class ScoreColumn:
         labels: 0 or 1, (n_samples, n_classes).
         scores: in [0, 1], (n_samples, n_classes).
         folds: fold of each sample, (n_samples,).
-        thresholds: lowest score that predicts each class, (n_classes,); without effect if each sample has exactly one
-            class.
+        thresholds: lowest score that predicts each class, (n_classes,), or what its score is divided by if each sample
+            has exactly one class; None if that is the class with the highest score.
         are_ranks: whether the scores are ranks, which have no probability metrics.
         one_class_per_sample: whether each sample has exactly one class.
         cross_entropy: of each sample's soft label and its scores in nats, (n_samples,); None without soft labels.
@@ -52,7 +53,7 @@ class ScoreColumn:
     scores: npt.NDArray[np.float64]
     folds: npt.NDArray[np.int64]
     rows: Rows
-    thresholds: list[float]
+    thresholds: list[float] | None
     are_ranks: bool
     one_class_per_sample: bool
     cross_entropy: npt.NDArray[np.float64] | None = None
@@ -83,16 +84,28 @@ class ScoreColumn:
         The class with the highest score if each sample has exactly one class, else those that reach their threshold.
         """
         if self.one_class_per_sample:
-            return np.asarray(np.arange(self.scores.shape[1]) == self.scores.argmax(axis=1)[:, None])
-        if self.thresholds_of_fold is None:
-            return np.asarray(self.scores >= self.thresholds)
-        numbers, index = np.unique(self.folds, return_inverse=True)
-        return np.asarray(self.scores >= np.array([self.thresholds_of_fold[fold] for fold in numbers.tolist()])[index])
+            return np.asarray(np.arange(self.scores.shape[1]) == self.one_class[:, None])
+        thresholds = self._thresholds_of_rows
+        assert thresholds is not None
+        return np.asarray(self.scores >= thresholds)
+
+    @property
+    def one_class(self) -> npt.NDArray[np.int64]:
+        """Number of the predicted class, if each sample has exactly one, (n_samples,)."""
+        return highest(self.scores, self._thresholds_of_rows)
 
     @property
     def predicted_rows(self) -> PredictedRows | None:
         """The rows for the metrics of exactly one class per sample; None of other samples."""
-        return PredictedRows.of(self.labels, self.scores) if self.one_class_per_sample else None
+        return PredictedRows.of(self.labels, self.scores, self.one_class) if self.one_class_per_sample else None
+
+    @property
+    def _thresholds_of_rows(self) -> npt.NDArray[np.float64] | None:
+        """Thresholds for all samples, (n_classes,), or for each, (n_samples, n_classes)."""
+        if self.thresholds_of_fold is None:
+            return None if self.thresholds is None else np.array(self.thresholds)
+        numbers, index = np.unique(self.folds, return_inverse=True)
+        return np.array([self.thresholds_of_fold[fold] for fold in numbers.tolist()])[index]
 
 
 def score_columns(
@@ -118,14 +131,21 @@ def score_columns(
         weights: weight of each sample, (n_samples,); None if each counts the same.
     """
     rows = Rows.of(groups, weights)
-    choose = isinstance(threshold, str) and activation != SOFTMAX and len(set(oof.folds.tolist())) > 1
+    used = uses_thresholds(threshold, activation)
+    choose = isinstance(threshold, str) and used and len(set(oof.folds.tolist())) > 1
+
+    def thresholds_of(name: str, scores: npt.NDArray[np.float64]) -> list[float] | None:
+        if decided:
+            return decided[name].classes
+        return class_thresholds(oof.labels, scores, threshold, weights) if used else None
+
     return {
         name: ScoreColumn(
             labels=oof.labels,
             scores=scores,
             folds=oof.folds,
             rows=rows,
-            thresholds=decided[name].classes if decided else class_thresholds(oof.labels, scores, threshold, weights),
+            thresholds=thresholds_of(name, scores),
             are_ranks=name in rank_columns,
             one_class_per_sample=activation == SOFTMAX,
             cross_entropy=None if oof.shares is None else cross_entropy(oof.shares, scores, activation),
@@ -139,3 +159,20 @@ def score_columns(
         )
         for name, scores in ((name, values.astype(np.float64)) for name, values in oof.scores.items())
     }
+
+
+def one_class_of(
+    oof: Oof, threshold: float | str | None, weights: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[np.int64]:
+    """Number of the class that the blend predicts for each sample with exactly one class, (n_samples,).
+
+    Args:
+        oof: the table.
+        threshold: see `score_columns`; None predicts the class with the highest score.
+        weights: weight of each sample, (n_samples,); None if each counts the same.
+    """
+    blend, threshold = replace(oof, scores={BLEND: oof.scores[BLEND]}), 0.5 if threshold is None else threshold
+    columns = score_columns(
+        blend, groups=oof.ids, threshold=threshold, rank_columns=(), activation=SOFTMAX, weights=weights
+    )
+    return columns[BLEND].one_class

@@ -259,7 +259,7 @@ class _Scorer:
             name=self.class_names[number],
             positives=int(labels.sum()),
             negatives=int((labels == 0).sum()),
-            threshold=None if self.column.one_class_per_sample else self.column.thresholds[number],
+            threshold=None if self.column.thresholds is None else self.column.thresholds[number],
             operating_points=operating_points(
                 self.column, number, self.config.operating_points, confidence=self.config.confidence
             ),

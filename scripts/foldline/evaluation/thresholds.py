@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from foldline.dataset.labels import SOFTMAX
-from foldline.evaluation.rules import BEST_F1, COST, SENSITIVITY, SPECIFICITY, rule_parts
+from foldline.evaluation.rules import BEST_F1, COST, PREVALENCE, SENSITIVITY, SPECIFICITY, rule_parts
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -45,7 +45,8 @@ def best_threshold(
         rule: "best_f1", the threshold with the highest F1; "sensitivity 0.95", the highest one that predicts this share
             of the positives; "specificity 0.95", the lowest one that does not predict this share of the negatives;
             "cost 10", the one with the lowest cost if a missed positive costs as much as ten false
-            ones.
+            ones; "prevalence", the share of the positives, which gives calibrated scores the highest balanced accuracy
+            (the Bayes rule for equal priors) and is not halfway between scores.
 
     Returns:
         A threshold; 0.5 without positives that have a weight.
@@ -57,6 +58,8 @@ def best_threshold(
     positive = labels == 1
     if not positive.any():
         return FALLBACK_THRESHOLD
+    if name == PREVALENCE:
+        return float(counts[positive].sum() / counts.sum())
     order = np.argsort(-scores, kind="stable")
     descending = scores[order]
     last = np.flatnonzero(np.append(descending[1:] != descending[:-1], True))
@@ -116,25 +119,41 @@ def fold_thresholds(
     return found
 
 
+def highest(scores: FloatArray, thresholds: npt.ArrayLike | None = None) -> IntArray:
+    """Predict the one class of each sample: that with the highest score, relative to its threshold if there are any.
+
+    Args:
+        scores: (n_samples, n_classes).
+        thresholds: above 0, (n_classes,) or (n_samples, n_classes); None if all are equal.
+
+    Returns:
+        Class numbers, the first of equally good ones, (n_samples,).
+    """
+    relative = scores if thresholds is None else scores / np.asarray(thresholds)
+    return np.asarray(relative.argmax(axis=1), np.int64)
+
+
 def predicted_classes(
-    scores: FloatArray, thresholds: Sequence[float], *, activation: str, empty: bool, exclusive: int | None
+    scores: FloatArray, thresholds: Sequence[float] | None, *, activation: str, empty: bool, exclusive: int | None
 ) -> list[list[int]]:
     """Predict the classes of each sample.
 
     Args:
         scores: (n_samples, n_classes).
-        thresholds: (n_classes,); ignored for "softmax".
-        activation: see `labels.Labels`; for "softmax" the class with the highest score is predicted.
+        thresholds: (n_classes,); None, for "softmax" only, if all are equal.
+        activation: see `labels.Labels`; for "softmax" see `highest`.
         empty: whether a sample may have no class; if not, it has at least the class with the highest score.
         exclusive: class that excludes all others: either it or the others are predicted, by the highest score.
 
     Returns:
         Class numbers of each sample, ascending.
     """
+    if activation == SOFTMAX:
+        return [[number] for number in highest(scores, thresholds).tolist()]
     predictions = []
     for row in scores:
         best = int(row.argmax())
-        predicted: list[int] = [] if activation == SOFTMAX else np.flatnonzero(row >= thresholds).tolist()
+        predicted: list[int] = np.flatnonzero(row >= thresholds).tolist()
         if exclusive in predicted and len(predicted) > 1:
             others = [number for number in predicted if number != exclusive]
             predicted = [exclusive] if row[exclusive] > row[others].max() else others

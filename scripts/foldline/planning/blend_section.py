@@ -3,8 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from foldline.dataset.labels import SOFTMAX
 from foldline.errors import listing
+from foldline.evaluation.rules import PREVALENCE, uses_thresholds
 from foldline.planning.dataset_checks import yaml_list
+from foldline.planning.dataset_section import labels_of
+
+# Decides no class of samples that have exactly one.
+ANY_THRESHOLD = 0.5
 
 
 def blend_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -24,6 +30,11 @@ def blend_problems(config: Mapping[str, Any]) -> Iterator[str]:
             f"config: calibration.method is {method}, but blend.method is rank_mean, and ranks are no probabilities; "
             "set calibration.method to none, or blend.method to geometric"
         )
+    if config["evaluation"]["threshold"] == PREVALENCE:
+        yield (
+            f"config: evaluation.threshold is {PREVALENCE}, but blend.method is rank_mean, and ranks are no "
+            "probabilities; set blend.method to auto, mean or geometric"
+        )
     if submission["form"] == "labels" or submission["hard_labels"]:
         key = "hard_labels is true" if submission["hard_labels"] else "form is labels"
         yield (
@@ -36,4 +47,13 @@ def blend_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of `BlendConfig` that these sections decide."""
     calibration, weighted = config["calibration"]["method"], config["evaluation"]["weighted"]
     test_models = config["prediction"]["test_models"]
-    return {**config["blend"], "calibration": calibration, "weighted": weighted, "test_models": test_models}
+    threshold, activation = config["evaluation"]["threshold"], labels_of(config["dataset"]).activation
+    decides = activation == SOFTMAX and uses_thresholds(threshold, activation)
+    return {
+        **config["blend"],
+        "calibration": calibration,
+        "weighted": weighted,
+        "test_models": test_models,
+        # Other thresholds leave the blend as it is.
+        "threshold": threshold if decides else ANY_THRESHOLD,
+    }

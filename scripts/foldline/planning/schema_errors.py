@@ -27,7 +27,8 @@ TYPES: dict[str, tuple[str, Any]] = {
     "null": ("null", None),
 }
 # What the patterns of the schema mean, with an example of each.
-THRESHOLDS = r"^(best_f1|(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)|cost ([1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9]))$"
+_COST = r"cost ([1-9][0-9]*(\.[0-9]+)?|0?\.[0-9]*[1-9])"
+THRESHOLDS = rf"^(best_f1|prevalence|(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)|{_COST})$"
 OPERATING_POINT = r"^(sensitivity|specificity) (0?\.[0-9]*[1-9]|1)$"
 # Patterns of rules with a number; see `evaluation.rules`.
 RULES = (THRESHOLDS, OPERATING_POINT)
@@ -45,7 +46,7 @@ PATTERNS = {
     ),
     r"^full$": "set it to full, to the bits of the camera such as {bits: 12}, or to the white sample such as {max: 1}",
     r"^(file|full)$": "set it to file, to full, or to a window such as {center: 40, width: 400}",
-    THRESHOLDS: "set it to a number from 0 to 1 such as 0.5, to best_f1, to sensitivity 0.95, or to cost 10",
+    THRESHOLDS: "set it to a number from 0 to 1 such as 0.5, to best_f1, prevalence, sensitivity 0.95 or cost 10",
     OPERATING_POINT: "write sensitivity or specificity and a share above 0, such as sensitivity 0.9",
 }
 # Likeness from which a key, or a word, may be a typo of another; the words "group" and "drop" have 0.67.

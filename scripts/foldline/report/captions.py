@@ -77,7 +77,7 @@ CAPTIONS = {
     ),
     CONFUSION: Caption(
         "Confusion matrix",
-        "Each row is a true class, each column the class with the highest probability. A cell has its number of "
+        "Each row is a true class, each column a predicted class. A cell has its number of "
         "images and shows their share of the true class as its shade; the shares on the diagonal are the recall. "
         "Images beside the diagonal are errors: dark cells there are classes that the models confuse.",
     ),

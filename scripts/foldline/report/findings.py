@@ -87,7 +87,9 @@ def _auc(run: Run, blend: ColumnScores) -> Finding:
 def _accuracy(blend: ColumnScores, confidence: str) -> Finding | None:
     """Compare the accuracy with that of the most frequent class, if each image has exactly one class."""
     score, frequent = blend.accuracy, blend.most_frequent
-    if frequent is None or score.value is None or frequent.share is None or frequent.gain.value is None:
+    # Thresholds give up accuracy for another goal.
+    is_goal = all(row.threshold is None for row in blend.classes)
+    if not is_goal or frequent is None or None in (score.value, frequent.share, frequent.gain.value):
         return None
     interval = ""
     if score.low is not None and score.high is not None:

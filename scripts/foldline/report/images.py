@@ -35,19 +35,19 @@ def largest_errors(pairs: pd.DataFrame, count: int) -> pd.DataFrame:
     )
 
 
-def worst_predictions(oof: Oof, count: int) -> pd.DataFrame:
+def worst_predictions(oof: Oof, predicted: npt.NDArray[np.int64], count: int) -> pd.DataFrame:
     """The samples whose true class has the lowest blended score, the lowest first; ties by id.
 
     Args:
         oof: the out-of-fold table of samples with exactly one class each.
+        predicted: number of the class that the blend predicts for each, (n_samples,).
         count: maximum number of samples.
 
     Returns:
-        id, true and predicted (numbers of classes, predicted the one with the highest score), true_score and
-        predicted_score, in [0, 1].
+        id, true and predicted (numbers of classes), true_score and predicted_score, in [0, 1].
     """
     scores, rows = oof.scores[BLEND], np.arange(len(oof.ids))
-    true, predicted = oof.labels.argmax(axis=1), scores.argmax(axis=1)
+    true = oof.labels.argmax(axis=1)
     table = pd.DataFrame({"id": oof.ids, "true": true, "predicted": predicted})
     table = table.assign(true_score=scores[rows, true], predicted_score=scores[rows, predicted])
     return table.sort_values(["true_score", "id"], kind="stable").head(count)

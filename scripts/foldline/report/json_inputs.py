@@ -39,7 +39,8 @@ class Metrics:
         folds: number of folds.
         blend_rule: how the models were blended, one of `blend_fitting.METHODS`.
         confidence: coverage of the intervals, in (0, 1).
-        threshold: lowest score that is predicted positive, or "best_f1"; None if each image has exactly one class.
+        threshold: lowest score that is predicted positive, or a rule such as "best_f1"; None if each image has exactly
+            one class, that with the highest score.
         calibration_bins: number of bins of the reliability table.
         scored_classes: names of the classes that count.
         classes: rows of every class.

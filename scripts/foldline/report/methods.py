@@ -9,8 +9,14 @@ from foldline.report.json_inputs import Metrics, Sampling, TrainedModelSettings
 from foldline.report.run import Run
 from foldline.splits.fold_membership import WITHHELD
 
+HIGHEST = "The predicted class of an image is the one with the highest probability. "
+RELATIVE = (
+    "The predicted class of an image is the one with the highest probability relative to its share of the rows "
+    "(prevalence), which suits balanced accuracy. In a fold, the shares are those of the other folds; test rows use "
+    "those of all out-of-fold rows. "
+)
 ONE_CLASS = (
-    "The predicted class of an image is the one with the highest probability. Accuracy is the share of images whose "
+    "Accuracy is the share of images whose "
     "predicted class is the true one (top-1). Balanced accuracy is the mean over the classes of the recall, macro F1 "
     "that of F1, so each class counts the same. Cohen's kappa is 0 for predictions that are independent of the labels, "
     "and 1 for perfect ones. Log loss is the mean negative logarithm of the probability of the true class, the Brier "
@@ -56,7 +62,7 @@ def methods(run: Run) -> list[tuple[str, str]]:
             "has only one label of a class, that class does not count."
         )
     if metrics.one_class_per_image:
-        paragraphs["Scores of predicted classes"] = ONE_CLASS
+        paragraphs["Scores of predicted classes"] = (RELATIVE if metrics.threshold else HIGHEST) + ONE_CLASS
     else:
         paragraphs["Log loss, Brier score, accuracy, F1"] = (
             "Log loss is the mean negative log-likelihood, the Brier score the mean squared difference between score "

@@ -63,7 +63,7 @@ def test_the_variance_of_metrics_of_several_classes_is_that_of_the_jackknife() -
     true = random.integers(0, 3, 600)
     scores = random.dirichlet([1, 1, 1], 600) + np.eye(3)[true] * 0.3
     predicted, own = scores.argmax(axis=1), Rows.of(GROUPS)
-    found = multiclass_estimates(PredictedRows.of(np.eye(3, dtype=np.int64)[true], scores), own)
+    found = multiclass_estimates(PredictedRows.of(np.eye(3, dtype=np.int64)[true], scores, predicted), own)
     slow = {
         "f1": lambda kept: metrics.f1_score(true[kept], predicted[kept], average="macro"),
         "balanced_accuracy": lambda kept: metrics.balanced_accuracy_score(true[kept], predicted[kept]),

@@ -10,6 +10,7 @@ from foldline.evaluation.multiclass import (
     multiclass_estimates,
     recall_estimate,
 )
+from foldline.evaluation.thresholds import highest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
 
@@ -22,7 +23,7 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
 
 
 def values_of(labels: np.ndarray, scores: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float | None]:
-    found = multiclass_estimates(PredictedRows.of(labels, scores), Rows.single(len(labels), weights))
+    found = multiclass_estimates(PredictedRows.of(labels, scores, highest(scores)), Rows.single(len(labels), weights))
     return {name: None if one is None else one.value for name, one in found.items()}
 
 
@@ -32,7 +33,7 @@ def test_whole_weights_are_repeated_rows(rows: tuple[np.ndarray, np.ndarray]) ->
     found = values_of(labels, scores, weights.astype(float))
     assert list(found) == list(POOLED_METRICS)
     assert found == pytest.approx(values_of(labels.repeat(weights, axis=0), scores.repeat(weights, axis=0)), rel=1e-12)
-    counts = confusion_counts(PredictedRows.of(labels, scores), weights.astype(float))
+    counts = confusion_counts(PredictedRows.of(labels, scores, highest(scores)), weights.astype(float))
     own, (true, predicted) = Rows.single(80, weights.astype(float)), (rows_.argmax(axis=1) for rows_ in rows)
     for number, line in enumerate(counts[:4]):
         recall = recall_estimate(true == number, predicted == number, own)
@@ -53,6 +54,7 @@ def test_classes_without_a_weight_are_left_out(rows: tuple[np.ndarray, np.ndarra
 
 
 def test_equal_probabilities_predict_the_first_class() -> None:
-    found = PredictedRows.of(np.eye(3, dtype=np.int64), np.full((3, 3), 1 / 3))
+    scores = np.full((3, 3), 1 / 3)
+    found = PredictedRows.of(np.eye(3, dtype=np.int64), scores, highest(scores))
     assert found.predicted.tolist() == [0, 0, 0]
     assert confusion_counts(found).tolist() == [[1, 0, 0]] * 3

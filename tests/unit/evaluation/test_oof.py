@@ -138,8 +138,8 @@ def test_soft_targets_are_written_as_they_are_and_read_with_their_classes(
 def test_the_csv_file_names_the_true_and_the_predicted_class(tmp_path: Path) -> None:
     oof = random_oof(["nevus", "melanoma, x", "3"])
     labels = np.eye(3, dtype=np.int64)[np.arange(len(oof.ids)) % 3]
-    write_oof_csv(tmp_path / "oof.csv", replace(oof, labels=labels), "softmax")
+    write_oof_csv(tmp_path / "oof.csv", replace(oof, labels=labels), "softmax", labels[::-1].argmax(axis=1))
     text = pd.read_csv(tmp_path / "oof.csv", dtype=str)
     assert list(text.columns[:5]) == ["id", "fold", "label", "predicted", "target/nevus"]
     assert list(text["label"]) == [oof.class_names[number % 3] for number in range(len(oof.ids))]
-    assert list(text["predicted"]) == [oof.class_names[number] for number in oof.scores["blend"].argmax(axis=1)]
+    assert list(text["predicted"]) == list(text["label"])[::-1]

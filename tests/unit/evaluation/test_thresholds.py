@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
-from foldline.evaluation.thresholds import best_threshold, class_thresholds, fold_thresholds, predicted_classes
-from sklearn.metrics import f1_score
+from foldline.evaluation.thresholds import (
+    best_threshold,
+    class_thresholds,
+    fold_thresholds,
+    highest,
+    predicted_classes,
+)
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -72,6 +78,30 @@ def test_thresholds_of_a_fold_are_those_of_the_other_folds() -> None:
     for fold, thresholds in found.items():
         others = folds != fold
         assert thresholds == class_thresholds(labels[others], scores[others], "best_f1", weights[others])
+
+
+def test_the_prevalence_is_the_weighted_share_of_the_positives() -> None:
+    labels, scores = np.array([[1, 0], [0, 0], [0, 1], [0, 0]]), np.full((4, 2), 0.5)
+    assert class_thresholds(labels, scores, "prevalence") == [0.25, 0.25]
+    assert class_thresholds(labels, scores, "prevalence", np.array([2.0, 1, 0.5, 0])) == pytest.approx([4 / 7, 1 / 7])
+    assert class_thresholds(0 * labels, scores, "prevalence") == [0.5, 0.5]
+
+
+def test_one_class_is_predicted_relative_to_its_threshold() -> None:
+    """Chosen by the prevalence, true posteriors have the highest balanced accuracy (Bayes rule for equal priors)."""
+    random = np.random.default_rng(0)
+    true = random.choice(3, 4000, p=[0.8, 0.15, 0.05])
+    likelihoods = np.exp(-0.5 * (random.normal(size=4000)[:, None] + true[:, None] - np.arange(3)) ** 2)
+    shares = np.bincount(true) / 4000
+    posteriors = likelihoods * shares / (likelihoods * shares).sum(axis=1, keepdims=True)
+    found = highest(posteriors, shares)
+    assert (found == likelihoods.argmax(axis=1)).all()
+    assert (highest(posteriors) == posteriors.argmax(axis=1)).all()
+    assert balanced_accuracy_score(true, found) > balanced_accuracy_score(true, highest(posteriors)) + 0.1
+    listed = predicted_classes(posteriors, shares.tolist(), activation="softmax", empty=False, exclusive=None)
+    assert listed == [[number] for number in found]
+    # Ties go to the first class.
+    assert highest(np.array([[0.5, 0.25, 0.25]]), [0.5, 0.25, 0.25]).tolist() == [0]
 
 
 def predict(

@@ -200,6 +200,10 @@ def check(**changes: Any) -> None:
             "calibration.method is platt, but blend.method is rank_mean, and ranks are no probabilities",
         ),
         (
+            {"blend__method": "rank_mean", "evaluation": {"threshold": "prevalence"}},
+            "evaluation.threshold is prevalence, but blend.method is rank_mean, and ranks are no probabilities",
+        ),
+        (
             {"blend__method": "rank_mean", "dataset__submission": {"hard_labels": True}},
             "dataset.submission.hard_labels is true, but blend.method is rank_mean, and ranks compare images",
         ),

@@ -100,7 +100,7 @@ def test_complete_does_not_change_its_argument() -> None:
         ),
         (
             {"evaluation": {"threshold": "best"}},
-            "config: evaluation.threshold is 'best'; set it to a number from 0 to 1 such as 0.5, to best_f1, to",
+            "config: evaluation.threshold is 'best'; set it to a number from 0 to 1 such as 0.5, to best_f1, prev",
         ),
         (
             {"evaluation": {"operating_points": ["sensitivity 90"]}},

@@ -25,7 +25,7 @@ def test_largest_errors_come_first_and_ties_by_id() -> None:
 def test_each_image_is_once_among_the_worst_predictions() -> None:
     scores = np.array([[0.7, 0.2, 0.1], [0.05, 0.9, 0.05], [0.2, 0.2, 0.6], [0.3, 0.3, 0.4]])
     oof = Oof(["x", "y", "z"], list("dcba"), np.zeros(4, int), np.eye(3, dtype=int)[[0, 0, 1, 1]], {"blend": scores})
-    found = worst_predictions(oof, 3)
+    found = worst_predictions(oof, scores.argmax(axis=1), 3)
     assert found.to_dict("list") == {
         "id": ["c", "b", "a"],
         "true": [0, 1, 1],
@@ -33,7 +33,10 @@ def test_each_image_is_once_among_the_worst_predictions() -> None:
         "true_score": [0.05, 0.2, 0.3],
         "predicted_score": [0.9, 0.6, 0.4],
     }
-    assert list(worst_predictions(oof, 9)["id"]) == ["c", "b", "a", "d"]
+    assert list(worst_predictions(oof, scores.argmax(axis=1), 9)["id"]) == ["c", "b", "a", "d"]
+    other = worst_predictions(oof, np.array([0, 2, 1, 1]), 2)
+    assert list(other["predicted"]) == [2, 1]
+    assert list(other["predicted_score"]) == [0.05, 0.2]
 
 
 def test_training_images_alternate_between_labels() -> None:

@@ -1,6 +1,7 @@
 """Predictions become the out-of-fold table, the submission and the recipe: all of them, or none."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,24 @@ def test_a_submission_of_scores_has_a_column_per_class(several: Results, tmp_pat
     assert oof.labels.shape == (120, 4)
     scores = json.loads((tmp_path / "blend.json").read_text())["scores"]
     assert scores["mean"] == pytest.approx(macro_auc(oof.labels, oof.scores["blend"]))
+
+
+def test_exclusive_classes_are_submitted_relative_to_their_prevalence(exclusive: Results, tmp_path: Path) -> None:
+    form = SubmissionForm("image_name", CLASSES, "columns", hard_labels=True, threshold="prevalence")
+    changes = {"method": "mean", "submission_form": form, "threshold": "prevalence"}
+    exclusive.blend(**changes, **outputs(tmp_path))
+    oof, table = read_oof(tmp_path / "oof.parquet", list(CLASSES)), pd.read_csv(tmp_path / "oof.csv")
+    shares = oof.labels.mean(axis=0)
+    assert json.loads((tmp_path / "blend.json").read_text())["submission_thresholds"] == pytest.approx(shares)
+    submitted = pd.read_csv(tmp_path / "submission.csv")[list(CLASSES)].to_numpy()
+    assert (submitted.argmax(axis=1) == (mean_test_rows(exclusive).to_numpy() / shares).argmax(axis=1)).all()
+    numbers = (oof.scores["blend"] / shares).argmax(axis=1)
+    # Those of the table are by the shares of the other folds.
+    assert (table["predicted"].to_numpy() == np.array(CLASSES)[numbers]).mean() > 0.9
+    assert (table["predicted"].to_numpy() != np.array(CLASSES)[oof.scores["blend"].argmax(axis=1)]).mean() > 0.05
+    plain = replace(form, threshold="best_f1")
+    exclusive.blend(**changes | {"submission_form": plain, "threshold": 0.5}, **outputs(tmp_path / "plain"))
+    assert json.loads((tmp_path / "plain" / "blend.json").read_text())["submission_thresholds"] is None
 
 
 def test_a_submission_of_labels_has_the_predicted_classes_in_one_column(several: Results, tmp_path: Path) -> None:

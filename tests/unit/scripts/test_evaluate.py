@@ -14,7 +14,15 @@ from foldline.evaluation.reasons import UNDEFINED
 from foldline.evaluation.thresholds import best_threshold
 from foldline.io.parquet import read_parquet
 from foldline.io.tables import FLOAT32, FOLDS, INTEGER, TEXT, read_table, write_table
-from sklearn.metrics import accuracy_score, average_precision_score, f1_score, recall_score, roc_auc_score
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    recall_score,
+    roc_auc_score,
+)
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +199,30 @@ def test_classes_are_scored_one_by_one_and_on_average(several: Results, tmp_path
         assert scores["f1"]["value"] == pytest.approx(np.mean(hits))
         assert scores["auc"]["low"] < scores["auc"]["value"] < scores["auc"]["high"]
     assert all(math.isfinite(number) for number in floats_in(found))
+
+
+def test_exclusive_classes_are_predicted_relative_to_their_prevalence(exclusive: Results, tmp_path: Path) -> None:
+    table, columns = rows_of(exclusive), [f"blend/{name}" for name in CLASSES]
+    true = table[[f"target/{name}" for name in CLASSES]].to_numpy().argmax(axis=1)
+    scores, folds = table[columns].to_numpy(np.float64), table["fold"].to_numpy()
+    predicted = np.empty_like(true)
+    for fold in np.unique(folds):
+        share = np.bincount(true[folds != fold], minlength=4) / (folds != fold).sum()
+        predicted[folds == fold] = (scores[folds == fold] / share).argmax(axis=1)
+    assert (predicted != scores.argmax(axis=1)).mean() > 0.05
+    found = metrics_of(exclusive, tmp_path, threshold="prevalence")
+    assert found["threshold"] == "prevalence"
+    assert found["definitions"]["accuracy"].endswith("highest probability relative to its share of the rows")
+    blend = found["models"]["blend"]
+    assert blend["accuracy"]["value"] == pytest.approx(accuracy_score(true, predicted))
+    assert blend["balanced_accuracy"]["value"] == pytest.approx(balanced_accuracy_score(true, predicted))
+    assert blend["confusion"]["counts"] == confusion_matrix(true, predicted).tolist()
+    assert [row["threshold"] for row in blend["classes"]] == pytest.approx(list(np.bincount(true) / len(true)))
+    # Other rules leave the class with the highest probability.
+    plain = metrics_of(exclusive, tmp_path / "plain", threshold="best_f1")
+    assert (plain["threshold"], plain["models"]["blend"]["classes"][0]["threshold"]) == (None, None)
+    expected = accuracy_score(true, scores.argmax(axis=1))
+    assert plain["models"]["blend"]["accuracy"]["value"] == pytest.approx(expected)
 
 
 def test_a_rare_class_has_no_auc_in_some_folds_and_is_left_out_of_their_mean(several: Results, tmp_path: Path) -> None:

@@ -298,6 +298,12 @@ def test_several_classes_have_a_table_of_their_own(activation: str, no_drawing: 
     if one_class:
         accuracy = json.loads((tmp_path / "metrics.json").read_text())["models"]["blend"]["accuracy"]["value"]
         assert f"is the true one in {accuracy:.1%} of the images" in page
+        assert "The predicted class of an image is the one with the highest probability. " in page
+        results.evaluate(threshold="prevalence")
+        render_report(**results.report_arguments())
+        page = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert "is the true one in" not in page
+        assert "is the one with the highest probability relative to its share of the rows (prevalence)" in page
 
 
 def test_the_table_of_look_alikes_is_linked_and_counted(rendered: Results, tmp_path: Path, page: str) -> None:

@@ -14,7 +14,7 @@ from foldline.dataset.labels import BINARY_LABELS, Labels
 from foldline.errors import FoldlineError
 from foldline.evaluation.scores import EvaluationConfig
 from score_test import Inputs, score_test
-from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
 
 CLASSES = ("mole", "scar", "wart")
 
@@ -111,6 +111,20 @@ def test_thresholds_are_those_of_the_out_of_fold_rows(results: Results) -> None:
         assert {name: found["classes"][0]["threshold"] for name, found in models.items()} == thresholds
         expected = f1_score(labels[:, 0], scores >= thresholds["blend"])
         assert models["blend"]["f1"]["value"] == pytest.approx(expected)
+
+
+def test_the_prevalence_is_that_of_the_out_of_fold_rows(tmp_path: Path) -> None:
+    results = write_results(tmp_path / "r", test_rows=60, class_names=CLASSES, activation="softmax")
+    write_scores(results)
+    results.evaluate(threshold="prevalence")
+    decided = json.loads((results.folder / "metrics.json").read_text())["models"]["blend"]["classes"]
+    known, labels = write_labels(results)
+    found = scored(results, known, threshold="prevalence")
+    shares = [row["threshold"] for row in decided]
+    assert [row["threshold"] for row in found["models"]["blend"]["classes"]] == shares
+    predicted = (submitted(results)[list(CLASSES)].to_numpy() / shares).argmax(axis=1)
+    expected = accuracy_score(labels.argmax(axis=1), predicted)
+    assert found["models"]["blend"]["accuracy"]["value"] == pytest.approx(expected)
 
 
 def test_the_blend_is_that_of_the_recipe(tmp_path: Path) -> None:
