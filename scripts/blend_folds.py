@@ -24,6 +24,7 @@ from foldline.dataset.submission import (
     LABELS,
     SampleSubmission,
     SubmissionForm,
+    check_sample_ids,
     check_values,
     read_sample,
     write_submission,
@@ -242,6 +243,7 @@ def _read_test(
         separator=separator,
         row_per_class=form.row_per_class,
     )
+    check_sample_ids(sample)
     test = merge_test(inputs.test_predictions, ids=sample.ids, members=members, class_names=config.class_names)
     _check_same_models(held_out, test)
     return TestRows(form, sample, test)

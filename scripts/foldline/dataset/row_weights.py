@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from foldline.dataset.cell_values import number
 from foldline.dataset.columns import Columns
-from foldline.dataset.sample_table import read_sample_table
+from foldline.dataset.sample_table import open_sample_table
 from foldline.dataset.soft_labels import hard_code
 from foldline.errors import FoldlineError, Problems, listing
 from foldline.io import files
@@ -30,12 +30,14 @@ class WeightTable:
     columns: Columns
 
     def read(self) -> dict[str, float]:
-        """Weight of each row by its id.
+        """Weight of each row by its id; problems of ids are reported with the samples.
 
         Raises:
             FoldlineError: the table cannot be read, or a weight is no number of at least 0; names all lines.
         """
-        rows = read_sample_table(self.table, self.columns)
+        rows = open_sample_table(self.table, self.columns)
+        if self.columns.metadata[-1] not in rows.raw.columns:
+            rows.problems.check()
         cells = rows.metadata[-1]
         values = {text: number(text) for text in set(cells)}
         column = self.columns.in_table(self.columns.metadata[-1])
@@ -124,5 +126,5 @@ def unweighted_labels(every: Iterable[str], weighted: Iterable[str], class_names
 
     lost = sorted(labels_of(every) - labels_of(weighted))
     if is_binary:
-        return listing([f"the label {bit} of {class_names[number]}" for number, bit in lost])
+        return " and ".join(f"the label {bit} of {class_names[number]}" for number, bit in lost)
     return f"the class {listing([class_names[number] for number, _ in lost])}" if lost else ""

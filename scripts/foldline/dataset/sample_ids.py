@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 
 from foldline.dataset.cell_values import composed
 from foldline.dataset.raw_table import RawTable
-from foldline.errors import Problems, counted
+from foldline.errors import Problems
 
 logger = logging.getLogger(__name__)
 
@@ -47,12 +47,13 @@ def ids_of(raw: RawTable, cells: Sequence[str], column: str) -> Sequence[str]:
     if changed:
         cell, name = changed[0]
         logger.warning(
-            "%s: %s in column %s has another spelling as an id: %r is %r in all results but the submission",
+            "%s: column %s: %r has the id %r in all results but the submission, because ids have / between folders and "
+            "neither ./ nor / at the start; number of such ids: %d",
             raw.path,
-            counted(len(changed), "path"),
             column,
             cell,
             name,
+            len(changed),
         )
     return ids
 

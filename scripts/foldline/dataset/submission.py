@@ -12,7 +12,7 @@ from foldline.dataset.class_words import BY_NAME, ClassWords
 from foldline.dataset.raw_table import AUTO, AbsentColumnsError, RawTable, read_raw_table
 from foldline.dataset.row_per_class import RowPerClass
 from foldline.dataset.sample_ids import id_of
-from foldline.errors import FoldlineError, counted, listing
+from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.io.files import atomic_write
 
 # Form of a submission with one column of joined classes.
@@ -85,13 +85,15 @@ class SampleSubmission:
         predicted: columns of the predictions, in the order of the configuration.
         columns: cells of all columns in the order of the file, (n_rows,) each.
         row_per_class: see `SubmissionForm`.
+        table: the table as it is in the file.
     """
 
     path: str
     id_column: str
     predicted: tuple[str, ...]
     columns: Mapping[str, Sequence[str]]
-    row_per_class: RowPerClass | None = None
+    row_per_class: RowPerClass | None
+    table: RawTable
 
     @property
     def names(self) -> list[str]:
@@ -145,7 +147,7 @@ def read_sample(
 
     Raises:
         AbsentColumnsError: a column is missing.
-        FoldlineError: as `raw_table.read_raw_table`; or an id is empty, repeated or not of the form of `row_per_class`.
+        FoldlineError: as `raw_table.read_raw_table`.
     """
     # The other columns are looked for below, with those of the configuration.
     table = read_raw_table(path, [id_column], separator=separator, every=True, exact=[id_column])
@@ -159,25 +161,35 @@ def read_sample(
         raise AbsentColumnsError(message, absent, table.header)
     if len(table.columns) < len(table.header):
         raise FoldlineError(f"{path}: several columns of the sample submission have no name; name or remove them")
-    _check_ids(table, list(map(id_of, table.columns[id_column])))
-    sample = SampleSubmission(str(path), id_column, tuple(columns), table.columns, row_per_class)
-    if row_per_class:
-        names = zip(table.lines, sample.names, strict=True)
-        wrong = [(line, f"id {name!r}") for line, name in names if row_per_class.split(name) is None]
-        if wrong:
-            raise table.error(wrong, f"an id is {row_per_class.words}; correct dataset.row_per_class")
-    return sample
+    return SampleSubmission(str(path), id_column, tuple(columns), table.columns, row_per_class, table)
 
 
-def _check_ids(table: RawTable, ids: Sequence[str]) -> None:
-    empty = [(line, "the id is empty") for name, line in zip(ids, table.lines, strict=True) if not name]
-    if empty:
-        raise table.error(empty, "every row needs the id of a test row")
+def check_sample_ids(sample: SampleSubmission) -> None:
+    """Refuse ids of a sample submission that cannot be told apart.
+
+    Raises:
+        FoldlineError: an id is empty, repeated or not of the form of `row_per_class`; names all lines.
+    """
+    table, problems = sample.table, Problems()
+    ids, lines, form = list(map(id_of, sample.names)), table.lines, sample.row_per_class
+    with problems.collected():
+        if empty := [(line, "the id is empty") for name, line in zip(ids, lines, strict=True) if not name]:
+            raise table.error(empty, "every row needs the id of a test row")
+    with problems.collected():
+        _check_repeated(table, ids)
+    with problems.collected():
+        names = zip(lines, sample.names, strict=True)
+        if wrong := [(line, f"id {name!r}") for line, name in names if form and name and form.split(name) is None]:
+            raise table.error(wrong, f"an id is {form.words if form else ''}; correct dataset.row_per_class")
+    problems.check()
+
+
+def _check_repeated(table: RawTable, ids: Sequence[str]) -> None:
     line_of: dict[str, int] = {}
     repeated = []
     for name, line in zip(ids, table.lines, strict=True):
         first = line_of.setdefault(name, line)
-        if first != line:
+        if name and first != line:
             repeated.append((line, f"id {name!r} is also in {table.unit} {first}"))
     if repeated:
         raise table.error(repeated, "keep one row of each id")

@@ -1,4 +1,4 @@
-"""The text of a user's table from its bytes: decompressed, in UTF-8, or refused by the name of what it is instead.
+"""The text of a user's table from its bytes: decompressed and decoded, or refused by the name of what it is instead.
 
 Standard library only, because the process that builds the DAG imports it.
 """
@@ -25,12 +25,13 @@ OTHER_FORMATS = {
     b"{\\rtf": "a document in rich text; save it as plain text",
     b"version https://git-lfs": "a pointer of Git LFS, not the table itself; fetch the file with 'git lfs pull'",
 }
-# UTF-32 comes first, because its mark starts with that of UTF-16.
+# Encodings that their byte order mark names. UTF-32 comes first, because its mark starts with that of UTF-16, which
+# Excel's 'Unicode Text' is in.
 MARKS = {
-    codecs.BOM_UTF32_LE: "UTF-32",
-    codecs.BOM_UTF32_BE: "UTF-32",
-    codecs.BOM_UTF16_LE: "UTF-16 (Excel's 'Unicode Text')",
-    codecs.BOM_UTF16_BE: "UTF-16 (Excel's 'Unicode Text')",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
 }
 SAVE = "save the table as 'CSV UTF-8'"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -58,20 +59,29 @@ def decode(path: str, data: bytes) -> str:
         data: decompressed bytes.
 
     Raises:
-        FoldlineError: the bytes are of another file format or in another encoding than UTF-8, or hold a NUL.
+        FoldlineError: the bytes are of another file format, or in another encoding than UTF-8 without a mark that names
+            it, or hold a NUL.
     """
     for start, what in OTHER_FORMATS.items():
         if data.startswith(start):
             raise FoldlineError(f"{path}: this is {what}")
     for mark, name in MARKS.items():
         if data.startswith(mark):
-            raise FoldlineError(f"{path}: the encoding is {name}, not UTF-8; {SAVE}")
+            data = _as_utf8(path, data, name)
+            break
     if b"\0" in data:
         _refuse_nul(path, data)
     try:
         return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
     except UnicodeDecodeError:
         raise _not_utf8(path, data) from None
+
+
+def _as_utf8(path: str, data: bytes, encoding: str) -> bytes:
+    try:
+        return data.decode(encoding).encode()
+    except UnicodeError as error:
+        raise FoldlineError(f"{path}: damaged {encoding.upper()}: {error}; copy it again, or {SAVE}") from None
 
 
 def _refuse_nul(path: str, data: bytes) -> None:

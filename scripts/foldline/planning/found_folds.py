@@ -172,7 +172,7 @@ def _check_weights(
     if problems := [f"fold {fold} is trained on no row with {words}" for fold, words in labels.items() if words]:
         raise FoldlineError(
             f"{where}: {listing(problems, limit=MOST_TOLD)}: all such rows have the weight 0 (dataset.weight_column); "
-            "give some of them a weight, or set folds.method to grouped"
+            "give some of them a weight, or choose other folds"
         )
 
 

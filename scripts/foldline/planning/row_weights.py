@@ -88,11 +88,12 @@ def _check_groups(
                 elif counts:
                     elsewhere.add(label)
     for label, names in sorted(groups.items()):
-        if len(names) < 2 and label not in elsewhere:
-            where = "one group, so nothing is left to train on while it is held out" if names else "no group"
+        # What has no weight anywhere is told with its class.
+        if len(names) == 1 and label not in elsewhere:
             raise FoldlineError(
-                f"{table}: the training rows with a weight above 0 (column {column}){label} are in {where}; correct "
-                "the table, or set dataset.weight_column to null"
+                f"{table}: the training rows with a weight above 0 (column {column}){label} are in one group, so "
+                "nothing is left to train on while it is held out; correct the table, or set dataset.weight_column to "
+                "null"
             )
 
 
@@ -126,8 +127,9 @@ def lost_label_finder(
         splits: the samples of the splits, TRAIN among them.
 
     Returns:
-        A function of whether a fold is trained on each row of TRAIN, (n_rows,), that gives the labels in words, "" for
-        none; None if no row has the weight 0, or the weights are wrong, which `digest_of_weights` reports.
+        A function of whether a fold is trained on each row of TRAIN, (n_rows,), that says in words with what it is
+        trained on no row, "" for nothing; None if no row has the weight 0, or the weights are wrong, which
+        `digest_of_weights` reports.
     """
     found = row_weights_of(dataset, tables)
     if found is None or not reads_labels(dataset):
@@ -151,7 +153,9 @@ def lost_label_finder(
     train, rows = splits[TRAIN].rows.target, counted_rows[TRAIN]
 
     def lost(trained_on: Sequence[bool]) -> str:
-        both = map(all, zip(rows, trained_on, strict=True))
+        both = [counts and used for counts, used in zip(rows, trained_on, strict=True)]
+        if not weighted and not any(both):
+            return "a weight above 0"
         return unweighted_labels(every | {*compress(train, trained_on)}, weighted | {*compress(train, both)}, names)
 
     return lost

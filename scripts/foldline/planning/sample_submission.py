@@ -10,8 +10,8 @@ from typing import Any
 from foldline.dataset.class_words import AUTO, CONFIG, NAMES, NUMBERS, ClassWords, SampleCells, decide_words
 from foldline.dataset.labels import MULTILABEL, Labels
 from foldline.dataset.raw_table import AbsentColumnsError
-from foldline.dataset.submission import LABELS, SampleSubmission, read_sample
-from foldline.errors import FoldlineError, counted, listing
+from foldline.dataset.submission import LABELS, SampleSubmission, check_sample_ids, read_sample
+from foldline.errors import FoldlineError, Problems, counted, listing
 from foldline.io import storage
 from foldline.planning.dataset_section import class_names_of, row_per_class_of, scored_classes_of
 from foldline.planning.image_patterns import ID
@@ -67,8 +67,13 @@ def read_sample_submission(path: str, dataset: Mapping[str, Any], test_ids: Sequ
         )
     except AbsentColumnsError as error:
         raise FoldlineError(f"{error}; {fitting_settings(dataset, error.header)}") from error
-    if test_ids:
-        _check_ids(path, set(sample.ids), set(test_ids), dataset)
+    problems = Problems()
+    with problems.collected():
+        check_sample_ids(sample)
+    with problems.collected():
+        if test_ids:
+            _check_ids(path, set(filter(None, sample.ids)), set(test_ids), dataset)
+    problems.check()
     return sample
 
 
@@ -113,4 +118,9 @@ def _check_ids(path: str, ids: set[str], test_ids: set[str], dataset: Mapping[st
     folder, dot, _ = (dataset["test_images"] or "").rpartition(f"{ID}.")
     if not has_table and dot and {str(PurePosixPath(name).with_suffix("")) for name in foreign} == set(missing):
         remedy = f"set dataset.test_images to {folder}{ID}, so that the ids are file names with their suffix"
+    if foreign and {PurePosixPath(name).name for name in missing} == set(foreign):
+        remedy = (
+            f"the ids of {others} have folders before them: name a column with the ids of the sample submission in "
+            "dataset.id_column, and that of the paths in dataset.image_column"
+        )
     raise FoldlineError(f"{path}: {'; '.join(problems)}; {remedy}")

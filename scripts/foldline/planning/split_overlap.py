@@ -11,7 +11,7 @@ from foldline.io import storage
 from foldline.planning.dataset_section import record_patterns
 from foldline.planning.dataset_splits import TEST, key_of, splits_of
 
-# Ids of each two splits that a message names one by one.
+# Ids of each two splits that a message names.
 MOST_IDS = 5
 
 
@@ -80,22 +80,23 @@ def check_ids_of_splits(splits: Mapping[str, SplitIds]) -> None:
         equal = {name: a == b if a and b else None for name, a, b in zip(shared, one, other, strict=True)}
         if TEST in (first, second):
             shared = [name for name in shared if equal[name]]
-        for name in shared[:MOST_IDS]:
-            where = " and ".join(splits[split].place(splits[split].ids[rows[split][name]]) for split in (first, second))
-            remedy = _REMEDIES[equal[name]]
-            problems.append(f"{where}: id {name} in both the {first} and the {second} split; {remedy}")
-        if len(shared) > MOST_IDS:
-            rest = counted(len(shared) - MOST_IDS, "more id")
-            problems.append(f"{rest} in both the {first} and the {second} split")
+        for is_equal, remedy in _REMEDIES.items():
+            names = [name for name in shared if equal[name] is is_equal]
+            if not names:
+                continue
+            rows_of = [splits[split].ids[rows[split][names[0]]] for split in (first, second)]
+            where = " and ".join(splits[split].place(row) for split, row in zip((first, second), rows_of, strict=True))
+            more = f" (and {len(names) - 1} more: {listing(names[1:], limit=MOST_IDS)})" if names[1:] else ""
+            problems.append(f"{where}: id {names[0]} in both the {first} and the {second} split{more}; {remedy}")
     if problems:
         raise problems_error(problems)
 
 
 # By whether the images of the two rows are equal, if that is known.
 _REMEDIES = {
-    True: "remove it from one of them",
-    False: "its images differ: rename it in one of them",
-    None: "remove it from one of them, or rename it if its images differ",
+    True: "remove each from one of them",
+    False: "the images differ: rename each in one of them",
+    None: "remove each from one of them, or rename it if the images differ",
 }
 
 

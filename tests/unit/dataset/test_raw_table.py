@@ -60,6 +60,9 @@ PLAIN = "id,target,note\na,1,x\nb,0,y\n"
         b"sep=\t\n" + PLAIN.replace(",", "\t").encode(),
         b'"id","target","note"\n"a","1","x"\n"b", "0" ,"y"\n',
         gzip.compress(PLAIN.encode(), mtime=0),
+        PLAIN.replace(",", "\t").replace("\n", "\r\n").encode("utf-16"),
+        b"\xfe\xff" + PLAIN.encode("utf-16-be"),
+        PLAIN.encode("utf-32"),
     ],
 )
 @pytest.mark.parametrize("name", ["train.csv", "train.csv.gz", "train.txt"])
@@ -126,10 +129,10 @@ def test_short_and_long_lines_are_reported_together(tmp_path: Path) -> None:
         ("id,target\na,1\n€,1\nb,0\n“,1".encode("cp1252"), "line 3: not a CSV table in UTF-8: byte 0x80 ('€' in"),
         ("id,target\na,1\n€,1\nb,0\n“,1".encode("cp1252"), "; also line 5; save the table as 'CSV UTF-8'"),
         (b"id,target\n\x81,1\n", "byte 0x81 (the encoding is unknown)"),
-        (PLAIN.encode("utf-16"), "the encoding is UTF-16 (Excel's 'Unicode Text'), not UTF-8; save"),
+        (PLAIN.encode("utf-16")[:-1], "damaged UTF-16: 'utf-16-le' codec can't decode byte"),
+        ((PLAIN + "c,\0,y\n").encode("utf-16"), "a NUL character"),
         (PLAIN.encode("utf-16-le"), "the encoding is UTF-16 or UTF-32, not UTF-8; save"),
         (PLAIN.encode("utf-16-be"), "the encoding is UTF-16 or UTF-32, not UTF-8; save"),
-        (PLAIN.encode("utf-32"), "the encoding is UTF-32, not UTF-8; save"),
         (PLAIN.encode() * 50 + b"c,\0,y\n", "line 151: a NUL character"),
         (b"PK\x03\x04rest", "this is an Excel workbook or a ZIP archive"),
         (gzip.compress(PLAIN.encode(), mtime=0)[:-9], "the gzip file is damaged"),

@@ -9,7 +9,7 @@ from foldline.dataset.columns import Columns
 from foldline.dataset.labels import Labels
 from foldline.dataset.row_per_class import RowPerClass
 from foldline.dataset.sample_table import read_rows
-from foldline.dataset.submission import read_sample, write_submission
+from foldline.dataset.submission import check_sample_ids, read_sample, write_submission
 from foldline.errors import FoldlineError, SeveralProblemsError
 
 CLASSES = ("epidural", "any")
@@ -120,4 +120,5 @@ def test_the_submission_has_the_rows_of_the_sample(tmp_path: Path) -> None:
     write_submission(tmp_path / "out.csv", sample=sample, columns=["Label"], cells=[[0.1, 0.2], [0.3, 0.4]])
     assert (tmp_path / "out.csv").read_text() == "ID,Label\nb_any,0.2\na_epidural,0.3\na_any,0.4\nb_epidural,0.1\n"
     with pytest.raises(FoldlineError, match=r"line 2: id 'b'; an id is '{id}_{class}' with one of the classes"):
-        read_sample(written(tmp_path, "ID,Label\nb,0.5\n"), id_column="ID", columns=["Label"], row_per_class=FORM)
+        path = written(tmp_path, "ID,Label\nb,0.5\n")
+        check_sample_ids(read_sample(path, id_column="ID", columns=["Label"], row_per_class=FORM))

@@ -290,8 +290,9 @@ def test_ids_that_are_paths_have_one_spelling(start: str, tmp_path: Path, caplog
     read = read_sample_table(table, Columns("path", "y", None))
     assert read.ids == ["x/a.png", "x/b.png"]
     assert read.spellings["x/a.png"] == f"{start}a.png"
-    words = f"1 path in column path has another spelling as an id: {start + 'a.png'!r} is 'x/a.png' in all results but"
+    words = f"column path: {start + 'a.png'!r} has the id 'x/a.png' in all results but the submission, because ids have"
     assert words in caplog.text
+    assert "number of such ids: 1" in caplog.text
 
 
 def test_ids_that_differ_in_the_spelling_of_their_path_alone_are_refused(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from foldline.dataset.class_words import NUMBERS, TRAINING, ClassWords
 from foldline.dataset.submission import (
-    SampleSubmission,
     SubmissionForm,
+    check_sample_ids,
     check_values,
     read_sample,
     write_submission,
 )
-from foldline.errors import FoldlineError
+from foldline.errors import FoldlineError, SeveralProblemsError
 
 
 def test_a_submission_has_the_order_and_the_header_of_the_sample(tmp_path: Path) -> None:
@@ -35,14 +35,22 @@ def test_a_submission_has_the_order_and_the_header_of_the_sample(tmp_path: Path)
         ("id,x,,\na,0,0,0\n", "several columns of the sample submission have no name"),
         ("id,x\n", "the table has a header and no rows"),
         ("x,id\n0,a\n0\n0,b\n0,c,1\n", "line 3: 1 cell; line 5: 3 cells; the header has 2"),
-        ("id,x\n ,0\nb,0\n,0\n", "line 2: the id is empty; line 4: the id is empty; every row"),
-        ("id,x\na,0\nb,0\na,0\n", "line 4: id 'a' is also in line 2; keep one row"),
     ],
 )
 def test_invalid_samples_are_refused(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "sample.csv").write_text(text)
     with pytest.raises(FoldlineError, match=words):
         read_sample(tmp_path / "sample.csv", id_column="id", columns=["x"])
+
+
+def test_all_ids_that_cannot_be_told_apart_are_refused_together(tmp_path: Path) -> None:
+    (tmp_path / "sample.csv").write_text("id,x\n ,0\na,0\n,0\n./a,0\nb,0\n")
+    sample = read_sample(tmp_path / "sample.csv", id_column="id", columns=["x"])
+    with pytest.raises(SeveralProblemsError) as error:
+        check_sample_ids(sample)
+    empty, repeated = error.value.problems
+    assert "line 2: the id is empty; line 4: the id is empty; every row needs the id of a test row" in empty
+    assert "line 5: id 'a' is also in line 3; keep one row of each id" in repeated
 
 
 def test_further_columns_are_copied_where_they_are(tmp_path: Path) -> None:
@@ -89,11 +97,15 @@ def test_a_copied_column_of_one_value_may_be_a_forgotten_class(tmp_path: Path) -
         ),
     ],
 )
-def test_the_form_is_described(form: SubmissionForm, text: str) -> None:
-    sample = SampleSubmission("sample.csv", "id", ("x",), {"id": ["a"], "x": ["0"]})
-    assert form.description(sample) == text
-    wider = SampleSubmission("sample.csv", "id", ("x",), {"id": ["a"], "w": ["3"], "x": ["0"]})
-    assert form.description(wider) == f"{text} Copied from the sample submission: column w."
+def test_the_form_is_described(form: SubmissionForm, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "sample.csv"
+    path.write_text("id,x\na,0\n")
+    assert form.description(read_sample(path, id_column="id", columns=["x"])) == text
+    path.write_text("id,w,x\na,3,0\n")
+    assert (
+        form.description(read_sample(path, id_column="id", columns=["x"]))
+        == f"{text} Copied from the sample submission: column w."
+    )
 
 
 def test_columns_may_be_in_any_order(tmp_path: Path) -> None:

@@ -357,7 +357,7 @@ WEIGHTED = [f"{row},p{row},{row % 2},{row // 4},{2001 + row // 4}" for row in ra
     ("light", "keys", "message"),
     [
         # Only the rows of fold 1 weigh something.
-        ({0, 1, 2, 3, 8, 9, 10, 11}, {"column": "fold"}, "fold 1 is trained on no row with the label 0 of target, the"),
+        ({0, 1, 2, 3, 8, 9, 10, 11}, {"column": "fold"}, "fold 1 is trained on no row with a weight above 0"),
         ({1, 3, 9, 11}, {"column": "fold"}, "fold 1 is trained on no row with the label 1 of target"),
         ({1, 3, 9, 10, 11}, {"method": "leave_one_group_out"}, None),
         (set(range(12)) - {0, 1, 4}, {"method": "leave_one_group_out"}, "fold p1 is trained on no row with the label"),

@@ -261,7 +261,7 @@ def test_the_files_are_the_test_rows_if_there_is_no_table(dataset: dict[str, Any
     rewrite(root / "train.csv", lambda rows: [rows[0], *([f"train{n}", *row[1:]] for n, row in enumerate(rows[1:]))])
     with pytest.raises(
         FoldlineError,
-        match=r"/images/train4\.png: id train4 in both .*\n3 more ids in both",
+        match=r"/images/train0\.png: id train0 in both .* \(and 7 more: train1, .* and 2 more\); remove each from one",
     ):
         read(listed)
     data = read({**listed, "test_images": "images/s{id}.png"})
@@ -325,6 +325,26 @@ def test_a_sample_submission_is_written_from_the_test_rows_if_there_is_none(data
     os.utime(data.sample_submission, ns=(1, 1))
     read({**dataset, "sample_submission": None})
     assert Path(data.sample_submission).stat().st_mtime_ns == 1
+
+
+def test_all_problems_of_the_ids_of_a_sample_submission_are_in_one_report(dataset: dict[str, Any]) -> None:
+    path = Path(dataset["root"]) / "sample_submission.csv"
+    rewrite(path, lambda rows: [*rows[:3], rows[2], ["", "0"], ["x", "0"]])
+    with pytest.raises(SeveralProblemsError) as error:
+        read(dataset)
+    empty, repeated, others = error.value.problems
+    assert "line 5: the id is empty" in empty
+    assert "line 4: id 's009' is also in line 3" in repeated
+    assert "2 ids missing that the test table has (s010, s011); 1 id too many for the test table (x)" in others
+
+
+def test_a_sample_submission_without_the_folders_of_the_ids_has_a_hint(dataset: dict[str, Any]) -> None:
+    root = Path(dataset["root"])
+    for name in ("train.csv", "test.csv"):
+        rewrite(root / name, lambda rows: [rows[0], *([f"images/{row[0]}.png", *row[1:]] for row in rows[1:])])
+    rewrite(root / "sample_submission.csv", lambda rows: [rows[0], *([f"{row[0]}.png", "0"] for row in rows[1:])])
+    with pytest.raises(FoldlineError, match="the ids of the test table have folders before them: name a column with"):
+        read({**dataset, "train_images": "{id}", "test_images": "{id}"})
 
 
 def test_ids_that_are_paths_are_submitted_as_the_tables_spell_them(dataset: dict[str, Any]) -> None:
@@ -899,8 +919,8 @@ def test_ids_of_all_sets_are_unique(with_external: dict[str, Any]) -> None:
         read(dataset)
     same, other = error.value.problems
     where = r"new\.csv, line {} and .*old\.csv, line {}: id {} in both the new and the old split; "
-    assert re.search(where.format(2, 2, "n0") + "remove it from one of them", same)
-    assert re.search(where.format(5, 3, "n2") + "its images differ: rename it in one of them", other)
+    assert re.search(where.format(2, 2, "n0") + "remove each from one of them", same)
+    assert re.search(where.format(5, 3, "n2") + "the images differ: rename each in one of them", other)
 
 
 def test_a_set_may_be_records(with_external: dict[str, Any]) -> None:
@@ -951,13 +971,15 @@ def test_weights_of_rows_are_read_and_checked(with_external: dict[str, Any]) -> 
 def test_wrong_weights_are_reported_beside_other_problems(with_external: dict[str, Any]) -> None:
     dataset = with_weights(with_external)
     root = Path(dataset["root"])
-    rewrite(root / "train.csv", lambda rows: [rows[0], [*rows[1][:-1], "-1"], *rows[2:]])
+    # Wrong ids hide no wrong weights.
+    rewrite(root / "train.csv", lambda rows: [rows[0], ["", *rows[1][1:-1], "-1"], *rows[2:]])
     rewrite(root / "old.csv", lambda rows: [*rows[:2], [*rows[2][:-1], "much"], *rows[3:]])
     (root / "test.csv").write_text("image_name,site\ns008,arm\ns009,arm\ns010,arm\n")
     with pytest.raises(SeveralProblemsError) as error:
         read(dataset)
     lines = "\n".join(error.value.problems)
-    assert re.search(r"train\.csv, line 2: the weight \(column w\) of id 's000' is '-1'; give every row", lines)
+    assert re.search(r"train\.csv, line 2: the weight \(column w\) of id '' is '-1'; give every row", lines)
+    assert re.search(r"train\.csv, line 2: the id .* is empty", lines)
     assert re.search(r"old\.csv, line 3: the weight \(column w\) of id 'e1' is 'much'", lines)
     assert "s011" in lines
     rewrite(root / "train.csv", lambda rows: [rows[0], *([*row[:-1], "0"] for row in rows[1:])])
@@ -965,7 +987,13 @@ def test_wrong_weights_are_reported_beside_other_problems(with_external: dict[st
         read(dataset)
 
 
-@pytest.mark.parametrize(("label", "kept", "words"), [("1", 1, "one group, so nothing"), ("0", 0, "no group;")])
+@pytest.mark.parametrize(
+    ("label", "kept", "words"),
+    [
+        ("1", 1, r" \(column w\) and the label 1 are in one group, so nothing"),
+        ("0", 0, r"all rows with the label 0 of target have the weight 0 \(column w\), so no model learns it"),
+    ],
+)
 def test_a_label_without_weight_is_refused(with_external: dict[str, Any], label: str, kept: int, words: str) -> None:
     """Before any job: the fold that holds its group out would have nothing to learn it from."""
     dataset = {**with_weights(with_external), "external": {}}
@@ -981,7 +1009,7 @@ def test_a_label_without_weight_is_refused(with_external: dict[str, Any], label:
         return [rows[0], *([*row[:-1], "0" if row[place] in light else "1"] for row in rows[1:])]
 
     rewrite(path, lighter)
-    with pytest.raises(FoldlineError, match=rf"train\.csv: .* \(column w\) and the label {label} are in {words}"):
+    with pytest.raises(FoldlineError, match=rf"train\.csv: .*{words}"):
         read(dataset)
 
 
