@@ -119,11 +119,14 @@ def unusable(problems: dict[int, str], row_of: Callable[[int], str], hint: str =
 
 def unusable_headers(problems: dict[int, str], row_of: Callable[[int], str]) -> FoldlineError:
     """The error for images, by their numbers, whose headers cannot be used: a line for each of the first."""
-    lines = [f"{row_of(number)}: {text}" for number, text in list(problems.items())[:MOST_LINES]]
+    told = list(problems.items())[:MOST_LINES]
+    lines = [
+        f"{row_of(number)}: {text}{'' if names_a_key(text) else '; replace the file, or leave the image out'}"
+        for number, text in told
+    ]
     rest = len(problems) - len(lines)
     lines += [f"and {counted(rest, 'more image', 'more images')} with unusable headers"] if rest > 0 else []
-    remedy = "" if all(map(names_a_key, problems.values())) else f"; {REMEDY}"
-    return problems_error([*lines[:-1], f"{lines[-1]}{remedy}"])
+    return problems_error(lines)
 
 
 def unranged_images(
