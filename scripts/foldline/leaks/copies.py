@@ -105,8 +105,8 @@ def _channel_correlation(left: View, right: View, matrix: Matrix) -> float:
 
 def _correlation_by_features(left: View, right: View) -> float:
     """The same, aligned by local features; 0 if too few of them agree."""
-    transform = fit_transform(left.features, right.features, width=left.size[1])
-    if transform is None or transform.inliers < MIN_FEATURES:
+    transform = fit_transform(left.features, right.features, width=left.size[1], least=MIN_FEATURES)
+    if transform is None:
         return 0.0
     whole = np.vstack([transform.matrix, [0.0, 0.0, 1.0]])
     matrix = (_to_frame(right.size) @ whole @ np.linalg.inv(_to_frame(left.size)))[:2]

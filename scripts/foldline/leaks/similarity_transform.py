@@ -8,6 +8,8 @@ import numpy.typing as npt
 from foldline.leaks.local_features import FloatArray, LocalFeatures
 
 ComplexArray = npt.NDArray[np.complex128]
+# Indices of points of one image and of another, (n_matches,) each.
+Matches = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
 # Least product of two descriptors of a match; that of equal ones is 1.
 MIN_MATCH = 0.8
@@ -34,7 +36,9 @@ class Transform:
     inliers: int
 
 
-def fit_transform(first: LocalFeatures, second: LocalFeatures, *, width: int) -> Transform | None:
+def fit_transform(
+    first: LocalFeatures, second: LocalFeatures, *, width: int, least: int = MIN_INLIERS
+) -> Transform | None:
     """Fit the transform from the first image to the second with which most matches agree, mirrored or not.
 
     Each match has a place, a scale and a direction in both images, so each one alone proposes a transform, and all
@@ -44,29 +48,43 @@ def fit_transform(first: LocalFeatures, second: LocalFeatures, *, width: int) ->
         first: features of the first image.
         second: features of the second image.
         width: of the first image in pixels.
+        least: a transform with fewer inliers is of no use, at least `MIN_INLIERS`.
 
     Returns:
-        None if fewer than `MIN_INLIERS` matches agree.
+        None if fewer than `least` matches agree.
     """
-    straight = _fit(first.points, first.descriptors, second)
-    mirrored_points = first.points.copy()
-    mirrored_points[:, 0] = width - 1 - mirrored_points[:, 0]
-    mirrored_points[:, 3] = np.pi - mirrored_points[:, 3]
-    mirrored = _fit(mirrored_points, first.mirrored(), second)
+    matches = _matches(first.descriptors, second.descriptors)
+    mirrored_matches = _matches(first.mirrored(), second.descriptors)
+    straight = mirrored = None
+    # No more matches can agree than there are, so most often one of the two need not be fitted.
+    for is_mirrored in sorted((False, True), key=lambda one: -len((matches, mirrored_matches)[one][0])):
+        if is_mirrored:
+            if len(mirrored_matches[0]) >= max(least, straight.inliers + 1 if straight else 0):
+                mirrored = _fit(_mirrored(first.points, width), second.points, mirrored_matches)
+        elif len(matches[0]) >= max(least, mirrored.inliers if mirrored else 0):
+            straight = _fit(first.points, second.points, matches)
     if mirrored is None or (straight is not None and straight.inliers >= mirrored.inliers):
-        return straight
+        return straight if straight is not None and straight.inliers >= least else None
     flip = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-    return Transform(mirrored.matrix @ flip, mirrored.inliers)
+    return Transform(mirrored.matrix @ flip, mirrored.inliers) if mirrored.inliers >= least else None
 
 
-def _fit(points: FloatArray, descriptors: FloatArray, second: LocalFeatures) -> Transform | None:
-    """Fit a transform without mirroring."""
-    left, right = _matches(descriptors, second.descriptors)
+def _mirrored(points: FloatArray, width: int) -> FloatArray:
+    """Points of the image mirrored left to right."""
+    out = points.copy()
+    out[:, 0] = width - 1 - out[:, 0]
+    out[:, 3] = np.pi - out[:, 3]
+    return out
+
+
+def _fit(points: FloatArray, others: FloatArray, matches: Matches) -> Transform | None:
+    """Fit a transform without mirroring, from points of one image to those of another."""
+    left, right = matches
     if len(left) < MIN_INLIERS:
         return None
-    source, target = _places(points[left]), _places(second.points[right])
-    turns = second.points[right, 3].astype(np.float64) - points[left, 3]
-    factors = second.points[right, 2].astype(np.float64) / points[left, 2] * np.exp(1j * turns)
+    source, target = _places(points[left]), _places(others[right])
+    turns = others[right, 3].astype(np.float64) - points[left, 3]
+    factors = others[right, 2].astype(np.float64) / points[left, 2] * np.exp(1j * turns)
     agree = _agreement(source, target, factors)
     inside = agree[agree.sum(axis=1).argmax()]
     factor = shift = 0j
@@ -82,7 +100,7 @@ def _fit(points: FloatArray, descriptors: FloatArray, second: LocalFeatures) -> 
     return Transform(np.array(matrix), len(cells))
 
 
-def _matches(first: FloatArray, second: FloatArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _matches(first: FloatArray, second: FloatArray) -> Matches:
     """Pairs of descriptors each of which is the nearest to the other: their indices, (n_matches,) each."""
     if not len(first) or not len(second):
         empty = np.empty(0, np.int64)
@@ -101,13 +119,13 @@ def _places(points: FloatArray) -> ComplexArray:
 
 def _agreement(source: ComplexArray, target: ComplexArray, factors: ComplexArray) -> npt.NDArray[np.bool_]:
     """Whether each match (column) agrees with the transform of each match (row), (n_matches, n_matches)."""
-    shifts = target - factors * source
     size = np.abs(factors)
-    distance = np.abs(factors[:, None] * source + shifts[:, None] - target)
-    scale = np.abs(np.log(size[:, None] / size))
-    turn = np.abs(np.angle(factors[:, None] / factors))
-    near = distance < TOLERANCE * np.maximum(size, 1)[:, None]
-    return np.asarray(near & (scale < MAX_DIFFERENCE) & (turn < MAX_DIFFERENCE))
+    away = factors[:, None] * source + (target - factors * source)[:, None] - target
+    near = away.real**2 + away.imag**2 < (TOLERANCE * np.maximum(size, 1))[:, None] ** 2
+    scales, directions = np.log(size), factors / size
+    near &= np.abs(scales[:, None] - scales) < MAX_DIFFERENCE
+    turns = np.outer(directions.real, directions.real) + np.outer(directions.imag, directions.imag)
+    return np.asarray(near & (turns > np.cos(MAX_DIFFERENCE)))
 
 
 def _least_squares(source: ComplexArray, target: ComplexArray) -> tuple[complex, complex]:

@@ -122,6 +122,19 @@ def test_the_transform_between_two_images_is_found() -> None:
     np.testing.assert_allclose(transform.matrix, [[1.25, 0, -16], [0, 1.25, -12]], atol=0.5)
 
 
+@pytest.mark.parametrize("changed", [lambda pixels: pixels, lambda pixels: pixels[:, ::-1]], ids=["same", "mirrored"])
+def test_a_transform_with_fewer_inliers_than_wanted_is_none(changed: Callable[[np.ndarray], np.ndarray]) -> None:
+    pixels = photograph(120, 160)
+    (first, second), _ = views_and_hashes([[pixels], [changed(pixels)]])
+    found = fit_transform(first.features, second.features, width=first.size[1])
+    assert found is not None
+    assert np.linalg.det(found.matrix[:, :2]) == pytest.approx(1 if changed(pixels) is pixels else -1, abs=0.05)
+    same = fit_transform(first.features, second.features, width=first.size[1], least=found.inliers)
+    assert same is not None
+    np.testing.assert_array_equal(same.matrix, found.matrix)
+    assert fit_transform(first.features, second.features, width=first.size[1], least=found.inliers + 1) is None
+
+
 def test_more_is_required_where_images_look_alike() -> None:
     count = 40
     pairs = np.array([(first, second) for first in range(count) for second in range(first + 1, count)])
