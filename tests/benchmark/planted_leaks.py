@@ -237,7 +237,7 @@ def main() -> None:
         print(f"  {kind:13} {hits[kind]:4} of {total:4}  {hits[kind] / total:.3f}")
     print(f"  {'all':13} {hits.total():4} of {totals.total():4}  {hits.total() / totals.total():.3f}")
     group = [groups.get(files[source].stem, source) for source in sources]
-    false = sorted({(sources[a], sources[b]) for a, b in found if sources[a] != sources[b] and group[a] != group[b]})
+    false = sorted({tuple(sorted((sources[a], sources[b]))) for a, b in found if group[a] != group[b]})
     print(f"false pairs of sources: {len(false)}, {1000 * len(false) / len(files):.2f} per 1,000 images")
     for first, second in false[:20]:
         print(f"  {files[first].name} {files[second].name}")

@@ -72,6 +72,7 @@ def test_the_limits_say_what_was_searched(facts: AuditFacts, words: list[str], a
     assert all(word in text for word in words)
     assert not any(word in text for word in absent)
     assert "Images without contrast are not compared." in text
+    assert ("take different images for copies" in text) == (facts.near_duplicate_bits is not None)
 
 
 def test_dropped_rows_merge_no_groups() -> None:
