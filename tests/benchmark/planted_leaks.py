@@ -199,9 +199,7 @@ def audit(paths: list[Path]) -> np.ndarray:
     found = near_copies(
         views_of([one.thumbnails for one in scanned]), hashes, own_start=0, further=np.empty((0, 2), np.int64)
     )
-    print(
-        f"audit of {len(paths)} images: {time.process_time() - start:.0f} CPU-s, required correlation {found.least:.4f}"
-    )
+    print(f"audit of {len(paths)} images: {time.process_time() - start:.0f} CPU-s, {found.similar} look-alikes")
     return found.pairs[:, :2]
 
 

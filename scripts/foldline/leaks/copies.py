@@ -1,4 +1,4 @@
-"""Near copies among the images of a data set: candidates, aligned, and verified by their correlation."""
+"""Near copies among the images of a data set: candidates, aligned, and verified by their details."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,24 +6,33 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from foldline.images.perceptual_hash import HASH_BITS
 from foldline.images.samples import MIN_CONTRAST
-from foldline.leaks.aligned_correlation import SIDE, Matrix, correlation, refined
+from foldline.leaks.aligned_correlation import COVERED, SIDE, Matrix, correlation, refined
 from foldline.leaks.candidates import IntArray, candidate_pairs, orientations
+from foldline.leaks.closeness import differ_little
+from foldline.leaks.details import Details
 from foldline.leaks.local_features import summaries
+from foldline.leaks.similar_groups import strict_pairs
 from foldline.leaks.similarity_transform import fit_transform
 from foldline.leaks.views import View
 
-# An alignment counts as evidence if the hashes differ in at most this many bits, or if so many features agree.
-MAX_BITS, MIN_FEATURES = 24, 12
-# Smallest correlation of a near copy, and that where images of the data set look alike to begin with.
-LEAST, LEAST_OF_LOOK_ALIKES = 0.95, 0.9995
-# If the hashes differ in this many bits at most, less correlation is enough: noise and blur remain of faint images.
-FEW_BITS, LEAST_OF_FEW_BITS = 12, 0.8
-# An alignment by features is refined if the correlation is at least this.
-WORTH_REFINING = 0.7
-# Images look alike if more than this share of them correlate as copies do even with the image on this place of their
-# candidates, in the order of the correlation.
-PLACE, SHARE = 8, 0.05
+# An alignment is looked at if the hashes differ in at most this many bits, or if so many features agree.
+MAX_BITS, MIN_FEATURES = 80, 8
+# Evidence of a near copy in standard deviations, see `details.Details`; if the hashes differ in so few bits or so many
+# features agree, and if the hashes differ in even fewer bits, less is enough.
+EVIDENCE, EVIDENCE_IF_LIKELY, EVIDENCE_IF_ALIKE = 10.0, 8.0, 5.0
+FEW_BITS, MANY_FEATURES, SAME_BITS = 24, 12, 12
+# So little evidence is enough if nearly all pixels agree: an overlay outweighs the details of a faint image.
+LITTLE_EVIDENCE, ALMOST_EQUAL = 3.0, 0.9995
+# Smallest correlation of an alignment by features that is worth to be refined, and of a near copy; and that of a near
+# copy among images that look alike.
+WORTH_REFINING, LEAST, LEAST_OF_LOOK_ALIKES = 0.7, 0.6, 0.95
+# The share of the blocks that need not agree among look-alikes.
+HALF = 0.5
+# If nearly all images are copies of one, or if an image is smooth, there are no details to compare: hashes that differ
+# in `SAME_BITS` at most are enough, if all but this share of the picture correlate so much.
+ANYWHERE, SAME_EVERYWHERE = 0.03, 0.98
 
 
 @dataclass(frozen=True)
@@ -33,13 +42,13 @@ class Copies:
     Attributes:
         pairs: numbers of the two images, the smaller first, and the bits in which their hashes differ in the
             orientation with the fewest, int64, (n_pairs, 3); sorted.
-        scores: correlation of each pair, see `aligned_correlation.correlation`, float64, (n_pairs,).
-        least: the correlation that was required.
+        similar: number of images that look so much like many others that they were judged more strictly.
+        left_out: number of pairs that were left out by that.
     """
 
     pairs: IntArray
-    scores: npt.NDArray[np.float64]
-    least: float
+    similar: int = 0
+    left_out: int = 0
 
 
 def near_copies(
@@ -59,63 +68,94 @@ def near_copies(
         candidates = candidate_pairs(hashes, summaries([view.features for view in views]), own_start=own_start)
     candidates = np.unique(np.concatenate([candidates, further]), axis=0)
     if not len(candidates):
-        return Copies(np.empty((0, 3), np.int64), np.empty(0), LEAST)
+        return Copies(np.empty((0, 3), np.int64))
     symmetries, bits = orientations(hashes, candidates)
-    scores = np.zeros(len(candidates))
+    details = Details([view.frames for view in views], [view.contrast for view in views])
+    agreeing: dict[int, list[Matrix]] = {}
     for number, (first, second) in enumerate(candidates):
-        left, right = views[first], views[second]
-        if bits[number] <= MAX_BITS:
-            scores[number] = _channel_correlation(left, right, SYMMETRIES[symmetries[number]])
-        if scores[number] < LEAST_OF_LOOK_ALIKES:
-            scores[number] = max(scores[number], _correlation_by_features(left, right))
-    least = required_correlation(candidates, scores)
-    enough = np.where((bits <= FEW_BITS) & (least == LEAST), LEAST_OF_FEW_BITS, least)
-    found = scores >= enough
-    return Copies(np.column_stack([candidates, bits])[found], scores[found], least)
+        symmetry = SYMMETRIES[symmetries[number]]
+        matrices = _agreeing_alignments(views, details, (first, second), symmetry, int(bits[number]))
+        if matrices:
+            agreeing[number] = matrices
+    found = np.array(list(agreeing), np.int64)
+
+    def agree_closely(row: int) -> bool:
+        first, second = candidates[found[row]]
+        return any(_agree_closely(views[first], views[second], one) for one in agreeing[int(found[row])])
+
+    kept, similar = strict_pairs(candidates[found], agree_closely, count=len(views))
+    return Copies(np.column_stack([candidates, bits])[found[kept]], similar, len(found) - int(kept.sum()))
 
 
-def required_correlation(pairs: IntArray, scores: npt.NDArray[np.float64]) -> float:
-    """Correlation from which a pair is a near copy, by what images of this kind have in common anyway.
+def _agreeing_alignments(
+    views: Sequence[View], details: Details, pair: tuple[int, int], symmetry: Matrix, bits: int
+) -> list[Matrix]:
+    """Alignments in which the images of a pair agree as copies do.
 
     Args:
-        pairs: numbers of two images, int64, (n_pairs, 2).
-        scores: their correlation, float64, (n_pairs,).
-
-    Returns:
-        `LEAST` or `LEAST_OF_LOOK_ALIKES`.
+        views: all images.
+        details: of all images.
+        pair: numbers of two images.
+        symmetry: the map in which their hashes are nearest.
+        bits: in which their hashes differ then.
     """
-    images = np.concatenate([pairs[:, 0], pairs[:, 1]])
-    both = np.concatenate([scores, scores])
-    order = np.lexsort((-both, images))
-    images, both = images[order], both[order]
-    start = np.flatnonzero(np.r_[True, images[1:] != images[:-1]])
-    counts = np.diff(np.r_[start, len(images)])
-    look_alikes = both[start[counts >= PLACE] + PLACE - 1]
-    if not len(look_alikes):
-        return LEAST
-    level = float(np.quantile(look_alikes, 1 - SHARE, method="lower"))
-    return LEAST if level < LEAST else LEAST_OF_LOOK_ALIKES
+    left, right = views[pair[0]], views[pair[1]]
+    shown = _shown(left, right)
 
+    def agree(matrix: Matrix, least: float) -> bool:
+        evidence = details.evidence(*pair, matrix, shown)
+        if evidence < LITTLE_EVIDENCE:
+            return False
+        if evidence >= least:
+            return _least_correlation(left, right, matrix) >= LEAST
+        return _agree_closely(left, right, matrix, least=ALMOST_EQUAL)
 
-def _channel_correlation(left: View, right: View, matrix: Matrix) -> float:
-    """The smallest correlation of a channel that shows anything in one of the images."""
-    shown = np.flatnonzero(np.maximum(left.contrast, right.contrast) >= MIN_CONTRAST)
-    return min(correlation(left.frames[channel], right.frames[channel], matrix) for channel in shown)
-
-
-def _correlation_by_features(left: View, right: View) -> float:
-    """The same, aligned by local features; 0 if too few of them agree."""
+    found = []
+    same = bits <= SAME_BITS and _least_correlation(left, right, symmetry, covered=ANYWHERE) >= SAME_EVERYWHERE
+    if same or (bits <= MAX_BITS and agree(symmetry, _enough(bits, 0))):
+        found.append(symmetry)
+    if found:
+        return found
     transform = fit_transform(left.features, right.features, width=left.size[1], least=MIN_FEATURES)
     if transform is None:
-        return 0.0
+        return found
     whole = np.vstack([transform.matrix, [0.0, 0.0, 1.0]])
     matrix = (_to_frame(right.size) @ whole @ np.linalg.inv(_to_frame(left.size)))[:2]
-    score = _channel_correlation(left, right, matrix)
-    if WORTH_REFINING <= score < LEAST_OF_LOOK_ALIKES:
+    score = _least_correlation(left, right, matrix)
+    if score >= WORTH_REFINING:
         channel = int(np.argmax(np.minimum(left.contrast, right.contrast)))
         better = refined(left.frames[channel], right.frames[channel], matrix)
-        score = max(score, _channel_correlation(left, right, better))
-    return score
+        matrix = better if _least_correlation(left, right, better) > score else matrix
+    return [*found, matrix] if agree(matrix, _enough(HASH_BITS, transform.inliers)) else found
+
+
+def _enough(bits: int, features: int) -> float:
+    """Evidence that is enough for an alignment, by the bits in which the hashes differ or the features that agree."""
+    if bits <= SAME_BITS:
+        return EVIDENCE_IF_ALIKE
+    return EVIDENCE_IF_LIKELY if bits <= FEW_BITS or features >= MANY_FEATURES else EVIDENCE
+
+
+def _agree_closely(left: View, right: View, matrix: Matrix, *, least: float = LEAST_OF_LOOK_ALIKES) -> bool:
+    """Whether the images are copies even if images look alike, and correlate so much."""
+    if _least_correlation(left, right, matrix, covered=HALF) < least:
+        return False
+    for channel in _shown(left, right):
+        first, second = (view.frames[channel] * np.float32(view.contrast[channel] + 2) for view in (left, right))
+        if not differ_little(first, second, matrix):
+            return False
+    return True
+
+
+def _shown(left: View, right: View) -> IntArray:
+    """The channels that show anything in one of the images."""
+    return np.flatnonzero(np.maximum(left.contrast, right.contrast) >= MIN_CONTRAST)
+
+
+def _least_correlation(left: View, right: View, matrix: Matrix, *, covered: float = COVERED) -> float:
+    """The smallest correlation of a channel that shows anything in one of the images."""
+    shown = _shown(left, right)
+    return min(correlation(left.frames[one], right.frames[one], matrix, covered=covered) for one in shown)
 
 
 def _to_frame(size: tuple[int, int]) -> Matrix:

@@ -5,28 +5,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from fixtures.image_sets import pairs_of, views_and_hashes
 from fixtures.pictures import photograph
-from foldline.images.perceptual_hash import hash_array, perceptual_hash
-from foldline.images.picture import Picture
 from foldline.leaks.aligned_correlation import SIDE, correlation
-from foldline.leaks.copies import LEAST, LEAST_OF_LOOK_ALIKES, SYMMETRIES, near_copies, required_correlation
+from foldline.leaks.copies import SYMMETRIES, near_copies
 from foldline.leaks.similarity_transform import fit_transform
-from foldline.leaks.views import View, views_of
-from foldline.tfrecords.image_sources import thumbnail_jpeg, thumbnail_of
 
 NO_PAIRS = np.empty((0, 2), np.int64)
-
-
-def views_and_hashes(samples: list[list[np.ndarray]]) -> tuple[list[View], np.ndarray]:
-    """Views and hashes of samples with one picture or one for each channel."""
-    pictures = [[Picture.whole(np.ascontiguousarray(pixels)) for pixels in sample] for sample in samples]
-    views = views_of([[thumbnail_jpeg(thumbnail_of(picture)) for picture in sample] for sample in pictures])
-    return views, hash_array([perceptual_hash(sample) for sample in pictures])
-
-
-def pairs_of(samples: list[list[np.ndarray]], *, own_start: int = 0) -> list[tuple[int, int]]:
-    copies = near_copies(*views_and_hashes(samples), own_start=own_start, further=NO_PAIRS)
-    return [(int(first), int(second)) for first, second, _ in copies.pairs]
 
 
 def rotated(pixels: np.ndarray, degrees: float) -> np.ndarray:
@@ -133,12 +118,3 @@ def test_a_transform_with_fewer_inliers_than_wanted_is_none(changed: Callable[[n
     assert same is not None
     np.testing.assert_array_equal(same.matrix, found.matrix)
     assert fit_transform(first.features, second.features, width=first.size[1], least=found.inliers + 1) is None
-
-
-def test_more_is_required_where_images_look_alike() -> None:
-    count = 40
-    pairs = np.array([(first, second) for first in range(count) for second in range(first + 1, count)])
-    few = np.where((pairs[:, 0] == 0) & (pairs[:, 1] < 5), 0.99, 0.5)
-    assert required_correlation(pairs, few) == LEAST
-    assert required_correlation(pairs, np.full(len(pairs), 0.97)) == LEAST_OF_LOOK_ALIKES
-    assert required_correlation(pairs[:3], np.ones(3)) == LEAST

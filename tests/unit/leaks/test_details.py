@@ -1,0 +1,67 @@
+"""Evidence of a copy grows with the number of independent details that agree."""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from fixtures.pictures import photograph
+from foldline.leaks.aligned_correlation import SIDE, frame_of
+from foldline.leaks.closeness import MOST, differ_little, difference
+from foldline.leaks.details import Details
+
+UPRIGHT, ONE = np.eye(2, 3), np.arange(1)
+
+
+def evidence(pictures: list[np.ndarray], first: int, second: int) -> float:
+    """Evidence that two of some gray pictures of 64 pixels, float32, are copies."""
+    frames = [frame_of(pixels.astype(np.float32))[None] for pixels in pictures]
+    contrasts = [np.array([pixels.std()]) for pixels in pictures]
+    return Details(frames, contrasts).evidence(first, second, UPRIGHT, ONE)
+
+
+def gray(seed: int) -> np.ndarray:
+    return photograph(SIDE, SIDE, 1, seed=seed)[:, :, 0].astype(np.float32)
+
+
+def test_equal_smooth_pictures_are_less_evidence_than_equal_pictures_with_details() -> None:
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    smooth = (100 + 80 * np.sin(3 * x + 2 * y)).astype(np.float32)
+    waves = (100 + 80 * np.sin(40 * x)).astype(np.float32)
+    detailed = evidence([gray(0), gray(0)], 0, 1)
+    assert detailed > 50
+    assert evidence([smooth, smooth], 0, 1) < detailed / 2
+    # One wave has one independent value, however large the picture is.
+    assert evidence([waves, waves], 0, 1) < 10
+
+
+def test_evidence_of_unrelated_pictures_is_small() -> None:
+    pictures = [gray(seed) for seed in range(30)]
+    found = [evidence(pictures, 0, second) for second in range(1, 6)]
+    assert max(np.abs(found)) < 4
+
+
+def test_what_pictures_have_in_common_is_no_evidence() -> None:
+    pictures = [gray(seed) for seed in range(30)]
+    y, x = np.mgrid[:SIDE, :SIDE] - SIDE / 2
+    framed = [np.where(np.hypot(y, x) < 28, pixels, 0).astype(np.float32) for pixels in pictures]
+    assert evidence(framed, 0, 1) < 5
+    assert evidence([*framed, cv2.GaussianBlur(framed[0], (0, 0), 1)], 0, 30) > 10
+
+
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "equal": lambda pixels: pixels,
+    "blurred": lambda pixels: cv2.GaussianBlur(pixels, (0, 0), 1),
+    "darker": lambda pixels: pixels * 0.7,
+    "gamma": lambda pixels: 255 * (pixels / 255) ** 1.5,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_copy_differs_little_and_another_image_does_not(change: str) -> None:
+    pixels = cv2.GaussianBlur(gray(0), (0, 0), 0.7)
+    changed = CHANGES[change](pixels).astype(np.float32)
+    assert difference(pixels, changed, UPRIGHT) < MOST
+    assert differ_little(pixels, changed, UPRIGHT)
+    other = (pixels * 0.9 + gray(1) * 0.1).astype(np.float32)
+    assert not differ_little(pixels, other, UPRIGHT)
