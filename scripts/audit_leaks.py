@@ -149,6 +149,14 @@ def _verification(images: pd.DataFrame, inputs: Inputs, split: str, config: Leak
             further=np.searchsorted(numbers, near[np.isin(near, numbers).all(axis=1)]),
             full=full,
         )
+        if copies.left_out:
+            logger.warning(
+                "%s: images that look like many others without being copies: %d; among them only pairs that agree "
+                "closely are near duplicates; pairs left out by that: %d",
+                split,
+                copies.similar,
+                copies.left_out,
+            )
         return np.column_stack([numbers[copies.pairs[:, :2]], copies.pairs[:, 2]])
 
     return verify
