@@ -110,8 +110,8 @@ def audit_limits(run: Run) -> list[str]:
         texts.append(
             "A near copy was made from the other image, or shows the same from the same side, and both agree when they "
             "are aligned. The audit cannot see two photographs that do not agree in detail, changes that leave less "
-            "than two thirds of an image, and weaker copies where all images look alike to begin with. It is a "
-            "judgment all the same: look at results/leaks/pairs.html."
+            "than two thirds of an image, and weaker copies where all images look alike to begin with. It may "
+            "take different images for copies all the same: look at results/leaks/pairs.html."
         )
     texts.append(
         "Images without contrast are not compared. Images that are in no table of this run, such as those on which "
