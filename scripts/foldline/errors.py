@@ -1,8 +1,12 @@
 """The two exceptions of Foldline, and helpers for their messages."""
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+
+# The start of a line for problems that have none of their own.
+_MORE = re.compile(r"and ([0-9,]+) more ")
 
 
 class FoldlineError(Exception):
@@ -22,9 +26,10 @@ class SeveralProblemsError(FoldlineError):
     def __init__(self, problems: Sequence[str], *, limit: int) -> None:
         self.problems = list(problems)
         rest = len(self.problems) - limit
-        least = "at least " if any(line.startswith("and ") for line in self.problems) else ""
+        # A line may stand for several problems.
+        counts = [int(match[1].replace(",", "")) if (match := _MORE.match(line)) else 1 for line in self.problems]
         lines = [
-            f"{least}{len(self.problems)} problems",
+            f"{sum(counts):,} problems",
             *self.problems[:limit],
             *([f"and {rest} more"] if rest > 0 else []),
         ]

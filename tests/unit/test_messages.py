@@ -17,7 +17,7 @@ COUNTED = re.compile(r"(?:(?<!\{)\{[^{}\n]*\}|%d) (?:[a-z-]+ )?(?:" + "|".join(N
 ALLOWED = {
     "blend_folds.py": ["%d scores"],
     "foldline/dataset/labels.py": ["{len(indices)} classes"],
-    "foldline/errors.py": ["{len(self.problems)} problems"],
+    "foldline/errors.py": ["{sum(counts):,} problems"],
     "foldline/planning/config_checks.py": ["{classes} classes"],
     "foldline/report/methods.py": ["{metrics.folds} folds"],
     "foldline/report/training_plots.py": ["{label} rows", "{label} rows"],

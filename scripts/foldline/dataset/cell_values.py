@@ -22,6 +22,7 @@ BOOLEANS = {"true": "1", "false": "0"}
 _FIRST = frozenset("-0123456789tTfF")
 _WHOLE = re.compile(r"(-?)(0|[1-9][0-9]*)(?:\.0*)?")
 _LARGE = re.compile(r"-?[1-9](?:\.[0-9]+)?e\+[0-9]{2,3}")
+_WITH_COMMA = re.compile(r"([0-9]+),([0-9]+)")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
@@ -76,6 +77,16 @@ def sorted_words(words: Iterable[str]) -> list[str]:
         return value is None, 0.0 if value is None else value, word
 
     return sorted(words, key=key)
+
+
+def decimal_hint(texts: Iterable[str]) -> str:
+    """How to write numbers that are written with a comma or a percent sign, as the end of a message; "" for others."""
+    for text in map(str.strip, texts):
+        if match := _WITH_COMMA.fullmatch(text):
+            return f"; write {text} as {match[1]}.{match[2]}"
+        if (share := text.removesuffix("%").strip()) != text and (value := number(share)) is not None:
+            return f"; write {text} as {value / 100:g}"
+    return ""
 
 
 def is_utf8(text: str) -> bool:

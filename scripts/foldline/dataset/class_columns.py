@@ -5,7 +5,7 @@ Standard library only, because the process that builds the DAG imports it.
 
 from collections.abc import Sequence
 
-from foldline.dataset.cell_values import canonical, number
+from foldline.dataset.cell_values import canonical, decimal_hint, number
 from foldline.dataset.labels import NUMBERS, Labels
 from foldline.errors import FoldlineError, listing
 
@@ -44,7 +44,8 @@ def _shares_cell(names: Sequence[str], texts: Sequence[str], separator: str) -> 
         if value is None or value < 0
     ]
     if wrong:
-        raise FoldlineError(f"has {listing(wrong)}, which is not a number of at least 0")
+        hint = decimal_hint(texts)
+        raise FoldlineError(f"has {listing(wrong)}, which is not a number of at least 0{hint}")
     if not any(values):
         raise FoldlineError(f"has 0 in all columns ({listing(names)}), so no class has a share")
     return separator.join(text.strip() for text in texts)

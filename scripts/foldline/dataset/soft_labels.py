@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from foldline.dataset.cell_values import number
+from foldline.dataset.cell_values import decimal_hint, number
 from foldline.errors import FoldlineError, counted, listing
 
 logger = logging.getLogger(__name__)
@@ -39,11 +39,12 @@ def soft_code(texts: Sequence[str], class_names: Sequence[str]) -> str:
     """
     values = [number(text) for text in texts]
     if len(values) == 1 and not (values[0] is not None and 0 <= values[0] <= 1):
-        raise FoldlineError("is not a probability from 0 to 1")
+        raise FoldlineError(f"is not a probability from 0 to 1{decimal_hint(texts)}")
     wrong = [(name, text) for name, text, value in zip(class_names, texts, values, strict=True) if not _is_share(value)]
     if wrong:
         told = listing([f"{text.strip()!r} for {name}" for name, text in wrong])
-        raise FoldlineError(f"has {told}, which is not a number of at least 0")
+        hint = decimal_hint(text for _, text in wrong)
+        raise FoldlineError(f"has {told}, which is not a number of at least 0{hint}")
     shares = [value for value in values if value is not None]
     if len(shares) == 1:
         return stored_code(shares)

@@ -120,7 +120,7 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
         webp = read_webp_header(data)
         check_area(webp.width, webp.height, options)
         if webp.frames > 1:
-            raise UnusableImageError(f"animated: {webp.frames} frames")
+            raise UnusableImageError(f"animated: {webp.frames} frames; save one of them")
         width, height = (webp.width, webp.height) if webp.orientation < 5 else (webp.height, webp.width)
         return Header("WEBP", "RGB", "", width, height, webp.orientation, plain=False, profile=webp.profile)
     if not data.startswith(PNG_SIGNATURE):
@@ -132,7 +132,7 @@ def read_header(data: bytes, options: ImageOptions = DEFAULT) -> Header:
         with pillow_errors():
             frames = getattr(image, "n_frames", 1)
         if frames > 1:
-            raise UnusableImageError(f"animated: {frames} frames")
+            raise UnusableImageError(f"animated: {frames} frames; save one of them")
         if chunks.exif:
             image.info["exif"] = chunks.exif
         orientation = _orientation(image)

@@ -190,6 +190,8 @@ def _check_groups(dataset: Mapping[str, Any], samples: Samples, fold_count: int,
             kind = ("group" if column else "row") + ("" if len(names) == 1 else "s")
             kind += f" (column {column})" if column else ""
             remedy = f"set folds.count to {len(names)} or less" if len(names) >= 2 else "add training data"
+            if not names:
+                remedy = "correct the key of dataset that names the column of the labels, or add training data"
             if len(groups[""]) < 2 and column and dataset["class_folders"] is None:
                 remedy = "name another column in dataset.group_column, or set it to null if rows are independent"
             if which and dataset["labels"]["kind"] == SOFT:

@@ -189,9 +189,10 @@ def _names_of_column(column: str, read: ReadCells, train: Samples) -> list[str]:
         if not cell or cell.startswith("-")
     ]
     if wrong:
-        raise table.raw.error(
-            wrong, "give every row a fold, such as 0 or the name of a site, or remove folds.column to have folds made"
-        )
+        negative = any(cell.startswith("-") for cell in read.column(TRAIN, column))
+        meaning = "a number below 0 means no fold in most tables; " if negative else ""
+        remedy = "give every row a fold, such as 0 or the name of a site, or remove folds.column to have folds made"
+        raise table.raw.error(wrong, meaning + remedy)
     return read.of_ids(TRAIN, column, train.rows.id)
 
 

@@ -38,6 +38,11 @@ def test_a_cell_of_shares_or_votes_has_a_code_with_the_sum_1(cell: str, code: st
     [
         ("", "is empty; each sample needs a share of each class"),
         ("1|2", "is not a list of 3 numbers, one for each class"),
+        (
+            "0,7|0,2|0,1",
+            "has '0,7' for a, '0,2' for b, '0,1' for c, which is not a number of at least 0; write 0,7 as 0.7",
+        ),
+        ("70%|30|0", "has '70%' for a, which is not a number of at least 0; write 70% as 0.7"),
         ("1|-2|3", "has '-2' for b, which is not a number of at least 0"),
         ("1|nan|x", "has 'nan' for b, 'x' for c, which is not a number of at least 0"),
         (

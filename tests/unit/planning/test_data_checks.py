@@ -44,7 +44,11 @@ def check(
         ("abcdd", "01010", r"only 4 groups \(column patient\): a, b, c, d; set folds\.count to 4 or less$"),
         ("abcde", "00111", r"only 2 groups \(column patient\) with label 0: a, b; set folds\.count to 2 or less$"),
         ("abcde", "01111", r"only 1 group \(column patient\) with label 0: a; add training data$"),
-        ("abcde", "00000", r"only 0 groups \(column patient\) with label 1; add training data$"),
+        (
+            "abcde",
+            "00000",
+            r"only 0 groups \(column patient\) with label 1; correct the key of dataset",
+        ),
     ],
 )
 def test_every_fold_needs_a_group_of_each_label(groups: str, labels: str, message: str) -> None:

@@ -84,7 +84,7 @@ def test_cells_are_read_as_they_were_planned(tmp_path: Path) -> None:
     [
         (
             ["a,p,0,1", "b,p,1,", "c,q,1,-1"],
-            r"line 3: the fold \(column fold\) of id 'b' is missing; line 4: .* of id 'c' is '-1'; give every row a",
+            r"line 3: the fold \(column fold\) of id 'b' is missing; line 4: .* of id 'c' is '-1'; a number below 0",
         ),
         (["a,p,0,1", "b,q,1,1"], r"column fold \(folds\.column\) has 1 value \(1\), but there may be 2 to 100: every"),
         (

@@ -220,7 +220,7 @@ def test_problems_are_listed_and_do_not_stop_the_scan(root: Path) -> None:
     assert problems["s 1"] == "damaged: the PNG file is truncated"
     assert problems["s 2"] == "empty file"
     assert problems["s 3"].startswith("it is a text file, not a JPEG")
-    assert problems["s 5"] == "animated: 2 frames"
+    assert problems["s 5"] == "animated: 2 frames; save one of them"
     assert problems["s 6"].startswith("damaged: ")
     assert (problems[["s 0", "s 4", *(f"s {number}" for number in range(7, 12))]] == "").all()
     assert table.loc["s 1", "sha256"] == hashlib.sha256(intact[:-5]).hexdigest()
