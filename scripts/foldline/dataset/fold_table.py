@@ -3,6 +3,8 @@
 Standard library only for a table on a local disk, because the process that builds the DAG imports it.
 """
 
+import logging
+from collections import Counter
 from dataclasses import dataclass
 
 from foldline.dataset.columns import Columns
@@ -10,8 +12,12 @@ from foldline.dataset.raw_table import read_raw_table
 from foldline.dataset.sample_table import read_sample_table
 from foldline.errors import FoldlineError, listing
 
+logger = logging.getLogger(__name__)
+
 # Column of a fold table that Foldline wrote; its other rows are external.
 SPLIT, TRAIN = "split", "train"
+# What folds below 0 are in such a table, see `fold_membership`.
+MEANINGS = {"-1": " (held out by no fold)", "-2": " (the holdout)", "-3": " (dropped as copies)"}
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,13 @@ class FoldTable:
         table = read_sample_table(
             self.path, Columns(id=name, target=None, group=None, metadata=(self.column, SPLIT), optional=(SPLIT,))
         )
-        folds, splits = table.metadata
-        return {
-            name: fold
-            for name, fold, split in zip(table.ids, folds, splits, strict=True)
-            if fold and not fold.startswith("-") and split in ("", TRAIN)
-        }
+        rows = [row for row in zip(table.ids, *table.metadata, strict=True) if row[2] in ("", TRAIN)]
+        if without := Counter(fold for _, fold, _ in rows if fold.startswith("-")):
+            told = [f"{count} with {fold}{MEANINGS.get(fold, '')}" for fold, count in sorted(without.items())]
+            logger.warning(
+                "%s: rows with a fold below 0 have none: %s; those that are training rows now get folds as new rows "
+                "do, so set folds.holdout.column if they are to stay out",
+                self.path,
+                ", ".join(told),
+            )
+        return {name: fold for name, fold, _ in rows if fold and not fold.startswith("-")}

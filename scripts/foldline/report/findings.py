@@ -145,7 +145,7 @@ def _without_oof(run: Run) -> Finding | None:
     shown = [f"{count:,} ({reason})" for reason, count in sorted(reasons.items())]
     text = (
         f"{counted(len(rows), 'training image')} {'has' if len(rows) == 1 else 'have'} no out-of-fold prediction, and "
-        f"{'counts' if len(rows) == 1 else 'count'} in no score of this page: {listing(shown)}. results/folds.csv "
+        f"{'counts' if len(rows) == 1 else 'count'} in no out-of-fold score: {listing(shown)}. results/folds.csv "
         "lists them (no_oof)."
     )
     return Finding(NEUTRAL, text)

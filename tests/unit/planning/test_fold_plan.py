@@ -164,6 +164,13 @@ def test_an_old_fold_table_decides_the_folds_of_its_ids(tmp_path: Path) -> None:
     assert find_old(tmp_path, "image,kfold\na,x\nb,y\nd,y\n", *rows, column="kfold")["digest"] != found["digest"]
 
 
+def test_rows_of_an_old_holdout_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = "id,fold,split\na,0,train\nb,1,train\nc,-2,train\nd,-2,train\ne,-3,train\nx,-1,old\n"
+    find_old(tmp_path, table, "a,p,0", "b,q,1", "c,r,1", "d,s,0")
+    words = "rows with a fold below 0 have none: 2 with -2 (the holdout), 1 with -3 (dropped as copies); those that are"
+    assert words in caplog.text
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [

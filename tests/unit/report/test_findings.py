@@ -69,7 +69,7 @@ def test_rows_without_an_out_of_fold_prediction_are_counted_by_reason() -> None:
     more = pd.concat([own.head(1)] * 3).assign(fold=[-2, -2, -1], id=["x", "y", "z"], no_oof=reasons)
     found = replace(run, folds=pd.concat([run.folds.assign(no_oof="", withheld=""), more]))
     assert (
-        "[] 3 training images have no out-of-fold prediction, and count in no score of this page: 1 (before the first "
+        "[] 3 training images have no out-of-fold prediction, and count in no out-of-fold score: 1 (before the first "
         "period of year that is held out), 2 (holdout). results/folds.csv lists them (no_oof)."
     ) in summary(found)
     text = dict(methods(found))["Out-of-fold rows"]
