@@ -50,7 +50,7 @@ IDS = (
     ),
     *("a\xa0b", "a\u200bb", "x" * 120, "*", "?", "[a]", "$HOME", "`", "&", "<NA>", "1e5", "inf"),
 )
-BAD_CHARACTERS = "\t\r\n\x0b\x0c\x00\x01\x1f\x7f\x85\u2028\u2029/\\"
+BAD_CHARACTERS = "\t\r\n\x0b\x0c\x00\x01\x1f\x7f\x85\u2028\u2029"
 # Spellings of one value.
 SPELLINGS: dict[str, tuple[str, ...]] = {
     "0": ("0", "0.0", "False", "FALSE", "false", "-0.0", "0."),
@@ -289,7 +289,7 @@ class _Table:
     @property
     def pandas(self) -> dict[str, Any]:
         """See `Case.pandas`."""
-        return {"separator": self.separator, "zipped": self.zipped, "bare_cr": self.line_end == "\r"}
+        return {"separator": self.separator, "zipped": self.zipped, "bare_cr": self.line_end == "\r", "encoding": ""}
 
     def set_cell(self, row: int, column: str, text: str) -> None:
         """Change a cell."""
@@ -371,6 +371,9 @@ def _other_encoding(table: _Table, case: Case) -> None:
     if name == "cp1252":
         case.content = text.encode("utf-8").replace(b"id", b"id\xe4", 1)
         case.fault = "not a CSV table in UTF-8"
+    elif name in ("utf-16", "utf-32"):
+        # With its mark, which is no fault.
+        case.content, case.pandas = text.encode(name), {**case.pandas, "zipped": False, "encoding": name}
     else:
         case.content, case.fault = text.encode(name), "the encoding is UTF-"
 

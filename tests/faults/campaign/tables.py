@@ -33,6 +33,7 @@ from fixtures.settings import dataset_settings  # noqa: E402
 from foldline.dataset import plain_csv  # noqa: E402
 from foldline.dataset.label_reading import resolve  # noqa: E402
 from foldline.dataset.raw_table import read_raw_table  # noqa: E402
+from foldline.dataset.sample_ids import id_of  # noqa: E402
 from foldline.dataset.sample_table import Row, read_rows, read_sample_table  # noqa: E402
 from foldline.dataset.scan_config import ScanConfig  # noqa: E402
 from foldline.errors import FoldlineError  # noqa: E402
@@ -193,6 +194,8 @@ def compare_with_pandas(path: Path, case: Case) -> None:
 def pandas_cells(path: Path, options: dict[str, Any]) -> dict[str, list[str]]:
     """Cells by column without spaces around them, as pandas reads them."""
     data = path.read_bytes()
+    if options["encoding"]:
+        data = data.decode(options["encoding"]).encode()
     if options["bare_cr"]:
         # pandas fails at a space at the start of a line behind a CR alone.
         data = gzip.decompress(data) if options["zipped"] else data
@@ -243,7 +246,9 @@ def check_damaged(case: Case, random: Random, folder: Path, outcome: Outcome) ->
         return
     if case.names[0] in found:
         outcome.counts["damaged, read by pandas too"] += 1
-        assert [row.id for row in rows] == found[case.names[0]], f"pandas reads other ids: {found[case.names[0]]}"
+        assert [row.id for row in rows] == list(map(id_of, found[case.names[0]])), (
+            f"pandas reads other ids: {found[case.names[0]]}"
+        )
 
 
 def check_planning(case: Case, root: Path, outcome: Outcome) -> None:
