@@ -71,26 +71,26 @@ def near_copies(
         return Copies(np.empty((0, 3), np.int64))
     symmetries, bits = orientations(hashes, candidates)
     details = Details([view.frames for view in views], [view.contrast for view in views])
-    agreeing: dict[int, list[Matrix]] = {}
+    agreeing: dict[int, Matrix] = {}
     for number, (first, second) in enumerate(candidates):
         symmetry = SYMMETRIES[symmetries[number]]
-        matrices = _agreeing_alignments(views, details, (first, second), symmetry, int(bits[number]))
-        if matrices:
-            agreeing[number] = matrices
+        matrix = _agreeing_alignment(views, details, (first, second), symmetry, int(bits[number]))
+        if matrix is not None:
+            agreeing[number] = matrix
     found = np.array(list(agreeing), np.int64)
 
     def agree_closely(row: int) -> bool:
         first, second = candidates[found[row]]
-        return any(_agree_closely(views[first], views[second], one) for one in agreeing[int(found[row])])
+        return _agree_closely(views[first], views[second], agreeing[int(found[row])])
 
     kept, similar = strict_pairs(candidates[found], agree_closely, count=len(views))
     return Copies(np.column_stack([candidates, bits])[found[kept]], similar, len(found) - int(kept.sum()))
 
 
-def _agreeing_alignments(
+def _agreeing_alignment(
     views: Sequence[View], details: Details, pair: tuple[int, int], symmetry: Matrix, bits: int
-) -> list[Matrix]:
-    """Alignments in which the images of a pair agree as copies do.
+) -> Matrix | None:
+    """An alignment in which the images of a pair agree as copies do; None if they agree in none.
 
     Args:
         views: all images.
@@ -110,15 +110,12 @@ def _agreeing_alignments(
             return _least_correlation(left, right, matrix) >= LEAST
         return _agree_closely(left, right, matrix, least=ALMOST_EQUAL)
 
-    found = []
     same = bits <= SAME_BITS and _least_correlation(left, right, symmetry, covered=ANYWHERE) >= SAME_EVERYWHERE
     if same or (bits <= MAX_BITS and agree(symmetry, _enough(bits, 0))):
-        found.append(symmetry)
-    if found:
-        return found
+        return symmetry
     transform = fit_transform(left.features, right.features, width=left.size[1], least=MIN_FEATURES)
     if transform is None:
-        return found
+        return None
     whole = np.vstack([transform.matrix, [0.0, 0.0, 1.0]])
     matrix = (_to_frame(right.size) @ whole @ np.linalg.inv(_to_frame(left.size)))[:2]
     score = _least_correlation(left, right, matrix)
@@ -126,7 +123,7 @@ def _agreeing_alignments(
         channel = int(np.argmax(np.minimum(left.contrast, right.contrast)))
         better = refined(left.frames[channel], right.frames[channel], matrix)
         matrix = better if _least_correlation(left, right, better) > score else matrix
-    return [*found, matrix] if agree(matrix, _enough(HASH_BITS, transform.inliers)) else found
+    return matrix if agree(matrix, _enough(HASH_BITS, transform.inliers)) else None
 
 
 def _enough(bits: int, features: int) -> float:

@@ -1,6 +1,6 @@
 """The folds as the data give them: names and numbers, found and checked before any job starts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import compress
 from typing import Any
@@ -142,33 +142,39 @@ def find_folds(folds: Mapping[str, Any], dataset: Mapping[str, Any], data: RawDa
                 f"training rows {listing(train.rows.id, limit=3)}; correct folds.table"
             )
     elif method == TIME:
-        trained_on = _check_times(folds, cells, train, data.links)
-        _check_weights(f"{cells.tables[TRAIN].raw.path}: column {folds['column']}", trained_on, dataset, data)
+        by_time = _check_times(folds, cells, train, data.links)
+        where = f"{cells.tables[TRAIN].raw.path}: column {folds['column']}"
+        numbers = {str(number): number for number in range(folds["count"])}
+        _check_weights(where, numbers, lambda fold: _rows_before(by_time, numbers[fold]), dataset, data)
         return found
     else:
         return found
     found |= _checked(names, where, dataset, train, data.links)
     if all(names):
-        trained_on = {fold: [name != fold for name in names] for fold in found["names"]}
-        _check_weights(where, trained_on, dataset, data)
+        _check_weights(where, found["names"], lambda fold: [name != fold for name in names], dataset, data)
     return found
 
 
 def _check_weights(
-    where: str, trained_on: Mapping[str, Sequence[bool]], dataset: Mapping[str, Any], data: RawData
+    where: str,
+    names: Iterable[str],
+    trained_on: Callable[[str], Sequence[bool]],
+    dataset: Mapping[str, Any],
+    data: RawData,
 ) -> None:
     """Refuse folds of which all training rows with some label have the weight 0.
 
     Args:
         where: the start of messages.
-        trained_on: name of each fold -> whether it is trained on each training row, (n_rows,).
+        names: name of each fold.
+        trained_on: says of a fold whether it is trained on each training row, (n_rows,).
         dataset: the section `dataset`, with the classes that were found.
         data: the data, without the holdout.
     """
     lost = lost_label_finder(dataset, data.tables, data.splits)
     if lost is None:
         return
-    labels = {fold: lost(rows) for fold, rows in trained_on.items()}
+    labels = {fold: lost(trained_on(fold)) for fold in names}
     if problems := [f"fold {fold} is trained on no row with {words}" for fold, words in labels.items() if words]:
         raise FoldlineError(
             f"{where}: {listing(problems, limit=MOST_TOLD)}: all such rows have the weight 0 (dataset.weight_column); "
@@ -237,7 +243,7 @@ def _checked(
     return {"names": list(number_of), "numbers": list(number_of.values())}
 
 
-def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, links: str) -> dict[str, list[bool]]:
+def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, links: str) -> TimeFolds:
     """Refuse times that cannot be read or give no folds.
 
     Args:
@@ -247,7 +253,7 @@ def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, link
         links: what connects groups, see `RawData`.
 
     Returns:
-        Number of each fold -> whether it is trained on each training row, (n_rows,).
+        The folds of the training rows.
 
     Raises:
         FoldlineError: names lines, or the fold.
@@ -286,7 +292,7 @@ def _check_times(folds: Mapping[str, Any], read: ReadCells, train: Samples, link
         elif not folds["gap"]:
             remedy = "lower folds.count, so that periods are longer"
         raise FoldlineError(f"{where}: {what} before fold {fold} (from {first[start]}) to train on; {remedy}")
-    return {str(fold): _rows_before(found, fold) for fold in range(len(starts))}
+    return found
 
 
 def _rows_before(found: TimeFolds, fold: int) -> list[bool]:

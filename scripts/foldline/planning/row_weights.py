@@ -58,16 +58,20 @@ def digest_of_weights(
             "train on; correct the table, or set dataset.weight_column to null"
         )
     if splits and TRAIN in splits and TRAIN in weights:
-        _check_groups(tables[TRAIN], splits, found, weights, dataset["weight_column"])
+        _check_groups(tables[TRAIN], splits, weights, dataset["weight_column"])
         if reads_labels(dataset):
             _check_classes(tables[TRAIN], splits, weights, dataset)
     return found.digest_of(weights)
 
 
+def _counting_rows(split: str, ids: Sequence[str], weights: Mapping[str, Mapping[str, float]]) -> list[bool]:
+    """Whether each row of a split has a weight above 0, (n_rows,); the factor of an external set is above 0."""
+    return [weights[split][name] > 0 for name in ids] if split in weights else [True] * len(ids)
+
+
 def _check_groups(
     table: str,
     splits: Mapping[str, Samples],
-    found: RowWeights,
     weights: Mapping[str, Mapping[str, float]],
     column: str,
 ) -> None:
@@ -76,11 +80,11 @@ def _check_groups(
     for split, samples in splits.items():
         if split == TEST:
             continue
-        rows, factor = samples.rows, found.factors.get(split, 1.0)
-        for name, code, group in zip(rows.id, rows.target, rows.group, strict=True):
+        rows = samples.rows
+        counting = _counting_rows(split, rows.id, weights)
+        for counts, code, group in zip(counting, rows.target, rows.group, strict=True):
             # Longer codes have several classes or shares, some of which may be absent from a fold.
             labels = ("", f" and the label {code}") if code in ("0", "1") else ("",)
-            counts = factor > 0 and (split not in weights or weights[split][name] > 0)
             for label in labels:
                 of_label = groups.setdefault(label, set())
                 if counts and split == TRAIN:
@@ -140,17 +144,15 @@ def lost_label_finder(
         return None
     names = class_names_of(dataset)
 
-    def counts(split: str) -> list[bool]:
-        ids, factor = splits[split].rows.id, found.factors.get(split, 1.0)
-        return [factor > 0 and (split not in weights or weights[split][name] > 0) for name in ids]
-
-    counted_rows = {split: counts(split) for split in splits if split != TEST}
-    if all(map(all, counted_rows.values())):
+    counting = {
+        split: _counting_rows(split, samples.rows.id, weights) for split, samples in splits.items() if split != TEST
+    }
+    if all(map(all, counting.values())):
         return None
-    external = [(splits[split].rows.target, rows) for split, rows in counted_rows.items() if split != TRAIN]
+    external = [(splits[split].rows.target, rows) for split, rows in counting.items() if split != TRAIN]
     every = {code for codes, _ in external for code in codes}
     weighted = {code for codes, rows in external for code in compress(codes, rows)}
-    train, rows = splits[TRAIN].rows.target, counted_rows[TRAIN]
+    train, rows = splits[TRAIN].rows.target, counting[TRAIN]
 
     def lost(trained_on: Sequence[bool]) -> str:
         both = [counts and used for counts, used in zip(rows, trained_on, strict=True)]
