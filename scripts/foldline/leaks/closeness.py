@@ -9,24 +9,28 @@ from foldline.leaks.aligned_correlation import block_correlations as correlation
 
 # Correlation of a block that an overlay does not cover, and the number of them from which tones are fitted.
 AGREEING, MIN_AGREEING = 0.5, 4
+# Samples by which a block varies that shows anything: all blocks without agree.
+SHOWN = 1.0
 # Pixels at the border that a blur has changed, and the share of pixels of a block that are left without them.
 MARGIN, HALF = 3.0, 0.5
 # Blurs in pixels of a frame by which a copy may differ, and samples that noise and rounding leave unexplained.
 BLURS, FAINT = (0.0, 0.35, 0.6, 0.85, 1.1, 1.4), 4.0
 SMOOTH_WARPING = cv2.INTER_LANCZOS4 | cv2.WARP_INVERSE_MAP
-# Copies differ by at most this, or, where both frames are blurred by so many pixels more, by the smaller share.
-MOST, MOST_BLURRED, MORE_BLUR = 0.026, 0.0195, 1.2
+# Copies differ by at most this much, where both frames are blurred by so many pixels: noise and compression change the
+# finest details, another object also coarser ones.
+MOST = ((0.0, 0.028), (1.2, 0.0185), (2.0, 0.015))
 # Frames that differ more are not blurred: it does not bring them so close.
 WORTH_BLURRING = 0.08
 
 
 def differ_little(first: FloatArray, second: FloatArray, matrix: Matrix) -> bool:
     """Whether two frames, in samples of 0..255, differ no more than an image and its copy; see `difference`."""
-    sharp = difference(first, second, matrix, enough=MOST)
-    if sharp <= MOST or sharp > WORTH_BLURRING:
-        return sharp <= MOST
-    blurred = [np.asarray(cv2.GaussianBlur(frame, (0, 0), MORE_BLUR), np.float32) for frame in (first, second)]
-    return difference(blurred[0], blurred[1], matrix, enough=MOST_BLURRED) <= MOST_BLURRED
+    for blur, most in MOST:
+        frames = [_blurred(frame, blur) for frame in (first, second)]
+        found = difference(frames[0], frames[1], matrix, enough=most)
+        if found <= most or found > WORTH_BLURRING:
+            return found <= most
+    return False
 
 
 def difference(first: FloatArray, second: FloatArray, matrix: Matrix, *, enough: float = 0.0) -> float:
@@ -48,7 +52,7 @@ def difference(first: FloatArray, second: FloatArray, matrix: Matrix, *, enough:
     values, _ = correlations(blocks_of(first), blocks_of(moved))
     both = inside(matrix, margin=MARGIN) & inside(np.eye(2, 3), margin=MARGIN)
     compared = blocks_of(both.astype(np.float32))
-    counted = compared.mean(axis=1) > HALF
+    counted = (compared.mean(axis=1) > HALF) & (blocks_of(first).std(axis=1) > SHOWN)
     agree = counted & (values >= max(AGREEING, float(np.median(values))))
     if counted.sum() < MIN_BLOCKS or agree.sum() < MIN_AGREEING:
         return 1.0
@@ -66,14 +70,17 @@ def _least_unexplained(
     sharp, other = sorted((first, second), key=_sharpness, reverse=True)
     others, best = blocks_of(other)[counted], 1.0
     for blur in BLURS:
-        blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), blur) if blur else sharp, np.float32)
-        rest = _unexplained(blocks_of(blurred)[counted], others, compared[counted])
+        rest = _unexplained(blocks_of(_blurred(sharp, blur))[counted], others, compared[counted])
         if rest > best:
             break
         best = rest
         if best <= enough:
             break
     return best
+
+
+def _blurred(image: FloatArray, radius: float) -> FloatArray:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), radius) if radius else image, np.float32)
 
 
 def _sharpness(image: FloatArray) -> float:

@@ -12,7 +12,6 @@ from foldline.leaks.aligned_correlation import COVERED, SIDE, Matrix, correlatio
 from foldline.leaks.candidates import IntArray, candidate_pairs, orientations
 from foldline.leaks.closeness import differ_little
 from foldline.leaks.details import Details
-from foldline.leaks.local_features import summaries
 from foldline.leaks.similar_groups import strict_pairs
 from foldline.leaks.similarity_transform import fit_transform
 from foldline.leaks.views import View
@@ -27,7 +26,7 @@ FEW_BITS, MANY_FEATURES, SAME_BITS = 24, 12, 12
 LITTLE_EVIDENCE, ALMOST_EQUAL = 3.0, 0.9995
 # Smallest correlation of an alignment by features that is worth to be refined, and of a near copy; and that of a near
 # copy among images that look alike.
-WORTH_REFINING, LEAST, LEAST_OF_LOOK_ALIKES = 0.7, 0.6, 0.95
+WORTH_REFINING, LEAST, LEAST_OF_LOOK_ALIKES = 0.7, 0.6, 0.9
 # The share of the blocks that need not agree among look-alikes.
 HALF = 0.5
 # If nearly all images are copies of one, or if an image is smooth, there are no details to compare: hashes that differ
@@ -65,7 +64,7 @@ def near_copies(
     """
     candidates = np.empty((0, 2), np.int64)
     if full and len(views) > 1:
-        candidates = candidate_pairs(hashes, summaries([view.features for view in views]), own_start=own_start)
+        candidates = candidate_pairs(hashes, [view.features for view in views], own_start=own_start)
     candidates = np.unique(np.concatenate([candidates, further]), axis=0)
     if not len(candidates):
         return Copies(np.empty((0, 3), np.int64))
@@ -102,13 +101,14 @@ def _agreeing_alignment(
     left, right = views[pair[0]], views[pair[1]]
     shown = _shown(left, right)
 
-    def agree(matrix: Matrix, least: float) -> bool:
+    def agree(matrix: Matrix, least: float, features: int = 0) -> bool:
         evidence = details.evidence(*pair, matrix, shown)
         if evidence < LITTLE_EVIDENCE:
             return False
         if evidence >= least:
             return _least_correlation(left, right, matrix) >= LEAST
-        return _agree_closely(left, right, matrix, least=ALMOST_EQUAL)
+        least = LEAST_OF_LOOK_ALIKES if features >= MANY_FEATURES else ALMOST_EQUAL
+        return _agree_closely(left, right, matrix, least=least)
 
     same = bits <= SAME_BITS and _least_correlation(left, right, symmetry, covered=ANYWHERE) >= SAME_EVERYWHERE
     if same or (bits <= MAX_BITS and agree(symmetry, _enough(bits, 0))):
@@ -120,10 +120,9 @@ def _agreeing_alignment(
     matrix = (_to_frame(right.size) @ whole @ np.linalg.inv(_to_frame(left.size)))[:2]
     score = _least_correlation(left, right, matrix)
     if score >= WORTH_REFINING:
-        channel = int(np.argmax(np.minimum(left.contrast, right.contrast)))
-        better = refined(left.frames[channel], right.frames[channel], matrix)
+        better = _refined(left, right, matrix)
         matrix = better if _least_correlation(left, right, better) > score else matrix
-    return matrix if agree(matrix, _enough(HASH_BITS, transform.inliers)) else None
+    return matrix if agree(matrix, _enough(HASH_BITS, transform.inliers), transform.inliers) else None
 
 
 def _enough(bits: int, features: int) -> float:
@@ -135,13 +134,23 @@ def _enough(bits: int, features: int) -> float:
 
 def _agree_closely(left: View, right: View, matrix: Matrix, *, least: float = LEAST_OF_LOOK_ALIKES) -> bool:
     """Whether the images are copies even if images look alike, and correlate so much."""
-    if _least_correlation(left, right, matrix, covered=HALF) < least:
-        return False
-    for channel in _shown(left, right):
-        first, second = (view.frames[channel] * np.float32(view.contrast[channel] + 2) for view in (left, right))
-        if not differ_little(first, second, matrix):
+
+    def agree(aligned: Matrix) -> bool:
+        if _least_correlation(left, right, aligned, covered=HALF) < least:
             return False
-    return True
+        for channel in _shown(left, right):
+            first, second = (view.frames[channel] * np.float32(view.contrast[channel] + 2) for view in (left, right))
+            if not differ_little(first, second, aligned):
+                return False
+        return True
+
+    return agree(matrix) or ((matrix != np.rint(matrix)).any() and agree(_refined(left, right, matrix)))
+
+
+def _refined(left: View, right: View, matrix: Matrix) -> Matrix:
+    """The alignment, improved by the pixels of the channel that shows most."""
+    channel = int(np.argmax(np.minimum(left.contrast, right.contrast)))
+    return refined(left.frames[channel], right.frames[channel], matrix)
 
 
 def _shown(left: View, right: View) -> IntArray:
