@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from foldline.dataset.label_arrays import label_array, share_array
+from foldline.dataset.labels import SOFTMAX
 from foldline.errors import FoldlineError, listing
 from foldline.io.files import write_json
 from foldline.io.result_paths import member_of
@@ -51,17 +52,14 @@ def class_weights(*, folds: str | Path, weights: str | Path, fold: int | None, c
     shares = share_array(codes, config.class_names)
     labels = label_array(codes, config.class_names) if shares is None else shares.astype(np.float64)
     classes = label_weights(labels, config, training_weights(rows))
-    words = ("positives", "negatives") if len(classes) == 1 else ("rows with it", "without it")
+    member = "final" if fold is None else f"fold {fold}"
+    words = ("positives", "negatives") if len(classes) == 1 else ("rows", "without it")
     for row in classes:
-        logger.info(
-            "%s, class %s: %g {} with weight %.4f, %g {} with weight %.4f".format(*words),
-            "final" if fold is None else f"fold {fold}",
-            row.name,
-            row.positives,
-            row.positive_weight,
-            row.negatives,
-            row.negative_weight,
-        )
+        text = f"{row.positives:g} {words[0]} with weight {row.positive_weight:.4f}"
+        # Of classes that exclude each other, the loss knows the weight of the right one alone.
+        if config.activation != SOFTMAX:
+            text += f", {row.negatives:g} {words[1]} with weight {row.negative_weight:.4f}"
+        logger.info("%s, class %s: %s", member, row.name, text)
     write_json(weights, {"method": config.method, "classes": [asdict(row) for row in classes]})
 
 

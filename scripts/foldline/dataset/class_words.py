@@ -155,10 +155,13 @@ def _either(candidates: Sequence[ClassWords], class_names: Sequence[str]) -> str
 def _ambiguous(
     sample: SampleCells, fitting: Sequence[ClassWords], class_names: Sequence[str], training: ClassWords | None
 ) -> str:
-    cells = f"the classes in the sample submission ({listing(sample.classes)})" if sample.classes else "its cells"
+    # Without cells there may be no sample submission of the user.
+    cells = "dataset.submission.form is labels, and the predicted classes"
+    if sample.classes:
+        cells = f"{sample.path}: the classes in the sample submission ({listing(sample.classes)})"
     written = f", and the training labels are {training}" if training else ""
     return (
-        f"{sample.path}: {cells} may be {_either(fitting, class_names)}{written}; set dataset.submission.words to "
+        f"{cells} may be {_either(fitting, class_names)}{written}; set dataset.submission.words to "
         "names or numbers, and with numbers dataset.submission.first_number to the number of the first class"
     )
 

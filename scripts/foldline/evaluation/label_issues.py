@@ -50,8 +50,9 @@ def find_label_issues(
     """List the rows whose prediction is confident in another label (confident learning, Northcutt et al., 2021).
 
     A prediction is confident in a class if its probability is at least the mean probability of that class among the
-    rows that are labeled with it, so classes that a model underrates count as much as others. Without exactly one
-    class per sample, having and not having a class are two labels for each class.
+    rows that are labeled with it, so classes that a model underrates count as much as others. Rows whose label is more
+    probable than that class are left out. Without exactly one class per sample, having and not having a class are two
+    labels for each class.
 
     Args:
         labels: 0 or 1, (n_samples, n_classes).
@@ -86,7 +87,9 @@ def _confident_others(label: IntArray, scores: FloatArray, names: Sequence[str])
     )
     confident = np.where(scores >= limits, scores, -np.inf)
     suggested = confident.argmax(axis=1)
-    rows = np.flatnonzero((suggested != label) & np.isfinite(confident.max(axis=1)))
+    every = np.arange(len(scores))
+    contradicted = scores[every, suggested] > scores[every, label]
+    rows = np.flatnonzero(contradicted & np.isfinite(confident.max(axis=1)))
     texts = np.asarray(names, dtype=object)
     return pd.DataFrame(
         {

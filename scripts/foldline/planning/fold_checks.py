@@ -100,9 +100,11 @@ def _holdout_problems(folds: Mapping[str, Any], method: str) -> Iterator[str]:
             "to 0 to hold out the rows of the column, or column to null"
         )
     if holdout["share"] and method != GROUPED:
+        # Folds that are not by time would be another question.
+        other = "" if method == TIME else ", or set folds.method to grouped"
         yield (
             f"config: folds.holdout.share is {holdout['share']:g}, but folds.method is {method!r}; name a column with "
-            "the rows of the holdout in folds.holdout.column, or set folds.method to grouped"
+            f"the rows of the holdout in folds.holdout.column{other}"
         )
 
 

@@ -65,8 +65,11 @@ def drift_finding(drift: Drift | None) -> tuple[bool, str] | None:
     if auc.value is None or auc.low is None or auc.high is None:
         return None
     values = f"ROC AUC {auc.value:.3f}, {drift.confidence:.0%} interval {auc.low:.3f} to {auc.high:.3f}"
-    if auc.low <= 0.5:
+    if auc.low <= 0.5 and auc.high < NOTABLE_AUC:
         return False, f"Test images cannot be told from training images by {best.name} ({values}); 0.5 is chance."
+    if auc.low <= 0.5:
+        text = f"No difference between test and training images is shown by {best.name} ({values}; 0.5 is chance)"
+        return False, f"{text}, but so few images do not exclude one."
     strongest = [column.name for column in drift.columns if _is_shown(column)][:NAMED_COLUMNS]
     text = f"Test images differ from training images: by {best.name} they can be told apart ({values}; 0.5 is chance)"
     if strongest:

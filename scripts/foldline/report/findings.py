@@ -132,7 +132,7 @@ def _folds(run: Run, blend: ColumnScores) -> Finding:
             "different shares of a class, instead of images within a fold. The mean says what to expect within one."
         )
         return Finding(WARNING, text)
-    text += f"The pooled AUC differs from that mean by {abs(difference):.4f}: the folds score on the same scale."
+    text += f"The pooled AUC differs from that mean by {abs(difference):.4f}: no sign that folds score on other scales."
     return Finding(GOOD, text)
 
 

@@ -322,7 +322,7 @@ def model_rows(run: Run) -> list[Row]:
             {
                 "model": model,
                 "backbone": _distinct(each.backbone for each in settings),
-                "weights": _distinct(each.weights for each in settings),
+                "weights": _distinct(each.weights if each.backbone else None for each in settings),
                 "image_size": _distinct(each.image_size for each in settings),
                 "epochs": str(epochs[0]) if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}",
                 "val_loss": sum(history["val_loss"].iloc[-1] for history in histories) / len(histories),

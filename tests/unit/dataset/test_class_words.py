@@ -77,7 +77,7 @@ def test_classes_that_are_numbers_are_written_as_they_are_called() -> None:
             ["", ""],
             None,
             COLORS,
-            r"its cells may be names \(red, green, blue\) or numbers from 0 \(0 to 2\) or numbers",
+            r"predicted classes may be names \(red, green, blue\) or numbers from 0 \(0 to 2\) or numbers",
         ),
         (
             ["0", "3"],
@@ -94,7 +94,9 @@ def test_classes_that_are_numbers_are_written_as_they_are_called() -> None:
 def test_what_stays_ambiguous_is_refused(
     cells: list[str], training: ClassWords | None, names: tuple[str, ...], message: str
 ) -> None:
-    with pytest.raises(FoldlineError, match=f"^sample.csv: .*{message}.*dataset.submission.words") as caught:
+    with pytest.raises(
+        FoldlineError, match=f"^(sample.csv: |dataset.submission.form is labels).*{message}.*dataset.submission.words"
+    ) as caught:
         decided(cells, training, names=names)
     assert "\n" not in str(caught.value)
 

@@ -52,6 +52,15 @@ def test_small_drift_is_said_without_a_warning_and_none_is_not_claimed() -> None
     )
 
 
+def test_few_images_do_not_exclude_a_difference() -> None:
+    warns, text = drift_finding(with_auc(0.52, 0.40, 0.65)) or (True, "")
+    assert not warns
+    assert text == (
+        "No difference between test and training images is shown by metadata (ROC AUC 0.520, 95% interval 0.400 to "
+        "0.650; 0.5 is chance), but so few images do not exclude one."
+    )
+
+
 def test_without_a_test_split_nothing_is_said() -> None:
     run = report_run(column_scores(0.9))
     assert drift_section(run) is None

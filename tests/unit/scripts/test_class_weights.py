@@ -1,13 +1,14 @@
 """The weights of a fold depend on the rows it trains on, and on no others."""
 
 import json
+import logging
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from class_weights import class_weights
 from foldline.errors import FoldlineError
-from foldline.io.tables import FOLDS, write_table
+from foldline.io.tables import FOLDS, read_table, write_table
 from foldline.splits.class_weights import ClassWeightsConfig
 
 
@@ -48,6 +49,17 @@ def test_held_out_rows_do_not_count(folds: Path) -> None:
         ],
     }
     assert [weights(folds, fold)["classes"][0]["positives"] for fold in (1, 2)] == [4, 4]
+
+
+def test_the_log_has_the_weights_that_the_loss_uses(folds: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    weights(folds, 0)
+    assert "fold 0, class mark: 2 positives with weight 1.2500, 3 negatives with weight 0.8333" in caplog.text
+    table = read_table(folds, FOLDS)
+    write_table(table.assign(target=["100", "010", "001"] * 3), folds, FOLDS)
+    config = ClassWeightsConfig(method="balanced", rank=4, beta=0.9, class_names=("a", "b", "c"), activation="softmax")
+    class_weights(folds=folds, weights=folds.with_name("weights.json"), fold=0, config=config)
+    assert caplog.messages[-1] == "fold 0, class c: 2 rows with weight 0.8333"
 
 
 def test_external_rows_count_if_they_are_trained_on(tmp_path: Path) -> None:
