@@ -15,6 +15,8 @@ SIDE, BLOCK = 64, 8
 INSIDE, MIN_BLOCKS = 0.95, 21
 # The share of blocks, weighted by their contrast, that may be covered by a text, a ruler or the corners of a rotation.
 COVERED = 0.7
+# Pixels at the border of a frame by which no alignment is improved.
+BORDER = 4
 # An alignment by features is a pixel off at most.
 REFINING = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 1e-4)
 WARPING = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -61,7 +63,10 @@ def refined(first: FloatArray, second: FloatArray, matrix: Matrix) -> Matrix:
     Returns:
         The better matrix, or the same one if that fails.
     """
-    start, mask = matrix.astype(np.float32), np.ones((SIDE, SIDE), np.uint8)
+    start, middle = matrix.astype(np.float32), np.zeros((SIDE, SIDE), np.uint8)
+    middle[BORDER:-BORDER, BORDER:-BORDER] = 1
+    # The part of the second frame that the middle of the first one shows: beyond it, a rotated copy has filled corners.
+    mask = cv2.warpAffine(middle, start, (SIDE, SIDE), flags=cv2.INTER_NEAREST)
     with suppress(cv2.error):
         _, better = cv2.findTransformECC(
             first, second, start, cv2.MOTION_AFFINE, REFINING, inputMask=mask, gaussFiltSize=1

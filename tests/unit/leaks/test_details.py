@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 from fixtures.pictures import photograph
-from foldline.leaks.aligned_correlation import SIDE, frame_of
+from foldline.leaks.aligned_correlation import SIDE, frame_of, refined
 from foldline.leaks.closeness import MOST, differ_little, difference
 from foldline.leaks.details import Details
 
@@ -65,3 +65,14 @@ def test_a_copy_differs_little_and_another_image_does_not(change: str) -> None:
     assert differ_little(pixels, changed, UPRIGHT)
     other = (pixels * 0.9 + gray(1) * 0.1).astype(np.float32)
     assert not differ_little(pixels, other, UPRIGHT)
+
+
+def test_an_alignment_is_improved_in_spite_of_filled_corners() -> None:
+    pixels = cv2.GaussianBlur(gray(0), (0, 0), 2) * 3
+    true = np.array(cv2.getRotationMatrix2D((31.5, 31.5), 17, 0.75))
+    turned = cv2.warpAffine(pixels, true, (SIDE, SIDE), flags=cv2.INTER_CUBIC, borderValue=255)
+    start = true + np.array([[0, 0, 1.0], [0, 0, -1.0]])
+    better = refined(frame_of(pixels), frame_of(cv2.GaussianBlur(turned, (0, 0), 0.7)), start)
+    middle = np.array([31.5, 31.5, 1])
+    assert np.abs((better - true) @ middle).max() < 0.2
+    assert np.abs(better - true)[:, :2].max() < 0.01
