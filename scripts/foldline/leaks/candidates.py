@@ -16,7 +16,8 @@ IntArray = npt.NDArray[np.int64]
 NEAREST_BY_HASH, NEAREST_BY_FEATURES = 2, 3
 # Copies are nearer than this by hash. Unrelated images differ in 128 bits.
 MAX_BITS = 100
-ROWS_PER_BLOCK = 512
+# Products that are in memory at a time.
+BLOCK = 4_000_000
 
 
 def candidate_pairs(hashes: npt.NDArray[np.uint8], features: Sequence[LocalFeatures], *, own_start: int) -> IntArray:
@@ -80,8 +81,9 @@ def _nearest(products: Callable[[slice], FloatArray], count: int, wanted: int, *
     """
     found = [np.empty((0, 2), np.int64)]
     wanted = min(wanted, count - 1)
-    for start in range(0, count if wanted > 0 else 0, ROWS_PER_BLOCK):
-        rows = np.arange(start, min(start + ROWS_PER_BLOCK, count))
+    rows_per_block = max(1, BLOCK // max(1, count))
+    for start in range(0, count if wanted > 0 else 0, rows_per_block):
+        rows = np.arange(start, min(start + rows_per_block, count))
         block = products(slice(start, rows[-1] + 1))
         block[np.arange(len(rows)), rows] = -np.inf
         nearest = np.argpartition(-block, wanted - 1, axis=1)[:, :wanted]

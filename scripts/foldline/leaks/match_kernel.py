@@ -5,7 +5,7 @@ The similarity of two images is the sum, over the words of both, of a power of t
 that agree well count more than many that agree a little (ASMK: Tolias, Avrithis and Jegou, ICCV 2013).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,8 @@ class MatchKernel:
 
     def __init__(self, features: Sequence[LocalFeatures]) -> None:
         counts = np.array([len(of_image.points) for of_image in features], np.int64)
-        descriptors = np.concatenate([np.empty((0, WIDTH), np.float32), *(one.descriptors for one in features)])
-        sample = descriptors[np.linspace(0, len(descriptors) - 1, min(len(descriptors), SAMPLE)).astype(np.int64)]
+        step = max(1, int(counts.sum()) // SAMPLE)
+        sample = _stacked(one.descriptors[::step] for one in features)
         mean = sample.mean(axis=0) if len(sample) else np.zeros(WIDTH, np.float32)
         directions = np.linalg.eigh((sample - mean).T.astype(np.float64) @ (sample - mean))[1][:, ::-1][:, :DIRECTIONS]
 
@@ -42,9 +42,9 @@ class MatchKernel:
             return np.asarray((values - mean) @ directions.astype(np.float32), np.float32)
 
         words = _words(projected(sample))
-        mirrored = np.concatenate([np.empty((0, WIDTH), np.float32), *(one.mirrored() for one in features)])
-        self._straight = _Residuals(projected(descriptors), counts, words)
-        self._mirrored = _Residuals(projected(mirrored), counts, words)
+        # Image by image: the descriptors of all would be the most memory of the audit.
+        self._straight = _Residuals(_stacked(projected(one.descriptors) for one in features), counts, words)
+        self._mirrored = _Residuals(_stacked(projected(one.mirrored()) for one in features), counts, words)
 
     def similarities(self, rows: slice) -> FloatArray:
         """Similarities of some images with all, as they are or mirrored, whichever is larger.
@@ -100,6 +100,10 @@ class _Residuals:
             values.append(cosines[own, other] ** POWER)
         summed = np.bincount(np.concatenate(places), np.concatenate(values), minlength=count * width)
         return np.asarray(summed.reshape(count, width), np.float32)
+
+
+def _stacked(parts: Iterable[FloatArray]) -> FloatArray:
+    return np.concatenate(list(parts))
 
 
 def _words(sample: FloatArray) -> FloatArray:
