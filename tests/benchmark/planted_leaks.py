@@ -4,8 +4,8 @@
         [--groups TABLE.CSV ... --id image_name --group patient_id] [--tiles 128]
 
 Copies of images of the folder are made, of each kind of a random sample, and all images are scanned and compared as in
-the workflow. A false pair is one of two images that do not come from one image, nor from images of one group (such as a
-lesion). With --tiles, images are cut into tiles of that many pixels first; tiles without contrast are left out.
+the workflow, but without embeddings. Pairs of two images that do not come from one image, nor from images of one group
+(such as a lesion), are listed: look at them, because one lesion may have been photographed under two ids. With --tiles, images are cut into tiles of that many pixels first; tiles without contrast are left out.
 """
 
 import argparse
@@ -235,9 +235,9 @@ def main() -> None:
         print(f"  {kind:13} {hits[kind]:4} of {total:4}  {hits[kind] / total:.3f}")
     print(f"  {'all':13} {hits.total():4} of {totals.total():4}  {hits.total() / totals.total():.3f}")
     group = [groups.get(files[source].stem, source) for source in sources]
-    false = sorted({tuple(sorted((sources[a], sources[b]))) for a, b in found if group[a] != group[b]})
-    print(f"false pairs of sources: {len(false)}, {1000 * len(false) / len(files):.2f} per 1,000 images")
-    for first, second in false[:20]:
+    others = sorted({tuple(sorted((sources[a], sources[b]))) for a, b in found if group[a] != group[b]})
+    print(f"pairs of different images: {len(others)}, {1000 * len(others) / len(files):.2f} per 1,000 images")
+    for first, second in others[:20]:
         print(f"  {files[first].name} {files[second].name}")
 
 

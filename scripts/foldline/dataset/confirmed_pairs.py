@@ -4,17 +4,17 @@ Standard library only for a table on a local disk, because the process that buil
 """
 
 from collections import deque
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from foldline.dataset.raw_table import RawTable, read_raw_table
-from foldline.errors import FoldlineError, counted, listing
+from foldline.errors import FoldlineError, counted, did_you_mean, listing
 
 ID, OTHER_ID, SPLIT, OTHER_SPLIT, VERDICT = "id", "other_id", "split", "other_split", "verdict"
 # Verdicts, without regard to case. A row without one has not been looked at yet.
 SAME, DIFFERENT = ("same", "yes", "true", "1"), ("different", "no", "false", "0")
-# Problems that a message spells out.
-MOST_TOLD = 10
+# Problems that a message spells out, and ids among which one that is meant is looked for.
+MOST_TOLD, MOST_IDS = 10, 20_000
 # An image: its split and id.
 Image = tuple[str, str]
 
@@ -57,7 +57,7 @@ def read_confirmed(path: str) -> RawTable:
     return table
 
 
-def confirmed_pairs(table: RawTable, ids: Mapping[str, Container[str]]) -> list[ConfirmedPair]:
+def confirmed_pairs(table: RawTable, ids: Mapping[str, Collection[str]]) -> list[ConfirmedPair]:
     """The pairs that the table confirms, sorted: the rows whose verdict is one of `SAME`.
 
     Args:
@@ -77,7 +77,7 @@ def confirmed_pairs(table: RawTable, ids: Mapping[str, Container[str]]) -> list[
             wrong.append((line, f"the verdict is {row[VERDICT]!r}, but it may be {listing([*SAME, *DIFFERENT])}"))
         if verdict not in (*SAME, *DIFFERENT):
             continue
-        pair, problems = _pair(row, ids)
+        pair, problems = _pair(row, ids, resembling=len(wrong) < MOST_TOLD)
         if pair in lines:
             differs = " with the other verdict" if (pair in same) != (verdict in SAME) else " as well"
             problems = [f"the pair of {pair.id!r} and {pair.other_id!r} is in {table.unit} {lines[pair]}{differs}"]
@@ -127,8 +127,10 @@ def _path(beside: Mapping[Image, Mapping[Image, int]], start: Image, end: Image)
     return sorted(found)
 
 
-def _pair(row: Mapping[str, str], ids: Mapping[str, Container[str]]) -> tuple[ConfirmedPair | None, list[str]]:
-    """The pair of a row, or what is wrong with it."""
+def _pair(
+    row: Mapping[str, str], ids: Mapping[str, Collection[str]], *, resembling: bool
+) -> tuple[ConfirmedPair | None, list[str]]:
+    """The pair of a row, or what is wrong with it, with the id that a wrong one resembles if that is asked for."""
     images, problems = [], []
     for column, split_column in ((ID, SPLIT), (OTHER_ID, OTHER_SPLIT)):
         name, split = row[column], row.get(split_column, "")
@@ -136,8 +138,10 @@ def _pair(row: Mapping[str, str], ids: Mapping[str, Container[str]]) -> tuple[Co
         if split and split not in ids:
             problems.append(f"{split_column} is {split!r}, but the splits are {listing(list(ids))}")
         elif not found:
+            known = [other for each in ([split] if split else ids) for other in ids[each]]
+            hint = did_you_mean(name, sorted(known)) if resembling and len(known) <= MOST_IDS else ""
             problems.append(
-                f"{column} {name!r} is no image{f' of {split}' if split else ''}" if name else f"no {column}"
+                f"{column} {name!r} is no image{f' of {split}' if split else ''}{hint}" if name else f"no {column}"
             )
         elif len(found) > 1:
             problems.append(f"{column} {name!r} is in {' and '.join(found)}; name one in the column {split_column}")

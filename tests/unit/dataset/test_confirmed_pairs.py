@@ -86,3 +86,11 @@ def test_verdicts_that_contradict_each_other_are_refused(rows: str, problem: str
 def test_images_that_differ_may_be_connected_to_others(tmp_path: Path) -> None:
     rows = "b,c,same\nd,e,same\nc,d,different\nb,e,different\n"
     assert len(read(tmp_path / "p.csv", f"id,other_id,verdict\n{rows}")) == 2
+
+
+def test_a_wrong_id_has_the_one_that_it_resembles(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("id,other_id,verdict\nimg_0l1,img_002,same\n")
+    ids = {"train": frozenset({"img_001", "img_002"}), "test": frozenset({"other"})}
+    with pytest.raises(FoldlineError, match=r"id 'img_0l1' is no image \(did you mean 'img_001'\?\)"):
+        confirmed_pairs(read_confirmed(str(path)), ids)
