@@ -76,3 +76,12 @@ def test_an_alignment_is_improved_in_spite_of_filled_corners() -> None:
     middle = np.array([31.5, 31.5, 1])
     assert np.abs((better - true) @ middle).max() < 0.2
     assert np.abs(better - true)[:, :2].max() < 0.01
+
+
+def test_blocks_that_show_nothing_do_not_agree() -> None:
+    """Mostly dark tiles of microscopy, with the same faint slope of the light and one bright cell each."""
+    dark = [np.tile(np.linspace(3, 9, SIDE, dtype=np.float32), (SIDE, 1)) for _ in range(2)]
+    for pixels, left in zip(dark, (20, 28), strict=True):
+        pixels[24:40, left : left + 16] += gray(left)[24:40, 24:40]
+    assert difference(dark[0], dark[1], UPRIGHT) == 1
+    assert not differ_little(dark[0], dark[1], UPRIGHT)
