@@ -5,7 +5,8 @@
 
 Copies of images of the folder are made, of each kind of a random sample, and all images are scanned and compared as in
 the workflow, but without embeddings. Pairs of two images that do not come from one image, nor from images of one group
-(such as a lesion), are listed: look at them, because one lesion may have been photographed under two ids. With --tiles, images are cut into tiles of that many pixels first; tiles without contrast are left out.
+(such as a lesion), are listed: look at them, because one lesion may have been photographed under two ids. With --tiles,
+images are cut into tiles of that many pixels first; tiles without contrast are left out.
 """
 
 import argparse
