@@ -2,8 +2,8 @@
 
 Inputs: oof (out-of-fold table, Parquet), oof_repeats (that of each repeat, if there are several), recipe (of its
     blend), folds (fold table: groups and metadata columns).
-Outputs: metrics (JSON; a value that is not defined is null, with the reason), label_issues (CSV; labels that are
-    probably wrong).
+Outputs: metrics (JSON; a value that is not defined is null, with the reason), label_issues (CSV; labels that the
+    predictions contradict).
 Parameters: the fields of `EvaluationConfig`.
 """
 
@@ -57,7 +57,7 @@ def evaluate(
         recipe: how its blend follows from its models.
         folds: fold table, whose train rows must have the same ids, folds and targets.
         metrics: where the JSON file is written.
-        label_issues: where the table of labels that are probably wrong is written.
+        label_issues: where the table of labels that the predictions contradict is written.
         config: what is scored, and how.
 
     Raises:
@@ -174,7 +174,7 @@ def _align_rows(rows: pd.DataFrame, table: Oof, oof: str | Path, folds: str | Pa
 def _label_issues(
     table: Oof, rows: pd.DataFrame, recipe: Recipe, config: EvaluationConfig
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Labels that are probably wrong, by the blend; by the mean of the models if the blend is a mean of ranks.
+    """Labels that the blend contradicts; by the mean of the models if the blend is a mean of ranks.
 
     Returns the table, and for the file of metrics the number of images and why classes are left out.
     """

@@ -1,4 +1,4 @@
-"""Labels that are probably wrong, by the predictions of models that did not see them."""
+"""Labels that the predictions of models that did not see them contradict: some of them are wrong."""
 
 from collections.abc import Collection, Sequence
 

@@ -59,10 +59,12 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 f"config: folds.table is {folds['table']!r}, but the file cannot be read ({problem}); correct the "
                 "path, relative to the working directory"
             )
+    # Folds that are not by time would be another question.
+    or_grouped = "" if method == TIME else ", or folds.method to grouped"
     if folds["repeats"] > 1 and method != GROUPED:
         yield (
             f"config: folds.repeats is {folds['repeats']}, but folds.method is {method!r}, and only grouped folds can "
-            "be repeated; set folds.repeats to 1, or folds.method to grouped"
+            f"be repeated; set folds.repeats to 1{or_grouped}"
         )
     yield from _time_problems(folds, method)
     yield from _holdout_problems(folds, method)

@@ -49,8 +49,9 @@ CAPTIONS = {
     ),
     "augmented_samples": Caption(
         "Augmented training images",
-        "The first image of each row is a stored training image, the other seven are augmented versions of it as the "
-        "model of fold 0 sees them. If you can no longer recognize the label in a row, the augmentation is too strong.",
+        "The first image of each row is a stored training image, the other seven are augmented versions of it as a "
+        "model of fold 0 that reads images sees them. If you can no longer recognize the label in a row, the "
+        "augmentation is too strong.",
     ),
     "roc": Caption(
         "ROC curves",

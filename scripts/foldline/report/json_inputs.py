@@ -48,7 +48,7 @@ class Metrics:
         one_class_per_image: whether each image has exactly one class of several.
         soft_label_entropy: see `cross_entropy.label_entropy`; None if labels are not soft.
         weighted: whether rows count by their weights.
-        label_issues: number of images with a label that is probably wrong.
+        label_issues: number of images with a label that the predictions contradict.
         label_issues_left_out: name of each class whose scores say nothing about labels -> why.
         comparisons: of every two of the models and the blend, if there are several models.
         before_calibration: calibration of the blend before it is calibrated; None if it is not.

@@ -1,17 +1,17 @@
-"""What the report says of labels that are probably wrong."""
+"""What the report says of labels that the predictions contradict."""
 
 from foldline.errors import counted, listing
 from foldline.report.run import Run
 
 
 def label_issue_sentence(run: Run) -> str:
-    """Where labels that are probably wrong are listed, and of which classes none are; empty without any."""
+    """Where labels that the predictions contradict are listed, and of which classes none are; empty without any."""
     metrics, left_out = run.metrics, run.metrics.label_issues_left_out
     text = ""
     if metrics.label_issues:
         text = (
             f"The predictions contradict the {'label' if metrics.label_issues == 1 else 'labels'} of "
-            f"{counted(metrics.label_issues, 'image')} with confidence: results/label_issues.csv lists them, the least "
+            f"{counted(metrics.label_issues, 'image')}: results/label_issues.csv lists them, the least "
             "probable labels first."
         )
     if left_out and len(metrics.classes) == 1:

@@ -397,6 +397,15 @@ def test_an_error_names_key_value_and_remedy(changes: dict[str, Any], message: s
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("changes", [{"repeats": 2}, {"holdout": {"share": 0.1}}])
+@pytest.mark.parametrize(("method", "advised"), [("time", False), ("leave_one_group_out", True)])
+def test_grouped_folds_are_no_remedy_for_folds_by_time(changes: dict[str, Any], method: str, advised: bool) -> None:
+    folds = {"method": method, "column": "type" if method == "time" else None, **changes}
+    with pytest.raises(FoldlineError) as caught:
+        check(folds=folds, dataset__group_column="cell_type")
+    assert ("folds.method to grouped" in str(caught.value)) == advised
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
