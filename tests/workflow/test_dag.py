@@ -76,3 +76,24 @@ def test_exports_need_the_jobs_that_their_keys_are_made_of(new_project: Project)
         ("train_fold", "export_ensemble"),
         ("blend_folds", "export_ensemble"),
     }
+
+
+REFUSED = "leaks={policy: {exact: {test: error}}}"
+
+
+@pytest.mark.slow
+def test_copies_in_the_test_split_that_are_an_error_are_found_before_any_training(new_project: Project) -> None:
+    without = new_project.snakemake("-n", "results/folds.csv").stdout
+    assert "Find duplicates of train images" in without
+    assert "Find duplicates of test images" not in without
+    refused = new_project.snakemake("-n", "results/folds.csv", "--config", REFUSED).stdout
+    assert "Find duplicates of test images" in refused
+
+
+@pytest.mark.slow
+def test_the_audit_of_the_test_split_leaves_folds_as_they_are(finished_project: Project) -> None:
+    planned = finished_project.snakemake("-n", "results/submission.csv", "--config", REFUSED).stdout
+    assert "Find duplicates of test images" in planned
+    assert "Assign training rows" not in planned
+    # The next dry run makes the key of the audit fresh again.
+    finished_project.snakemake("-n")

@@ -53,7 +53,7 @@ try:
     from foldline.planning.dataset_splits import compared_splits, has_test, labeled_splits
     from foldline.planning.fold_plan import has_holdout, members
     from foldline.planning.job_keys import JobFiles
-    from foldline.planning.leak_plan import fold_audits
+    from foldline.planning.leak_plan import fold_audits, refuses_test_copies
     from foldline.planning.model_section import final_models, predicting_members
     from foldline.planning.pretrained_weights import check_weights
     from foldline.planning.result_owner import OWNER_FILE, ResultOwner
@@ -150,6 +150,7 @@ HAS_TEST = has_test(config["dataset"])
 HAS_HOLDOUT = has_holdout(config["folds"])
 # Splits whose duplicates decide folds.
 FOLD_AUDITS = fold_audits(config["leaks"], config["dataset"])
+REFUSES_TEST_COPIES = refuses_test_copies(config["leaks"], config["dataset"])
 ONE_CLASS_PER_IMAGE = labels_of(config["dataset"]).activation == SOFTMAX
 LABELED_SPLITS = labeled_splits(config["dataset"])
 EXTERNAL_SETS = LABELED_SPLITS[1:]

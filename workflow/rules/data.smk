@@ -192,6 +192,9 @@ rule make_folds:
         external_leaks=expand("results/leaks/{split}.parquet", split=EXTERNAL_SETS),
         # Only if training rows that are copies of test images are dropped.
         test_leaks=["results/leaks/test.parquet"] if "test" in FOLD_AUDITS else [],
+        # Where copies in the test split are an error, nothing is trained before. `ancient`: other test images leave the
+        # folds as they are.
+        refused=ancient("results/leaks/test.parquet") if REFUSES_TEST_COPIES else [],
     output:
         folds="results/folds.csv",
         dropped="results/leaks/dropped.csv",

@@ -101,6 +101,11 @@ def fold_policy(leaks: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
+def refuses_test_copies(leaks: Mapping[str, Any], dataset: Mapping[str, Any]) -> bool:
+    """Whether copies in the test split are an error, so that no fold may be trained before its audit."""
+    return has_test(dataset) and any(actions[TEST] == ERROR for actions in leaks["policy"].values())
+
+
 def fold_audits(leaks: Mapping[str, Any], dataset: Mapping[str, Any]) -> list[str]:
     """Splits whose audits decide folds: the labeled ones, and the test split if copies of its images are dropped."""
     drops = any(actions[TEST] == DROP for actions in fold_policy(leaks).values())
