@@ -34,7 +34,8 @@ class MatchKernel:
     def __init__(self, features: Sequence[LocalFeatures]) -> None:
         counts = np.array([len(of_image.points) for of_image in features], np.int64)
         step = max(1, int(counts.sum()) // SAMPLE)
-        sample = _stacked(one.descriptors[::step] for one in features)
+        # Features are in the order of their strength: each image starts at another one.
+        sample = _stacked(one.descriptors[number % step :: step] for number, one in enumerate(features))
         mean = sample.mean(axis=0) if len(sample) else np.zeros(WIDTH, np.float32)
         directions = np.linalg.eigh((sample - mean).T.astype(np.float64) @ (sample - mean))[1][:, ::-1][:, :DIRECTIONS]
 

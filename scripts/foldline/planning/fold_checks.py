@@ -59,12 +59,10 @@ def fold_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 f"config: folds.table is {folds['table']!r}, but the file cannot be read ({problem}); correct the "
                 "path, relative to the working directory"
             )
-    # Folds that are not by time would be another question.
-    or_grouped = "" if method == TIME else ", or folds.method to grouped"
     if folds["repeats"] > 1 and method != GROUPED:
         yield (
             f"config: folds.repeats is {folds['repeats']}, but folds.method is {method!r}, and only grouped folds can "
-            f"be repeated; set folds.repeats to 1{or_grouped}"
+            f"be repeated; set folds.repeats to 1{_or_grouped(method)}"
         )
     yield from _time_problems(folds, method)
     yield from _holdout_problems(folds, method)
@@ -102,12 +100,15 @@ def _holdout_problems(folds: Mapping[str, Any], method: str) -> Iterator[str]:
             "to 0 to hold out the rows of the column, or column to null"
         )
     if holdout["share"] and method != GROUPED:
-        # Folds that are not by time would be another question.
-        other = "" if method == TIME else ", or set folds.method to grouped"
         yield (
             f"config: folds.holdout.share is {holdout['share']:g}, but folds.method is {method!r}; name a column with "
-            f"the rows of the holdout in folds.holdout.column{other}"
+            f"the rows of the holdout in folds.holdout.column{_or_grouped(method)}"
         )
+
+
+def _or_grouped(method: str) -> str:
+    """The further remedy of grouped folds; folds by time are made for another question."""
+    return "" if method == TIME else ", or set folds.method to grouped"
 
 
 def _column_problems(columns: Mapping[str, str], dataset: Mapping[str, Any]) -> Iterator[str]:
